@@ -1,0 +1,1 @@
+"""What must hold: observers that look on and never interfere."""

@@ -1,0 +1,116 @@
+"""Who owns which line: the invariants around free_bitmap, owners[] and the VS-files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgeisim.checks.finding import Finding
+from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.state import HgeiControl, Vcpu
+from hgeisim.machine.shared import Shared
+
+
+def vcpus(k: Cpuhp) -> Iterator[Vcpu]:
+    """Yield all vCPUs, also freed ones."""
+    return (vcpu for vcpu in k.vcpus if vcpu is not None)
+
+
+def name_of(k: Cpuhp, owner: int) -> str:
+    """The owner of a line as text."""
+    return k.vcpu(owner).name if owner else "nobody"
+
+
+class OneOwner:
+    """No two vCPUs have the same VS-file."""
+
+    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+        """The VS-files of all vCPUs."""
+        yield from vcpus(k)
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report each line that two vCPUs hold."""
+        holder: dict[tuple[int, int], Vcpu] = {}
+        for vcpu in vcpus(k):
+            line = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+            if line[0] >= 0 and line in holder:
+                yield Finding(
+                    "double-owner",
+                    "hgei",
+                    f"HART {line[0]} line {line[1]} is the VS-file of {holder[line].name} "
+                    f"and of {vcpu.name}",
+                )
+            holder[line] = vcpu
+
+
+class BitmapAgrees:
+    """free_bitmap and owners[] tell the same, and every owner is alive.
+
+    Looked at when nobody is inside the lock and the CPU is enabled.
+    """
+
+    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+        """The HGEI control blocks, their locks, and whether vCPUs were freed."""
+        for cpu, hgctrl in enumerate(k.hgei):
+            yield from (hgctrl, hgctrl.lock, k.per_cpu[cpu])
+        yield from (k.globals, *vcpus(k))
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report disagreements of all CPUs that are at rest."""
+        for cpu, hgctrl in enumerate(k.hgei):
+            if k.per_cpu[cpu].virtualization_enabled and not hgctrl.lock.inside:
+                yield from self.cpu_state(k, hgctrl)
+
+    def cpu_state(self, k: Cpuhp, hgctrl: HgeiControl) -> Iterator[Finding]:
+        """Report disagreements of one CPU."""
+        free_bitmap = hgctrl.free_bitmap
+        for line in range(1, min(k.nr_hgei(hgctrl) + 1, len(hgctrl.owners))):
+            owner, free = hgctrl.owners[line], free_bitmap >> line & 1
+            place = f"HART {hgctrl.cpu} line {line}"
+            if free != (owner == 0):
+                state = "free" if free else "taken"
+                text = f"{place} is {state} in free_bitmap, its owner is {name_of(k, owner)}"
+                yield Finding("bitmap-owner", "hgei", text)
+            if owner and k.vcpu(owner).freed:
+                text = f"{place} is owned by {name_of(k, owner)}, which was freed"
+                yield Finding("dead-owner", "hgei", text)
+
+
+class LineExists:
+    """A VS-file is one that the HART has."""
+
+    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+        """The VS-files of all vCPUs."""
+        yield from vcpus(k)
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report each vCPU on a line that does not exist."""
+        for vcpu in vcpus(k):
+            yield from self.vcpu_state(k, vcpu)
+
+    def vcpu_state(self, k: Cpuhp, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report one vCPU."""
+        cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        if cpu >= 0 and hgei > k.hart[cpu].geilen:
+            text = f"{vcpu.name} was given line {hgei} of HART {cpu}, which has "
+            yield Finding("no-such-line", "hgei", text + f"{k.hart[cpu].geilen}")
+
+
+class NoLeak:
+    """At the end, every taken line has an owner that names it."""
+
+    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+        """Lines, owners and VS-files."""
+        yield from BitmapAgrees().watches(k)
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report lines that nobody can give back any more."""
+        for cpu, hgctrl in enumerate(k.hgei):
+            for line in range(1, len(hgctrl.owners)):
+                yield from self.line_state(k, cpu, line)
+
+    def line_state(self, k: Cpuhp, cpu: int, line: int) -> Iterator[Finding]:
+        """Report one line."""
+        owner = k.hgei[cpu].owners[line]
+        if owner and (k.vcpu(owner).vsfile_cpu, k.vcpu(owner).vsfile_hgei) != (cpu, line):
+            text = f"HART {cpu} line {line} stays with {name_of(k, owner)}, which does not use it"
+            yield Finding("leak", "hgei", text)

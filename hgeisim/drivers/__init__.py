@@ -1,0 +1,1 @@
+"""Who decides what happens next: time (timed) or a strategy (explored)."""

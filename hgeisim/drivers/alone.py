@@ -1,0 +1,32 @@
+"""Run one path to its end with nobody else around: booting, and bringing a scenario to its start."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.state import Thread
+from hgeisim.machine.ops import Ipi, Path
+from hgeisim.machine.task import Runner
+
+
+def run_alone(path: Path[object], who: Runner) -> None:
+    """Execute a path at once; an IPI is handled on the spot.
+
+    Raises `AssertionError` when an operation would have to wait for somebody else.
+    """
+    for op in path:
+        op.begin(who)
+        if isinstance(op, Ipi) and who.ipi_to:
+            run_alone(op.handler(op.cpu, who), who)
+            who.ipi_to = 0
+        assert op.ready(who), f"{op} waits, but {who} is alone"
+        op.end(who)
+
+
+def boot(k: Cpuhp, boot_thread: Thread) -> None:
+    """Load the module on the CPU of `boot_thread` and enable every CPU, one at a time (F4)."""
+    init_cpu = boot_thread.cpu
+    run_alone(k.kvm_riscv_aia_init(boot_thread), boot_thread)
+    for cpu in range(len(k.hart)):
+        boot_thread.cpu = cpu
+        run_alone(k.kvm_online_cpu(boot_thread), boot_thread)
+    boot_thread.cpu = init_cpu

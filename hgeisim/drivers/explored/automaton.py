@@ -1,0 +1,107 @@
+"""A context of execution, learned as a finite automaton.
+
+Running a Python generator one step costs microseconds and it cannot be copied.  But a path is
+deterministic: from one local state, the same values read lead to the same writes and the same next
+local state.  So each step is executed once and remembered, in a tree that asks for the values of
+the cells in the order in which the step read them; a search then walks trees and never runs Python
+code of a path again.
+
+A local state (`Node`) is what `frames.frame_key` says, with the operation the path yielded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from hgeisim.drivers.explored.frames import SeamError, frame_key, functions
+from hgeisim.machine.ops import STEP, Op, Path
+from hgeisim.machine.shared import Memory
+from hgeisim.machine.task import Runner
+
+MakePath: TypeAlias = Callable[[], Path[Any]]
+REST = 0
+"""The local state of a finished task and of an interrupt that is not being handled."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A local state: about to complete `op`; `waiting` when it has begun.
+
+    `origin` makes the path anew, `history` are the memories that led here, so that the path can
+    be brought to this state again.
+    """
+
+    op: Op
+    waiting: bool
+    origin: MakePath
+    history: tuple[tuple[int, ...], ...]
+    functions: tuple[str, ...]
+
+
+@dataclass
+class Automaton:
+    """The local states of one context; `location` is the memory cell that holds its index."""
+
+    name: str
+    runner: Runner
+    location: int
+    nodes: list[Node | None] = field(default_factory=lambda: [None])
+    index: dict[Any, int] = field(default_factory=dict)
+
+    def start(self, origin: MakePath) -> int:
+        """Add the state before the first step of a path."""
+        return self._add("start", start_of(origin))
+
+    def wait(self, here: int) -> int:
+        """Return the state after `here` has begun its operation and must wait."""
+        node = self.node(here)
+        made = Node(node.op, True, node.origin, node.history, node.functions)
+        return self._add(("wait", here), made)
+
+    def node(self, here: int) -> Node:
+        """Return a state other than `REST`."""
+        node = self.nodes[here]
+        assert node is not None, f"{self.name} is at rest"
+        return node
+
+    def advance(self, node: Node, memory: Memory) -> int:
+        """Run the path from `node` to its next operation, on the present memory.
+
+        Returns the next local state, `REST` when the path has finished.
+        """
+        seen = tuple(memory.cells)
+        present = memory.cells, memory.reads, memory.writes
+        path = _revive(node, memory)
+        memory.cells, memory.reads, memory.writes = present
+        try:
+            op = path.send(None)
+        except StopIteration:
+            return REST
+        history = (*node.history, seen)
+        made = Node(op, False, node.origin, history, functions(path))
+        return self._add((frame_key(path), op), made)
+
+    def _add(self, key: Any, node: Node) -> int:
+        known = self.index.get(key)
+        if known is None:
+            known = self.index[key] = len(self.nodes)
+            self.nodes.append(node)
+        return known
+
+
+def start_of(origin: MakePath) -> Node:
+    """The state before the first step of a path."""
+    return Node(STEP, False, origin, (), ())
+
+
+def _revive(node: Node, memory: Memory) -> Path[Any]:
+    path = node.origin()
+    for cells in node.history:
+        memory.begin_step(list(cells))
+        try:
+            path.send(None)
+        except StopIteration:
+            raise SeamError(f"{node.functions}: the path did not repeat itself") from None
+    return path

@@ -1,0 +1,29 @@
+"""From a scenario to its state space, with every check switched on."""
+
+from __future__ import annotations
+
+from hgeisim.checks.lifetime import UseAfterFree
+from hgeisim.checks.locking import LockInitHeld, OneInside
+from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.stage import set_stage
+from hgeisim.errors import InputError, Problem
+from hgeisim.machine.shared import Memory
+from hgeisim.scenario.schema import Scenario
+
+
+def space_of(scenario: Scenario) -> Space:
+    """The state space of a scenario's [[task]]s.
+
+    Raises `InputError` when the scenario has none: random workloads cannot be explored.
+    """
+    if not scenario.task:
+        allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
+        raise InputError([Problem(scenario.file, "task", "", allowed, "try patch-race")])
+    stage = set_stage(scenario, Memory())
+    system = System(stage.k, scenario.kernel.preemption, (LockInitHeld(), UseAfterFree()))
+    for script in stage.scripts:
+        system.add_task(script.thread, script.path)
+    system.seal()
+    return Space(system, (OneOwner(), BitmapAgrees(), LineExists(), OneInside()))

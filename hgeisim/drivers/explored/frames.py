@@ -1,0 +1,85 @@
+"""What tells one suspended path from another: the memo's key, and the guard that makes it true.
+
+The key of a generator is, for each of its frames, the code, the place where it stands and the live
+locals.  That is all its future depends on, apart from shared memory, *if* nothing else is alive in
+the frame: no iterator, no half-evaluated expression, no container that changes.  `check` looks.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Iterator
+from types import CellType, FunctionType
+from typing import Any, TypeAlias
+
+from hgeisim.drivers.explored.liveness import live_locals
+from hgeisim.machine.ops import Op
+from hgeisim.machine.shared import Fixed, Shared
+
+AnyGenerator: TypeAlias = Generator[Any, Any, Any]
+FrameKey: TypeAlias = tuple[Any, ...]
+SCALARS = (int, str, bool, type(None))
+REFERENCES = (Shared, Fixed, Op, type)
+
+
+class SeamError(Exception):
+    """A path breaks a rule that memoising it relies on: a fault of the model, not of the kernel."""
+
+
+def frames(path: AnyGenerator) -> Iterator[AnyGenerator]:
+    """Yield the generators of a suspended path, outermost first."""
+    inner: Any = path
+    while inner is not None and getattr(inner, "gi_frame", None) is not None:
+        yield inner
+        inner = inner.gi_yieldfrom
+
+
+def functions(path: AnyGenerator) -> tuple[str, ...]:
+    """The call chain of a suspended path, outermost first."""
+    return tuple(g.gi_code.co_name for g in frames(path))
+
+
+def frame_key(path: AnyGenerator) -> FrameKey:
+    """The memo's key of a suspended path.  Raises `SeamError` when it would not be sound."""
+    return tuple(_key_of(g) for g in frames(path))
+
+
+def _key_of(g: AnyGenerator) -> FrameKey:
+    frame = g.gi_frame
+    check(g)
+    names = live_locals(frame.f_code)[frame.f_lasti]
+    values = frame.f_locals
+    return (frame.f_code, frame.f_lasti, *(values[n] for n in names if n in values))
+
+
+def check(g: AnyGenerator) -> None:
+    """Refuse a frame whose future depends on something that its key does not hold."""
+    where = f"{g.gi_code.co_name}, line {g.gi_frame.f_lineno}"
+    values = g.gi_frame.f_locals
+    for name, value in values.items():
+        if not isinstance(value, SCALARS + REFERENCES):
+            raise SeamError(
+                f"{where}: local {name!r} holds a {type(value).__name__} across a yield"
+            )
+    for temporary in temporaries(g):
+        raise SeamError(f"{where}: a {type(temporary).__name__} is alive across a yield")
+
+
+def temporaries(g: AnyGenerator) -> list[object]:
+    """What a suspended frame holds on its value stack, beyond the generator it waits for."""
+    known = [id(v) for v in g.gi_frame.f_locals.values()]
+    found = []
+    for referent in gc.get_referents(g):
+        if id(referent) in known:
+            known.remove(id(referent))
+        elif not _belongs_to_generator(referent, g):
+            found.append(referent)
+    return found
+
+
+def _belongs_to_generator(referent: object, g: AnyGenerator) -> bool:
+    if isinstance(referent, CellType):  # __class__, for super()
+        return isinstance(referent.cell_contents, type)
+    frame = g.gi_frame
+    own = (g.gi_yieldfrom, g.gi_code, g.__name__, g.__qualname__, frame, frame.f_locals)
+    return isinstance(referent, FunctionType) or any(referent is x for x in own)

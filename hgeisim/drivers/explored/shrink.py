@@ -1,0 +1,69 @@
+"""Make a counterexample easier to read: fewer steps, then fewer changes of context.
+
+Breadth-first search already gives the fewest steps; a random walk does not.  Both leave steps of
+different contexts mixed where their order does not matter, and a reader wants each context to go
+on for as long as it can.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from hgeisim.drivers.explored.replay import findings_of
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.verdict import Schedule
+
+
+def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
+    """Return a schedule that shows the same finding, in no more steps and no more switches."""
+    shorter = _remove_runs(space, schedule, finding_id)
+    return _join_runs(space, shorter, finding_id)
+
+
+def switches(schedule: Schedule) -> int:
+    """How often the context changes."""
+    return sum(a != b for a, b in zip(schedule, schedule[1:], strict=False))
+
+
+def _shows(space: Space, schedule: Schedule, finding_id: str) -> bool:
+    return any(f.id == finding_id for f in findings_of(space, schedule))
+
+
+def _remove_runs(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
+    """Leave out runs of one context, longest stretches first, while the finding stays."""
+    size = len(schedule)
+    while size:
+        start = 0
+        while start < len(schedule):
+            without = schedule[:start] + schedule[start + size :]
+            if _shows(space, without, finding_id):
+                schedule = without
+            else:
+                start += size
+        size //= 2
+    return schedule
+
+
+def _join_runs(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
+    """Move each run to where its context stepped last, or will step next, while that helps."""
+    better = True
+    while better:
+        better = False
+        for candidate in _joined(schedule):
+            if switches(candidate) < switches(schedule) and _shows(space, candidate, finding_id):
+                schedule, better = candidate, True
+                break
+    return schedule
+
+
+def _joined(schedule: Schedule) -> list[Schedule]:
+    runs = [tuple(run) for _, run in groupby(schedule)]
+    found = []
+    for i, run in enumerate(runs):
+        same = [j for j, other in enumerate(runs) if j != i and other[0] == run[0]]
+        for j in sorted(same, key=lambda j: abs(i - j))[:2]:
+            rest = runs[:i] + runs[i + 1 :]
+            at = j + 1 if j < i else j - 1
+            moved = [*rest[:at], run, *rest[at:]]
+            found.append(tuple(step for part in moved for step in part))
+    return found

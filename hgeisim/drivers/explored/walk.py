@@ -1,0 +1,42 @@
+"""Random walks: each step by a context drawn from those that can step, until nothing can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.ends import end_findings
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.verdict import SAMPLED, Verdict
+
+
+def random_walk(space: Space, schedules: int, below: Callable[[int], int]) -> Verdict:
+    """Run a number of random schedules; `below(n)` draws an integer of 0..n-1."""
+    verdict = Verdict(SAMPLED, f"{schedules} random schedules")
+    seen: set[bytes] = set()
+    for _ in range(schedules):
+        _walk(space, verdict, below, seen)
+    verdict.states = len(seen)
+    return verdict
+
+
+def _walk(space: Space, verdict: Verdict, below: Callable[[int], int], seen: set[bytes]) -> None:
+    state = space.initial()
+    schedule: list[int] = []
+    while True:
+        seen.add(state)
+        choices = list(space.successors(state))
+        if not choices:
+            break
+        slot, state, findings = choices[below(len(choices))]
+        schedule.append(slot)
+        verdict.transitions += 1
+        _note(verdict, (*findings, *space.invariants.of(state)), schedule)
+    verdict.ends += 1
+    _note(verdict, end_findings(space, state), schedule)
+
+
+def _note(verdict: Verdict, findings: tuple[Finding, ...], schedule: list[int]) -> None:
+    for finding in findings:
+        if finding.id not in verdict.counterexamples:
+            verdict.note(finding, tuple(schedule))

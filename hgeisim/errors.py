@@ -1,0 +1,35 @@
+"""What a user did wrong, told all at once and in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in an input: where it is, what stands there and what may stand there.
+
+    `where` is a key (`harts[3].geilen`) or a line; empty when the whole file is meant.
+    `remedy` is an optional sentence such as "did you mean 'seed'?".
+    """
+
+    file: str
+    where: str
+    value: str
+    allowed: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}: {self.where}" if self.where else self.file
+        given = f" = {self.value}" if self.value else ""
+        hint = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{given}: {self.allowed}{hint}"
+
+
+class InputError(Exception):
+    """Bad input: every problem that was found, not only the first (exit status 2)."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(p) for p in self.problems))

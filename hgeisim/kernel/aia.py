@@ -1,0 +1,174 @@
+"""arch/riscv/kvm/aia.c of v6.12: one global number of HGEI lines for all HARTs.
+
+Numbers such as 2.5 are the sections of the step lists in docs/paths.md.  A `yield STEP` stands
+before each further access to shared memory, also under a lock: a lock that a patch breaks must
+show its damage.
+"""
+
+from __future__ import annotations
+
+from hgeisim.kernel.state import ENOENT, HgeiControl, Kernel, Thread, Vcpu
+from hgeisim.machine.hart import ALL_ONES, bit, ffs, fls
+from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path
+
+
+class Aia(Kernel):
+    """The functions of aia.c."""
+
+    def nr_hgei(k, hgctrl: HgeiControl) -> int:
+        """kvm_riscv_aia_nr_hgei: the same for every CPU."""
+        return k.globals.kvm_riscv_aia_nr_hgei
+
+    def kvm_riscv_aia_init(k, current: Thread) -> Path[None]:
+        """kvm_riscv_aia_init, v6.12 (2.1): preemptible, on whatever CPU runs the initcall.
+
+        Nothing keeps the three accesses to HGEIE on one HART.
+        """
+        current.hart.write_hgeie(ALL_ONES)
+        yield STEP
+        nr_hgei = fls(current.hart.hgeie)
+        yield STEP
+        current.hart.write_hgeie(0)
+        if nr_hgei:
+            nr_hgei -= 1
+        guest_files = bit(k.topology.guest_index_bits) - 1
+        k.globals.kvm_riscv_aia_nr_hgei = min(nr_hgei, guest_files)
+        yield from k.aia_hgei_init()
+
+    def aia_hgei_init(k) -> Path[None]:
+        """aia_hgei_init, v6.12 (2.2), without the set-up of the SGEI interrupt."""
+        cpu = 0
+        while cpu < len(k.hgei):
+            hgctrl = k.hgei[cpu]
+            yield hgctrl.lock.init
+            nr_hgei = k.globals.kvm_riscv_aia_nr_hgei
+            if nr_hgei:
+                hgctrl.free_bitmap = (bit(nr_hgei + 1) - 1) & ~bit(0)
+            else:
+                hgctrl.free_bitmap = 0
+            cpu += 1
+
+    def kvm_riscv_aia_enable(k, current: Thread) -> Path[None]:
+        """kvm_riscv_aia_enable, v6.12 (2.3, steps 10-14), on this CPU.
+
+        HVICTL, HVIPRIO and the per-CPU interrupt are local to the CPU and left out.
+        """
+        yield STEP
+        current.hart.sgeie = 1
+
+    def kvm_riscv_aia_disable(k, current: Thread) -> Path[None]:
+        """kvm_riscv_aia_disable, v6.12 (2.4), on this CPU: drops and retakes the lock for each
+        owner it finds, because releasing a vCPU takes that lock too."""
+        yield PREEMPT_DISABLE
+        hart = current.hart
+        hgctrl = k.hgei[current.cpu]
+        hart.sgeie = 0
+        yield hgctrl.lock.lock_irqsave
+        i = 0
+        while i <= k.nr_hgei(hgctrl):
+            yield STEP
+            owner = hgctrl.owners[i]
+            if owner:
+                vcpu = k.vcpu(owner)
+                yield hgctrl.lock.unlock_irqrestore
+                yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
+                yield STEP
+                if hart.hgeie & bit(i):
+                    yield STEP
+                    hart.hgeie &= ~bit(i)
+                    yield vcpu.wait.wake_up
+                yield hgctrl.lock.lock_irqsave
+            i += 1
+            yield STEP
+        yield hgctrl.lock.unlock_irqrestore
+        yield PREEMPT_ENABLE
+
+    def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
+        """kvm_riscv_aia_alloc_hgei, v6.12 (2.5): the lowest free line, or -ENOENT.
+
+        Its only caller runs it with preemption off, on `cpu`, in the thread of `owner`.
+        """
+        assert owner.thread.cpu == cpu, "alloc_hgei: cpu is not this CPU"
+        assert k.per_cpu[cpu].virtualization_enabled, "alloc_hgei: CPU without virtualization (F1)"
+        hgctrl = k.hgei[cpu]
+        ret = -ENOENT
+        yield hgctrl.lock.lock_irqsave
+        free_bitmap = hgctrl.free_bitmap
+        if free_bitmap:
+            ret = ffs(free_bitmap)
+            yield STEP
+            hgctrl.free_bitmap = free_bitmap & ~bit(ret)
+            yield STEP
+            hgctrl.owners[ret] = owner.id
+        yield hgctrl.lock.unlock_irqrestore
+        return ret
+
+    def kvm_riscv_aia_free_hgei(k, cpu: int, hgei: int) -> Path[None]:
+        """kvm_riscv_aia_free_hgei, v6.12 (2.6): from any CPU."""
+        hgctrl = k.hgei[cpu]
+        yield hgctrl.lock.lock_irqsave
+        if 0 < hgei <= k.nr_hgei(hgctrl):
+            yield STEP
+            free_bitmap = hgctrl.free_bitmap
+            if not free_bitmap & bit(hgei):
+                yield STEP
+                hgctrl.free_bitmap = free_bitmap | bit(hgei)
+                yield STEP
+                hgctrl.owners[hgei] = 0
+        yield hgctrl.lock.unlock_irqrestore
+
+    def aia_find_hgei(k, current: Thread, owner: Vcpu) -> Path[int]:
+        """aia_find_hgei, v6.12 (2.10): the line of `owner` on *this* CPU, or -ENOENT."""
+        yield PREEMPT_DISABLE
+        hgctrl = k.hgei[current.cpu]
+        yield hgctrl.lock.lock_irqsave
+        hgei = -ENOENT
+        i = 1
+        while i <= k.nr_hgei(hgctrl):
+            yield STEP
+            if hgctrl.owners[i] == owner.id:
+                hgei = i
+                break
+            i += 1
+            yield STEP
+        yield hgctrl.lock.unlock_irqrestore
+        yield PREEMPT_ENABLE
+        return hgei
+
+    def kvm_riscv_vcpu_aia_has_interrupts(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_aia_has_interrupts, v6.12 (2.11), only its HGEI part: reads HGEIP of
+        whatever CPU it is on by then."""
+        hgei = yield from k.aia_find_hgei(current, vcpu)
+        if hgei > 0:
+            yield STEP
+            return 1 if current.hart.hgeip & bit(hgei) else 0
+        return 0
+
+    def kvm_riscv_aia_wakeon_hgei(k, current: Thread, owner: Vcpu, enable: int) -> Path[None]:
+        """kvm_riscv_aia_wakeon_hgei, v6.12 (2.10): arm or disarm the SGEI of a blocked vCPU."""
+        hgei = yield from k.aia_find_hgei(current, owner)
+        if hgei > 0:
+            yield STEP
+            if enable:
+                current.hart.write_hgeie(current.hart.hgeie | bit(hgei))
+            else:
+                current.hart.hgeie &= ~bit(hgei)
+            yield current.hart.sgei
+
+    def hgei_interrupt(k, cpu: int) -> Path[None]:
+        """hgei_interrupt, v6.12 (2.7): the hardirq handler of SGEI on `cpu`.
+
+        One-shot: what it clears in HGEIE is armed again only when an owner blocks again.
+        """
+        hart, hgctrl = k.hart[cpu], k.hgei[cpu]
+        hgei_mask = hart.hgeip & hart.hgeie
+        yield STEP
+        hart.hgeie &= ~hgei_mask
+        yield hgctrl.lock.lock_irqsave
+        while hgei_mask:
+            owner = hgctrl.owners[ffs(hgei_mask)]
+            if owner:
+                yield k.vcpu(owner).wait.wake_up
+            hgei_mask &= hgei_mask - 1
+            yield STEP
+        yield hgctrl.lock.unlock_irqrestore

@@ -1,0 +1,35 @@
+"""kernel/cpu.c of v6.12: taking a CPU offline and online again (2.19)."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.kvm import Kvm
+from hgeisim.kernel.state import Thread
+from hgeisim.machine.ops import STEP, STOP_MACHINE, Path, PushOff, Spend
+
+CPUHP_STATE = Spend("cpuhp_state")
+
+
+class Cpuhp(Kvm):
+    """The steps of CPU hotplug that the AIA code can notice, in their order.
+
+    One thread stands for the initiator and for cpuhp/<cpu>, so it also runs while its CPU is down.
+    """
+
+    def cpu_down(k, current: Thread, cpu: int) -> Path[None]:
+        """cpu_down: tasks leave, CPUHP_AP_KVM_ONLINE is torn down, the CPU stops."""
+        assert current.cpu == cpu, "cpuhp runs on its CPU (F4)"
+        yield CPUHP_STATE
+        k.hart[cpu].active = 0
+        yield PushOff(cpu)
+        yield from k.kvm_offline_cpu(current)
+        yield STOP_MACHINE
+        k.hart[cpu].online = 0
+
+    def cpu_up(k, current: Thread, cpu: int) -> Path[None]:
+        """cpu_up: the CPU is online, KVM is enabled on it, then it takes tasks again."""
+        assert current.cpu == cpu, "cpuhp runs on its CPU (F4)"
+        yield CPUHP_STATE
+        k.hart[cpu].online = 1
+        yield from k.kvm_online_cpu(current)
+        yield CPUHP_STATE
+        k.hart[cpu].active = 1

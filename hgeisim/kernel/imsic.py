@@ -1,0 +1,120 @@
+"""arch/riscv/kvm/aia_imsic.c of v6.12, with an interrupt file reduced to one pending bit.
+
+Left out: the G-stage mapping of the guest's IMSIC page with its fences, and the registers behind
+the pending bit.  vsfile_lock is never held across another step here, so a section under it is one
+step of the path.
+"""
+
+from __future__ import annotations
+
+from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.state import HWACCEL, Thread, Vcpu
+from hgeisim.machine.hart import bit
+from hgeisim.machine.ops import STEP, Path, Spend
+
+SWEEP = Spend("vsfile_sweep")
+
+
+class Imsic(Aia):
+    """The functions of aia_imsic.c."""
+
+    def imsic_vsfile_local_read(k, cpu: int, sender: Thread) -> Path[None]:
+        """imsic_vsfile_local_read, v6.12: reads and clears a VS-file, in an IPI on its CPU."""
+        yield SWEEP
+        hart = k.hart[cpu]
+        mask = bit(sender.read_hgei)
+        sender.read_mrif = 1 if hart.hgeip & mask else 0
+        hart.hgeip &= ~mask
+
+    def imsic_vsfile_read(k, current: Thread, cpu: int, hgei: int) -> Path[int]:
+        """imsic_vsfile_read, v6.12: on_each_cpu_mask with wait; returns what was pending.
+
+        Nothing happens, and nothing is pending, when that CPU is offline.
+        """
+        current.read_hgei = hgei
+        yield current.imsic_vsfile_read_ipi[cpu]
+        pending = current.read_mrif
+        current.read_hgei = current.read_mrif = 0
+        return pending
+
+    def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_release, v6.12 (2.9): also called for somebody else's vCPU,
+        by the CPU that goes offline."""
+        yield STEP
+        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        if old_cpu < 0:
+            return
+        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
+        pending = yield from k.imsic_vsfile_read(current, old_cpu, old_hgei)
+        if pending:
+            yield STEP
+            vcpu.sw_pending = 1
+        yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+
+    def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_aia_imsic_update, v6.12 (2.8): before each guest entry, preemption off.
+
+        Returns 1 to enter the guest, 0 for KVM_EXIT_FAIL_ENTRY: HWACCEL without a free line, the
+        old line is kept.
+        """
+        cpu = current.cpu
+        yield STEP
+        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        if old_cpu == cpu:
+            return 1
+        new_hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
+        if new_hgei <= 0:
+            if vcpu.mode == HWACCEL:
+                return 0
+            if old_cpu >= 0:
+                yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
+            return 1
+        yield STEP
+        k.hart[cpu].hgeip &= ~bit(new_hgei)
+        yield STEP
+        vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, new_hgei
+        if old_cpu >= 0:
+            pending = yield from k.imsic_vsfile_read(current, old_cpu, old_hgei)
+            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+        else:
+            yield STEP
+            pending = vcpu.sw_pending
+            vcpu.sw_pending = 0
+        if pending:
+            yield STEP
+            k.hart[cpu].hgeip |= bit(new_hgei)
+            yield k.hart[cpu].sgei
+        return 1
+
+    def kvm_riscv_vcpu_aia_imsic_inject(k, vcpu: Vcpu) -> Path[None]:
+        """An MSI for a vCPU: kvm_riscv_vcpu_aia_imsic_inject, v6.12 (2.12), from a device.
+
+        Into the VS-file it is a store to a page and kicks nobody: SGEI does, where it is armed.
+        """
+        yield STEP
+        cpu = vcpu.vsfile_cpu
+        if cpu >= 0:
+            k.hart[cpu].hgeip |= bit(vcpu.vsfile_hgei)
+            yield k.hart[cpu].sgei
+        else:
+            vcpu.sw_pending = 1
+            yield vcpu.wait.wake_up
+
+    def kvm_riscv_vcpu_aia_imsic_cleanup(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_cleanup, v6.12 (2.15): a vCPU is destroyed.
+
+        Preemptible throughout, also between the detach and free_hgei.  The last step gives the
+        memory back (kfree of the IMSIC context and of the vCPU).
+        """
+        yield STEP
+        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
+        yield STEP
+        vcpu.sw_pending = 0
+        if old_cpu >= 0:
+            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+        yield TEARDOWN
+        vcpu.freed = 1
+
+
+TEARDOWN = Spend("vm_teardown")

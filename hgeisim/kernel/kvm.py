@@ -1,0 +1,84 @@
+"""virt/kvm/kvm_main.c and arch/riscv/kvm/vcpu.c of v6.12, as far as the HGEI lines need them."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.imsic import Imsic
+from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.machine.hart import bit
+from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, SCHEDULE, STEP, Path, Spend
+
+GUEST_ENTRY = Spend("guest_entry")
+
+
+class Kvm(Imsic):
+    """Enabling and disabling of a CPU, and the life of a vCPU."""
+
+    def kvm_online_cpu(k, current: Thread) -> Path[None]:
+        """kvm_online_cpu, v6.12: the cpuhp callback of CPUHP_AP_KVM_ONLINE, on its CPU."""
+        yield from k.kvm_riscv_aia_enable(current)
+        yield STEP
+        k.per_cpu[current.cpu].virtualization_enabled = 1
+
+    def kvm_offline_cpu(k, current: Thread) -> Path[None]:
+        """kvm_offline_cpu, v6.12: the same way back."""
+        yield from k.kvm_riscv_aia_disable(current)
+        yield STEP
+        k.per_cpu[current.cpu].virtualization_enabled = 0
+
+    def kvm_arch_vcpu_ioctl_run(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_arch_vcpu_ioctl_run, v6.12 (2.16), one guest entry and exit.
+
+        Returns 0 when the entry failed.  The guest serves what is pending when it is entered; it
+        runs preemptible here, as if each preemption were the exit that it is.
+        """
+        yield PREEMPT_DISABLE
+        entered = yield from k.kvm_riscv_vcpu_aia_imsic_update(current, vcpu)
+        if entered:
+            yield STEP
+            if vcpu.vsfile_cpu == current.cpu:
+                current.hart.hgeip &= ~bit(vcpu.vsfile_hgei)
+            else:
+                vcpu.sw_pending = 0
+            yield GUEST_ENTRY
+        yield PREEMPT_ENABLE
+        if entered:
+            yield vcpu.guest
+        return entered
+
+    def kvm_vcpu_check_block(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_vcpu_check_block, v6.12: a reason not to sleep."""
+        if vcpu.stop or vcpu.sw_pending:
+            return 1
+        pending = yield from k.kvm_riscv_vcpu_aia_has_interrupts(current, vcpu)
+        return pending
+
+    def kvm_vcpu_block(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_vcpu_block, v6.12 (2.17), without halt polling: WFI until an interrupt comes."""
+        yield PREEMPT_DISABLE
+        yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 1)
+        yield STEP
+        vcpu.wait.waiter = 1
+        yield PREEMPT_ENABLE
+        while True:
+            vcpu.wait.woken = 0
+            yield STEP
+            reason = yield from k.kvm_vcpu_check_block(current, vcpu)
+            if reason:
+                break
+            yield vcpu.wait.schedule
+        vcpu.wait.waiter = vcpu.wait.woken = 0
+        yield PREEMPT_DISABLE
+        yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 0)
+        yield PREEMPT_ENABLE
+
+    def vcpu_thread(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """The monitor's thread of a vCPU: runs the guest, waits in WFI, until it is stopped.
+
+        A failed entry goes back to the monitor, which tries again when it is scheduled again.
+        """
+        yield SCHEDULE
+        while not vcpu.stop:
+            entered = yield from k.kvm_arch_vcpu_ioctl_run(current, vcpu)
+            if entered:
+                yield from k.kvm_vcpu_block(current, vcpu)
+            yield SCHEDULE

@@ -1,0 +1,48 @@
+"""[PATCH V5 1-2/2] RISC-V: KVM: AIA: Make HGEI number management fully per-CPU, as in v7.2."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.state import Thread
+from hgeisim.kernel.variants.percpu_v2 import PercpuV2
+from hgeisim.machine.hart import bit
+from hgeisim.machine.ops import STEP, Path
+
+
+class PercpuV5(PercpuV2):
+    """What landed: the count is per CPU and bounded by that CPU's guest files (which the series
+    brings along), the lock is initialised once, the bitmap is set once and under the lock."""
+
+    def kvm_riscv_aia_init(k, current: Thread) -> Path[None]:
+        """kvm_riscv_aia_init with the patch (2.1): nothing is probed here any more."""
+        yield STEP
+        k.globals.kvm_riscv_aia_nr_hgei = k.topology.nr_guest_files
+        yield from k.aia_hgei_init()
+
+    def aia_hgei_init(k) -> Path[None]:
+        """aia_hgei_init with the patch (2.2)."""
+        cpu = 0
+        while cpu < len(k.hgei):
+            hgctrl = k.hgei[cpu]
+            yield hgctrl.lock.init
+            hgctrl.free_bitmap = hgctrl.free_bitmap_initialized = 0
+            cpu += 1
+
+    def kvm_riscv_aia_enable(k, current: Thread) -> Path[None]:
+        """kvm_riscv_aia_enable with the patch (2.3, steps 2-9).
+
+        nr_hgei is still written outside the lock, in three stores.
+        """
+        hgctrl = k.hgei[current.cpu]
+        yield from k.probe_nr_hgei(current, hgctrl)
+        yield STEP
+        hgctrl.nr_hgei = min(hgctrl.nr_hgei, k.topology.harts[current.cpu].guest_files)
+        yield hgctrl.lock.lock_irqsave
+        if not hgctrl.free_bitmap_initialized:
+            yield STEP
+            nr_hgei = hgctrl.nr_hgei
+            yield STEP
+            hgctrl.free_bitmap = (bit(nr_hgei) << 1) - 2 if nr_hgei else 0
+            yield STEP
+            hgctrl.free_bitmap_initialized = 1
+        yield hgctrl.lock.unlock_irqrestore
+        yield from super(PercpuV2, k).kvm_riscv_aia_enable(current)

@@ -1,0 +1,11 @@
+"""Linux v6.12: the base that all other versions here are told apart from."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.cpuhp import Cpuhp
+
+
+class V6_12(Cpuhp):  # noqa: N801 - the version as people write it
+    """One global HGEI count, probed on the CPU that runs the initcall."""
+
+    name = "v6.12"

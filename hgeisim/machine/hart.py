@@ -1,0 +1,68 @@
+"""A HART: HGEI registers, interrupt and preemption state, and what runs on it."""
+
+from __future__ import annotations
+
+from hgeisim.machine.ops import SampleSgei
+from hgeisim.machine.shared import Field, Shared
+
+XLEN = 64
+ALL_ONES = (1 << XLEN) - 1
+
+
+def bit(n: int) -> int:
+    """BIT(n) of an unsigned long, as RISC-V computes it: `sll` looks at the low 6 bits of n.
+
+    So bit(64) is 1, which is what makes BIT(nr_hgei + 1) - 1 empty on a HART with 63 lines.
+    """
+    return 1 << (n % XLEN)
+
+
+def fls(word: int) -> int:
+    """fls_long: the number of the highest bit set, counted from 1; 0 for 0."""
+    return word.bit_length()
+
+
+def ffs(word: int) -> int:
+    """__ffs: the index of the lowest bit set.  `word` must not be 0."""
+    return (word & -word).bit_length() - 1
+
+
+class Hart(Shared):
+    """One HART (RISC-V privileged architecture, hypervisor extension and AIA).
+
+    `hgeie` and `hgeip` hold bits GEILEN..1, `sgeie` is hie.SGEIE.  `hgeip` is the pending state of
+    the guest interrupt files, reduced to one bit a file.  `irq_off` counts how often interrupts
+    were disabled (0: on), `hardirq` is 1 while an interrupt handler runs, `preempt_count` counts
+    preempt_disable.  `current` is the id of the task that nothing may take off the HART, 0 when
+    there is none.  `active` and `online` are the bits of cpu_active_mask and cpu_online_mask.
+    """
+
+    hgeie: Field
+    hgeip: Field
+    sgeie: Field
+    irq_off: Field
+    hardirq: Field
+    preempt_count: Field
+    current: Field
+    active: Field
+    online: Field
+    id: int
+    name: str
+    geilen: int
+    sgei: SampleSgei
+
+    def write_hgeie(self, value: int) -> None:
+        """csr_write(CSR_HGEIE): WARL, bit 0 and the bits above GEILEN stay zero."""
+        self.hgeie = value & ((1 << (self.geilen + 1)) - 2)
+
+    def sgei_pending(self) -> bool:
+        """Tell whether the level-triggered SGEI wire is up and enabled."""
+        return bool(self.hgeip & self.hgeie) and self.sgeie == 1
+
+    def interruptible(self) -> bool:
+        """Tell whether an interrupt would be taken now."""
+        return self.hardirq == 0 and self.irq_off == 0
+
+    def preemptible(self) -> bool:
+        """Tell whether the stopper could run here now (it waits for each such section to end)."""
+        return self.interruptible() and self.preempt_count == 0 and self.current == 0

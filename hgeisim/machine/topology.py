@@ -1,0 +1,43 @@
+"""What a machine is made of, before anything runs on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HGEIE_BITS_MAX = 63
+"""Most HGEI lines of a HART: HGEIE has 64 bits and bit 0 is read-only zero (RV64)."""
+
+
+@dataclass(frozen=True)
+class HartSpec:
+    """One HART.
+
+    `guest_files` is the number of IMSIC guest interrupt files that its memory region holds
+    (0..127); `geilen` the number of writable HGEIE bits (0..63), None when nobody told.
+    """
+
+    guest_files: int
+    geilen: int | None = None
+
+    @property
+    def lines(self) -> int:
+        """HGEI lines of this HART: GEILEN, or as many as guest files when it is not known."""
+        return min(self.guest_files, HGEIE_BITS_MAX) if self.geilen is None else self.geilen
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The HARTs of a machine in the order of their CPU numbers.
+
+    `guest_index_bits` sets the stride of the S-level IMSIC pages: 2**bits pages a HART.
+    `source` says where the facts come from (a file name or "scenario").
+    """
+
+    harts: tuple[HartSpec, ...]
+    guest_index_bits: int
+    source: str
+
+    @property
+    def nr_guest_files(self) -> int:
+        """The kernel's global count of guest files: the minimum over all HARTs."""
+        return min(hart.guest_files for hart in self.harts)
