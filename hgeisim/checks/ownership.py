@@ -72,7 +72,7 @@ class BitmapAgrees:
                 yield Finding("bitmap-owner", "hgei", text)
             if owner and k.vcpu(owner).freed:
                 text = f"{place} is owned by {name_of(k, owner)}, which was freed"
-                yield Finding("dead-owner", "hgei", text)
+                yield Finding("dead-owner", "free line" if free else "taken line", text)
 
 
 class LineExists:

@@ -24,9 +24,14 @@ class Stage:
     scripts: list[Script] = field(default_factory=list)
 
 
-def set_stage(scenario: Scenario, memory: Memory | None = None) -> Stage:
-    """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART."""
-    k = find_variant(scenario.kernel.variant)(scenario.topology, memory)
+def set_stage(
+    scenario: Scenario, memory: Memory | None = None, kernel: type[Cpuhp] | None = None
+) -> Stage:
+    """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
+
+    `kernel` is the class to use instead of the scenario's variant, such as one with probes in it.
+    """
+    k = (kernel or find_variant(scenario.kernel.variant))(scenario.topology, memory)
     boot(k, k.add_thread("swapper", scenario.kernel.init_hart))
     stage = Stage(k)
     for entry in scenario.vcpu:

@@ -55,6 +55,7 @@ class Aia(Kernel):
         """
         yield STEP
         current.hart.sgeie = 1
+        yield current.hart.sgei
 
     def kvm_riscv_aia_disable(k, current: Thread) -> Path[None]:
         """kvm_riscv_aia_disable, v6.12 (2.4), on this CPU: drops and retakes the lock for each

@@ -71,12 +71,15 @@ class Kvm(Imsic):
         yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 0)
         yield PREEMPT_ENABLE
 
+    def kvm_vcpu_kick(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_vcpu_kick, v6.12 (2.18), only its wake-up."""
+        yield vcpu.wait.wake_up
+
     def vcpu_thread(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """The monitor's thread of a vCPU: runs the guest, waits in WFI, until it is stopped.
 
         A failed entry goes back to the monitor, which tries again when it is scheduled again.
         """
-        yield SCHEDULE
         while not vcpu.stop:
             entered = yield from k.kvm_arch_vcpu_ioctl_run(current, vcpu)
             if entered:

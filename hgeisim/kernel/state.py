@@ -79,7 +79,7 @@ class Kernel(Fixed):
     """The state of one kernel on one machine; the paths are added by the classes below it.
 
     `k.hart[cpu]`, `k.hgei[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number, `k.vcpus[id]` by
-    vCPU id, which starts at 1.  With a `memory` all of it is tracked.
+    vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.  With a `memory` all of it is tracked.
     """
 
     name = ""
@@ -93,6 +93,7 @@ class Kernel(Fixed):
         k.globals = build(Globals, memory, "globals")
         k.threads: list[Thread] = []
         k.vcpus: list[Vcpu | None] = [None]
+        k.vcpu_of: dict[Runner, Vcpu] = {}
 
     def add_thread(k, name: str, cpu: int) -> Thread:
         """Make a thread that starts on a CPU; its id counts from 1."""
@@ -112,6 +113,7 @@ class Kernel(Fixed):
         vcpu.wait = rcuwait(k.memory, f"{name}.wait")
         vcpu.guest = Spend("guest_run", name, guest=True)
         k.vcpus.append(vcpu)
+        k.vcpu_of[vcpu.thread] = vcpu
         return vcpu
 
     def vcpu(k, ident: int) -> Vcpu:

@@ -15,7 +15,7 @@ class Timeline:
     """Everything recorded about the HGEI lines while simulated time went by.
 
     `occupancy`: one record for each change of a HART's number of taken lines (`time_ns`, `hart`,
-    `busy`); `busy` may exceed the lines of the HART when a kernel hands out lines that do not exist.
+    `busy`); `busy` exceeds the lines of the HART when a kernel hands out lines that do not exist.
     `events`: one record for each `EVENT_NAMES` entry (`time_ns`, `kind`, `hart`, `vcpu`, `line`);
     `vcpu` and `line` are 0 where they mean nothing.  Times are integer nanoseconds, in order.
     """

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import NoLeak
 from hgeisim.drivers.explored.space import Space
-from hgeisim.kernel.state import Thread
 from hgeisim.machine.ops import Acquire, Block, Op
 
 
@@ -37,8 +36,8 @@ def _quiescent(space: Space, slot: int) -> bool:
     """Tell whether a sleeping vCPU has nothing to wake up for."""
     system = space.system
     thread = system.automata[slot].runner
-    vcpu = next((v for v in system.k.vcpus if v is not None and v.thread is thread), None)
-    if not isinstance(thread, Thread) or vcpu is None:
+    vcpu = system.k.vcpu_of.get(thread)
+    if vcpu is None:
         return False
     pending = vcpu.sw_pending or vcpu.stop
     if vcpu.vsfile_cpu >= 0:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from itertools import count
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.ends import end_findings
@@ -13,63 +15,76 @@ Origins = dict[bytes, tuple[bytes, int] | None]
 """How each state was reached first: from which state, by which context."""
 
 
-def exhaustive(space: Space, states_max: int) -> Verdict:
+Progress = Callable[[int, int], None]
+"""Told (states seen, states still to expand) now and then."""
+PROGRESS_EVERY = 4096
+
+
+def exhaustive(
+    space: Space, states_max: int, avoid: str = "", progress: Progress | None = None
+) -> Verdict:
     """Visit all reachable states, `states_max` at most.
 
-    The verdict is `exhausted` when the queue ran empty, else `bounded`.
+    The verdict is `exhausted` when the queue ran empty, else `bounded`.  With `avoid`, the id of a
+    finding, the search turns back where that finding shows: what is found then needs it not.
     """
-    verdict = Verdict()
-    start = space.initial()
-    origins: Origins = {start: None}
-    queue = deque([start])
-    _note(verdict, origins, start, space.invariants.of(start))
-    while queue:
-        state = queue.popleft()
-        _expand(space, verdict, origins, queue, state)
-        if len(origins) >= states_max and queue:
-            verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
+    search = _Search(space, avoid)
+    for number in count():
+        if not search.queue:
             break
-    verdict.states = len(origins)
-    return verdict
+        search.expand(search.queue.popleft())
+        if progress and number % PROGRESS_EVERY == 0:
+            progress(len(search.origins), len(search.queue))
+        if len(search.origins) >= states_max and search.queue:
+            search.verdict.coverage, search.verdict.bound = BOUNDED, f"{states_max} states"
+            break
+    search.verdict.states = len(search.origins)
+    return search.verdict
 
 
-def _expand(
-    space: Space, verdict: Verdict, origins: Origins, queue: deque[bytes], state: bytes
-) -> None:
-    stuck = True
-    for slot, after, findings in space.successors(state):
-        stuck = False
-        verdict.transitions += 1
-        if findings:
-            _note(verdict, origins, state, findings, slot)
-        if after not in origins:
-            origins[after] = (state, slot)
-            queue.append(after)
-            broken = space.invariants.of(after)
-            if broken:
-                _note(verdict, origins, after, broken)
-    if stuck:
-        verdict.ends += 1
-        _note(verdict, origins, state, end_findings(space, state))
+class _Search:
+    """The states reached so far and those still to be expanded."""
 
+    def __init__(self, space: Space, avoid: str) -> None:
+        self.space, self.avoid, self.verdict = space, avoid, Verdict()
+        start = space.initial()
+        self.origins: Origins = {start: None}
+        self.queue = deque([start])
+        self.note(start, space.invariants.of(start))
 
-def _note(
-    verdict: Verdict,
-    origins: Origins,
-    state: bytes,
-    findings: tuple[Finding, ...],
-    *last: int,
-) -> None:
-    for finding in findings:
-        if finding.id not in verdict.counterexamples:
-            verdict.note(finding, (*_schedule(origins, state), *last))
+    def expand(self, state: bytes) -> None:
+        """Find the successors of a state."""
+        stuck, origins = True, self.origins
+        for slot, after, findings in self.space.successors(state):
+            stuck = False
+            self.verdict.transitions += 1
+            if findings and self.note(state, findings, slot):
+                continue
+            if after not in origins:
+                broken = self.space.invariants.of(after)
+                if broken and self.note(state, broken, slot):
+                    continue
+                origins[after] = (state, slot)
+                self.queue.append(after)
+        if stuck:
+            self.verdict.ends += 1
+            self.note(state, end_findings(self.space, state))
 
+    def note(self, state: bytes, findings: tuple[Finding, ...], *last: int) -> bool:
+        """Keep what is new among the findings; True when the one to avoid is among them."""
+        if self.avoid and any(finding.id == self.avoid for finding in findings):
+            return True
+        for finding in findings:
+            if finding.id not in self.verdict.counterexamples:
+                self.verdict.note(finding, (*self.schedule(state), *last))
+        return False
 
-def _schedule(origins: Origins, state: bytes) -> Schedule:
-    steps = []
-    origin = origins[state]
-    while origin is not None:
-        state, slot = origin
-        steps.append(slot)
-        origin = origins[state]
-    return tuple(reversed(steps))
+    def schedule(self, state: bytes) -> Schedule:
+        """How a state was reached."""
+        steps = []
+        origin = self.origins[state]
+        while origin is not None:
+            state, slot = origin
+            steps.append(slot)
+            origin = self.origins[state]
+        return tuple(reversed(steps))

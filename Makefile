@@ -1,0 +1,44 @@
+# `make` alone tells what there is. Needs Python 3.11 and make; everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help venv run explore test lint check bench golden clean
+
+help: ## list the targets (what you see now)
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+venv: $(INSTALLED) ## make .venv with everything at its pinned version
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(INSTALLED) ## simulate a big.LITTLE machine: a table, and a picture in out/big-little
+	$(BIN)/hgeisim run big-little --out out/big-little
+	$(BIN)/hgeisim plot out/big-little
+	@echo "The picture: $(CURDIR)/out/big-little/occupancy.png"
+
+explore: $(INSTALLED) ## search a patch for a race (it has one, so exit status 1 is expected)
+	@echo "Exit status 1 means that something was found, as it should be here."
+	$(BIN)/hgeisim explore patch-race --variant v6.12+percpu-v2 || test $$? -eq 1
+
+test: $(INSTALLED) ## run the tests
+	$(BIN)/python -m pytest -q
+
+lint: $(INSTALLED) ## style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+check: lint test ## everything that must hold before a commit
+
+bench: $(INSTALLED) ## measure what the seam between paths and drivers costs
+	$(BIN)/python -m benchmarks.seam
+
+golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
+	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q
+
+clean: ## remove what make made
+	rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

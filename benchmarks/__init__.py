@@ -1,0 +1,1 @@
+"""Measurements: ratios in one run, medians, never a bar in a test."""

@@ -1,0 +1,112 @@
+"""The load on the shipped kernel paths under the shipped timed driver, recording on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import simpy
+
+from benchmarks.load import LINES, Load
+from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.alone import boot
+from hgeisim.drivers.stage import Stage
+from hgeisim.drivers.timed.simulation import Simulation, assemble
+from hgeisim.kernel.state import Vcpu
+from hgeisim.kernel.variants import find_variant
+from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.topology import HartSpec, Topology
+from hgeisim.record.probes import probed
+from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
+from hgeisim.scenario.distribution import Constant, Exponential
+from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.timing import Timing
+
+Process = Generator[simpy.Event, Any, None]
+COUNTED = (ALLOC, FAIL, FREE, SGEI, OFFLINE, ONLINE)
+
+
+class Shipped:
+    """alloc_hgei and free_hgei called directly, SGEIs raised by devices, real hotplug paths."""
+
+    def __init__(self, harts: int, load: Load, seed: int = 1) -> None:
+        self.load, self.streams = load, Streams(seed)
+        self.simulation = _simulation(harts, load, self.streams)
+        self.driver, self.env = self.simulation.driver, self.simulation.env
+        self.k = self.simulation.stage.k
+        self.online = list(range(harts))
+        self.place = self.streams.stream("place")
+        for i in range(harts * load.vcpus_per_hart):
+            vcpu = self.k.add_vcpu(f"v{i}", i % harts)
+            self.driver.costs.of_owner("guest_run", vcpu.name, _exponential(load.run_ns))
+            self.env.process(self.driver.execute(vcpu.thread, self.vcpu(vcpu)))
+        for cpu in range(harts):
+            self.env.process(self.sgei(cpu))
+        self.env.process(self.hotplug(harts))
+
+    def run(self) -> int:
+        """Simulate; returns the number of operations."""
+        self.simulation.run(self.load.until_ns)
+        kinds = self.simulation.timeline.event_kind
+        return sum(kind in COUNTED for kind in kinds)
+
+    def vcpu(self, vcpu: Vcpu) -> Path[None]:
+        """Run the guest, move, take a line there, give the old one back."""
+        k, thread = self.k, vcpu.thread
+        while True:
+            yield vcpu.guest
+            old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+            thread.cpu = cpu = self.place.choice(self.online)
+            hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
+            vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
+            if old_cpu >= 0:
+                yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+
+    def sgei(self, cpu: int) -> Process:
+        """A device that makes some line of a HART pending and armed."""
+        draw, below = self.streams.stream(f"sgei{cpu}").draw, self.streams.stream(f"s{cpu}").below
+        every, hart = _exponential(self.load.sgei_ns), self.k.hart[cpu]
+        while True:
+            yield self.env.timeout(draw(every))
+            hart.hgeip = hart.hgeie = 2 << below(LINES)
+            yield self.driver.device(_sample(hart.sgei))
+
+    def hotplug(self, harts: int) -> Process:
+        """HARTs go offline one at a time."""
+        draw = self.streams.stream("hotplug").draw
+        while True:
+            yield self.env.timeout(draw(_exponential(4 * self.load.hotplug_ns // harts)))
+            if len(self.online) < 2:
+                continue
+            cpu = self.place.choice(self.online)
+            self.online.remove(cpu)
+            cpuhp = self.k.add_thread("cpuhp", cpu)
+            yield self.env.process(self.driver.execute(cpuhp, self.k.kvm_offline_cpu(cpuhp)))
+            yield self.env.timeout(self.load.offline_ns)
+            yield self.env.process(self.driver.execute(cpuhp, self.k.kvm_online_cpu(cpuhp)))
+            self.online.append(cpu)
+
+
+def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:
+    """The landed series on a homogeneous machine; lock and unlock share the hold time."""
+    topology = Topology((HartSpec(LINES),) * harts, 4, "benchmark")
+    k = probed(find_variant("v6.12+percpu-v5"))(topology)
+    boot(k, k.add_thread("swapper", 0))
+    half = Constant.model_construct(value=load.hold_ns // 2)
+    entry = Constant.model_construct(value=load.entry_ns)
+    nothing = Constant.model_construct(value=0)
+    timing = Timing.model_construct(
+        raw_spin_lock=half,
+        raw_spin_unlock=half,
+        interrupt_entry=entry,
+        wake_up=nothing,
+    )
+    return assemble(Stage(k), Costs(timing, streams))
+
+
+def _sample(op: Op) -> Path[None]:
+    yield op
+
+
+def _exponential(mean_ns: int) -> Exponential:
+    return Exponential.model_construct(mean=mean_ns)

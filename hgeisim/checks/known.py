@@ -1,0 +1,57 @@
+"""Findings that are known: the baseline of shipped kernels, and names for the faults of patches.
+
+An accepted finding is printed, with its reason, and does not count as new.  The others have only a
+name: the hazard that a reviewer knows them by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class Known:
+    """A finding in the variants that match a pattern, with the name that people use for it."""
+
+    finding: str
+    variants: str
+    name: str
+    reason: str
+    accepted: bool = False
+
+
+RELEASE_RACE = "aia_disable releases a vCPU that it holds no reference to; docs/findings.md"
+"""Why the use after free of shipped kernels is in the baseline."""
+
+KNOWN = (
+    Known("use-after-free:vcpu in *", "*", "F-1", RELEASE_RACE, accepted=True),
+    Known("dead-owner:taken line", "*", "F-1", RELEASE_RACE, accepted=True),
+    Known("double-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
+    Known("bitmap-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
+    Known("dead-owner:free line", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
+    Known("leak:hgei", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
+    Known("lock-init-held:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    Known("broken-lock:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    Known("deadlock:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    Known("no-such-line:hgei", "v6.12", "seed", "one HGEI count for HARTs that differ"),
+)
+
+
+def known(finding_id: str, variant: str) -> Known | None:
+    """The entry for a finding in a variant, the first that matches."""
+    return next(
+        (
+            entry
+            for entry in KNOWN
+            if fnmatchcase(finding_id, entry.finding) and fnmatchcase(variant, entry.variants)
+        ),
+        None,
+    )
+
+
+def new_findings(finding_ids: Iterable[str], variant: str, strict: bool = False) -> list[str]:
+    """The ids that the baseline does not accept; with `strict`, all of them."""
+    entries = ((i, known(i, variant)) for i in finding_ids)
+    return [i for i, entry in entries if strict or entry is None or not entry.accepted]

@@ -1,0 +1,1 @@
+"""The `hgeisim` command: one file for each subcommand, and the only place that prints."""

@@ -1,0 +1,69 @@
+"""How the subcommands speak: tables that survive a mail, and JSON.
+
+Off a terminal everything is plain ASCII layout, 80 columns (or $COLUMNS) wide, and longer cells
+are folded, never cut.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDTH_DEFAULT = 80
+_RULE_UNDER_HEAD = "    \n    \n -- \n" + "    \n" * 5
+
+
+def console(file: TextIO | None = None) -> Console:
+    """Make a console on `file` (default: stdout); colours and real width on a terminal only."""
+    from rich.console import Console  # noqa: PLC0415 - late, for a quick --help
+
+    stream = file or sys.stdout
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS") or WIDTH_DEFAULT)
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
+    """Lay out rows under heads; a column that holds only numbers (and "-") goes to the right."""
+    from rich.box import Box  # noqa: PLC0415 - late, for a quick --help
+    from rich.table import Table  # noqa: PLC0415
+
+    cells = [[str(cell) for cell in row] for row in rows]
+    made = Table(title=title or None, box=Box(_RULE_UNDER_HEAD, ascii=True), show_edge=False)
+    made.title_justify, made.title_style, made.pad_edge = "left", "bold", False
+    for at, head in enumerate(heads):
+        numbers = all(_is_number(row[at]) for row in cells)
+        made.add_column(head, justify="right" if numbers else "left", overflow="fold")
+    for row in cells:
+        made.add_row(*row)
+    return made
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table to stdout, without the spaces that would trail its lines in a mail."""
+    out = console()
+    if out.is_terminal:
+        out.print(table(heads, rows, title))
+        return
+    with out.capture() as text:
+        out.print(table(heads, rows, title))
+    for line in text.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to stdout, with its keys in the order in which they stand."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _is_number(cell: str) -> bool:
+    """`12`, `1.5 %`, `-` and nothing at all are numbers here."""
+    head = cell.replace(",", "").split(" ")[0].rstrip("%")
+    return head in ("", "-") or head.lstrip("-").replace(".", "", 1).isdigit()

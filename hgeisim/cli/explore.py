@@ -1,0 +1,101 @@
+"""hgeisim explore: search the interleavings of a scenario's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
+
+if TYPE_CHECKING:
+    from hgeisim.drivers.explored.exhaustive import Progress
+    from hgeisim.drivers.explored.space import Space
+    from hgeisim.drivers.explored.verdict import Verdict
+    from hgeisim.scenario.schema import Scenario
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--variant", help="Kernel to explore, such as v6.12+percpu-v2.")
+@click.option("--preemption", help="Kernel preemption: none or full.")
+@click.option(
+    "--states", default=3_000_000, show_default=True, type=click.IntRange(1),
+    help="Give up after this many states.",
+)  # fmt: skip
+@click.option("--walk", type=click.IntRange(1), help="Run this many random schedules instead.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
+@click.option("--strict", is_flag=True, help="Count accepted findings as new.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(scenario: str, **options: Any) -> int:
+    """Search the interleavings of the tasks of SCENARIO (a name or a file).
+
+    Every interleaving is visited, up to the order of steps that cannot affect each other, and the
+    counterexample of each finding is the shortest.  With --walk, random schedules only.
+
+    \b
+    Example:
+      hgeisim explore patch-race --variant v6.12+percpu-v2
+
+    Exit status: 0 nothing new, 1 a new finding, 4 the states ran out first.
+    """
+    from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
+    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
+
+    overrides = {name: options[name] for name in ("variant", "preemption", "seed")}
+    loaded = load_scenario(scenario, overrides, variant_problem)
+    space = space_of(loaded)
+    verdict = _search(space, loaded, options)
+    return _report(scenario, loaded, space, verdict, options)
+
+
+def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdict:
+    from hgeisim.drivers.explored.exhaustive import exhaustive  # noqa: PLC0415
+    from hgeisim.drivers.explored.isolate import isolate  # noqa: PLC0415
+    from hgeisim.drivers.explored.walk import random_walk  # noqa: PLC0415
+
+    if options["walk"]:
+        from hgeisim.scenario.streams import Streams  # noqa: PLC0415
+
+        return random_walk(
+            space, options["walk"], Streams(scenario.run.seed).stream("walk").below
+        )
+    with _progress() as progress:
+        verdict = exhaustive(space, options["states"], progress=progress)
+    isolate(space, verdict, options["states"])
+    return verdict
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """Show on a terminal how far the search has come; how far there is to go is not known."""
+    import sys  # noqa: PLC0415
+
+    from hgeisim.cli.console import console  # noqa: PLC0415
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with console(sys.stderr).status("exploring") as status:
+        yield lambda seen, queue: status.update(f"{seen:,} states, {queue:,} to expand")
+
+
+def _report(
+    name: str, scenario: Scenario, space: Space, verdict: Verdict, options: dict[str, Any]
+) -> int:
+    from hgeisim.checks.known import new_findings  # noqa: PLC0415
+    from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.report.exploration import document, text  # noqa: PLC0415
+
+    new = new_findings(verdict.counterexamples, scenario.kernel.variant, options["strict"])
+    result = document(name, scenario, space, verdict, new)
+    if options["as_json"]:
+        print_json(result)
+    else:
+        click.echo("\n".join(text(result)))
+    if new:
+        return EXIT_FINDING
+    return EXIT_BUDGET if verdict.coverage == "bounded" else EXIT_NOTHING_NEW

@@ -1,0 +1,140 @@
+"""The command `hgeisim`: which subcommands there are, and what each kind of failure exits with.
+
+Subcommands are imported when they are called, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from hgeisim import __version__
+from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
+from hgeisim.errors import InputError
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE: whoever read our output has seen enough (`hgeisim ... | head`)."""
+
+
+class Entry(NamedTuple):
+    """Where a subcommand lives ("module:attribute") and what it is for, in one line."""
+
+    target: str
+    summary: str
+
+
+COMMANDS = {
+    "run": Entry("hgeisim.cli.run:command", "Simulate a scenario; a table and a run folder."),
+    "plot": Entry("hgeisim.cli.plot:command", "Draw the occupancy of a run folder."),
+    "topology": Entry("hgeisim.cli.topology:command", "Show the HARTs of a devicetree blob."),
+    "scenario": Entry("hgeisim.cli.scenario:command", "List, show or check scenario files."),
+    "explore": Entry("hgeisim.cli.explore:command", "Search the interleavings of a scenario."),
+    "replay": Entry("hgeisim.cli.replay:command", "Run one schedule again, from its token."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its subcommands by name and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a subcommand; None when there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].target.split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand that is meant, or say which one may have been."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands out of the table, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="hgeisim %(version)s")
+def group() -> None:
+    """Test and size the RISC-V KVM code that hands HGEI lines to virtual CPUs.
+
+    \b
+    Example:
+      hgeisim run big-little --out out/big-little
+      hgeisim plot out/big-little
+
+    \b
+    Exit status:
+      0  nothing new was found
+      1  a new finding
+      2  wrong usage or bad input
+      3  internal error
+      4  an exhaustive search ran out of its budget
+    """
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line `args` (default: that of the process) and return the exit status."""
+    try:
+        status = _run(args)
+        sys.stdout.flush()
+    except InputError as error:
+        return _tell(*(str(problem) for problem in error.problems), status=EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        error.show()
+        return EXIT_BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return _close_quietly()
+    except Exception as error:  # noqa: BLE001 - the last place that can speak to the user
+        return _tell_internal(error)
+    return status
+
+
+def _run(args: Sequence[str] | None) -> int:
+    """Let click choose; a subcommand returns its status, or leaves by `ctx.exit(status)`."""
+    words = sys.argv[1:] if args is None else list(args)
+    try:
+        with group.make_context("hgeisim", words) as ctx:
+            status = group.invoke(ctx)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return status if isinstance(status, int) else 0
+
+
+def _tell(*lines: str, status: int) -> int:
+    for line in lines:
+        click.echo(f"hgeisim: error: {line}", err=True)
+    return status
+
+
+def _tell_internal(error: Exception) -> int:
+    if os.environ.get("HGEISIM_TRACEBACK"):
+        import traceback  # noqa: PLC0415 - not needed on a good day
+
+        traceback.print_exception(error)
+    line = f"internal error, a fault of hgeisim: {type(error).__name__}: {error}"
+    return _tell(line, "HGEISIM_TRACEBACK=1 in the environment shows where", status=EXIT_INTERNAL)
+
+
+def _close_quietly() -> int:
+    """Point stdout at nothing, or Python complains when it flushes it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_BROKEN_PIPE

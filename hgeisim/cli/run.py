@@ -1,0 +1,100 @@
+"""hgeisim run: simulate a scenario in time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+
+if TYPE_CHECKING:
+    from hgeisim.drivers.timed.simulation import Simulation
+    from hgeisim.scenario.schema import Scenario
+
+PROGRESS_STEPS = 200
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
+@click.option("--variant", help="Kernel to simulate, such as v6.12+percpu-v5.")
+@click.option("--preemption", help="Kernel preemption: none or full.")
+@click.option("--until", help="How long to simulate, such as 20ms.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of all random streams.")
+@click.option("--strict", is_flag=True, help="Count accepted findings as new.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    scenario: str, out: Path | None, strict: bool, as_json: bool, **overrides: Any
+) -> int:
+    """Simulate SCENARIO (a name or a file) and show how full each HART was.
+
+    `max` and `mean` are taken lines; `exhausted` is the part of the time with no line left;
+    `fail` counts allocations that found none.
+
+    \b
+    Example:
+      hgeisim run big-little --out out/big-little
+
+    Exit status: 0 nothing new, 1 a new finding.
+    """
+    from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
+    from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
+    from hgeisim.report.run import summary  # noqa: PLC0415
+    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
+
+    loaded = load_scenario(scenario, overrides, variant_problem)
+    if out is not None:
+        check_replaceable(out)
+    simulation = simulate(loaded)
+    _run(simulation, loaded.run.until)
+    result = summary(loaded, simulation, strict)
+    if out is not None:
+        _write(out, loaded, simulation, result)
+    _show(loaded, result, out, as_json)
+    return EXIT_FINDING if any(f["new"] for f in result["findings"]) else EXIT_NOTHING_NEW
+
+
+def _run(simulation: Simulation, until: int) -> None:
+    """Simulate; on a terminal, with a bar of the simulated time."""
+    import sys  # noqa: PLC0415
+
+    if not sys.stderr.isatty():
+        simulation.run(until)
+        return
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from hgeisim.cli.console import console  # noqa: PLC0415
+
+    with Progress(console=console(sys.stderr), transient=True) as progress:
+        task = progress.add_task("simulated time", total=until)
+        for step in range(1, PROGRESS_STEPS + 1):
+            simulation.run(max(1, until * step // PROGRESS_STEPS))
+            progress.update(task, completed=simulation.timeline.end_ns)
+
+
+def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[str, Any]) -> None:
+    from hgeisim.record.folder import write_run  # noqa: PLC0415
+    from hgeisim.report.run import manifest  # noqa: PLC0415
+
+    locks = {"locks.csv": simulation.locks.csv()}
+    write_run(out, manifest(scenario), result, simulation.timeline, locks)
+
+
+def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415
+    from hgeisim.report.run import HEADS, finding_lines, head, rows  # noqa: PLC0415
+
+    if as_json:
+        print_json(result)
+        return
+    click.echo(f"{scenario.title}\n{head(scenario)}\n")
+    print_table(HEADS, rows(result))
+    click.echo("")
+    for line in finding_lines(result):
+        click.echo(line)
+    click.echo(f"fingerprint {result['fingerprint']}")
+    if out is not None:
+        click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")

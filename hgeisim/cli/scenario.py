@@ -1,0 +1,137 @@
+"""`hgeisim scenario`: list, show and check scenario files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from hgeisim.cli.console import print_json, print_table
+from hgeisim.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from hgeisim.scenario.schema import Scenario
+
+EXIT_BAD_INPUT = 2
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group("scenario")
+def command() -> None:
+    """List, show or check scenarios: what runs, on which machine and kernel, for how long.
+
+    \b
+    Example:
+      hgeisim scenario list
+      hgeisim scenario show big-little > mine.toml
+      hgeisim scenario check mine.toml
+    """
+
+
+@command.command("list", short_help="Names and titles of the built-in scenarios.")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the scenarios that come with hgeisim.
+
+    \b
+    Example:
+      hgeisim scenario list
+    """
+    from hgeisim.scenario.locate import built_in_names, locate, read_toml  # noqa: PLC0415 - late
+
+    titles = {name: str(read_toml(locate(name)).get("title", "")) for name in built_in_names()}
+    if as_json:
+        pairs = [{"name": name, "title": title} for name, title in titles.items()]
+        print_json({"scenarios": pairs})
+        return
+    print_table(("name", "title"), titles.items())
+
+
+@command.command("show", short_help="A scenario with all defaults filled in.")
+@click.argument("name", metavar="NAME|FILE")
+@json_option
+def show_command(name: str, as_json: bool) -> None:
+    """Show a scenario with all defaults filled in and its machine written out.
+
+    What it prints is a scenario file itself, which gives the same results.
+
+    \b
+    Example:
+      hgeisim scenario show patch-race
+    """
+    from hgeisim.scenario.effective import effective  # noqa: PLC0415 - loads pydantic
+    from hgeisim.scenario.toml_text import toml_text  # noqa: PLC0415
+
+    scenario = _load(name)
+    content = effective(scenario)
+    if as_json:
+        print_json({"file": scenario.file, "digest": scenario.digest, "scenario": content})
+        return
+    click.echo(f"# {scenario.file} with all defaults; digest {scenario.digest}")
+    click.echo(toml_text(content), nl=False)
+
+
+@command.command("check", short_help="All problems of scenario files.")
+@click.argument("names", metavar="NAME|FILE...", nargs=-1, required=True)
+@json_option
+@click.pass_context
+def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Check scenario files whole: every problem of every file, and exit status 2 if there is one.
+
+    \b
+    Example:
+      hgeisim scenario check mine.toml yours.toml
+    """
+    checked = {name: _check(name) for name in names}
+    problems = [problem for found in checked.values() for problem in _problems(found)]
+    if as_json:
+        print_json({"checked": [_verdict(name, found) for name, found in checked.items()]})
+        ctx.exit(EXIT_BAD_INPUT if problems else 0)
+    for name, found in checked.items():
+        if not isinstance(found, InputError):
+            click.echo(f"ok: {name}: {_size(found)}")
+    if problems:
+        raise InputError(problems)
+
+
+def _load(name: str) -> Scenario:
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415 - late, for a quick --help
+    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
+
+    return load_scenario(name, known_variant=variant_problem)
+
+
+def _check(name: str) -> Scenario | InputError:
+    try:
+        return _load(name)
+    except InputError as error:
+        return error
+
+
+def _problems(found: Scenario | InputError) -> tuple[Problem, ...]:
+    return found.problems if isinstance(found, InputError) else ()
+
+
+def _verdict(name: str, found: Scenario | InputError) -> dict[str, object]:
+    problems = [asdict(problem) for problem in _problems(found)]
+    return {"file": name, "ok": not problems, "problems": problems}
+
+
+def _size(scenario: Scenario) -> str:
+    vcpus = len(scenario.vcpu) + sum(vm.vcpus for vm in scenario.vm)
+    return ", ".join(
+        _count(number, noun)
+        for number, noun in (
+            (len(scenario.topology.harts), "HART"),
+            (len(scenario.vm), "VM"),
+            (vcpus, "vCPU"),
+            (len(scenario.task), "task"),
+        )
+        if number
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,43 @@
+"""The timing table at work: how many ns an operation takes this time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hgeisim.machine.ops import Spend
+from hgeisim.scenario.distribution import Constant, Exponential, Uniform
+from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.timing import Timing
+
+Draw = Callable[[], int]
+Distribution = Constant | Exponential | Uniform
+
+
+class Costs:
+    """Costs in ns by the name that an operation gives (`Op.cost`, `Spend.what`).
+
+    What is not constant is drawn from a stream called after it.
+    """
+
+    def __init__(self, timing: Timing, streams: Streams) -> None:
+        self.streams = streams
+        self.by_name: dict[str, Draw] = {"": lambda: 0}
+        self.by_owner: dict[tuple[str, str], Draw] = {}
+        for name in type(timing).model_fields:
+            self.by_name[name] = self._draw(f"timing/{name}", getattr(timing, name))
+
+    def of_owner(self, what: str, owner: str, distribution: Distribution) -> None:
+        """Set what a time costs one owner, such as the guest run time of a vCPU."""
+        self.by_owner[what, owner] = self._draw(f"{owner}/{what}", distribution)
+
+    def of(self, spend: Spend) -> int:
+        """Draw how long this takes; a time that nobody set is no time."""
+        draw = self.by_owner.get((spend.what, spend.of)) or self.by_name.get(spend.what)
+        return draw() if draw else 0
+
+    def _draw(self, stream: str, distribution: Distribution) -> Draw:
+        if isinstance(distribution, Constant):
+            value = distribution.value
+            return lambda: value
+        source = self.streams.stream(stream)
+        return lambda: source.draw(distribution)

@@ -1,0 +1,88 @@
+"""The occupancy of one HART as numbers to draw or to add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgeisim.record.timeline import OFFLINE, ONLINE, Timeline
+
+Windows = list[tuple[int, int]]
+"""Half-open spans of time in ns, in order, none empty, none touching the next."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`busy[i]` lines are taken from `edges_ns[i]` to `edges_ns[i + 1]`; `lines` are there."""
+
+    edges_ns: NDArray[np.int64]
+    busy: NDArray[np.int64]
+    lines: int
+
+    @property
+    def exhausted(self) -> Windows:
+        """When no line was left (or more were taken than there are)."""
+        return _windows(self.edges_ns, self.busy >= self.lines)
+
+    @property
+    def exhausted_share(self) -> float:
+        """Share of the time with no line left, 0..1; 0 for a run that took no time."""
+        whole = int(self.edges_ns[-1] - self.edges_ns[0])
+        return sum(end - start for start, end in self.exhausted) / whole if whole else 0.0
+
+    @property
+    def busy_max(self) -> int:
+        """Most lines that were ever taken at once."""
+        return int(self.busy.max())
+
+
+def end_ns(timeline: Timeline) -> int:
+    """When the recording ends: the end of the run, or the last record if that is later."""
+    last = [column[-1] for column in (timeline.occupancy_time_ns, timeline.event_time_ns) if column]
+    return max([timeline.end_ns, *last])
+
+
+def steps_of_harts(timeline: Timeline) -> list[Steps]:
+    """Return the steps of every HART, from 0 to the end of the recording.
+
+    A step that lasts no time is left out.
+    """
+    at = np.array(timeline.occupancy_time_ns, dtype=np.int64)
+    who = np.array(timeline.occupancy_hart, dtype=np.int64)
+    busy = np.array(timeline.occupancy_busy, dtype=np.int64)
+    end = end_ns(timeline)
+    made = []
+    for number, hart in enumerate(timeline.topology.harts):
+        mine = who == number
+        edges = np.concatenate(([0], at[mine], [end]))
+        lasts = np.diff(edges) > 0
+        lasts[-1] |= not lasts.any()
+        busy_mine = np.concatenate(([0], busy[mine]))
+        made.append(Steps(np.append(edges[:-1][lasts], end), busy_mine[lasts], hart.lines))
+    return made
+
+
+def offline_windows(timeline: Timeline, hart: int) -> Windows:
+    """Return when a HART was offline, by its OFFLINE and ONLINE events."""
+    windows, since = [], None
+    for at, kind, who in zip(
+        timeline.event_time_ns, timeline.event_kind, timeline.event_hart, strict=True
+    ):
+        if who == hart and kind == OFFLINE and since is None:
+            since = at
+        elif who == hart and kind == ONLINE and since is not None:
+            windows.append((since, at))
+            since = None
+    if since is not None:
+        windows.append((since, end_ns(timeline)))
+    return windows
+
+
+def _windows(edges_ns: NDArray[np.int64], holds: NDArray[np.bool_]) -> Windows:
+    """Join the neighbouring steps in which something holds."""
+    changes = np.diff(np.concatenate(([False], holds, [False])).astype(np.int8))
+    starts, ends = edges_ns[np.flatnonzero(changes == 1)], edges_ns[np.flatnonzero(changes == -1)]
+    spans = zip(starts.tolist(), ends.tolist(), strict=True)
+    return [(start, end) for start, end in spans if end > start]

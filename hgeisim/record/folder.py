@@ -1,0 +1,178 @@
+"""The folder that a run leaves behind: written whole or not at all, and read back with suspicion.
+
+manifest.json   what ran: scenario, variant, seed, topology, versions, fingerprint
+summary.json    what came out, in numbers
+occupancy.csv   each change of a HART's taken lines
+events.csv      each alloc, fail, free, sgei, release, offline, online
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.record.columns import events_csv, occupancy_csv, read_events, read_occupancy
+from hgeisim.record.fingerprint import fingerprint
+from hgeisim.record.manifest import FORMAT, check_manifest, parse_document, topology_facts
+from hgeisim.record.timeline import Timeline
+
+PICTURES = ("occupancy.png", "occupancy.svg")
+"""What `hgeisim plot` adds to a folder; a new run takes them away, for they are of the old one."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as read back: `manifest` and `summary` as JSON tables, and the timeline."""
+
+    manifest: dict[str, Any]
+    summary: dict[str, Any]
+    timeline: Timeline
+
+
+def write_run(
+    path: Path,
+    manifest: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    timeline: Timeline,
+    extra_files: Mapping[str, str] = _NOTHING,
+) -> None:
+    """Leave a run at `path`, in place of an older run there; equal input gives equal bytes.
+
+    `manifest` has scenario, variant, preemption, seed and versions; what follows from the timeline
+    (format, topology, end_ns, fingerprint, files) is filled in here.  `extra_files` are texts by
+    file name.  If anything goes wrong, `path` is as it was.  InputError: something that no run
+    wrote is at `path`, or it cannot be written.
+    """
+    files = _texts(manifest, summary, timeline, extra_files)
+    check_replaceable(path)
+    try:
+        _put(path.resolve(), files)
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror or error}"
+        raise InputError([Problem(str(path), "", "", reason, "nothing was changed")]) from None
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse, by InputError, a place whose content a run must not take away.
+
+    Free are: nothing, an empty folder, a run folder that holds only what a run or plot wrote.
+    """
+    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
+        return
+    ours = _own_files(path)
+    foreign = sorted({entry.name for entry in path.iterdir()} - ours) if ours else []
+    if ours and not foreign:
+        return
+    told = f"holds {', '.join(foreign[:3])}, which no run wrote" if ours else "is no run folder"
+    raise InputError([Problem(str(path), "", "", told, "choose another place, or move it away")])
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder back.  InputError names each damaged file and line."""
+    texts = _read_texts(path)
+    manifest = parse_document(_name(path, "manifest.json"), texts["manifest.json"])
+    topology = check_manifest(_name(path, "manifest.json"), manifest)
+    summary = parse_document(_name(path, "summary.json"), texts["summary.json"])
+    timeline = Timeline(topology)
+    timeline.end_ns = manifest["end_ns"]
+    csv = ("occupancy.csv", "events.csv")
+    problems = read_occupancy(timeline, _name(path, csv[0]), texts[csv[0]])
+    problems += read_events(timeline, _name(path, csv[1]), texts[csv[1]])
+    found = fingerprint(timeline)
+    if not problems and found != manifest["fingerprint"]:
+        allowed = f"does not fit the records, which give {found}: a file was changed"
+        where = _name(path, "manifest.json")
+        problems = [Problem(where, "fingerprint", manifest["fingerprint"], allowed)]
+    if problems:
+        raise InputError(problems)
+    return Run(manifest, summary, timeline)
+
+
+def _texts(
+    manifest: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    timeline: Timeline,
+    extra_files: Mapping[str, str],
+) -> dict[str, str]:
+    files = {"occupancy.csv": occupancy_csv(timeline), "events.csv": events_csv(timeline)}
+    files |= {"summary.json": _json(summary), "manifest.json": "", **extra_files}
+    whole = {
+        **manifest,
+        "format": FORMAT,
+        "topology": topology_facts(timeline.topology),
+        "end_ns": timeline.end_ns,
+        "fingerprint": fingerprint(timeline),
+        "files": sorted(files),
+    }
+    check_manifest("manifest.json", whole)
+    return files | {"manifest.json": _json(whole)}
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    options: Any = {"sort_keys": True, "indent": 2, "ensure_ascii": False, "allow_nan": False}
+    return json.dumps(dict(document), **options) + "\n"
+
+
+def _put(place: Path, files: Mapping[str, str]) -> None:
+    """Write beside the place, then rename: the only moment that counts."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{place.name}."
+    with TemporaryDirectory(prefix=prefix, dir=place.parent, ignore_cleanup_errors=True) as beside:
+        new, old = Path(beside, "new"), Path(beside, "old")
+        new.mkdir()
+        for name, text in files.items():
+            _write_file(new / name, text)
+        try:
+            if place.exists():
+                place.rename(old)
+            new.rename(place)
+        except BaseException:
+            if old.exists() and not place.exists():
+                old.rename(place)
+            raise
+
+
+def _write_file(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _own_files(path: Path) -> set[str]:
+    """Names in a folder that a run or plot wrote; none when it is no run folder."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        ours = {"manifest.json", *PICTURES, *manifest["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
+    return ours if manifest.get("format") == FORMAT else set()
+
+
+def _read_texts(path: Path) -> dict[str, str]:
+    """Read the four files that every run has; all that cannot be read are told at once."""
+    if not (path / "manifest.json").is_file():
+        remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
+        raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
+    texts, problems = {}, []
+    for name in ("manifest.json", "summary.json", "occupancy.csv", "events.csv"):
+        try:
+            texts[name] = (path / name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            problems.append(Problem(_name(path, name), "", "", "is damaged: it is no UTF-8 text"))
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+            problems.append(Problem(_name(path, name), "", "", reason))
+    if problems:
+        raise InputError(problems)
+    return texts
+
+
+def _name(path: Path, file: str) -> str:
+    return str(path / file)

@@ -1,0 +1,110 @@
+"""What a run was: the facts of `manifest.json`, and whether they are all there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.machine.topology import HGEIE_BITS_MAX, HartSpec, Topology
+
+FORMAT = "hgeisim-run/1"
+GUEST_FILES_MAX = 127
+_KEYS: dict[str, tuple[type, str]] = {
+    "scenario": (dict, "must be the scenario, a table"),
+    "variant": (str, "must be the name of a variant"),
+    "preemption": (str, "must be the preemption model"),
+    "seed": (int, "must be a whole number"),
+    "versions": (dict, "must be a table of versions"),
+    "fingerprint": (str, "must be 16 hex digits"),
+    "end_ns": (int, "must be a whole number of nanoseconds"),
+    "files": (list, "must be the list of files"),
+    "topology": (dict, "must be the HARTs, a table"),
+}
+
+
+def topology_facts(topology: Topology) -> dict[str, Any]:
+    """Return a topology as it stands in a manifest."""
+    harts = [{"guest_files": hart.guest_files, "geilen": hart.geilen} for hart in topology.harts]
+    bits = topology.guest_index_bits
+    return {"harts": harts, "guest_index_bits": bits, "source": topology.source}
+
+
+def parse_document(file: str, text: str) -> dict[str, Any]:
+    """Read the JSON table in `text`; InputError names `file` and the line."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}"
+        raise InputError([Problem(file, where, "", f"is no JSON: {error.msg}")]) from None
+    if not isinstance(document, dict):
+        raise InputError([Problem(file, "line 1", "", "must be a JSON table, {...}")])
+    return document
+
+
+def check_manifest(file: str, manifest: dict[str, Any]) -> Topology:
+    """Return the topology of a manifest that has all it needs; InputError tells what it lacks."""
+    if manifest.get("format") != FORMAT:
+        given = repr(manifest.get("format"))
+        raise InputError([Problem(file, "format", given, f"must be '{FORMAT}'", _REMEDY)])
+    problems = [
+        Problem(file, key, _short(manifest.get(key)), allowed)
+        for key, (kind, allowed) in _KEYS.items()
+        if not _is(kind, manifest.get(key))
+    ]
+    facts = manifest.get("topology")
+    if isinstance(facts, dict):
+        problems += _topology_problems(file, facts)
+    if problems or facts is None:
+        raise InputError(problems)
+    harts = tuple(HartSpec(hart["guest_files"], hart["geilen"]) for hart in facts["harts"])
+    return Topology(harts, facts["guest_index_bits"], facts["source"])
+
+
+_REMEDY = "this folder was not written by this version of hgeisim; run the scenario again"
+
+
+def _topology_problems(file: str, facts: dict[str, Any]) -> list[Problem]:
+    problems = []
+    if not _is(int, facts.get("guest_index_bits")):
+        given = _short(facts.get("guest_index_bits"))
+        problems.append(Problem(file, "topology.guest_index_bits", given, "must be a whole number"))
+    if not _is(str, facts.get("source")):
+        given = _short(facts.get("source"))
+        problems.append(Problem(file, "topology.source", given, "must be a text"))
+    harts = facts.get("harts")
+    if not isinstance(harts, list) or not harts:
+        return [
+            *problems,
+            Problem(file, "topology.harts", _short(harts), "must be a list of HARTs"),
+        ]
+    for at, hart in enumerate(harts):
+        problems += _hart_problems(file, f"topology.harts[{at}]", hart)
+    return problems
+
+
+def _hart_problems(file: str, where: str, hart: Any) -> list[Problem]:
+    if not isinstance(hart, dict):
+        return [Problem(file, where, _short(hart), "must be a table")]
+    problems = []
+    files, geilen = hart.get("guest_files"), hart.get("geilen")
+    if not _is_count(files, GUEST_FILES_MAX):
+        allowed = f"must be 0..{GUEST_FILES_MAX}"
+        problems.append(Problem(file, f"{where}.guest_files", _short(files), allowed))
+    if geilen is not None and not _is_count(geilen, HGEIE_BITS_MAX):
+        allowed = f"must be 0..{HGEIE_BITS_MAX} or null"
+        problems.append(Problem(file, f"{where}.geilen", _short(geilen), allowed))
+    return problems
+
+
+def _is(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_count(value: Any, top: int) -> bool:
+    return _is(int, value) and 0 <= value <= top
+
+
+def _short(value: Any) -> str:
+    text = "missing" if value is None else json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,59 @@
+"""Return probes on kernel functions, which tell a timeline what happened.
+
+They are put in front of a kernel class, as kretprobes are put on functions: the paths do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.machine.ops import Path
+from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI
+
+Tell = Callable[[int, int, int, int], None]
+
+
+class Probes(Cpuhp):
+    """Overrides the functions of interest and calls `k.tell(kind, hart, vcpu, line)`."""
+
+    tell: Tell = staticmethod(lambda kind, hart, vcpu, line: None)
+
+    def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
+        """Tell of a line taken, or of none free."""
+        hgei = yield from super().kvm_riscv_aia_alloc_hgei(cpu, owner)
+        k.tell(ALLOC if hgei > 0 else FAIL, cpu, owner.id, max(hgei, 0))
+        return hgei
+
+    def kvm_riscv_aia_free_hgei(k, cpu: int, hgei: int) -> Path[None]:
+        """Tell of a line given back."""
+        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
+        k.tell(FREE, cpu, 0, hgei)
+
+    def hgei_interrupt(k, cpu: int) -> Path[None]:
+        """Tell of an SGEI that was handled."""
+        yield from super().hgei_interrupt(cpu)
+        k.tell(SGEI, cpu, 0, 0)
+
+    def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """Tell of a vCPU that lost its VS-file."""
+        cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        yield from super().kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
+        if cpu >= 0:
+            k.tell(RELEASE, cpu, vcpu.id, hgei)
+
+    def kvm_offline_cpu(k, current: Thread) -> Path[None]:
+        """Tell of a HART that has no HGEI any more."""
+        k.tell(OFFLINE, current.cpu, 0, 0)
+        yield from super().kvm_offline_cpu(current)
+
+    def kvm_online_cpu(k, current: Thread) -> Path[None]:
+        """Tell of a HART that has HGEI again."""
+        yield from super().kvm_online_cpu(current)
+        k.tell(ONLINE, current.cpu, 0, 0)
+
+
+def probed(kernel: type[Cpuhp]) -> type[Cpuhp]:
+    """Put the probes on a kernel."""
+    return type(kernel.__name__, (Probes, kernel), {"__module__": __name__, "name": kernel.name})

@@ -1,0 +1,107 @@
+"""The result of an exploration: a document for programs, and lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+from hgeisim.checks.known import known
+from hgeisim.drivers.explored.isolate import others
+from hgeisim.drivers.explored.shrink import shrink, switches
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.token import Token, encode
+from hgeisim.drivers.explored.verdict import Counterexample, Verdict
+from hgeisim.scenario.schema import Scenario
+
+WIDTH = 78
+COVERED = {
+    "exhausted": "every interleaving, up to the order of independent steps",
+    "bounded": "no further than",
+    "sampled": "only",
+}
+
+
+def document(
+    name: str, scenario: Scenario, space: Space, verdict: Verdict, new: list[str]
+) -> dict[str, Any]:
+    """Everything an exploration has to say, as plain data."""
+    return {
+        "scenario": name,
+        "variant": scenario.kernel.variant,
+        "preemption": scenario.kernel.preemption,
+        "harts": len(scenario.topology.harts),
+        "tasks": [task.name for task in scenario.task],
+        "verdict": "violation" if new else verdict.coverage,
+        "coverage": verdict.coverage,
+        "bound": verdict.bound,
+        "states": verdict.states,
+        "transitions": verdict.transitions,
+        "ends": verdict.ends,
+        "findings": [
+            _finding(name, scenario, space, c, c.finding.id in new)
+            for c in verdict.counterexamples.values()
+        ],
+    }
+
+
+def _finding(
+    name: str, scenario: Scenario, space: Space, c: Counterexample, new: bool
+) -> dict[str, Any]:
+    schedule = shrink(space, c.schedule, c.finding.id)
+    kernel = scenario.kernel
+    token = Token(name, kernel.variant, kernel.preemption, scenario.digest, schedule)
+    entry = known(c.finding.id, kernel.variant)
+    return {
+        "id": c.finding.id,
+        "text": c.finding.text,
+        "new": new,
+        "known_as": entry.name if entry else None,
+        "reason": entry.reason if entry else None,
+        "steps": len(schedule),
+        "switches": switches(schedule),
+        "also_shows": list(others(space, Counterexample(c.finding, schedule))),
+        "token": encode(token),
+    }
+
+
+def text(result: dict[str, Any]) -> Iterator[str]:
+    """The document as lines of at most 80 columns, but for the tokens."""
+    yield (
+        f"{result['scenario']} on {result['variant']}, preemption {result['preemption']}: "
+        f"{len(result['tasks'])} tasks on {result['harts']} HARTs"
+    )
+    yield from _verdict(result)
+    for finding in result["findings"]:
+        yield ""
+        yield from _finding_lines(finding)
+    if not result["findings"]:
+        yield "no finding"
+
+
+def _verdict(result: dict[str, Any]) -> Iterator[str]:
+    covered = " ".join(filter(None, (COVERED[result["coverage"]], result["bound"])))
+    word = result["coverage"]
+    if result["verdict"] == "violation":
+        word = f"violation ({word})"
+    counts = (
+        f"{result['states']:,} states, {result['transitions']:,} steps, {result['ends']:,} ends"
+    )
+    yield from wrap(f"{word}: {covered}; {counts}", WIDTH, subsequent_indent="  ")
+
+
+def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
+    name = f" ({finding['known_as']})" if finding["known_as"] else ""
+    accepted = "" if finding["new"] else ", accepted"
+    shape = f"{finding['steps']} steps, {finding['switches']} switches"
+    yield f"{finding['id']}{name}: {shape}{accepted}"
+    yield from _indented(finding["text"])
+    if finding["reason"]:
+        yield from _indented(f"known: {finding['reason']}")
+    if finding["also_shows"]:
+        yield from _indented("on the way: " + ", ".join(finding["also_shows"]))
+    yield f"  hgeisim replay {finding['token']}"
+
+
+def _indented(words: str) -> list[str]:
+    return wrap(words, WIDTH, initial_indent="  ", subsequent_indent="    ")

@@ -1,0 +1,93 @@
+"""The result of a run: a document for programs, and what a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hgeisim import __version__
+from hgeisim.checks.known import known, new_findings
+from hgeisim.drivers.timed.simulation import Simulation
+from hgeisim.record.fingerprint import fingerprint
+from hgeisim.record.summary import hart_summaries
+from hgeisim.scenario.duration import format_duration
+from hgeisim.scenario.effective import effective
+from hgeisim.scenario.schema import Scenario
+
+HEADS = ("HART", "lines", "max", "mean", "exhausted", "alloc", "fail", "free", "SGEI")
+
+
+def manifest(scenario: Scenario) -> dict[str, Any]:
+    """What ran."""
+    return {
+        "scenario": effective(scenario),
+        "digest": scenario.digest,
+        "variant": scenario.kernel.variant,
+        "preemption": scenario.kernel.preemption,
+        "seed": scenario.run.seed,
+        "versions": {"hgeisim": __version__},
+    }
+
+
+def summary(
+    scenario: Scenario, simulation: Simulation, strict: bool = False
+) -> dict[str, Any]:
+    """What came out."""
+    variant = scenario.kernel.variant
+    new = new_findings(simulation.findings, variant, strict)
+    return {
+        "variant": variant,
+        "seed": scenario.run.seed,
+        "end_ns": simulation.timeline.end_ns,
+        "fingerprint": fingerprint(simulation.timeline),
+        "harts": hart_summaries(simulation.timeline),
+        "findings": [
+            {"id": i, "time_ns": now, "text": f.text, "new": i in new, **_known(i, variant)}
+            for i, (now, f) in simulation.findings.items()
+        ],
+    }
+
+
+def _known(finding: str, variant: str) -> dict[str, Any]:
+    entry = known(finding, variant)
+    return {"known_as": entry.name if entry else None, "reason": entry.reason if entry else None}
+
+
+def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """The table: a row for each HART, and one for all."""
+    harts = result["harts"]
+    for hart in harts:
+        yield (
+            hart["hart"],
+            hart["lines"],
+            hart["busy_max"],
+            f"{hart['busy_mean']:.2f}",
+            f"{hart['exhausted']:.1%}",
+            *(hart[name] for name in ("alloc", "fail", "free", "sgei")),
+        )
+    names = ("alloc", "fail", "free", "sgei")
+    total = [sum(hart[name] for hart in harts) for name in names]
+    lines = sum(hart["lines"] for hart in harts)
+    yield ("all", lines, "", f"{sum(h['busy_mean'] for h in harts):.2f}", "", *total)
+
+
+def head(scenario: Scenario) -> str:
+    """What ran, in a line."""
+    until = format_duration(scenario.run.until)
+    return f"{scenario.kernel.variant}, preemption {scenario.kernel.preemption}, {until}, seed " + (
+        f"{scenario.run.seed}"
+    )
+
+
+def finding_lines(result: dict[str, Any]) -> Iterator[str]:
+    """The findings as text."""
+    for finding in result["findings"]:
+        name = f" ({finding['known_as']})" if finding["known_as"] else ""
+        accepted = "" if finding["new"] else ", accepted"
+        when = f"{finding['time_ns'] / 1e6:.3f} ms"
+        yield f"finding {finding['id']}{name}, first at {when}{accepted}"
+        yield f"  {finding['text']}"
+        if finding["reason"]:
+            yield f"  known: {finding['reason']}"
+    if not result["findings"]:
+        yield "no finding in this run (one schedule)"

@@ -1,0 +1,144 @@
+"""What must hold between the tables of a scenario: references, names and the order of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from hgeisim.errors import Problem
+from hgeisim.scenario.draft import Draft, present
+from hgeisim.scenario.duration import format_duration
+from hgeisim.scenario.mistakes import did_you_mean, show
+from hgeisim.scenario.schema import Hotplug
+
+Finding = tuple[str, str, str]
+"""Key, value and what is allowed."""
+
+
+def inconsistencies(draft: Draft) -> Iterator[Problem]:
+    """Problems between the tables of a draft; tables with mistakes of their own are left out."""
+    for check in CHECKS:
+        for where, value, allowed in check(draft):
+            yield Problem(draft.file, where, value, allowed)
+    yield from _unknown_vcpus(draft)
+
+
+def _nothing_to_do(draft: Draft) -> Iterator[Finding]:
+    if not draft.raw.get("vm") and not draft.raw.get("task"):
+        yield "", "", "must have at least one [[vm]] or [[task]]"
+
+
+def _unknown_harts(draft: Draft) -> Iterator[Finding]:
+    if draft.topology is None:
+        return
+    count = len(draft.topology.harts)
+    for where, value, hart in _harts_used(draft):
+        if hart >= count:
+            yield where, value, f"must be a HART of this machine, 0..{count - 1}"
+
+
+def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
+    if draft.kernel is not None:
+        yield "kernel.init_hart", str(draft.kernel.init_hart), draft.kernel.init_hart
+    for where, window in present("hotplug", draft.hotplug):
+        yield f"{where}.hart", str(window.hart), window.hart
+    for where, vcpu in present("vcpu", draft.vcpu):
+        yield f"{where}.hart", str(vcpu.hart), vcpu.hart
+    for where, task in present("task", draft.task):
+        if task.hart is not None:
+            yield f"{where}.hart", str(task.hart), task.hart
+        for i, action in enumerate(task.does):
+            if action.hart is not None:
+                yield f"{where}.does[{i}]", show(str(action)), action.hart
+
+
+def _unknown_vcpus(draft: Draft) -> Iterator[Problem]:
+    names = list(dict.fromkeys(draft.vcpu_names))
+    allowed = f"must be the name of a [[vcpu]]: {', '.join(names) or 'there is none'}"
+    for where, value, vcpu in _vcpus_used(draft):
+        if vcpu not in names:
+            yield Problem(draft.file, where, value, allowed, did_you_mean(vcpu, names))
+
+
+def _vcpus_used(draft: Draft) -> Iterator[tuple[str, str, str]]:
+    for where, task in present("task", draft.task):
+        if task.vcpu is not None:
+            yield f"{where}.vcpu", show(task.vcpu), task.vcpu
+        for i, action in enumerate(task.does):
+            if action.vcpu is not None:
+                yield f"{where}.does[{i}]", show(str(action)), action.vcpu
+
+
+def _names_used_twice(draft: Draft) -> Iterator[Finding]:
+    guests = [(where, vm.name) for where, vm in present("vm", draft.vm)]
+    guests += [(where, vcpu.name) for where, vcpu in present("vcpu", draft.vcpu)]
+    tasks = [(where, task.name) for where, task in present("task", draft.task)]
+    for names in (guests, tasks):
+        first: dict[str, str] = {}
+        for where, name in names:
+            if first.setdefault(name, where) != where:
+                taken = f"must be a name of its own; {first[name]} has it too"
+                yield f"{where}.name", show(name), taken
+
+
+def _vcpus_used_twice(draft: Draft) -> Iterator[Finding]:
+    """A vCPU has one thread, and ends once."""
+    first: dict[tuple[str, str], str] = {}
+    for where, value, vcpu in _vcpus_used(draft):
+        verb = "run" if where.endswith(".vcpu") else value.strip('"').split()[0]
+        if verb != "msi" and first.setdefault((verb, vcpu), where) != where:
+            what = "have one thread" if verb == "run" else "be destroyed once"
+            yield where, value, f"a vCPU can only {what}; see {first[verb, vcpu]}"
+
+
+def _order_of_times(draft: Draft) -> Iterator[Finding]:
+    for where, vm in present("vm", draft.vm):
+        if vm.destroyed is not None and vm.destroyed <= vm.arrives:
+            yield f"{where}.destroyed", _time(vm.destroyed), _later(vm.arrives, "arrives")
+    for where, window in present("hotplug", draft.hotplug):
+        if window.online is not None and window.online <= window.offline:
+            yield f"{where}.online", _time(window.online), _later(window.offline, "offline")
+
+
+def _overlapping_hotplug(draft: Draft) -> Iterator[Finding]:
+    windows = sorted(present("hotplug", draft.hotplug), key=lambda w: (w[1].hart, w[1].offline))
+    for (earlier, first), (where, second) in pairwise(windows):
+        if first.hart == second.hart and _is_offline(first, second.offline):
+            allowed = f"must not follow {earlier}, which leaves HART {first.hart} offline for good"
+            if first.online is not None:
+                allowed = _later(first.online, f"{earlier}.online")
+            yield f"{where}.offline", _time(second.offline), allowed
+
+
+def _no_hart_left(draft: Draft) -> Iterator[Finding]:
+    windows = list(present("hotplug", draft.hotplug))
+    for where, window in windows:
+        now_ns = window.offline
+        down = {w.hart for _, w in windows if w.offline <= now_ns and _is_offline(w, now_ns)}
+        if draft.topology is not None and len(down) >= len(draft.topology.harts):
+            yield f"{where}.offline", _time(now_ns), "must leave one HART online"
+
+
+def _is_offline(window: Hotplug, now_ns: int) -> bool:
+    """Whether a window that has begun has not ended yet."""
+    return window.online is None or now_ns <= window.online
+
+
+def _time(value_ns: int) -> str:
+    return show(format_duration(value_ns))
+
+
+def _later(value_ns: int, key: str) -> str:
+    return f"must be later than {key} = {_time(value_ns)}"
+
+
+CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
+    _nothing_to_do,
+    _unknown_harts,
+    _names_used_twice,
+    _vcpus_used_twice,
+    _order_of_times,
+    _overlapping_hotplug,
+    _no_hart_left,
+)
+"""Every check, in the order in which its findings are told."""

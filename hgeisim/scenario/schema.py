@@ -1,0 +1,171 @@
+"""The tables of a scenario file, and the scenario that they make together.
+
+Attributes are called like the keys of the file; every time is in integer nanoseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from hgeisim.machine.topology import HGEIE_BITS_MAX, Topology
+from hgeisim.scenario.action import HART_VERBS, VCPU_VERBS, ActionText, allowed_actions
+from hgeisim.scenario.distribution import Interval
+from hgeisim.scenario.table import Duration, HartNumber, Name, Table, TaskName
+from hgeisim.scenario.timing import Timing
+
+HARTS_MAX = 512
+"""Most HARTs of a machine: the largest NR_CPUS of a RISC-V kernel."""
+VCPUS_MAX = 1024
+"""Most vCPUs of a VM: KVM_MAX_VCPUS on RISC-V."""
+
+Mode = Literal["auto", "hwaccel"]
+Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
+
+
+class HartGroup(Table):
+    """A run of equal HARTs in `machine.harts`."""
+
+    count: int = Field(default=1, ge=1, le=HARTS_MAX, description=f"1..{HARTS_MAX}")
+    guest_files: int = Field(
+        ge=0, le=127, description="0..127 (guest interrupt files in the HART's IMSIC region)"
+    )
+    geilen: int | None = Field(
+        default=None,
+        ge=0,
+        le=HGEIE_BITS_MAX,
+        description=f"0..{HGEIE_BITS_MAX} (HGEIE has 64 bits, and bit 0 is read-only zero)",
+    )
+
+
+class Machine(Table):
+    """The machine: a devicetree blob, or HARTs written out."""
+
+    devicetree: str | None = Field(
+        default=None, min_length=1, description="the path of a blob, relative to the scenario file"
+    )
+    harts: Annotated[tuple[HartGroup, ...], Field(strict=False)] | None = Field(
+        default=None,
+        min_length=1,
+        description="a list of tables such as { count = 4, guest_files = 7 }",
+    )
+    geilen: Annotated[tuple[Geilen, ...], Field(strict=False)] | None = Field(
+        default=None, description=f"a list with one number in 0..{HGEIE_BITS_MAX} for each HART"
+    )
+    guest_index_bits: int | None = Field(
+        default=None, ge=0, le=7, description="0..7 (each HART gets 2**bits pages of IMSIC)"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Machine:
+        if (self.devicetree is None) == (self.harts is None):
+            raise ValueError("must have either `devicetree` or `harts`")
+        if self.harts is not None and self.geilen is not None:
+            raise ValueError("must have `geilen` inside `harts`, the list goes with `devicetree`")
+        if self.devicetree is not None and self.guest_index_bits is not None:
+            raise ValueError("must leave `guest_index_bits` to the devicetree")
+        return self
+
+
+class Kernel(Table):
+    """The kernel that runs on the machine."""
+
+    variant: str = Field(
+        default="v6.12", min_length=1, description="a base and patches, such as v6.12+percpu-v5"
+    )
+    preemption: Literal["none", "full"] = Field(default="none", description='"none" or "full"')
+    init_hart: HartNumber = 0
+
+
+def _above_zero(value_ns: int) -> int:
+    if value_ns == 0:
+        raise ValueError("must be above 0ns")
+    return value_ns
+
+
+class Run(Table):
+    """How long to simulate, and the seed of all random streams."""
+
+    until: Annotated[Duration, AfterValidator(_above_zero)] = 10_000_000
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="a whole number, at least 0")
+
+
+class Vm(Table):
+    """A VM whose vCPUs run, block and receive MSIs at random times."""
+
+    name: Name
+    vcpus: int = Field(ge=1, le=VCPUS_MAX, description=f"1..{VCPUS_MAX}")
+    mode: Mode = Field(default="auto", description='"auto" or "hwaccel"')
+    arrives: Duration = 0
+    stagger: Duration = 0
+    run: Interval
+    msi: Interval
+    destroyed: Duration | None = None
+
+
+class Balance(Table):
+    """The load balancer, which moves vCPU threads between HARTs."""
+
+    every: Interval
+
+
+class Hotplug(Table):
+    """A HART that goes offline and, mostly, comes online again."""
+
+    hart: HartNumber
+    offline: Duration
+    online: Duration | None = None
+
+
+class Vcpu(Table):
+    """A single vCPU that starts on a HART, owning a line there if one is free."""
+
+    name: Name
+    hart: HartNumber
+    mode: Mode = Field(default="auto", description='"auto" or "hwaccel"')
+
+
+class Task(Table):
+    """A thread with a fixed list of actions: on a HART, or the own thread of a vCPU."""
+
+    name: TaskName
+    hart: HartNumber | None = None
+    vcpu: Name | None = None
+    does: Annotated[tuple[ActionText, ...], Field(strict=False)] = Field(
+        min_length=1, description='a list of actions such as ["migrate 0", "run"]'
+    )
+
+    @model_validator(mode="after")
+    def _verbs(self) -> Task:
+        if (self.hart is None) == (self.vcpu is None):
+            raise ValueError("must have either `hart` or `vcpu`")
+        kind, verbs = ("hart", HART_VERBS) if self.vcpu is None else ("vcpu", VCPU_VERBS)
+        strange = [str(action) for action in self.does if action.verb not in verbs]
+        if strange:
+            allowed = f"must use only {allowed_actions(verbs)} in a task with `{kind}`"
+            raise ValueError(f"{allowed}; not {', '.join(strange)}")
+        return self
+
+
+class Scenario(Table):
+    """A whole scenario that was checked: the tables of the file, defaults filled in.
+
+    `topology` is the machine that results, `file` how messages call the file, and `digest` names
+    everything that a result depends on (see `hgeisim.scenario.effective`).
+    """
+
+    title: str = ""
+    look_at: str = ""
+    machine: Machine
+    kernel: Kernel
+    run: Run
+    vm: tuple[Vm, ...]
+    balance: Balance | None
+    hotplug: tuple[Hotplug, ...]
+    timing: Timing
+    vcpu: tuple[Vcpu, ...]
+    task: tuple[Task, ...]
+    topology: Topology
+    file: str
+    digest: str

@@ -1,0 +1,82 @@
+"""Named streams of random numbers.
+
+A stream depends on (seed, replication, name) and on nothing else: not on the order in which
+streams are made, the worker, the variant of the kernel or PYTHONHASHSEED.  So two variants see the
+same arrivals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TypeVar
+
+from numpy.random import PCG64, Generator, SeedSequence
+
+from hgeisim.scenario.distribution import Constant, Exponential, Uniform
+
+BLOCK = 1024
+"""Numbers drawn at once: one call of numpy costs more than the number it returns."""
+
+T = TypeVar("T")
+
+
+class Stream:
+    """One sequence of random numbers."""
+
+    def __init__(self, bits: PCG64) -> None:
+        self._bits = bits
+        self._generator = Generator(bits)
+        self._exponentials: list[float] = []
+        self._words: list[int] = []
+
+    def draw(self, distribution: Constant | Exponential | Uniform) -> int:
+        """A time in ns, at least 0; exponential times are rounded to nearest and at least 1."""
+        if isinstance(distribution, Exponential):
+            return max(1, round(distribution.mean * self._exponential()))
+        if isinstance(distribution, Uniform):
+            return distribution.low + self.below(distribution.high - distribution.low + 1)
+        return distribution.value
+
+    def below(self, n: int) -> int:
+        """Draw a whole number in 0..n-1, each equally likely; n is at most 2**64."""
+        assert 0 < n <= 1 << 64, f"below({n}) must be 1..2**64"
+        biased = (1 << 64) % n
+        while True:
+            product = self._word() * n
+            if product % (1 << 64) >= biased:  # these leave each result equally many words
+                return product >> 64
+
+    def choice(self, items: Sequence[T]) -> T:
+        """One of the items, each equally likely."""
+        return items[self.below(len(items))]
+
+    def _exponential(self) -> float:
+        if not self._exponentials:
+            self._exponentials = self._generator.standard_exponential(BLOCK)[::-1].tolist()
+        return self._exponentials.pop()
+
+    def _word(self) -> int:
+        if not self._words:
+            self._words = self._bits.random_raw(BLOCK)[::-1].tolist()
+        return self._words.pop()
+
+
+class Streams:
+    """All streams of one replication of a run."""
+
+    def __init__(self, seed: int, replication: int = 0) -> None:
+        self.seed = seed
+        self.replication = replication
+        self._by_name: dict[str, Stream] = {}
+
+    def stream(self, name: str) -> Stream:
+        """The stream of this name; asking again goes on with the same sequence."""
+        if name not in self._by_name:
+            self._by_name[name] = Stream(self._bits(name))
+        return self._by_name[name]
+
+    def _bits(self, name: str) -> PCG64:
+        number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+        spawn_key = (self.replication, number >> 32, number & 0xFFFFFFFF)
+        return PCG64(SeedSequence(entropy=self.seed, spawn_key=spawn_key))

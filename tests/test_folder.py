@@ -1,0 +1,243 @@
+"""A run folder is whole or not there, reads back as it was written, and tells what damaged it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from hgeisim.errors import InputError
+from hgeisim.record import folder
+from hgeisim.record.fingerprint import columns, fingerprint
+from hgeisim.record.folder import check_replaceable, read_run, write_run
+from hgeisim.record.timeline import Timeline
+from tests.timelines import busy_timeline, timelines
+
+MANIFEST: dict[str, Any] = {
+    "scenario": {"title": "test"},
+    "variant": "v6.12",
+    "preemption": "full",
+    "seed": 1,
+    "versions": {"hgeisim": "0.1.0"},
+}
+SUMMARY = {"b": 1, "a": [1, 2]}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {entry.name: entry.read_bytes() for entry in sorted(path.iterdir())}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Return a run folder, alone in its parent."""
+    path = tmp_path / "run"
+    write_run(path, MANIFEST, SUMMARY, busy_timeline((7, 3)))
+    return path
+
+
+@given(timelines())
+@settings(max_examples=30)
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, timeline: Timeline
+) -> None:
+    path = tmp_path_factory.mktemp("law") / "run"
+    write_run(path, MANIFEST, SUMMARY, timeline)
+    run = read_run(path)
+    assert dict(columns(run.timeline)) == dict(columns(timeline))
+    assert run.timeline.topology == timeline.topology
+    assert run.timeline.busy_at == timeline.busy_at
+    assert run.summary == SUMMARY
+    assert run.manifest.items() >= MANIFEST.items()
+    assert run.manifest["fingerprint"] == fingerprint(timeline)
+
+
+def test_the_files_are_readable_by_eye(run: Path) -> None:
+    assert (run / "summary.json").read_text() == ('{\n  "a": [\n    1,\n    2\n  ],\n  "b": 1\n}\n')
+    assert (run / "occupancy.csv").read_text().startswith("time_ns,hart,busy\n333333,")
+    assert (run / "events.csv").read_text().startswith("time_ns,event,hart,vcpu,line\n333333,")
+
+
+def test_equal_runs_give_equal_bytes(run: Path, tmp_path: Path) -> None:
+    write_run(tmp_path / "again", MANIFEST, SUMMARY, busy_timeline((7, 3)))
+    assert contents(tmp_path / "again") == contents(run)
+
+
+def test_extra_files_go_with_it(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", MANIFEST, SUMMARY, busy_timeline((7,)), {"locks.txt": "none\n"})
+    assert (tmp_path / "run" / "locks.txt").read_text() == "none\n"
+    assert "locks.txt" in read_run(tmp_path / "run").manifest["files"]
+
+
+def test_a_run_takes_the_place_of_an_older_one(run: Path, tmp_path: Path) -> None:
+    (run / "occupancy.png").write_bytes(b"of the old run")
+    write_run(run, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
+    assert read_run(run).manifest["seed"] == 2
+    assert not (run / "occupancy.png").exists()
+    assert list(tmp_path.iterdir()) == [run]
+
+
+def test_an_empty_folder_and_missing_parents_are_free(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "empty", tmp_path / "a" / "b"):
+        write_run(place, MANIFEST, SUMMARY, busy_timeline((1,)))
+        assert read_run(place).summary == SUMMARY
+
+
+def test_what_no_run_wrote_is_never_taken_away(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "manifest.json").write_text("{}")
+    (tmp_path / "link").symlink_to("nowhere")
+    (run / "notes.txt").write_text("mine")
+    before = contents(run)
+    for name, told in [
+        ("file", "is no run folder"),
+        ("folder", "is no run folder"),
+        ("link", "is no run folder"),
+        ("run", "holds notes.txt, which no run wrote"),
+    ]:
+        with pytest.raises(InputError, match=f"{name}: {told}; choose another place"):
+            check_replaceable(tmp_path / name)
+        with pytest.raises(InputError):
+            write_run(tmp_path / name, MANIFEST, SUMMARY, busy_timeline((1,)))
+    assert contents(run) == before
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("failing", ["summary.json", "manifest.json"])
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_broken_write_changes_nothing(
+    run: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, failing: str, existing: bool
+) -> None:
+    place = run if existing else run.with_name("new")
+    before = contents(run)
+
+    def write(path: Path, text: str) -> None:
+        path.write_text(text[: len(text) // 2])
+        if path.name == failing:
+            raise error
+
+    monkeypatch.setattr(folder, "_write_file", write)
+    with pytest.raises((KeyboardInterrupt, InputError)):
+        write_run(place, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
+    assert contents(run) == before
+    assert list(run.parent.iterdir()) == [run]
+
+
+def test_a_broken_rename_brings_the_old_run_back(run: Path, monkeypatch: Any) -> None:
+    before = contents(run)
+    rename = Path.rename
+
+    def stop_at_new(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stop_at_new)
+    with pytest.raises(KeyboardInterrupt):
+        write_run(run, MANIFEST, SUMMARY, busy_timeline((1,)))
+    assert contents(run) == before
+    assert list(run.parent.iterdir()) == [run]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file/run: cannot be written: .*; nothing was changed"):
+        write_run(tmp_path / "file" / "run", MANIFEST, SUMMARY, busy_timeline((1,)))
+
+
+def damage(path: Path, line: int, text: str) -> None:
+    lines = path.read_text().split("\n")
+    lines[line - 1 : line] = [text]
+    path.write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "text", "told"),
+    [
+        ("occupancy.csv", 1, "time,busy", "line 1 = 'time,busy': must be 'time_ns,hart,busy'"),
+        ("occupancy.csv", 3, "1,2", "line 3 = '1,2': must be time_ns,hart,busy in whole numbers"),
+        ("occupancy.csv", 3, "x,1,1", "line 3 = 'x,1,1': must be time_ns,hart,busy in whole"),
+        ("occupancy.csv", 3, "999999,2,1", "line 3 = '999999,2,1': hart must be 0..1"),
+        ("occupancy.csv", 2, "999999999,1,1", "line 3 = .*: the line before it is of a later time"),
+        ("occupancy.csv", 2, "-1,1,1", "line 2 = '-1,1,1': time_ns must be 0 or more"),
+        ("occupancy.csv", 2, "0,1,99999", "line 2 = '0,1,99999': a number is out of range"),
+        ("events.csv", 2, "0,gone,0,1,1", "line 2 = .*: the event must be one of alloc, fail"),
+        ("events.csv", 2, "", "line 2 = '': the event must be one of"),
+        ("manifest.json", 1, "", "line 2: is no JSON"),
+        ("summary.json", 1, "[", "line 2: is no JSON"),
+    ],
+)
+def test_damage_is_told_by_file_and_line(
+    run: Path, file: str, line: int, text: str, told: str
+) -> None:
+    damage(run / file, line, text)
+    with pytest.raises(InputError, match=f"{file}: {told}"):
+        read_run(run)
+
+
+def test_a_file_cut_short_is_told(run: Path) -> None:
+    path = run / "events.csv"
+    path.write_text(path.read_text()[:-3])
+    with pytest.raises(InputError, match=r"events.csv: line \d+ = .*: is cut short"):
+        read_run(run)
+
+
+def test_all_damaged_files_are_told_at_once(run: Path) -> None:
+    damage(run / "events.csv", 2, "x")
+    damage(run / "occupancy.csv", 2, "x")
+    with pytest.raises(InputError) as caught:
+        read_run(run)
+    assert [Path(problem.file).name for problem in caught.value.problems] == [
+        "occupancy.csv",
+        "events.csv",
+    ]
+
+
+def test_a_wholly_damaged_file_is_told_briefly(run: Path) -> None:
+    (run / "events.csv").write_text("time_ns,event,hart,vcpu,line\n" + "x\n" * 1000)
+    with pytest.raises(InputError) as caught:
+        read_run(run)
+    assert len(caught.value.problems) == 11
+    assert "reading stopped here" in str(caught.value)
+
+
+def test_a_changed_record_does_not_fit_the_fingerprint(run: Path) -> None:
+    text = (run / "events.csv").read_text()
+    (run / "events.csv").write_text(text.replace("alloc", "free", 1))
+    with pytest.raises(InputError, match=r"fingerprint = .*: does not fit the records, which give"):
+        read_run(run)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("format", "other/2", "format = 'other/2': must be 'hgeisim-run/1'; .* run the scenario"),
+        ("seed", "1", 'seed = "1": must be a whole number'),
+        ("seed", True, "seed = true: must be a whole number"),
+        ("variant", None, "variant = missing: must be the name of a variant"),
+        ("topology", {}, "topology.guest_index_bits = missing"),
+        (
+            "topology",
+            {"guest_index_bits": 3, "source": "x", "harts": [{"guest_files": 128, "geilen": 64}]},
+            r"topology.harts\[0\].guest_files = 128: must be 0..127\n.*geilen = 64: must be 0..63",
+        ),
+    ],
+)
+def test_a_wrong_manifest_is_told(run: Path, key: str, value: object, told: str) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    with pytest.raises(InputError, match=rf"manifest.json: {told}"):
+        read_run(run)
+
+
+def test_what_is_missing_is_told(run: Path, tmp_path: Path) -> None:
+    (run / "events.csv").unlink()
+    with pytest.raises(InputError, match=r"events.csv: cannot be read: No such file"):
+        read_run(run)
+    with pytest.raises(InputError, match=r"nothing: is no run folder; .*hgeisim run.* makes one"):
+        read_run(tmp_path / "nothing")

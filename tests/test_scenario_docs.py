@@ -1,0 +1,79 @@
+"""docs/scenario-format.md tells every key with its default, and its examples can be loaded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from hgeisim.kernel.variants import variant_problem
+from hgeisim.scenario.draft import KEYS
+from hgeisim.scenario.duration import format_duration
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.schema import (
+    Balance,
+    HartGroup,
+    Hotplug,
+    Kernel,
+    Machine,
+    Run,
+    Task,
+    Vcpu,
+    Vm,
+)
+from hgeisim.scenario.table import Table
+from hgeisim.scenario.timing import TIMING_NS, Timing
+
+PAGE = (Path(__file__).parent.parent / "docs" / "scenario-format.md").read_text(encoding="utf-8")
+ROWS = [
+    (cells[1].strip().strip("`"), cells[3].strip())
+    for cells in (line.split("|") for line in PAGE.splitlines())
+    if len(cells) == 6 and cells[1].startswith(" `")
+]
+"""Key and default of each row, in the order of the page."""
+TABLES: list[type[Table]] = [
+    Machine,
+    HartGroup,
+    Kernel,
+    Run,
+    Vm,
+    Balance,
+    Hotplug,
+    Timing,
+    Vcpu,
+    Task,
+]
+TIMES = ("arrives", "stagger", "until")
+
+
+def told(name: str, field: FieldInfo) -> str:
+    """How the page writes a default."""
+    if name in TIMING_NS:
+        return f'`"{format_duration(TIMING_NS[name])}"`'
+    if field.is_required() or field.default is None:
+        return ""
+    if name in TIMES:
+        return f'`"{format_duration(field.default)}"`'
+    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
+
+
+def test_every_key_has_a_row_and_no_other() -> None:
+    fields = [name for table in TABLES for name in table.model_fields]
+    assert [key for key, _ in ROWS] == ["title", "look_at", *fields]
+    assert all(f"`{key}`" in PAGE or f"[{key}]" in PAGE for key in KEYS)
+
+
+def test_defaults() -> None:
+    fields = [told(name, field) for table in TABLES for name, field in table.model_fields.items()]
+    words = ("not told", "fewest that do", "never")  # defaults that no value can write
+    shown = ["" if default in words else default for _, default in ROWS[2:]]
+    assert shown == fields
+
+
+@pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+def test_examples(tmp_path: Path, example: str) -> None:
+    path = tmp_path / "example.toml"
+    path.write_text(example, encoding="utf-8")
+    assert load_scenario(path, known_variant=variant_problem).digest
