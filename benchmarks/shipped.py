@@ -8,10 +8,10 @@ from typing import Any
 import simpy
 
 from benchmarks.load import LINES, Load
-from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.alone import boot
 from hgeisim.drivers.stage import Stage
-from hgeisim.drivers.timed.simulation import Simulation, assemble
+from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.kernel.state import Vcpu
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import Op, Path
@@ -101,7 +101,7 @@ def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:
         interrupt_entry=entry,
         wake_up=nothing,
     )
-    return assemble(Stage(k), Costs(timing, streams))
+    return Simulation(Stage(k), Costs(timing, streams))
 
 
 def _sample(op: Op) -> Path[None]:

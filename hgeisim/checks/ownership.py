@@ -56,9 +56,13 @@ class BitmapAgrees:
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report disagreements of all CPUs that are at rest."""
-        for cpu, hgctrl in enumerate(k.hgei):
-            if k.per_cpu[cpu].virtualization_enabled and not hgctrl.lock.inside:
-                yield from self.cpu_state(k, hgctrl)
+        for hgctrl in k.hgei:
+            yield from self.at_rest(k, hgctrl)
+
+    def at_rest(self, k: Cpuhp, hgctrl: HgeiControl) -> Iterator[Finding]:
+        """Report disagreements of one CPU, if it is enabled and nobody is inside its lock."""
+        if k.per_cpu[hgctrl.cpu].virtualization_enabled and not hgctrl.lock.inside:
+            yield from self.cpu_state(k, hgctrl)
 
     def cpu_state(self, k: Cpuhp, hgctrl: HgeiControl) -> Iterator[Finding]:
         """Report disagreements of one CPU."""

@@ -60,9 +60,7 @@ def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdic
     if options["walk"]:
         from hgeisim.scenario.streams import Streams  # noqa: PLC0415
 
-        return random_walk(
-            space, options["walk"], Streams(scenario.run.seed).stream("walk").below
-        )
+        return random_walk(space, options["walk"], Streams(scenario.run.seed).stream("walk").below)
     with _progress() as progress:
         verdict = exhaustive(space, options["states"], progress=progress)
     isolate(space, verdict, options["states"])

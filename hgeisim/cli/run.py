@@ -25,9 +25,7 @@ PROGRESS_STEPS = 200
 @click.option("--seed", type=click.IntRange(0), help="Seed of all random streams.")
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(
-    scenario: str, out: Path | None, strict: bool, as_json: bool, **overrides: Any
-) -> int:
+def command(scenario: str, out: Path | None, strict: bool, as_json: bool, **overrides: Any) -> int:
     """Simulate SCENARIO (a name or a file) and show how full each HART was.
 
     `max` and `mean` are taken lines; `exhausted` is the part of the time with no line left;

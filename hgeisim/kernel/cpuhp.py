@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.kvm import Kvm
 from hgeisim.kernel.state import Thread
-from hgeisim.machine.ops import STEP, STOP_MACHINE, Path, PushOff, Spend
+from hgeisim.machine.ops import STOP_MACHINE, Path, PushOff, Spend
 
 CPUHP_STATE = Spend("cpuhp_state")
 

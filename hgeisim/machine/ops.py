@@ -68,10 +68,11 @@ class Acquire(Op):
 
     def begin(self, who: Runner) -> None:
         """Turn interrupts, or at least preemption, off and draw a ticket."""
+        hart = who.harts[who.cpu]
         if self.irqsave:
-            who.hart.irq_off += 1
+            hart.irq_off += 1
         else:
-            who.hart.preempt_count += 1
+            hart.preempt_count += 1
         who.ticket = self.lock.draw()
 
     def ready(self, who: Runner) -> bool:
@@ -98,10 +99,11 @@ class Release(Op):
     def end(self, who: Runner) -> None:
         """Let the next one in and turn interrupts on again."""
         self.lock.leave()
+        hart = who.harts[who.cpu]
         if self.irqrestore:
-            who.hart.irq_off -= 1
+            hart.irq_off -= 1
         else:
-            who.hart.preempt_count -= 1
+            hart.preempt_count -= 1
 
     def __str__(self) -> str:
         return f"unlock {self.lock}"

@@ -27,6 +27,7 @@ class Array(Protocol):
     def __getitem__(self, index: int, /) -> int: ...
     def __setitem__(self, index: int, value: int, /) -> None: ...
     def __len__(self) -> int: ...
+    def count(self, value: int, /) -> int: ...
 
 
 class Memory:
@@ -89,6 +90,10 @@ class TrackedArray:
 
     def __len__(self) -> int:
         return self.length
+
+    def count(self, value: int, /) -> int:
+        """How many elements equal `value`."""
+        return sum(self[i] == value for i in range(self.length))
 
 
 class SharedMeta(type):

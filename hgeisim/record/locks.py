@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hgeisim.machine.spinlock import RawSpinlock
 
 HEAD = "lock,acquisitions,contended,wait_ns_total,wait_ns_max,hold_ns_total,hold_ns_max"
 
@@ -31,22 +34,23 @@ class LockUse:
         )
 
 
-@dataclass
 class LockTable:
-    """The use of each lock, by name, in the order of first use."""
+    """The use of each lock of a kernel, in the order given."""
 
-    uses: dict[str, LockUse] = field(default_factory=dict)
+    def __init__(self, locks: Iterable[RawSpinlock]) -> None:
+        self.uses = {lock: LockUse() for lock in locks}
 
-    def acquired(self, lock: str, now_ns: int, wait_ns: int) -> None:
+    def acquired(self, lock: RawSpinlock, now_ns: int, wait_ns: int) -> None:
         """Note that a lock was taken now, after a wait."""
-        use = self.uses.setdefault(lock, LockUse())
+        use = self.uses[lock]
         use.acquisitions += 1
-        use.contended += wait_ns > 0
-        use.wait_ns_total += wait_ns
-        use.wait_ns_max = max(use.wait_ns_max, wait_ns)
         use.taken_ns = now_ns
+        if wait_ns:
+            use.contended += 1
+            use.wait_ns_total += wait_ns
+            use.wait_ns_max = max(use.wait_ns_max, wait_ns)
 
-    def released(self, lock: str, now_ns: int) -> None:
+    def released(self, lock: RawSpinlock, now_ns: int) -> None:
         """Note that a lock was dropped now."""
         use = self.uses[lock]
         hold_ns = now_ns - use.taken_ns
@@ -54,6 +58,6 @@ class LockTable:
         use.hold_ns_max = max(use.hold_ns_max, hold_ns)
 
     def csv(self) -> str:
-        """The table as text, sorted by lock."""
-        rows = (f"{name},{','.join(map(str, use.row()))}" for name, use in sorted(self.uses.items()))
+        """The table as text, a line for each lock."""
+        rows = (f"{lock.name},{','.join(map(str, use.row()))}" for lock, use in self.uses.items())
         return "\n".join((HEAD, *rows)) + "\n"

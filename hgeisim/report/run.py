@@ -29,9 +29,7 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def summary(
-    scenario: Scenario, simulation: Simulation, strict: bool = False
-) -> dict[str, Any]:
+def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) -> dict[str, Any]:
     """What came out."""
     variant = scenario.kernel.variant
     new = new_findings(simulation.findings, variant, strict)

@@ -79,9 +79,7 @@ def _describe(space: Space, state: bytes, taken: Successor) -> StepTaken:
     )
 
 
-def _changes(
-    space: Space, before: list[int], after: list[int]
-) -> Iterator[tuple[str, int, int]]:
+def _changes(space: Space, before: list[int], after: list[int]) -> Iterator[tuple[str, int, int]]:
     locations = set(space.locations)
     for address, (old, new) in enumerate(zip(before, after, strict=True)):
         if old != new and address not in locations:

@@ -18,7 +18,7 @@ from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.state import Thread
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.ops import Ipi, Migrate, Op, PushOff, Spend
-from hgeisim.machine.shared import Memory, build
+from hgeisim.machine.shared import build
 from hgeisim.machine.task import Runner
 
 

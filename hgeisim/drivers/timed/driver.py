@@ -28,6 +28,7 @@ from hgeisim.machine.task import Runner
 
 Process: TypeAlias = Generator[simpy.Event, Any, None]
 Observe: TypeAlias = Callable[[Runner, Op], None]
+Parked: TypeAlias = list[tuple[Op, Runner, simpy.Event]]
 
 
 class TimedDriver:
@@ -43,10 +44,11 @@ class TimedDriver:
         self.env, self.k, self.costs = env, k, costs
         self.cores = [Core(env, hart) for hart in k.hart]
         self.scheduler = Scheduler(env, k, self.cores, costs)
-        self.parked: dict[object, list[tuple[Op, Runner, simpy.Event]]] = {}
+        self.parked: dict[object, Parked] = {}
         self.observe: dict[type[Op], list[Observe]] = {}
         self.waited_ns = 0
-        self._irq = [_hardirq_runner(k, cpu) for cpu in range(len(k.hart))]
+        self._irq = [_runner(k, f"hardirq/{cpu}", cpu) for cpu in range(len(k.hart))]
+        self._device = _runner(k, "device", 0)
 
     def spawn(self, who: Runner, path: Path[Any], urgent: bool = False) -> simpy.Process:
         """Start a task: it queues for its HART first, at the head of the queue when urgent."""
@@ -54,77 +56,97 @@ class TimedDriver:
 
     def device(self, path: Path[Any]) -> simpy.Process:
         """Start something that happens outside all HARTs, such as an MSI."""
-        return self.env.process(self.execute(_device_runner(self.k), path))
+        return self.env.process(self.execute(self._device, path))
 
     def _task(self, who: Runner, path: Path[Any], urgent: bool) -> Process:
         yield from self.scheduler.enter(who, urgent)
         yield from self._wait_for_handler(who)
         yield from self.execute(who, path)
         self.cores[who.cpu].leave(who)
-        self._unpark(StopMachine)
 
     def execute(self, who: Runner, path: Path[Any]) -> Process:
-        """Complete the operations of a path one after the other."""
+        """Complete the operations of a path one after the other.
+
+        The operations of locks, which are most of all, are written out here, without a generator
+        of their own; they say the same as `_complete`.
+        """
+        timeout, cores, parked = self.env.timeout, self.cores, self.parked
+        lock_ns = self.costs.by_name["raw_spin_lock"]
+        unlock_ns = self.costs.by_name["raw_spin_unlock"]
+        acquired, released = self.observe.get(Acquire, ()), self.observe.get(Release, ())
         for op in path:
-            if type(op) is Step:
+            kind = type(op)
+            if kind is Step:
                 continue
-            yield from self._complete(who, op)
-            if who.id and self.cores[who.cpu].handler is not None:
+            if kind is Acquire:
+                op.begin(who)
+                if not op.ready(who):
+                    yield from self._wait(who, op)
+                yield timeout(lock_ns())
+                op.end(who)
+                for see in acquired:
+                    see(who, op)
+                self.waited_ns = 0
+                continue
+            if kind is Release:
+                yield timeout(unlock_ns())
+                op.end(who)
+                for see in released:
+                    see(who, op)
+                if parked:
+                    self._unpark(op.lock)  # type: ignore[attr-defined]
+                self._poll(cores[who.cpu])
+            else:
+                yield from self._complete(who, op)
+            if who.id and cores[who.cpu].handler is not None and not who.hart.irq_off:
                 yield from self._wait_for_handler(who)
 
     def _complete(self, who: Runner, op: Op) -> Process:
+        """Any operation, in the general way."""
         if op.scheduling:
             yield from self._schedule(who, op)
-        elif isinstance(op, Spend):
+            return
+        if isinstance(op, Spend):
             self._tell(who, op)
             yield from self._spend(who, self.costs.of(op))
             return
-        else:
-            op.begin(who)
-            if isinstance(op, Ipi) and who.ipi_to:
-                self.env.process(self._send(who, op))
-            asked_ns = self.env.now
-            while not op.ready(who):
-                yield self._park(who, op)
-            waited_ns = int(self.env.now - asked_ns)
-            if op.cost and not isinstance(op, Ipi):
-                yield from self._spend(who, self.costs.by_name[op.cost]())
-            op.end(who)
-            self.waited_ns = waited_ns
+        op.begin(who)
+        if isinstance(op, Ipi) and who.ipi_to:
+            self.env.process(self._send(who, op))
+        elif op.cost:
+            yield from self._spend(who, self.costs.by_name[op.cost]())
+        yield from self._wait(who, op)
+        op.end(who)
         self._tell(who, op)
-        self._after(who, op)
+        self._unpark(_channel(who, op))
+        self._poll(self.cores[getattr(op, "cpu", who.cpu)])
 
     def _tell(self, who: Runner, op: Op) -> None:
         for observe in self.observe.get(type(op), ()):
             observe(who, op)
 
-    def _after(self, who: Runner, op: Op) -> None:
-        """Let those go on whom the operation may have made ready."""
-        self._unpark(_channel(who, op))
-        if isinstance(op, Release):
-            self._poll(self.cores[who.cpu])
-        elif not isinstance(op, Acquire):
-            self._poll(self.cores[getattr(op, "cpu", who.cpu)])
-        self._unpark(StopMachine)
-
-    def _park(self, who: Runner, op: Op) -> simpy.Event:
-        """Return the event that comes when `op` may have become ready."""
-        event = self.env.event()
-        self.parked.setdefault(_channel(who, op), []).append((op, who, event))
-        return event
+    def _wait(self, who: Runner, op: Op) -> Process:
+        """Wait until an operation is ready."""
+        asked_ns = self.env.now
+        while not op.ready(who):
+            event = self.env.event()
+            self.parked.setdefault(_channel(who, op), []).append((op, who, event))
+            yield event
+        self.waited_ns = int(self.env.now - asked_ns)
 
     def _unpark(self, channel: object) -> None:
-        """Wake those that wait for this and are ready, in the order in which they came."""
-        if channel not in self.parked:
-            return
-        still = []
-        for op, who, event in self.parked.pop(channel):
-            if op.ready(who):
-                event.succeed()
-            else:
-                still.append((op, who, event))
+        """Wake those that wait for this, or for all HARTs to be preemptible, and are ready."""
+        for key in (channel, StopMachine):
+            if key in self.parked:
+                self._wake(key, self.parked.pop(key))
+
+    def _wake(self, channel: object, waiting: Parked) -> None:
+        still = [entry for entry in waiting if not entry[0].ready(entry[1])]
         if still:
             self.parked[channel] = still
+        for op, who, event in waiting:
+            if op.ready(who):
+                event.succeed()
 
     def _schedule(self, who: Runner, op: Op) -> Process:
         """Give the HART up, wait, queue for one again."""
@@ -132,13 +154,12 @@ class TimedDriver:
             self.scheduler.push_off(op.cpu)
             return
         self.cores[who.cpu].leave(who)
-        self._unpark(StopMachine)
-        while isinstance(op, Block) and not op.ready(who):
-            yield self._park(who, op)
+        if isinstance(op, Block):
+            yield from self._wait(who, op)
         yield from self.scheduler.complete(who, op)
 
     def _spend(self, who: Runner, ns: int) -> Process:
-        """Let ns of this context's own time go by."""
+        """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
         core = self.cores[who.cpu]
         while ns > 0:
             stolen_ns = core.stolen_ns
@@ -162,13 +183,14 @@ class TimedDriver:
 
     def _poll(self, core: Core) -> None:
         """Take an interrupt if there is one and the HART takes it."""
-        if not core.hart.interruptible():
+        hart = core.hart
+        if not (core.ipis or hart.hgeip & hart.hgeie) or not hart.interruptible():
             return
         if core.ipis:
             sender, op = core.ipis.popleft()
             self._interrupt(core, op.handler(op.cpu, sender), sender)
-        elif core.hart.sgei_pending():
-            self._interrupt(core, self.k.hgei_interrupt(core.hart.id), None)
+        elif hart.sgei_pending():
+            self._interrupt(core, self.k.hgei_interrupt(hart.id), None)
 
     def _interrupt(self, core: Core, path: Path[None], sender: Runner | None) -> None:
         core.hart.hardirq = 1
@@ -188,9 +210,8 @@ class TimedDriver:
         done.succeed()
         if sender is not None:
             sender.ipi_to = 0
-            self._unpark(sender)
+        self._unpark(sender)
         self._poll(core)
-        self._unpark(StopMachine)
 
 
 def _channel(who: Runner, op: Op) -> object:
@@ -202,13 +223,8 @@ def _channel(who: Runner, op: Op) -> object:
     return getattr(op, "lock", None) or getattr(op, "wait", None)
 
 
-def _hardirq_runner(k: Cpuhp, cpu: int) -> Runner:
-    runner = build(Runner, None, f"hardirq/{cpu}", cpu=cpu, harts=k.hart)
-    runner.name, runner.id = f"hardirq/{cpu}", 0
-    return runner
-
-
-def _device_runner(k: Cpuhp) -> Runner:
-    runner = build(Runner, None, "device", harts=k.hart)
-    runner.name, runner.id = "device", 0
+def _runner(k: Cpuhp, name: str, cpu: int) -> Runner:
+    """A context that is no task: a hardirq, a device."""
+    runner = build(Runner, None, name, cpu=cpu, harts=k.hart)
+    runner.name, runner.id = name, 0
     return runner

@@ -40,9 +40,7 @@ class Scheduler:
             who.cpu = self.wanted.pop(who, who.cpu)
         yield from self.enter(who)
 
-    def enter(
-        self, who: Runner, urgent: bool = False
-    ) -> Generator[simpy.Event, Any, None]:
+    def enter(self, who: Runner, urgent: bool = False) -> Generator[simpy.Event, Any, None]:
         """Queue for a HART until it is this task's; an urgent task stays on its own."""
         if not urgent:
             self._place(who)

@@ -1,9 +1,8 @@
-"""One run of a scenario in time, recorded and checked."""
+"""One run of a kernel in time, recorded and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import simpy
 
@@ -13,107 +12,107 @@ from hgeisim.checks.locking import LockInitHeld
 from hgeisim.checks.ownership import BitmapAgrees
 from hgeisim.drivers.stage import Stage, set_stage
 from hgeisim.drivers.timed.costs import Costs
-from hgeisim.drivers.timed.driver import TimedDriver
+from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.workload import Workload
+from hgeisim.kernel.state import HgeiControl
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import Acquire, InitLock, Op, Release, Spend
 from hgeisim.machine.task import Runner
 from hgeisim.record.locks import LockTable
-from hgeisim.record.probes import probed
-from hgeisim.record.timeline import Timeline
+from hgeisim.record.probes import Probes, probed
+from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 
 
-@dataclass
 class Simulation:
-    """A kernel in time, recorded and checked.
+    """A booted kernel with probes in it, under the timed driver, from time 0 on.
 
     `env` is an ordinary `simpy.Environment`: add processes as you like, then `run`.  `findings`
     holds each finding once, with the time in ns when it first showed.
     """
 
-    env: simpy.Environment
-    stage: Stage
-    driver: TimedDriver
-    timeline: Timeline
-    locks: LockTable = field(default_factory=LockTable)
-    findings: dict[str, tuple[int, Finding]] = field(default_factory=dict)
+    def __init__(self, stage: Stage, costs: Costs) -> None:
+        self.env = simpy.Environment()
+        self.stage, self.k = stage, stage.k
+        self.driver = TimedDriver(self.env, stage.k, costs)
+        self.timeline = Timeline(stage.k.topology)
+        self.findings: dict[str, tuple[int, Finding]] = {}
+        self.control = {hgctrl.lock: hgctrl for hgctrl in self.k.hgei}
+        self.locks = LockTable(self.control)
+        self._connect()
+
+    def _connect(self) -> None:
+        """Let recorder and checks look on."""
+        assert isinstance(self.k, Probes), "a recorded kernel has probes"
+        self.k.tell = self.event
+        self.driver.observe = {
+            Acquire: [self.acquired],
+            Release: [self.released],
+            InitLock: [self.lock_made, self._asking(LockInitHeld())],
+            Spend: [self._asking(GuestLine())],
+        }
+        for hgctrl in self.k.hgei:
+            self.occupy(hgctrl)
+
+    def _asking(self, check: StepCheck) -> Observe:
+        def look(who: Runner, op: Op) -> None:
+            self.note(check.step(self.k, Moment(who, op, who.name)))
+
+        return look
 
     def run(self, until_ns: int) -> None:
-        """Simulate up to a time."""
+        """Simulate up to a time and look at every line that is at rest then."""
         self.env.run(until=until_ns)
         self.timeline.end_ns = int(self.env.now)
+        self.note(BitmapAgrees().state(self.k))
 
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep findings that are new."""
         for finding in findings:
             self.findings.setdefault(finding.id, (int(self.env.now), finding))
 
+    def event(self, kind: int, hart: int, vcpu: int, line: int) -> None:
+        """Record what a probe tells; a CPU that comes online has all its lines checked."""
+        self.timeline.event(int(self.env.now), kind, hart, vcpu, line)
+        if kind == ONLINE:
+            self.note(BitmapAgrees().cpu_state(self.k, self.k.hgei[hart]))
+
     def acquired(self, who: Runner, op: Op) -> None:
         """Record the wait for a lock."""
         assert isinstance(op, Acquire)
-        self.locks.acquired(op.lock.name, int(self.env.now), self.driver.waited_ns)
+        self.locks.acquired(op.lock, int(self.env.now), self.driver.waited_ns)
 
     def released(self, who: Runner, op: Op) -> None:
-        """Record how long a lock was held."""
+        """Record how long a lock was held and how many lines are taken now; compare bitmap and
+        owners by number, and line by line when the numbers differ."""
         assert isinstance(op, Release)
-        self.locks.released(op.lock.name, int(self.env.now))
+        self.locks.released(op.lock, int(self.env.now))
+        hgctrl = self.control[op.lock]
+        taken = self.occupy(hgctrl)
+        owners = hgctrl.owners
+        if taken != len(owners) - owners.count(0) and not op.lock.inside:
+            self.note(BitmapAgrees().at_rest(self.k, hgctrl))
 
-    def record(self, who: Runner, op: Op) -> None:
-        """Look at the lines of the HART whose lock was released or made."""
-        assert isinstance(op, Release | InitLock)
-        for cpu, hgctrl in enumerate(self.stage.k.hgei):
-            if hgctrl.lock is op.lock:
-                self.occupy(cpu)
-                if self.stage.k.per_cpu[cpu].virtualization_enabled and not hgctrl.lock.inside:
-                    self.note(BitmapAgrees().cpu_state(self.stage.k, hgctrl))
+    def lock_made(self, who: Runner, op: Op) -> None:
+        """Record the lines of a HART whose lock was initialised: they may be new, too."""
+        assert isinstance(op, InitLock)
+        self.occupy(self.control[op.lock])
 
-    def occupy(self, cpu: int) -> None:
+    def occupy(self, hgctrl: HgeiControl) -> int:
         """Record how many lines of a HART are taken."""
-        k = self.stage.k
-        provisioned = (2 << k.nr_hgei(k.hgei[cpu])) - 2
-        taken = provisioned & ~k.hgei[cpu].free_bitmap
-        self.timeline.occupy(int(self.env.now), cpu, taken.bit_count())
+        provisioned = (2 << self.k.nr_hgei(hgctrl)) - 2
+        taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
+        self.timeline.occupy(int(self.env.now), hgctrl.cpu, taken)
+        return taken
 
 
 def simulate(scenario: Scenario) -> Simulation:
     """Bring a scenario to time 0; `run` does the rest."""
     streams = Streams(scenario.run.seed)
     stage = set_stage(scenario, kernel=probed(find_variant(scenario.kernel.variant)))
-    simulation = assemble(stage, Costs(scenario.timing, streams))
+    simulation = Simulation(stage, Costs(scenario.timing, streams))
     Workload(simulation.driver, streams).start(scenario)
     for script in stage.scripts:
         simulation.driver.spawn(script.thread, script.path())
     return simulation
-
-
-def assemble(stage: Stage, costs: Costs) -> Simulation:
-    """Put a booted kernel, with probes in it, under the timed driver."""
-    env = simpy.Environment()
-    driver = TimedDriver(env, stage.k, costs)
-    simulation = Simulation(env, stage, driver, Timeline(stage.k.topology))
-    _connect(simulation)
-    return simulation
-
-
-def _connect(simulation: Simulation) -> None:
-    """Let recorder and checks look on."""
-    timeline, env = simulation.timeline, simulation.env
-    for cpu in range(len(simulation.stage.k.hart)):
-        simulation.occupy(cpu)
-    simulation.stage.k.tell = lambda *what: timeline.event(int(env.now), *what)  # type: ignore[attr-defined]
-    observe = simulation.driver.observe
-    observe[Acquire] = [simulation.acquired]
-    observe[Release] = [simulation.released, simulation.record]
-    observe[InitLock] = [simulation.record]
-    _watch(simulation, InitLock, LockInitHeld())
-    _watch(simulation, Spend, GuestLine())
-
-
-def _watch(simulation: Simulation, op_type: type[Op], check: StepCheck) -> None:
-    def look(who: Runner, op: Op) -> None:
-        simulation.note(check.step(simulation.stage.k, Moment(who, op, who.name)))
-
-    seen = simulation.driver.observe.get(op_type, [])
-    simulation.driver.observe[op_type] = [*seen, look]

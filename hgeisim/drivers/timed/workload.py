@@ -10,9 +10,9 @@ from typing import Any
 
 import simpy
 
+from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.kernel.state import Vcpu
-from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.scenario.schema import Balance, Hotplug, Scenario, Vm
 from hgeisim.scenario.streams import Streams
 
@@ -87,9 +87,7 @@ class Workload:
             yield self.env.timeout(stream.draw(plan.every))
             active = [hart.id for hart in self.k.hart if hart.active]
             if self.vcpus:
-                self.driver.scheduler.move(
-                    stream.choice(self.vcpus).thread, stream.choice(active)
-                )
+                self.driver.scheduler.move(stream.choice(self.vcpus).thread, stream.choice(active))
 
     def hotplug(self, plan: Hotplug) -> Process:
         """A HART goes offline at a set time and comes back at another, or as soon as it can."""
@@ -99,4 +97,3 @@ class Workload:
         if plan.online is not None:
             yield self.env.timeout(max(0, plan.online - self.env.now))
             yield self.driver.spawn(cpuhp, self.k.cpu_up(cpuhp, plan.hart), urgent=True)
-
