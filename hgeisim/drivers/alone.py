@@ -1,4 +1,4 @@
-"""Run one path to its end with nobody else around: booting, and bringing a scenario to its start."""
+"""Run one path to its end with nobody else around: booting, and the start of a scenario."""
 
 from __future__ import annotations
 

@@ -79,7 +79,8 @@ class Kernel(Fixed):
     """The state of one kernel on one machine; the paths are added by the classes below it.
 
     `k.hart[cpu]`, `k.hgei[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number, `k.vcpus[id]` by
-    vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.  With a `memory` all of it is tracked.
+    vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.  With a
+    `memory` all of it is tracked.
     """
 
     name = ""

@@ -15,7 +15,7 @@ them.  With one, every field is a cell of that memory, and the memory notes whic
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 Field: TypeAlias = int
 """A shared integer.  Booleans are 0 and 1, references are ids, "none" is 0 or -1 as in C."""
@@ -27,7 +27,8 @@ class Array(Protocol):
     def __getitem__(self, index: int, /) -> int: ...
     def __setitem__(self, index: int, value: int, /) -> None: ...
     def __len__(self) -> int: ...
-    def count(self, value: int, /) -> int: ...
+    def count(self, value: int, /) -> int:
+        """How many elements equal `value`."""
 
 
 class Memory:
@@ -41,7 +42,6 @@ class Memory:
     def __init__(self) -> None:
         self.cells: list[int] = []
         self.names: list[str] = []
-        self.extents: dict[str, range] = {}
         self.reads: dict[int, int] = {}
         self.writes: dict[int, int] = {}
 
@@ -134,23 +134,20 @@ def build(cls: type[S], memory: Memory | None, name: str, **values: Any) -> S:
     """Make an instance of a shared class, plain without a memory, tracked with one.
 
     `values` gives fields their first value (default 0), arrays their length and references their
-    object.  Raises `TypeError` for a reference that is missing or a name that is not declared.
+    object; references may also be set later.  Raises `KeyError` for an array without a length and
+    `AttributeError` for a name that is not declared.
     """
-    made = cls.__new__(cls if memory is None else _tracked_class(cls))
-    start = len(memory.cells) if memory else 0
+    made: Any = cls.__new__(cls if memory is None else _tracked_class(cls))
     if memory is not None:
-        made._memory, made._at = memory, {}  # type: ignore[attr-defined]
+        made._memory = memory
+        made._at = {field: memory.cell(f"{name}.{field}") for field in cls.fields}
     for field in cls.fields:
-        if memory is not None:
-            made._at[field] = memory.cell(f"{name}.{field}")  # type: ignore[attr-defined]
         setattr(made, field, values.pop(field, 0))
     for array in cls.arrays:
         setattr(made, array, _array(memory, f"{name}.{array}", values.pop(array)))
     for reference, value in values.items():
         setattr(made, reference, value)
-    if memory is not None:
-        memory.extents[name] = range(start, len(memory.cells))
-    return made
+    return cast("S", made)
 
 
 def address_of(shared: Shared, field: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hgeisim.record.timeline import EVENT_NAMES, Timeline
@@ -31,7 +32,7 @@ def hart_summaries(timeline: Timeline) -> list[dict[str, Any]]:
 
 def _occupancy(timeline: Timeline, hart: int, lines: int) -> dict[str, Any]:
     steps = [*timeline.steps(hart), (timeline.end_ns, 0)]
-    spans = [(after - now, busy) for (now, busy), (after, _) in zip(steps, steps[1:], strict=False)]
+    spans = [(after - now, busy) for (now, busy), (after, _) in pairwise(steps)]
     total_ns = timeline.end_ns or 1
     return {
         "busy_max": max((busy for _, busy in spans), default=0),

@@ -72,9 +72,8 @@ def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
 def head(scenario: Scenario) -> str:
     """What ran, in a line."""
     until = format_duration(scenario.run.until)
-    return f"{scenario.kernel.variant}, preemption {scenario.kernel.preemption}, {until}, seed " + (
-        f"{scenario.run.seed}"
-    )
+    kernel = scenario.kernel
+    return f"{kernel.variant}, preemption {kernel.preemption}, {until}, seed {scenario.run.seed}"
 
 
 def finding_lines(result: dict[str, Any]) -> Iterator[str]:

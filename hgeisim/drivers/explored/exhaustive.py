@@ -1,4 +1,4 @@
-"""Search every interleaving, breadth first, each state once: the first counterexample is shortest."""
+"""Search every interleaving, breadth first, each state once: the first way found is shortest."""
 
 from __future__ import annotations
 

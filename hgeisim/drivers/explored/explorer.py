@@ -14,7 +14,12 @@ from hgeisim.scenario.schema import Scenario
 
 
 def space_of(scenario: Scenario) -> Space:
-    """The state space of a scenario's [[task]]s.
+    """The state space of a scenario's [[task]]s, see `system_of`."""
+    return Space(system_of(scenario), (OneOwner(), BitmapAgrees(), LineExists(), OneInside()))
+
+
+def system_of(scenario: Scenario) -> System:
+    """The contexts of a scenario's [[task]]s and interrupts.
 
     Raises `InputError` when the scenario has none: random workloads cannot be explored.
     """
@@ -26,4 +31,4 @@ def space_of(scenario: Scenario) -> Space:
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal()
-    return Space(system, (OneOwner(), BitmapAgrees(), LineExists(), OneInside()))
+    return system

@@ -8,15 +8,15 @@ the frame: no iterator, no half-evaluated expression, no container that changes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator
-from types import CellType, FunctionType
+from collections.abc import Iterator
+from types import CellType, FrameType, FunctionType, GeneratorType
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.liveness import live_locals
-from hgeisim.machine.ops import Op
+from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.shared import Fixed, Shared
 
-AnyGenerator: TypeAlias = Generator[Any, Any, Any]
+Frame: TypeAlias = "GeneratorType[Any, Any, Any]"
 FrameKey: TypeAlias = tuple[Any, ...]
 SCALARS = (int, str, bool, type(None))
 REFERENCES = (Shared, Fixed, Op, type)
@@ -26,7 +26,7 @@ class SeamError(Exception):
     """A path breaks a rule that memoising it relies on: a fault of the model, not of the kernel."""
 
 
-def frames(path: AnyGenerator) -> Iterator[AnyGenerator]:
+def frames(path: Path[Any]) -> Iterator[Frame]:
     """Yield the generators of a suspended path, outermost first."""
     inner: Any = path
     while inner is not None and getattr(inner, "gi_frame", None) is not None:
@@ -34,28 +34,33 @@ def frames(path: AnyGenerator) -> Iterator[AnyGenerator]:
         inner = inner.gi_yieldfrom
 
 
-def functions(path: AnyGenerator) -> tuple[str, ...]:
+def functions(path: Path[Any]) -> tuple[str, ...]:
     """The call chain of a suspended path, outermost first."""
     return tuple(g.gi_code.co_name for g in frames(path))
 
 
-def frame_key(path: AnyGenerator) -> FrameKey:
+def frame_key(path: Path[Any]) -> FrameKey:
     """The memo's key of a suspended path.  Raises `SeamError` when it would not be sound."""
     return tuple(_key_of(g) for g in frames(path))
 
 
-def _key_of(g: AnyGenerator) -> FrameKey:
-    frame = g.gi_frame
+def _frame(g: Frame) -> FrameType:
+    assert g.gi_frame is not None, "a path that has finished has no key"
+    return g.gi_frame
+
+
+def _key_of(g: Frame) -> FrameKey:
+    frame = _frame(g)
     check(g)
     names = live_locals(frame.f_code)[frame.f_lasti]
     values = frame.f_locals
     return (frame.f_code, frame.f_lasti, *(values[n] for n in names if n in values))
 
 
-def check(g: AnyGenerator) -> None:
+def check(g: Frame) -> None:
     """Refuse a frame whose future depends on something that its key does not hold."""
-    where = f"{g.gi_code.co_name}, line {g.gi_frame.f_lineno}"
-    values = g.gi_frame.f_locals
+    where = f"{g.gi_code.co_name}, line {_frame(g).f_lineno}"
+    values = _frame(g).f_locals
     for name, value in values.items():
         if not isinstance(value, SCALARS + REFERENCES):
             raise SeamError(
@@ -65,9 +70,9 @@ def check(g: AnyGenerator) -> None:
         raise SeamError(f"{where}: a {type(temporary).__name__} is alive across a yield")
 
 
-def temporaries(g: AnyGenerator) -> list[object]:
+def temporaries(g: Frame) -> list[object]:
     """What a suspended frame holds on its value stack, beyond the generator it waits for."""
-    known = [id(v) for v in g.gi_frame.f_locals.values()]
+    known = [id(v) for v in _frame(g).f_locals.values()]
     found = []
     for referent in gc.get_referents(g):
         if id(referent) in known:
@@ -77,9 +82,9 @@ def temporaries(g: AnyGenerator) -> list[object]:
     return found
 
 
-def _belongs_to_generator(referent: object, g: AnyGenerator) -> bool:
+def _belongs_to_generator(referent: object, g: Frame) -> bool:
     if isinstance(referent, CellType):  # __class__, for super()
         return isinstance(referent.cell_contents, type)
-    frame = g.gi_frame
+    frame = _frame(g)
     own = (g.gi_yieldfrom, g.gi_code, g.__name__, g.__qualname__, frame, frame.f_locals)
     return isinstance(referent, FunctionType) or any(referent is x for x in own)

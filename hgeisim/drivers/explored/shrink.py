@@ -7,7 +7,7 @@ on for as long as it can.
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from hgeisim.drivers.explored.replay import findings_of
 from hgeisim.drivers.explored.space import Space
@@ -22,7 +22,7 @@ def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
 
 def switches(schedule: Schedule) -> int:
     """How often the context changes."""
-    return sum(a != b for a, b in zip(schedule, schedule[1:], strict=False))
+    return sum(a != b for a, b in pairwise(schedule))
 
 
 def _shows(space: Space, schedule: Schedule, finding_id: str) -> bool:

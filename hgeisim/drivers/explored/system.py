@@ -23,7 +23,7 @@ from hgeisim.machine.task import Runner
 
 
 class System:
-    """A kernel and its contexts: tasks first, then the SGEI of each HART, then the IPI of each task.
+    """A kernel and its contexts: tasks first, then the SGEI of each HART, then each task's IPI.
 
     Build it, `add_task` the contexts, then `seal` it.  `attempt` makes one context step on the
     tracked memory.

@@ -1,0 +1,243 @@
+"""The memo must change nothing: automata against the real generators, and the guard that refuses
+paths whose future depends on more than their key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hgeisim.drivers.explored.automaton import REST, Automaton
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.frames import SeamError, frame_key
+from hgeisim.drivers.explored.space import Space
+from hgeisim.kernel.variants import PATCHES
+from hgeisim.machine.ops import STEP, Op, Path
+from hgeisim.machine.shared import Array, Field, Memory, Shared, build
+from hgeisim.machine.task import Runner
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.streams import Streams
+from tests.stateless import live, operation, without
+
+VARIANTS = ["v6.12", *(f"v6.12+{patch}" for patch in PATCHES)]
+
+
+def patch_race(variant: str, preemption: str = "full") -> Scenario:
+    return load_scenario("patch-race", {"variant": variant, "preemption": preemption})
+
+
+def agree_on_walk(scenario: Scenario, space: Space, below: Callable[[int], int]) -> int:
+    """Lead both along one random schedule and compare after each step; returns its length."""
+    contexts, state, steps = live(scenario), space.initial(), 0
+    while True:
+        choices = list(space.successors(state))
+        able = [slot for slot, _, _ in choices]
+        assert not [s for s in range(len(space.locations)) if s not in able and contexts.step(s)]
+        if not choices:
+            return steps
+        slot, state, _ = choices[below(len(choices))]
+        assert contexts.step(slot)
+        cells = space.codebook.decode(state)
+        assert contexts.shared() == without(cells, space.locations)
+        standing = [operation(a, cells[a.location]) for a in space.system.automata]
+        assert contexts.standing_at() == standing
+        steps += 1
+
+
+@pytest.mark.parametrize("preemption", ["full", "none"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_automata_agree_with_real_generators(variant: str, preemption: str) -> None:
+    scenario = patch_race(variant, preemption)
+    space, below = space_of(scenario), Streams(7).stream(variant).below
+    assert sum(agree_on_walk(scenario, space, below) for _ in range(4)) > 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_automata_agree_with_real_generators_for_long(variant: str) -> None:
+    scenario = patch_race(variant)
+    space, below = space_of(scenario), Streams(8).stream(variant).below
+    assert sum(agree_on_walk(scenario, space, below) for _ in range(60)) > 4_000
+
+
+class Pair(Shared):
+    """Two cells and an array for toy paths."""
+
+    x: Field
+    y: Field
+    some: Array
+
+
+def loop_over_shared_range(o: Pair) -> Iterator[Op]:
+    for _ in range(o.x):
+        yield STEP
+        o.y += 1
+
+
+def half_evaluated(o: Pair) -> Iterator[Op]:
+    o.y = o.x + ((yield STEP) or 0)  # type: ignore[func-returns-value]
+
+
+def call_arguments(o: Pair) -> Iterator[Op]:
+    o.y = max(o.x, (yield STEP) or 0)  # type: ignore[func-returns-value]
+
+
+def list_in_local(o: Pair) -> Iterator[Op]:
+    seen = [o.x]
+    yield STEP
+    o.y = seen[0]
+
+
+def tuple_in_local(o: Pair) -> Iterator[Op]:
+    seen = (o.x, o.y)
+    yield STEP
+    o.y = seen[0]
+
+
+def generator_in_local(o: Pair) -> Iterator[Op]:
+    other = iter([o.x])
+    yield STEP
+    o.y = next(other)
+
+
+class Box:
+    """An object that is no declared state."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+def undeclared_object(o: Pair) -> Iterator[Op]:
+    box = Box(o.x)
+    yield STEP
+    o.y = box.value
+
+
+UNSOUND = [
+    loop_over_shared_range,
+    half_evaluated,
+    call_arguments,
+    list_in_local,
+    tuple_in_local,
+    generator_in_local,
+    undeclared_object,
+]
+
+
+@pytest.mark.parametrize("path", UNSOUND)
+def test_guard_refuses_unsound_paths(path: Callable[[Pair], Path[None]]) -> None:
+    suspended = path(build(Pair, Memory(), "o", some=2, x=3))
+    suspended.send(None)
+    with pytest.raises(SeamError, match="across a yield"):
+        frame_key(suspended)
+
+
+def plain_while(o: Pair) -> Iterator[Op]:
+    n, i = o.x, 0
+    while i < n:
+        yield STEP
+        o.y += 1
+        i += 1
+
+
+def dead_local(o: Pair) -> Iterator[Op]:
+    seen = o.x
+    o.y += seen
+    yield STEP
+    seen = o.y
+    o.x = seen
+    yield STEP
+
+
+def deeper(o: Pair) -> Iterator[Op]:
+    value = yield from below(o, 1)
+    o.y = value
+
+
+def below(o: Pair, by: int) -> Path[int]:
+    yield STEP
+    o.some[by] = o.x
+    yield STEP
+    return o.some[by]
+
+
+def writer(o: Pair) -> Iterator[Op]:
+    o.x += 1
+    yield STEP
+    o.x += 2
+    yield STEP
+    o.y = 0
+
+
+@pytest.mark.parametrize("path", [plain_while, dead_local, deeper])
+def test_memoised_ends_are_the_ends_of_stateless_search(
+    path: Callable[[Pair], Path[None]],
+) -> None:
+    assert memoised_ends([path, writer]) == stateless_ends([path, writer])
+
+
+def stateless_ends(paths: list[Callable[[Pair], Path[None]]]) -> list[tuple[int, ...]]:
+    """Every interleaving, run from the start."""
+    ends: list[tuple[int, ...]] = []
+    work: list[tuple[int, ...]] = [()]
+    while work:
+        schedule = work.pop()
+        memory = Memory()
+        o = build(Pair, memory, "o", some=2, x=1)
+        alive = dict(enumerate(path(o) for path in paths))
+        for slot in schedule:
+            if next(alive[slot], None) is None:
+                del alive[slot]
+        if not alive:
+            ends.append(tuple(memory.cells))
+        work += [(*schedule, slot) for slot in alive]
+    return sorted(set(ends))
+
+
+def memoised_ends(paths: list[Callable[[Pair], Path[None]]]) -> list[tuple[int, ...]]:
+    """Every state once, with automata."""
+    memory = Memory()
+    o = build(Pair, memory, "o", some=2, x=1)
+    automata = [Automaton(str(i), Runner(), 0) for i in range(len(paths))]
+    start = tuple(a.start(lambda p=p: p(o)) for a, p in zip(automata, paths, strict=True))  # type: ignore[misc]
+    work = [(tuple(memory.cells), start)]
+    seen = set(work)
+    while work:
+        cells, places = work.pop()
+        for slot, here in enumerate(places):
+            if here != REST:
+                memory.begin_step(list(cells))
+                there = automata[slot].advance(automata[slot].node(here), memory)
+                after = tuple(memory.cells), (*places[:slot], there, *places[slot + 1 :])
+                if after not in seen:
+                    seen.add(after)
+                    work.append(after)
+    return sorted({cells for cells, places in seen if places == (REST,) * len(paths)})
+
+
+def test_dead_locals_do_not_tell_states_apart() -> None:
+    memory = Memory()
+    o = build(Pair, memory, "o", some=2)
+    automaton = Automaton("a", Runner(), 0)
+    node = automaton.node(automaton.start(lambda: dead_local(o)))
+    places: set[Any] = set()
+    for x in (1, 2, 3):
+        memory.begin_step([x, 0, 0, 0])
+        places.add(automaton.advance(node, memory))
+    assert len(places) == 1
+
+
+def test_hidden_input_is_noticed() -> None:
+    """A step that depends on something that is not shared state gives two answers to one reading:
+    the tree that asks for different cells says so."""
+    scenario = patch_race("v6.12")
+    space = space_of(scenario)
+    state = space.initial()
+    slot, _, _ = next(space.successors(state))
+    trees = space.trees[slot]
+    key = state[space.locations[slot]]
+    trees[key] = (trees[key][0] + 1, {})
+    with pytest.raises(SeamError, match="not shared state"):
+        list(space.successors(state))
