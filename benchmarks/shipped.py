@@ -39,7 +39,7 @@ class Shipped:
         for i in range(harts * load.vcpus_per_hart):
             vcpu = self.k.add_vcpu(f"v{i}", i % harts)
             self.driver.costs.of_owner("guest_run", vcpu.name, _exponential(load.run_ns))
-            self.env.process(self.driver.execute(vcpu.thread, self.vcpu(vcpu)))
+            self.env.lane(self.driver.execute(vcpu.thread, self.vcpu(vcpu)))
         for cpu in range(harts):
             self.env.process(self.sgei(cpu))
         self.env.process(self.hotplug(harts))
@@ -81,9 +81,9 @@ class Shipped:
             cpu = self.place.choice(self.online)
             self.online.remove(cpu)
             cpuhp = self.k.add_thread("cpuhp", cpu)
-            yield self.env.process(self.driver.execute(cpuhp, self.k.kvm_offline_cpu(cpuhp)))
+            yield self.env.lane(self.driver.execute(cpuhp, self.k.kvm_offline_cpu(cpuhp)))
             yield self.env.timeout(self.load.offline_ns)
-            yield self.env.process(self.driver.execute(cpuhp, self.k.kvm_online_cpu(cpuhp)))
+            yield self.env.lane(self.driver.execute(cpuhp, self.k.kvm_online_cpu(cpuhp)))
             self.online.append(cpu)
 
 

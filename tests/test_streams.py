@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgeisim.scenario.distribution import Constant, Exponential, Uniform
-from hgeisim.scenario.streams import BLOCK, Stream, Streams
+from hgeisim.scenario.streams import BLOCK_MAX, Stream, Streams
 
 EXPONENTIAL = Exponential.model_validate({"distribution": "exponential", "mean": "100us"})
 UNIFORM = Uniform.model_validate({"distribution": "uniform", "low": "5ns", "high": "8ns"})
@@ -63,7 +63,7 @@ def test_hash_seed_does_not_matter(hash_seed: str) -> None:
 def test_mean_over_many_blocks() -> None:
     # The mean of n draws has a standard deviation of mean/sqrt(n); a bound of 4.5 of them fails
     # with odds of 7 in a million for a random seed (and always or never for this one).
-    count = 20 * BLOCK
+    count = 20 * BLOCK_MAX
     mean = sum(first(Streams(11).stream("mean"), count)) / count
     assert abs(mean - 100_000) < 4.5 * 100_000 / count**0.5
 

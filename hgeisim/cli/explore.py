@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def command(scenario: str, **options: Any) -> int:
     """Search the interleavings of the tasks of SCENARIO (a name or a file).
 
-    Every interleaving is visited, up to the order of steps that cannot affect each other, and the
-    counterexample of each finding is the shortest.  With --walk, random schedules only.
+    Every interleaving is visited.  Each finding comes with the shortest schedule that shows it, or
+    with one that shows fewer other findings on the way.  With --walk, random schedules only.
 
     \b
     Example:

@@ -32,7 +32,7 @@ class Imsic(Aia):
         Nothing happens, and nothing is pending, when that CPU is offline.
         """
         current.read_hgei = hgei
-        yield current.imsic_vsfile_read_ipi[cpu]
+        yield k.vsfile_read[cpu]
         pending = current.read_mrif
         current.read_hgei = current.read_mrif = 0
         return pending

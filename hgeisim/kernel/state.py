@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hgeisim.machine.hart import Hart
-from hgeisim.machine.ops import Ipi, Op, Path, SampleSgei, Spend
+from hgeisim.machine.ops import Ipi, Path, SampleSgei, Spend
 from hgeisim.machine.shared import Array, Field, Fixed, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
 from hgeisim.machine.task import RcuWait, Runner, rcuwait
@@ -46,12 +44,11 @@ class Thread(Runner):
     """A kernel thread.
 
     `read_hgei` and `read_mrif` are its struct imsic_vsfile_read_data: the guest file to read and
-    what was found pending there.  `imsic_vsfile_read_ipi[cpu]` is the IPI that reads it.
+    what was found pending there.
     """
 
     read_hgei: Field
     read_mrif: Field
-    imsic_vsfile_read_ipi: Sequence[Op]
 
 
 class Vcpu(Shared):
@@ -79,8 +76,8 @@ class Kernel(Fixed):
     """The state of one kernel on one machine; the paths are added by the classes below it.
 
     `k.hart[cpu]`, `k.hgei[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number, `k.vcpus[id]` by
-    vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.  With a
-    `memory` all of it is tracked.
+    vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
+    `k.vsfile_read[cpu]` is the IPI that reads a VS-file.  With a `memory` all of it is tracked.
     """
 
     name = ""
@@ -92,6 +89,7 @@ class Kernel(Fixed):
         k.hgei = [_hgei_control(memory, cpu, slots) for cpu in range(len(k.hart))]
         k.per_cpu = [build(PerCpu, memory, f"cpu{cpu}") for cpu in range(len(k.hart))]
         k.globals = build(Globals, memory, "globals")
+        k.vsfile_read = [Ipi(cpu, k.imsic_vsfile_local_read) for cpu in range(len(k.hart))]
         k.threads: list[Thread] = []
         k.vcpus: list[Vcpu | None] = [None]
         k.vcpu_of: dict[Runner, Vcpu] = {}
@@ -100,9 +98,6 @@ class Kernel(Fixed):
         """Make a thread that starts on a CPU; its id counts from 1."""
         thread = build(Thread, k.memory, name, cpu=cpu, harts=k.hart)
         thread.name, thread.id = name, len(k.threads) + 1
-        thread.imsic_vsfile_read_ipi = [
-            Ipi(target, k.imsic_vsfile_local_read) for target in range(len(k.hart))
-        ]
         k.threads.append(thread)
         return thread
 

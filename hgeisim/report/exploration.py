@@ -16,7 +16,7 @@ from hgeisim.scenario.schema import Scenario
 
 WIDTH = 78
 COVERED = {
-    "exhausted": "every interleaving, up to the order of independent steps",
+    "exhausted": "every interleaving of the atomic steps",
     "bounded": "no further than",
     "sampled": "only",
 }
@@ -72,7 +72,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         f"{len(result['tasks'])} tasks on {result['harts']} HARTs"
     )
     yield from _verdict(result)
-    for finding in result["findings"]:
+    for finding in sorted(result["findings"], key=lambda finding: not finding["new"]):
         yield ""
         yield from _finding_lines(finding)
     if not result["findings"]:
@@ -93,7 +93,8 @@ def _verdict(result: dict[str, Any]) -> Iterator[str]:
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     name = f" ({finding['known_as']})" if finding["known_as"] else ""
     accepted = "" if finding["new"] else ", accepted"
-    shape = f"{finding['steps']} steps, {finding['switches']} switches"
+    times = "switch" if finding["switches"] == 1 else "switches"
+    shape = f"{finding['steps']} steps, {finding['switches']} {times}"
     yield f"{finding['id']}{name}: {shape}{accepted}"
     yield from _indented(finding["text"])
     if finding["reason"]:

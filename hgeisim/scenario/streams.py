@@ -15,8 +15,9 @@ from numpy.random import PCG64, Generator, SeedSequence
 
 from hgeisim.scenario.distribution import Constant, Exponential, Uniform
 
-BLOCK = 1024
-"""Numbers drawn at once: one call of numpy costs more than the number it returns."""
+BLOCK_MAX = 1024
+"""Most numbers drawn at once: a call of numpy costs more than the number it returns.  The first
+blocks are smaller, since a machine has thousands of streams and most are asked only a few times."""
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ class Stream:
         self._generator = Generator(bits)
         self._exponentials: list[float] = []
         self._words: list[int] = []
+        self._block = 8
 
     def draw(self, distribution: Constant | Exponential | Uniform) -> int:
         """A time in ns, at least 0; exponential times are rounded to nearest and at least 1."""
@@ -53,13 +55,19 @@ class Stream:
 
     def _exponential(self) -> float:
         if not self._exponentials:
-            self._exponentials = self._generator.standard_exponential(BLOCK)[::-1].tolist()
+            drawn = self._generator.standard_exponential(self._next_block())
+            self._exponentials = drawn[::-1].tolist()
         return self._exponentials.pop()
 
     def _word(self) -> int:
         if not self._words:
-            self._words = self._bits.random_raw(BLOCK)[::-1].tolist()
+            self._words = self._bits.random_raw(self._next_block())[::-1].tolist()
         return self._words.pop()
+
+    def _next_block(self) -> int:
+        """How many numbers to draw this time."""
+        self._block = min(2 * self._block, BLOCK_MAX)
+        return self._block
 
 
 class Streams:

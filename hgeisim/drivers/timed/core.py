@@ -5,38 +5,38 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-import simpy
-
+from hgeisim.drivers.timed.environment import Lane
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.ops import Ipi
 from hgeisim.machine.task import Runner
+
+Waiting = tuple[Runner, Lane]
 
 
 class Core:
     """One HART's run queue and interrupt bookkeeping.
 
-    `running` is the task that has the HART, `queue` those that wait, first come first served, each
-    with the event that tells it that it is its turn.  `handler` is the event of the end of the
-    hardirq that runs now; `stolen_ns` adds up what all of them took.
+    `running` is the task that has the HART, `queue` those that wait, first come first served.
+    `busy` is true while a hardirq runs, `held_up` are the lanes that wait for its end; `stolen_ns`
+    adds up what all hardirqs took.
     """
 
-    def __init__(self, env: simpy.Environment, hart: Hart) -> None:
-        self.env, self.hart = env, hart
+    def __init__(self, hart: Hart) -> None:
+        self.hart = hart
         self.running: Runner | None = None
-        self.queue: deque[tuple[Runner, simpy.Event]] = deque()
+        self.queue: deque[Waiting] = deque()
         self.ipis: deque[tuple[Runner, Ipi]] = deque()
-        self.handler: simpy.Event | None = None
+        self.busy = False
+        self.held_up: list[Lane] = []
         self.stolen_ns = 0
 
-    def enter(self, who: Runner, urgent: bool = False) -> simpy.Event:
-        """Queue for the HART; the event is triggered when `who` has it."""
-        turn = self.env.event()
+    def enter(self, who: Runner, lane: Lane, urgent: bool = False) -> None:
+        """Queue for the HART, at the head if urgent; the lane is woken when it has it."""
         if urgent:
-            self.queue.appendleft((who, turn))
+            self.queue.appendleft((who, lane))
         else:
-            self.queue.append((who, turn))
+            self.queue.append((who, lane))
         self.pick()
-        return turn
 
     def leave(self, who: Runner) -> None:
         """Give the HART up, if `who` has it, to the next in the queue."""
@@ -47,13 +47,20 @@ class Core:
     def pick(self) -> None:
         """Let the next task in when the HART is free."""
         if self.running is None and self.queue:
-            self.running, turn = self.queue.popleft()
-            turn.succeed()
+            self.running, lane = self.queue.popleft()
+            lane.wake()
 
-    def push_off(self) -> Iterator[tuple[Runner, simpy.Event]]:
+    def push_off(self) -> Iterator[Waiting]:
         """Take every waiting task out of the queue."""
         while self.queue:
             yield self.queue.popleft()
+
+    def end_hardirq(self) -> None:
+        """Let those go on that a hardirq held up."""
+        self.busy = False
+        for lane in self.held_up:
+            lane.wake()
+        self.held_up.clear()
 
     @property
     def load(self) -> int:

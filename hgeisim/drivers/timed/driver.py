@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, TypeAlias
-
-import simpy
 
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.scheduler import Scheduler
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.machine.ops import (
@@ -26,13 +25,12 @@ from hgeisim.machine.ops import (
 from hgeisim.machine.shared import build
 from hgeisim.machine.task import Runner
 
-Process: TypeAlias = Generator[simpy.Event, Any, None]
 Observe: TypeAlias = Callable[[Runner, Op], None]
-Parked: TypeAlias = list[tuple[Op, Runner, simpy.Event]]
+Parked: TypeAlias = list[tuple[Op, Runner, Lane]]
 
 
 class TimedDriver:
-    """Runs contexts of a kernel as processes of a SimPy environment, in integer ns.
+    """Runs contexts of a kernel as lanes of a SimPy environment, in integer ns.
 
     An operation waits until it is ready, then takes its cost, then has its effect.  A task's time
     goes on only while no hardirq runs on its HART: what a handler takes is added.  `observe` lists
@@ -40,9 +38,9 @@ class TimedDriver:
     `waited_ns` is how long that one was not ready.
     """
 
-    def __init__(self, env: simpy.Environment, k: Cpuhp, costs: Costs) -> None:
+    def __init__(self, env: LaneEnvironment, k: Cpuhp, costs: Costs) -> None:
         self.env, self.k, self.costs = env, k, costs
-        self.cores = [Core(env, hart) for hart in k.hart]
+        self.cores = [Core(hart) for hart in k.hart]
         self.scheduler = Scheduler(env, k, self.cores, costs)
         self.parked: dict[object, Parked] = {}
         self.observe: dict[type[Op], list[Observe]] = {}
@@ -50,27 +48,27 @@ class TimedDriver:
         self._irq = [_runner(k, f"hardirq/{cpu}", cpu) for cpu in range(len(k.hart))]
         self._device = _runner(k, "device", 0)
 
-    def spawn(self, who: Runner, path: Path[Any], urgent: bool = False) -> simpy.Process:
+    def spawn(self, who: Runner, path: Path[Any], urgent: bool = False) -> Lane:
         """Start a task: it queues for its HART first, at the head of the queue when urgent."""
-        return self.env.process(self._task(who, path, urgent))
+        return self.env.lane(self._task(who, path, urgent))
 
-    def device(self, path: Path[Any]) -> simpy.Process:
+    def device(self, path: Path[Any]) -> Lane:
         """Start something that happens outside all HARTs, such as an MSI."""
-        return self.env.process(self.execute(self._device, path))
+        return self.env.lane(self.execute(self._device, path))
 
-    def _task(self, who: Runner, path: Path[Any], urgent: bool) -> Process:
+    def _task(self, who: Runner, path: Path[Any], urgent: bool) -> LaneGenerator:
         yield from self.scheduler.enter(who, urgent)
         yield from self._wait_for_handler(who)
         yield from self.execute(who, path)
         self.cores[who.cpu].leave(who)
 
-    def execute(self, who: Runner, path: Path[Any]) -> Process:
+    def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
         """Complete the operations of a path one after the other.
 
         The operations of locks, which are most of all, are written out here, without a generator
         of their own; they say the same as `_complete`.
         """
-        timeout, cores, parked = self.env.timeout, self.cores, self.parked
+        cores, parked = self.cores, self.parked
         lock_ns = self.costs.by_name["raw_spin_lock"]
         unlock_ns = self.costs.by_name["raw_spin_unlock"]
         acquired, released = self.observe.get(Acquire, ()), self.observe.get(Release, ())
@@ -82,14 +80,14 @@ class TimedDriver:
                 op.begin(who)
                 if not op.ready(who):
                     yield from self._wait(who, op)
-                yield timeout(lock_ns())
+                yield lock_ns()
                 op.end(who)
                 for see in acquired:
                     see(who, op)
                 self.waited_ns = 0
                 continue
             if kind is Release:
-                yield timeout(unlock_ns())
+                yield unlock_ns()
                 op.end(who)
                 for see in released:
                     see(who, op)
@@ -98,10 +96,10 @@ class TimedDriver:
                 self._poll(cores[who.cpu])
             else:
                 yield from self._complete(who, op)
-            if who.id and cores[who.cpu].handler is not None and not who.hart.irq_off:
+            if who.id and cores[who.cpu].busy and not who.hart.irq_off:
                 yield from self._wait_for_handler(who)
 
-    def _complete(self, who: Runner, op: Op) -> Process:
+    def _complete(self, who: Runner, op: Op) -> LaneGenerator:
         """Any operation, in the general way."""
         if op.scheduling:
             yield from self._schedule(who, op)
@@ -112,7 +110,7 @@ class TimedDriver:
             return
         op.begin(who)
         if isinstance(op, Ipi) and who.ipi_to:
-            self.env.process(self._send(who, op))
+            self.env.lane(self._send(who, op))
         elif op.cost:
             yield from self._spend(who, self.costs.by_name[op.cost]())
         yield from self._wait(who, op)
@@ -125,13 +123,13 @@ class TimedDriver:
         for observe in self.observe.get(type(op), ()):
             observe(who, op)
 
-    def _wait(self, who: Runner, op: Op) -> Process:
+    def _wait(self, who: Runner, op: Op) -> LaneGenerator:
         """Wait until an operation is ready."""
         asked_ns = self.env.now
         while not op.ready(who):
-            event = self.env.event()
-            self.parked.setdefault(_channel(who, op), []).append((op, who, event))
-            yield event
+            waiting = self.parked.setdefault(_channel(who, op), [])
+            waiting.append((op, who, self.env.active_lane))
+            yield None
         self.waited_ns = int(self.env.now - asked_ns)
 
     def _unpark(self, channel: object) -> None:
@@ -144,11 +142,11 @@ class TimedDriver:
         still = [entry for entry in waiting if not entry[0].ready(entry[1])]
         if still:
             self.parked[channel] = still
-        for op, who, event in waiting:
+        for op, who, lane in waiting:
             if op.ready(who):
-                event.succeed()
+                lane.wake()
 
-    def _schedule(self, who: Runner, op: Op) -> Process:
+    def _schedule(self, who: Runner, op: Op) -> LaneGenerator:
         """Give the HART up, wait, queue for one again."""
         if isinstance(op, PushOff):
             self.scheduler.push_off(op.cpu)
@@ -158,26 +156,27 @@ class TimedDriver:
             yield from self._wait(who, op)
         yield from self.scheduler.complete(who, op)
 
-    def _spend(self, who: Runner, ns: int) -> Process:
+    def _spend(self, who: Runner, ns: int) -> LaneGenerator:
         """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
         core = self.cores[who.cpu]
         while ns > 0:
             stolen_ns = core.stolen_ns
-            yield self.env.timeout(ns)
+            yield ns
             if not who.id:
                 return
-            if core.handler is not None:
+            if core.busy:
                 yield from self._wait_for_handler(who)
             ns = core.stolen_ns - stolen_ns
 
-    def _wait_for_handler(self, who: Runner) -> Process:
+    def _wait_for_handler(self, who: Runner) -> LaneGenerator:
         core = self.cores[who.cpu]
-        while core.handler is not None:
-            yield core.handler
+        while core.busy:
+            core.held_up.append(self.env.active_lane)
+            yield None
 
-    def _send(self, sender: Runner, op: Ipi) -> Process:
+    def _send(self, sender: Runner, op: Ipi) -> LaneGenerator:
         """An IPI on its way."""
-        yield self.env.timeout(self.costs.by_name[op.cost]())
+        yield self.costs.by_name[op.cost]()
         self.cores[op.cpu].ipis.append((sender, op))
         self._poll(self.cores[op.cpu])
 
@@ -194,20 +193,17 @@ class TimedDriver:
 
     def _interrupt(self, core: Core, path: Path[None], sender: Runner | None) -> None:
         core.hart.hardirq = 1
-        core.handler = self.env.event()
-        self.env.process(self._hardirq(core, core.handler, path, sender))
+        core.busy = True
+        self.env.lane(self._hardirq(core, path, sender))
 
-    def _hardirq(
-        self, core: Core, done: simpy.Event, path: Path[None], sender: Runner | None
-    ) -> Process:
+    def _hardirq(self, core: Core, path: Path[None], sender: Runner | None) -> LaneGenerator:
         """Run a handler on top of whatever the HART was doing."""
         start_ns = self.env.now
-        yield self.env.timeout(self.costs.by_name["interrupt_entry"]())
+        yield self.costs.by_name["interrupt_entry"]()
         yield from self.execute(self._irq[core.hart.id], path)
         core.hart.hardirq = 0
-        core.handler = None
         core.stolen_ns += int(self.env.now - start_ns)
-        done.succeed()
+        core.end_hardirq()
         if sender is not None:
             sender.ipi_to = 0
         self._unpark(sender)

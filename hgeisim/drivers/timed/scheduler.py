@@ -7,13 +7,11 @@ fell asleep, unless that HART is no longer active.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any
-
-import simpy
+from collections.abc import Sequence
 
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.machine.ops import Block, Migrate, Op
 from hgeisim.machine.task import Runner
@@ -23,7 +21,7 @@ class Scheduler:
     """Places tasks on cores."""
 
     def __init__(
-        self, env: simpy.Environment, k: Cpuhp, cores: Sequence[Core], costs: Costs
+        self, env: LaneEnvironment, k: Cpuhp, cores: Sequence[Core], costs: Costs
     ) -> None:
         self.env, self.k, self.cores, self.costs = env, k, cores, costs
         self.wanted: dict[Runner, int] = {}
@@ -32,7 +30,7 @@ class Scheduler:
         """Ask for a task to go on elsewhere (load balancing, affinity)."""
         self.wanted[who] = cpu
 
-    def complete(self, who: Runner, op: Op) -> Generator[simpy.Event, Any, None]:
+    def complete(self, who: Runner, op: Op) -> LaneGenerator:
         """Finish a scheduling operation, once what it waited for has happened."""
         if isinstance(op, Migrate):
             self.wanted[who] = op.cpu
@@ -40,12 +38,13 @@ class Scheduler:
             who.cpu = self.wanted.pop(who, who.cpu)
         yield from self.enter(who)
 
-    def enter(self, who: Runner, urgent: bool = False) -> Generator[simpy.Event, Any, None]:
+    def enter(self, who: Runner, urgent: bool = False) -> LaneGenerator:
         """Queue for a HART until it is this task's; an urgent task stays on its own."""
         if not urgent:
             self._place(who)
-        yield self.cores[who.cpu].enter(who, urgent)
-        yield self.env.timeout(self.costs.by_name["context_switch"]())
+        self.cores[who.cpu].enter(who, self.env.active_lane, urgent)
+        yield None
+        yield self.costs.by_name["context_switch"]()
 
     def _place(self, who: Runner) -> None:
         """Keep off HARTs that are not active."""
@@ -59,8 +58,6 @@ class Scheduler:
 
     def push_off(self, cpu: int) -> None:
         """Send the tasks that wait for a HART to others."""
-        for who, turn in self.cores[cpu].push_off():
+        for who, lane in self.cores[cpu].push_off():
             self._place(who)
-            core = self.cores[who.cpu]
-            core.queue.append((who, turn))
-            core.pick()
+            self.cores[who.cpu].enter(who, lane)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import simpy
-
 from hgeisim.checks.finding import Finding, Moment, StepCheck
 from hgeisim.checks.guest import GuestLine
 from hgeisim.checks.locking import LockInitHeld
@@ -13,6 +11,7 @@ from hgeisim.checks.ownership import BitmapAgrees
 from hgeisim.drivers.stage import Stage, set_stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import Observe, TimedDriver
+from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.workload import Workload
 from hgeisim.kernel.state import HgeiControl
 from hgeisim.kernel.variants import find_variant
@@ -32,8 +31,8 @@ class Simulation:
     holds each finding once, with the time in ns when it first showed.
     """
 
-    def __init__(self, stage: Stage, costs: Costs) -> None:
-        self.env = simpy.Environment()
+    def __init__(self, stage: Stage, costs: Costs, env: LaneEnvironment | None = None) -> None:
+        self.env = env or LaneEnvironment()
         self.stage, self.k = stage, stage.k
         self.driver = TimedDriver(self.env, stage.k, costs)
         self.timeline = Timeline(stage.k.topology)
@@ -107,11 +106,11 @@ class Simulation:
         return taken
 
 
-def simulate(scenario: Scenario) -> Simulation:
-    """Bring a scenario to time 0; `run` does the rest."""
+def simulate(scenario: Scenario, env: LaneEnvironment | None = None) -> Simulation:
+    """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest."""
     streams = Streams(scenario.run.seed)
     stage = set_stage(scenario, kernel=probed(find_variant(scenario.kernel.variant)))
-    simulation = Simulation(stage, Costs(scenario.timing, streams))
+    simulation = Simulation(stage, Costs(scenario.timing, streams), env)
     Workload(simulation.driver, streams).start(scenario)
     for script in stage.scripts:
         simulation.driver.spawn(script.thread, script.path())

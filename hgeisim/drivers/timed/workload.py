@@ -12,6 +12,7 @@ import simpy
 
 from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.drivers.timed.driver import TimedDriver
+from hgeisim.drivers.timed.environment import Lane
 from hgeisim.kernel.state import Vcpu
 from hgeisim.scenario.schema import Balance, Hotplug, Scenario, Vm
 from hgeisim.scenario.streams import Streams
@@ -48,7 +49,7 @@ class Workload:
             for vcpu, thread in threads:
                 self.env.process(self._destroy(vcpu, thread))
 
-    def _start_vcpu(self, vm: Vm, name: str) -> tuple[Vcpu, simpy.Process]:
+    def _start_vcpu(self, vm: Vm, name: str) -> tuple[Vcpu, Lane]:
         vcpu = self.k.add_vcpu(name, self._next_hart(), vm.mode)
         self.vcpus.append(vcpu)
         self.driver.costs.of_owner("guest_run", name, vm.run)
@@ -71,7 +72,7 @@ class Workload:
                 return
             yield self.driver.device(self.k.kvm_riscv_vcpu_aia_imsic_inject(vcpu))
 
-    def _destroy(self, vcpu: Vcpu, thread: simpy.Process) -> Process:
+    def _destroy(self, vcpu: Vcpu, thread: Lane) -> Process:
         """Stop a vCPU's thread, wait for its end, then give its memory back."""
         vcpu.stop = 1
         yield self.driver.device(self.k.kvm_vcpu_kick(vcpu))
