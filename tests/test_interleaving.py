@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.replay import StepTaken
+from hgeisim.drivers.explored.replay import Change, StepTaken
 from hgeisim.report.interleaving import interleaving
 from tests.golden import check_golden
 
@@ -11,7 +11,7 @@ from tests.golden import check_golden
 def step(
     context: str, function: str, op: str = "step", *changes: tuple[str, int, int]
 ) -> StepTaken:
-    return StepTaken(context, 0, function, op, changes, ())
+    return StepTaken(context, 0, function, op, tuple(Change(*c) for c in changes), ())
 
 
 STEPS = [
@@ -20,7 +20,7 @@ STEPS = [
     step("cpuhp/0", "aia_disable", "lock hgei0.lock", ("hgei0.lock.next", 1, 2)),
     step("cpuhp/0", "aia_disable", "step", ("hgei0.free_bitmap", 0, 6)),
     StepTaken(
-        "vcpu/v2", 1, "alloc_hgei", "step", (("v2.vsfile_cpu", -1, 0),),
+        "vcpu/v2", 1, "alloc_hgei", "step", (Change("v2.vsfile_cpu", -1, 0, "imsic_update"),),
         (Finding("double-owner", "hgei", "HART 0 line 1 is the VS-file of v1 and of v2"),),
     ),
 ]  # fmt: skip

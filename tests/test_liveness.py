@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -36,8 +36,14 @@ def loop(n: int) -> Iterator[int]:
     yield 1
 
 
-def later(a: int) -> Iterator[int]:
-    b = yield from straight(a, 0)
+def below(a: int) -> Generator[int, None, int]:
+    yield 0
+    yield a
+    return a
+
+
+def later(a: int) -> Generator[int, None, int]:
+    b = yield from below(a)
     yield 0
     return b
 

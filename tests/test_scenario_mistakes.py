@@ -144,10 +144,10 @@ timing.ipii = "5us": is no key here; there are raw_spin_lock, raw_spin_unlock, i
 ipi, vsfile_sweep, wake_up, context_switch, guest_entry, vm_teardown, stop_machine, cpuhp_state; \
 did you mean "ipi"?
 task[0].does[0] = "destory v1": must be one of "migrate HART", "run", "block", "destroy VCPU", \
-"offline HART", "online HART", "msi VCPU"; did you mean "destroy"?
+"offline HART", "online HART", "msi VCPU", "irqfd VCPU"; did you mean "destroy"?
 task[0].does[1] = "offline x": must be "offline HART"
 task[0].does[2] = 5: must be one of "migrate HART", "run", "block", "destroy VCPU", \
-"offline HART", "online HART", "msi VCPU"
+"offline HART", "online HART", "msi VCPU", "irqfd VCPU"
 task[1].does = []: must be a list of actions such as ["migrate 0", "run"]
 """
 
@@ -193,10 +193,10 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             ['task[0].does[0] = "msi v11": must be the name of a [[vcpu]]: v1, v2; did you mean '],
         ),
         (
-            MACHINE + '[[task]]\nname = "t"\nhart = 7\ndoes = ["offline 8", "msi v1"]',
+            MACHINE + '[[task]]\nname = "t"\nhart = 7\ndoes = ["offline 7", "msi v1"]',
             [
                 "task[0].hart = 7: must be a HART of this machine, 0..1",
-                'task[0].does[0] = "offline 8": must be a HART of this machine, 0..1',
+                'task[0].does[0] = "offline 7": must be a HART of this machine, 0..1',
                 'task[0].does[1] = "msi v1": must be the name of a [[vcpu]]: there is none',
             ],
         ),

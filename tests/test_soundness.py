@@ -3,7 +3,8 @@ paths whose future depends on more than their key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from hgeisim.drivers.explored.automaton import REST, Automaton
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.frames import SeamError, frame_key
 from hgeisim.drivers.explored.space import Space
-from hgeisim.kernel.variants import PATCHES
-from hgeisim.machine.ops import STEP, Op, Path
+from hgeisim.kernel.variants import BASES, SERIES
+from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Array, Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
 from hgeisim.scenario.load import load_scenario
@@ -21,7 +22,11 @@ from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from tests.stateless import live, operation, without
 
-VARIANTS = ["v6.12", *(f"v6.12+{patch}" for patch in PATCHES)]
+VARIANTS = [
+    *BASES,
+    *(f"v6.12+{patch}" for patch in SERIES),
+    "v7.1+percpu-v2+review-clamp+review-min",
+]
 
 
 def patch_race(variant: str, preemption: str = "full") -> Scenario:
@@ -70,33 +75,33 @@ class Pair(Shared):
     some: Array
 
 
-def loop_over_shared_range(o: Pair) -> Iterator[Op]:
+def loop_over_shared_range(o: Pair) -> Path[None]:
     for _ in range(o.x):
         yield STEP
         o.y += 1
 
 
-def half_evaluated(o: Pair) -> Iterator[Op]:
-    o.y = o.x + ((yield STEP) or 0)  # type: ignore[func-returns-value]
+def half_evaluated(o: Pair) -> Path[None]:
+    o.y = o.x + ((yield STEP) or 0)
 
 
-def call_arguments(o: Pair) -> Iterator[Op]:
-    o.y = max(o.x, (yield STEP) or 0)  # type: ignore[func-returns-value]
+def call_arguments(o: Pair) -> Path[None]:
+    o.y = max(o.x, (yield STEP) or 0)
 
 
-def list_in_local(o: Pair) -> Iterator[Op]:
+def list_in_local(o: Pair) -> Path[None]:
     seen = [o.x]
     yield STEP
     o.y = seen[0]
 
 
-def tuple_in_local(o: Pair) -> Iterator[Op]:
+def tuple_in_local(o: Pair) -> Path[None]:
     seen = (o.x, o.y)
     yield STEP
     o.y = seen[0]
 
 
-def generator_in_local(o: Pair) -> Iterator[Op]:
+def generator_in_local(o: Pair) -> Path[None]:
     other = iter([o.x])
     yield STEP
     o.y = next(other)
@@ -109,7 +114,7 @@ class Box:
         self.value = value
 
 
-def undeclared_object(o: Pair) -> Iterator[Op]:
+def undeclared_object(o: Pair) -> Path[None]:
     box = Box(o.x)
     yield STEP
     o.y = box.value
@@ -134,7 +139,7 @@ def test_guard_refuses_unsound_paths(path: Callable[[Pair], Path[None]]) -> None
         frame_key(suspended)
 
 
-def plain_while(o: Pair) -> Iterator[Op]:
+def plain_while(o: Pair) -> Path[None]:
     n, i = o.x, 0
     while i < n:
         yield STEP
@@ -142,7 +147,7 @@ def plain_while(o: Pair) -> Iterator[Op]:
         i += 1
 
 
-def dead_local(o: Pair) -> Iterator[Op]:
+def dead_local(o: Pair) -> Path[None]:
     seen = o.x
     o.y += seen
     yield STEP
@@ -151,7 +156,7 @@ def dead_local(o: Pair) -> Iterator[Op]:
     yield STEP
 
 
-def deeper(o: Pair) -> Iterator[Op]:
+def deeper(o: Pair) -> Path[None]:
     value = yield from below(o, 1)
     o.y = value
 
@@ -163,7 +168,7 @@ def below(o: Pair, by: int) -> Path[int]:
     return o.some[by]
 
 
-def writer(o: Pair) -> Iterator[Op]:
+def writer(o: Pair) -> Path[None]:
     o.x += 1
     yield STEP
     o.x += 2
@@ -201,7 +206,7 @@ def memoised_ends(paths: list[Callable[[Pair], Path[None]]]) -> list[tuple[int, 
     memory = Memory()
     o = build(Pair, memory, "o", some=2, x=1)
     automata = [Automaton(str(i), Runner(), 0) for i in range(len(paths))]
-    start = tuple(a.start(lambda p=p: p(o)) for a, p in zip(automata, paths, strict=True))  # type: ignore[misc]
+    start = tuple(a.start(partial(p, o)) for a, p in zip(automata, paths, strict=True))
     work = [(tuple(memory.cells), start)]
     seen = set(work)
     while work:

@@ -18,9 +18,10 @@ class UseAfterFree:
         """Look at what the step touched."""
         touched = set(moment.reads) | set(moment.writes)
         for vcpu in vcpus(k):
-            if not touched.isdisjoint(addresses(vcpu)) and freed_before(vcpu, moment):
+            own = {*addresses(vcpu), *addresses(vcpu.wait)}
+            if not touched.isdisjoint(own) and freed_before(vcpu, moment):
                 text = f"{moment.who.name} touches {vcpu.name} after it was freed"
-                yield Finding("use-after-free", f"vcpu in {moment.function}", text)
+                yield Finding("use-after-free", moment.function, text)
 
 
 def freed_before(vcpu: Vcpu, moment: Moment) -> bool:

@@ -15,7 +15,7 @@ class LockInitHeld:
 
     def step(self, k: Cpuhp, moment: Moment) -> Iterator[Finding]:
         """Look at each raw_spin_lock_init."""
-        if isinstance(moment.op, InitLock) and moment.op.lock.inside:
+        if isinstance(moment.op, InitLock) and moment.op.lock.drawn:
             text = f"{moment.who.name} initialises {moment.op.lock} while it is held"
             yield Finding("lock-init-held", "hgei.lock", text)
 

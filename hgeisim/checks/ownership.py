@@ -76,7 +76,12 @@ class BitmapAgrees:
                 yield Finding("bitmap-owner", "hgei", text)
             if owner and k.vcpu(owner).freed:
                 text = f"{place} is owned by {name_of(k, owner)}, which was freed"
-                yield Finding("dead-owner", "free line" if free else "taken line", text)
+                yield Finding("dead-owner", "free-line" if free else "taken-line", text)
+
+
+def lines_of(k: Cpuhp, cpu: int) -> int:
+    """The lines of a HART that have a guest file behind them."""
+    return min(k.hart[cpu].geilen, k.topology.harts[cpu].guest_files)
 
 
 class LineExists:
@@ -94,9 +99,45 @@ class LineExists:
     def vcpu_state(self, k: Cpuhp, vcpu: Vcpu) -> Iterator[Finding]:
         """Report one vCPU."""
         cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-        if cpu >= 0 and hgei > k.hart[cpu].geilen:
-            text = f"{vcpu.name} was given line {hgei} of HART {cpu}, which has "
-            yield Finding("no-such-line", "hgei", text + f"{k.hart[cpu].geilen}")
+        if cpu >= 0 and hgei > lines_of(k, cpu):
+            text = f"{vcpu.name} was given line {hgei} of HART {cpu}, which has {lines_of(k, cpu)}"
+            yield Finding("no-such-line", "hgei", text)
+
+
+class VsFileOwned:
+    """A vCPU owns the line of its VS-file, at every step."""
+
+    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+        """VS-files and owners."""
+        yield from (*vcpus(k), *k.hgei)
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report each vCPU whose line is somebody else's, or nobody's."""
+        for vcpu in vcpus(k):
+            cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+            if cpu >= 0 and k.hgei[cpu].owners[hgei] != vcpu.id:
+                text = f"{vcpu.name} has HART {cpu} line {hgei}, which belongs to "
+                yield Finding("not-owner", "hgei", text + name_of(k, k.hgei[cpu].owners[hgei]))
+
+
+class NothingStranded:
+    """At the end, no interrupt waits where nobody looks."""
+
+    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+        """VS-files, SW-files, owners and what is pending."""
+        yield from (*vcpus(k), *k.hgei, *k.hart)
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
+        for vcpu in vcpus(k):
+            if vcpu.sw_pending and vcpu.vsfile_cpu >= 0:
+                text = f"{vcpu.name} has a VS-file and an interrupt pending in its SW-file"
+                yield Finding("lost-interrupt", "swfile", text)
+        for cpu, hgctrl in enumerate(k.hgei):
+            for line in range(1, len(hgctrl.owners)):
+                if k.hart[cpu].hgeip >> line & 1 and not hgctrl.owners[line]:
+                    text = f"an interrupt is pending in HART {cpu} line {line}, which nobody owns"
+                    yield Finding("lost-interrupt", "vsfile", text)
 
 
 class NoLeak:

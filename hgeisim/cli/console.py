@@ -65,5 +65,5 @@ def print_json(document: Any) -> None:
 
 def _is_number(cell: str) -> bool:
     """`12`, `1.5 %`, `-` and nothing at all are numbers here."""
-    head = cell.replace(",", "").split(" ")[0].rstrip("%")
+    head = cell.replace(",", "").split(" ")[0].rstrip("%!")
     return head in ("", "-") or head.lstrip("-").replace(".", "", 1).isdigit()

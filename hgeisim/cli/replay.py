@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 @click.argument("token", nargs=-1, required=True)
 @click.option("--variant", help="Try the schedule on another kernel.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
+@click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(token: tuple[str, ...], variant: str | None, everything: bool, as_json: bool) -> int:
+def command(token: tuple[str, ...], variant: str | None, **options: bool) -> int:
     """Follow the schedule in TOKEN step by step and tell what each step did.
 
-    A token that a mail has broken into several words is put together again.
+    A token that a mail has broken into several words is put together again.  Another kernel may
+    not be able to follow the whole schedule; then the last line says so.
 
     \b
     Example:
@@ -34,25 +36,37 @@ def command(token: tuple[str, ...], variant: str | None, everything: bool, as_js
     """
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
-    from hgeisim.drivers.explored.replay import findings_of  # noqa: PLC0415
-    from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
 
     meant = _decode(token)
-    used = variant or meant.variant
     space = _space(meant, variant)
-    steps = _follow(space, meant)
-    found = {f.id: f.text for f in findings_of(space, meant.schedule)}
-    new = new_findings(found, used)
-    if as_json:
-        print_json(_document(meant, used, steps, found, new))
+    steps, end = _follow(space, meant, variant is not None)
+    result = _document(meant, variant or meant.variant, steps, end)
+    found = _findings(space, meant, len(steps))
+    new = new_findings(found, result["variant"], options["strict"])
+    result["findings"] = [{"id": i, "text": t, "new": i in new} for i, t in found.items()]
+    if options["as_json"]:
+        print_json(result)
     else:
-        click.echo(f"{meant.scenario} on {used}, preemption {meant.preemption}\n")
-        click.echo("\n".join(interleaving(steps, everything)) + "\n")
-        for finding, text in found.items():
-            click.echo(f"{finding}: {text}" + ("" if finding in new else " (accepted)"))
-        if not found:
-            click.echo("no finding")
+        _print(result, steps, options["everything"])
     return EXIT_FINDING if new else EXIT_NOTHING_NEW
+
+
+def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
+    from textwrap import wrap  # noqa: PLC0415
+
+    from hgeisim.report.interleaving import WIDTH, interleaving  # noqa: PLC0415
+
+    kernel = f"{result['variant']}, preemption {result['preemption']}"
+    click.echo(f"{result['scenario']} on {kernel}\n")
+    click.echo("\n".join(interleaving(steps, everything)) + "\n")
+    if result["end"]:
+        click.echo(f"this kernel leaves the schedule here: {result['end']}")
+    for finding in result["findings"]:
+        accepted = "" if finding["new"] else " (accepted)"
+        line = f"{finding['id']}: {finding['text']}{accepted}"
+        click.echo("\n".join(wrap(line, WIDTH, subsequent_indent="  ")))
+    if not result["findings"]:
+        click.echo("no finding")
 
 
 def _decode(words: tuple[str, ...]) -> Token:
@@ -84,32 +98,44 @@ def _space(token: Token, variant: str | None) -> Space:
     return space_of(scenario)
 
 
-def _follow(space: Space, token: Token) -> list[StepTaken]:
-    from hgeisim.drivers.explored.replay import follow  # noqa: PLC0415
+def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken], str]:
+    """The steps that this kernel can follow, and why it cannot follow the others, if it cannot.
 
+    The kernel that the token was made on has to follow all of it.
+    """
+    from hgeisim.drivers.explored.replay import CannotStep, follow  # noqa: PLC0415
+
+    steps: list[StepTaken] = []
     try:
-        return list(follow(space, token.schedule))
-    except ValueError as error:
-        problem = f"the schedule does not fit this kernel: {error}"
-        raise InputError([Problem("command line", "TOKEN", "", problem)]) from None
+        steps.extend(follow(space, token.schedule))
+    except CannotStep as error:
+        if not may_leave:
+            problem = f"the schedule does not fit: {error}"
+            raise InputError([Problem("command line", "TOKEN", "", problem)]) from None
+        return steps, str(error)
+    return steps, ""
 
 
-def _document(
-    token: Token, variant: str, steps: list[StepTaken], found: dict[str, str], new: list[str]
-) -> dict[str, Any]:
+def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
+    from hgeisim.drivers.explored.replay import findings_of  # noqa: PLC0415
+
+    return {f.id: f.text for f in findings_of(space, token.schedule[:length])}
+
+
+def _document(token: Token, variant: str, steps: list[StepTaken], end: str) -> dict[str, Any]:
     return {
         "scenario": token.scenario,
         "variant": variant,
         "preemption": token.preemption,
+        "end": end,
         "steps": [
             {
                 "context": step.context,
                 "hart": step.cpu,
                 "function": step.function,
                 "operation": step.op,
-                "changes": [list(change) for change in step.changes],
+                "changes": [change._asdict() for change in step.changes],
             }
             for step in steps
         ],
-        "findings": [{"id": i, "text": t, "new": i in new} for i, t in found.items()],
     }

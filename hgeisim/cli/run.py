@@ -28,8 +28,8 @@ PROGRESS_STEPS = 200
 def command(scenario: str, out: Path | None, strict: bool, as_json: bool, **overrides: Any) -> int:
     """Simulate SCENARIO (a name or a file) and show how full each HART was.
 
-    `max` and `mean` are taken lines; `exhausted` is the part of the time with no line left;
-    `fail` counts allocations that found none.
+    `max` and `mean` are taken lines, `!` marks more than the HART has; `exhausted` is the part of
+    the time with no line left; `fail` counts allocations that found none.
 
     \b
     Example:
@@ -88,11 +88,11 @@ def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json:
     if as_json:
         print_json(result)
         return
-    click.echo(f"{scenario.title}\n{head(scenario)}\n")
+    click.echo(f"{scenario.title or scenario.file}\n{head(scenario)}\n")
     print_table(HEADS, rows(result))
     click.echo("")
     for line in finding_lines(result):
         click.echo(line)
-    click.echo(f"fingerprint {result['fingerprint']}")
+    click.echo(f"\nfingerprint {result['fingerprint']}")
     if out is not None:
         click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")

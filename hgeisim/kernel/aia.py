@@ -31,9 +31,12 @@ class Aia(Kernel):
         current.hart.write_hgeie(0)
         if nr_hgei:
             nr_hgei -= 1
-        guest_files = bit(k.topology.guest_index_bits) - 1
-        k.globals.kvm_riscv_aia_nr_hgei = min(nr_hgei, guest_files)
+        k.globals.kvm_riscv_aia_nr_hgei = min(nr_hgei, k.guest_files_max())
         yield from k.aia_hgei_init()
+
+    def guest_files_max(k) -> int:
+        """BIT(gc->guest_index_bits) - 1: what the address layout has room for."""
+        return bit(k.topology.guest_index_bits) - 1
 
     def aia_hgei_init(k) -> Path[None]:
         """aia_hgei_init, v6.12 (2.2), without the set-up of the SGEI interrupt."""
@@ -119,11 +122,11 @@ class Aia(Kernel):
         yield hgctrl.lock.unlock_irqrestore
 
     def aia_find_hgei(k, current: Thread, owner: Vcpu) -> Path[int]:
-        """aia_find_hgei, v6.12 (2.10): the line of `owner` on *this* CPU, or -ENOENT."""
+        """aia_find_hgei, v6.12 (2.10): the line of `owner` on *this* CPU, or -1."""
         yield PREEMPT_DISABLE
         hgctrl = k.hgei[current.cpu]
         yield hgctrl.lock.lock_irqsave
-        hgei = -ENOENT
+        hgei = -1
         i = 1
         while i <= k.nr_hgei(hgctrl):
             yield STEP

@@ -39,7 +39,10 @@ class Imsic(Aia):
 
     def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_release, v6.12 (2.9): also called for somebody else's vCPU,
-        by the CPU that goes offline."""
+        by the CPU that goes offline.
+
+        What was pending goes to the SW-file, whose update of the external interrupt kicks.
+        """
         yield STEP
         old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         if old_cpu < 0:
@@ -49,6 +52,7 @@ class Imsic(Aia):
         if pending:
             yield STEP
             vcpu.sw_pending = 1
+            yield vcpu.wait.wake_up
         yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
 
     def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
@@ -82,23 +86,42 @@ class Imsic(Aia):
             vcpu.sw_pending = 0
         if pending:
             yield STEP
-            k.hart[cpu].hgeip |= bit(new_hgei)
+            k.hart[cpu].raise_hgeip(new_hgei)
             yield k.hart[cpu].sgei
         return 1
 
     def kvm_riscv_vcpu_aia_imsic_inject(k, vcpu: Vcpu) -> Path[None]:
-        """An MSI for a vCPU: kvm_riscv_vcpu_aia_imsic_inject, v6.12 (2.12), from a device.
+        """kvm_riscv_vcpu_aia_imsic_inject, v6.12 (2.12): irqfd or KVM_SIGNAL_MSI.
 
-        Into the VS-file it is a store to a page and kicks nobody: SGEI does, where it is armed.
+        v6.12 kicks the vCPU also after the store to its VS-file.
         """
         yield STEP
         cpu = vcpu.vsfile_cpu
         if cpu >= 0:
-            k.hart[cpu].hgeip |= bit(vcpu.vsfile_hgei)
+            k.hart[cpu].raise_hgeip(vcpu.vsfile_hgei)
             yield k.hart[cpu].sgei
+            yield from k.kick_after_store(vcpu)
         else:
             vcpu.sw_pending = 1
             yield vcpu.wait.wake_up
+
+    def kick_after_store(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_vcpu_kick at the end of the VS-file branch, v6.12."""
+        yield vcpu.wait.wake_up
+
+    def imsic_page_write(k, vcpu: Vcpu) -> Path[None]:
+        """A store to the guest's IMSIC page, from a passed-through device or another vCPU.
+
+        With a VS-file behind it no software sees it, and only an armed SGEI wakes the vCPU; without
+        one it traps, and KVM injects.
+        """
+        yield STEP
+        cpu = vcpu.vsfile_cpu
+        if cpu >= 0:
+            k.hart[cpu].raise_hgeip(vcpu.vsfile_hgei)
+            yield k.hart[cpu].sgei
+        else:
+            yield from k.kvm_riscv_vcpu_aia_imsic_inject(vcpu)
 
     def kvm_riscv_vcpu_aia_imsic_cleanup(k, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_cleanup, v6.12 (2.15): a vCPU is destroyed.

@@ -47,15 +47,18 @@ class Kvm(Imsic):
 
     def kvm_vcpu_check_block(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_vcpu_check_block, v6.12: a reason not to sleep."""
-        if vcpu.stop or vcpu.sw_pending:
+        if vcpu.sw_pending:
             return 1
         pending = yield from k.kvm_riscv_vcpu_aia_has_interrupts(current, vcpu)
-        return pending
+        if pending:
+            return 1
+        yield STEP
+        return vcpu.stop
 
     def kvm_vcpu_block(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_block, v6.12 (2.17), without halt polling: WFI until an interrupt comes."""
         yield PREEMPT_DISABLE
-        yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 1)
+        yield from k.kvm_arch_vcpu_blocking(current, vcpu)
         yield STEP
         vcpu.wait.waiter = 1
         yield PREEMPT_ENABLE
@@ -65,11 +68,24 @@ class Kvm(Imsic):
             reason = yield from k.kvm_vcpu_check_block(current, vcpu)
             if reason:
                 break
+            yield from k.kvm_sched_out(current, vcpu)
             yield vcpu.wait.schedule
-        vcpu.wait.waiter = vcpu.wait.woken = 0
         yield PREEMPT_DISABLE
-        yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 0)
+        vcpu.wait.waiter = vcpu.wait.woken = 0
+        yield from k.kvm_arch_vcpu_unblocking(current, vcpu)
         yield PREEMPT_ENABLE
+
+    def kvm_arch_vcpu_blocking(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_arch_vcpu_blocking, v6.12: arms the SGEI of the vCPU's line."""
+        yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 1)
+
+    def kvm_arch_vcpu_unblocking(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_arch_vcpu_unblocking, v6.12: disarms it."""
+        yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 0)
+
+    def kvm_sched_out(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_sched_out, v6.12: nothing of it touches the HGEI lines."""
+        yield from ()
 
     def kvm_vcpu_kick(k, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_kick, v6.12 (2.18), only its wake-up."""

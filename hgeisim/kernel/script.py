@@ -43,7 +43,8 @@ class Script(Fixed):
             return turn(self.thread, vcpu)
         turns = {
             "destroy": self.k.kvm_riscv_vcpu_aia_imsic_cleanup,
-            "msi": self.k.kvm_riscv_vcpu_aia_imsic_inject,
+            "msi": self.k.imsic_page_write,
+            "irqfd": self.k.kvm_riscv_vcpu_aia_imsic_inject,
         }
         return turns[verb](vcpu)
 

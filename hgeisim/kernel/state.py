@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hgeisim.machine.hart import Hart
+from hgeisim.machine.mutex import mutex
 from hgeisim.machine.ops import Ipi, Path, SampleSgei, Spend
 from hgeisim.machine.shared import Array, Field, Fixed, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
@@ -89,6 +90,7 @@ class Kernel(Fixed):
         k.hgei = [_hgei_control(memory, cpu, slots) for cpu in range(len(k.hart))]
         k.per_cpu = [build(PerCpu, memory, f"cpu{cpu}") for cpu in range(len(k.hart))]
         k.globals = build(Globals, memory, "globals")
+        k.cpu_hotplug_lock = mutex(memory, "cpu_hotplug_lock")
         k.vsfile_read = [Ipi(cpu, k.imsic_vsfile_local_read) for cpu in range(len(k.hart))]
         k.threads: list[Thread] = []
         k.vcpus: list[Vcpu | None] = [None]

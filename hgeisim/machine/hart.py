@@ -51,9 +51,18 @@ class Hart(Shared):
     geilen: int
     sgei: SampleSgei
 
+    @property
+    def lines_mask(self) -> int:
+        """Bits GEILEN..1."""
+        return (2 << self.geilen) - 2
+
     def write_hgeie(self, value: int) -> None:
         """csr_write(CSR_HGEIE): WARL, bit 0 and the bits above GEILEN stay zero."""
-        self.hgeie = value & ((1 << (self.geilen + 1)) - 2)
+        self.hgeie = value & self.lines_mask
+
+    def raise_hgeip(self, hgei: int) -> None:
+        """Make a guest interrupt file pending; one that does not exist raises nothing."""
+        self.hgeip |= bit(hgei) & self.lines_mask
 
     def sgei_pending(self) -> bool:
         """Tell whether the level-triggered SGEI wire is up and enabled."""

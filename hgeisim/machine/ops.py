@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from hgeisim.machine.mutex import Mutex
     from hgeisim.machine.spinlock import RawSpinlock
     from hgeisim.machine.task import RcuWait, Runner
 
@@ -121,6 +122,39 @@ class InitLock(Op):
 
     def __str__(self) -> str:
         return f"init {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class MutexLock(Op):
+    """mutex_lock: sleeps until nobody holds it."""
+
+    voluntary: ClassVar[bool] = True
+    lock: Mutex
+
+    def ready(self, who: Runner) -> bool:
+        """Nobody holds it."""
+        return self.lock.owner == 0
+
+    def end(self, who: Runner) -> None:
+        """Hold it."""
+        self.lock.owner = who.id
+
+    def __str__(self) -> str:
+        return f"mutex_lock {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class MutexUnlock(Op):
+    """mutex_unlock."""
+
+    lock: Mutex
+
+    def end(self, who: Runner) -> None:
+        """Let others have it."""
+        self.lock.owner = 0
+
+    def __str__(self) -> str:
+        return f"mutex_unlock {self.lock}"
 
 
 @dataclass(frozen=True, slots=True)

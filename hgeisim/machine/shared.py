@@ -44,6 +44,7 @@ class Memory:
         self.names: list[str] = []
         self.reads: dict[int, int] = {}
         self.writes: dict[int, int] = {}
+        self.on_write: Callable[[int], None] | None = None
 
     def cell(self, name: str, value: int = 0) -> int:
         """Add a cell and return its address."""
@@ -59,7 +60,9 @@ class Memory:
         return value
 
     def write(self, address: int, value: int) -> None:
-        """Set a cell, noting the write."""
+        """Set a cell, noting the write; `on_write`, if set, is told the address."""
+        if self.on_write is not None:
+            self.on_write(address)
         self.cells[address] = self.writes[address] = value
 
     def begin_step(self, cells: list[int]) -> None:
@@ -172,10 +175,10 @@ def _array(memory: Memory | None, name: str, length: int) -> Array:
     return TrackedArray(memory, base, length)
 
 
-def _tracked_class(cls: type) -> type:
+def _tracked_class(cls: SharedMeta) -> type:
     made = _tracked.get(cls)
     if made is None:
-        body: dict[str, Any] = {name: _cell_property(name) for name in cls.fields}  # type: ignore[attr-defined]
+        body: dict[str, Any] = {name: _cell_property(name) for name in cls.fields}
         body["__slots__"] = ("_memory", "_at")
         made = _tracked[cls] = type(cls)(cls.__name__, (cls,), body)
     return made

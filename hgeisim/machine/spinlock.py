@@ -13,13 +13,15 @@ class RawSpinlock(Shared):
     """A ticket lock: a taker draws `next` and may enter when `owner` has come to its ticket.
 
     Re-initialising it sets both counters to zero, whoever holds a ticket; what then goes wrong is
-    what goes wrong on the hardware.  `inside` counts the contexts between lock and unlock: the
-    lock does not know it, the checks do.  The operations are attributes, made once.
+    what goes wrong on the hardware.  `inside` counts the contexts between lock and unlock, `drawn`
+    those that wait as well: the lock does not know them, the checks do.  The operations are
+    attributes, made once.
     """
 
     next: Field
     owner: Field
     inside: Field
+    drawn: Field
     name: str
     lock: Acquire
     unlock: Release
@@ -31,6 +33,7 @@ class RawSpinlock(Shared):
         """Take the next ticket."""
         ticket = self.next
         self.next = (ticket + 1) & TICKET_MASK
+        self.drawn += 1
         return ticket
 
     def enter(self) -> None:
@@ -41,6 +44,7 @@ class RawSpinlock(Shared):
         """Let the next ticket in."""
         self.owner = (self.owner + 1) & TICKET_MASK
         self.inside -= 1
+        self.drawn -= 1
 
     def reset(self) -> None:
         """raw_spin_lock_init: unlocked, with no regard to holders and waiters."""

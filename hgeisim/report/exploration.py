@@ -69,7 +69,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     """The document as lines of at most 80 columns, but for the tokens."""
     yield (
         f"{result['scenario']} on {result['variant']}, preemption {result['preemption']}: "
-        f"{len(result['tasks'])} tasks on {result['harts']} HARTs"
+        f"{count(len(result['tasks']), 'task')} on {count(result['harts'], 'HART')}"
     )
     yield from _verdict(result)
     for finding in sorted(result["findings"], key=lambda finding: not finding["new"]):
@@ -84,8 +84,9 @@ def _verdict(result: dict[str, Any]) -> Iterator[str]:
     word = result["coverage"]
     if result["verdict"] == "violation":
         word = f"violation ({word})"
-    counts = (
-        f"{result['states']:,} states, {result['transitions']:,} steps, {result['ends']:,} ends"
+    counts = ", ".join(
+        count(result[key], word)
+        for key, word in (("states", "state"), ("transitions", "step"), ("ends", "end"))
     )
     yield from wrap(f"{word}: {covered}; {counts}", WIDTH, subsequent_indent="  ")
 
@@ -93,15 +94,19 @@ def _verdict(result: dict[str, Any]) -> Iterator[str]:
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     name = f" ({finding['known_as']})" if finding["known_as"] else ""
     accepted = "" if finding["new"] else ", accepted"
-    times = "switch" if finding["switches"] == 1 else "switches"
-    shape = f"{finding['steps']} steps, {finding['switches']} {times}"
-    yield f"{finding['id']}{name}: {shape}{accepted}"
+    shape = f"{count(finding['steps'], 'step')}, {count(finding['switches'], 'switch', 'es')}"
+    yield from wrap(f"{finding['id']}{name}: {shape}{accepted}", WIDTH, subsequent_indent="    ")
     yield from _indented(finding["text"])
     if finding["reason"]:
         yield from _indented(f"known: {finding['reason']}")
     if finding["also_shows"]:
         yield from _indented("on the way: " + ", ".join(finding["also_shows"]))
     yield f"  hgeisim replay {finding['token']}"
+
+
+def count(number: int, word: str, plural: str = "s") -> str:
+    """A number of things in words: 1 step, 1,000 steps."""
+    return f"{number:,} {word}" + ("" if number == 1 else plural)
 
 
 def _indented(words: str) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from textwrap import wrap
+from typing import NamedTuple
 
-from hgeisim.drivers.explored.replay import StepTaken
+from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.replay import Change, StepTaken
 
 WIDTH = 78
 HIDDEN = (
@@ -16,55 +18,78 @@ HIDDEN = (
 """Cells of the machine that follow from the operations and are shown only on demand."""
 
 
-def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[str]:
-    """Lay out a schedule, one entry for each run of steps in one function of one context.
+class Entry(NamedTuple):
+    """What one step did within one function."""
 
-    With `everything` each step has its own entry and no cell is hidden.
+    number: int
+    context: str
+    cpu: int
+    function: str
+    text: str
+    findings: tuple[Finding, ...] = ()
+
+
+def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[str]:
+    """Lay out a schedule, one paragraph for each run of steps in one function of one context.
+
+    With `everything` each step is told and no cell is hidden.
     """
-    numbered = enumerate(steps, 1)
     lines = [f"{'step':>4}  {'context':<14} {'HART':>4}  kernel function"]
     shown: set[str] = set()
     last = ""
-    for _, group in groupby(numbered, key=lambda n: _entry_of(n[1], n[0], everything)):
+    entries = (
+        entry._replace(findings=_unseen(entry.findings, shown))
+        for number, step in enumerate(steps, 1)
+        for entry in _entries(number, step, everything)
+    )
+    told = (entry for entry in entries if entry.text or entry.findings)
+    for _, group in groupby(told, key=lambda e: (e.context, e.function, everything and e.number)):
         run = list(group)
-        if everything or _worth_telling(run):
-            lines += _entry(run, everything, last, shown)
-            last = run[0][1].context
+        if last and run[0].context != last:
+            lines.append("")
+        lines += _paragraph(run)
+        last = run[0].context
     return lines
 
 
-def _entry_of(step: StepTaken, number: int, everything: bool) -> tuple[object, ...]:
-    return (number,) if everything else (step.context, step.function)
+def _entries(number: int, step: StepTaken, everything: bool) -> Iterator[Entry]:
+    """The operation of a step, and what the functions that went on after it wrote."""
+    visible = [c for c in step.changes if everything or not c.cell.endswith(HIDDEN)]
+    op = "" if step.op == "step" and not everything else step.op
+    own = [c for c in visible if c.function in ("", step.function)]
+    parts = [op] * bool(op) + [_change(c) for c in own]
+    functions = dict.fromkeys(c.function for c in visible if c not in own)
+    place = number, step.context, step.cpu
+    entries = [Entry(*place, step.function or "(starts)", "; ".join(parts))] if parts else []
+    for function in functions:
+        text = "; ".join(_change(c) for c in visible if c not in own and c.function == function)
+        entries.append(Entry(*place, function, text))
+    if not entries:
+        entries = [Entry(*place, step.function or "(starts)", "")]
+    yield from entries[:-1]
+    yield entries[-1]._replace(findings=step.findings)
 
 
-def _worth_telling(run: list[tuple[int, StepTaken]]) -> bool:
-    return any(step.op != "step" or step.changes or step.findings for _, step in run)
+def _unseen(findings: tuple[Finding, ...], shown: set[str]) -> tuple[Finding, ...]:
+    """The findings that were not told before; a state stays wrong for many steps."""
+    new = tuple(finding for finding in findings if finding.id not in shown)
+    shown.update(finding.id for finding in new)
+    return new
 
 
-def _entry(
-    run: list[tuple[int, StepTaken]], everything: bool, last: str, shown: set[str]
-) -> Iterator[str]:
-    number, first = run[0]
-    if last and first.context != last:
-        yield ""
-    yield f"{number:>4}  {first.context:<14} {first.cpu:>4}  {first.function or '(starts)'}"
-    for _, step in run:
-        yield from _step(step, everything)
-        for finding in step.findings:
-            if finding.id not in shown:
-                shown.add(finding.id)
-                yield from _indent(f"*** {finding.id}: {finding.text}", 6)
+def _paragraph(run: list[Entry]) -> Iterator[str]:
+    first = run[0]
+    yield f"{first.number:>4}  {first.context:<14} {first.cpu:>4}  {first.function}"
+    for entry in run:
+        if entry.text:
+            yield from _indent(entry.text, 28)
+        for finding in entry.findings:
+            yield from _indent(f"*** {finding.id}: {finding.text}", 6)
 
 
-def _step(step: StepTaken, everything: bool) -> Iterator[str]:
-    changes = [
-        f"{name} {_value(name, before)} -> {_value(name, after)}"
-        for name, before, after in step.changes
-        if everything or not name.endswith(HIDDEN)
-    ]
-    parts = ([] if step.op == "step" and not everything else [step.op]) + changes
-    if parts:
-        yield from _indent("; ".join(parts), 28)
+def _change(change: Change) -> str:
+    before, after = _value(change.cell, change.before), _value(change.cell, change.after)
+    return f"{change.cell} {before} -> {after}"
 
 
 def _indent(text: str, by: int) -> list[str]:

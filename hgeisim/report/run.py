@@ -58,7 +58,7 @@ def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
         yield (
             hart["hart"],
             hart["lines"],
-            hart["busy_max"],
+            f"{hart['busy_max']}{'!' if hart['busy_max'] > hart['lines'] else ''}",
             f"{hart['busy_mean']:.2f}",
             f"{hart['exhausted']:.1%}",
             *(hart[name] for name in ("alloc", "fail", "free", "sgei")),

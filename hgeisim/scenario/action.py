@@ -11,7 +11,13 @@ from hgeisim.scenario.mistakes import did_you_mean
 
 VCPU_VERBS = {"migrate": "HART", "run": "", "block": ""}
 """Verbs of a vCPU's own thread, and what they are followed by."""
-HART_VERBS = {"destroy": "VCPU", "offline": "HART", "online": "HART", "msi": "VCPU"}
+HART_VERBS = {
+    "destroy": "VCPU",
+    "offline": "HART",
+    "online": "HART",
+    "msi": "VCPU",
+    "irqfd": "VCPU",
+}
 """Verbs of a task on a HART, and what they are followed by."""
 VERBS = VCPU_VERBS | HART_VERBS
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from hgeisim.errors import Problem
+from hgeisim.scenario.distribution import never_takes_time
 from hgeisim.scenario.draft import Draft, present
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.mistakes import did_you_mean, show
@@ -50,6 +51,23 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
         for i, action in enumerate(task.does):
             if action.hart is not None:
                 yield f"{where}.does[{i}]", show(str(action)), action.hart
+
+
+def _time_stands_still(draft: Draft) -> Iterator[Finding]:
+    """A vCPU whose entry fails tries again after a context switch, so that must take time."""
+    if draft.timing is not None and never_takes_time(draft.timing.context_switch):
+        yield "timing.context_switch", _time(0), "must be above 0ns, or time may stand still"
+
+
+def _hotplug_elsewhere(draft: Draft) -> Iterator[Finding]:
+    """The thread cpuhp/N runs on HART N."""
+    for where, task in present("task", draft.task):
+        for i, action in enumerate(task.does):
+            if action.verb in ("offline", "online") and action.hart != task.hart:
+                if draft.topology and (action.hart or 0) >= len(draft.topology.harts):
+                    continue  # told already
+                allowed = f"must be about the HART of its task, {task.hart}"
+                yield f"{where}.does[{i}]", show(str(action)), allowed
 
 
 def _unknown_vcpus(draft: Draft) -> Iterator[Problem]:
@@ -137,6 +155,8 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _unknown_harts,
     _names_used_twice,
     _vcpus_used_twice,
+    _hotplug_elsewhere,
+    _time_stands_still,
     _order_of_times,
     _overlapping_hotplug,
     _no_hart_left,

@@ -61,10 +61,17 @@ Distribution = Annotated[
 """Any distribution."""
 
 
-def _takes_time(given: Constant | Exponential | Uniform) -> Constant | Exponential | Uniform:
+def never_takes_time(given: Constant | Exponential | Uniform) -> bool:
+    """Tell whether a distribution is 0 ns every time."""
     match given:
         case Constant(value=0) | Uniform(high=0):
-            raise ValueError("must not be 0ns every time, or simulated time would stand still")
+            return True
+    return False
+
+
+def _takes_time(given: Constant | Exponential | Uniform) -> Constant | Exponential | Uniform:
+    if never_takes_time(given):
+        raise ValueError("must not be 0ns every time, or simulated time would stand still")
     return given
 
 

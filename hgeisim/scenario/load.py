@@ -90,11 +90,20 @@ def _find_topology(draft: Draft, folder: Path) -> tuple[Problem, ...]:
 
 
 def _unknown_variant(draft: Draft, known_variant: VariantCheck | None) -> list[Problem]:
-    if draft.kernel is None or known_variant is None:
+    variant = _variant_of(draft)
+    if variant is None or known_variant is None:
         return []
-    variant = draft.kernel.variant
     allowed = known_variant(variant)
     return [Problem(draft.file, "kernel.variant", show(variant), allowed)] if allowed else []
+
+
+def _variant_of(draft: Draft) -> str | None:
+    """The variant that is meant, also where something else in [kernel] is wrong."""
+    if draft.kernel is not None:
+        return draft.kernel.variant
+    table = draft.raw.get("kernel")
+    variant = table.get("variant") if isinstance(table, dict) else None
+    return variant if isinstance(variant, str) else None
 
 
 def _blame_command_line(problem: Problem, given: Mapping[str, Any]) -> Problem:

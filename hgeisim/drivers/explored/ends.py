@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.ownership import NoLeak
+from hgeisim.checks.ownership import NoLeak, NothingStranded
 from hgeisim.drivers.explored.space import Space
+from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.machine.ops import Acquire, Block, Op
+from hgeisim.machine.task import Runner
 
 
 def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
     """What is wrong with a state that has no successor."""
-    waiting = tuple(_deadlocks(space, state))
-    return waiting or space.invariants.ask((NoLeak(),), state)
+    waiting = tuple(_waiting_for_ever(space, state))
+    return waiting + space.invariants.ask((NoLeak(), NothingStranded()), state)
 
 
-def _deadlocks(space: Space, state: bytes) -> Iterator[Finding]:
+def _waiting_for_ever(space: Space, state: bytes) -> Iterator[Finding]:
     """Whoever is not at rest waits for ever; a vCPU in WFI with nothing pending may."""
     system = space.system
     cells = space.codebook.decode(state)
     system.memory.begin_step(cells)
-    waiting = []
+    stuck: list[tuple[str, Op]] = []
     for slot in space.pending(state):
         automaton = system.automata[slot]
         op = automaton.node(cells[automaton.location]).op
-        if not (isinstance(op, Block) and _quiescent(space, slot)):
-            waiting.append((automaton.name, op))
-    if waiting:
-        text = ", ".join(f"{name} at {op}" for name, op in waiting)
-        yield Finding("deadlock", _classes([op for _, op in waiting]), f"for ever: {text}")
+        if not isinstance(op, Block):
+            stuck.append((automaton.name, op))
+        elif has_reason_to_wake(system.k, automaton.runner):
+            text = f"{automaton.name} sleeps for ever with an interrupt pending"
+            yield Finding("lost-wakeup", "vcpu", text)
+    if stuck:
+        text = ", ".join(f"{name} at {op}" for name, op in stuck)
+        yield Finding("deadlock", _classes([op for _, op in stuck]), f"for ever: {text}")
 
 
-def _quiescent(space: Space, slot: int) -> bool:
-    """Tell whether a sleeping vCPU has nothing to wake up for."""
-    system = space.system
-    thread = system.automata[slot].runner
-    vcpu = system.k.vcpu_of.get(thread)
-    if vcpu is None:
-        return False
-    pending = vcpu.sw_pending or vcpu.stop
-    if vcpu.vsfile_cpu >= 0:
-        pending = pending or system.k.hart[vcpu.vsfile_cpu].hgeip >> vcpu.vsfile_hgei & 1
-    return not pending
+def has_reason_to_wake(k: Cpuhp, sleeper: Runner) -> bool:
+    """Tell whether a sleeping vCPU has something to wake up for."""
+    vcpu = k.vcpu_of[sleeper]
+    if vcpu.vsfile_cpu >= 0 and k.hart[vcpu.vsfile_cpu].hgeip >> vcpu.vsfile_hgei & 1:
+        return True
+    return bool(vcpu.sw_pending or vcpu.stop)
 
 
 def _classes(ops: list[Op]) -> str:

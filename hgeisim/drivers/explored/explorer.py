@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import LockInitHeld, OneInside
-from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner
+from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
 from hgeisim.drivers.stage import set_stage
@@ -12,10 +12,12 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.schema import Scenario
 
+STATE_CHECKS = (OneOwner(), VsFileOwned(), BitmapAgrees(), LineExists(), OneInside())
+
 
 def space_of(scenario: Scenario) -> Space:
     """The state space of a scenario's [[task]]s, see `system_of`."""
-    return Space(system_of(scenario), (OneOwner(), BitmapAgrees(), LineExists(), OneInside()))
+    return Space(system_of(scenario), STATE_CHECKS)
 
 
 def system_of(scenario: Scenario) -> System:

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.automaton import Node
 from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.space import Space, Successor
 from hgeisim.drivers.explored.verdict import Schedule
 
 
+class Change(NamedTuple):
+    """A cell of kernel or machine state that a step changed, and the function that did it (empty
+    where the operation itself did)."""
+
+    cell: str
+    before: int
+    after: int
+    function: str = ""
+
+
 @dataclass(frozen=True)
 class StepTaken:
-    """One step: who, where, in which kernel function, doing what, changing which cells.
+    """One step: who, where, completing which operation of which kernel function, changing what.
 
-    `changes` holds (name, before, after) of each cell of kernel or machine state; `findings` what
-    the checks said about the step and the state after it.
+    `findings` is what the checks said about the step and the state after it.
     """
 
     context: str
     cpu: int
     function: str
     op: str
-    changes: tuple[tuple[str, int, int], ...]
+    changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
+
+
+class CannotStep(ValueError):
+    """A schedule asks for a step that is not possible: its number and the name of the context."""
+
+    def __init__(self, number: int, context: str) -> None:
+        self.number, self.context = number, context
+        super().__init__(f"at step {number}, {context} cannot step")
 
 
 def step_with(space: Space, state: bytes, slot: int) -> Successor | None:
@@ -35,13 +55,15 @@ def step_with(space: Space, state: bytes, slot: int) -> Successor | None:
 def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
     """Yield the steps of a schedule.
 
-    Raises `ValueError` with the number of the step when a context cannot step in its turn.
+    Raises `CannotStep` when a context cannot step in its turn.
     """
     state = space.initial()
     for number, slot in enumerate(schedule, 1):
         taken = step_with(space, state, slot) if slot < len(space.locations) else None
         if taken is None:
-            raise ValueError(f"step {number}: context {slot} cannot step")
+            automata = space.system.automata
+            name = automata[slot].name if slot < len(automata) else f"context {slot}"
+            raise CannotStep(number, name)
         yield _describe(space, state, taken)
         state = taken[1]
 
@@ -65,22 +87,56 @@ def _describe(space: Space, state: bytes, taken: Successor) -> StepTaken:
     slot, after, findings = taken
     automaton = space.system.automata[slot]
     before_cells, after_cells = space.codebook.decode(state), space.codebook.decode(after)
-    here = before_cells[automaton.location]
-    node = automaton.nodes[here]
+    node = automaton.nodes[before_cells[automaton.location]]
+    there = automaton.nodes[after_cells[automaton.location]]
+    changes = tuple(_changes(space, slot, before_cells, after_cells))
     space.system.memory.begin_step(after_cells)
-    cpu = automaton.runner.cpu
     return StepTaken(
         automaton.name,
-        cpu,
+        automaton.runner.cpu,
         node.functions[-1] if node and node.functions else "",
-        str(node.op) if node else "interrupt",
-        tuple(_changes(space, before_cells, after_cells)),
+        _operation(node, there),
+        changes,
         (*findings, *space.invariants.of(after)),
     )
 
 
-def _changes(space: Space, before: list[int], after: list[int]) -> Iterator[tuple[str, int, int]]:
-    locations = set(space.locations)
+def _operation(node: Node | None, there: Node | None) -> str:
+    """What a step did, as text: an operation that has to wait is told when it begins and ends."""
+    if node is None:
+        return "interrupt"
+    if there is not None and there.waiting and not node.waiting:
+        return f"begin: {node.op}"
+    return f"end: {node.op}" if node.waiting else str(node.op)
+
+
+def _changes(space: Space, slot: int, before: list[int], after: list[int]) -> Iterator[Change]:
+    functions = _writers(space, slot, before)
     for address, (old, new) in enumerate(zip(before, after, strict=True)):
-        if old != new and address not in locations:
-            yield space.codebook.names[address], old, new
+        if old != new and address not in space.locations:
+            yield Change(space.codebook.names[address], old, new, functions.get(address, ""))
+
+
+def _writers(space: Space, slot: int, before: list[int]) -> dict[int, str]:
+    """Make a step once more and see which kernel function writes which cell."""
+    memory, functions = space.system.memory, dict[int, str]()
+
+    def note(address: int) -> None:
+        functions[address] = _writing_function()
+
+    memory.begin_step(list(before))
+    memory.on_write = note
+    space.system.attempt(slot, before[space.locations[slot]])
+    memory.on_write = None
+    return functions
+
+
+def _writing_function() -> str:
+    """The kernel path that is writing right now, if one is."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        driver = frame.f_globals["__name__"].startswith(__package__)
+        if frame.f_code.co_flags & inspect.CO_GENERATOR and not driver:
+            return frame.f_code.co_name
+        frame = frame.f_back
+    return ""

@@ -45,8 +45,8 @@ class Core:
             self.pick()
 
     def pick(self) -> None:
-        """Let the next task in when the HART is free."""
-        if self.running is None and self.queue:
+        """Let the next task in when the HART is free and in no hardirq."""
+        if self.running is None and not self.busy and self.queue:
             self.running, lane = self.queue.popleft()
             lane.wake()
 

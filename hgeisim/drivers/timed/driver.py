@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.timed.core import Core
@@ -58,7 +58,7 @@ class TimedDriver:
 
     def _task(self, who: Runner, path: Path[Any], urgent: bool) -> LaneGenerator:
         yield from self.scheduler.enter(who, urgent)
-        yield from self._wait_for_handler(who)
+        yield from self._spend(who, self.costs.by_name["context_switch"]())
         yield from self.execute(who, path)
         self.cores[who.cpu].leave(who)
 
@@ -78,13 +78,12 @@ class TimedDriver:
                 continue
             if kind is Acquire:
                 op.begin(who)
-                if not op.ready(who):
-                    yield from self._wait(who, op)
+                waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
                 yield lock_ns()
                 op.end(who)
+                self.waited_ns = waited_ns
                 for see in acquired:
                     see(who, op)
-                self.waited_ns = 0
                 continue
             if kind is Release:
                 yield unlock_ns()
@@ -96,7 +95,7 @@ class TimedDriver:
                 self._poll(cores[who.cpu])
             else:
                 yield from self._complete(who, op)
-            if who.id and cores[who.cpu].busy and not who.hart.irq_off:
+            if who.id and cores[who.cpu].busy:
                 yield from self._wait_for_handler(who)
 
     def _complete(self, who: Runner, op: Op) -> LaneGenerator:
@@ -109,11 +108,12 @@ class TimedDriver:
             yield from self._spend(who, self.costs.of(op))
             return
         op.begin(who)
-        if isinstance(op, Ipi) and who.ipi_to:
-            self.env.lane(self._send(who, op))
+        if isinstance(op, Ipi):
+            if who.ipi_to:
+                self.env.lane(self._send(who, op))
         elif op.cost:
             yield from self._spend(who, self.costs.by_name[op.cost]())
-        yield from self._wait(who, op)
+        self.waited_ns = yield from self._wait(who, op)
         op.end(who)
         self._tell(who, op)
         self._unpark(_channel(who, op))
@@ -123,14 +123,14 @@ class TimedDriver:
         for observe in self.observe.get(type(op), ()):
             observe(who, op)
 
-    def _wait(self, who: Runner, op: Op) -> LaneGenerator:
-        """Wait until an operation is ready."""
+    def _wait(self, who: Runner, op: Op) -> Generator[int | None, None, int]:
+        """Wait until an operation is ready; returns how many ns that took."""
         asked_ns = self.env.now
         while not op.ready(who):
             waiting = self.parked.setdefault(_channel(who, op), [])
             waiting.append((op, who, self.env.active_lane))
             yield None
-        self.waited_ns = int(self.env.now - asked_ns)
+        return int(self.env.now - asked_ns)
 
     def _unpark(self, channel: object) -> None:
         """Wake those that wait for this, or for all HARTs to be preemptible, and are ready."""
@@ -155,18 +155,22 @@ class TimedDriver:
         if isinstance(op, Block):
             yield from self._wait(who, op)
         yield from self.scheduler.complete(who, op)
+        yield from self._spend(who, self.costs.by_name["context_switch"]())
 
     def _spend(self, who: Runner, ns: int) -> LaneGenerator:
         """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
-        core = self.cores[who.cpu]
-        while ns > 0:
-            stolen_ns = core.stolen_ns
+        if not who.id:
             yield ns
-            if not who.id:
-                return
+            return
+        core = self.cores[who.cpu]
+        if core.busy:
+            yield from self._wait_for_handler(who)
+        while ns > 0:
+            start_ns, stolen_ns = self.env.now, core.stolen_ns
+            yield ns
             if core.busy:
                 yield from self._wait_for_handler(who)
-            ns = core.stolen_ns - stolen_ns
+            ns += core.stolen_ns - stolen_ns - int(self.env.now - start_ns)
 
     def _wait_for_handler(self, who: Runner) -> LaneGenerator:
         core = self.cores[who.cpu]
@@ -175,8 +179,9 @@ class TimedDriver:
             yield None
 
     def _send(self, sender: Runner, op: Ipi) -> LaneGenerator:
-        """An IPI on its way."""
-        yield self.costs.by_name[op.cost]()
+        """An IPI on its way; to the sender's own HART it is a call."""
+        if op.cpu != sender.cpu:
+            yield self.costs.by_name[op.cost]()
         self.cores[op.cpu].ipis.append((sender, op))
         self._poll(self.cores[op.cpu])
 
@@ -208,6 +213,7 @@ class TimedDriver:
             sender.ipi_to = 0
         self._unpark(sender)
         self._poll(core)
+        core.pick()
 
 
 def _channel(who: Runner, op: Op) -> object:

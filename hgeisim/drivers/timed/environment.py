@@ -33,7 +33,7 @@ class Lane(simpy.Event):
         env = self.lanes
         env.active_lane = self
         try:
-            delay = self._send(None)  # type: ignore[arg-type]
+            delay = self._send(None)
         except StopIteration:
             self.alive = False
             self.succeed()
@@ -89,7 +89,7 @@ class StockLane(Lane):
         while True:
             self.lanes.active_lane = self
             try:
-                delay = send(None)  # type: ignore[arg-type]
+                delay = send(None)
             except StopIteration:
                 break
             if delay is None:

@@ -20,9 +20,7 @@ from hgeisim.machine.task import Runner
 class Scheduler:
     """Places tasks on cores."""
 
-    def __init__(
-        self, env: LaneEnvironment, k: Cpuhp, cores: Sequence[Core], costs: Costs
-    ) -> None:
+    def __init__(self, env: LaneEnvironment, k: Cpuhp, cores: Sequence[Core], costs: Costs) -> None:
         self.env, self.k, self.cores, self.costs = env, k, cores, costs
         self.wanted: dict[Runner, int] = {}
 
@@ -44,7 +42,6 @@ class Scheduler:
             self._place(who)
         self.cores[who.cpu].enter(who, self.env.active_lane, urgent)
         yield None
-        yield self.costs.by_name["context_switch"]()
 
     def _place(self, who: Runner) -> None:
         """Keep off HARTs that are not active."""

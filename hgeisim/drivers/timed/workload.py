@@ -64,13 +64,13 @@ class Workload:
         return active[(self.placed - 1) % len(active)]
 
     def device(self, vcpu: Vcpu, every: Distribution) -> Process:
-        """A device that sends MSIs to a vCPU for as long as it lives."""
+        """A passed-through device that sends MSIs to a vCPU for as long as it lives."""
         draw = self.streams.stream(f"{vcpu.name}/msi").draw
         while True:
             yield self.env.timeout(draw(every))
             if vcpu.stop:
                 return
-            yield self.driver.device(self.k.kvm_riscv_vcpu_aia_imsic_inject(vcpu))
+            yield self.driver.device(self.k.imsic_page_write(vcpu))
 
     def _destroy(self, vcpu: Vcpu, thread: Lane) -> Process:
         """Stop a vCPU's thread, wait for its end, then give its memory back."""

@@ -14,15 +14,24 @@ from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
+from hgeisim.kernel.variants.review_clamp import ReviewClamp
+from hgeisim.kernel.variants.review_min import ReviewMin
 from hgeisim.kernel.variants.v6_12 import V6_12
+from hgeisim.kernel.variants.v6_16 import V6_16
+from hgeisim.kernel.variants.v6_18 import V6_18
+from hgeisim.kernel.variants.v7_1 import V7_1
 
-BASES: dict[str, type[Cpuhp]] = {"v6.12": V6_12}
-PATCHES: dict[str, type[Aia]] = {
+BASES: dict[str, type[Cpuhp]] = {kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_1)}
+SERIES: dict[str, type[Aia]] = {
     "percpu-v2": PercpuV2,
     "percpu-v2-bitmap-reset": PercpuV2BitmapReset,
     "percpu-v2-lock-init": PercpuV2LockInit,
     "percpu-v5": PercpuV5,
 }
+"""Versions and single faults of one series: one of them at a time."""
+ADDITIONS: dict[str, type[Aia]] = {"review-clamp": ReviewClamp, "review-min": ReviewMin}
+"""What the review wanted on top of percpu-v2."""
+PATCHES = SERIES | ADDITIONS
 
 
 def variant_problem(name: str) -> str | None:
@@ -31,9 +40,7 @@ def variant_problem(name: str) -> str | None:
     wrong = _unknown("base", base, list(BASES))
     for patch in patches:
         wrong = wrong or _unknown("patch", patch, list(PATCHES))
-    if not wrong and len(patches) > 1:
-        wrong = "one patch at a time: the patches known so far replace each other"
-    return wrong
+    return wrong or _wrong_stack(patches)
 
 
 def find_variant(name: str) -> type[Cpuhp]:
@@ -44,6 +51,18 @@ def find_variant(name: str) -> type[Cpuhp]:
     base, *patches = name.split("+")
     classes = [PATCHES[patch] for patch in reversed(patches)]
     return type(name, (*classes, BASES[base]), {"__module__": __name__, "name": name})
+
+
+def _wrong_stack(patches: list[str]) -> str | None:
+    """Patches apply in the order in which they are named, like a series of mails."""
+    if len(set(patches)) < len(patches):
+        return "a patch applies only once"
+    series = [patch for patch in patches if patch in SERIES]
+    if len(series) > 1:
+        return f"{' and '.join(series)} replace each other: name one of them"
+    if len(patches) > len(series) and patches[0] != "percpu-v2":
+        return f"{' and '.join(ADDITIONS)} go on top of percpu-v2: v6.12+percpu-v2+review-clamp"
+    return None
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str | None:

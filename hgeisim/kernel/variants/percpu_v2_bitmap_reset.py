@@ -9,7 +9,7 @@ from hgeisim.machine.ops import Path
 
 
 class PercpuV2BitmapReset(PercpuV2):
-    """The seed's patch without its raw_spin_lock_init."""
+    """percpu-v2 without its raw_spin_lock_init."""
 
     def kvm_riscv_aia_enable(k, current: Thread) -> Path[None]:
         """As percpu-v2, without step 7."""

@@ -8,7 +8,7 @@ from hgeisim.machine.ops import STEP, Path
 
 
 class PercpuV2LockInit(PercpuV2):
-    """The seed's patch with the bitmap set up only at the first enable."""
+    """percpu-v2 with the bitmap set up only at the first enable."""
 
     def set_free_bitmap(k, hgctrl: HgeiControl) -> Path[None]:
         """As percpu-v2, once."""

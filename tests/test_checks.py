@@ -1,0 +1,379 @@
+"""Each check fires where it must, and stays silent one step away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import pytest
+
+from hgeisim.checks.finding import Finding, Moment, StateCheck
+from hgeisim.checks.guest import GuestLine
+from hgeisim.checks.lifetime import UseAfterFree
+from hgeisim.checks.locking import LockInitHeld, OneInside
+from hgeisim.checks.ownership import BitmapAgrees, LineExists, NoLeak, OneOwner, name_of, vcpus
+from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.state import Vcpu
+from hgeisim.machine.ops import STEP, Op, Spend
+from hgeisim.machine.shared import Memory, address_of, addresses
+from hgeisim.machine.topology import HartSpec
+from tests import kernels
+from tests.kernels import V2, V5, V6_12
+
+
+class Case:
+    """Two HARTs with two lines each; vCPU a has (0, 1), vCPU b has (0, 2)."""
+
+    def __init__(self, memory: Memory | None = None, variant: str = V6_12) -> None:
+        self.k: Cpuhp = kernels.booted(variant, [2, 2], memory)
+        self.a, self.b = (kernels.owner_on(self.k, name, 0) for name in "ab")
+        self.hgctrl = self.k.hgei[0]
+
+
+def says(check: StateCheck, k: Cpuhp) -> list[str]:
+    return [finding.id for finding in check.state(k)]
+
+
+def text(check: StateCheck, k: Cpuhp) -> str:
+    (finding,) = check.state(k)
+    return finding.text
+
+
+STATE_CHECKS = [OneOwner(), BitmapAgrees(), LineExists(), NoLeak(), OneInside()]
+
+
+@pytest.mark.parametrize("check", STATE_CHECKS)
+@pytest.mark.parametrize("variant", kernels.ALL_VARIANTS)
+def test_nothing_is_wrong_with_a_booted_kernel(check: StateCheck, variant: str) -> None:
+    assert says(check, Case(None, variant).k) == []
+
+
+# findings
+
+
+def test_a_finding_is_told_apart_by_its_id_only() -> None:
+    one, two = Finding("leak", "hgei", "line 1"), Finding("leak", "hgei", "line 2")
+    assert one == two
+    assert one.id == "leak:hgei"
+    assert one != Finding("leak", "vcpu", "line 1")
+    assert one != Finding("double-owner", "hgei", "line 1")
+
+
+def test_name_of_an_owner() -> None:
+    case = Case()
+    assert (name_of(case.k, 0), name_of(case.k, case.b.id)) == ("nobody", "b")
+    assert [*vcpus(case.k)] == [case.a, case.b]
+
+
+# one owner
+
+
+def test_two_vcpus_with_one_vsfile() -> None:
+    case = Case()
+    case.b.vsfile_hgei = 1
+    assert says(OneOwner(), case.k) == ["double-owner:hgei"]
+    assert text(OneOwner(), case.k) == "HART 0 line 1 is the VS-file of a and of b"
+
+
+def test_the_same_line_of_two_harts_is_not_one_vsfile() -> None:
+    case = Case()
+    case.b.vsfile_cpu, case.b.vsfile_hgei = 1, 1
+    assert says(OneOwner(), case.k) == []
+
+
+def test_two_vcpus_without_a_vsfile_do_not_share_it() -> None:
+    case = Case()
+    for vcpu in (case.a, case.b):
+        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
+    assert says(OneOwner(), case.k) == []
+
+
+# bitmap and owners
+
+
+def test_a_free_line_with_an_owner() -> None:
+    case = Case()
+    case.hgctrl.free_bitmap = 0b10
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:hgei"]
+    assert text(BitmapAgrees(), case.k) == ("HART 0 line 1 is free in free_bitmap, its owner is a")
+
+
+def test_a_taken_line_without_an_owner() -> None:
+    case = Case()
+    case.hgctrl.owners[2] = 0
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:hgei"]
+    assert text(BitmapAgrees(), case.k) == (
+        "HART 0 line 2 is taken in free_bitmap, its owner is nobody"
+    )
+
+
+def inside(case: Case) -> None:
+    case.hgctrl.lock.inside = 1
+
+
+def disabled(case: Case) -> None:
+    case.k.per_cpu[0].virtualization_enabled = 0
+
+
+def beyond_the_count(case: Case) -> None:
+    case.k.globals.kvm_riscv_aia_nr_hgei = 0
+
+
+@pytest.mark.parametrize("excuse", [inside, disabled, beyond_the_count])
+def test_bitmap_and_owners_may_differ_while_somebody_is_at_work(
+    excuse: Callable[[Case], None],
+) -> None:
+    case = Case()
+    case.hgctrl.free_bitmap = 0b110
+    excuse(case)
+    assert says(BitmapAgrees(), case.k) == []
+
+
+def test_another_cpu_at_work_is_no_excuse() -> None:
+    case = Case()
+    case.hgctrl.free_bitmap = 0b10
+    case.k.hgei[1].lock.inside = 1
+    case.k.per_cpu[1].virtualization_enabled = 0
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:hgei"]
+
+
+def test_more_lines_than_slots_are_looked_at_as_far_as_there_are_slots() -> None:
+    case = Case()
+    case.k.globals.kvm_riscv_aia_nr_hgei = 63
+    assert says(BitmapAgrees(), case.k) == []
+
+
+def test_line_0_is_nobodys_business() -> None:
+    case = Case()
+    case.hgctrl.free_bitmap |= 1
+    case.k.hgei[1].owners[0] = 1
+    assert says(BitmapAgrees(), case.k) == []
+
+
+@pytest.mark.parametrize(
+    ("bitmap", "ids"),
+    [(0, ["dead-owner:taken-line"]), (0b10, ["bitmap-owner:hgei", "dead-owner:free-line"])],
+)
+def test_an_owner_that_was_freed(bitmap: int, ids: list[str]) -> None:
+    case = Case()
+    case.a.freed = 1
+    case.hgctrl.free_bitmap = bitmap
+    assert says(BitmapAgrees(), case.k) == ids
+    case.hgctrl.owners[1] = 0
+    case.hgctrl.free_bitmap = 0b10
+    assert says(BitmapAgrees(), case.k) == []
+
+
+# lines that exist
+
+
+@pytest.mark.parametrize(("hgei", "ids"), [(2, []), (3, ["no-such-line:hgei"])])
+def test_a_vsfile_on_a_line_beyond_geilen(hgei: int, ids: list[str]) -> None:
+    case = Case()
+    case.b.vsfile_hgei = hgei
+    assert says(LineExists(), case.k) == ids
+
+
+def test_a_vcpu_without_a_vsfile_needs_no_line() -> None:
+    case = Case()
+    case.a.vsfile_cpu, case.a.vsfile_hgei = -1, 63
+    assert says(LineExists(), case.k) == []
+
+
+def test_a_vsfile_beyond_the_guest_files() -> None:
+    k = kernels.booted(V2, [HartSpec(1, geilen=2)])
+    for name in "ab":
+        kernels.owner_on(k, name, 0)
+    assert says(LineExists(), k) == ["no-such-line:hgei"]
+
+
+# leaks
+
+
+def test_a_taken_line_whose_owner_does_not_name_it() -> None:
+    case = Case()
+    case.a.vsfile_cpu = case.a.vsfile_hgei = -1
+    assert says(NoLeak(), case.k) == ["leak:hgei"]
+    assert text(NoLeak(), case.k) == "HART 0 line 1 stays with a, which does not use it"
+
+
+@pytest.mark.parametrize("line", [(1, 1), (0, 2)])
+def test_an_owner_that_names_another_line(line: tuple[int, int]) -> None:
+    case = Case()
+    case.a.vsfile_cpu, case.a.vsfile_hgei = line
+    assert says(NoLeak(), case.k) == ["leak:hgei"]
+
+
+def test_the_leak_of_a_disabled_cpu_counts() -> None:
+    case = Case()
+    disabled(case)
+    case.k.hgei[1].owners[2] = case.a.id
+    assert says(NoLeak(), case.k) == ["leak:hgei"]
+
+
+# what a check says it watches
+
+
+def spoil_vsfile(case: Case) -> None:
+    case.b.vsfile_hgei = 1
+
+
+def spoil_bitmap(case: Case) -> None:
+    case.hgctrl.free_bitmap = 0b110
+
+
+def spoil_owner(case: Case) -> None:
+    case.hgctrl.owners[1] = 0
+
+
+def spoil_freed(case: Case) -> None:
+    case.a.freed = 1
+
+
+def spoil_lock(case: Case) -> None:
+    case.hgctrl.lock.inside = 2
+
+
+@pytest.mark.parametrize("check", STATE_CHECKS)
+@pytest.mark.parametrize(
+    "spoil", [spoil_vsfile, spoil_bitmap, spoil_owner, spoil_freed, spoil_lock, disabled]
+)
+@pytest.mark.parametrize("variant", [V6_12, V5])
+def test_a_verdict_depends_on_nothing_but_what_is_watched(
+    check: StateCheck, spoil: Callable[[Case], None], variant: str
+) -> None:
+    memory = Memory()
+    case = Case(memory, variant)
+    spoil(case)
+    memory.begin_step(memory.cells)
+    says(check, case.k)
+    watched = {address for shared in check.watches(case.k) for address in addresses(shared)}
+    assert {memory.names[a] for a in memory.reads} <= {memory.names[a] for a in watched}
+
+
+# locks
+
+
+def init_lock(case: Case) -> list[str]:
+    """Let the boot thread initialise HART 0's lock and ask the check."""
+    who, op = case.k.threads[0], case.hgctrl.lock.init
+    op.end(who)
+    return [f.id for f in LockInitHeld().step(case.k, Moment(who, op, "kvm_riscv_aia_enable"))]
+
+
+def test_a_lock_initialised_while_it_is_held() -> None:
+    case = Case()
+    case.hgctrl.lock.lock_irqsave.begin(case.a.thread)
+    case.hgctrl.lock.lock_irqsave.end(case.a.thread)
+    assert init_lock(case) == ["lock-init-held:hgei.lock"]
+    case.hgctrl.lock.unlock_irqrestore.end(case.a.thread)
+    assert init_lock(case) == []
+
+
+def test_other_operations_on_a_held_lock_are_no_initialisation() -> None:
+    case = Case()
+    case.hgctrl.lock.inside = 1
+    for op in (STEP, case.hgctrl.lock.unlock_irqrestore, case.hgctrl.lock.lock_irqsave):
+        assert [*LockInitHeld().step(case.k, Moment(case.a.thread, op, "f"))] == []
+
+
+def test_a_lock_initialised_while_somebody_waits() -> None:
+    case = Case()
+    lock = case.hgctrl.lock
+    lock.lock_irqsave.begin(case.a.thread)
+    lock.lock_irqsave.end(case.a.thread)
+    lock.lock_irqsave.begin(case.b.thread)
+    lock.unlock_irqrestore.end(case.a.thread)
+    assert init_lock(case) == ["lock-init-held:hgei.lock"]
+
+
+@pytest.mark.parametrize(("count", "ids"), [(0, []), (1, []), (2, ["broken-lock:hgei.lock"])])
+def test_how_many_are_inside_a_lock(count: int, ids: list[str]) -> None:
+    case = Case()
+    case.k.hgei[1].lock.inside = count
+    assert says(OneInside(), case.k) == ids
+
+
+# lifetime
+
+
+def touch(memory: Memory, case: Case, reads: Collection[int], writes: Collection[int]) -> list[str]:
+    moment = Moment(case.k.threads[0], STEP, "imsic_release", reads, writes)
+    return [finding.id for finding in UseAfterFree().step(case.k, moment)]
+
+
+UAF = "use-after-free:imsic_release"
+
+
+def test_a_freed_vcpu_is_neither_read_nor_written() -> None:
+    memory = Memory()
+    case = Case(memory)
+    case.a.freed = 1
+    cell = address_of(case.a, "vsfile_cpu")
+    assert touch(memory, case, [cell], []) == [UAF]
+    assert touch(memory, case, [], [cell]) == [UAF]
+    assert touch(memory, case, [address_of(case.b, "vsfile_cpu")], []) == []
+    assert touch(memory, case, [address_of(case.hgctrl, "free_bitmap")], []) == []
+
+
+def test_a_living_vcpu_may_be_touched() -> None:
+    memory = Memory()
+    case = Case(memory)
+    assert touch(memory, case, [*addresses(case.a)], [*addresses(case.b)][:3]) == []
+
+
+def test_the_step_that_frees_is_not_after_the_free() -> None:
+    memory = Memory()
+    case = Case(memory)
+    case.a.freed = 1
+    assert touch(memory, case, [], [address_of(case.a, "freed")]) == []
+
+
+def test_a_freed_vcpu_is_not_kicked() -> None:
+    memory = Memory()
+    case = Case(memory)
+    case.a.freed = 1
+    assert touch(memory, case, [address_of(case.a.wait, "waiter")], []) == [UAF]
+
+
+# the guest
+
+
+def guest(case: Case, vcpu: Vcpu, op: Op | None = None) -> list[str]:
+    moment = Moment(vcpu.thread, op or vcpu.guest, "kvm_arch_vcpu_ioctl_run")
+    return [finding.id for finding in GuestLine().step(case.k, moment)]
+
+
+def test_a_guest_on_its_own_line() -> None:
+    case = Case()
+    assert guest(case, case.a) == guest(case, case.b) == []
+
+
+@pytest.mark.parametrize("owner", [0, 2])
+def test_a_guest_on_a_line_that_is_not_its_own(owner: int) -> None:
+    case = Case()
+    case.hgctrl.owners[1] = owner
+    assert guest(case, case.a) == ["double-owner:hgei"]
+    assert guest(case, case.a, STEP) == []
+    assert guest(case, case.a, Spend("vm_teardown")) == []
+
+
+def test_a_guest_on_a_line_that_does_not_exist() -> None:
+    case = Case()
+    case.a.vsfile_cpu, case.a.vsfile_hgei = 1, 2
+    case.k.hgei[1].owners[2] = case.a.id
+    case.k.hart[1].geilen = 1
+    assert guest(case, case.a) == ["no-such-line:hgei"]
+
+
+def test_a_guest_on_the_sw_file_needs_no_line() -> None:
+    case = Case()
+    case.a.vsfile_cpu = case.a.vsfile_hgei = -1
+    case.hgctrl.owners[1] = 0
+    assert guest(case, case.a) == []
+
+
+def test_who_is_no_vcpu_runs_no_guest() -> None:
+    case = Case()
+    case.hgctrl.owners[1] = 0
+    moment = Moment(case.k.threads[0], case.a.guest, "f")
+    assert [*GuestLine().step(case.k, moment)] == []

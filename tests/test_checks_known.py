@@ -1,0 +1,36 @@
+"""The baseline: known findings have a name and a reason, and only accepted ones are not new."""
+
+from __future__ import annotations
+
+import pytest
+
+from hgeisim.checks.known import KNOWN, known, new_findings
+from tests.kernels import V2, V5, V6_12
+
+
+def test_a_known_finding_has_a_name_and_a_reason() -> None:
+    entry = known("lock-init-held:hgei.lock", V2)
+    assert entry is not None
+    assert (entry.name, entry.accepted) == ("V2-1", False)
+    assert all(e.name and e.reason for e in KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("finding", "variant"),
+    [("lock-init-held:hgei.lock", V5), ("unheard-of:hgei", V6_12)],
+)
+def test_an_unknown_finding(finding: str, variant: str) -> None:
+    assert known(finding, variant) is None
+    assert new_findings([finding], variant) == [finding]
+
+
+def test_only_accepted_findings_are_not_new() -> None:
+    accepted = "use-after-free:kvm_riscv_vcpu_aia_imsic_release"
+    ids = [accepted, "double-owner:hgei"]
+    assert new_findings(ids, V2) == ["double-owner:hgei"]
+    assert new_findings(ids, V2, strict=True) == ids
+
+
+def test_the_baseline_accepts_no_use_after_free_elsewhere() -> None:
+    finding = "use-after-free:hgei_interrupt"
+    assert new_findings([finding], V5) == [finding]
