@@ -34,8 +34,9 @@ lint: $(INSTALLED) ## style, format and types
 
 check: lint test ## everything that must hold before a commit
 
-bench: $(INSTALLED) ## measure what the seam between paths and drivers costs
+bench: $(INSTALLED) ## measure what the seam costs and how fast interleavings are searched
 	$(BIN)/python -m benchmarks.seam
+	$(BIN)/python -m benchmarks.explore
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
 	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q

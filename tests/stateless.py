@@ -20,9 +20,10 @@ class LiveAutomaton(Automaton):
 
     def advance(self, node: Node, memory: Memory) -> int:
         """Resume the one generator; nothing is remembered."""
-        if not node.functions:
+        if not node.functions or self.path is None:
             self.path = node.origin()
-        assert self.path is not None
+            for _ in node.history:  # a task may start some way into its path
+                next(self.path)
         try:
             op = self.path.send(None)
         except StopIteration:
@@ -33,7 +34,7 @@ class LiveAutomaton(Automaton):
     def wait(self, here: int) -> int:
         """A new local state for the wait, too."""
         node = self.node(here)
-        self.nodes.append(Node(node.op, True, node.origin, (), node.functions))
+        self.nodes.append(Node(node.op, True, node.origin, node.history, node.functions))
         return len(self.nodes) - 1
 
 

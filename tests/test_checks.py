@@ -10,10 +10,18 @@ from hgeisim.checks.finding import Finding, Moment, StateCheck
 from hgeisim.checks.guest import GuestLine
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import LockInitHeld, OneInside
-from hgeisim.checks.ownership import BitmapAgrees, LineExists, NoLeak, OneOwner, name_of, vcpus
+from hgeisim.checks.ownership import (
+    BitmapAgrees,
+    LineExists,
+    NoLeak,
+    NothingStranded,
+    OneOwner,
+    VsFileOwned,
+    name_of,
+    vcpus,
+)
 from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.state import Vcpu
-from hgeisim.machine.ops import STEP, Op, Spend
+from hgeisim.machine.ops import STEP
 from hgeisim.machine.shared import Memory, address_of, addresses
 from hgeisim.machine.topology import HartSpec
 from tests import kernels
@@ -38,7 +46,16 @@ def text(check: StateCheck, k: Cpuhp) -> str:
     return finding.text
 
 
-STATE_CHECKS = [OneOwner(), BitmapAgrees(), LineExists(), NoLeak(), OneInside()]
+STATE_CHECKS = [
+    GuestLine(),
+    NothingStranded(),
+    VsFileOwned(),
+    OneOwner(),
+    BitmapAgrees(),
+    LineExists(),
+    NoLeak(),
+    OneInside(),
+]
 
 
 @pytest.mark.parametrize("check", STATE_CHECKS)
@@ -246,7 +263,7 @@ def test_a_verdict_depends_on_nothing_but_what_is_watched(
     spoil(case)
     memory.begin_step(memory.cells)
     says(check, case.k)
-    watched = {address for shared in check.watches(case.k) for address in addresses(shared)}
+    watched = {*check.watches(case.k)}
     assert {memory.names[a] for a in memory.reads} <= {memory.names[a] for a in watched}
 
 
@@ -333,47 +350,3 @@ def test_a_freed_vcpu_is_not_kicked() -> None:
     case = Case(memory)
     case.a.freed = 1
     assert touch(memory, case, [address_of(case.a.wait, "waiter")], []) == [UAF]
-
-
-# the guest
-
-
-def guest(case: Case, vcpu: Vcpu, op: Op | None = None) -> list[str]:
-    moment = Moment(vcpu.thread, op or vcpu.guest, "kvm_arch_vcpu_ioctl_run")
-    return [finding.id for finding in GuestLine().step(case.k, moment)]
-
-
-def test_a_guest_on_its_own_line() -> None:
-    case = Case()
-    assert guest(case, case.a) == guest(case, case.b) == []
-
-
-@pytest.mark.parametrize("owner", [0, 2])
-def test_a_guest_on_a_line_that_is_not_its_own(owner: int) -> None:
-    case = Case()
-    case.hgctrl.owners[1] = owner
-    assert guest(case, case.a) == ["double-owner:hgei"]
-    assert guest(case, case.a, STEP) == []
-    assert guest(case, case.a, Spend("vm_teardown")) == []
-
-
-def test_a_guest_on_a_line_that_does_not_exist() -> None:
-    case = Case()
-    case.a.vsfile_cpu, case.a.vsfile_hgei = 1, 2
-    case.k.hgei[1].owners[2] = case.a.id
-    case.k.hart[1].geilen = 1
-    assert guest(case, case.a) == ["no-such-line:hgei"]
-
-
-def test_a_guest_on_the_sw_file_needs_no_line() -> None:
-    case = Case()
-    case.a.vsfile_cpu = case.a.vsfile_hgei = -1
-    case.hgctrl.owners[1] = 0
-    assert guest(case, case.a) == []
-
-
-def test_who_is_no_vcpu_runs_no_guest() -> None:
-    case = Case()
-    case.hgctrl.owners[1] = 0
-    moment = Moment(case.k.threads[0], case.a.guest, "f")
-    assert [*GuestLine().step(case.k, moment)] == []

@@ -19,7 +19,11 @@ from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 
 STATES_MAX = 1_000_000
-F1 = {"dead-owner:taken-line", "use-after-free:kvm_riscv_vcpu_aia_imsic_release"}
+F1 = {
+    "dead-owner:taken-line",
+    "use-after-free:kvm_riscv_vcpu_aia_imsic_release",
+    "use-after-free:kvm_riscv_mmu_iounmap",
+}
 """The finding of shipped kernels, docs/findings.md."""
 DOUBLE_OWNER = "double-owner:hgei"
 
@@ -60,6 +64,7 @@ def test_percpu_v2_shows_all_its_faults() -> None:
     assert found("v6.12+percpu-v2") == F1 | {
         DOUBLE_OWNER,
         "not-owner:hgei",
+        "guest-line:hgei",
         "bitmap-owner:hgei",
         "dead-owner:free-line",
         "leak:hgei",
@@ -112,6 +117,7 @@ def test_isolated_counterexample_needs_no_broken_lock() -> None:
     space, verdict = explored("v6.12+percpu-v2")
     assert others(space, verdict.counterexamples[DOUBLE_OWNER]) == (
         "bitmap-owner:hgei",
+        "guest-line:hgei",
         "not-owner:hgei",
     )
 

@@ -19,7 +19,9 @@ from tests.kernels import ALL_VARIANTS, V2, V5, V6_12, Context, owner_on, vsfile
 
 RELEASE = [
     "unlock hgei0.lock",
-    "step | {v}.vsfile_cpu = -1 | {v}.vsfile_hgei = -1 | cpuhp/0.read_hgei = {h}",
+    "step | {v}.vsfile_cpu = -1 | {v}.vsfile_hgei = -1",
+    "step | {v}.requests = 1",
+    "step | cpuhp/0.read_hgei = {h}",
     "IPI hart0 imsic_vsfile_local_read"
     " | cpuhp/0.read_mrif = 0 | hart0.hgeip = 0 | cpuhp/0.read_hgei = 0",
     "lock hgei0.lock",
@@ -269,10 +271,10 @@ class World:
         old, free = vsfile(vcpu), self.k.hgei[cpu].free_bitmap
         lowest = next((line for line in range(1, 64) if free >> line & 1), 0)
         entered = kernels.enter(self.k, vcpu, cpu)
-        kept = old if vcpu.mode == HWACCEL else (-1, -1)
+        kept = old if vcpu.aia_mode == HWACCEL else (-1, -1)
         expected = old if old[0] == cpu else (cpu, lowest) if lowest else kept
         assert vsfile(vcpu) == expected
-        assert entered == (expected[0] == cpu or vcpu.mode == AUTO)
+        assert entered == (expected[0] == cpu or vcpu.aia_mode == AUTO)
 
     def check(self) -> None:
         """Compare bitmap, owners, VS-files and pending bits with each other."""

@@ -52,7 +52,7 @@ def test_a_move_takes_the_new_line_before_it_gives_the_old_one_back() -> None:
         "step",
         "step | hgei0.free_bitmap = 2",
         "step | hgei0.owners[1] = 0",
-        "unlock hgei0.lock",
+        "unlock hgei0.lock | a.vgein = 1",
     ]
 
 

@@ -130,7 +130,7 @@ def test_explore_json() -> None:
     told = explored(V5, "--json")
     document = told.document()
     assert (told.status, document["verdict"]) == (0, "exhausted")
-    assert [finding["new"] for finding in document["findings"]] == [False] * 2
+    assert [finding["new"] for finding in document["findings"]] == [False] * 3
     assert [finding["id"] for finding in document["findings"]][-1] == F1
     for finding in document["findings"]:
         assert hgeisim("replay", finding["token"]).status == 0, "accepted"

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.machine.ops import Op
-from hgeisim.machine.shared import Shared
 from hgeisim.machine.task import Runner
 
 
@@ -52,8 +51,8 @@ class StepCheck(Protocol):
 class StateCheck(Protocol):
     """A check that looks at the state between steps."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
-        """Yield the shared objects that the verdict depends on, and nothing else."""
+    def watches(self, k: Cpuhp) -> Iterator[int]:
+        """Yield the addresses of tracked memory that the verdict depends on, and no others."""
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Yield what is wrong with the state."""

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hgeisim.checks.finding import Finding, Moment
-from hgeisim.checks.ownership import LineExists, name_of
+from hgeisim.checks.finding import Finding
+from hgeisim.checks.ownership import lines_of, name_of, vcpus
 from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.machine.ops import Spend
+from hgeisim.machine.shared import addresses
 
 
 class GuestLine:
-    """Looked at when a guest is entered."""
+    """What a HART executes with hstatus.VGEIN = h is the guest of the owner of its line h."""
 
-    def step(self, k: Cpuhp, moment: Moment) -> Iterator[Finding]:
-        """Report a guest on somebody else's line, or on none that exists."""
-        vcpu = k.vcpu_of.get(moment.who)
-        if vcpu is None or not (isinstance(moment.op, Spend) and moment.op.guest):
+    def watches(self, k: Cpuhp) -> Iterator[int]:
+        """The guests that run, their VGEIN, and the owners."""
+        for hart, hgctrl in zip(k.hart, k.hgei, strict=True):
+            yield from addresses(hart, "guest")
+            yield from addresses(hgctrl, "owners")
+        for vcpu in vcpus(k):
+            yield from addresses(vcpu, "vgein")
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report each HART on which a guest uses what is not its own."""
+        for cpu in range(len(k.hart)):
+            yield from self.cpu_state(k, cpu)
+
+    def cpu_state(self, k: Cpuhp, cpu: int) -> Iterator[Finding]:
+        """Report one HART."""
+        guest = k.hart[cpu].guest
+        if not guest or not k.vcpu(guest).vgein:
             return
-        yield from LineExists().vcpu_state(k, vcpu)
-        cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-        if cpu >= 0 and k.hgei[cpu].owners[hgei] != vcpu.id:
-            text = f"{vcpu.name} runs on HART {cpu} line {hgei} of "
-            owner = name_of(k, k.hgei[cpu].owners[hgei])
-            yield Finding("double-owner", "hgei", text + owner)
+        vcpu = k.vcpu(guest)
+        owner = k.hgei[cpu].owners[vcpu.vgein]
+        if owner != vcpu.id:
+            text = f"{vcpu.name} runs on HART {cpu} line {vcpu.vgein} of {name_of(k, owner)}"
+            yield Finding("guest-line", "hgei", text)
+        if vcpu.vgein > lines_of(k, cpu):
+            text = f"{vcpu.name} runs on line {vcpu.vgein} of HART {cpu}, which has "
+            yield Finding("no-such-line", "hgei", text + str(lines_of(k, cpu)))

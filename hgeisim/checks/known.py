@@ -24,16 +24,18 @@ class Known:
 
 NO_REFERENCE = "aia_disable releases a vCPU that it holds no reference to; docs/findings.md"
 TWO_MOVERS = "aia_disable and imsic_update move the same VS-file at once; docs/findings.md"
-UAF = "use-after-free:kvm_riscv_vcpu_aia_imsic_release"
+UAF = "use-after-free:"
 
 KNOWN = (
-    Known(UAF, "*", "F-1", NO_REFERENCE, accepted=True),
+    Known(UAF + "kvm_riscv_vcpu_aia_imsic_release", "*", "F-1", NO_REFERENCE, accepted=True),
+    Known(UAF + "kvm_riscv_mmu_iounmap", "*", "F-1", NO_REFERENCE, accepted=True),
     Known("dead-owner:taken-line", "*", "F-1", NO_REFERENCE, accepted=True),
     Known("lost-interrupt:swfile", "*", "F-3", TWO_MOVERS, accepted=True),
     Known("lost-interrupt:vsfile", "*", "F-3", TWO_MOVERS, accepted=True),
     Known("lost-wakeup:vcpu", "v6.12*", "B-02", "HGEIE is set on whatever CPU it blocks on"),
     Known("lost-wakeup:vcpu", "v6.16*", "B-03", "HGEIP is read on whatever CPU it blocks on"),
     Known("double-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
+    Known("guest-line:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("not-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("bitmap-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("dead-owner:free-line", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
@@ -55,6 +57,12 @@ def known(finding_id: str, variant: str) -> Known | None:
         ),
         None,
     )
+
+
+def hazard(finding_id: str, variant: str) -> str:
+    """The name by which people know a finding in a variant; its own id when it has none."""
+    entry = known(finding_id, variant)
+    return entry.name if entry else finding_id
 
 
 def new_findings(finding_ids: Iterable[str], variant: str, strict: bool = False) -> list[str]:

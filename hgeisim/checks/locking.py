@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.machine.ops import InitLock
-from hgeisim.machine.shared import Shared
+from hgeisim.machine.shared import addresses
 
 
 class LockInitHeld:
@@ -23,9 +23,10 @@ class LockInitHeld:
 class OneInside:
     """A lock lets one context in at a time."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+    def watches(self, k: Cpuhp) -> Iterator[int]:
         """All HGEI locks."""
-        yield from (hgctrl.lock for hgctrl in k.hgei)
+        for hgctrl in k.hgei:
+            yield from addresses(hgctrl.lock, "inside")
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report a lock with two contexts inside."""

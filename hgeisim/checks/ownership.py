@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.state import HgeiControl, Vcpu
-from hgeisim.machine.shared import Shared
+from hgeisim.machine.shared import addresses
 
 
 def vcpus(k: Cpuhp) -> Iterator[Vcpu]:
     """Yield all vCPUs, also freed ones."""
     return (vcpu for vcpu in k.vcpus if vcpu is not None)
+
+
+def vsfiles(k: Cpuhp) -> Iterator[int]:
+    """Yield the addresses of all VS-files."""
+    for vcpu in vcpus(k):
+        yield from addresses(vcpu, "vsfile_cpu", "vsfile_hgei")
 
 
 def name_of(k: Cpuhp, owner: int) -> str:
@@ -23,9 +29,9 @@ def name_of(k: Cpuhp, owner: int) -> str:
 class OneOwner:
     """No two vCPUs have the same VS-file."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+    def watches(self, k: Cpuhp) -> Iterator[int]:
         """The VS-files of all vCPUs."""
-        yield from vcpus(k)
+        yield from vsfiles(k)
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report each line that two vCPUs hold."""
@@ -48,11 +54,15 @@ class BitmapAgrees:
     Looked at when nobody is inside the lock and the CPU is enabled.
     """
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+    def watches(self, k: Cpuhp) -> Iterator[int]:
         """The HGEI control blocks, their locks, and whether vCPUs were freed."""
-        for cpu, hgctrl in enumerate(k.hgei):
-            yield from (hgctrl, hgctrl.lock, k.per_cpu[cpu])
-        yield from (k.globals, *vcpus(k))
+        for hgctrl in k.hgei:
+            yield from addresses(hgctrl, "free_bitmap", "nr_hgei", "owners")
+            yield from addresses(hgctrl.lock, "inside")
+            yield from addresses(k.per_cpu[hgctrl.cpu], "virtualization_enabled")
+        yield from addresses(k.globals)
+        for vcpu in vcpus(k):
+            yield from addresses(vcpu, "freed")
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report disagreements of all CPUs that are at rest."""
@@ -87,9 +97,9 @@ def lines_of(k: Cpuhp, cpu: int) -> int:
 class LineExists:
     """A VS-file is one that the HART has."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+    def watches(self, k: Cpuhp) -> Iterator[int]:
         """The VS-files of all vCPUs."""
-        yield from vcpus(k)
+        yield from vsfiles(k)
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report each vCPU on a line that does not exist."""
@@ -107,9 +117,11 @@ class LineExists:
 class VsFileOwned:
     """A vCPU owns the line of its VS-file, at every step."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+    def watches(self, k: Cpuhp) -> Iterator[int]:
         """VS-files and owners."""
-        yield from (*vcpus(k), *k.hgei)
+        yield from vsfiles(k)
+        for hgctrl in k.hgei:
+            yield from addresses(hgctrl, "owners")
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report each vCPU whose line is somebody else's, or nobody's."""
@@ -123,9 +135,13 @@ class VsFileOwned:
 class NothingStranded:
     """At the end, no interrupt waits where nobody looks."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
+    def watches(self, k: Cpuhp) -> Iterator[int]:
         """VS-files, SW-files, owners and what is pending."""
-        yield from (*vcpus(k), *k.hgei, *k.hart)
+        yield from VsFileOwned().watches(k)
+        for vcpu in vcpus(k):
+            yield from addresses(vcpu, "sw_pending")
+        for hart in k.hart:
+            yield from addresses(hart, "hgeip")
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
@@ -143,9 +159,9 @@ class NothingStranded:
 class NoLeak:
     """At the end, every taken line has an owner that names it."""
 
-    def watches(self, k: Cpuhp) -> Iterator[Shared]:
-        """Lines, owners and VS-files."""
-        yield from BitmapAgrees().watches(k)
+    def watches(self, k: Cpuhp) -> Iterator[int]:
+        """Owners and VS-files."""
+        yield from VsFileOwned().watches(k)
 
     def state(self, k: Cpuhp) -> Iterator[Finding]:
         """Report lines that nobody can give back any more."""

@@ -1,14 +1,21 @@
 """arch/riscv/kvm/aia_imsic.c of v6.12, with an interrupt file reduced to one pending bit.
 
-Left out: the G-stage mapping of the guest's IMSIC page with its fences, and the registers behind
-the pending bit.  vsfile_lock is never held across another step here, so a section under it is one
-step of the path.
+Left out: the G-stage page table (of the unmapping, the request to the vCPU is there), and the
+registers behind the pending bit.  vsfile_lock is never held across another step here, so a section
+under it is one step of the path.
 """
 
 from __future__ import annotations
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.state import HWACCEL, Thread, Vcpu
+from hgeisim.kernel.state import (
+    EXITING_GUEST_MODE,
+    HWACCEL,
+    IN_GUEST_MODE,
+    OUTSIDE_GUEST_MODE,
+    Thread,
+    Vcpu,
+)
 from hgeisim.machine.hart import bit
 from hgeisim.machine.ops import STEP, Path, Spend
 
@@ -37,6 +44,23 @@ class Imsic(Aia):
         current.read_hgei = current.read_mrif = 0
         return pending
 
+    def kvm_riscv_mmu_iounmap(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_mmu_iounmap, v6.12 (2.9 step 3), as far as the vCPU notices: an HFENCE request,
+        and an IPI that makes its guest exit (kvm_make_vcpus_request_mask with KVM_REQUEST_WAIT)."""
+        yield STEP
+        vcpu.requests = 1
+        yield STEP
+        mode = vcpu.mode
+        if mode == IN_GUEST_MODE:
+            vcpu.mode = EXITING_GUEST_MODE
+        cpu = vcpu.thread.cpu
+        if cpu != current.cpu and mode != OUTSIDE_GUEST_MODE:
+            yield k.ack_flush[cpu]
+
+    def ack_flush_here(k, cpu: int, sender: Thread) -> Path[None]:
+        """ack_kick, v6.12: an IPI handler that does nothing but arrive."""
+        yield STEP
+
     def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_release, v6.12 (2.9): also called for somebody else's vCPU,
         by the CPU that goes offline.
@@ -48,6 +72,7 @@ class Imsic(Aia):
         if old_cpu < 0:
             return
         vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
+        yield from k.kvm_riscv_mmu_iounmap(current, vcpu)
         pending = yield from k.imsic_vsfile_read(current, old_cpu, old_hgei)
         if pending:
             yield STEP
@@ -68,10 +93,11 @@ class Imsic(Aia):
             return 1
         new_hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
         if new_hgei <= 0:
-            if vcpu.mode == HWACCEL:
+            if vcpu.aia_mode == HWACCEL:
                 return 0
             if old_cpu >= 0:
                 yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
+            vcpu.vgein = 0
             return 1
         yield STEP
         k.hart[cpu].hgeip &= ~bit(new_hgei)
@@ -88,6 +114,7 @@ class Imsic(Aia):
             yield STEP
             k.hart[cpu].raise_hgeip(new_hgei)
             yield k.hart[cpu].sgei
+        vcpu.vgein = new_hgei
         return 1
 
     def kvm_riscv_vcpu_aia_imsic_inject(k, vcpu: Vcpu) -> Path[None]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from hgeisim.kernel.imsic import Imsic
-from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.kernel.state import IN_GUEST_MODE, OUTSIDE_GUEST_MODE, Thread, Vcpu
 from hgeisim.machine.hart import bit
-from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, SCHEDULE, STEP, Path, Spend
-
-GUEST_ENTRY = Spend("guest_entry")
+from hgeisim.machine.ops import (
+    LOCAL_IRQ_RESTORE,
+    LOCAL_IRQ_SAVE,
+    PREEMPT_DISABLE,
+    PREEMPT_ENABLE,
+    SCHEDULE,
+    STEP,
+    Path,
+)
 
 
 class Kvm(Imsic):
@@ -26,24 +32,44 @@ class Kvm(Imsic):
         k.per_cpu[current.cpu].virtualization_enabled = 0
 
     def kvm_arch_vcpu_ioctl_run(k, current: Thread, vcpu: Vcpu) -> Path[int]:
-        """kvm_arch_vcpu_ioctl_run, v6.12 (2.16), one guest entry and exit.
+        """kvm_arch_vcpu_ioctl_run, v6.12 (2.16): until the guest waits for an interrupt.
 
-        Returns 0 when the entry failed.  The guest serves what is pending when it is entered; it
-        runs preemptible here, as if each preemption were the exit that it is.
+        Returns 0 when an entry failed.  The guest serves what is pending when it is entered.
         """
-        yield PREEMPT_DISABLE
-        entered = yield from k.kvm_riscv_vcpu_aia_imsic_update(current, vcpu)
-        if entered:
+        while True:
             yield STEP
-            if vcpu.vsfile_cpu == current.cpu:
-                current.hart.hgeip &= ~bit(vcpu.vsfile_hgei)
-            else:
-                vcpu.sw_pending = 0
-            yield GUEST_ENTRY
-        yield PREEMPT_ENABLE
-        if entered:
-            yield vcpu.guest
-        return entered
+            vcpu.requests = 0
+            yield PREEMPT_DISABLE
+            entered = yield from k.kvm_riscv_vcpu_aia_imsic_update(current, vcpu)
+            if not entered:
+                yield PREEMPT_ENABLE
+                return 0
+            yield LOCAL_IRQ_SAVE
+            vcpu.mode = IN_GUEST_MODE
+            yield STEP
+            waits = 0
+            if not vcpu.requests:
+                waits = yield from k.kvm_riscv_vcpu_enter_exit(current, vcpu)
+            vcpu.mode = OUTSIDE_GUEST_MODE
+            yield LOCAL_IRQ_RESTORE
+            yield PREEMPT_ENABLE
+            if waits:
+                return 1
+
+    def kvm_riscv_vcpu_enter_exit(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_enter_exit, v6.12 (2.16 step 13), and the guest.
+
+        Returns 1 when the guest waits for an interrupt, 0 when an interrupt made it exit.
+        """
+        yield vcpu.enter_guest
+        if vcpu.vgein:
+            current.hart.hgeip &= ~bit(vcpu.vgein)
+        else:
+            vcpu.sw_pending = 0
+        yield vcpu.guest
+        waits = 1 if current.hart.guest == vcpu.id else 0
+        current.hart.guest = 0
+        return waits
 
     def kvm_vcpu_check_block(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_vcpu_check_block, v6.12: a reason not to sleep."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.mutex import mutex
-from hgeisim.machine.ops import Ipi, Path, SampleSgei, Spend
+from hgeisim.machine.ops import EnterGuest, Ipi, Path, SampleSgei, Spend
 from hgeisim.machine.shared import Array, Field, Fixed, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
 from hgeisim.machine.task import RcuWait, Runner, rcuwait
@@ -12,6 +12,7 @@ from hgeisim.machine.topology import Topology
 
 ENOENT = 2
 AUTO, HWACCEL = "auto", "hwaccel"
+OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
 
 
 class HgeiControl(Shared):
@@ -56,20 +57,26 @@ class Vcpu(Shared):
     """A vCPU with its IMSIC context (struct imsic, aia_imsic.c).
 
     `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one (vsfile_hgei is 0 there in
-    C; nothing reads it).  `sw_pending` is the SW-file reduced to one pending bit.  `stop` asks its
-    thread to leave the run loop, `freed` is 1 once its memory was given back.
+    C; nothing reads it).  `vgein` is what its guest's hstatus.VGEIN will be: a line, or 0.
+    `sw_pending` is the SW-file reduced to one pending bit.  `mode` is vcpu->mode, `requests` is
+    not 0 while a request waits.  `stop` asks its thread to leave the run loop, `freed` is 1 once
+    its memory was given back.  `aia_mode` is AUTO or HWACCEL.
     """
 
     vsfile_cpu: Field
     vsfile_hgei: Field
+    vgein: Field
+    mode: Field
+    requests: Field
     sw_pending: Field
     stop: Field
     freed: Field
     id: int
     name: str
-    mode: str
+    aia_mode: str
     thread: Thread
     wait: RcuWait
+    enter_guest: EnterGuest
     guest: Spend
 
 
@@ -78,7 +85,8 @@ class Kernel(Fixed):
 
     `k.hart[cpu]`, `k.hgei[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number, `k.vcpus[id]` by
     vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
-    `k.vsfile_read[cpu]` is the IPI that reads a VS-file.  With a `memory` all of it is tracked.
+    `k.vsfile_read[cpu]` is the IPI that reads a VS-file, `k.ack_flush[cpu]` the one that waits for
+    a guest to exit.  With a `memory` all of it is tracked.
     """
 
     name = ""
@@ -92,6 +100,7 @@ class Kernel(Fixed):
         k.globals = build(Globals, memory, "globals")
         k.cpu_hotplug_lock = mutex(memory, "cpu_hotplug_lock")
         k.vsfile_read = [Ipi(cpu, k.imsic_vsfile_local_read) for cpu in range(len(k.hart))]
+        k.ack_flush = [Ipi(cpu, k.ack_flush_here) for cpu in range(len(k.hart))]
         k.threads: list[Thread] = []
         k.vcpus: list[Vcpu | None] = [None]
         k.vcpu_of: dict[Runner, Vcpu] = {}
@@ -103,12 +112,13 @@ class Kernel(Fixed):
         k.threads.append(thread)
         return thread
 
-    def add_vcpu(k, name: str, cpu: int, mode: str = AUTO) -> Vcpu:
+    def add_vcpu(k, name: str, cpu: int, aia_mode: str = AUTO) -> Vcpu:
         """Make a vCPU with its thread, without a VS-file."""
         vcpu = build(Vcpu, k.memory, name, vsfile_cpu=-1, vsfile_hgei=-1)
-        vcpu.id, vcpu.name, vcpu.mode = len(k.vcpus), name, mode
+        vcpu.id, vcpu.name, vcpu.aia_mode = len(k.vcpus), name, aia_mode
         vcpu.thread = k.add_thread(f"vcpu/{name}", cpu)
         vcpu.wait = rcuwait(k.memory, f"{name}.wait")
+        vcpu.enter_guest = EnterGuest(vcpu.id)
         vcpu.guest = Spend("guest_run", name, guest=True)
         k.vcpus.append(vcpu)
         k.vcpu_of[vcpu.thread] = vcpu
@@ -134,6 +144,10 @@ class Kernel(Fixed):
 
     def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """Take the VS-file from a vCPU."""
+        raise NotImplementedError
+
+    def ack_flush_here(k, cpu: int, sender: Thread) -> Path[None]:
+        """Answer a request that waits."""
         raise NotImplementedError
 
     def imsic_vsfile_local_read(k, cpu: int, sender: Thread) -> Path[None]:

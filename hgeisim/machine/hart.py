@@ -33,8 +33,9 @@ class Hart(Shared):
     `hgeie` and `hgeip` hold bits GEILEN..1, `sgeie` is hie.SGEIE.  `hgeip` is the pending state of
     the guest interrupt files, reduced to one bit a file.  `irq_off` counts how often interrupts
     were disabled (0: on), `hardirq` is 1 while an interrupt handler runs, `preempt_count` counts
-    preempt_disable.  `current` is the id of the task that nothing may take off the HART, 0 when
-    there is none.  `active` and `online` are the bits of cpu_active_mask and cpu_online_mask.
+    preempt_disable.  `guest` is the id of the vCPU whose guest it executes, 0 in the host.
+    `current` is the id of the task that nothing may take off the HART, 0 when there is none.
+    `active` and `online` are the bits of cpu_active_mask and cpu_online_mask.
     """
 
     hgeie: Field
@@ -43,6 +44,7 @@ class Hart(Shared):
     irq_off: Field
     hardirq: Field
     preempt_count: Field
+    guest: Field
     current: Field
     active: Field
     online: Field
@@ -69,9 +71,18 @@ class Hart(Shared):
         return bool(self.hgeip & self.hgeie) and self.sgeie == 1
 
     def interruptible(self) -> bool:
-        """Tell whether an interrupt would be taken now."""
-        return self.hardirq == 0 and self.irq_off == 0
+        """Tell whether an interrupt would be taken now; in a guest, always."""
+        return self.hardirq == 0 and (self.irq_off == 0 or self.guest != 0)
+
+    def take_interrupt(self) -> None:
+        """Go to the handler; a guest exits first."""
+        self.guest = 0
+        self.hardirq = 1
 
     def preemptible(self) -> bool:
-        """Tell whether the stopper could run here now (it waits for each such section to end)."""
-        return self.interruptible() and self.preempt_count == 0 and self.current == 0
+        """Tell whether the stopper could run here now (it waits for each such section to end).
+
+        A guest would exit for it.
+        """
+        free = self.preempt_count == 0 or self.guest != 0
+        return free and self.interruptible() and self.current == 0

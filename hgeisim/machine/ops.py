@@ -42,6 +42,18 @@ class Op:
         """Tell whether the operation can complete."""
         return True
 
+    def proceed(self, who: Runner) -> bool:
+        """While waiting and not ready: go on to the next phase of the wait, in one atomic step.
+
+        Returns True when it changed something, perhaps so that it is ready now, and False when it
+        changed nothing.
+        """
+        return False
+
+    def can_go_on(self, who: Runner) -> bool:
+        """Tell whether it is ready or would proceed; changes nothing."""
+        return self.ready(who)
+
     def end(self, who: Runner) -> None:
         """Complete it."""
 
@@ -198,6 +210,21 @@ class Spend(Op):
 
     def __str__(self) -> str:
         return f"{self.what} {self.of}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class EnterGuest(Op):
+    """sret into the guest of a vCPU; from then on every interrupt of the HART makes it exit."""
+
+    cost: ClassVar[str] = "guest_entry"
+    vcpu: int
+
+    def end(self, who: Runner) -> None:
+        """Be in the guest."""
+        who.hart.guest = self.vcpu
+
+    def __str__(self) -> str:
+        return "enter guest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,12 +158,14 @@ def address_of(shared: Shared, field: str) -> int:
     return int(shared._at[field])  # type: ignore[attr-defined]
 
 
-def addresses(shared: Shared) -> Iterator[int]:
-    """Yield the cells of all fields and arrays of a tracked object."""
-    yield from shared._at.values()  # type: ignore[attr-defined]
-    for name in type(shared).arrays:
-        array: TrackedArray = getattr(shared, name)
-        yield from range(array.base, array.base + array.length)
+def addresses(shared: Shared, *names: str) -> Iterator[int]:
+    """Yield the cells of some fields and arrays of a tracked object, of all without names."""
+    for name in names or (*type(shared).fields, *type(shared).arrays):
+        if name in type(shared).fields:
+            yield address_of(shared, name)
+        else:
+            array: TrackedArray = getattr(shared, name)
+            yield from range(array.base, array.base + array.length)
 
 
 def _array(memory: Memory | None, name: str, length: int) -> Array:

@@ -12,12 +12,16 @@ from hgeisim.machine.shared import Field, Memory, Shared, build
 class Runner(Shared):
     """Something that executes operations: a task, or the hardirq of a HART.
 
-    `cpu` is the HART it is on, `ticket` the ticket it spins with, `ipi_to` the HART (plus 1) that
-    it waits for after a synchronous IPI, 0 when it waits for none.  `id` is 0 for a hardirq.
+    `cpu` is the HART it is on, `ticket` the ticket it spins with, `phase` how far a wait of several
+    phases has come (0 when it is over), `ipi_to` the HART (plus 1) that it waits for after a
+    synchronous IPI, 0 when it waits for none.  `srcu` holds the indexes of the SRCU sections it is
+    in, see `Srcu`.  `id` is 0 for a hardirq.
     """
 
     cpu: Field
     ticket: Field
+    phase: Field
+    srcu: Field
     ipi_to: Field
     id: int
     name: str

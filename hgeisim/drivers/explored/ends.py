@@ -46,7 +46,8 @@ def has_reason_to_wake(k: Cpuhp, sleeper: Runner) -> bool:
 
 
 def _classes(ops: list[Op]) -> str:
-    """What hangs, as a stable id: the lock if there is one, since then others only wait behind."""
+    """What hangs, as a stable id: the locks, if any; others then only wait behind them."""
     if any(isinstance(op, Acquire) for op in ops):
         return "hgei.lock"
-    return "+".join(sorted({type(op).__name__.lower() for op in ops}))
+    locks = [op for op in ops if hasattr(op, "lock")]
+    return "+".join(sorted({type(op).__name__.lower() for op in locks or ops}))

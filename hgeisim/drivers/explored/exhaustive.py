@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable
-from itertools import count
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.answer import Answer
 from hgeisim.drivers.explored.ends import end_findings
+from hgeisim.drivers.explored.invariants import View
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.verdict import BOUNDED, Schedule, Verdict
-
-Origins = dict[bytes, tuple[bytes, int] | None]
-"""How each state was reached first: from which state, by which context."""
-
 
 Progress = Callable[[int, int], None]
 """Told (states seen, states still to expand) now and then."""
@@ -21,70 +19,103 @@ PROGRESS_EVERY = 4096
 
 
 def exhaustive(
-    space: Space, states_max: int, avoid: str = "", progress: Progress | None = None
+    space: Space,
+    states_max: int,
+    avoid: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
 ) -> Verdict:
     """Visit all reachable states, `states_max` at most.
 
-    The verdict is `exhausted` when the queue ran empty, else `bounded`.  With `avoid`, the id of a
-    finding, the search turns back where that finding shows: what is found then needs it not.
+    The verdict is `exhausted` when the queue ran empty, else `bounded`.  With `avoid`, ids of
+    findings, the search turns back where one of them shows: what is found then needs none of them.
     """
     search = _Search(space, avoid)
-    for number in count():
-        if not search.queue:
-            break
-        search.expand(search.queue.popleft())
+    states = search.states
+    for number, state in enumerate(states):
+        search.expand(number, state)
+        queued = len(states) - number - 1
         if progress and number % PROGRESS_EVERY == 0:
-            progress(len(search.origins), len(search.queue))
-        if len(search.origins) >= states_max and search.queue:
+            progress(len(states), queued)
+        if queued and len(states) >= states_max:
             search.verdict.coverage, search.verdict.bound = BOUNDED, f"{states_max} states"
             break
-    search.verdict.states = len(search.origins)
+    search.verdict.states = len(states)
     return search.verdict
 
 
 class _Search:
-    """The states reached so far and those still to be expanded."""
+    """The states reached so far, numbered in the order in which they were reached and expanded.
 
-    def __init__(self, space: Space, avoid: str) -> None:
+    `origins` says how each state was reached first: the number of the state before it times the
+    number of contexts, plus the context that stepped.  `parents` has, for each state still to be
+    expanded, what the contexts answered in the state before it and what the checks saw there.
+    """
+
+    def __init__(self, space: Space, avoid: frozenset[str]) -> None:
         self.space, self.avoid, self.verdict = space, avoid, Verdict()
+        self.width = len(space.locations)
         start = space.initial()
-        self.origins: Origins = {start: None}
-        self.queue = deque([start])
-        self.note(start, space.invariants.of(start))
+        self.states, self.seen, self.origins = [start], {start}, array("Q", [0])
+        self.parents = deque[tuple[list[Answer], View]]()
+        if self.note(0, space.invariants.of(start)):
+            self.states.clear()  # what is to be avoided is there from the start
 
-    def expand(self, state: bytes) -> None:
-        """Find the successors of a state."""
-        stuck, origins = True, self.origins
-        for slot, after, findings in self.space.successors(state):
-            stuck = False
-            self.verdict.transitions += 1
-            if findings and self.note(state, findings, slot):
+    def expand(self, number: int, state: bytes) -> None:
+        """Find the successors of a state; the loop that takes all the time, so calls are few."""
+        answers, view = here = self.look(number, state)
+        first, seen, states, steps = number * self.width, self.seen, self.states, 0
+        for slot, step in enumerate(answers):
+            if step.writes is None:
                 continue
-            if after not in origins:
-                broken = self.space.invariants.of(after)
-                if broken and self.note(state, broken, slot):
-                    continue
-                origins[after] = (state, slot)
-                self.queue.append(after)
-        if stuck:
+            steps += 1
+            if step.findings and self.note(number, step.findings, slot):
+                continue
+            cells = bytearray(state)
+            for address, code in step.writes:
+                cells[address] = code
+            there = bytes(cells)
+            if there in seen or (step.watched and self.breaks(view, step, there, number, slot)):
+                continue
+            seen.add(there)
+            states.append(there)
+            self.origins.append(first + slot)
+            self.parents.append(here)
+        self.verdict.transitions += steps
+        if not steps:
             self.verdict.ends += 1
-            self.note(state, end_findings(self.space, state))
+            self.note(number, end_findings(self.space, state))
 
-    def note(self, state: bytes, findings: tuple[Finding, ...], *last: int) -> bool:
-        """Keep what is new among the findings; True when the one to avoid is among them."""
-        if self.avoid and any(finding.id == self.avoid for finding in findings):
+    def look(self, number: int, state: bytes) -> tuple[list[Answer], View]:
+        """What the contexts would do in a state, and what the checks see of it."""
+        if not number:
+            return self.space.answers(state), self.space.invariants.view(state)
+        before, view = self.parents.popleft()
+        step = before[self.origins[number] % self.width]
+        if step.watched:
+            view = self.space.invariants.follow(view, step, state)
+        return self.space.answers_after(before, step, state), view
+
+    def breaks(self, view: View, step: Answer, there: bytes, number: int, slot: int) -> bool:
+        """Note what the checks say about a new state; True when the search turns back at it.
+
+        Where they see what they saw before the step, all was noted when that was new.
+        """
+        sees = self.space.invariants.follow(view, step, there)
+        return sees is not view and self.note(number, sees.findings, slot)
+
+    def note(self, number: int, findings: tuple[Finding, ...], *last: int) -> bool:
+        """Keep what is new among the findings; True when one to avoid is among them."""
+        if self.avoid and any(finding.id in self.avoid for finding in findings):
             return True
         for finding in findings:
             if finding.id not in self.verdict.counterexamples:
-                self.verdict.note(finding, (*self.schedule(state), *last))
+                self.verdict.note(finding, (*self.schedule(number), *last))
         return False
 
-    def schedule(self, state: bytes) -> Schedule:
+    def schedule(self, number: int) -> Schedule:
         """How a state was reached."""
         steps = []
-        origin = self.origins[state]
-        while origin is not None:
-            state, slot = origin
+        while number:
+            number, slot = divmod(self.origins[number], self.width)
             steps.append(slot)
-            origin = self.origins[state]
         return tuple(reversed(steps))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hgeisim.checks.guest import GuestLine
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import LockInitHeld, OneInside
 from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
@@ -12,7 +13,14 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.schema import Scenario
 
-STATE_CHECKS = (OneOwner(), VsFileOwned(), BitmapAgrees(), LineExists(), OneInside())
+STATE_CHECKS = (
+    OneOwner(),
+    VsFileOwned(),
+    GuestLine(),
+    BitmapAgrees(),
+    LineExists(),
+    OneInside(),
+)
 
 
 def space_of(scenario: Scenario) -> Space:

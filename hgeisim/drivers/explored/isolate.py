@@ -1,12 +1,13 @@
-"""Tell findings apart: a counterexample should show its own fault and as few others as it can.
+"""Tell hazards apart: a counterexample should need its own and as few others as it can.
 
-A patch with two faults often has its shortest counterexample use both.  For each finding on the
-way the search is made again without it; where that still ends in the finding in question, the
-schedule that shows fewer others replaces the shortest one.
+A patch with two faults often has its shortest counterexample use both.  For each hazard that shows
+on the way to another, the search is made again without it; where that still ends in the finding in
+question, the schedule that needs fewer hazards replaces the shortest one.
 """
 
 from __future__ import annotations
 
+from hgeisim.checks.known import hazard
 from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.replay import findings_of
 from hgeisim.drivers.explored.space import Space
@@ -14,11 +15,14 @@ from hgeisim.drivers.explored.verdict import Counterexample, Verdict
 
 
 def isolate(space: Space, verdict: Verdict, states_max: int) -> None:
-    """Replace counterexamples by ones that show fewer other findings, where there are any."""
-    for other in list(verdict.counterexamples):
-        mixed = [c for c in verdict.counterexamples.values() if other in others(space, c)]
+    """Replace counterexamples by ones that need fewer other hazards, where there are any."""
+    ids: dict[str, list[str]] = {}
+    for finding in verdict.counterexamples:
+        ids.setdefault(_hazard(space, finding), []).append(finding)
+    for name, findings in ids.items():
+        mixed = [c for c in verdict.counterexamples.values() if name in _others(space, c)]
         if mixed:
-            without = exhaustive(space, states_max, avoid=other).counterexamples
+            without = exhaustive(space, states_max, avoid=frozenset(findings)).counterexamples
             for counterexample in mixed:
                 _replace(space, verdict, without.get(counterexample.finding.id))
 
@@ -29,9 +33,18 @@ def others(space: Space, counterexample: Counterexample) -> tuple[str, ...]:
     return tuple(sorted({f.id for f in shown} - {counterexample.finding.id}))
 
 
+def _hazard(space: Space, finding_id: str) -> str:
+    return hazard(finding_id, space.system.k.name)
+
+
+def _others(space: Space, counterexample: Counterexample) -> set[str]:
+    own = _hazard(space, counterexample.finding.id)
+    return {_hazard(space, i) for i in others(space, counterexample)} - {own}
+
+
 def _replace(space: Space, verdict: Verdict, candidate: Counterexample | None) -> None:
     if candidate is None:
         return
     known = verdict.counterexamples[candidate.finding.id]
-    if len(others(space, candidate)) < len(others(space, known)):
+    if len(_others(space, candidate)) < len(_others(space, known)):
         verdict.counterexamples[candidate.finding.id] = candidate

@@ -105,8 +105,8 @@ def _operation(node: Node | None, there: Node | None) -> str:
     """What a step did, as text: an operation that has to wait is told when it begins and ends."""
     if node is None:
         return "interrupt"
-    if there is not None and there.waiting and not node.waiting:
-        return f"begin: {node.op}"
+    if there is not None and there.waiting and there.op == node.op:
+        return f"waits: {node.op}" if node.waiting else f"begin: {node.op}"
     return f"end: {node.op}" if node.waiting else str(node.op)
 
 

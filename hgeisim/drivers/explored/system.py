@@ -17,7 +17,7 @@ from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath, Node, 
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.state import Thread
 from hgeisim.machine.hart import Hart
-from hgeisim.machine.ops import Ipi, Migrate, Op, PushOff, Spend
+from hgeisim.machine.ops import Ipi, Migrate, Op, PushOff
 from hgeisim.machine.shared import build
 from hgeisim.machine.task import Runner
 
@@ -39,9 +39,20 @@ class System:
     def add_task(self, thread: Thread, origin: MakePath) -> None:
         """Add a task that will execute a path."""
         automaton = Automaton(thread.name, thread, self.memory.cell(f"pc {thread.name}"))
-        self.memory.cells[automaton.location] = automaton.start(origin)
+        self.memory.cells[automaton.location] = self._start(automaton, origin)
         self.automata.append(automaton)
         self.tasks.append(thread)
+
+    def _start(self, automaton: Automaton, origin: MakePath) -> int:
+        """The local state a task starts in: before its first operation, if nobody can tell whether
+        it has come so far, since nothing shared is touched on the way there."""
+        start = automaton.start(origin)
+        cells = self.memory.cells
+        self.memory.begin_step(list(cells))
+        first = automaton.advance(automaton.node(start), self.memory)
+        unseen = not (self.memory.reads or self.memory.writes) and first != REST
+        self.memory.begin_step(cells)
+        return first if unseen else start
 
     def seal(self) -> None:
         """Add the interrupt contexts; no task can be added any more."""
@@ -88,14 +99,20 @@ class System:
     def _perform(
         self, automaton: Automaton, node: Node, here: int
     ) -> tuple[int, tuple[Finding, ...]] | None:
-        """Begin, wait for, or complete the operation at which a context stands."""
+        """Begin, wait for, or complete the operation at which a context stands.
+
+        What proceeds and is not ready then goes on waiting where it is.
+        """
         who, op = automaton.runner, node.op
         if op.waits and not node.waiting:
             op.begin(who)
             if not op.ready(who):
                 return automaton.wait(here), ()
         elif not op.ready(who):
-            return None
+            if not op.proceed(who):
+                return None
+            if not op.ready(who):
+                return here, ()
         op.end(who)
         if isinstance(op, PushOff):
             self._push_off(op.cpu, who)
@@ -112,7 +129,7 @@ class System:
         """Say whether the task is pinned to its HART from now on."""
         hart = who.hart
         pinned = bool(hart.irq_off or hart.preempt_count)
-        leaves = node is None or gives_up_hart(node.op)
+        leaves = node is None or node.op.voluntary
         assert not (pinned and leaves), f"{who.name} schedules while atomic"
         current = who.id if pinned or not (leaves or self.preemptible_kernel) else 0
         if hart.current != current:
@@ -134,7 +151,7 @@ class System:
             hart, origin = self._ipi(self.tasks[number - len(self.k.hart)], automaton)
         if hart is None or origin is None:
             return None
-        hart.hardirq = 1
+        hart.take_interrupt()
         return start_of(origin)
 
     def _sgei(self, hart: Hart) -> tuple[Hart | None, MakePath | None]:
@@ -160,9 +177,3 @@ class System:
         number = slot - len(self.tasks) - len(self.k.hart)
         if number >= 0:
             self.tasks[number].ipi_to = 0
-
-
-def gives_up_hart(op: Op) -> bool:
-    """Tell whether a task that stands at `op` is not in the kernel's way: it sleeps, queues, or
-    runs its guest."""
-    return op.voluntary or (isinstance(op, Spend) and op.guest)

@@ -45,6 +45,7 @@ class TimedDriver:
         self.parked: dict[object, Parked] = {}
         self.observe: dict[type[Op], list[Observe]] = {}
         self.waited_ns = 0
+        self._ran_out: dict[Runner, bool] = {}
         self._irq = [_runner(k, f"hardirq/{cpu}", cpu) for cpu in range(len(k.hart))]
         self._device = _runner(k, "device", 0)
 
@@ -105,7 +106,9 @@ class TimedDriver:
             return
         if isinstance(op, Spend):
             self._tell(who, op)
-            yield from self._spend(who, self.costs.of(op))
+            yield from self._spend(who, self._length(who, op))
+            if op.guest and not who.hart.guest:
+                self._ran_out[who] = True
             return
         op.begin(who)
         if isinstance(op, Ipi):
@@ -119,17 +122,33 @@ class TimedDriver:
         self._unpark(_channel(who, op))
         self._poll(self.cores[getattr(op, "cpu", who.cpu)])
 
+    def _length(self, who: Runner, op: Spend) -> int:
+        """How long a time lasts.  A guest that interrupts made exit has run its whole time, so
+        when it is entered again it has nothing left but to wait."""
+        if not op.guest:
+            return self.costs.of(op)
+        over = self._ran_out.pop(who, False)
+        return 0 if over else self.costs.of(op)
+
     def _tell(self, who: Runner, op: Op) -> None:
         for observe in self.observe.get(type(op), ()):
             observe(who, op)
 
     def _wait(self, who: Runner, op: Op) -> Generator[int | None, None, int]:
-        """Wait until an operation is ready; returns how many ns that took."""
-        asked_ns = self.env.now
+        """Wait until an operation is ready; returns how many ns that took.
+
+        A wait proceeds only while no hardirq runs on top of it; it may let others go on.
+        """
+        asked_ns, channel = self.env.now, _channel(who, op)
         while not op.ready(who):
-            waiting = self.parked.setdefault(_channel(who, op), [])
-            waiting.append((op, who, self.env.active_lane))
-            yield None
+            if not op.can_go_on(who):
+                waiting = self.parked.setdefault(channel, [])
+                waiting.append((op, who, self.env.active_lane))
+                yield None
+            elif who.id and self.cores[who.cpu].busy:
+                yield from self._wait_for_handler(who)
+            elif op.proceed(who):
+                self._unpark(channel)
         return int(self.env.now - asked_ns)
 
     def _unpark(self, channel: object) -> None:
@@ -139,11 +158,11 @@ class TimedDriver:
                 self._wake(key, self.parked.pop(key))
 
     def _wake(self, channel: object, waiting: Parked) -> None:
-        still = [entry for entry in waiting if not entry[0].ready(entry[1])]
+        still = [entry for entry in waiting if not entry[0].can_go_on(entry[1])]
         if still:
             self.parked[channel] = still
         for op, who, lane in waiting:
-            if op.ready(who):
+            if op.can_go_on(who):
                 lane.wake()
 
     def _schedule(self, who: Runner, op: Op) -> LaneGenerator:
@@ -197,7 +216,7 @@ class TimedDriver:
             self._interrupt(core, self.k.hgei_interrupt(hart.id), None)
 
     def _interrupt(self, core: Core, path: Path[None], sender: Runner | None) -> None:
-        core.hart.hardirq = 1
+        core.hart.take_interrupt()
         core.busy = True
         self.env.lane(self._hardirq(core, path, sender))
 
@@ -222,7 +241,7 @@ def _channel(who: Runner, op: Op) -> object:
         return StopMachine
     if isinstance(op, Ipi):
         return who
-    return getattr(op, "lock", None) or getattr(op, "wait", None)
+    return getattr(op, "lock", None) or getattr(op, "wait", None) or getattr(op, "srcu", None)
 
 
 def _runner(k: Cpuhp, name: str, cpu: int) -> Runner:

@@ -15,7 +15,7 @@ from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.workload import Workload
 from hgeisim.kernel.state import HgeiControl
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import Acquire, InitLock, Op, Release, Spend
+from hgeisim.machine.ops import Acquire, EnterGuest, InitLock, Op, Release
 from hgeisim.machine.task import Runner
 from hgeisim.record.locks import LockTable
 from hgeisim.record.probes import Probes, probed
@@ -49,7 +49,7 @@ class Simulation:
             Acquire: [self.acquired],
             Release: [self.released],
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
-            Spend: [self._asking(GuestLine())],
+            EnterGuest: [self.guest_entered],
         }
         for hgctrl in self.k.hgei:
             self.occupy(hgctrl)
@@ -81,6 +81,10 @@ class Simulation:
         """Record the wait for a lock."""
         assert isinstance(op, Acquire)
         self.locks.acquired(op.lock, int(self.env.now), self.driver.waited_ns)
+
+    def guest_entered(self, who: Runner, op: Op) -> None:
+        """Look at the line on which a guest starts to run."""
+        self.note(GuestLine().cpu_state(self.k, who.cpu))
 
     def released(self, who: Runner, op: Op) -> None:
         """Record how long a lock was held and how many lines are taken now; compare bitmap and

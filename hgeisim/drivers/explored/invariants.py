@@ -1,0 +1,70 @@
+"""What the state checks say, remembered for each combination of the cells they look at.
+
+The codes that a step writes are constants of its answer.  So what the checks see after it follows
+from what they saw before it and from the step alone, and a search need not look at the new state:
+each `View` remembers which view follows each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from hgeisim.checks.finding import Finding, StateCheck
+from hgeisim.drivers.explored.answer import Answer, mask
+from hgeisim.drivers.explored.codebook import Codebook
+from hgeisim.drivers.explored.system import System
+
+
+class View:
+    """One combination of the watched cells: what the checks say about it, what follows it."""
+
+    __slots__ = ("findings", "following")
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        self.following: dict[Answer, View] = {}
+
+
+class Invariants:
+    """The state checks of a space; `watched` is the mask of all cells they look at."""
+
+    def __init__(
+        self, system: System, codebook: Codebook, checks: Sequence[StateCheck] = ()
+    ) -> None:
+        self.system, self.codebook, self.checks = system, codebook, checks
+        k = system.k
+        watched = sorted({address for check in checks for address in check.watches(k)})
+        self.watched = mask(watched)
+        self.key: Callable[[bytes], Any] = (
+            itemgetter(*watched) if len(watched) > 1 else lambda state: state
+        )
+        self.known: dict[Any, View] = {}
+
+    def of(self, state: bytes) -> tuple[Finding, ...]:
+        """The findings of a state."""
+        return self.view(state).findings
+
+    def view(self, state: bytes) -> View:
+        """What the checks see of a state."""
+        key = self.key(state)
+        view = self.known.get(key)
+        if view is None:
+            view = self.known[key] = View(self.ask(self.checks, state))
+        return view
+
+    def follow(self, view: View, step: Answer, state: bytes) -> View:
+        """What the checks see of `state`, which is reached by `step` from one with `view`.
+
+        That is `view` again unless `step.watched`.
+        """
+        following = view.following.get(step)
+        if following is None:
+            following = view.following[step] = self.view(state)
+        return following
+
+    def ask(self, checks: Sequence[StateCheck], state: bytes) -> tuple[Finding, ...]:
+        """Let checks look at a state."""
+        self.system.memory.begin_step(self.codebook.decode(state))
+        return tuple(finding for check in checks for finding in check.state(self.system.k))

@@ -1,0 +1,220 @@
+"""rwlock_t: the queued rwlock that RISC-V Linux uses (kernel/locking/qrwlock.c, v6.12).
+
+Who has to wait, queues; who waits at the head of the queue keeps it shut until it is inside:
+
+* a reader in a task goes in at once unless a writer holds the lock or waits at the head, else it
+  queues.  At the head it is counted and waits for a writer that holds the lock;
+* a reader in a hardirq never queues: it is counted and waits for a writer that holds the lock only;
+* a writer goes in at once when nobody is counted, holds or waits at the head, else it queues.  At
+  the head it says that a writer waits and goes in when the last reader has gone.
+
+So a task that reads twice hangs when a writer has come to the head in between, a hardirq does not.
+Getting in is a step of the wait and not its end, since a lock that is free may be taken by someone
+who did not queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hgeisim.machine.ops import Op
+from hgeisim.machine.shared import Field, Memory, Shared, build
+from hgeisim.machine.spinlock import TICKET_MASK
+from hgeisim.machine.task import Runner
+
+IN, QUEUED, HEAD, BYPASS = range(4)
+"""`Runner.phase` of a wait: over, in the queue, at its head, in a hardirq that does not queue."""
+
+
+class RwLock(Shared):
+    """A queued rwlock; its operations are attributes, made once, named as in the kernel.
+
+    `readers` counts the readers that are inside, at the head, or wait in a hardirq; `writer` is 1
+    while a writer holds it, `waiting` while one waits at the head.  `next` and `owner` are the
+    tickets of the queue (the wait_lock of the C struct).  `readers_inside` and `writers_inside`
+    count the contexts between lock and unlock: the lock does not read them, checks may.
+    """
+
+    readers: Field
+    writer: Field
+    waiting: Field
+    next: Field
+    owner: Field
+    readers_inside: Field
+    writers_inside: Field
+    name: str
+    read_lock: ReadLock
+    read_unlock: ReadUnlock
+    read_lock_irqsave: ReadLock
+    read_unlock_irqrestore: ReadUnlock
+    write_lock: WriteLock
+    write_unlock: WriteUnlock
+    write_lock_irqsave: WriteLock
+    write_unlock_irqrestore: WriteUnlock
+
+    def queue(self, who: Runner) -> None:
+        """Draw the next ticket of the queue."""
+        who.ticket, who.phase = self.next, QUEUED
+        self.next = (who.ticket + 1) & TICKET_MASK
+
+    def dequeue(self) -> None:
+        """Let the next one come to the head."""
+        self.owner = (self.owner + 1) & TICKET_MASK
+
+
+def rwlock(memory: Memory | None, name: str) -> RwLock:
+    """Make an unlocked lock with its operations."""
+    lock = build(RwLock, memory, name)
+    lock.name = name
+    lock.read_lock, lock.read_unlock = ReadLock(lock, False), ReadUnlock(lock, False)
+    lock.write_lock, lock.write_unlock = WriteLock(lock, False), WriteUnlock(lock, False)
+    lock.read_lock_irqsave = ReadLock(lock, True)
+    lock.read_unlock_irqrestore = ReadUnlock(lock, True)
+    lock.write_lock_irqsave = WriteLock(lock, True)
+    lock.write_unlock_irqrestore = WriteUnlock(lock, True)
+    return lock
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock(Op):
+    """Taking a lock; a spinlock's time is charged, for want of a better one."""
+
+    cost: ClassVar[str] = "raw_spin_lock"
+    waits: ClassVar[bool] = True
+    lock: RwLock
+    irqsave: bool
+
+    def ready(self, who: Runner) -> bool:
+        """It got in."""
+        return who.phase == IN
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLock(_Lock):
+    """read_lock or read_lock_irqsave; of a hardirq when its context is one (id 0)."""
+
+    def begin(self, who: Runner) -> None:
+        """Go in if no writer holds or waits; a hardirq is counted at once, others queue."""
+        _count(who, self.irqsave, 1)
+        lock = self.lock
+        in_interrupt = who.id == 0
+        if not in_interrupt and (lock.writer or lock.waiting):
+            lock.queue(who)
+            return
+        lock.readers += 1
+        if lock.writer:
+            who.phase = BYPASS
+
+    def can_go_on(self, who: Runner) -> bool:
+        """It comes to the head, or no writer holds the lock."""
+        if who.phase == QUEUED:
+            return self.lock.owner == who.ticket
+        return who.phase == IN or not self.lock.writer
+
+    def proceed(self, who: Runner) -> bool:
+        """Be counted at the head; go in when no writer holds the lock."""
+        if not self.can_go_on(who):
+            return False
+        lock = self.lock
+        if who.phase == QUEUED:
+            lock.readers += 1
+            who.phase, who.ticket = HEAD, 0
+        if not lock.writer:
+            if who.phase == HEAD:
+                lock.dequeue()
+            who.phase = IN
+        return True
+
+    def end(self, who: Runner) -> None:
+        """Be inside."""
+        self.lock.readers_inside += 1
+
+    def __str__(self) -> str:
+        return f"read_lock {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLock(_Lock):
+    """write_lock or write_lock_irqsave."""
+
+    def begin(self, who: Runner) -> None:
+        """Go in if nobody is there, else queue, in a hardirq too."""
+        _count(who, self.irqsave, 1)
+        lock = self.lock
+        if lock.readers or lock.writer or lock.waiting:
+            lock.queue(who)
+        else:
+            lock.writer = 1
+
+    def can_go_on(self, who: Runner) -> bool:
+        """It comes to the head, or nobody holds the lock any more."""
+        lock = self.lock
+        if who.phase == QUEUED:
+            return lock.owner == who.ticket
+        return who.phase == IN or not (lock.readers or lock.writer)
+
+    def proceed(self, who: Runner) -> bool:
+        """Go in when nobody holds the lock, else say at the head that a writer waits."""
+        if not self.can_go_on(who):
+            return False
+        lock = self.lock
+        who.ticket = 0
+        if lock.readers or lock.writer:
+            lock.waiting, who.phase = 1, HEAD
+        else:
+            lock.waiting, lock.writer, who.phase = 0, 1, IN
+            lock.dequeue()
+        return True
+
+    def end(self, who: Runner) -> None:
+        """Be inside."""
+        self.lock.writers_inside += 1
+
+    def __str__(self) -> str:
+        return f"write_lock {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnlock(Op):
+    """read_unlock or read_unlock_irqrestore."""
+
+    cost: ClassVar[str] = "raw_spin_unlock"
+    lock: RwLock
+    irqrestore: bool
+
+    def end(self, who: Runner) -> None:
+        """Be counted no longer; pending interrupts are taken after it."""
+        self.lock.readers -= 1
+        self.lock.readers_inside -= 1
+        _count(who, self.irqrestore, -1)
+
+    def __str__(self) -> str:
+        return f"read_unlock {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteUnlock(Op):
+    """write_unlock or write_unlock_irqrestore."""
+
+    cost: ClassVar[str] = "raw_spin_unlock"
+    lock: RwLock
+    irqrestore: bool
+
+    def end(self, who: Runner) -> None:
+        """Hold it no longer; pending interrupts are taken after it."""
+        self.lock.writer = 0
+        self.lock.writers_inside -= 1
+        _count(who, self.irqrestore, -1)
+
+    def __str__(self) -> str:
+        return f"write_unlock {self.lock}"
+
+
+def _count(who: Runner, irq: bool, by: int) -> None:
+    """Turn interrupts, or at least preemption, off or on again."""
+    hart = who.harts[who.cpu]
+    if irq:
+        hart.irq_off += by
+    else:
+        hart.preempt_count += by

@@ -1,0 +1,78 @@
+"""Checks of what a guest runs on, and of what is left when everything is at rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from hgeisim.checks.guest import GuestLine
+from hgeisim.checks.ownership import NothingStranded, VsFileOwned
+from hgeisim.kernel.state import Vcpu
+from tests.test_checks import Case, says
+
+# the guest
+
+
+def entered(case: Case, vcpu: Vcpu) -> Case:
+    """The guest of a vCPU runs on the HART of its VS-file."""
+    vcpu.vgein = max(vcpu.vsfile_hgei, 0)
+    case.k.hart[max(vcpu.vsfile_cpu, 0)].guest = vcpu.id
+    return case
+
+
+def test_a_guest_on_its_own_line() -> None:
+    case = Case()
+    assert says(GuestLine(), entered(case, case.a).k) == []
+    assert says(GuestLine(), entered(case, case.b).k) == []
+
+
+@pytest.mark.parametrize("owner", [0, 2])
+def test_a_guest_on_a_line_that_is_not_its_own(owner: int) -> None:
+    case = Case()
+    case.hgctrl.owners[1] = owner
+    assert says(GuestLine(), case.k) == []
+    assert says(GuestLine(), entered(case, case.a).k) == ["guest-line:hgei"]
+    case.k.hart[0].take_interrupt()
+    assert says(GuestLine(), case.k) == []
+
+
+def test_a_guest_on_a_line_that_does_not_exist() -> None:
+    case = Case()
+    case.a.vsfile_cpu, case.a.vsfile_hgei = 1, 2
+    case.k.hgei[1].owners[2] = case.a.id
+    case.k.hart[1].geilen = 1
+    assert says(GuestLine(), entered(case, case.a).k) == ["no-such-line:hgei"]
+
+
+def test_a_guest_on_the_sw_file_needs_no_line() -> None:
+    case = Case()
+    case.a.vsfile_cpu = case.a.vsfile_hgei = -1
+    case.hgctrl.owners[1] = 0
+    assert says(GuestLine(), entered(case, case.a).k) == []
+
+
+# whole systems at rest
+
+
+def test_a_vcpu_whose_line_is_not_its_own() -> None:
+    case = Case()
+    assert says(VsFileOwned(), case.k) == []
+    case.hgctrl.owners[1] = 2
+    assert says(VsFileOwned(), case.k) == ["not-owner:hgei"]
+    case.a.vsfile_cpu = case.a.vsfile_hgei = -1
+    assert says(VsFileOwned(), case.k) == []
+
+
+def test_an_interrupt_in_the_sw_file_beside_a_vsfile() -> None:
+    case = Case()
+    case.a.sw_pending = 1
+    assert says(NothingStranded(), case.k) == ["lost-interrupt:swfile"]
+    case.a.vsfile_cpu = case.a.vsfile_hgei = -1
+    assert says(NothingStranded(), case.k) == []
+
+
+def test_an_interrupt_in_a_file_that_nobody_owns() -> None:
+    case = Case()
+    case.k.hart[0].hgeip = 0b010
+    assert says(NothingStranded(), case.k) == []
+    case.hgctrl.owners[1] = 0
+    assert says(NothingStranded(), case.k) == ["lost-interrupt:vsfile"]

@@ -1,0 +1,135 @@
+"""The search is fast because it asks few contexts again; it must find what a plain one finds.
+
+The plain search keeps nothing between states: it asks every context and every check in each.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+
+from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.ends import end_findings
+from hgeisim.drivers.explored.exhaustive import exhaustive
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.verdict import BOUNDED, Schedule, Verdict
+from hgeisim.kernel.variants import BASES, PATCHES, SERIES, variant_problem
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.streams import Streams
+
+MANY = 10**7
+VARIANTS = [*BASES, *(f"v6.12+{patch}" for patch in SERIES)]
+
+
+class Plain:
+    """Breadth-first search by the book."""
+
+    def __init__(self, space: Space, avoid: frozenset[str] = frozenset()) -> None:
+        self.space, self.avoid, self.verdict = space, avoid, Verdict()
+        start = space.initial()
+        self.ways: dict[bytes, Schedule] = {start: ()}
+        self.queue = deque([start])
+        self.note(self.broken(start), ())
+
+    def run(self, states_max: int) -> Verdict:
+        while self.queue:
+            self.expand(self.queue.popleft())
+            if len(self.ways) >= states_max and self.queue:
+                self.verdict.coverage, self.verdict.bound = BOUNDED, f"{states_max} states"
+                break
+        self.verdict.states = len(self.ways)
+        return self.verdict
+
+    def expand(self, state: bytes) -> None:
+        successors = list(self.space.successors(state))
+        for slot, after, findings in successors:
+            way = (*self.ways[state], slot)
+            self.verdict.transitions += 1
+            if self.note(findings, way) or after in self.ways:
+                continue
+            if not self.note(self.broken(after), way):
+                self.ways[after] = way
+                self.queue.append(after)
+        if not successors:
+            self.verdict.ends += 1
+            self.note(end_findings(self.space, state), self.ways[state])
+
+    def broken(self, state: bytes) -> tuple[Finding, ...]:
+        invariants = self.space.invariants
+        return invariants.ask(invariants.checks, state)
+
+    def note(self, findings: tuple[Finding, ...], way: Schedule) -> bool:
+        if self.avoid and any(finding.id in self.avoid for finding in findings):
+            return True
+        for finding in findings:
+            self.verdict.note(finding, way)
+        return False
+
+
+def result(space: Space, verdict: Verdict) -> list[object]:
+    """All that a search says, in order, and all that it learned, in the order of learning."""
+    found = [(id_, c.finding.text, c.schedule) for id_, c in verdict.counterexamples.items()]
+    numbers = [verdict.states, verdict.transitions, verdict.ends, space.steps_learned]
+    return [verdict.coverage, verdict.bound, *numbers, found, space.codebook.values]
+
+
+def agree(name: str, overrides: dict[str, str], states_max: int) -> Verdict:
+    """Search with both, then without each finding; each side learns in a space of its own."""
+    fast, plain = (space_of(load_scenario(name, dict(overrides))) for _ in range(2))
+    verdict = exhaustive(fast, states_max)
+    assert result(fast, verdict) == result(plain, Plain(plain).run(states_max))
+    ids = list(verdict.counterexamples)
+    for avoid in [frozenset([i]) for i in ids] + [frozenset(ids[1:])]:
+        without = exhaustive(fast, states_max, avoid)
+        assert result(fast, without) == result(plain, Plain(plain, avoid).run(states_max))
+    return verdict
+
+
+def some_variants(number: int) -> list[tuple[str, str]]:
+    """Kernels that exist and a preemption model, drawn from a fixed stream."""
+    below, found = Streams(11).stream("variants").below, list[tuple[str, str]]()
+    bases, patches = list(BASES), list(PATCHES)
+    while len(found) < number:
+        drawn = [patches[below(len(patches))] for _ in range(below(4))]
+        variant = "+".join([bases[below(len(bases))], *drawn])
+        if variant_problem(variant) is None:
+            found.append((variant, ("full", "none")[below(2)]))
+    return found
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_small_scenario_searched_to_the_end(variant: str) -> None:
+    verdict = agree("blocked-move", {"variant": variant}, MANY)
+    assert verdict.coverage == "exhausted"
+    assert verdict.states > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["patch-race", "move-offline"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_up_to_a_bound(name: str, variant: str) -> None:
+    assert agree(name, {"variant": variant}, 4_000).states >= 4_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "preemption"), some_variants(6))
+def test_random_variants_up_to_a_bound(variant: str, preemption: str) -> None:
+    agree("patch-race", {"variant": variant, "preemption": preemption}, 6_000)
+
+
+@pytest.mark.slow
+def test_medium_scenario_searched_to_the_end() -> None:
+    overrides = {"variant": "v6.12+percpu-v2", "preemption": "none"}
+    fast, plain = (space_of(load_scenario("move-offline", dict(overrides))) for _ in range(2))
+    verdict = exhaustive(fast, 60_000)
+    assert result(fast, verdict) == result(plain, Plain(plain).run(60_000))
+
+
+def test_progress_counts_down_to_an_empty_queue() -> None:
+    told: list[tuple[int, int]] = []
+    space = space_of(load_scenario("blocked-move", {}))
+    exhaustive(space, MANY, progress=lambda *numbers: told.append(numbers))
+    first = 1 + len(list(space.successors(space.initial())))
+    assert told == [(first, first - 1)]
