@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from hgeisim.drivers.alone import boot, run_alone
+from hgeisim.drivers.alone import answer_ipi, boot, run_alone
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.state import AUTO, Thread, Vcpu
 from hgeisim.kernel.variants import find_variant
@@ -139,8 +139,7 @@ class Context(Generic[T]):
         self.begun = True
         op.begin(self.who)
         if isinstance(op, Ipi) and self.who.ipi_to:
-            run_alone(op.handler(op.cpu, self.who), self.who)
-            self.who.ipi_to = 0
+            answer_ipi(op, self.who)
 
     def _go_on(self) -> None:
         self.begun = False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.checks.guest import GuestLine
+from hgeisim.checks.guest import GuestLine, HostAlive
 from hgeisim.checks.ownership import NothingStranded, VsFileOwned
 from hgeisim.kernel.state import Vcpu
+from tests import kernels
+from tests.kernels import V2, V5, V6_12
 from tests.test_checks import Case, says
 
 # the guest
@@ -76,3 +78,16 @@ def test_an_interrupt_in_a_file_that_nobody_owns() -> None:
     assert says(NothingStranded(), case.k) == []
     case.hgctrl.owners[1] = 0
     assert says(NothingStranded(), case.k) == ["lost-interrupt:vsfile"]
+
+
+# the host
+
+
+@pytest.mark.parametrize(("variant", "trapped"), [(V6_12, 1), (V2, 0), (V5, 0)])
+def test_a_line_that_does_not_exist_is_an_illegal_instruction(variant: str, trapped: int) -> None:
+    """HART 0, which runs the initcall, has two lines, HART 1 one."""
+    k = kernels.booted(variant, [2, 1])
+    for name in "ab":
+        kernels.owner_on(k, name, 1)
+    assert [hart.trapped for hart in k.hart] == [0, trapped]
+    assert says(HostAlive(), k) == ["illegal-instruction:vsireg"] * trapped

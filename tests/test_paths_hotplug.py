@@ -23,7 +23,7 @@ RELEASE = [
     "step | {v}.requests = 1",
     "step | cpuhp/0.read_hgei = {h}",
     "IPI hart0 imsic_vsfile_local_read"
-    " | cpuhp/0.read_mrif = 0 | hart0.hgeip = 0 | cpuhp/0.read_hgei = 0",
+    " | hart0.vgein = 0 | cpuhp/0.read_mrif = 0 | hart0.hgeip = 0 | cpuhp/0.read_hgei = 0",
     "lock hgei0.lock",
     "step",
     "step | hgei0.free_bitmap = {bitmap}",

@@ -44,10 +44,11 @@ def test_a_move_takes_the_new_line_before_it_gives_the_old_one_back() -> None:
         "step | hgei1.free_bitmap = 0",
         "step | hgei1.owners[1] = 1",
         "unlock hgei1.lock",
-        "step | hart1.hgeip = 0",
+        "step | hart1.vgein = 1",
+        "sweep VS-file | hart1.hgeip = 0 | hart1.vgein = 0",
         "step | a.vsfile_cpu = 1 | a.vsfile_hgei = 1 | vcpu/a.read_hgei = 1",
         "IPI hart0 imsic_vsfile_local_read"
-        " | vcpu/a.read_mrif = 0 | hart0.hgeip = 0 | vcpu/a.read_hgei = 0",
+        " | hart0.vgein = 0 | vcpu/a.read_mrif = 0 | hart0.hgeip = 0 | vcpu/a.read_hgei = 0",
         "lock hgei0.lock",
         "step",
         "step | hgei0.free_bitmap = 2",

@@ -9,6 +9,7 @@ from tests.timed import (
     FIND,
     GUEST_ENTRY,
     HANDLER,
+    SWEEP,
     SWITCH,
     WAKE,
     Log,
@@ -73,10 +74,10 @@ def test_an_msi_that_comes_before_the_sleep_prevents_it() -> None:
     driver = machine(2)
     log: Log = []
     vcpu = blocking(driver, "v", 0, log)
-    in_guest = SWITCH + FIND + GUEST_ENTRY + 10
+    in_guest = SWITCH + FIND + SWEEP + GUEST_ENTRY + 10
     at(driver, in_guest, driver.k.kvm_riscv_vcpu_aia_imsic_inject(vcpu))
     driver.env.run()
-    left_guest = SWITCH + FIND + GUEST_ENTRY + RUN
+    left_guest = SWITCH + FIND + SWEEP + GUEST_ENTRY + RUN
     ((_, woke),) = log
     assert woke == left_guest + FIND + (HANDLER + WAKE) + AFTER, "no switch: it never slept"
 

@@ -10,6 +10,22 @@ from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.machine.shared import addresses
 
 
+class HostAlive:
+    """The host takes no illegal-instruction exception; a real one would panic."""
+
+    def watches(self, k: Cpuhp) -> Iterator[int]:
+        """Whether a HART has trapped."""
+        for hart in k.hart:
+            yield from addresses(hart, "trapped")
+
+    def state(self, k: Cpuhp) -> Iterator[Finding]:
+        """Report each HART that has trapped."""
+        for hart in k.hart:
+            if hart.trapped:
+                text = f"HART {hart.id} accessed a VS-file that it does not have: host panic"
+                yield Finding("illegal-instruction", "vsireg", text)
+
+
 class GuestLine:
     """What a HART executes with hstatus.VGEIN = h is the guest of the owner of its line h."""
 

@@ -44,6 +44,7 @@ KNOWN = (
     Known("broken-lock:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
     Known("deadlock:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
     Known("no-such-line:hgei", "*", "F-2", "one HGEI count for HARTs that differ"),
+    Known("illegal-instruction:vsireg", "*", "F-2", "one HGEI count for HARTs that differ"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.state import Thread
 from hgeisim.machine.ops import Ipi, Path
-from hgeisim.machine.task import Runner
+from hgeisim.machine.task import Runner, no_task
 
 
 def run_alone(path: Path[object], who: Runner) -> None:
@@ -16,11 +16,16 @@ def run_alone(path: Path[object], who: Runner) -> None:
     for op in path:
         op.begin(who)
         if isinstance(op, Ipi) and who.ipi_to:
-            run_alone(op.handler(op.cpu, who), who)
-            who.ipi_to = 0
+            answer_ipi(op, who)
         while not op.ready(who):
             assert op.proceed(who), f"{op} waits, but {who} is alone"
         op.end(who)
+
+
+def answer_ipi(op: Ipi, sender: Runner) -> None:
+    """Handle an IPI at once, on its own HART, and let the sender go on."""
+    run_alone(op.handler(op.cpu, sender), no_task(None, "hardirq", op.cpu, sender.harts))
+    sender.ipi_to = 0
 
 
 def boot(k: Cpuhp, boot_thread: Thread) -> None:

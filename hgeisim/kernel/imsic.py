@@ -17,9 +17,7 @@ from hgeisim.kernel.state import (
     Vcpu,
 )
 from hgeisim.machine.hart import bit
-from hgeisim.machine.ops import STEP, Path, Spend
-
-SWEEP = Spend("vsfile_sweep")
+from hgeisim.machine.ops import STEP, SWEEP_VSFILE, Path, Spend
 
 
 class Imsic(Aia):
@@ -27,11 +25,23 @@ class Imsic(Aia):
 
     def imsic_vsfile_local_read(k, cpu: int, sender: Thread) -> Path[None]:
         """imsic_vsfile_local_read, v6.12: reads and clears a VS-file, in an IPI on its CPU."""
-        yield SWEEP
+        hart, hgei = k.hart[cpu], sender.read_hgei
+        old_vgein = hart.vgein
+        hart.vgein = hgei
+        yield SWEEP_VSFILE
+        sender.read_mrif = 1 if hart.hgeip & bit(hgei) else 0
+        hart.hgeip &= ~bit(hgei)
+        hart.vgein = old_vgein
+
+    def imsic_vsfile_local_clear(k, cpu: int, hgei: int) -> Path[None]:
+        """imsic_vsfile_local_clear, v6.12 (2.8 step 6): zeroes a VS-file on this CPU."""
         hart = k.hart[cpu]
-        mask = bit(sender.read_hgei)
-        sender.read_mrif = 1 if hart.hgeip & mask else 0
-        hart.hgeip &= ~mask
+        yield STEP
+        old_vgein = hart.vgein
+        hart.vgein = hgei
+        yield SWEEP_VSFILE
+        hart.hgeip &= ~bit(hgei)
+        hart.vgein = old_vgein
 
     def imsic_vsfile_read(k, current: Thread, cpu: int, hgei: int) -> Path[int]:
         """imsic_vsfile_read, v6.12: on_each_cpu_mask with wait; returns what was pending.
@@ -99,8 +109,7 @@ class Imsic(Aia):
                 yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
             vcpu.vgein = 0
             return 1
-        yield STEP
-        k.hart[cpu].hgeip &= ~bit(new_hgei)
+        yield from k.imsic_vsfile_local_clear(cpu, new_hgei)
         yield STEP
         vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, new_hgei
         if old_cpu >= 0:

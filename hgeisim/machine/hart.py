@@ -35,7 +35,8 @@ class Hart(Shared):
     were disabled (0: on), `hardirq` is 1 while an interrupt handler runs, `preempt_count` counts
     preempt_disable.  `guest` is the id of the vCPU whose guest it executes, 0 in the host.
     `current` is the id of the task that nothing may take off the HART, 0 when there is none.
-    `active` and `online` are the bits of cpu_active_mask and cpu_online_mask.
+    `active` and `online` are the bits of cpu_active_mask and cpu_online_mask.  `vgein` is the
+    host's hstatus.VGEIN, `trapped` is 1 once the host took an illegal-instruction exception.
     """
 
     hgeie: Field
@@ -45,6 +46,8 @@ class Hart(Shared):
     hardirq: Field
     preempt_count: Field
     guest: Field
+    vgein: Field
+    trapped: Field
     current: Field
     active: Field
     online: Field
@@ -65,6 +68,11 @@ class Hart(Shared):
     def raise_hgeip(self, hgei: int) -> None:
         """Make a guest interrupt file pending; one that does not exist raises nothing."""
         self.hgeip |= bit(hgei) & self.lines_mask
+
+    def access_vsfile(self) -> None:
+        """Vsiselect and vsireg: reach the guest file that VGEIN names, or trap without one."""
+        if not 0 < self.vgein <= self.geilen:
+            self.trapped = 1
 
     def sgei_pending(self) -> bool:
         """Tell whether the level-triggered SGEI wire is up and enabled."""

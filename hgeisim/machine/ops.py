@@ -213,6 +213,20 @@ class Spend(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class SweepVsFile(Op):
+    """Read or write all registers of the guest file that hstatus.VGEIN names, on this HART."""
+
+    cost: ClassVar[str] = "vsfile_sweep"
+
+    def end(self, who: Runner) -> None:
+        """Illegal instruction when there is no such file."""
+        who.hart.access_vsfile()
+
+    def __str__(self) -> str:
+        return "sweep VS-file"
+
+
+@dataclass(frozen=True, slots=True)
 class EnterGuest(Op):
     """sret into the guest of a vCPU; from then on every interrupt of the HART makes it exit."""
 
@@ -359,5 +373,6 @@ class StopMachine(Op):
 STEP = Step()
 LOCAL_IRQ_SAVE, LOCAL_IRQ_RESTORE = Irq(True), Irq(False)
 PREEMPT_DISABLE, PREEMPT_ENABLE = Preempt(True), Preempt(False)
+SWEEP_VSFILE = SweepVsFile()
 SCHEDULE = Schedule()
 STOP_MACHINE = StopMachine()

@@ -33,6 +33,13 @@ class Runner(Shared):
         return self.harts[self.cpu]
 
 
+def no_task(memory: Memory | None, name: str, cpu: int, harts: Sequence[Hart]) -> Runner:
+    """Make a context that is no task: a hardirq on a HART, or a device."""
+    runner = build(Runner, memory, name, cpu=cpu, harts=harts)
+    runner.name, runner.id = name, 0
+    return runner
+
+
 class RcuWait(Shared):
     """rcuwait: at most one task sleeps here (kernel/exit.c, include/linux/rcuwait.h, v6.12).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.checks.guest import GuestLine
+from hgeisim.checks.guest import GuestLine, HostAlive
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import LockInitHeld, OneInside
 from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
@@ -17,6 +17,7 @@ STATE_CHECKS = (
     OneOwner(),
     VsFileOwned(),
     GuestLine(),
+    HostAlive(),
     BitmapAgrees(),
     LineExists(),
     OneInside(),

@@ -18,8 +18,7 @@ from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.state import Thread
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.ops import Ipi, Migrate, Op, PushOff
-from hgeisim.machine.shared import build
-from hgeisim.machine.task import Runner
+from hgeisim.machine.task import Runner, no_task
 
 
 class System:
@@ -63,8 +62,7 @@ class System:
         self.memory.begin_step(self.memory.cells)
 
     def _add_interrupt(self, name: str, cpu: int) -> None:
-        runner = build(Runner, self.memory, name, cpu=cpu, harts=self.k.hart)
-        runner.name, runner.id = name, 0
+        runner = no_task(self.memory, name, cpu, self.k.hart)
         self.automata.append(Automaton(name, runner, self.memory.cell(f"pc {name}")))
 
     def attempt(self, slot: int, here: int) -> tuple[int, tuple[Finding, ...]] | None:

@@ -22,8 +22,7 @@ from hgeisim.machine.ops import (
     Step,
     StopMachine,
 )
-from hgeisim.machine.shared import build
-from hgeisim.machine.task import Runner
+from hgeisim.machine.task import Runner, no_task
 
 Observe: TypeAlias = Callable[[Runner, Op], None]
 Parked: TypeAlias = list[tuple[Op, Runner, Lane]]
@@ -46,8 +45,8 @@ class TimedDriver:
         self.observe: dict[type[Op], list[Observe]] = {}
         self.waited_ns = 0
         self._ran_out: dict[Runner, bool] = {}
-        self._irq = [_runner(k, f"hardirq/{cpu}", cpu) for cpu in range(len(k.hart))]
-        self._device = _runner(k, "device", 0)
+        self._irq = [no_task(None, f"hardirq/{cpu}", cpu, k.hart) for cpu in range(len(k.hart))]
+        self._device = no_task(None, "device", 0, k.hart)
 
     def spawn(self, who: Runner, path: Path[Any], urgent: bool = False) -> Lane:
         """Start a task: it queues for its HART first, at the head of the queue when urgent."""
@@ -242,10 +241,3 @@ def _channel(who: Runner, op: Op) -> object:
     if isinstance(op, Ipi):
         return who
     return getattr(op, "lock", None) or getattr(op, "wait", None) or getattr(op, "srcu", None)
-
-
-def _runner(k: Cpuhp, name: str, cpu: int) -> Runner:
-    """A context that is no task: a hardirq, a device."""
-    runner = build(Runner, None, name, cpu=cpu, harts=k.hart)
-    runner.name, runner.id = name, 0
-    return runner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hgeisim.checks.finding import Finding, Moment, StepCheck
-from hgeisim.checks.guest import GuestLine
+from hgeisim.checks.guest import GuestLine, HostAlive
 from hgeisim.checks.locking import LockInitHeld
 from hgeisim.checks.ownership import BitmapAgrees
 from hgeisim.drivers.stage import Stage, set_stage
@@ -15,7 +15,7 @@ from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.workload import Workload
 from hgeisim.kernel.state import HgeiControl
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import Acquire, EnterGuest, InitLock, Op, Release
+from hgeisim.machine.ops import Acquire, EnterGuest, InitLock, Op, Release, SweepVsFile
 from hgeisim.machine.task import Runner
 from hgeisim.record.locks import LockTable
 from hgeisim.record.probes import Probes, probed
@@ -50,6 +50,7 @@ class Simulation:
             Release: [self.released],
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
             EnterGuest: [self.guest_entered],
+            SweepVsFile: [self.vsfile_swept],
         }
         for hgctrl in self.k.hgei:
             self.occupy(hgctrl)
@@ -85,6 +86,11 @@ class Simulation:
     def guest_entered(self, who: Runner, op: Op) -> None:
         """Look at the line on which a guest starts to run."""
         self.note(GuestLine().cpu_state(self.k, who.cpu))
+
+    def vsfile_swept(self, who: Runner, op: Op) -> None:
+        """Look whether the host is still alive; if not, the run goes on as if it were."""
+        if who.hart.trapped:
+            self.note(HostAlive().state(self.k))
 
     def released(self, who: Runner, op: Op) -> None:
         """Record how long a lock was held and how many lines are taken now; compare bitmap and
