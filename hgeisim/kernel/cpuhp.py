@@ -17,7 +17,7 @@ class Cpuhp(Kvm):
     """
 
     def cpu_down(k, current: Thread, cpu: int) -> Path[int]:
-        """cpu_down: tasks leave, CPUHP_AP_KVM_ONLINE is torn down, the CPU stops.
+        """cpu_down, v6.12: tasks leave, CPUHP_AP_KVM_ONLINE is torn down, the CPU stops.
 
         One CPU at a time (F4); the last one stays: -EBUSY.
         """
@@ -35,7 +35,7 @@ class Cpuhp(Kvm):
         return ret
 
     def cpu_up(k, current: Thread, cpu: int) -> Path[int]:
-        """cpu_up: the CPU is online, KVM is enabled on it, then it takes tasks again."""
+        """cpu_up, v6.12: the CPU is online, KVM is enabled on it, then it takes tasks again."""
         assert current.cpu == cpu, "cpuhp runs on its CPU (F4)"
         yield k.cpu_hotplug_lock.lock
         if not k.hart[cpu].online:
