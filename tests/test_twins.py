@@ -1,4 +1,4 @@
-"""Every function of docs/paths.md has its twin in the model, and every path names its C function."""
+"""Every function of docs/paths.md has its twin in the model; every path names its version."""
 
 from __future__ import annotations
 
