@@ -109,6 +109,7 @@ class Imsic(Aia):
                 yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
             vcpu.vgein = 0
             return 1
+        yield from k.disarm_new_line(cpu, new_hgei)
         yield from k.imsic_vsfile_local_clear(cpu, new_hgei)
         yield STEP
         vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, new_hgei
@@ -125,6 +126,10 @@ class Imsic(Aia):
             yield k.hart[cpu].sgei
         vcpu.vgein = new_hgei
         return 1
+
+    def disarm_new_line(k, cpu: int, hgei: int) -> Path[None]:
+        """2.8 step 5: nothing in v6.12."""
+        yield from ()
 
     def kvm_riscv_vcpu_aia_imsic_inject(k, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_inject, v6.12 (2.12): irqfd or KVM_SIGNAL_MSI.

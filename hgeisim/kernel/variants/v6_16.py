@@ -52,10 +52,7 @@ class V6_16(V6_12):  # noqa: N801 - the version as people write it
             return 1 if current.hart.hgeip & bit(vcpu.vsfile_hgei) else 0
         return 0
 
-    def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
-        """As v6.12; the caller then clears the line's HGEIE bit (2.8 step 5)."""
-        hgei = yield from super().kvm_riscv_aia_alloc_hgei(cpu, owner)
-        if hgei > 0:
-            yield STEP
-            k.hart[cpu].hgeie &= ~bit(hgei)
-        return hgei
+    def disarm_new_line(k, cpu: int, hgei: int) -> Path[None]:
+        """2.8 step 5, v6.16: the new line may still be armed for its last owner."""
+        yield STEP
+        k.hart[cpu].hgeie &= ~bit(hgei)
