@@ -133,7 +133,7 @@ def test_bad_overrides_are_told_beside_the_mistakes_of_the_file(tmp_path: Path) 
         'command line: --preemption = "ful": must be "none" or "full"; did you mean "full"?',
         'command line: --until = "5": must have a unit, one of ns, us, ms and s, '
         'such as "800ns", "1.5us", "20ms" or "2s"',
-        "command line: --seed = -1: must be a whole number, at least 0",
+        "command line: --seed = -1: must be a whole number, 0..2**63 - 1",
         "mine.toml: vm[0].vcpus = 0: must be 1..1024",
     ]
 

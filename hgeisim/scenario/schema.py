@@ -88,7 +88,7 @@ class Run(Table):
     """How long to simulate, and the seed of all random streams."""
 
     until: Annotated[Duration, AfterValidator(_above_zero)] = 10_000_000
-    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="a whole number, at least 0")
+    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="a whole number, 0..2**63 - 1")
 
 
 class Vm(Table):
