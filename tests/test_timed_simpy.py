@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import simpy
 
-from hgeisim.drivers.timed.simulation import Simulation
+from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.timeline import SGEI, Timeline
+from hgeisim.scenario.load import load_scenario
 from tests.timed import simulation
 
 Process = Generator[simpy.Event, Any, Any]
@@ -183,3 +184,17 @@ def test_no_entries_are_left_behind_in_the_queue() -> None:
     contexts = len(sim.k.threads) + 2 * len(sim.k.hart) + 2 * 4
     assert max(lengths) <= contexts
     assert sum(map(len, sim.driver.parked.values())) <= contexts
+
+
+def test_telling_progress_changes_nothing_and_a_run_may_be_short() -> None:
+    """100 ns are fewer than there are slices."""
+    for until in ("100ns", "4ms"):
+        scenario = load_scenario("big-little", {"until": until, "variant": "v6.12"})
+        plain, told = simulate(scenario), simulate(scenario)
+        times: list[int] = []
+        plain.run(scenario.run.until)
+        told.run(scenario.run.until, times.append)
+        assert times == sorted({*times})
+        assert 2 <= len(times) <= 200
+        assert fingerprint(plain.timeline) == fingerprint(told.timeline)
+        assert plain.findings == told.findings

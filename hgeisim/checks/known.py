@@ -60,6 +60,12 @@ def known(finding_id: str, variant: str) -> Known | None:
     )
 
 
+def known_facts(finding_id: str, variant: str) -> dict[str, str | None]:
+    """The name and the reason of a known finding as documents tell them, None when it is new."""
+    entry = known(finding_id, variant)
+    return {"known_as": entry.name if entry else None, "reason": entry.reason if entry else None}
+
+
 def hazard(finding_id: str, variant: str) -> str:
     """The name by which people know a finding in a variant; its own id when it has none."""
     entry = known(finding_id, variant)

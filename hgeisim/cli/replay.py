@@ -52,9 +52,8 @@ def command(token: tuple[str, ...], variant: str | None, **options: bool) -> int
 
 
 def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
-    from textwrap import wrap  # noqa: PLC0415
-
-    from hgeisim.report.interleaving import WIDTH, interleaving  # noqa: PLC0415
+    from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
+    from hgeisim.report.layout import indented  # noqa: PLC0415
 
     kernel = f"{result['variant']}, preemption {result['preemption']}"
     click.echo(f"{result['scenario']} on {kernel}\n")
@@ -64,7 +63,7 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
     for finding in result["findings"]:
         accepted = "" if finding["new"] else " (accepted)"
         line = f"{finding['id']}: {finding['text']}{accepted}"
-        click.echo("\n".join(wrap(line, WIDTH, subsequent_indent="  ")))
+        click.echo("\n".join(indented(line, 0)))
     if not result["findings"]:
         click.echo("no finding")
 

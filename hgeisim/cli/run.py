@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from hgeisim.drivers.timed.simulation import Simulation
     from hgeisim.scenario.schema import Scenario
 
-PROGRESS_STEPS = 200
-
 
 @click.command()
 @click.argument("scenario")
@@ -68,9 +66,7 @@ def _run(simulation: Simulation, until: int) -> None:
 
     with Progress(console=console(sys.stderr), transient=True) as progress:
         task = progress.add_task("simulated time", total=until)
-        for step in range(1, PROGRESS_STEPS + 1):
-            simulation.run(max(1, until * step // PROGRESS_STEPS))
-            progress.update(task, completed=simulation.timeline.end_ns)
+        simulation.run(until, lambda now_ns: progress.update(task, completed=now_ns))
 
 
 def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[str, Any]) -> None:

@@ -61,6 +61,14 @@ class Hart(Shared):
         """Bits GEILEN..1."""
         return (2 << self.geilen) - 2
 
+    def hold_off(self, irq: bool, by: int) -> None:
+        """Count one more (`by` 1) or one less (-1) reason to keep interrupts, or only preemption,
+        off: what taking and dropping a spinning lock does."""
+        if irq:
+            self.irq_off += by
+        else:
+            self.preempt_count += by
+
     def write_hgeie(self, value: int) -> None:
         """csr_write(CSR_HGEIE): WARL, bit 0 and the bits above GEILEN stay zero."""
         self.hgeie = value & self.lines_mask

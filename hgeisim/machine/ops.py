@@ -81,11 +81,7 @@ class Acquire(Op):
 
     def begin(self, who: Runner) -> None:
         """Turn interrupts, or at least preemption, off and draw a ticket."""
-        hart = who.harts[who.cpu]
-        if self.irqsave:
-            hart.irq_off += 1
-        else:
-            hart.preempt_count += 1
+        who.harts[who.cpu].hold_off(self.irqsave, 1)
         who.ticket = self.lock.draw()
 
     def ready(self, who: Runner) -> bool:
@@ -112,11 +108,7 @@ class Release(Op):
     def end(self, who: Runner) -> None:
         """Let the next one in and turn interrupts on again."""
         self.lock.leave()
-        hart = who.harts[who.cpu]
-        if self.irqrestore:
-            hart.irq_off -= 1
-        else:
-            hart.preempt_count -= 1
+        who.harts[who.cpu].hold_off(self.irqrestore, -1)
 
     def __str__(self) -> str:
         return f"unlock {self.lock}"

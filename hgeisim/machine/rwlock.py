@@ -96,7 +96,7 @@ class ReadLock(_Lock):
 
     def begin(self, who: Runner) -> None:
         """Go in if no writer holds or waits; a hardirq is counted at once, others queue."""
-        _count(who, self.irqsave, 1)
+        who.hart.hold_off(self.irqsave, 1)
         lock = self.lock
         in_interrupt = who.id == 0
         if not in_interrupt and (lock.writer or lock.waiting):
@@ -140,7 +140,7 @@ class WriteLock(_Lock):
 
     def begin(self, who: Runner) -> None:
         """Go in if nobody is there, else queue, in a hardirq too."""
-        _count(who, self.irqsave, 1)
+        who.hart.hold_off(self.irqsave, 1)
         lock = self.lock
         if lock.readers or lock.writer or lock.waiting:
             lock.queue(who)
@@ -187,7 +187,7 @@ class ReadUnlock(Op):
         """Be counted no longer; pending interrupts are taken after it."""
         self.lock.readers -= 1
         self.lock.readers_inside -= 1
-        _count(who, self.irqrestore, -1)
+        who.hart.hold_off(self.irqrestore, -1)
 
     def __str__(self) -> str:
         return f"read_unlock {self.lock}"
@@ -205,16 +205,7 @@ class WriteUnlock(Op):
         """Hold it no longer; pending interrupts are taken after it."""
         self.lock.writer = 0
         self.lock.writers_inside -= 1
-        _count(who, self.irqrestore, -1)
+        who.hart.hold_off(self.irqrestore, -1)
 
     def __str__(self) -> str:
         return f"write_unlock {self.lock}"
-
-
-def _count(who: Runner, irq: bool, by: int) -> None:
-    """Turn interrupts, or at least preemption, off or on again."""
-    hart = who.harts[who.cpu]
-    if irq:
-        hart.irq_off += by
-    else:
-        hart.preempt_count += by

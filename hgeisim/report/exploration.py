@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import Any
 
-from hgeisim.checks.known import known
+from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.isolate import others
 from hgeisim.drivers.explored.shrink import shrink, switches
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.token import Token, encode
 from hgeisim.drivers.explored.verdict import Counterexample, Verdict
+from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 
-WIDTH = 78
 COVERED = {
     "exhausted": "every interleaving of the atomic steps",
     "bounded": "no further than",
@@ -51,13 +50,11 @@ def _finding(
     schedule = shrink(space, c.schedule, c.finding.id)
     kernel = scenario.kernel
     token = Token(name, kernel.variant, kernel.preemption, scenario.digest, schedule)
-    entry = known(c.finding.id, kernel.variant)
     return {
         "id": c.finding.id,
         "text": c.finding.text,
         "new": new,
-        "known_as": entry.name if entry else None,
-        "reason": entry.reason if entry else None,
+        **known_facts(c.finding.id, kernel.variant),
         "steps": len(schedule),
         "switches": switches(schedule),
         "also_shows": list(others(space, Counterexample(c.finding, schedule))),
@@ -88,26 +85,17 @@ def _verdict(result: dict[str, Any]) -> Iterator[str]:
         count(result[key], word)
         for key, word in (("states", "state"), ("transitions", "step"), ("ends", "end"))
     )
-    yield from wrap(f"{word}: {covered}; {counts}", WIDTH, subsequent_indent="  ")
+    yield from indented(f"{word}: {covered}; {counts}", 0)
 
 
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     name = f" ({finding['known_as']})" if finding["known_as"] else ""
     accepted = "" if finding["new"] else ", accepted"
     shape = f"{count(finding['steps'], 'step')}, {count(finding['switches'], 'switch', 'es')}"
-    yield from wrap(f"{finding['id']}{name}: {shape}{accepted}", WIDTH, subsequent_indent="    ")
-    yield from _indented(finding["text"])
+    yield from indented(f"{finding['id']}{name}: {shape}{accepted}", 0, 4)
+    yield from indented(finding["text"], 2)
     if finding["reason"]:
-        yield from _indented(f"known: {finding['reason']}")
+        yield from indented(f"known: {finding['reason']}", 2)
     if finding["also_shows"]:
-        yield from _indented("on the way: " + ", ".join(finding["also_shows"]))
+        yield from indented("on the way: " + ", ".join(finding["also_shows"]), 2)
     yield f"  hgeisim replay {finding['token']}"
-
-
-def count(number: int, word: str, plural: str = "s") -> str:
-    """A number of things in words: 1 step, 1,000 steps."""
-    return f"{number:,} {word}" + ("" if number == 1 else plural)
-
-
-def _indented(words: str) -> list[str]:
-    return wrap(words, WIDTH, initial_indent="  ", subsequent_indent="    ")

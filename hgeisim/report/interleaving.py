@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from textwrap import wrap
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.replay import Change, StepTaken
+from hgeisim.report.layout import indented
 
-WIDTH = 78
 HIDDEN = (
     ".irq_off", ".preempt_count", ".current", ".hardirq", ".ticket", ".ipi_to",
     ".lock.next", ".lock.owner", ".lock.inside", ".read_hgei", ".read_mrif",
@@ -82,19 +81,14 @@ def _paragraph(run: list[Entry]) -> Iterator[str]:
     yield f"{first.number:>4}  {first.context:<14} {first.cpu:>4}  {first.function}"
     for entry in run:
         if entry.text:
-            yield from _indent(entry.text, 28)
+            yield from indented(entry.text, 28)
         for finding in entry.findings:
-            yield from _indent(f"*** {finding.id}: {finding.text}", 6)
+            yield from indented(f"*** {finding.id}: {finding.text}", 6)
 
 
 def _change(change: Change) -> str:
     before, after = _value(change.cell, change.before), _value(change.cell, change.after)
     return f"{change.cell} {before} -> {after}"
-
-
-def _indent(text: str, by: int) -> list[str]:
-    indent = " " * by
-    return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def _value(name: str, value: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hgeisim import __version__
-from hgeisim.checks.known import known, new_findings
+from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.summary import hart_summaries
@@ -40,15 +40,10 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
         "fingerprint": fingerprint(simulation.timeline),
         "harts": hart_summaries(simulation.timeline),
         "findings": [
-            {"id": i, "time_ns": now, "text": f.text, "new": i in new, **_known(i, variant)}
+            {"id": i, "time_ns": now, "text": f.text, "new": i in new, **known_facts(i, variant)}
             for i, (now, f) in simulation.findings.items()
         ],
     }
-
-
-def _known(finding: str, variant: str) -> dict[str, Any]:
-    entry = known(finding, variant)
-    return {"known_as": entry.name if entry else None, "reason": entry.reason if entry else None}
 
 
 def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:

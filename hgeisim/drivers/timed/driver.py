@@ -44,7 +44,7 @@ class TimedDriver:
         self.parked: dict[object, Parked] = {}
         self.observe: dict[type[Op], list[Observe]] = {}
         self.waited_ns = 0
-        self._ran_out: dict[Runner, bool] = {}
+        self._ran_out: set[Runner] = set()
         self._irq = [no_task(None, f"hardirq/{cpu}", cpu, k.hart) for cpu in range(len(k.hart))]
         self._device = no_task(None, "device", 0, k.hart)
 
@@ -107,7 +107,7 @@ class TimedDriver:
             self._tell(who, op)
             yield from self._spend(who, self._length(who, op))
             if op.guest and not who.hart.guest:
-                self._ran_out[who] = True
+                self._ran_out.add(who)
             return
         op.begin(who)
         if isinstance(op, Ipi):
@@ -124,10 +124,10 @@ class TimedDriver:
     def _length(self, who: Runner, op: Spend) -> int:
         """How long a time lasts.  A guest that interrupts made exit has run its whole time, so
         when it is entered again it has nothing left but to wait."""
-        if not op.guest:
-            return self.costs.of(op)
-        over = self._ran_out.pop(who, False)
-        return 0 if over else self.costs.of(op)
+        if op.guest and who in self._ran_out:
+            self._ran_out.remove(who)
+            return 0
+        return self.costs.of(op)
 
     def _tell(self, who: Runner, op: Op) -> None:
         for observe in self.observe.get(type(op), ()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hgeisim.checks.finding import Finding, Moment, StepCheck
 from hgeisim.checks.guest import GuestLine, HostAlive
@@ -22,6 +22,9 @@ from hgeisim.record.probes import Probes, probed
 from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
+
+SLICES = 200
+"""How often progress is told in a run."""
 
 
 class Simulation:
@@ -61,8 +64,15 @@ class Simulation:
 
         return look
 
-    def run(self, until_ns: int) -> None:
-        """Simulate up to a time and look at every line that is at rest then."""
+    def run(self, until_ns: int, progress: Callable[[int], None] | None = None) -> None:
+        """Simulate up to a time and look at every line that is at rest then.
+
+        `progress` is told the time in ns now and then; nothing else depends on it.
+        """
+        if progress is not None:
+            for stop_ns in range(int(self.env.now) + 1, until_ns, until_ns // SLICES + 1):
+                self.env.run(until=stop_ns)
+                progress(stop_ns)
         self.env.run(until=until_ns)
         self.timeline.end_ns = int(self.env.now)
         self.note(BitmapAgrees().state(self.k))
