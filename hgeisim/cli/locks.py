@@ -1,0 +1,71 @@
+"""`hgeisim locks`: the lock-order validator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+
+if TYPE_CHECKING:
+    from hgeisim.lockorder.conformance import Conformance
+
+
+@click.group("locks")
+def command() -> None:
+    """Check the validator of lock order.
+
+    \b
+    Example:
+      hgeisim locks conformance lock-order-cases.json
+    """
+
+
+@command.command("conformance", short_help="Play a file of locking cases.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def conformance_command(file: Path, as_json: bool) -> int:
+    """Play the cases of FILE and compare verdict and kind with what the file expects.
+
+    A case is a few threads with locking operations, and what a validator must say about them.
+
+    \b
+    Example:
+      hgeisim locks conformance lock-order-cases.json
+
+    Exit status: 0 all agree, 1 some do not.
+    """
+    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.lockorder.cases import read_cases  # noqa: PLC0415
+    from hgeisim.lockorder.conformance import conformance  # noqa: PLC0415
+
+    result = conformance(read_cases(file))
+    if as_json:
+        print_json(document(result))
+    else:
+        click.echo("\n".join(text(file, result)))
+    return EXIT_FINDING if result.disagreements else EXIT_NOTHING_NEW
+
+
+def document(result: Conformance) -> dict[str, Any]:
+    """The score for programs."""
+    return {
+        "total": result.total,
+        "agree": result.agree,
+        "in_place": result.in_place,
+        "out_of_scope": result.out_of_scope,
+        "disagree": [d.case for d in result.disagreements],
+    }
+
+
+def text(file: Path, result: Conformance) -> list[str]:
+    """The score for people."""
+    lines = [
+        f"Cases of {file}",
+        f"{result.total} in scope, {result.out_of_scope} out of scope (not played)",
+        f"{result.agree} agree in verdict and kind, {result.in_place} at the same operation too",
+    ]
+    lines += [f"  {d.case}: expected {d.expected}, found {d.found}" for d in result.disagreements]
+    return lines

@@ -1,0 +1,1 @@
+"""Lock order: what lockdep checks, by an observer that never switches itself off."""

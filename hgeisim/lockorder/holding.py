@@ -1,0 +1,123 @@
+"""The stack of held locks: what is pushed is judged, what is taken out must be there."""
+
+from __future__ import annotations
+
+from hgeisim.lockorder.chains import Step
+from hgeisim.lockorder.classes import EXCLUSIVE, Flavour, How, Lock
+from hgeisim.lockorder.context import Held
+from hgeisim.lockorder.judge import judge
+from hgeisim.lockorder.scene import Scene
+
+
+def push(scene: Scene, step: Step, pins: int = 0) -> None:
+    """Take a lock."""
+    context = scene.context
+    chain = context.chain
+    taken = chain.after.get(step)
+    if taken is None:
+        taken = chain.after[step] = judge(scene, step)
+    if taken.witness is not None:
+        context.waits.add(taken)
+    if not step.how.drain:
+        context.held.append(Held(taken, scene.stack, pins))
+
+
+def take(scene: Scene, lock: Lock, how: How = EXCLUSIVE) -> None:
+    """Take a lock in the interrupt state of now."""
+    push(scene, Step(lock, how, scene.context.state))
+
+
+def touch(scene: Scene, lock: Lock, how: How = EXCLUSIVE) -> None:
+    """Be judged as one who takes a lock and gives it back at once (might_lock)."""
+    take(scene, lock, how)
+    scene.context.held.pop()
+
+
+def release(scene: Scene, lock: Lock, reader: bool) -> None:
+    """Give a lock back, from wherever it is in the stack of this irq context."""
+    place = _place(scene, lock)
+    if place is None:
+        _tell_unlock(scene, "bad-unlock", lock, _owners(scene, lock))
+        return
+    held = scene.context.held[place]
+    if (held.flavour != Flavour.EXCLUSIVE) != reader:
+        _tell_unlock(scene, "bad-unlock-mode", lock, f"held as {held.flavour.letter}")
+    if held.pins:
+        _tell_unlock(scene, "pinned-unlock", lock, "its holder relies on it being held")
+    _, *above = _cut(scene, place)
+    _keep_all(scene, above)
+
+
+def downgrade(scene: Scene, lock: Lock) -> None:
+    """Turn a writer into a reader (downgrade_write)."""
+    place = _place(scene, lock)
+    if place is None:
+        _tell_unlock(scene, "bad-unlock", lock, _owners(scene, lock))
+        return
+    how = scene.context.held[place].how
+    if how.flavour != Flavour.EXCLUSIVE:
+        _tell_unlock(scene, "bad-downgrade", lock, f"held as {how.flavour.letter}")
+    changed, *above = _cut(scene, place)
+    _keep(scene, changed, how._replace(flavour=Flavour.SHARED))
+    _keep_all(scene, above)
+
+
+def reclass(scene: Scene, lock: Lock, subclass: int) -> None:
+    """Move a held lock to another subclass (lock_set_subclass)."""
+    place = _place(scene, lock)
+    if place is None:
+        _tell_unlock(scene, "bad-unlock", lock, _owners(scene, lock))
+        return
+    changed, *above = _cut(scene, place)
+    _retake(scene, changed, changed.how._replace(subclass=subclass))
+    for held in above:
+        _retake(scene, held, held.how)
+
+
+def _place(scene: Scene, lock: Lock) -> int | None:
+    """Where an instance is: on top, or below in the irq context of the top."""
+    held = scene.context.held
+    for place in reversed(range(len(held))):
+        if held[place].irq != held[-1].irq:
+            return None
+        if held[place].lock is lock:
+            return place
+    return None
+
+
+def _cut(scene: Scene, place: int) -> list[Held]:
+    """Take an entry and all above it from the stack."""
+    held = scene.context.held
+    cut = held[place:]
+    del held[place:]
+    return cut
+
+
+def _keep_all(scene: Scene, above: list[Held]) -> None:
+    for held in above:
+        _keep(scene, held, held.how)
+
+
+def _keep(scene: Scene, held: Held, how: How) -> None:
+    """Put back what was never given up: nobody waits for it, but what it nests in may be gone."""
+    _put(scene, held, held.chain.step._replace(how=how, kept=True))
+
+
+def _retake(scene: Scene, held: Held, how: How) -> None:
+    """Put back what is now of another class, or inside one: as if it had always been so."""
+    _put(scene, held, held.chain.step._replace(how=how, kept=False))
+
+
+def _put(scene: Scene, held: Held, step: Step) -> None:
+    push(Scene(scene.known, scene.context, held.stack), step, held.pins)
+
+
+def _owners(scene: Scene, lock: Lock) -> str:
+    held = ", ".join(each.lock.name for each in scene.context.held)
+    return f"{scene.context.name} holds {held or 'no locks'}"
+
+
+def _tell_unlock(scene: Scene, kind: str, lock: Lock, note: str) -> None:
+    cls = scene.known.classes.of(lock)
+    view = scene.class_view(cls, lock)
+    scene.tell(kind, (cls.name, scene.function), wanted=view, notes=(note,))

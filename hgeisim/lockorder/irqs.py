@@ -1,0 +1,86 @@
+"""Locks that wait for an interrupted CPU: irq-safe classes that lead to irq-unsafe ones.
+
+CPU 0 is interrupted while it holds an unsafe class, and the handler wants a safe one; CPU 1 holds
+that one and waits, over any number of steps, for the unsafe one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hgeisim.lockorder.classes import Flavour, LockClass
+from hgeisim.lockorder.cycles import ahead, back, shortest
+from hgeisim.lockorder.graph import FROM_EXCLUSIVE, TO_BLOCKING, Arc, Edge, Graph
+from hgeisim.lockorder.usage import LINES, Bit, Mark, Usage
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """A path from a safe class to an unsafe one, with the two marks that make it dangerous."""
+
+    safe: Mark
+    unsafe: Mark
+    path: tuple[Edge, ...]
+
+
+def inversion(
+    graph: Graph, usage: Usage, cls: LockClass, mark: Mark, flavour: Flavour
+) -> Inversion | None:
+    """What a new bit of a class closes: a safe class looks ahead, an unsafe one back."""
+    opposite = (mark.bit.opposite(read=False), mark.bit.opposite(read=True))
+    matching = _Matching(usage, opposite, besides=cls)
+    used_in = mark.bit.used_in
+    weak = flavour == Flavour.RECURSIVE if used_in else flavour != Flavour.EXCLUSIVE
+    path = shortest(graph, (cls, weak), ahead if used_in else back, matching, per_cpu)
+    if path is None:
+        return None
+    if used_in:
+        return Inversion(mark, matching.found(), tuple(path))
+    return Inversion(matching.found(), mark, tuple(path[::-1]))
+
+
+def dependencies(graph: Graph, usage: Usage, new: Arc) -> list[Inversion]:
+    """What a new dependency closes: safe classes behind it, unsafe ones ahead of it."""
+    found = [_dependency(graph, usage, new, line) for line in LINES]
+    return [each for each in found if each is not None]
+
+
+def _dependency(graph: Graph, usage: Usage, new: Arc, line: str) -> Inversion | None:
+    behind = _Matching(usage, (Bit(line, True, False), Bit(line, True, True)))
+    root = (new.edge.source, not new.kind & FROM_EXCLUSIVE)
+    before = shortest(graph, root, back, behind, per_cpu)
+    if before is None:
+        return None
+    before_us = _Matching(usage, (Bit(line, False, False), Bit(line, False, True)))
+    root = (new.edge.target, not new.kind & TO_BLOCKING)
+    after = shortest(graph, root, ahead, before_us, per_cpu)
+    if after is None:
+        return None
+    return Inversion(behind.found(), before_us.found(), (*before[::-1], new.edge, *after))
+
+
+def per_cpu(cls: LockClass) -> bool:
+    """Whether a class keeps other CPUs from nothing: no inversion leads through it."""
+    return cls.kind.local or cls.kind.override
+
+
+class _Matching:
+    """Matches a class that has one of some bits; one that is reached weakly, only as a writer."""
+
+    def __init__(
+        self, usage: Usage, bits: tuple[Bit, ...], besides: LockClass | None = None
+    ) -> None:
+        self._usage, self._bits, self._besides = usage, bits, besides
+        self._found: Mark | None = None
+
+    def __call__(self, cls: LockClass, weak: bool) -> bool:
+        if cls is self._besides:
+            return False
+        bits = tuple(bit for bit in self._bits if not (weak and bit.read))
+        self._found = self._usage.first(cls, bits)
+        return self._found is not None
+
+    def found(self) -> Mark:
+        """The mark that made the last match."""
+        assert self._found is not None, "asked for without a match"
+        return self._found

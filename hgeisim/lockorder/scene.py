@@ -1,0 +1,92 @@
+"""Where a rule looks: one context at one place, with all that was learned before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hgeisim.lockorder.classes import KINDS, Classes, Flavour, How, Lock, LockClass
+from hgeisim.lockorder.config import Config
+from hgeisim.lockorder.context import Context
+from hgeisim.lockorder.graph import KIND_NAMES, Arc, Graph, Hold
+from hgeisim.lockorder.report import Link, LockView, Report, Reports
+from hgeisim.lockorder.usage import Bit, Mark, Usage
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What all contexts have shown so far."""
+
+    config: Config
+    classes: Classes = field(default_factory=Classes)
+    graph: Graph = field(default_factory=Graph)
+    usage: Usage = field(default_factory=Usage)
+    reports: Reports = field(default_factory=Reports)
+    ipi: Lock = field(default_factory=lambda: Lock("@ipi", KINDS["ipi"]))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One context in one function; `stack` is where what it does was begun."""
+
+    known: Knowledge
+    context: Context
+    stack: tuple[str, ...]
+
+    @property
+    def function(self) -> str:
+        """The innermost kernel function, for ids: it stays when lines move."""
+        return self.stack[-1] if self.stack else ""
+
+    def tell(self, kind: str, about: tuple[str, ...], **more: Any) -> None:
+        """Make a report; `more` is further fields of Report."""
+        held = tuple(self.hold_view(held.hold) for held in self.context.held)
+        report = Report(kind, about, self.context.name, self.stack, held=held, **more)
+        self.known.reports.add(report)
+
+    def mark(self, cls: LockClass, bit: Bit) -> Mark:
+        """A usage bit that this scene shows of a class."""
+        return Mark(cls.name, bit, self.context.name, self.stack)
+
+    def hold_view(self, hold: Hold) -> LockView:
+        """A lock that somebody holds."""
+        return self._view(hold.lock, hold.cls, hold.flavour.letter, hold.stack)
+
+    def wanted_view(self, lock: Lock, cls: LockClass, how: How) -> LockView:
+        """A lock that is wanted here."""
+        return self._view(lock, cls, "-" if how.drain else how.flavour.letter, self.stack)
+
+    def class_view(self, cls: LockClass, lock: Lock | None = None) -> LockView:
+        """A class, or an instance that nobody holds or wants."""
+        return self._view(lock, cls, "-", ())
+
+    def _view(
+        self, lock: Lock | None, cls: LockClass, mode: str, stack: tuple[str, ...]
+    ) -> LockView:
+        usage = "{" + self.known.usage.symbols(cls) + "}"
+        wait = f"{cls.kind.need.name.lower()}:{cls.kind.inner.name.lower()}"
+        return LockView(lock.name if lock else cls.name, cls.name, mode, usage, wait, stack)
+
+
+def link(arc: Arc) -> Link:
+    """A dependency as reports show it."""
+    witness, owner = arc.witness, arc.witness.owner
+    return Link(
+        arc.edge.source.name,
+        arc.edge.target.name,
+        KIND_NAMES[arc.kind],
+        verb(arc),
+        witness.context or "a handler",
+        owner.stack if owner else (),
+        witness.stack,
+        owed=owner is None,
+    )
+
+
+def verb(arc: Arc) -> str:
+    """What the one who comes does to the class that it waits for."""
+    if arc.edge.target.kind.name in ("event", "ipi"):
+        return "wait"
+    if arc.witness.drain:
+        return "sync"
+    return "lock" if arc.witness.flavour == Flavour.EXCLUSIVE else "rlock"

@@ -1,0 +1,115 @@
+"""A report as people read it: id and verdict first, then who wants what, why it hangs, and where.
+
+The parts come in the order that readers of lockdep know, in other words than lockdep's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgeisim.lockorder.drawing import drawing
+from hgeisim.lockorder.report import Grade, Link, LockView, Report
+from hgeisim.lockorder.usage import Mark
+
+TITLES = {
+    "circular": "locks wait for each other in a circle",
+    "recursion": "a lock is taken inside one of its own class",
+    "irq-usage": "a lock is taken in a handler, and held where that handler can come",
+    "irq-inversion": "a lock of a handler leads to one that the handler can interrupt",
+    "irq-dependency": "a lock of a handler leads to one that the handler can interrupt",
+    "wait-context": "an acquisition may wait longer than its place allows",
+    "nest-not-held": "a nested lock is taken without the lock that it nests in",
+    "bad-unlock": "a lock is released that is not held here",
+    "bad-unlock-mode": "a lock is released in another mode than it was taken",
+    "pinned-unlock": "a pinned lock is released",
+    "bad-pin": "a pin has no lock, or a lock has no pin",
+    "bad-downgrade": "a lock is downgraded that no writer holds",
+    "held-init": "a lock is initialised while it is held",
+    "held-free": "a lock is freed while it is held",
+    "held-at-exit": "locks are left behind",
+    "assert-held": "a lock should be held here",
+    "assert-not-held": "a lock should not be held here",
+    "ipi-irqs-off": "an IPI is waited for with interrupts off",
+    "irq-state": "the interrupt state does not fit",
+    "limit": "the kernel's lockdep would give up here",
+}
+"""What each kind of report says, in a few words."""
+
+GRADES = {
+    Grade.POSSIBLE: "can hang as seen",
+    Grade.INSTANCES: "by class only: the instances seen do not close it",
+    Grade.GUARDED: "cannot hang as seen: {gates} keeps its tasks apart",
+    Grade.ONE_TASK: "cannot hang as seen: only one task does all of it",
+}
+"""What each grade of a cycle says."""
+
+_INDENT = "  "
+
+
+def text_of(report: Report) -> str:
+    """The report, a line at least for each part that it has."""
+    return "\n".join([*_head(report), *_body(report), ""])
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield f"{report.id} {report.kind}: {TITLES[report.kind]}"
+    if report.kind == "circular":
+        yield GRADES[report.grade].format(gates=" and ".join(report.gates))
+    if report.wanted:
+        deed = "wants" if report.holding else "at"
+        yield f"{report.who} {deed} {_lock(report.wanted)}{_where(' in', report.stack)}"
+    else:
+        yield f"{report.who}{_where(' in', report.stack)}"
+    if report.holding:
+        deed = "owes" if report.chain and report.chain[0].owed else "has"
+        yield f"{_INDENT}and {deed} {_lock(report.holding)}{_where(' since', report.holding.stack)}"
+    yield from (f"{_INDENT}{note}" for note in report.notes)
+
+
+def _body(report: Report) -> Iterator[str]:
+    yield from _part("Usage", [line for mark in report.marks for line in _mark(mark)])
+    yield from _part("Chain, the last wait first", _chain(report.chain))
+    yield from _part("How it hangs", drawing(report))
+    yield from _part("Held", [_held(number, view) for number, view in enumerate(report.held)])
+    yield from _part("Here", _frames(report.stack))
+
+
+def _part(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"{title}:"
+        yield from (f"{_INDENT}{line}".rstrip() for line in lines)
+
+
+def _lock(view: LockView) -> str:
+    of_class = f" [{view.cls}]" if view.cls != view.name else ""
+    return f"{view.name}{of_class} ({view.mode}) {view.usage} {view.wait}"
+
+
+def _where(word: str, stack: tuple[str, ...]) -> str:
+    return f"{word} {stack[-1]}" if stack else ""
+
+
+def _mark(mark: Mark) -> list[str]:
+    return [f"{mark.bit} {mark.cls}, first by {mark.who}", *_frames(mark.stack)]
+
+
+def _chain(links: tuple[Link, ...]) -> list[str]:
+    """Each wait with the stack of the one who waited; #0 is the new dependency."""
+    numbered = list(enumerate(links))
+    return [line for number, link in numbered[::-1] for line in _link(number, link)]
+
+
+def _link(number: int, link: Link) -> list[str]:
+    begun = f"before it completes {link.source}" if link.owed else f"inside {link.source}"
+    since = _where(" since", link.since)
+    head = f"-> #{number} {link.target} ({link.kind}), {link.verb} by {link.who} {begun}{since}"
+    return [head, *_frames(link.stack)]
+
+
+def _held(number: int, view: LockView) -> str:
+    return f"#{number} {_lock(view)}{_where(' since', view.stack)}"
+
+
+def _frames(stack: tuple[str, ...]) -> list[str]:
+    """The innermost function first, as the kernel prints it."""
+    return [f"{_INDENT * 2}{function}" for function in stack[::-1]]

@@ -1,0 +1,96 @@
+"""In which interrupt states each class was taken: the usage bits of lockdep.
+
+A class is X-safe when it was taken inside an X handler (used in), and X-unsafe when it was held
+while X could come (enabled).  Both together can hang one CPU with itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hgeisim.lockorder.classes import Flavour, How, LockClass
+from hgeisim.lockorder.irqstate import BH_ON, HARDIRQ, IRQS_ON, SOFTIRQ
+
+
+class Bit(NamedTuple):
+    """One usage bit: which interrupt, taken inside its handler or with it enabled, as a reader."""
+
+    line: str
+    used_in: bool
+    read: bool
+
+    def __str__(self) -> str:
+        mode = "R" if self.read else "W"
+        return f"IN-{self.line}-{mode}" if self.used_in else f"{self.line}-ON-{mode}"
+
+    def opposite(self, read: bool) -> Bit:
+        """The bit of the other direction for the same interrupt."""
+        return Bit(self.line, not self.used_in, read)
+
+    def opponents(self) -> tuple[Bit, ...]:
+        """What it conflicts with on the same class: readers do not exclude readers."""
+        write = self.opposite(read=False)
+        return (write,) if self.read else (write, self.opposite(read=True))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a class got a bit: who took it first in that state, and where."""
+
+    cls: str
+    bit: Bit
+    who: str
+    stack: tuple[str, ...]
+
+
+LINES = ("HARDIRQ", "SOFTIRQ")
+_HANDLERS = {"HARDIRQ": HARDIRQ, "SOFTIRQ": SOFTIRQ}
+_SYMBOLS = {(False, False): ".", (True, False): "-", (False, True): "+", (True, True): "?"}
+
+
+class Usage:
+    """The bits of all classes."""
+
+    def __init__(self) -> None:
+        self._marks: dict[LockClass, dict[Bit, Mark]] = {}
+
+    def add(self, cls: LockClass, mark: Mark) -> bool:
+        """Set a bit; tell whether it is new."""
+        marks = self._marks.setdefault(cls, {})
+        return marks.setdefault(mark.bit, mark) is mark
+
+    def of(self, cls: LockClass) -> dict[Bit, Mark]:
+        """What is known of a class, in the order in which it became known."""
+        return self._marks.get(cls, {})
+
+    def first(self, cls: LockClass, bits: tuple[Bit, ...]) -> Mark | None:
+        """The mark of the first of some bits that a class has."""
+        return next((self.of(cls)[bit] for bit in bits if bit in self.of(cls)), None)
+
+    def symbols(self, cls: LockClass) -> str:
+        """The bits as /proc/lockdep prints them: hardirq write and read, softirq write and read."""
+        return "".join(self._symbol(cls, line, read) for line in LINES for read in (False, True))
+
+    def _symbol(self, cls: LockClass, line: str, read: bool) -> str:
+        marks = self.of(cls)
+        return _SYMBOLS[Bit(line, True, read) in marks, Bit(line, False, read) in marks]
+
+
+def acquired(how: How, state: int) -> list[Bit]:
+    """The bits that an acquisition sets.
+
+    A trylock in a handler cannot wait, so it does not make a class safe; with interrupts on it
+    makes the class unsafe as any other.  Who only drains holds nothing that could be interrupted.
+    """
+    read = how.flavour != Flavour.EXCLUSIVE
+    handlers = [] if how.trylock else [line for line in LINES if state & _HANDLERS[line]]
+    bits = [Bit(line, True, read) for line in handlers]
+    return bits if how.drain else bits + enabled(how.flavour, state)
+
+
+def enabled(flavour: Flavour, state: int) -> list[Bit]:
+    """The bits of a lock that is held in a state: softirqs do not come while hardirqs are off."""
+    read = flavour != Flavour.EXCLUSIVE
+    lines = LINES if state & BH_ON else LINES[:1]
+    return [Bit(line, False, read) for line in lines] if state & IRQS_ON else []
