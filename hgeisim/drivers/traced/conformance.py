@@ -1,0 +1,154 @@
+"""Whether a variant of the model conforms to a trace: what was checked, and where it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hgeisim.drivers.traced import entry, interrupts
+from hgeisim.drivers.traced.agreement import described
+from hgeisim.drivers.traced.follower import Failure, Follower, Handler
+from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
+from hgeisim.drivers.traced.middle import begins_in_the_middle
+from hgeisim.drivers.traced.order import TooManyOrders
+from hgeisim.drivers.traced.reading import Progress, Trace, stretches
+from hgeisim.drivers.traced.world import OVER, make_world
+from hgeisim.trace import meaning as kvm
+from hgeisim.trace.ftrace import Record
+from hgeisim.trace.interval import Event
+
+_PROGRESS_EVERY = 256
+HANDLERS: dict[type[kvm.Meaning], Handler] = {
+    kvm.Sgei: interrupts.sgei,
+    kvm.Kick: interrupts.kick,
+    kvm.Sweep: interrupts.sweep,
+    kvm.Inject: entry.inject,
+    kvm.Run: entry.run,
+    **dict.fromkeys(OVER, entry.left),
+    kvm.Wakeon: entry.wakeon,
+}
+"""How events are followed that are more than a probe of their thread's own call."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """The event that does not fit.
+
+    `why` are the reasons, one for each state that the kernel may have been in, `allowed` what the
+    model would have done instead; `owners` are those of the lines of `cpu`, from line 1 on, "" for
+    nobody.
+    """
+
+    record: Record
+    why: tuple[str, ...]
+    allowed: tuple[str, ...]
+    cpu: int
+    owners: tuple[str, ...]
+
+
+@dataclass
+class Conformance:
+    """What following a trace came to.
+
+    `checked` counts the events that were compared, by name; `states` is the largest number of
+    states that the kernel may have been in at once.  `last_line` is the last one of the longest
+    prefix that agrees, 0 if there is none.  `gave_up`: after it there were too many orders to
+    follow them all.
+    """
+
+    trace: Trace
+    variant: str
+    checked: Counter[str] = field(default_factory=Counter)
+    states: int = 1
+    holes: int = 0
+    last_line: int = 0
+    gave_up: bool = False
+    inferred: list[Inferred] = field(default_factory=list)
+    findings: list[Found] = field(default_factory=list)
+    disagreement: Disagreement | None = None
+
+    @property
+    def agreed(self) -> int:
+        """How many events agree."""
+        return self.checked.total() - (self.disagreement is not None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be said of what follows."""
+        return self.gave_up or self.disagreement is not None
+
+
+def check_trace(
+    trace: Trace, variant: str, middle: bool = False, progress: Progress | None = None
+) -> Conformance:
+    """Let a variant of the kernel follow a trace, up to the first event that does not fit.
+
+    `middle`: lines are held when the trace begins, even if its first event does not tell.
+    Raises `ValueError` when there is no such variant.
+    """
+    result = Conformance(trace, variant)
+    for hole, events in stretches(trace.events):
+        if hole:
+            result.holes += 1
+            text = f"events of CPU {hole.cpu} were lost: who owns what is learned anew"
+            result.inferred.append(Inferred(hole.line, text))
+        unknown = middle or hole is not None or begins_in_the_middle(events)
+        follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
+        _follow(result, follower, events, progress)
+        _conclude(result, follower)
+        if result.is_over:
+            break
+    return result
+
+
+def _follow(
+    result: Conformance, follower: Follower, events: Sequence[Event], progress: Progress | None
+) -> None:
+    """Follow one stretch."""
+    for event in events:
+        try:
+            agrees = follower.follow(event)
+        except TooManyOrders:
+            result.gave_up = True
+            return
+        result.checked[event.record.event] += follower.compared or not agrees
+        if not agrees:
+            result.disagreement = disagreement(event, follower.failures)
+            return
+        result.last_line = event.record.line
+        result.states = max(result.states, len(follower.hypotheses))
+        if progress and result.checked.total() % _PROGRESS_EVERY == 0:
+            progress(result.checked.total())
+
+
+def _conclude(result: Conformance, follower: Follower) -> None:
+    """Add what was inferred and found on the way, in the state of the latest orders."""
+    disagrees = result.disagreement is not None
+    state = follower.failures[0].hypothesis if disagrees else follower.hypotheses[0]
+    result.inferred += state.inferred
+    result.findings += state.findings.values()
+    if not result.is_over:
+        result.inferred += cut_short(follower, state, result.last_line)
+
+
+def disagreement(event: Event, failures: Sequence[Failure]) -> Disagreement:
+    """Put together why no state agrees; the owners are those of the state of the latest orders."""
+    why = tuple(dict.fromkeys(failure.why for failure in failures))
+    allowed = tuple(dict.fromkeys(failure.allowed for failure in failures if failure.allowed))
+    state = failures[0].hypothesis
+    cpu = getattr(event.meaning, "cpu", None)
+    if cpu is None or not 0 <= cpu < len(state.world.k.hgei):
+        cpu = event.record.cpu
+    return Disagreement(event.record, why, allowed, cpu, tuple(state.owners(cpu)))
+
+
+def cut_short(follower: Follower, state: Hypothesis, last_line: int) -> Iterator[Inferred]:
+    """What is still under way at the end, and its next event that the trace does not have."""
+    for actor in sorted(state.contexts):
+        for after in follower.reach(state.fork(), actor):
+            context = after.contexts[actor]
+            if not context.done:
+                text = f"after the end: {described(after, context)}, {context.who.name}"
+                yield Inferred(last_line, text)
+            break

@@ -1,0 +1,132 @@
+"""A path that was called by a thread or an interrupt of the trace, and can be copied midway.
+
+A generator cannot be copied.  But a path is deterministic, so a copy is made anew and brought to
+the same place by giving it the values that the first one read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hgeisim.drivers.traced.probe import NOTHING, Probe, Sections
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.shared import Memory
+from hgeisim.machine.task import Runner
+
+Steps = Generator[tuple[Op, Runner], None, Any]
+"""The operations of a path, each with who executes it."""
+MakeSteps = Callable[[], Steps]
+DISABLE = "kvm_riscv_aia_disable"
+
+
+class Blocked(Exception):
+    """The path waits for a lock that another one holds at its probe: not in this order."""
+
+
+@dataclass
+class Context:
+    """A call: `function` by `who` on `cpu`, about the vCPU with id `vcpu` (0: none).
+
+    `probe` is where it stands.  `told` means that the trace has told that event, too, so the path
+    may go on; before the first one, where `probe` is None, it may enter `sections`.  A path that is
+    `done` has returned `result`.
+    """
+
+    function: str
+    who: Runner
+    cpu: int
+    vcpu: int
+    make: MakeSteps
+    sections: Sections = NOTHING
+    probe: Probe | None = None
+    told: bool = True
+    done: bool = False
+    result: int | None = None
+    history: list[Mapping[int, int]] = field(default_factory=list)
+    steps: Steps | None = None
+
+    def copy(self) -> Context:
+        """A second one at the same place."""
+        copied = Context(self.function, self.who, self.cpu, self.vcpu, self.make, self.sections)
+        copied.probe, copied.told = self.probe, self.told
+        copied.done, copied.result = self.done, self.result
+        copied.history = list(self.history)
+        return copied
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether nothing is missing for it to run to its next probe."""
+        return self.told and not self.done
+
+    def key(self) -> tuple[object, ...]:
+        """Equal keys, on equal memory: the same future."""
+        if self.done:
+            return self.function, self.result, self.cpu
+        history = tuple(tuple(reads.items()) for reads in self.history)
+        return self.function, self.probe, self.told, self.cpu, history
+
+    def advance(self, memory: Memory, is_silent: Callable[[Probe, Context], bool]) -> None:
+        """Run to the next probe that is not silent, or to the end.
+
+        Raises `Blocked`, and `AssertionError` where a path finds what it relies on broken.
+        """
+        while (op := self._step(memory)) is not None:
+            if isinstance(op, Probe) and not is_silent(op, self):
+                self.probe, self.told, self.sections = op, False, op.sections
+                return
+        self.done, self.steps, self.history = True, None, []
+
+    def _step(self, memory: Memory) -> Op | None:
+        """Complete the next operation."""
+        if self.steps is None:
+            self.steps = self._revived(memory)
+        memory.begin_step(memory.cells)
+        try:
+            op, who = next(self.steps)
+        except StopIteration as stop:
+            self.result = stop.value
+            return None
+        self.history.append(memory.reads)
+        complete(op, who)
+        return op
+
+    def _revived(self, memory: Memory) -> Steps:
+        cells, scratch = memory.cells, list(memory.cells)
+        steps = self.make()
+        for reads in self.history:
+            for address, value in reads.items():
+                scratch[address] = value
+            memory.begin_step(scratch)
+            next(steps)
+        memory.begin_step(cells)
+        return steps
+
+
+def complete(op: Op, who: Runner) -> None:
+    """Execute an operation at once."""
+    op.begin(who)
+    while not op.ready(who):
+        if not op.proceed(who):
+            raise Blocked(f"{op} waits")
+    op.end(who)
+
+
+def answered(path: Path[Any], who: Runner, irqs: Sequence[Runner]) -> Steps:
+    """The steps of a path; where it sends an IPI, the handlers' steps on other HARTs as well."""
+    while True:
+        try:
+            op = next(path)
+        except StopIteration as stop:
+            return stop.value
+        if not isinstance(op, Ipi):
+            yield op, who
+            continue
+        op.begin(who)
+        for irq in irqs:
+            if who.ipi_wait >> irq.cpu & 1:
+                yield from answered(op.handler(irq, who), irq, irqs)
+        who.ipi_wait = 0
+        op.end(who)

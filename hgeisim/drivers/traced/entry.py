@@ -1,0 +1,93 @@
+"""Events of a vCPU around its guest: entry, blocking, load and put, and MSIs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgeisim.drivers.traced.agreement import vsfile_differs
+from hgeisim.drivers.traced.calls import PREEMPTION_OFF, UPDATE, update
+from hgeisim.drivers.traced.follower import Follower, at_probe
+from hgeisim.drivers.traced.hypothesis import Hypothesis
+from hgeisim.drivers.traced.middle import is_of_before
+from hgeisim.drivers.traced.order import before
+from hgeisim.drivers.traced.probe import vsfile
+from hgeisim.drivers.traced.shown import show_disarmed, show_mode
+from hgeisim.kernel.structs import EMUL
+from hgeisim.trace import meaning as kvm
+from hgeisim.trace.interval import Event
+
+
+def run(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+    """A guest is entered, with VGEIN as imsic_update left it."""
+    assert isinstance(event.meaning, kvm.Run), "the handler of run"
+    actor = event.thread
+    show_mode(h, h.contexts.get(actor), event.meaning)
+    for each in follower.arrive(h, event, actor):
+        context = each.contexts.get(actor)
+        if context is not None and context.function == UPDATE:
+            yield from enter(follower, each, event)
+        elif is_of_before(each, actor):
+            each.begun.add(actor)
+            yield each
+        else:
+            _begin_update(each, event)
+            for started in follower.arrive(each, event, actor):
+                yield from enter(follower, started, event)
+
+
+def _begin_update(h: Hypothesis, event: Event) -> None:
+    """An update of which nothing is recorded: the vCPU has its VS-file here, or needs none."""
+    assert isinstance(event.meaning, kvm.Run), "the handler of run"
+    vcpu = h.world.vcpus[event.meaning.vcpu]
+    if vcpu.id not in h.known and not event.meaning.vgein:
+        h.modes.setdefault(vcpu.id, EMUL)
+    h.contexts[event.thread] = update(h, vcpu, event.record.cpu)
+
+
+def enter(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+    """Compare what imsic_update has led to with a guest entry."""
+    told, context = event.meaning, h.contexts[event.thread]
+    assert isinstance(told, kvm.Run), "the handler of run"
+    h.install()
+    vcpu = h.world.vcpus[told.vcpu]
+    if not context.done:
+        follower.fail(h, "the guest is entered, the model is not that far", context)
+    elif context.result != 1 or context.vcpu != vcpu.id:
+        follower.fail(h, "the guest is entered, in the model it cannot be", context)
+    elif not told.cpu == event.record.cpu == context.cpu:
+        follower.fail(h, f"is on CPU {told.cpu}, imsic_update was on CPU {context.cpu}")
+    elif told.vgein != vcpu.vgein:
+        follower.fail(h, f"has VGEIN {told.vgein}, in the model it is {vcpu.vgein}")
+    else:
+        del h.contexts[event.thread]
+        yield h
+
+
+def left(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+    """Load or put of a vCPU, a hotplug step: its thread has left the call that it made before."""
+    follower.compared = False
+    context = h.contexts.get(event.thread)
+    of_vcpu = isinstance(event.meaning, kvm.Load | kvm.Put)
+    if context is None or (of_vcpu and context.function not in PREEMPTION_OFF):
+        yield h
+    else:
+        yield from follower.over(h, event.thread, event)
+
+
+def wakeon(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+    """A vCPU blocks, or has blocked."""
+    show_disarmed(h, event)
+    yield from at_probe(follower, h, event)
+
+
+def inject(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+    """An MSI is injected into the VS-file that the vCPU has at that moment."""
+    told = event.meaning
+    assert isinstance(told, kvm.Inject), "the handler of inject"
+    vcpu = h.world.vcpus[told.vcpu]
+    for each in before(h, vsfile(vcpu.id)):
+        each.install()
+        if wrong := list(vsfile_differs(vcpu, told.vsfile_cpu, told.vsfile_line)):
+            follower.fail(each, "; ".join(wrong))
+        else:
+            yield each

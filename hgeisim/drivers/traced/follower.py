@@ -1,0 +1,178 @@
+"""Follows a trace, event by event, with every state that the kernel may be in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hgeisim.drivers.traced.agreement import contradictions, described
+from hgeisim.drivers.traced.calls import PREEMPTION_OFF, call_of
+from hgeisim.drivers.traced.context import Blocked, Context
+from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred, distinct, sgei_actor
+from hgeisim.drivers.traced.middle import is_of_before, learn
+from hgeisim.drivers.traced.order import before
+from hgeisim.drivers.traced.probe import NOTHING, vsfile
+from hgeisim.drivers.traced.shown import show_mode
+from hgeisim.drivers.traced.world import PROBES, World
+from hgeisim.trace import meaning as kvm
+from hgeisim.trace.interval import Event
+
+INFERABLE = ("lread",)
+"""Probes whose event can be missing: an IPI that lands inside the handler of another probe."""
+Handler: TypeAlias = "Callable[[Follower, Hypothesis, Event], Iterator[Hypothesis]]"
+"""Yields the states that are left of one, when an event comes; `Follower.fail` tells why not."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an event does not fit into one state: that state, the reason, what would have fitted."""
+
+    hypothesis: Hypothesis
+    why: str
+    allowed: str
+
+
+class Follower:
+    """All states that agree with the events so far; `follow` each event in order of time.
+
+    `handlers` follow events that are more than a probe of their thread's own call.  `failures` are
+    the reasons when no state is left; `compared` is whether the last event was compared with
+    anything.
+    """
+
+    def __init__(self, world: World, handlers: Mapping[type[kvm.Meaning], Handler]) -> None:
+        self.world, self.handlers = world, handlers
+        self.hypotheses = [Hypothesis(world, list(world.start))]
+        self.failures: list[Failure] = []
+        self.compared = False
+
+    def follow(self, event: Event) -> bool:
+        """Go on to the next event; False when no state agrees with it."""
+        self.failures, self.compared = [], True
+        handle = self.handlers.get(type(event.meaning), at_probe)
+        for each in self.hypotheses:
+            learn(each, event)
+        found = [
+            after
+            for each in self.hypotheses
+            for quiet in self.others_over(each, event)
+            for after in handle(self, quiet, event)
+        ]
+        for each in found:
+            each.check(event.record.line)
+        self.hypotheses = distinct(found)
+        return bool(found)
+
+    def fail(self, h: Hypothesis, why: str, context: Context | None = None) -> None:
+        """Give a state up."""
+        self.failures.append(Failure(h, why, described(h, context) if context else ""))
+
+    def reach(self, h: Hypothesis, actor: int) -> Iterator[Hypothesis]:
+        """Let a call run to its next probe, in every order with the others."""
+        context = h.contexts.get(actor)
+        if context is None or not context.may_go_on:
+            yield h
+            return
+        for each in before(h, context.sections, actor):
+            try:
+                each.advance(actor)
+            except (Blocked, AssertionError) as error:
+                self.fail(each, f"the model stops in {context.function}: {error}")
+            else:
+                yield each
+
+    def arrive(self, h: Hypothesis, event: Event, actor: int) -> Iterator[Hypothesis]:
+        """Let a call run to the probe of an event; past one whose event is missing."""
+        for each in self.reach(h, actor):
+            context = each.contexts.get(actor)
+            if context is not None and is_missing(context, event):
+                text = f"missing before this line: {described(each, context)}"
+                each.inferred.append(Inferred(event.record.line, text))
+                context.told = True
+                yield from self.arrive(each, event, actor)
+            else:
+                yield each
+
+    def agree(self, h: Hypothesis, actor: int, event: Event) -> Iterator[Hypothesis]:
+        """Compare an event with the probe at which a call stands; it is told if they agree."""
+        context = h.contexts[actor]
+        name = PROBES[type(event.meaning)]
+        if context.done or context.probe is None or context.probe.name != name:
+            self.fail(h, "the model does something else", context)
+            return
+        reads = vsfile(context.probe.vcpu) if reads_vsfile(event.meaning) else NOTHING
+        for each in before(h, reads, actor):
+            wrong = list(contradictions(each, each.contexts[actor], event))
+            if wrong:
+                self.fail(each, "; ".join(wrong), each.contexts[actor])
+            else:
+                each.contexts[actor].told = True
+                yield each
+
+    def others_over(self, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+        """Calls of others on the CPU of an event are over, where they cannot be preempted: it is
+        another thread that runs there now.  So is an SGEI handler, unless a kick of its own comes.
+        """
+        found = [h]
+        for other, context in list(h.contexts.items()):
+            if context.cpu == event.record.cpu and must_be_over(other, context, event):
+                found = [after for each in found for after in self.over(each, other, event)]
+        yield from found
+
+    def over(self, h: Hypothesis, actor: int, event: Event) -> Iterator[Hypothesis]:
+        """Let a call run to its end; give up if it says something on the way."""
+        show_mode(h, h.contexts[actor], None)
+        for each in self.arrive(h, event, actor):
+            context = each.contexts[actor]
+            if context.done:
+                del each.contexts[actor]
+                yield each
+            else:
+                self.fail(each, f"{context.function} is over, in the model it is not", context)
+
+
+def at_probe(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
+    """An event of a call that its thread makes: the one under way, or a new one."""
+    actor = event.thread
+    show_mode(h, h.contexts.get(actor), event.meaning)
+    for each in follower.arrive(h, event, actor):
+        context = each.contexts.get(actor)
+        if context is not None and not context.done:
+            yield from follower.agree(each, actor, event)
+        elif (begun := call_of(each, event)) is not None:
+            each.contexts[actor] = begun
+            if not isinstance(event.meaning, kvm.Free | kvm.Release):
+                each.begun.add(actor)
+            for started in follower.arrive(each, event, actor):
+                yield from follower.agree(started, actor, event)
+        elif is_of_before(each, actor):
+            yield each
+        else:
+            follower.fail(each, nothing_under_way(event.meaning), context)
+
+
+def is_missing(context: Context, event: Event) -> bool:
+    """Whether the event of the probe where a call stands may not be in the trace."""
+    if context.done or context.probe is None or context.told:
+        return False
+    return context.probe.name in INFERABLE and PROBES.get(type(event.meaning)) != context.probe.name
+
+
+def must_be_over(actor: int, context: Context, event: Event) -> bool:
+    """Whether a call on the CPU of an event cannot be under way any more."""
+    if actor == sgei_actor(context.cpu):
+        return not isinstance(event.meaning, kvm.Kick)
+    return actor != event.thread and context.function in PREEMPTION_OFF
+
+
+def reads_vsfile(told: kvm.Meaning) -> bool:
+    """Whether an event tells a VS-file that somebody else may be taking away."""
+    return isinstance(told, kvm.Alloc | kvm.Update | kvm.Release)
+
+
+def nothing_under_way(told: kvm.Meaning) -> str:
+    """Why an event can neither go on with a call nor begin one."""
+    if isinstance(told, kvm.Free):
+        return "nobody owns this line"
+    return "no call of this thread is under way"

@@ -1,0 +1,137 @@
+"""One of the ways in which the kernel may have come here: its memory, and the calls under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hgeisim.checks.finding import Finding, StateCheck
+from hgeisim.checks.guest import HostAlive
+from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
+from hgeisim.drivers.traced.context import Context
+from hgeisim.drivers.traced.world import World
+from hgeisim.kernel.structs import AUTO, Vcpu
+
+CHECKS: tuple[StateCheck, ...] = (
+    *(OneOwner(), BitmapAgrees(), LineExists(), VsFileOwned(), HostAlive()),
+)
+"""Invariants that are looked at after every step."""
+
+
+class Inferred(NamedTuple):
+    """What the trace does not tell, but must have happened before its line `line`."""
+
+    line: int
+    text: str
+
+
+class Found(NamedTuple):
+    """An invariant that broke at the event in line `line`."""
+
+    line: int
+    finding: Finding
+
+
+@dataclass
+class Hypothesis:
+    """A possible state; `moved` tells that a path went on since it was checked.
+
+    `contexts` are the calls, by thread, or `sgei_actor` for those of SGEI.  `modes` are the AIA
+    modes of vCPUs, by id, as far as they have shown; `known` are the vCPUs that have asked for a
+    line.  `armed_before` are, by CPU, the bits of HGEIE that may be set since before the trace;
+    `unswept` are the lines, by CPU and number, whose vCPU was destroyed: their VS-files were not
+    read and cleared.  `met` are the vCPUs and `begun` the threads whose first event has come; that
+    matters where the trace begins in the middle.
+    """
+
+    world: World
+    cells: list[int]
+    contexts: dict[int, Context] = field(default_factory=dict)
+    modes: dict[int, str] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)
+    unswept: set[tuple[int, int]] = field(default_factory=set)
+    met: set[int] = field(default_factory=set)
+    begun: set[int] = field(default_factory=set)
+    armed_before: dict[int, int] = field(default_factory=dict)
+    inferred: list[Inferred] = field(default_factory=list)
+    findings: dict[str, Found] = field(default_factory=dict)
+    moved: bool = False
+
+    def fork(self) -> Hypothesis:
+        """A second one in the same state."""
+        contexts = {actor: context.copy() for actor, context in self.contexts.items()}
+        return Hypothesis(
+            self.world,
+            list(self.cells),
+            contexts,
+            dict(self.modes),
+            set(self.known),
+            set(self.unswept),
+            set(self.met),
+            set(self.begun),
+            dict(self.armed_before),
+            list(self.inferred),
+            dict(self.findings),
+            self.moved,
+        )
+
+    def key(self) -> tuple[object, ...]:
+        """Equal keys: the same future."""
+        contexts = tuple((actor, self.contexts[actor].key()) for actor in sorted(self.contexts))
+        shown = tuple(sorted(self.modes.items())), tuple(sorted(self.armed_before.items()))
+        return tuple(self.cells), contexts, shown
+
+    def install(self) -> None:
+        """Let the kernel be in this state."""
+        self.world.memory.begin_step(self.cells)
+
+    def advance(self, actor: int) -> None:
+        """Let the call of a thread run to its next probe; see `Context.advance`."""
+        self.install()
+        self.moved = True
+        context = self.contexts[actor]
+        if context.vcpu:
+            vm = self.world.k.vcpu(context.vcpu).vm
+            vm.aia_mode = self.modes.get(context.vcpu, AUTO)
+        context.advance(self.world.memory, self.world.is_silent)
+
+    def check(self, line: int) -> None:
+        """Note the invariants that are broken now, each once."""
+        if not self.moved:
+            return
+        self.moved = False
+        self.install()
+        for check in CHECKS:
+            for finding in check.state(self.world.k):
+                self.findings.setdefault(finding.id, Found(line, finding))
+
+    def owners(self, cpu: int) -> list[str]:
+        """Who owns the lines of a CPU, from line 1 on; "" for nobody."""
+        self.install()
+        k = self.world.k
+        lines = range(1, k.nr_hgei(k.hgei[cpu]) + 1)
+        owners = [k.hgei[cpu].owners[line] for line in lines]
+        return [k.vcpu(owner).name if owner else "" for owner in owners]
+
+    def owner(self, cpu: int, line: int) -> Vcpu | None:
+        """The owner of a line; None for nobody, or if there is no such line."""
+        self.install()
+        k = self.world.k
+        if not (0 <= cpu < len(k.hgei) and 0 < line < len(k.hgei[cpu].owners)):
+            return None
+        owner = k.hgei[cpu].owners[line]
+        return k.vcpu(owner) if owner else None
+
+
+def sgei_actor(cpu: int) -> int:
+    """The key of a CPU's SGEI handler among the contexts; threads have others."""
+    return -(1 << 30) - cpu
+
+
+def distinct(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Leave out those whose future is that of one before."""
+    found = list(hypotheses)
+    if len(found) < 2:
+        return found
+    return list({each.key(): each for each in reversed(found)}.values())[::-1]

@@ -1,0 +1,113 @@
+"""Whether the model follows a trace: a document for programs, and lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hgeisim.checks.known import known_facts
+from hgeisim.drivers.traced.conformance import Conformance, Disagreement
+from hgeisim.report.layout import count, indented
+
+INFERRED_SHOWN = 10
+
+
+def document(result: Conformance) -> dict[str, Any]:
+    """Everything a check of a trace has to say, as plain data.
+
+    `checked` and `agreed` count events, `by_event` those that were checked; `line` is always that
+    of the file.  `disagreement` is null if there is none.
+    """
+    harts = result.trace.topology.harts
+    return {
+        "trace": result.trace.file,
+        "variant": result.variant,
+        "lines": [hart.lines for hart in harts],
+        "lines_proven": list(result.trace.proven),
+        "checked": result.checked.total(),
+        "agreed": result.agreed,
+        "by_event": {name: result.checked[name] for name in sorted(+result.checked)},
+        "states": result.states,
+        "holes": result.holes,
+        "last_line": result.last_line,
+        "gave_up": result.gave_up,
+        "inferred": [inferred._asdict() for inferred in result.inferred],
+        "findings": list(_findings(result)),
+        "disagreement": _disagreement(result.disagreement) if result.disagreement else None,
+    }
+
+
+def _findings(result: Conformance) -> Iterator[dict[str, Any]]:
+    for line, finding in result.findings:
+        facts = known_facts(finding.id, result.variant)
+        yield {"id": finding.id, "line": line, "text": finding.text, **facts}
+
+
+def _disagreement(found: Disagreement) -> dict[str, Any]:
+    record = found.record
+    return {
+        "line": record.line,
+        "thread": f"{record.comm}-{record.pid}",
+        "cpu": record.cpu,
+        "time_ns": record.time_ns,
+        "event": record.event,
+        "arguments": record.text,
+        "why": list(found.why),
+        "allowed": list(found.allowed),
+        "owners": {"cpu": found.cpu, "lines": [owner or None for owner in found.owners]},
+    }
+
+
+def text(result: dict[str, Any]) -> Iterator[str]:
+    """The document as lines for a mail."""
+    lines = ", ".join(_lines(result))
+    yield from indented(f"{result['trace']} on {result['variant']}, HARTs with {lines} lines", 0)
+    if result["disagreement"]:
+        yield from _told(result, result["disagreement"])
+    elif result["gave_up"]:
+        yield (
+            f"gave up after line {result['last_line']}, {count(result['checked'], 'event')} agree: "
+            "too many orders are possible"
+        )
+    else:
+        yield f"agrees: {count(result['checked'], 'event')} checked"
+    by_event = ", ".join(f"{name} {n:,}" for name, n in result["by_event"].items())
+    yield from indented(f"checked: {by_event or 'nothing'}", 2)
+    yield from _notes(result)
+
+
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    for number, proven in zip(result["lines"], result["lines_proven"], strict=True):
+        yield f"{number}{'' if proven else '?'}"
+
+
+def _told(result: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    """The longest prefix that agrees, the event, and what the model says instead."""
+    yield f"disagrees at line {found['line']}, after {count(result['agreed'], 'event')} that agree"
+    event = f"{found['thread']} [{found['cpu']:03}] {found['event']}: {found['arguments']}"
+    yield from indented(event, 2)
+    for why in found["why"]:
+        yield from indented(f"why: {why}", 2, 5)
+    for allowed in found["allowed"]:
+        yield from indented(f"the model allows: {allowed}", 2, 5)
+    owners = [
+        f"line {line} {owner or 'nobody'}" for line, owner in enumerate(found["owners"]["lines"], 1)
+    ]
+    yield from indented(
+        f"in the model, owners of CPU {found['owners']['cpu']}: {', '.join(owners)}", 2, 5
+    )
+
+
+def _notes(result: dict[str, Any]) -> Iterator[str]:
+    """What was inferred, what broke, and what was guessed."""
+    inferred = result["inferred"]
+    for each in inferred[:INFERRED_SHOWN]:
+        yield from indented(f"inferred, line {each['line']}: {each['text']}", 0)
+    if len(inferred) > INFERRED_SHOWN:
+        yield f"... and {len(inferred) - INFERRED_SHOWN} more; --json tells all"
+    for finding in result["findings"]:
+        name = f" ({finding['known_as']})" if finding["known_as"] else ""
+        yield f"finding {finding['id']}{name}, line {finding['line']}"
+        yield from indented(finding["text"], 2)
+    if not all(result["lines_proven"]):
+        yield "?  A guess: no allocation failed there.  --lines tells how many there are."

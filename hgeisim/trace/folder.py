@@ -1,0 +1,102 @@
+"""A trace as a run: the timeline and folder that a simulation leaves, so that it can be drawn.
+
+This is the one file that knows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hgeisim import __version__
+from hgeisim.record.folder import write_run
+from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI, Timeline
+from hgeisim.trace.imported import Imported
+from hgeisim.trace.machine import Machine
+from hgeisim.trace.occupancy import Occupancy
+from hgeisim.trace.ownership import Moment
+
+VARIANT = "traced kernel"
+"""Stands where a simulation names its kernel: a trace does not say which one it was."""
+OWNERS_HEAD = "start_ns,end_ns,start_known,end_known,hart,line,vcpu"
+VCPUS_HEAD = "vcpu,pointer,pid,thread"
+
+
+def timeline_of(occupancy: Occupancy, machine: Machine) -> Timeline:
+    """Make a timeline whose time 0 is the begin of the trace."""
+    timeline = Timeline(machine.topology)
+    begin_ns = occupancy.begin.time_ns
+    busy = [0] * len(machine.topology.harts)
+    for at, hart, step in sorted(_steps(occupancy)):
+        busy[hart] += step
+        timeline.occupy(at.time_ns - begin_ns, hart, busy[hart])
+    for at, kind, hart, vcpu, line in sorted(_events(occupancy)):
+        timeline.event(at.time_ns - begin_ns, kind, hart, vcpu, line)
+    timeline.end_ns = occupancy.end.time_ns - begin_ns
+    return timeline
+
+
+def write_folder(
+    out: Path, imported: Imported, timeline: Timeline, summary: Mapping[str, Any]
+) -> None:
+    """Leave a run folder, with the owners of each line and the names of the vCPUs beside.
+
+    InputError: `out` holds something else, or cannot be written.
+    """
+    manifest = {
+        "scenario": {"title": f"Trace {imported.file}", "trace": imported.file},
+        "variant": VARIANT,
+        "preemption": "unknown",
+        "seed": 0,
+        "versions": {"hgeisim": __version__},
+    }
+    extra = {"owners.csv": _owners(imported.occupancy), "vcpus.csv": _vcpus(imported.occupancy)}
+    write_run(out, manifest, summary, timeline, extra)
+
+
+def _steps(occupancy: Occupancy) -> Iterator[tuple[Moment, int, int]]:
+    """Yield when a HART had a line more or less."""
+    for owner in occupancy.ownerships:
+        yield owner.start, owner.hart, 1
+        if owner.end is not None:
+            yield owner.end, owner.hart, -1
+
+
+def _events(occupancy: Occupancy) -> Iterator[tuple[Moment, int, int, int, int]]:
+    for each in occupancy.allocations:
+        kind = FAIL if each.failed else ALLOC
+        yield each.at, kind, each.hart, each.vcpu, max(each.result, 0)
+    for freed in occupancy.frees:
+        yield freed.at, FREE, freed.hart, 0, freed.line
+    for sgei in occupancy.sgeis:
+        yield sgei.at, SGEI, sgei.hart, 0, 0
+    for lost in occupancy.releases:
+        yield lost.at, RELEASE, lost.hart, lost.vcpu, lost.line
+    for window in occupancy.windows:
+        yield window.start or occupancy.begin, OFFLINE, window.hart, 0, 0
+        if window.end is not None:
+            yield window.end, ONLINE, window.hart, 0, 0
+
+
+def _owners(occupancy: Occupancy) -> str:
+    begin_ns = occupancy.begin.time_ns
+    rows = (
+        (
+            owner.start.time_ns - begin_ns,
+            (owner.end or occupancy.end).time_ns - begin_ns,
+            int(owner.start_known),
+            int(owner.end_known),
+            owner.hart,
+            owner.line,
+            owner.vcpu,
+        )
+        for owner in sorted(occupancy.ownerships, key=lambda each: each.start)
+    )
+    return "\n".join([OWNERS_HEAD, *(",".join(map(str, row)) for row in rows), ""])
+
+
+def _vcpus(occupancy: Occupancy) -> str:
+    """Name the vCPUs; a thread's name may hold anything, so it stands last."""
+    rows = (f"{v.number},{v.pointer},{v.pid},{v.comm}" for v in occupancy.vcpus)
+    return "\n".join([VCPUS_HEAD, *rows, ""])

@@ -1,0 +1,144 @@
+"""ftrace text, line by line: what /sys/kernel/tracing/trace holds, plain or gzip.
+
+    vm0vcpu1-58 [002] d.Z.. 25.894021: alloc: cpu=2 vcpu=0xff60000002329d90 old_cpu=-1
+
+Also read are the padding of the kernel, its `(tgid)` column, the location that a kprobe puts before
+its arguments, and what `trace-cmd report` prints.  The layout is that of `print_trace_line` and
+`print_lost_events` in kernel/trace/trace.c, v6.12.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.trace.textfile import lines_of
+
+LAYOUT = "must be 'COMM-PID [CPU] FLAGS SECONDS.FRACTION: EVENT: ARGUMENTS'"
+CPUS_MAX = 4096
+"""CPU numbers are below this; a larger one comes from a damaged line."""
+
+_RECORD = re.compile(
+    r" *(.+?)-([0-9]{1,9}) +(?:\( *[0-9-]+\) +)?\[([0-9]{3,4})\] +(?:([^ ]{4,8}) +)?"
+    r"([0-9]{1,9}|[1-8][0-9]{9})\.([0-9]{1,9}): +([^ :]+): ?(.*)\n"
+).fullmatch
+_LOST = (
+    re.compile(r"CPU:([0-9]{1,4}) \[LOST(?: ([0-9]+))? EVENTS\]\n").fullmatch,
+    re.compile(r"CPU:([0-9]{1,4}) \[(?:([0-9]+) )?EVENTS DROPPED\]\n").fullmatch,
+    re.compile(r"##### CPU ([0-9]{1,4}) buffer started() ####\n").fullmatch,
+)
+_PAIR = re.compile(r"([A-Za-z_]\w*)(?:=|: +)(\S+(?: +(?!==>|\(|[A-Za-z_]\w*(?:=|: ))\S+)*)").findall
+_LAST_WORD = re.compile(r"(?:^|.*\s)\(([^()]*)\)\s*").fullmatch
+_NS = [10 ** (9 - digits) for digits in range(10)]
+"""What the last digit of a fraction of so many digits is worth."""
+
+
+class Record(NamedTuple):
+    """One event.
+
+    `line` counts the lines of the file from 1; `time_ns` is on the trace's own clock; `flags` are
+    irqs-off, need-resched, hardirq/softirq, preempt depth, as ftrace prints them ("" when the file
+    leaves them out); `text` holds the arguments as they stand.
+    """
+
+    line: int
+    comm: str
+    pid: int
+    cpu: int
+    flags: str
+    time_ns: int
+    event: str
+    text: str
+
+    def arguments(self) -> dict[str, str]:
+        """Read `text`; see `arguments_of`."""
+        return arguments_of(self.text)
+
+
+class Header(NamedTuple):
+    """A line that begins with `#`, without it."""
+
+    line: int
+    text: str
+
+
+class Lost(NamedTuple):
+    """Events of a CPU are missing before this line; `events` is None if ftrace does not count."""
+
+    line: int
+    cpu: int
+    events: int | None
+
+
+Entry = Record | Header | Lost
+
+
+def arguments_of(text: str) -> dict[str, str]:
+    """Read `name=value` or `name: value`, with a space between; values may hold spaces.
+
+    Words in parentheses at the end have no name and are found under "()".
+    """
+    found = dict(_PAIR(text))
+    if text.endswith(")") and (last := _LAST_WORD(text)):
+        found["()"] = last[1]
+    return found
+
+
+def read_ftrace(path: Path) -> Iterator[Entry]:
+    """Yield every line of a trace, as it is read.
+
+    InputError names file and line: a line that is none of the above, a timestamp that goes
+    backwards on its CPU, a file that cannot be read or is cut short.
+    """
+    return parse_ftrace(lines_of(path), str(path))
+
+
+def parse_ftrace(lines: Iterable[str], file: str) -> Iterator[Entry]:
+    """Yield an entry for each line (with its end); `file` is the name used in problems."""
+    last_ns: dict[int, int] = {}
+    for number, line in enumerate(lines, start=1):
+        found = None if line[0] == "#" else _RECORD(line)
+        if found is None:
+            if not line.isspace():
+                yield _aside(file, number, line)
+            continue
+        comm, pid, cpu_text, flags, seconds, fraction, event, text = found.groups()
+        time_ns = int(seconds) * 1_000_000_000 + int(fraction) * _NS[len(fraction)]
+        cpu = int(cpu_text)
+        if time_ns < last_ns.get(cpu, 0) or cpu >= CPUS_MAX:
+            _refuse(file, number, cpu, f"{seconds}.{fraction}")
+        last_ns[cpu] = time_ns
+        yield Record(number, comm, int(pid), cpu, flags or "", time_ns, event, text)
+
+
+def _aside(file: str, number: int, line: str) -> Header | Lost:
+    """Read a line that is no record."""
+    for match in _LOST:
+        if found := match(line):
+            return Lost(number, int(found[1]), int(found[2]) if found[2] else None)
+    if line[0] == "#":
+        return Header(number, line[1:].strip())
+    if not line.endswith("\n"):
+        raise _problem(file, number, line, "is cut short: it has no end of line")
+    remedy = "record events only: current_tracer nop, no stack traces" if _is_near(line) else ""
+    raise _problem(file, number, line, LAYOUT, remedy)
+
+
+def _is_near(line: str) -> bool:
+    """Whether it may come from a function tracer or a stack trace."""
+    return line.startswith(" =>") or " <-" in line
+
+
+def _refuse(file: str, number: int, cpu: int, stamp: str) -> NoReturn:
+    if cpu >= CPUS_MAX:
+        raise _problem(file, number, f"CPU {cpu}", f"must be below {CPUS_MAX}")
+    allowed = f"the line before it on CPU {cpu} is of a later time; one CPU's events are in order"
+    raise _problem(file, number, stamp, allowed, "lines were moved, or two traces were joined")
+
+
+def _problem(file: str, number: int, found: str, allowed: str, remedy: str = "") -> InputError:
+    value = ascii(found if len(found) <= 60 else found[:57] + "...")
+    return InputError([Problem(file, f"line {number}", value, allowed, remedy)])

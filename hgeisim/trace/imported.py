@@ -1,0 +1,97 @@
+"""A trace, read whole: extent, events, intervals, occupancy, machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.trace import meaning as kvm
+from hgeisim.trace.events import Events
+from hgeisim.trace.follow import FOLLOWED, follow
+from hgeisim.trace.ftrace import Entry, Header, Record, read_ftrace
+from hgeisim.trace.interval import Event, Interval, events_of, in_order, intervals_of
+from hgeisim.trace.machine import Machine, machine_of
+from hgeisim.trace.occupancy import Occupancy
+from hgeisim.trace.ownership import Moment
+
+Progress = Callable[[int], None]
+"""Is told now and then how many records were read."""
+
+_PROGRESS_EVERY = 1 << 14
+_TELLING = (kvm.AllocReturn, kvm.Free, kvm.FreeReturn, kvm.Release, kvm.Sgei)
+"""Without one of these there is nothing to import."""
+
+
+@dataclass
+class Extent:
+    """What a file holds: `holes` are the places where events were lost."""
+
+    records: int = 0
+    headers: int = 0
+    holes: int = 0
+    cpus: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    last_line: int = 0
+
+    def measured(self, entries: Iterable[Entry], progress: Progress | None) -> Iterator[Entry]:
+        """Pass entries on, and keep count."""
+        for entry in entries:
+            if isinstance(entry, Record):
+                self._add(entry)
+                if progress and self.records % _PROGRESS_EVERY == 0:
+                    progress(self.records)
+            elif isinstance(entry, Header):
+                self.headers += 1
+            else:
+                self.holes += 1
+            yield entry
+
+    def _add(self, record: Record) -> None:
+        if not self.records or record.time_ns < self.first_ns:
+            self.first_ns = record.time_ns
+        self.last_ns = max(self.last_ns, record.time_ns)
+        if record.cpu >= self.cpus:
+            self.cpus = record.cpu + 1
+        self.records += 1
+        self.last_line = record.line
+
+
+@dataclass
+class Imported:
+    """A trace, read whole; `file` is its name without the folder."""
+
+    file: str
+    extent: Extent
+    occupancy: Occupancy
+    machine: Machine
+    intervals: list[Interval] = field(default_factory=list)
+
+
+def import_trace(
+    path: Path, table: Events, lines: Sequence[int] = (), progress: Progress | None = None
+) -> Imported:
+    """Read a trace whole; `lines` are those of each HART, if the user knows them.
+
+    InputError: see `read_ftrace` and `Events.decode`; or no event in it tells of lines.
+    """
+    file, extent = str(path), Extent()
+    entries = extent.measured(read_ftrace(path), progress)
+    events = in_order(events_of(entries, table, file, FOLLOWED))
+    told = [event for event in events if isinstance(event, Event)]
+    if not any(isinstance(event.meaning, _TELLING) for event in told):
+        raise InputError([_nothing_told(file, extent, table)])
+    intervals = intervals_of(events)
+    begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)
+    occupancy = follow(events, intervals, begin, end)
+    harts = max(extent.cpus, occupancy.highest_hart + 1)
+    machine = machine_of(occupancy, harts, path.name, lines)
+    return Imported(path.name, extent, occupancy, machine, intervals)
+
+
+def _nothing_told(file: str, extent: Extent, table: Events) -> Problem:
+    names = [event for event, cls in table.meaning.items() if cls in _TELLING]
+    allowed = f"has {extent.records:,} records, but none of {', '.join(names)}"
+    return Problem(file, "", "", allowed, "--events FILE.toml tells other names")

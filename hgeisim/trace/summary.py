@@ -1,0 +1,118 @@
+"""The result of an import: a document for programs, and what a person reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from hgeisim.record.fingerprint import fingerprint
+from hgeisim.record.summary import hart_summaries
+from hgeisim.record.timeline import Timeline
+from hgeisim.trace.folder import VARIANT
+from hgeisim.trace.imported import Imported
+from hgeisim.trace.interval import Interval
+
+HEADS = ("HART", "lines", "max", "alloc", "fail", "free", "SGEI", "moves", "released", "off")
+COUNTED = ("alloc", "fail", "free", "sgei", "moves", "release", "windows")
+"""Numbers of each HART, in the order of the table."""
+DOUBTS_SHOWN = 5
+
+
+def document(imported: Imported, timeline: Timeline) -> dict[str, Any]:
+    """What came out, as JSON; the keys of a simulation's summary mean the same here.
+
+    `lines_proven` is whether the number of lines is known; `moves` counts vCPUs that came to a HART
+    with a line of another; `windows` the times without HGEI.  `findings` is empty: an import reads,
+    it does not judge; where the events contradict each other `doubts` says so.
+    """
+    harts = list(_harts(imported, timeline))
+    occupancy = imported.occupancy
+    return {
+        "variant": VARIANT,
+        "seed": 0,
+        "end_ns": timeline.end_ns,
+        "fingerprint": fingerprint(timeline),
+        "trace": _facts(imported),
+        "harts": harts,
+        "total": {name: sum(hart[name] for hart in harts) for name in COUNTED},
+        "released_by_hotplug": sum(each.by_hotplug for each in occupancy.releases),
+        "findings": [],
+        "doubts": [doubt._asdict() for doubt in occupancy.doubts],
+    }
+
+
+def _facts(imported: Imported) -> dict[str, Any]:
+    extent, occupancy = imported.extent, imported.occupancy
+    return {
+        "file": imported.file,
+        "records": extent.records,
+        "headers": extent.headers,
+        "holes": extent.holes,
+        "vcpus": len(occupancy.vcpus),
+        "calls": len(imported.intervals),
+        "open_calls": _open_calls(imported.intervals),
+        "unanswered_allocs": occupancy.unanswered,
+    }
+
+
+def _open_calls(intervals: list[Interval]) -> dict[str, dict[str, int]]:
+    """Count calls of which one end is missing, by function and by the reason."""
+    found: dict[str, Counter[str]] = {}
+    for call in intervals:
+        if call.is_open:
+            found.setdefault(call.function, Counter())[call.gap.value] += 1
+    return {function: dict(sorted(found[function].items())) for function in sorted(found)}
+
+
+def _harts(imported: Imported, timeline: Timeline) -> Iterator[dict[str, Any]]:
+    occupancy = imported.occupancy
+    moves = Counter(each.hart for each in occupancy.allocations if each.is_migration)
+    windows = Counter(window.hart for window in occupancy.windows)
+    for hart in hart_summaries(timeline):
+        number = hart["hart"]
+        yield {
+            **hart,
+            "lines_proven": imported.machine.proven[number],
+            "moves": moves[number],
+            "windows": windows[number],
+        }
+
+
+def head(result: dict[str, Any]) -> Iterator[str]:
+    """What was read, in two lines."""
+    trace = result["trace"]
+    yield f"Trace {trace['file']}"
+    yield (
+        f"{trace['records']:,} records, {result['end_ns'] / 1e9:.3f} s, "
+        f"{len(result['harts'])} HARTs, {trace['vcpus']} vCPUs"
+    )
+
+
+def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """The table: a row for each HART, and one for all."""
+    for hart in result["harts"]:
+        lines = f"{hart['lines']}{'' if hart['lines_proven'] else '?'}"
+        over = "!" if hart["busy_max"] > hart["lines"] else ""
+        counts = (hart[name] for name in COUNTED)
+        yield hart["hart"], lines, f"{hart['busy_max']}{over}", *counts
+    total = result["total"]
+    lines = sum(hart["lines"] for hart in result["harts"])
+    yield "all", lines, "", *(total[name] for name in COUNTED)
+
+
+def notes(result: dict[str, Any]) -> Iterator[str]:
+    """What must be known to read the table rightly."""
+    if not all(hart["lines_proven"] for hart in result["harts"]):
+        yield "?  A guess: no allocation failed there.  --lines tells how many there are."
+    if by_hotplug := result["released_by_hotplug"]:
+        yield f"{by_hotplug} of the released VS-files: by CPU hotplug."
+    if holes := result["trace"]["holes"]:
+        yield f"Events were lost in {holes} places: the counts are too low."
+    if unanswered := result["trace"]["unanswered_allocs"]:
+        yield f"{unanswered} allocations have no return in the trace; they are not counted."
+    doubts = result["doubts"]
+    for doubt in doubts[:DOUBTS_SHOWN]:
+        yield f"doubt, line {doubt['line']}: {doubt['text']}"
+    if len(doubts) > DOUBTS_SHOWN:
+        yield f"... and {len(doubts) - DOUBTS_SHOWN} more doubts; --json tells all"
