@@ -25,7 +25,10 @@ explore: $(INSTALLED) ## search a patch for a race (it has one, so exit status 1
 	$(BIN)/hgeisim explore patch-race --variant v6.12+percpu-v2 || test $$? -eq 1
 
 test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not proof"
+
+proof: $(INSTALLED) ## run the tests that take minutes: whole searches, made in two ways
+	$(BIN)/python -m pytest -q -m proof
 
 lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check
@@ -39,7 +42,7 @@ bench: $(INSTALLED) ## measure what the seam costs and how fast interleavings ar
 	$(BIN)/python -m benchmarks.explore
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
-	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q
+	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q -m "not proof"
 
 clean: ## remove what make made
 	rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

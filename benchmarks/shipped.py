@@ -12,9 +12,9 @@ from hgeisim.drivers.alone import boot
 from hgeisim.drivers.stage import Stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.simulation import Simulation
-from hgeisim.kernel.state import Vcpu
+from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.ops import Op, Path, Spend
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.record.probes import probed
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
@@ -36,8 +36,10 @@ class Shipped:
         self.k = self.simulation.stage.k
         self.online = list(range(harts))
         self.place = self.streams.stream("place")
+        self.device = self.k.hardirq("device", 1 << 16, 0)
+        vm = self.k.add_vm("vm")
         for i in range(harts * load.vcpus_per_hart):
-            vcpu = self.k.add_vcpu(f"v{i}", i % harts)
+            vcpu = self.k.add_vcpu(f"v{i}", i % harts, vm)
             self.driver.costs.of_owner("guest_run", vcpu.name, _exponential(load.run_ns))
             self.env.lane(self.driver.execute(vcpu.thread, self.vcpu(vcpu)))
         for cpu in range(harts):
@@ -52,9 +54,9 @@ class Shipped:
 
     def vcpu(self, vcpu: Vcpu) -> Path[None]:
         """Run the guest, move, take a line there, give the old one back."""
-        k, thread = self.k, vcpu.thread
+        k, thread, run = self.k, vcpu.thread, Spend("guest_run", vcpu.name)
         while True:
-            yield vcpu.guest
+            yield run
             old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
             thread.cpu = cpu = self.place.choice(self.online)
             hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
@@ -69,7 +71,7 @@ class Shipped:
         while True:
             yield self.env.timeout(draw(every))
             hart.hgeip = hart.hgeie = 2 << below(LINES)
-            yield self.driver.device(_sample(hart.sgei))
+            yield self.env.lane(self.driver.execute(self.device, _sample(hart.sgei)))
 
     def hotplug(self, harts: int) -> Process:
         """HARTs go offline one at a time."""

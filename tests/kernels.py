@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from hgeisim.drivers.alone import answer_ipi, boot, run_alone
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.state import AUTO, Thread, Vcpu
+from hgeisim.drivers.alone import boot, run_alone
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import AUTO, Vcpu, Vm
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Ipi, Op, Path
+from hgeisim.machine.hart import bit
+from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
 from hgeisim.machine.topology import HartSpec, Topology
 
 T = TypeVar("T")
 
-V6_12, V2, V5 = "v6.12", "v6.12+percpu-v2", "v6.12+percpu-v5"
+V6_12, V6_16, V6_18, V7_1 = "v6.12", "v6.16", "v6.18", "v7.1"
+V2, V5 = "v6.12+percpu-v2", "v6.12+percpu-v5"
 BITMAP_RESET, LOCK_INIT = "v6.12+percpu-v2-bitmap-reset", "v6.12+percpu-v2-lock-init"
-ALL_VARIANTS = (V6_12, V2, BITMAP_RESET, LOCK_INIT, V5)
+CLAMP, MIN = "v6.12+percpu-v2+review-clamp", "v6.12+percpu-v2+review-min"
+BASES = (V6_12, V6_16, V6_18, V7_1)
+ALL_VARIANTS = (*BASES, V2, BITMAP_RESET, LOCK_INIT, V5, "v7.1+percpu-v5")
 
 Harts = Sequence[int | HartSpec]
 """HARTs by their number of lines (as many guest files), or as specified."""
@@ -30,19 +34,21 @@ def machine(harts: Harts, guest_index_bits: int = 6) -> Topology:
     return Topology(tuple(specs), guest_index_bits, "test")
 
 
-def unbooted(variant: str, harts: Harts, memory: Memory | None = None) -> Cpuhp:
+def unbooted(
+    variant: str, harts: Harts, memory: Memory | None = None, realtime: bool = False
+) -> Module:
     """A kernel before its first instruction."""
-    return find_variant(variant)(machine(harts), memory)
+    return find_variant(variant)(machine(harts), memory, realtime)
 
 
-def booted(variant: str, harts: Harts, memory: Memory | None = None, init_hart: int = 0) -> Cpuhp:
+def booted(variant: str, harts: Harts, memory: Memory | None = None, init_hart: int = 0) -> Module:
     """A kernel with the module loaded on `init_hart` and every CPU enabled."""
     k = unbooted(variant, harts, memory)
     boot(k, k.add_thread("swapper", init_hart))
     return k
 
 
-def tracked(variant: str, harts: Harts) -> tuple[Cpuhp, Memory]:
+def tracked(variant: str, harts: Harts) -> tuple[Module, Memory]:
     """A booted kernel in tracked memory."""
     memory = Memory()
     return booted(variant, harts, memory), memory
@@ -60,7 +66,12 @@ def result(path: Path[T], who: Runner) -> T:
     return kept[0]
 
 
-def entering(k: Cpuhp, vcpu: Vcpu) -> Path[int]:
+def add_vcpu(k: Module, name: str, cpu: int, mode: str = AUTO, vm: Vm | None = None) -> Vcpu:
+    """A new vCPU without a VS-file, in a VM of its own unless one is given."""
+    return k.add_vcpu(name, cpu, vm or k.add_vm(f"{name}.vm", mode))
+
+
+def entering(k: Module, vcpu: Vcpu) -> Path[int]:
     """imsic_update as the run loop calls it: preemption off."""
     yield PREEMPT_DISABLE
     entered = yield from k.kvm_riscv_vcpu_aia_imsic_update(vcpu.thread, vcpu)
@@ -68,17 +79,35 @@ def entering(k: Cpuhp, vcpu: Vcpu) -> Path[int]:
     return entered
 
 
-def enter(k: Cpuhp, vcpu: Vcpu, cpu: int | None = None) -> int:
+def enter(k: Module, vcpu: Vcpu, cpu: int | None = None) -> int:
     """Move a vCPU's thread to a HART (None: stay) and let it get its VS-file there."""
     if cpu is not None:
         vcpu.thread.cpu = cpu
     return result(entering(k, vcpu), vcpu.thread)
 
 
-def owner_on(k: Cpuhp, name: str, cpu: int, mode: str = AUTO) -> Vcpu:
-    """A new vCPU that has entered its guest on a HART."""
-    vcpu = k.add_vcpu(name, cpu, mode)
-    enter(k, vcpu)
+def running(k: Module, vcpu: Vcpu) -> Path[int]:
+    """KVM_RUN up to the guest's WFI, or until the guest is not entered."""
+    yield from k.kvm_vcpu_ioctl_begin(vcpu.thread, vcpu)
+    reason = yield from k.vcpu_enter_guest(vcpu.thread, vcpu)
+    yield from k.kvm_vcpu_ioctl_end(vcpu.thread, vcpu)
+    return reason
+
+
+def run(k: Module, vcpu: Vcpu, cpu: int | None = None) -> int:
+    """Let a vCPU run until its guest waits: it sets its interrupt file up and serves what is there.
+
+    Returns why it stopped.
+    """
+    if cpu is not None:
+        vcpu.thread.cpu = cpu
+    return result(running(k, vcpu), vcpu.thread)
+
+
+def owner_on(k: Module, name: str, cpu: int, mode: str = AUTO, vm: Vm | None = None) -> Vcpu:
+    """A new vCPU that has been in its guest on a HART, and is back in the monitor."""
+    vcpu = add_vcpu(k, name, cpu, mode, vm)
+    run(k, vcpu)
     return vcpu
 
 
@@ -87,107 +116,55 @@ def vsfile(vcpu: Vcpu) -> tuple[int, int]:
     return vcpu.vsfile_cpu, vcpu.vsfile_hgei
 
 
-def msi(k: Cpuhp, vcpu: Vcpu) -> None:
+def registers(k: Module, vcpu: Vcpu) -> tuple[int, int, int, int]:
+    """Eidelivery, eithreshold, eip and eie of a vCPU, wherever they are."""
+    cpu, hgei = vsfile(vcpu)
+    if cpu < 0:
+        file = vcpu.swfile
+        return file.eidelivery, file.eithreshold, file.eip, file.eie
+    hart = k.hart[cpu]
+    return hart.eidelivery[hgei], hart.eithreshold[hgei], hart.eip[hgei], hart.eie[hgei]
+
+
+def msi(k: Module, vcpu: Vcpu, iid: int = 1) -> None:
     """Send an MSI from the outside."""
-    run_alone(k.kvm_riscv_vcpu_aia_imsic_inject(vcpu), k.threads[0])
+    run_alone(k.kvm_riscv_vcpu_aia_imsic_inject(k.threads[0], vcpu, iid), k.threads[0])
 
 
-def pending(k: Cpuhp) -> tuple[list[int], list[int]]:
-    """What is pending in the guest files of the HARTs, and in the SW-files of the vCPUs."""
-    return [hart.hgeip for hart in k.hart], [v.sw_pending for v in k.vcpus if v is not None]
+def pend(k: Module, cpu: int, *lines: int) -> None:
+    """Let an interrupt be pending and enabled in guest files of a HART."""
+    hart = k.hart[cpu]
+    for line in lines:
+        hart.eip[line] = hart.eie[line] = bit(1)
+        hart.eidelivery[line] = 1
+        hart.update_hgeip(line)
 
 
-def owners(k: Cpuhp, cpu: int) -> list[int]:
+def pending(k: Module) -> tuple[list[int], list[int]]:
+    """What the guest files of the HARTs have to deliver, and eip of the vCPUs' SW-files."""
+    return [hart.hgeip for hart in k.hart], [v.swfile.eip for v in k.vcpus if v is not None]
+
+
+def owners(k: Module, cpu: int) -> list[int]:
     """The owners[] of a CPU."""
     slots = k.hgei[cpu].owners
     return [slots[line] for line in range(len(slots))]
 
 
-def online_again(k: Cpuhp, cpu: int) -> None:
+def asleep(vcpu: Vcpu) -> Vcpu:
+    """Let a vCPU's thread sleep in kvm_vcpu_block."""
+    vcpu.wait.waiter = vcpu.thread.state = 1
+    vcpu.thread.on_rq = vcpu.thread.on_cpu = 0
+    return vcpu
+
+
+def is_awake(vcpu: Vcpu) -> bool:
+    """Tell whether a vCPU's thread is runnable."""
+    return vcpu.thread.on_rq == 1 and vcpu.thread.state == 0
+
+
+def online_again(k: Module, cpu: int) -> None:
     """Take a HART offline and online again, with nobody else around."""
     cpuhp = k.add_thread(f"cpuhp/{cpu}", cpu)
     run_alone(k.cpu_down(cpuhp, cpu), cpuhp)
     run_alone(k.cpu_up(cpuhp, cpu), cpuhp)
-
-
-class Context(Generic[T]):
-    """A path that a test drives by hand.
-
-    It stands *before* the operation `at`; `at` is None at the end, and `value` then holds what the
-    path returned.  IPIs are answered on the spot.
-    """
-
-    def __init__(self, path: Path[T], who: Runner) -> None:
-        self.path, self.who = path, who
-        self.at: Op | None = None
-        self.begun = False
-        self.value: T | None = None
-        self._go_on()
-
-    def step(self) -> bool:
-        """Complete the operation and go on to the next; False when it has to wait."""
-        assert self.at is not None, "the path has ended"
-        if not self.begun:
-            self._begin(self.at)
-        if not self.at.ready(self.who):
-            return False
-        self.at.end(self.who)
-        self._go_on()
-        return True
-
-    def _begin(self, op: Op) -> None:
-        self.begun = True
-        op.begin(self.who)
-        if isinstance(op, Ipi) and self.who.ipi_to:
-            answer_ipi(op, self.who)
-
-    def _go_on(self) -> None:
-        self.begun = False
-        try:
-            self.at = next(self.path)
-        except StopIteration as end:
-            self.at, self.value = None, end.value
-
-    def before(self, op: str, times: int = 1) -> Context[T]:
-        """Go on until it stands before an operation, the given number of times."""
-        while True:
-            times -= str(self.at) == op
-            if not times:
-                return self
-            assert self.step(), f"{self.who} waits at {self.at}"
-
-    def after(self, op: str, times: int = 1) -> Context[T]:
-        """Go on until it has completed an operation, the given number of times."""
-        self.before(op, times)
-        assert self.step(), f"{self.who} waits at {op}"
-        return self
-
-    def finish(self) -> T | None:
-        """Go on to the end."""
-        while self.at is not None:
-            assert self.step(), f"{self.who} waits at {self.at}"
-        return self.value
-
-
-BOOKKEEPING = ("next", "owner", "inside", "drawn", "ticket", "irq_off", "preempt_count", "ipi_to")
-"""Cells that locks, IPIs and preemption keep for themselves: their operations say enough."""
-
-
-def story(memory: Memory, path: Path[object], who: Thread) -> list[str]:
-    """Run a path alone and tell each operation with what the step after it wrote."""
-    memory.begin_step(memory.cells)
-    lines = ["start"]
-    context = Context(path, who)
-    lines[-1] += _written(memory)
-    while context.at is not None:
-        lines.append(str(context.at))
-        memory.begin_step(memory.cells)
-        assert context.step(), lines[-1]
-        lines[-1] += _written(memory)
-    return lines
-
-
-def _written(memory: Memory) -> str:
-    cells = [(memory.names[address], value) for address, value in memory.writes.items()]
-    kept = [f"{n} = {v}" for n, v in cells if n.rpartition(".")[2] not in BOOKKEEPING]
-    return "".join(f" | {text}" for text in kept)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 import pytest
 
 from hgeisim.checks.finding import Finding, Moment, StateCheck
-from hgeisim.checks.guest import GuestLine
+from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.lifetime import UseAfterFree
-from hgeisim.checks.locking import LockInitHeld, OneInside
+from hgeisim.checks.locking import OneInside
 from hgeisim.checks.ownership import (
     BitmapAgrees,
     LineExists,
@@ -20,7 +20,7 @@ from hgeisim.checks.ownership import (
     name_of,
     vcpus,
 )
-from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.module import Module
 from hgeisim.machine.ops import STEP
 from hgeisim.machine.shared import Memory, address_of, addresses
 from hgeisim.machine.topology import HartSpec
@@ -32,22 +32,24 @@ class Case:
     """Two HARTs with two lines each; vCPU a has (0, 1), vCPU b has (0, 2)."""
 
     def __init__(self, memory: Memory | None = None, variant: str = V6_12) -> None:
-        self.k: Cpuhp = kernels.booted(variant, [2, 2], memory)
+        self.k: Module = kernels.booted(variant, [2, 2], memory)
         self.a, self.b = (kernels.owner_on(self.k, name, 0) for name in "ab")
         self.hgctrl = self.k.hgei[0]
 
 
-def says(check: StateCheck, k: Cpuhp) -> list[str]:
+def says(check: StateCheck, k: Module) -> list[str]:
     return [finding.id for finding in check.state(k)]
 
 
-def text(check: StateCheck, k: Cpuhp) -> str:
+def text(check: StateCheck, k: Module) -> str:
     (finding,) = check.state(k)
     return finding.text
 
 
 STATE_CHECKS = [
     GuestLine(),
+    HostAlive(),
+    OwnVsFile(),
     NothingStranded(),
     VsFileOwned(),
     OneOwner(),
@@ -250,9 +252,21 @@ def spoil_lock(case: Case) -> None:
     case.hgctrl.lock.inside = 2
 
 
+def spoil_vgein(case: Case) -> None:
+    case.k.hart[0].vgein, case.k.hart[0].vsfile_of = 2, case.a.id
+
+
+def spoil_guest(case: Case) -> None:
+    case.k.hart[0].guest, case.a.vgein = case.a.id, 2
+
+
 @pytest.mark.parametrize("check", STATE_CHECKS)
 @pytest.mark.parametrize(
-    "spoil", [spoil_vsfile, spoil_bitmap, spoil_owner, spoil_freed, spoil_lock, disabled]
+    "spoil",
+    [
+        *[spoil_vsfile, spoil_bitmap, spoil_owner, spoil_freed, spoil_lock, disabled],
+        *[spoil_vgein, spoil_guest],
+    ],
 )
 @pytest.mark.parametrize("variant", [V6_12, V5])
 def test_a_verdict_depends_on_nothing_but_what_is_watched(
@@ -267,58 +281,17 @@ def test_a_verdict_depends_on_nothing_but_what_is_watched(
     assert {memory.names[a] for a in memory.reads} <= {memory.names[a] for a in watched}
 
 
-# locks
-
-
-def init_lock(case: Case) -> list[str]:
-    """Let the boot thread initialise HART 0's lock and ask the check."""
-    who, op = case.k.threads[0], case.hgctrl.lock.init
-    op.end(who)
-    return [f.id for f in LockInitHeld().step(case.k, Moment(who, op, "kvm_riscv_aia_enable"))]
-
-
-def test_a_lock_initialised_while_it_is_held() -> None:
-    case = Case()
-    case.hgctrl.lock.lock_irqsave.begin(case.a.thread)
-    case.hgctrl.lock.lock_irqsave.end(case.a.thread)
-    assert init_lock(case) == ["lock-init-held:hgei.lock"]
-    case.hgctrl.lock.unlock_irqrestore.end(case.a.thread)
-    assert init_lock(case) == []
-
-
-def test_other_operations_on_a_held_lock_are_no_initialisation() -> None:
-    case = Case()
-    case.hgctrl.lock.inside = 1
-    for op in (STEP, case.hgctrl.lock.unlock_irqrestore, case.hgctrl.lock.lock_irqsave):
-        assert [*LockInitHeld().step(case.k, Moment(case.a.thread, op, "f"))] == []
-
-
-def test_a_lock_initialised_while_somebody_waits() -> None:
-    case = Case()
-    lock = case.hgctrl.lock
-    lock.lock_irqsave.begin(case.a.thread)
-    lock.lock_irqsave.end(case.a.thread)
-    lock.lock_irqsave.begin(case.b.thread)
-    lock.unlock_irqrestore.end(case.a.thread)
-    assert init_lock(case) == ["lock-init-held:hgei.lock"]
-
-
-@pytest.mark.parametrize(("count", "ids"), [(0, []), (1, []), (2, ["broken-lock:hgei.lock"])])
-def test_how_many_are_inside_a_lock(count: int, ids: list[str]) -> None:
-    case = Case()
-    case.k.hgei[1].lock.inside = count
-    assert says(OneInside(), case.k) == ids
-
-
 # lifetime
 
 
 def touch(memory: Memory, case: Case, reads: Collection[int], writes: Collection[int]) -> list[str]:
-    moment = Moment(case.k.threads[0], STEP, "imsic_release", reads, writes)
+    touched = [*reads, *writes]
+    who = case.k.threads[0]
+    moment = Moment(who, STEP, "imsic_release", "kvm_riscv_aia_disable", touched, writes)
     return [finding.id for finding in UseAfterFree().step(case.k, moment)]
 
 
-UAF = "use-after-free:imsic_release"
+UAF = "use-after-free:kvm_riscv_aia_disable"
 
 
 def test_a_freed_vcpu_is_neither_read_nor_written() -> None:
@@ -350,3 +323,26 @@ def test_a_freed_vcpu_is_not_kicked() -> None:
     case = Case(memory)
     case.a.freed = 1
     assert touch(memory, case, [address_of(case.a.wait, "waiter")], []) == [UAF]
+
+
+@pytest.mark.parametrize(
+    "part", ["swfile", "wait", "mutex", "vsfile_lock", "swfile_extirq_lock", "hfence_lock"]
+)
+def test_all_parts_of_a_vcpu_go_with_it(part: str) -> None:
+    memory = Memory()
+    case = Case(memory)
+    case.a.freed = 1
+    cell = next(addresses(getattr(case.a, part)))
+    assert touch(memory, case, [cell], []) == [UAF]
+    assert touch(memory, case, [*addresses(case.a.vm.mmu_lock)], []) == []
+
+
+def test_a_use_after_free_says_in_which_function() -> None:
+    memory = Memory()
+    case = Case(memory)
+    case.a.freed = 1
+    touched = [address_of(case.a, "mode")]
+    moment = Moment(case.k.threads[0], STEP, "kick", "hgei_interrupt", touched)
+    (finding,) = UseAfterFree().step(case.k, moment)
+    assert finding.id == "use-after-free:hgei_interrupt"
+    assert finding.text == "swapper touches a after it was freed, in kick"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.checks.guest import GuestLine, HostAlive
+from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.ownership import NothingStranded, VsFileOwned
-from hgeisim.kernel.state import Vcpu
+from hgeisim.kernel.structs import Vcpu
 from tests import kernels
 from tests.kernels import V2, V5, V6_12
 from tests.test_checks import Case, says
@@ -52,6 +52,29 @@ def test_a_guest_on_the_sw_file_needs_no_line() -> None:
     assert says(GuestLine(), entered(case, case.a).k) == []
 
 
+# the registers of a VS-file
+
+
+@pytest.mark.parametrize(
+    ("vgein", "ids"), [(1, []), (2, ["foreign-vsfile:hgei"]), (63, ["foreign-vsfile:hgei"])]
+)
+def test_registers_are_reached_for_the_owner_only(vgein: int, ids: list[str]) -> None:
+    case = Case()
+    hart = case.k.hart[0]
+    hart.vgein = vgein
+    assert says(OwnVsFile(), case.k) == [], "nobody says for whom: the host does not use it"
+    hart.vsfile_of = case.a.id
+    assert says(OwnVsFile(), case.k) == ids
+
+
+def test_registers_of_a_file_that_was_freed() -> None:
+    case = Case()
+    case.k.hart[0].vgein, case.k.hart[0].vsfile_of = 1, case.a.id
+    case.hgctrl.owners[1] = 0
+    (finding,) = OwnVsFile().state(case.k)
+    assert finding.text == "HART 0 accesses line 1 for a; it belongs to nobody"
+
+
 # whole systems at rest
 
 
@@ -66,7 +89,7 @@ def test_a_vcpu_whose_line_is_not_its_own() -> None:
 
 def test_an_interrupt_in_the_sw_file_beside_a_vsfile() -> None:
     case = Case()
-    case.a.sw_pending = 1
+    case.a.swfile.eip = 1
     assert says(NothingStranded(), case.k) == ["lost-interrupt:swfile"]
     case.a.vsfile_cpu = case.a.vsfile_hgei = -1
     assert says(NothingStranded(), case.k) == []

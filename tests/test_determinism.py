@@ -22,8 +22,14 @@ HEAD = "# Fingerprints of the built-in scenarios, by variant; `make golden` rewr
 VARIANTS = {
     "big-little": ("v6.12", "v6.12+percpu-v5"),
     "blocked-move": ("v6.12", "v6.18"),
+    "host-shutdown": ("v6.12", "v7.1"),
+    "module-exit": ("v6.12", "v7.1"),
     "move-offline": ("v6.12", "v7.1"),
+    "moved-sleeper": ("v6.12", "v6.18"),
     "patch-race": ("v6.12+percpu-v2", "v6.12+percpu-v5"),
+    "realtime": ("v6.16", "v7.1"),
+    "stale-attr": ("v6.12", "v7.1"),
+    "weak-init": ("v7.1+percpu-v2", "v7.1+percpu-v5"),
 }
 REMEDY = (
     "Simulated time went another way than it used to. If it should: HGEISIM_UPDATE=1 (make golden) "

@@ -12,10 +12,23 @@ from tests.golden import difference, updating
 from tests.source import ROOT, imports, python_files, tree_of
 
 LAYERS: dict[str, set[str]] = {
-    "cli": {"report", "plot", "drivers", "checks", "record", "scenario", "kernel", "machine"},
+    "cli": {
+        "report",
+        "trace",
+        "lockorder",
+        "plot",
+        "drivers",
+        "checks",
+        "record",
+        "scenario",
+        "kernel",
+        "machine",
+    },
     "report": {"drivers", "checks", "record", "scenario", "kernel", "machine"},
     "plot": {"record", "machine"},
-    "drivers": {"checks", "record", "scenario", "kernel", "machine"},
+    "trace": {"record", "scenario", "machine"},
+    "lockorder": set(),
+    "drivers": {"trace", "checks", "record", "scenario", "kernel", "machine"},
     "checks": {"kernel", "machine"},
     "record": {"kernel", "machine"},
     "scenario": {"machine"},

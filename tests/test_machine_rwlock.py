@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgeisim.drivers.explored.automaton import MakePath
-from hgeisim.machine.ops import STEP, Ipi, Op, Path
-from hgeisim.machine.rwlock import QUEUED, RwLock, rwlock
-from hgeisim.machine.shared import Memory, build
-from hgeisim.machine.spinlock import TICKET_MASK, RawSpinlock, raw_spinlock
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
+from hgeisim.machine.rwlock import QUEUED, rwlock
+from hgeisim.machine.spinlock import TICKET_MASK
 from hgeisim.machine.task import Runner
 from tests import kernels
-from tests.toys import Toy, agree, hangs, reachable
 
 TASKS, HARDIRQS = 4, 2
 
@@ -30,13 +24,11 @@ class Crowd:
 
     def __init__(self, first_ticket: int = 0) -> None:
         k = kernels.unbooted(kernels.V6_12, [0] * (TASKS + HARDIRQS))
-        self.lock = rwlock(None, "lock")
+        self.lock = rwlock(None, "lock", "lock")
         self.lock.next = self.lock.owner = first_ticket
         self.who: list[Runner] = [k.add_thread(f"t{i}", i) for i in range(TASKS)]
         for cpu in range(TASKS, TASKS + HARDIRQS):
-            hardirq = build(Runner, None, f"hardirq/{cpu}", cpu=cpu, harts=k.hart)
-            hardirq.name, hardirq.id = f"hardirq/{cpu}", 0
-            self.who.append(hardirq)
+            self.who.append(k.hardirq(f"hardirq/{cpu}", cpu, cpu))
         self.waits: dict[int, str] = {}
         self.inside: dict[int, str] = {}
         self.queue: list[int] = []
@@ -221,131 +213,46 @@ def test_in_hardirq_a_writer_queues_like_any_other() -> None:
     assert crowd.queue == [1, 4]
 
 
-def reads(lock: RwLock) -> Path[None]:
-    yield lock.read_lock
-    yield lock.read_unlock
+@pytest.mark.parametrize("sleeping", [False, True])
+def test_on_preempt_rt_it_sleeps_and_turns_nothing_off(sleeping: bool) -> None:
+    crowd = Crowd()
+    lock, who = rwlock(None, "lock", "lock", sleeping), crowd.who[0]
+    pairs = [
+        (lock.read_lock, lock.read_unlock),
+        (lock.write_lock, lock.write_unlock),
+        (lock.read_lock_irqsave, lock.read_unlock_irqrestore),
+        (lock.write_lock_irqsave, lock.write_unlock_irqrestore),
+    ]
+    for take, drop in pairs:
+        take.begin(who)
+        assert take.voluntary is sleeping
+        assert who.hart.irq_off + who.hart.preempt_count == 1 - sleeping
+        take.end(who)
+        assert lock.readers_inside + lock.writers_inside == 1
+        drop.end(who)
+        assert who.hart.irq_off + who.hart.preempt_count == 0
 
 
-def writes(lock: RwLock) -> Path[None]:
-    yield lock.write_lock
-    yield STEP
-    yield lock.write_unlock
+def test_asleep_the_rules_are_the_same() -> None:
+    """A writer waits for the last reader, and shuts the lock from the head of the queue on."""
+    crowd = Crowd()
+    crowd.lock = rwlock(None, "lock", "lock", sleeping=True)
+    assert [crowd.ask(0, "read"), crowd.ask(1, "write"), crowd.go_on(1)] == [True, False, False]
+    assert not crowd.ask(2, "read")
+    crowd.leave(0)
+    assert [crowd.go_on(1), crowd.go_on(2)] == [True, False]
+    crowd.leave(1)
+    assert crowd.go_on(2)
 
 
-def writes_irqsave(lock: RwLock) -> Path[None]:
-    yield lock.write_lock_irqsave
-    yield lock.write_unlock_irqrestore
-
-
-def reads_twice(lock: RwLock) -> Path[None]:
-    yield lock.read_lock
-    yield from reads(lock)
-    yield lock.read_unlock
-
-
-def reads_within(lock: RwLock, other: RwLock) -> Path[None]:
-    yield lock.read_lock
-    yield from reads(other)
-    yield lock.read_unlock
-
-
-def reads_and_is_interrupted(lock: RwLock, ipi: Ipi) -> Path[None]:
-    """The interrupt of its own HART reads again."""
-    yield lock.read_lock
-    yield ipi
-    yield lock.read_unlock
-
-
-def spins_within(lock: RwLock, spinlock: RawSpinlock) -> Path[None]:
-    """Interrupt injection: reader, then the run queue of the sleeper."""
-    yield lock.read_lock_irqsave
-    yield spinlock.lock_irqsave
-    yield spinlock.unlock_irqrestore
-    yield lock.read_unlock_irqrestore
-
-
-def reads_within_spinlock(lock: RwLock, spinlock: RawSpinlock) -> Path[None]:
-    """schedule(): the run queue, then the reader of what it switches away from."""
-    yield spinlock.lock_irqsave
-    yield lock.read_lock_irqsave
-    yield lock.read_unlock_irqrestore
-    yield spinlock.unlock_irqrestore
-
-
-def second_read_in_task(memory: Memory) -> Sequence[MakePath]:
-    lock = rwlock(memory, "lock")
-    return partial(reads_twice, lock), partial(writes, lock)
-
-
-def second_read_in_hardirq(memory: Memory) -> Sequence[MakePath]:
-    lock = rwlock(memory, "lock")
-    ipi = Ipi(0, lambda cpu, sender: reads(lock))
-    return partial(reads_and_is_interrupted, lock, ipi), partial(writes, lock)
-
-
-def second_write_in_hardirq(memory: Memory) -> Sequence[MakePath]:
-    lock = rwlock(memory, "lock")
-    ipi = Ipi(0, lambda cpu, sender: writes(lock))
-    return (partial(reads_and_is_interrupted, lock, ipi),)
-
-
-def abba(writers: str, memory: Memory) -> Sequence[MakePath]:
-    """Both read sides in both orders, and a writer of each lock that is named."""
-    locks = {name: rwlock(memory, name) for name in "ab"}
-    a, b = locks.values()
-    readers = [partial(reads_within, a, b), partial(reads_within, b, a)]
-    return [*readers, *(partial(writes_irqsave, locks[name]) for name in writers)]
-
-
-def run_queue(writers: int, memory: Memory) -> Sequence[MakePath]:
-    """A reader that spins against a spinner that reads, with writers of the rwlock."""
-    lock, spinlock = rwlock(memory, "vsfile_lock"), raw_spinlock(memory, "rq")
-    both = [partial(spins_within, lock, spinlock), partial(reads_within_spinlock, lock, spinlock)]
-    return [*both, *[partial(writes_irqsave, lock)] * writers]
-
-
-def crowded(memory: Memory) -> Sequence[MakePath]:
-    """Two writers, a reader, and an IPI whose handler reads where one of the writers waits."""
-    lock = rwlock(memory, "lock")
-    ipi = Ipi(2, lambda cpu, sender: reads(lock))
-    parts = partial(writes_irqsave, lock), partial(reads_and_is_interrupted, lock, ipi)
-    return *parts, partial(writes_irqsave, lock)
-
-
-HANGING: list[tuple[str, Toy]] = [
-    ("a task reads twice, a writer between", second_read_in_task),
-    ("a writer in the hardirq of a reader", second_write_in_hardirq),
-    ("two readers ABBA, a writer of each", partial(abba, "ab")),
-    ("reader and run queue, a writer", partial(run_queue, 1)),
-]
-NOT_HANGING: list[tuple[str, Toy]] = [
-    ("the second read is in a hardirq", second_read_in_hardirq),
-    ("two readers ABBA", partial(abba, "")),
-    ("two readers ABBA, one writer", partial(abba, "a")),
-    ("reader and run queue", partial(run_queue, 0)),
-]
-
-
-@pytest.mark.parametrize(("what", "toy"), HANGING, ids=[what for what, _ in HANGING])
-def test_hangs(what: str, toy: Toy) -> None:
-    assert {found.split(":")[0] for found in hangs(toy)} == {"deadlock"}
-
-
-@pytest.mark.parametrize(("what", "toy"), NOT_HANGING, ids=[what for what, _ in NOT_HANGING])
-def test_does_not_hang(what: str, toy: Toy) -> None:
-    assert not hangs(toy)
-
-
-def test_in_every_state_a_writer_is_alone() -> None:
-    states = reachable(crowded)
-    inside = {(cells["lock.readers_inside"], cells["lock.writers_inside"]) for cells in states}
-    assert inside == {(0, 0), (1, 0), (2, 0), (0, 1)}
-
-
-@pytest.mark.parametrize(
-    ("what", "toy"),
-    [*HANGING, *NOT_HANGING, ("crowded", crowded)],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_automata_agree_with_real_generators(what: str, toy: Toy) -> None:
-    assert agree(toy) > 20
+def test_movers() -> None:
+    """Taking moves right, dropping left unless an interrupt can come before it."""
+    crowd = Crowd()
+    lock, who = crowd.lock, crowd.who[0]
+    takes: list[Op] = [lock.read_lock, lock.write_lock_irqsave]
+    drops: list[Op] = [lock.read_unlock, lock.write_unlock_irqrestore]
+    assert [op.mover(who) for op in takes] == [RIGHT, RIGHT]
+    assert [op.mover(who) for op in drops] == [BOUNDARY, BOUNDARY]
+    who.hart.irq_off = 1
+    assert [op.mover(who) for op in drops] == [LEFT, LEFT]
+    assert [op.mover(crowd.who[TASKS]) for op in drops] == [BOUNDARY, BOUNDARY]

@@ -1,20 +1,9 @@
-"""Shared state: what the memory notes, what cannot be set, and the registers of a HART."""
+"""Shared state: what the memory notes, and what cannot be set."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, fls
-from hgeisim.machine.ops import (
-    LOCAL_IRQ_RESTORE,
-    LOCAL_IRQ_SAVE,
-    PREEMPT_DISABLE,
-    PREEMPT_ENABLE,
-    Op,
-    SampleSgei,
-)
 from hgeisim.machine.shared import (
     Array,
     Field,
@@ -25,8 +14,6 @@ from hgeisim.machine.shared import (
     addresses,
     build,
 )
-from hgeisim.machine.task import rcuwait
-from hgeisim.machine.topology import HartSpec
 from tests import kernels
 
 
@@ -76,8 +63,10 @@ def test_only_what_is_declared_can_be_set(track: bool) -> None:
 @pytest.mark.parametrize("track", BOTH)
 def test_every_shared_class_of_a_kernel_is_closed(track: bool) -> None:
     k = kernels.booted(kernels.V5, [1], Memory() if track else None)
-    vcpu = k.add_vcpu("a", 0)
-    kinds = (vcpu, vcpu.thread, vcpu.wait, k.hart[0], k.hgei[0], k.hgei[0].lock, k.globals)
+    vcpu = kernels.add_vcpu(k, "a", 0)
+    structs = (vcpu, vcpu.thread, vcpu.thread.data, vcpu.wait, vcpu.swfile, vcpu.vm, k.globals)
+    locks = (vcpu.mutex, vcpu.vsfile_lock, vcpu.vm.srcu, k.cpu_hotplug_lock, k.hgei[0].lock)
+    kinds = (*structs, *locks, k.hart[0], k.hgei[0], k.rq[0], k.per_cpu[0], k.hardirq("h", 1, 0))
     for made in kinds:
         with pytest.raises(AttributeError):
             setattr(made, "new_state", 1)  # noqa: B010 - mypy knows, too
@@ -171,110 +160,3 @@ def test_tracked_arrays_of_two_objects_do_not_overlap() -> None:
 def test_build_raises_attribute_error_for_a_name_that_is_not_declared() -> None:
     with pytest.raises(AttributeError):
         build(Box, None, "box", many=1, middle=1)
-
-
-# a HART
-
-
-def hart(geilen: int) -> Hart:
-    made = build(Hart, None, "hart0", active=1, online=1)
-    made.geilen, made.sgei = geilen, SampleSgei(0)
-    return made
-
-
-@pytest.mark.parametrize(("geilen", "kept"), [(0, 0), (1, 0b10), (3, 0b1110), (63, (1 << 64) - 2)])
-def test_hgeie_is_warl(geilen: int, kept: int) -> None:
-    made = hart(geilen)
-    made.write_hgeie(ALL_ONES)
-    assert made.hgeie == kept
-    assert max(fls(made.hgeie) - 1, 0) == geilen
-
-
-@given(st.integers(0, 63), st.integers(0, ALL_ONES))
-def test_hgeie_keeps_bits_geilen_to_1_of_whatever_is_written(geilen: int, value: int) -> None:
-    made = hart(geilen)
-    made.write_hgeie(value)
-    assert {n for n in range(64) if made.hgeie >> n & 1} == {
-        n for n in range(1, geilen + 1) if value >> n & 1
-    }
-
-
-@pytest.mark.parametrize(
-    ("hgeip", "hgeie", "sgeie", "pending"),
-    [(2, 2, 1, True), (2, 2, 0, False), (2, 4, 1, False), (6, 4, 1, True), (0, 2, 1, False)],
-)
-def test_sgei_is_the_level_of_pending_and_enabled_files(
-    hgeip: int, hgeie: int, sgeie: int, pending: bool
-) -> None:
-    made = hart(2)
-    made.hgeip, made.hgeie, made.sgeie = hgeip, hgeie, sgeie
-    assert made.sgei_pending() is pending
-
-
-@pytest.mark.parametrize(
-    ("field", "interruptible", "preemptible"),
-    [
-        ("irq_off", False, False),
-        ("hardirq", False, False),
-        ("preempt_count", True, False),
-        ("current", True, False),
-        ("hgeie", True, True),
-    ],
-)
-def test_what_an_interrupt_and_the_stopper_wait_for(
-    field: str, interruptible: bool, preemptible: bool
-) -> None:
-    made = hart(2)
-    setattr(made, field, 1)
-    assert (made.interruptible(), made.preemptible()) == (interruptible, preemptible)
-
-
-def test_interrupts_and_preemption_are_turned_off_in_nested_sections() -> None:
-    k = kernels.unbooted(kernels.V6_12, [0])
-    who = k.add_thread("t", 0)
-    sections: list[tuple[str, Op, Op]] = [
-        ("irq_off", LOCAL_IRQ_SAVE, LOCAL_IRQ_RESTORE),
-        ("preempt_count", PREEMPT_DISABLE, PREEMPT_ENABLE),
-    ]
-    for field, off, on in sections:
-        counts = []
-        for op in (off, off, on, on):
-            op.end(who)
-            counts.append(getattr(who.hart, field))
-        assert counts == [1, 2, 1, 0]
-
-
-def test_bit_shifts_as_risc_v_does() -> None:
-    assert [bit(0), bit(5), bit(63), bit(64), bit(65)] == [1, 32, 1 << 63, 1, 2]
-
-
-@given(st.integers(1, ALL_ONES))
-def test_ffs_and_fls_name_the_lowest_and_the_highest_bit(word: int) -> None:
-    set_bits = [n for n in range(64) if word >> n & 1]
-    assert (ffs(word), fls(word) - 1) == (set_bits[0], set_bits[-1])
-    assert fls(0) == 0
-
-
-@pytest.mark.parametrize(
-    ("spec", "lines"),
-    [(HartSpec(3), 3), (HartSpec(127), 63), (HartSpec(7, 5), 5), (HartSpec(2, 0), 0)],
-)
-def test_lines_of_a_hart(spec: HartSpec, lines: int) -> None:
-    assert spec.lines == lines
-
-
-def test_the_global_count_of_guest_files_is_the_least() -> None:
-    assert kernels.machine([7, 2, HartSpec(3, geilen=1)]).nr_guest_files == 2
-
-
-# rcuwait
-
-
-@pytest.mark.parametrize("waiter", [0, 1])
-def test_a_wake_up_without_a_waiter_is_lost(waiter: int) -> None:
-    wait = rcuwait(None, "wait")
-    who = kernels.unbooted(kernels.V6_12, [0]).add_thread("t", 0)
-    wait.waiter = waiter
-    wait.wake_up.end(who)
-    assert wait.woken == waiter
-    assert wait.schedule.ready(who) == bool(waiter)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgeisim.machine.ops import Acquire
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT
 from hgeisim.machine.shared import Memory
-from hgeisim.machine.spinlock import TICKET_MASK, RawSpinlock, raw_spinlock
+from hgeisim.machine.spinlock import TICKET_MASK, Acquire, RawSpinlock, raw_spinlock
 from hgeisim.machine.task import Runner
 from tests import kernels
 from tests.kernels import V6_12
@@ -20,7 +20,7 @@ class Takers:
     def __init__(self, count: int = 4) -> None:
         k = kernels.unbooted(V6_12, [0] * count)
         self.who: list[Runner] = [k.add_thread(f"t{i}", i) for i in range(count)]
-        self.lock: RawSpinlock = raw_spinlock(None, "lock")
+        self.lock: RawSpinlock = raw_spinlock(None, "lock", "lock", steady=False)
 
     def take(self, i: int) -> bool:
         """Draw a ticket; True when inside at once."""
@@ -168,7 +168,7 @@ def test_initialised_when_nobody_is_about_it_is_as_new() -> None:
 
 
 def test_operations_are_made_once_and_tell_the_lock_by_name() -> None:
-    lock = raw_spinlock(Memory(), "hgei0.lock")
+    lock = raw_spinlock(Memory(), "hgei0.lock", "hgctrl->lock")
     operations = lock.lock_irqsave, lock.unlock_irqrestore, lock.init, lock.lock
     assert [str(op) for op in operations] == [
         "lock hgei0.lock",
@@ -178,6 +178,59 @@ def test_operations_are_made_once_and_tell_the_lock_by_name() -> None:
     ]
     assert lock.lock_irqsave == Acquire(lock, True)
     assert lock.lock_irqsave != lock.lock
+
+
+def test_a_steady_lock_forgets_how_often_it_was_taken() -> None:
+    t = Takers()
+    t.lock.steady = True
+    for i in (0, 1):
+        t.take(i)
+    t.leave(0)
+    assert counters(t.lock) == (2, 1, 0)
+    t.enter(1)
+    t.leave(1)
+    assert counters(t.lock) == (0, 0, 0)
+
+
+def test_drawn_counts_those_inside_and_those_that_wait() -> None:
+    t = Takers()
+    for i in (0, 1, 2):
+        t.take(i)
+    assert (t.lock.drawn, t.lock.inside) == (3, 1)
+    t.leave(0)
+    assert (t.lock.drawn, t.lock.inside) == (2, 0)
+
+
+@pytest.mark.parametrize("irqsave", [True, False])
+def test_on_preempt_rt_it_sleeps_and_turns_nothing_off(irqsave: bool) -> None:
+    t = Takers()
+    t.lock = raw_spinlock(None, "lock", "lock", sleeping=True)
+    take = t.lock.lock_irqsave if irqsave else t.lock.lock
+    drop = t.lock.unlock_irqrestore if irqsave else t.lock.unlock
+    who = t.who[0]
+    take.begin(who)
+    assert take.voluntary
+    assert (who.hart.irq_off, who.hart.preempt_count) == (0, 0)
+    take.end(who)
+    assert t.lock.inside == 1
+    drop.end(who)
+    assert (who.hart.irq_off, who.hart.preempt_count, t.lock.inside) == (0, 0, 0)
+    assert not raw_spinlock(None, "lock", "lock").lock.voluntary
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_movers(steady: bool) -> None:
+    """Taking moves right, dropping left unless an interrupt can come before it; nothing moves when
+    somebody may initialise the lock."""
+    t = Takers()
+    lock, who = raw_spinlock(None, "lock", "lock", steady), t.who[0]
+    assert lock.lock_irqsave.mover(who) == (RIGHT if steady else BOUNDARY)
+    assert lock.unlock_irqrestore.mover(who) == BOUNDARY, "interrupts are on"
+    who.hart.irq_off = 1
+    assert lock.unlock_irqrestore.mover(who) == (LEFT if steady else BOUNDARY)
+    who.hart.irq_off, who.hart.hardirq = 0, 1
+    assert lock.unlock.mover(who) == (LEFT if steady else BOUNDARY)
+    assert lock.init.mover(who) == BOUNDARY
 
 
 @pytest.mark.parametrize("variant", kernels.ALL_VARIANTS)

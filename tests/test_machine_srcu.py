@@ -13,7 +13,7 @@ from hgeisim.drivers.alone import run_alone
 from hgeisim.drivers.explored.automaton import MakePath
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.machine.mutex import Mutex, mutex
-from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.ops import BOUNDARY, LEFT, STEP, Path
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.srcu import SEQUENCE_MASK, Srcu, srcu
 from hgeisim.machine.task import Runner
@@ -130,16 +130,24 @@ def test_those_who_ask_during_a_grace_period_wait_for_the_same_next_one() -> Non
     assert users.srcu.completed == 2
 
 
-def test_alone_it_ends_at_once() -> None:
+def test_without_a_reader_it_is_over_at_once() -> None:
     users = Users()
     run_alone(synchronizes_after(users.srcu), users.who[0])
-    assert (users.srcu.begun, users.srcu.completed) == (1, 1)
+    assert (users.srcu.begun, users.srcu.completed) == (0, 0)
 
 
 def test_an_unlock_without_a_section_is_refused() -> None:
     users = Users()
     with pytest.raises(AssertionError, match="t0 is in no section of srcu"):
         users.srcu.srcu_read_unlock.end(users.who[0])
+
+
+def test_movers_and_who_gives_the_hart_up() -> None:
+    users = Users()
+    who, s = users.who[0], users.srcu
+    assert [op.mover(who) for op in (s.srcu_read_lock, s.synchronize_srcu)] == [BOUNDARY] * 2
+    assert s.srcu_read_unlock.mover(who) == LEFT
+    assert [s.synchronize_srcu.voluntary, s.srcu_read_lock.voluntary] == [True, False]
 
 
 def test_sections_of_two_srcu_structs_nest() -> None:
@@ -233,7 +241,7 @@ def with_one(path: object, memory: Memory) -> Sequence[MakePath]:
 
 def mutex_both_ways(memory: Memory) -> Sequence[MakePath]:
     """A reader waits for the mutex of the one that waits for readers."""
-    s, lock = srcu(memory, "srcu"), mutex(memory, "lock")
+    s, lock = srcu(memory, "srcu"), mutex(memory, "lock", "lock")
     return partial(synchronizes_locked, s, lock), partial(locks_within, s, lock)
 
 
@@ -291,6 +299,7 @@ def waits(driver: TimedDriver, srcu: Srcu, log: Log) -> Path[None]:
 
 
 def test_it_takes_until_the_last_section_before_it_has_ended() -> None:
+    """And a context switch, for it slept."""
     driver, s = machine(1, 1, 1, 1), srcu(None, "srcu")
     log: Log = []
     plans = [("t0", 0, 1_000), ("t1", 100, 2_000), ("t2", 300, 9_000)]
@@ -298,4 +307,5 @@ def test_it_takes_until_the_last_section_before_it_has_ended() -> None:
         start(driver, plan[0], cpu, in_section(driver, s, plan, log))
     start(driver, "t3", 3, waits(driver, s, log))
     driver.env.run()
-    assert log == [("t0 out", 1_000), ("t1 out", 2_100), ("synchronized", 2_100), ("t2 out", 9_300)]
+    woken = 2_100 + SWITCH
+    assert log == [("t0 out", 1_000), ("t1 out", 2_100), ("t2 out", 9_300), ("synchronized", woken)]

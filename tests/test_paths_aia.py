@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.drivers.alone import boot, run_alone
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.state import ENOENT
-from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.shared import Memory
-from hgeisim.machine.topology import HartSpec, Topology
+from hgeisim.drivers.alone import run_alone
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import ENOENT
+from hgeisim.machine.hart import ALL_ONES
 from tests import kernels
-from tests.kernels import ALL_VARIANTS, BITMAP_RESET, LOCK_INIT, V2, V5, V6_12, Context
+from tests.kernels import ALL_VARIANTS, BASES, V6_12, asleep, is_awake, owner_on, pend
+from tests.steps import Context, story
 
-ALL_63 = (1 << 64) - 2
 
-
-def alloc(k: Cpuhp, name: str, cpu: int = 0) -> int:
+def alloc(k: Module, name: str, cpu: int = 0) -> int:
     """Let a new vCPU ask for a line."""
-    owner = k.add_vcpu(name, cpu)
+    owner = kernels.add_vcpu(k, name, cpu)
     return kernels.result(k.kvm_riscv_aia_alloc_hgei(cpu, owner), owner.thread)
 
 
-def free(k: Cpuhp, hgei: int, cpu: int = 0) -> None:
+def free(k: Module, hgei: int, cpu: int = 0) -> None:
     """Give a line back from some thread."""
     run_alone(k.kvm_riscv_aia_free_hgei(cpu, hgei), k.threads[0])
 
 
-def lines_of(k: Cpuhp, cpu: int = 0) -> tuple[int, list[int]]:
+def lines_of(k: Module, cpu: int = 0) -> tuple[int, list[int]]:
     """free_bitmap and owners[] of a CPU."""
     return k.hgei[cpu].free_bitmap, kernels.owners(k, cpu)
 
@@ -77,7 +74,7 @@ def test_free_refuses_lines_that_were_never_there(variant: str, hgei: int) -> No
 def test_free_writes_nothing_for_a_line_that_is_free() -> None:
     k, memory = kernels.tracked(V6_12, [2])
     path = k.kvm_riscv_aia_free_hgei(0, 1)
-    assert kernels.story(memory, path, k.threads[0]) == [
+    assert story(memory, path, k.threads[0]) == [
         "start",
         "lock hgei0.lock",
         "step",
@@ -87,9 +84,9 @@ def test_free_writes_nothing_for_a_line_that_is_free() -> None:
 
 def test_alloc_takes_the_bit_before_it_names_the_owner() -> None:
     k, memory = kernels.tracked(V6_12, [2])
-    owner = k.add_vcpu("a", 0)
+    owner = kernels.add_vcpu(k, "a", 0)
     path = k.kvm_riscv_aia_alloc_hgei(0, owner)
-    assert kernels.story(memory, path, owner.thread) == [
+    assert story(memory, path, owner.thread) == [
         "start",
         "lock hgei0.lock",
         "step | hgei0.free_bitmap = 4",
@@ -100,9 +97,8 @@ def test_alloc_takes_the_bit_before_it_names_the_owner() -> None:
 
 def test_alloc_waits_for_whoever_is_inside() -> None:
     k = kernels.booted(V6_12, [2, 2])
-    a, b = k.add_vcpu("a", 0), k.add_vcpu("b", 0)
+    a = kernels.add_vcpu(k, "a", 0)
     first = Context(k.kvm_riscv_aia_alloc_hgei(0, a), a.thread).after("lock hgei0.lock")
-    b.thread.cpu = 0
     second = Context(k.kvm_riscv_aia_free_hgei(0, 1), k.threads[0])
     assert not second.step()
     assert first.finish() == 1
@@ -112,198 +108,114 @@ def test_alloc_waits_for_whoever_is_inside() -> None:
 
 def test_alloc_asserts_what_its_caller_promises() -> None:
     k = kernels.booted(V6_12, [1, 1])
-    owner = k.add_vcpu("a", 0)
+    owner = kernels.add_vcpu(k, "a", 0)
     with pytest.raises(AssertionError, match="cpu is not this CPU"):
-        next(k.kvm_riscv_aia_alloc_hgei(1, owner))
+        run_alone(k.kvm_riscv_aia_alloc_hgei(1, owner), owner.thread)
     k.per_cpu[0].virtualization_enabled = 0
     with pytest.raises(AssertionError, match="CPU without virtualization"):
-        next(k.kvm_riscv_aia_alloc_hgei(0, owner))
+        run_alone(k.kvm_riscv_aia_alloc_hgei(0, kernels.add_vcpu(k, "b", 0)), k.threads[0])
 
 
-# how many lines each kernel believes in
+# hgei_interrupt
 
 
-@pytest.mark.parametrize(
-    ("variant", "free_bitmap"),
-    [(V6_12, 0), (V2, 0), (BITMAP_RESET, 0), (LOCK_INIT, 0), (V5, ALL_63)],
-)
-def test_all_63_lines_make_a_shift_by_64(variant: str, free_bitmap: int) -> None:
-    k = kernels.booted(variant, [63])
-    assert k.nr_hgei(k.hgei[0]) == 63
-    assert k.hgei[0].free_bitmap == free_bitmap
+def test_sgei_kicks_the_owners_of_what_is_pending_and_armed_once() -> None:
+    k = kernels.booted(V6_12, [4])
+    vcpus = [asleep(owner_on(k, name, 0)) for name in "abc"]
+    pend(k, 0, 1, 2, 4)
+    k.hart[0].hgeie = 0b11010
+    run_alone(k.hgei_interrupt(k.hardirq("hardirq", 1, 0)), k.threads[0])
+    assert [is_awake(vcpu) for vcpu in vcpus] == [True, False, False]
+    assert (k.hart[0].hgeip, k.hart[0].hgeie) == (0b10110, 0b01000)
 
 
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
-def test_62_lines_are_all_there(variant: str) -> None:
-    assert kernels.booted(variant, [62]).hgei[0].free_bitmap == (1 << 63) - 2
+def test_sgei_clears_what_it_found_before_it_takes_the_lock() -> None:
+    k, memory = kernels.tracked(V6_12, [3])
+    asleep(owner_on(k, "a", 0))
+    pend(k, 0, 1, 2)
+    k.hart[0].hgeie = 0b1110
+    who = k.hardirq("hardirq", 1, 0)
+    assert story(memory, k.hgei_interrupt(who), who) == [
+        "start",
+        "step | hart0.hgeie = 8",
+        "lock hgei0.lock",
+        "step",
+        "lock vcpu/a.pi_lock",
+        "step",
+        "wait until vcpu/a is off its cpu",
+        "select_task_rq vcpu/a",
+        "lock rq0.lock",
+        "wake vcpu/a | vcpu/a.on_rq = 1 | vcpu/a.state = 0",
+        "unlock rq0.lock",
+        "unlock vcpu/a.pi_lock",
+        "step",
+        "step",
+        "unlock hgei0.lock",
+    ]
 
 
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
-def test_no_line_at_all(variant: str) -> None:
-    k = kernels.booted(variant, [0])
-    assert (k.nr_hgei(k.hgei[0]), k.hgei[0].free_bitmap) == (0, 0)
-    assert alloc(k, "a") == -ENOENT
+def test_sgei_finds_an_owner_that_was_given_the_line_after_it_looked_at_hgeip() -> None:
+    k = kernels.booted(V6_12, [1])
+    a = owner_on(k, "a", 0)
+    pend(k, 0, 1)
+    k.hart[0].hgeie = 0b10
+    handler = Context(k.hgei_interrupt(k.hardirq("hardirq", 1, 0)), k.threads[0])
+    run_alone(k.kvm_riscv_vcpu_aia_imsic_cleanup(k.threads[0], a), k.threads[0])
+    b = asleep(owner_on(k, "b", 0))
+    handler.finish()
+    assert is_awake(b)
 
 
-@pytest.mark.parametrize(("init_hart", "count"), [(0, 3), (1, 1), (2, 0)])
-def test_v6_12_counts_for_all_what_the_initcall_found_on_its_hart(
-    init_hart: int, count: int
-) -> None:
-    k = kernels.booted(V6_12, [3, 1, 0], init_hart=init_hart)
-    assert [k.nr_hgei(hgctrl) for hgctrl in k.hgei] == [count] * 3
-    assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [(2 << count) - 2] * 3
+# aia_find_hgei and wakeon_hgei of v6.12
 
 
-@pytest.mark.parametrize("variant", [V2, V5])
-@pytest.mark.parametrize("init_hart", [0, 2])
-def test_the_patches_count_each_hart_for_itself(variant: str, init_hart: int) -> None:
-    k = kernels.booted(variant, [3, 1, 0], init_hart=init_hart)
-    assert [k.nr_hgei(hgctrl) for hgctrl in k.hgei] == [3, 1, 0]
-    assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [0b1110, 0b10, 0]
+def test_find_hgei_looks_at_the_lines_of_this_cpu_only_under_their_lock() -> None:
+    k, memory = kernels.tracked(V6_12, [2, 2])
+    owner_on(k, "other", 0)
+    a = owner_on(k, "a", 0)
+    assert story(memory, k.aia_find_hgei(a.thread, a), a.thread) == [
+        "start",
+        "preempt_disable",
+        "lock hgei0.lock",
+        *["step"] * 3,
+        "unlock hgei0.lock",
+        "preempt_enable",
+    ]
+    assert kernels.result(k.aia_find_hgei(a.thread, a), a.thread) == 2
+    a.thread.cpu = 1
+    assert kernels.result(k.aia_find_hgei(a.thread, a), a.thread) == -1
 
 
-@pytest.mark.parametrize(
-    ("variant", "init_hart", "count"), [(V6_12, 0, 3), (V2, 0, 3), (V2, 2, 0), (V5, 0, 0)]
-)
-def test_the_global_count(variant: str, init_hart: int, count: int) -> None:
-    k = kernels.booted(variant, [3, 1, 0], init_hart=init_hart)
-    assert k.globals.kvm_riscv_aia_nr_hgei == count
+@pytest.mark.parametrize(("enable", "hgeie"), [(1, 0b110), (0, 0b100)])
+def test_wakeon_hgei_arms_and_disarms_one_line(enable: int, hgeie: int) -> None:
+    k = kernels.booted(V6_12, [2])
+    a = owner_on(k, "a", 0)
+    k.hart[0].hgeie = 0b110 & ~(enable << 1)
+    run_alone(k.kvm_riscv_aia_wakeon_hgei(a.thread, a, enable), a.thread)
+    assert k.hart[0].hgeie == hgeie
 
 
-@pytest.mark.parametrize(("variant", "counts"), [(V2, [5, 4]), (V5, [2, 4])])
-def test_only_percpu_v5_looks_at_the_guest_files_of_each_hart(
-    variant: str, counts: list[int]
-) -> None:
-    k = kernels.booted(variant, [HartSpec(2, geilen=5), HartSpec(7, geilen=4)])
-    assert [k.nr_hgei(hgctrl) for hgctrl in k.hgei] == counts
-    assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [(2 << n) - 2 for n in counts]
+def test_wakeon_hgei_writes_the_register_of_whatever_cpu_it_is_on_by_then() -> None:
+    """The second form of bug B-02."""
+    k = kernels.booted(V6_12, [1, 1])
+    a = owner_on(k, "a", 0)
+    path = Context(k.kvm_riscv_aia_wakeon_hgei(a.thread, a, 1), a.thread).after("preempt_enable")
+    a.thread.cpu = 1
+    path.finish()
+    assert [hart.hgeie for hart in k.hart] == [0, 0b10]
 
 
-def test_v6_12_is_bounded_by_the_stride_of_the_guest_files() -> None:
-    k = find_variant(V6_12)(Topology((HartSpec(3, geilen=9),), 2, "test"))
-    boot(k, k.add_thread("swapper", 0))
-    assert k.globals.kvm_riscv_aia_nr_hgei == 3
-
-
-def test_a_migration_in_the_probe_finds_no_line_and_leaves_hgeie_set() -> None:
-    k = kernels.unbooted(V6_12, [3, 3])
-    swapper = k.add_thread("swapper", 0)
-    probe = Context(k.kvm_riscv_aia_init(swapper), swapper)
-    swapper.cpu = 1
-    probe.finish()
-    assert k.globals.kvm_riscv_aia_nr_hgei == 0
-    assert [hart.hgeie for hart in k.hart] == [0b1110, 0]
-    assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [0, 0]
-
-
-def test_a_migration_after_the_read_leaves_hgeie_set_too() -> None:
-    k = kernels.unbooted(V6_12, [3, 3])
-    swapper = k.add_thread("swapper", 0)
-    probe = Context(k.kvm_riscv_aia_init(swapper), swapper)
-    probe.step()
-    swapper.cpu = 1
-    probe.finish()
-    assert k.globals.kvm_riscv_aia_nr_hgei == 3
-    assert [hart.hgeie for hart in k.hart] == [0b1110, 0]
-
-
-def test_percpu_v5_probes_nothing_in_the_initcall() -> None:
-    k = kernels.unbooted(V5, [3, 3])
-    swapper = k.add_thread("swapper", 0)
-    probe = Context(k.kvm_riscv_aia_init(swapper), swapper)
-    swapper.cpu = 1
-    probe.finish()
-    assert k.globals.kvm_riscv_aia_nr_hgei == 3
+def test_wakeon_hgei_without_a_line_writes_nothing() -> None:
+    k = kernels.booted(V6_12, [1, 1])
+    a = owner_on(k, "a", 0)
+    a.thread.cpu = 1
+    run_alone(k.kvm_riscv_aia_wakeon_hgei(a.thread, a, 1), a.thread)
     assert [hart.hgeie for hart in k.hart] == [0, 0]
 
 
-# the order of enable and of the initcall
-
-PROBE = [
-    "start | hart0.hgeie = 2",
-    "step | hgei0.nr_hgei = 2",
-    "step | hart0.hgeie = 0",
-    "step",
-    "step | hgei0.nr_hgei = 1",
-]
-RESET_BITMAP = ["step", "step | hgei0.free_bitmap = 3", "step | hgei0.free_bitmap = 2"]
-SGEIE = ["step | hart0.sgeie = 1", "sgei hart0"]
-ONCE_UNLOCKED = ["step", *RESET_BITMAP, "step | hgei0.free_bitmap_initialized = 1"]
-ONCE_LOCKED = [
-    "step | hgei0.nr_hgei = 1",
-    "lock hgei0.lock",
-    "step",
-    "step | hgei0.free_bitmap = 2",
-    "step | hgei0.free_bitmap_initialized = 1",
-    "unlock hgei0.lock",
-]
-ENABLE = {
-    V6_12: ["start", *SGEIE],
-    V2: [*PROBE, *RESET_BITMAP, "init hgei0.lock", *SGEIE],
-    BITMAP_RESET: [*PROBE, *RESET_BITMAP, *SGEIE],
-    LOCK_INIT: [*PROBE, *ONCE_UNLOCKED, "init hgei0.lock", *SGEIE],
-    V5: [*PROBE, *ONCE_LOCKED, *SGEIE],
-}
-
-
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
-def test_enable_step_by_step(variant: str) -> None:
-    memory = Memory()
-    k = kernels.unbooted(variant, [1, 1], memory)
-    swapper = k.add_thread("swapper", 0)
-    run_alone(k.kvm_riscv_aia_init(swapper), swapper)
-    assert kernels.story(memory, k.kvm_riscv_aia_enable(swapper), swapper) == ENABLE[variant]
-
-
-AGAIN = {
-    V6_12: ENABLE[V6_12],
-    V2: ENABLE[V2],
-    BITMAP_RESET: ENABLE[BITMAP_RESET],
-    LOCK_INIT: [*PROBE, "step", "init hgei0.lock", *SGEIE],
-    V5: [
-        *PROBE,
-        "step | hgei0.nr_hgei = 1",
-        "lock hgei0.lock",
-        "unlock hgei0.lock",
-        *SGEIE,
-    ],
-}
-
-
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
-def test_enabling_again_resets_only_what_the_variant_says(variant: str) -> None:
-    k, memory = kernels.tracked(variant, [1, 1])
-    alloc(k, "a")
-    path = k.kvm_riscv_aia_enable(k.threads[0])
-    assert kernels.story(memory, path, k.threads[0]) == AGAIN[variant]
-    lost = variant in (V2, BITMAP_RESET)
-    assert lines_of(k) == (0b10 if lost else 0, [0, 1])
-
-
-def test_percpu_v2_empties_the_bitmap_of_a_hart_that_comes_back_without_lines() -> None:
-    k = kernels.booted(V2, [2])
-    k.hart[0].geilen = 0
-    run_alone(k.kvm_riscv_aia_enable(k.threads[0]), k.threads[0])
-    assert (k.hgei[0].nr_hgei, k.hgei[0].free_bitmap) == (0, 0)
-
-
-PROBE_FOR_ALL = ["start | hart0.hgeie = 2", "step"]
-PROBED = "step | hart0.hgeie = 0 | globals.kvm_riscv_aia_nr_hgei = 1"
-ALL_SET_UP = [f"init hgei{cpu}.lock | hgei{cpu}.free_bitmap = 2" for cpu in (0, 1)]
-ALL_EMPTY = [
-    f"init hgei{cpu}.lock | hgei{cpu}.free_bitmap = 0 | hgei{cpu}.free_bitmap_initialized = 0"
-    for cpu in (0, 1)
-]
-INIT = {
-    V6_12: [*PROBE_FOR_ALL, PROBED, *ALL_SET_UP],
-    V2: [*PROBE_FOR_ALL, PROBED, "step"],
-    V5: ["start", "step | globals.kvm_riscv_aia_nr_hgei = 1", *ALL_EMPTY],
-}
-
-
-@pytest.mark.parametrize("variant", INIT)
-def test_the_initcall_step_by_step(variant: str) -> None:
-    memory = Memory()
-    k = kernels.unbooted(variant, [1, 1], memory)
-    swapper = k.add_thread("swapper", 0)
-    assert kernels.story(memory, k.kvm_riscv_aia_init(swapper), swapper) == INIT[variant]
+@pytest.mark.parametrize("variant", BASES)
+def test_hgeie_is_all_zero_after_boot(variant: str) -> None:
+    k = kernels.booted(variant, [3, 3])
+    assert [hart.hgeie for hart in k.hart] == [0, 0]
+    k.hart[0].write_hgeie(ALL_ONES)
+    assert k.hart[0].hgeie == 0b1110

@@ -10,94 +10,151 @@ from hypothesis import strategies as st
 
 from hgeisim.checks.ownership import BitmapAgrees, LineExists, NoLeak, OneOwner
 from hgeisim.drivers.alone import run_alone
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.script import migrate
-from hgeisim.kernel.state import AUTO, HWACCEL, Vcpu
-from hgeisim.machine.ops import PushOff
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import AUTO, EBUSY, HWACCEL, Vcpu
+from hgeisim.machine.schedule import PushOff
 from tests import kernels
-from tests.kernels import ALL_VARIANTS, V2, V5, V6_12, Context, owner_on, vsfile
+from tests.kernels import (
+    ALL_VARIANTS,
+    BASES,
+    V2,
+    V5,
+    V6_12,
+    asleep,
+    is_awake,
+    owner_on,
+    registers,
+    vsfile,
+)
+from tests.steps import Context, in_order, story
 
-RELEASE = [
-    "unlock hgei0.lock",
-    "step | {v}.vsfile_cpu = -1 | {v}.vsfile_hgei = -1",
-    "step | {v}.requests = 1",
-    "step | cpuhp/0.read_hgei = {h}",
-    "IPI hart0 imsic_vsfile_local_read"
-    " | hart0.vgein = 0 | cpuhp/0.read_mrif = 0 | hart0.hgeip = 0 | cpuhp/0.read_hgei = 0",
-    "lock hgei0.lock",
-    "step",
-    "step | hgei0.free_bitmap = {bitmap}",
-    "step | hgei0.owners[{h}] = 0",
-    "unlock hgei0.lock",
+SGEI_OFF = [
+    "step | hart0.hvien = 0",
+    "step | hart0.sgeie = 0",
+    "lock irq_desc.lock | cpu0.sgei_irq_enabled = 0",
+    "unlock irq_desc.lock",
+    "step | hart0.hvictl = 0",
 ]
 
 
-def release(v: str, h: int, bitmap: int) -> list[str]:
-    """What aia_disable does for one owner, without the kick."""
-    return [line.format(v=v, h=h, bitmap=bitmap) for line in RELEASE]
+def without_release(told: list[str]) -> list[str]:
+    """aia_disable without what imsic_release does in it, which the lock is not held for."""
+    kept: list[str] = []
+    inside = False
+    for line in told:
+        inside = inside or line.startswith("write_lock")
+        if not inside:
+            kept.append(line)
+        elif line.startswith("write_lock"):
+            kept.append(f"release {line.split()[1].split('.')[0]}")
+        inside = inside and line != "unlock hgei0.lock"
+    return kept
 
 
-def test_offline_step_by_step() -> None:
-    k, memory = kernels.tracked(V6_12, [2, 2])
+@pytest.mark.parametrize("variant", BASES)
+def test_disable_step_by_step(variant: str) -> None:
+    """For each owner the lock is dropped, the file released, the line disarmed and its owner
+    kicked if it was armed, and the lock taken again."""
+    k, memory = kernels.tracked(variant, [3, 3])
     owner_on(k, "a", 0)
-    b = owner_on(k, "b", 0)
-    b.wait.waiter = 1
-    k.hart[0].hgeie = 0b100
+    asleep(owner_on(k, "b", 0))
+    k.hart[0].hgeie = 0b1100
     cpuhp = k.add_thread("cpuhp/0", 0)
-    assert kernels.story(memory, k.cpu_down(cpuhp, 0), cpuhp) == [
+    told = story(memory, k.kvm_riscv_aia_disable(cpuhp), cpuhp)
+    assert without_release(told) == [
         "start",
-        "mutex_lock cpu_hotplug_lock",
-        "cpuhp_state | hart0.active = 0",
-        "push tasks off hart0",
-        "preempt_disable | hart0.sgeie = 0",
+        "preempt_disable",
+        *SGEI_OFF,
         "lock hgei0.lock",
-        "step",
-        "step",
-        "step",
-        *release("a", 1, 0b010),
+        *["step"] * 3,
+        "unlock hgei0.lock",
+        "release a",
         "step",
         "lock hgei0.lock",
+        *["step"] * 2,
+        "unlock hgei0.lock",
+        "release b",
         "step",
+        "step | hart0.hgeie = 8",
         "step",
-        *release("b", 2, 0b110),
-        "step",
-        "step | hart0.hgeie = 0",
-        "wake b.wait | b.wait.woken = 1",
+        *["lock vcpu/b.pi_lock", "step", "wait until vcpu/b is off its cpu"],
+        *["select_task_rq vcpu/b", "lock rq0.lock"],
+        "wake vcpu/b | vcpu/b.on_rq = 1 | vcpu/b.state = 0",
+        *["unlock rq0.lock", "unlock vcpu/b.pi_lock"],
         "lock hgei0.lock",
-        "step",
+        *["step"] * 3,
         "unlock hgei0.lock",
         "preempt_enable",
-        "step | cpu0.virtualization_enabled = 0",
-        "stop_machine | hart0.online = 0",
-        "mutex_unlock cpu_hotplug_lock",
     ]
 
 
-def test_online_step_by_step() -> None:
-    k, memory = kernels.tracked(V6_12, [1, 1])
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
+def test_offline_in_order(variant: str) -> None:
+    k, memory = kernels.tracked(variant, [1, 1])
+    owner_on(k, "a", 0)
+    cpuhp = k.add_thread("cpuhp/0", 0)
+    told = story(memory, k.cpu_down(cpuhp, 0), cpuhp)
+    assert told[:4] == [
+        "start",
+        "down_write cpu_hotplug_lock",
+        "cpuhp_state | hart0.active = 0",
+        "push tasks off hart0",
+    ]
+    assert in_order(told, "hart0.sgeie = 0", "a.vsfile_cpu = -1", "hgei0.owners[1] = 0") == []
+    assert told[-5:] == [
+        "step | cpu0.virtualization_enabled = 0",
+        "mutex_lock sparse_irq_lock",
+        "stop_machine | hart0.online = 0",
+        "mutex_unlock sparse_irq_lock",
+        "up_write cpu_hotplug_lock",
+    ]
+
+
+@pytest.mark.parametrize("variant", BASES)
+def test_online_in_order(variant: str) -> None:
+    k, memory = kernels.tracked(variant, [1, 1])
     cpuhp = k.add_thread("cpuhp/0", 0)
     run_alone(k.cpu_down(cpuhp, 0), cpuhp)
-    assert kernels.story(memory, k.cpu_up(cpuhp, 0), cpuhp) == [
+    told = story(memory, k.cpu_up(cpuhp, 0), cpuhp)
+    order = ["down_write cpu_hotplug_lock", "hart0.online = 1", "hart0.hvictl = 1"]
+    order += ["cpu0.sgei_irq_enabled = 1", "hart0.sgeie = 1", "hart0.hvien = 1"]
+    order += ["cpu0.virtualization_enabled = 1", "hart0.active = 1", "up_write cpu_hotplug_lock"]
+    assert in_order(told, *order) == []
+
+
+def test_the_last_cpu_stays_online() -> None:
+    k = kernels.booted(V6_12, [1, 1])
+    for cpu, ret in ((1, 0), (0, -EBUSY)):
+        cpuhp = k.add_thread(f"cpuhp/{cpu}", cpu)
+        assert kernels.result(k.cpu_down(cpuhp, cpu), cpuhp) == ret
+    assert [(hart.online, hart.active) for hart in k.hart] == [(1, 1), (0, 0)]
+    assert k.per_cpu[0].virtualization_enabled
+
+
+@pytest.mark.parametrize("turn", ["cpu_down", "cpu_up"])
+def test_what_is_so_already_is_left_alone(turn: str) -> None:
+    k, memory = kernels.tracked(V6_12, [1, 1])
+    cpuhp = k.add_thread("cpuhp/0", 0)
+    if turn == "cpu_down":
+        run_alone(k.cpu_down(cpuhp, 0), cpuhp)
+    assert story(memory, getattr(k, turn)(cpuhp, 0), cpuhp) == [
         "start",
-        "mutex_lock cpu_hotplug_lock",
-        "cpuhp_state | hart0.online = 1",
-        "step | hart0.sgeie = 1",
-        "sgei hart0",
-        "step | cpu0.virtualization_enabled = 1",
-        "cpuhp_state | hart0.active = 1",
-        "mutex_unlock cpu_hotplug_lock",
+        "down_write cpu_hotplug_lock",
+        "up_write cpu_hotplug_lock",
     ]
 
 
 @pytest.mark.parametrize("variant", ALL_VARIANTS)
 def test_offline_takes_every_line_and_moves_what_is_pending(variant: str) -> None:
-    k = kernels.booted(variant, [3, 1])
+    k = kernels.booted(variant, [3, 3])
     vcpus = [owner_on(k, name, 0) for name in "abc"]
-    k.hart[0].hgeip = 0b1010
+    kernels.msi(k, vcpus[0], 1)
+    kernels.msi(k, vcpus[2], 3)
     cpuhp = k.add_thread("cpuhp/0", 0)
     run_alone(k.cpu_down(cpuhp, 0), cpuhp)
     assert [vsfile(vcpu) for vcpu in vcpus] == [(-1, -1)] * 3
-    assert [vcpu.sw_pending for vcpu in vcpus] == [1, 0, 1]
+    assert [registers(k, vcpu)[2] for vcpu in vcpus] == [0b10, 0, 0b1000]
+    assert [bool(vcpu.irqs_pending) for vcpu in vcpus] == [True, False, True]
     assert (k.hgei[0].free_bitmap, k.hart[0].hgeip) == (0b1110, 0)
 
 
@@ -114,12 +171,11 @@ def test_disable_looks_at_owners_again_after_each_release() -> None:
 
 def test_disable_kicks_only_those_that_armed_sgei() -> None:
     k = kernels.booted(V6_12, [3, 3])
-    a, b = owner_on(k, "a", 0), owner_on(k, "b", 0)
-    a.wait.waiter = b.wait.waiter = 1
+    a, b = asleep(owner_on(k, "a", 0)), asleep(owner_on(k, "b", 0))
     k.hart[0].hgeie = 0b1100
     cpuhp = k.add_thread("cpuhp/0", 0)
     run_alone(k.kvm_riscv_aia_disable(cpuhp), cpuhp)
-    assert (a.wait.woken, b.wait.woken) == (0, 1)
+    assert (is_awake(a), is_awake(b)) == (False, True)
     assert k.hart[0].hgeie == 0b1000
 
 
@@ -131,19 +187,19 @@ def test_the_callbacks_run_on_their_own_cpu(turn: str) -> None:
         next(getattr(k, turn)(cpuhp, 0))
 
 
-def preempt_off(k: Cpuhp) -> None:
+def preempt_off(k: Module) -> None:
     k.hart[0].preempt_count = 1
 
 
-def irq_off(k: Cpuhp) -> None:
+def irq_off(k: Module) -> None:
     k.hart[0].irq_off = 1
 
 
-def in_hardirq(k: Cpuhp) -> None:
+def in_hardirq(k: Module) -> None:
     k.hart[0].hardirq = 1
 
 
-def pinned(k: Cpuhp) -> None:
+def pinned(k: Module) -> None:
     k.hart[0].current = 1
 
 
@@ -151,7 +207,7 @@ BUSY = [preempt_off, irq_off, in_hardirq, pinned]
 
 
 @pytest.mark.parametrize("busy", BUSY)
-def test_tasks_are_pushed_off_only_where_preemption_allows(busy: Callable[[Cpuhp], None]) -> None:
+def test_tasks_are_pushed_off_only_where_preemption_allows(busy: Callable[[Module], None]) -> None:
     k = kernels.booted(V6_12, [1, 1])
     busy(k)
     assert not PushOff(0).ready(k.threads[0])
@@ -160,7 +216,7 @@ def test_tasks_are_pushed_off_only_where_preemption_allows(busy: Callable[[Cpuhp
 
 @pytest.mark.parametrize("busy", BUSY)
 def test_stop_machine_waits_for_every_section_that_must_not_be_preempted(
-    busy: Callable[[Cpuhp], None],
+    busy: Callable[[Module], None],
 ) -> None:
     k = kernels.booted(V6_12, [1, 1])
     cpuhp = k.add_thread("cpuhp/1", 1)
@@ -174,7 +230,7 @@ def test_stop_machine_waits_for_every_section_that_must_not_be_preempted(
 def test_a_task_moves_to_active_harts_only() -> None:
     k = kernels.booted(V6_12, [1, 1])
     k.hart[1].active = 0
-    move = Context(migrate(1), k.threads[0])
+    move = Context(k.move_to(k.threads[0], 1), k.threads[0]).before("schedule")
     assert not move.step()
     k.hart[1].active = 1
     move.finish()
@@ -199,7 +255,7 @@ def test_stop_machine_does_not_wait_for_a_destroyer() -> None:
     k = kernels.booted(V6_12, [1, 1])
     a = owner_on(k, "a", 0)
     destroyer = k.add_thread("destroy", 1)
-    Context(k.kvm_riscv_vcpu_aia_imsic_cleanup(a), destroyer).before("lock hgei0.lock")
+    Context(k.kvm_riscv_vcpu_aia_imsic_cleanup(destroyer, a), destroyer).before("lock hgei0.lock")
     cpuhp = k.add_thread("cpuhp/0", 0)
     Context(k.cpu_down(cpuhp, 0), cpuhp).finish()
     assert k.hart[0].online == 0
@@ -229,7 +285,7 @@ class World:
         self.k = kernels.booted(variant, harts)
         self.cpuhp = [self.k.add_thread(f"cpuhp/{cpu}", cpu) for cpu in range(HARTS)]
         modes = [HWACCEL if i % 2 else AUTO for i in range(VCPUS)]
-        self.vcpus = [self.k.add_vcpu(f"v{i}", 0, mode) for i, mode in enumerate(modes)]
+        self.vcpus = [kernels.add_vcpu(self.k, f"v{i}", 0, mode) for i, mode in enumerate(modes)]
         self.pending: set[str] = set()
 
     def do(self, action: Action) -> None:
@@ -244,12 +300,17 @@ class World:
             self.enter(vcpu, cpu)
         elif verb == "destroy":
             self.pending.discard(vcpu.name)
-            run_alone(self.k.kvm_riscv_vcpu_aia_imsic_cleanup(vcpu), self.k.threads[0])
+            self.destroy(vcpu)
         elif verb == "msi":
             self.pending.add(vcpu.name)
-            run_alone(self.k.kvm_riscv_vcpu_aia_imsic_inject(vcpu), self.k.threads[0])
+            kernels.msi(self.k, vcpu)
         else:
             self.give_back(vcpu, verb)
+
+    def destroy(self, vcpu: Vcpu) -> None:
+        """End a vCPU."""
+        path = self.k.kvm_riscv_vcpu_aia_imsic_cleanup(self.k.threads[0], vcpu)
+        run_alone(path, self.k.threads[0])
 
     def give_back(self, vcpu: Vcpu, verb: str) -> None:
         """Release a vCPU's VS-file; `free twice` frees the line once more afterwards."""
@@ -271,10 +332,10 @@ class World:
         old, free = vsfile(vcpu), self.k.hgei[cpu].free_bitmap
         lowest = next((line for line in range(1, 64) if free >> line & 1), 0)
         entered = kernels.enter(self.k, vcpu, cpu)
-        kept = old if vcpu.aia_mode == HWACCEL else (-1, -1)
+        kept = old if vcpu.vm.aia_mode == HWACCEL else (-1, -1)
         expected = old if old[0] == cpu else (cpu, lowest) if lowest else kept
         assert vsfile(vcpu) == expected
-        assert entered == (expected[0] == cpu or vcpu.aia_mode == AUTO)
+        assert entered == (expected[0] == cpu or vcpu.vm.aia_mode == AUTO)
 
     def check(self) -> None:
         """Compare bitmap, owners, VS-files and pending bits with each other."""
@@ -294,7 +355,7 @@ class World:
     def has_pending(self, vcpu: Vcpu) -> bool:
         """Where the pending bit of a vCPU has to be."""
         cpu, hgei = vsfile(vcpu)
-        return bool(self.k.hart[cpu].hgeip >> hgei & 1 if cpu >= 0 else vcpu.sw_pending)
+        return bool(self.k.hart[cpu].eip[hgei] if cpu >= 0 else vcpu.swfile.eip)
 
 
 @pytest.mark.parametrize(
@@ -313,6 +374,7 @@ def test_one_after_the_other_nothing_goes_wrong(
 
 def test_v6_12_hands_out_lines_that_small_harts_lack() -> None:
     k = kernels.booted(V6_12, [3, 1])
-    names = [vsfile(owner_on(k, name, 1)) for name in "ab"]
-    assert names == [(1, 1), (1, 2)]
+    vcpus = [kernels.add_vcpu(k, name, 1) for name in "ab"]
+    assert [kernels.enter(k, vcpu) for vcpu in vcpus] == [1, 1]
+    assert [vsfile(vcpu) for vcpu in vcpus] == [(1, 1), (1, 2)]
     assert [finding.id for finding in LineExists().state(k)] == ["no-such-line:hgei"]

@@ -43,7 +43,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("run", "big-litle"),
         (
             "error: big-litle: is no built-in",
-            "big-little, blocked-move, move-offline, patch-race",
+            "big-little, blocked-move, host-shutdown, module-exit",
             'did you mean "big-little"',
         ),
     ),
@@ -75,7 +75,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "no such preemption": (
         (*RUN, "--preemption", "lazy"),
-        ('--preemption = "lazy": must be "none" or "full"',),
+        ('--preemption = "lazy": must be "none", "voluntary", "full" or "rt"',),
     ),
     "no time": (("run", "big-little", "--until", "0ms"), ('--until = "0ms": must be above 0ns',)),
     "a time without an end": (("run", "big-little", "--until", "1e9s"), ('--until = "1e9s"',)),
@@ -124,7 +124,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "a token of a strange kernel": (
         ("replay", encode(Token("patch-race", KERNEL[0], "some", DIGEST, (0,)))),
-        ('"some": must be "none" or "full"',),
+        ('"some": must be "none", "voluntary", "full" or "rt"',),
     ),
     "a schedule of nobody": (
         ("replay", encode(Token("patch-race", *KERNEL, DIGEST, (0, 77)))),

@@ -17,7 +17,7 @@ from tests.golden import check_golden
 
 V2, V5 = "v6.12+percpu-v2", "v6.12+percpu-v5"
 DOUBLE_OWNER = "double-owner:hgei"
-F1 = "use-after-free:kvm_riscv_vcpu_aia_imsic_release"
+F1 = "use-after-free:kvm_riscv_aia_disable"
 
 
 def help_pages() -> list[tuple[str, ...]]:
@@ -63,7 +63,9 @@ def test_run_leaves_a_folder_that_reads_back(tmp_path: Path) -> None:
     assert run.summary == document
     assert run.manifest["fingerprint"] == document["fingerprint"]
     assert run.manifest["digest"] == load_scenario("big-little", {"until": "2ms"}).digest
-    assert (out / "locks.csv").read_text().count("\n") == 1 + len(document["harts"])
+    rows = [line.partition(",")[0] for line in (out / "locks.csv").read_text().splitlines()]
+    assert rows[1:9] == [f"hgei{hart['hart']}.lock" for hart in document["harts"]]
+    assert {"kvm->mmu_lock", "rq->__lock", "p->pi_lock"} <= set(rows[9:])
 
 
 def test_run_replaces_an_older_run_with_its_pictures(tmp_path: Path) -> None:
@@ -87,16 +89,16 @@ def test_the_manifest_runs_again_to_the_same_result(tmp_path: Path) -> None:
 
 
 def test_run_json_keys() -> None:
-    document = hgeisim("run", "big-little", "--until", "4ms", "--variant", "v6.12", "--json")
+    document = hgeisim("run", "big-little", "--until", "8ms", "--variant", "v6.12", "--json")
     result = document.document()
     assert document.status == 1
     assert re.fullmatch("[0-9a-f]{16}", result["fingerprint"])
     assert [hart["hart"] for hart in result["harts"]] == list(range(8))
-    ids = ["illegal-instruction:vsireg", "no-such-line:hgei"]
-    assert [finding["id"] for finding in result["findings"]] == ids
+    ids = {"illegal-instruction:vsireg", "no-such-line:hgei"}
+    assert ids <= {finding["id"] for finding in result["findings"]}
     for finding in result["findings"]:
         assert finding["new"] is True
-        assert 0 < finding["time_ns"] < result["end_ns"] == 4_000_000
+        assert 0 < finding["time_ns"] <= result["end_ns"] == 8_000_000
 
 
 def test_the_seed_and_the_end_may_be_given() -> None:
@@ -132,7 +134,7 @@ def test_explore_json() -> None:
     document = told.document()
     assert (told.status, document["verdict"]) == (0, "exhausted")
     assert [finding["new"] for finding in document["findings"]] == [False] * 3
-    assert [finding["id"] for finding in document["findings"]][-1] == F1
+    assert F1 in [finding["id"] for finding in document["findings"]]
     for finding in document["findings"]:
         assert hgeisim("replay", finding["token"]).status == 0, "accepted"
 

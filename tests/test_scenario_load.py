@@ -75,7 +75,7 @@ def test_built_in_scenarios_tell_what_they_are(name: str) -> None:
 
 def test_defaults(tmp_path: Path) -> None:
     scenario = load(tmp_path, SMALL)
-    assert (scenario.kernel.variant, scenario.kernel.preemption) == ("v6.12", "none")
+    assert (scenario.kernel.variant, scenario.kernel.preemption) == ("v7.1", "none")
     assert (scenario.kernel.init_hart, scenario.run.until, scenario.run.seed) == (0, 10_000_000, 1)
     assert scenario.topology.harts == (HartSpec(7, 5), HartSpec(7, 5), HartSpec(3, None))
     assert scenario.topology.guest_index_bits == 3
@@ -130,7 +130,8 @@ def test_overrides(tmp_path: Path) -> None:
 def test_bad_overrides_are_told_beside_the_mistakes_of_the_file(tmp_path: Path) -> None:
     text = SMALL.replace("vcpus = 2", "vcpus = 0")
     assert error(tmp_path, text, seed=-1, until="5", preemption="ful").splitlines() == [
-        'command line: --preemption = "ful": must be "none" or "full"; did you mean "full"?',
+        'command line: --preemption = "ful": must be "none", "voluntary", "full" or "rt"; '
+        'did you mean "full"?',
         'command line: --until = "5": must have a unit, one of ns, us, ms and s, '
         'such as "800ns", "1.5us", "20ms" or "2s"',
         "command line: --seed = -1: must be a whole number, 0..2**63 - 1",
@@ -145,7 +146,7 @@ def test_an_override_heals_a_bad_value(tmp_path: Path) -> None:
 def test_variants_are_checked_by_whom_the_caller_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(SMALL, encoding="utf-8")
-    with pytest.raises(InputError, match=r'kernel.variant = "v6.12": must be newer'):
+    with pytest.raises(InputError, match=r'kernel.variant = "v7.1": must be newer'):
         load_scenario(path, known_variant=lambda _: "must be newer")
     assert load_scenario(path, known_variant=lambda _: None).kernel.variant == "v6.12"
 

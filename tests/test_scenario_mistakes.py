@@ -114,7 +114,7 @@ machine.harts[0].foo = 1: is no key here; there are count, guest_files, geilen
 machine.harts[1].guest_files = "3": must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
 machine.harts[1].geilen = 64: must be 0..63 (HGEIE has 64 bits, and bit 0 is read-only zero)
-kernel.preemption = "ful": must be "none" or "full"; did you mean "full"?
+kernel.preemption = "ful": must be "none", "voluntary", "full" or "rt"; did you mean "full"?
 run.until = "0ns": must be above 0ns
 run.seed = true: must be a whole number, 0..2**63 - 1
 run.sed = 3: is no key here; there are until, seed; did you mean "seed"?

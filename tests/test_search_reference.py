@@ -17,7 +17,10 @@ from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.verdict import BOUNDED, Schedule, Verdict
 from hgeisim.kernel.variants import BASES, PATCHES, SERIES, variant_problem
 from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
+
+pytestmark = pytest.mark.proof
 
 MANY = 10**7
 VARIANTS = [*BASES, *(f"v6.12+{patch}" for patch in SERIES)]
@@ -64,26 +67,44 @@ class Plain:
         if self.avoid and any(finding.id in self.avoid for finding in findings):
             return True
         for finding in findings:
-            self.verdict.note(finding, way)
+            if finding.id not in self.verdict.counterexamples:
+                self.verdict.note(finding, self.space.in_full(way))
         return False
 
 
-def result(space: Space, verdict: Verdict) -> list[object]:
-    """All that a search says, in order, and all that it learned, in the order of learning."""
+def told(verdict: Verdict) -> list[object]:
+    """All that a search says, in order."""
     found = [(id_, c.finding.text, c.schedule) for id_, c in verdict.counterexamples.items()]
-    numbers = [verdict.states, verdict.transitions, verdict.ends, space.steps_learned]
-    return [verdict.coverage, verdict.bound, *numbers, found, space.codebook.values]
+    numbers = [verdict.states, verdict.transitions, verdict.ends]
+    return [verdict.coverage, verdict.bound, *numbers, found]
 
 
-def agree(name: str, overrides: dict[str, str], states_max: int) -> Verdict:
-    """Search with both, then without each finding; each side learns in a space of its own."""
-    fast, plain = (space_of(load_scenario(name, dict(overrides))) for _ in range(2))
+def learned(space: Space) -> list[object]:
+    """All that a search learned, in the order of learning."""
+    return [space.steps_learned, space.codebook.values]
+
+
+def agree(scenario: Scenario, states_max: int) -> Verdict:
+    """Search with both in single operations, then without each finding; each side learns in a
+    space of its own."""
+    fast, plain = (space_of(scenario).fine for _ in range(2))
     verdict = exhaustive(fast, states_max)
-    assert result(fast, verdict) == result(plain, Plain(plain).run(states_max))
+    assert told(verdict) == told(Plain(plain).run(states_max))
+    assert learned(fast) == learned(plain)
     ids = list(verdict.counterexamples)
     for avoid in [frozenset([i]) for i in ids] + [frozenset(ids[1:])]:
         without = exhaustive(fast, states_max, avoid)
-        assert result(fast, without) == result(plain, Plain(plain, avoid).run(states_max))
+        assert told(without) == told(Plain(plain, avoid).run(states_max))
+        assert learned(fast) == learned(plain)
+    return verdict
+
+
+def agree_merged(scenario: Scenario, states_max: int) -> Verdict:
+    """Search with both in merged steps, in a space that has learned what contexts contend for."""
+    space = space_of(scenario)
+    verdict = exhaustive(space, states_max)
+    assert told(verdict) == told(Plain(space).run(states_max))
+    assert not space.outdated
     return verdict
 
 
@@ -101,35 +122,31 @@ def some_variants(number: int) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_small_scenario_searched_to_the_end(variant: str) -> None:
-    verdict = agree("blocked-move", {"variant": variant}, MANY)
-    assert verdict.coverage == "exhausted"
-    assert verdict.states > 50
+    scenario = load_scenario("blocked-move", {"variant": variant})
+    single, merged = agree(scenario, MANY), agree_merged(scenario, MANY)
+    assert single.coverage == merged.coverage == "exhausted"
+    assert single.states > 4 * merged.states > 80
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["patch-race", "move-offline"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_up_to_a_bound(name: str, variant: str) -> None:
-    assert agree(name, {"variant": variant}, 4_000).states >= 4_000
+def test_every_variant_up_to_a_bound(variant: str) -> None:
+    scenario = load_scenario("patch-race", {"variant": variant})
+    assert agree(scenario, 4_000).states >= 4_000
+    assert agree_merged(scenario, 4_000).states >= 4_000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("variant", "preemption"), some_variants(6))
 def test_random_variants_up_to_a_bound(variant: str, preemption: str) -> None:
-    agree("patch-race", {"variant": variant, "preemption": preemption}, 6_000)
-
-
-@pytest.mark.slow
-def test_medium_scenario_searched_to_the_end() -> None:
-    overrides = {"variant": "v6.12+percpu-v2", "preemption": "none"}
-    fast, plain = (space_of(load_scenario("move-offline", dict(overrides))) for _ in range(2))
-    verdict = exhaustive(fast, 60_000)
-    assert result(fast, verdict) == result(plain, Plain(plain).run(60_000))
+    scenario = load_scenario("patch-race", {"variant": variant, "preemption": preemption})
+    agree(scenario, 6_000)
+    agree_merged(scenario, 6_000)
 
 
 def test_progress_counts_down_to_an_empty_queue() -> None:
-    told: list[tuple[int, int]] = []
-    space = space_of(load_scenario("blocked-move", {}))
-    exhaustive(space, MANY, progress=lambda *numbers: told.append(numbers))
+    numbers: list[tuple[int, int]] = []
+    space = space_of(load_scenario("blocked-move", {})).fine
+    exhaustive(space, MANY, progress=lambda *both: numbers.append(both))
     first = 1 + len(list(space.successors(space.initial())))
-    assert told == [(first, first - 1)]
+    assert numbers == [(first, first - 1)]

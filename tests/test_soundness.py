@@ -55,15 +55,16 @@ def agree_on_walk(scenario: Scenario, space: Space, below: Callable[[int], int])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_automata_agree_with_real_generators(variant: str, preemption: str) -> None:
     scenario = patch_race(variant, preemption)
-    space, below = space_of(scenario), Streams(7).stream(variant).below
+    space, below = space_of(scenario).fine, Streams(7).stream(variant).below
     assert sum(agree_on_walk(scenario, space, below) for _ in range(4)) > 200
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_automata_agree_with_real_generators_for_long(variant: str) -> None:
     scenario = patch_race(variant)
-    space, below = space_of(scenario), Streams(8).stream(variant).below
+    space, below = space_of(scenario).fine, Streams(8).stream(variant).below
     assert sum(agree_on_walk(scenario, space, below) for _ in range(60)) > 4_000
 
 
@@ -238,7 +239,7 @@ def test_hidden_input_is_noticed() -> None:
     """A step that depends on something that is not shared state gives two answers to one reading:
     the tree that asks for different cells says so."""
     scenario = patch_race("v6.12")
-    space = space_of(scenario)
+    space = space_of(scenario).fine
     state = space.initial()
     slot, _, _ = next(space.successors(state))
     trees = space.trees[slot]

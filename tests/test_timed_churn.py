@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.timed.simulation import Simulation, simulate
-from hgeisim.kernel.state import Vcpu
+from hgeisim.kernel.structs import Vcpu
 from hgeisim.record.timeline import ALLOC
 from hgeisim.scenario.load import scenario_from
 
@@ -82,7 +82,7 @@ def test_after_all_vms_have_gone_all_lines_are_free(
 def test_after_all_vms_have_gone_nobody_is_left() -> None:
     sim = churn("v6.12+percpu-v5", UNEQUAL, (1, 5), (3, 12))
     sim.run(QUIET_MS * MS)
-    assert sim.driver.parked == {}
+    assert sim.driver.parking.parked == {}
     assert [core.load for core in sim.driver.cores] == [0] * 4
     assert [(h.irq_off, h.preempt_count, h.hardirq) for h in sim.k.hart] == [(0, 0, 0)] * 4
     assert all(lock.next == lock.owner and not lock.inside for lock in sim.locks.uses)

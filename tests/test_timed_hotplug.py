@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
+from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.machine.ops import Path
-from hgeisim.record.timeline import EVENT_NAMES, RELEASE
+from hgeisim.record.timeline import EVENT_NAMES, OFFLINE, ONLINE, RELEASE
 from tests.timed import (
+    COSTS,
     CPUHP,
     ENTRY,
     FIND,
+    HANDLER,
     LOCK,
     STOP,
     SWEEP,
     SWITCH,
     UNLOCK,
     WAKE,
+    WAKING,
     Log,
     at,
     busy_for,
+    critical_section,
     guest,
+    injects,
     machine,
     now,
+    raises,
     simulation,
     start,
+    work,
 )
 
 
-def blocked_on_one_hart(*more: dict[str, Any]) -> Simulation:
-    """Three vCPUs that own lines 1 to 3 of HART 0 and wait for an interrupt there."""
+def blocked_on_one_hart(**hotplug: str) -> Simulation:
+    """Three vCPUs that own lines 1 to 3 of HART 0 and wait for an interrupt when it goes away."""
     names = ("a", "b", "c")
     return simulation(
         machine={"harts": [{"count": 2, "guest_files": 3}]},
         kernel={"variant": "v6.12+percpu-v5"},
+        timing={**COSTS, "context_switch": "10us"},
         vcpu=[{"name": name, "hart": 0} for name in names],
-        task=[
-            *({"name": f"vcpu/{name}", "vcpu": name, "does": ["block"]} for name in names),
-            *more,
-        ],
+        task=[{"name": f"vcpu/{name}", "vcpu": name, "does": ["block"]} for name in names],
+        hotplug=[{"hart": 0, "offline": "1s", **hotplug}],
     )
 
 
-CYCLE = {"name": "cpuhp/0", "hart": 0, "does": ["offline 0", "online 0"]}
+BACK = "5s"
+"""When the HART comes online again."""
 
 
 def events(sim: Simulation, kind: int) -> list[tuple[int, ...]]:
@@ -55,7 +62,7 @@ def events(sim: Simulation, kind: int) -> list[tuple[int, ...]]:
 
 
 def test_lines_are_released_in_ascending_order() -> None:
-    sim = blocked_on_one_hart(CYCLE)
+    sim = blocked_on_one_hart(online=BACK)
     sim.run(20 * STOP)
     released = events(sim, RELEASE)
     assert [(hart, vcpu, line) for _, hart, vcpu, line in released] == [
@@ -68,16 +75,17 @@ def test_lines_are_released_in_ascending_order() -> None:
 
 def test_each_release_takes_a_sweep_and_a_wake_up() -> None:
     """Line by line: drop the lock, sweep, free the line, wake the owner whose line is armed."""
-    sim = blocked_on_one_hart(CYCLE)
+    sim = blocked_on_one_hart(online=BACK)
     sim.driver.costs.by_name["ipi"] = lambda: 0
     sim.run(20 * STOP)
     times = [when for when, *_ in events(sim, RELEASE)]
-    each = WAKE + LOCK + UNLOCK + (ENTRY + SWEEP) + FIND
+    release = 5 * FIND + SWEEP  # vsfile_lock, mmu_lock, hfence_lock, extirq_lock, the line
+    each = WAKING + LOCK + UNLOCK + release
     assert [b - a for a, b in pairwise(times)] == [each, each]
 
 
 def test_the_hart_is_back_as_it_was() -> None:
-    sim = blocked_on_one_hart(CYCLE)
+    sim = blocked_on_one_hart(online=BACK)
     sim.run(20 * STOP)
     hart = sim.k.hart[0]
     assert (hart.active, hart.online, hart.sgeie) == (1, 1, 1)
@@ -88,7 +96,7 @@ def test_the_hart_is_back_as_it_was() -> None:
 
 
 def test_offline_and_online_are_recorded_with_their_times() -> None:
-    sim = blocked_on_one_hart(CYCLE)
+    sim = blocked_on_one_hart(online=BACK)
     sim.run(20 * STOP)
     kinds = [EVENT_NAMES[kind] for kind in sim.timeline.event_kind]
     assert [k for k in kinds if k in ("offline", "online", "release")] == [
@@ -99,7 +107,7 @@ def test_offline_and_online_are_recorded_with_their_times() -> None:
 
 
 def test_a_blocked_vcpu_whose_hart_goes_away_wakes_on_another() -> None:
-    sim = blocked_on_one_hart({"name": "cpuhp/0", "hart": 0, "does": ["offline 0"]})
+    sim = blocked_on_one_hart()
     sim.run(20 * STOP)
     threads = {vcpu.name: vcpu.thread.cpu for vcpu in sim.stage.vcpus.values()}
     assert threads == {"a": 1, "b": 1, "c": 1}
@@ -115,7 +123,8 @@ def test_an_msi_wakes_a_sleeper_on_a_fallback_hart() -> None:
     vcpu = guest(driver, "v", 0, SWITCH)
 
     def path() -> Path[None]:
-        yield from k.kvm_arch_vcpu_ioctl_run(vcpu.thread, vcpu)
+        yield from k.kvm_vcpu_ioctl_begin(vcpu.thread, vcpu)
+        yield from k.vcpu_enter_guest(vcpu.thread, vcpu)
         yield from k.kvm_vcpu_block(vcpu.thread, vcpu)
         log.append((f"awake on {vcpu.thread.cpu}", now(driver)))
 
@@ -126,9 +135,9 @@ def test_an_msi_wakes_a_sleeper_on_a_fallback_hart() -> None:
     driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
     driver.env.run(4 * STOP)
     assert (vcpu.thread.cpu, vcpu.wait.waiter, vcpu.vsfile_cpu) == (0, 1, -1)
-    at(driver, 4 * STOP, k.kvm_riscv_vcpu_aia_imsic_inject(vcpu))
+    at(driver, 4 * STOP, injects(driver, 1, vcpu))
     driver.env.run()
-    assert log == [("awake on 1", 4 * STOP + WAKE + SWITCH + FIND)]
+    assert log == [("awake on 1", 4 * STOP + ENTRY + 4 * FIND + WAKE + SWITCH + FIND)]
 
 
 def test_waiting_tasks_are_pushed_off_and_the_running_one_is_waited_for() -> None:
@@ -154,12 +163,12 @@ def test_a_pushed_off_task_goes_on_at_once_where_it_lands() -> None:
         log.append(("b", now(driver)))
         yield from busy_for(driver, 1)
 
-    start(driver, "b", 0, path())
+    start(driver, "b", 0, path()).allowed = 1  # an idle HART must not take it
     cpuhp = k.add_thread("cpuhp/0", 0)
     driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
     driver.env.run()
     pushed = 2 * SWITCH + SWITCH + CPUHP
-    assert log == [("b", pushed + SWITCH)]
+    assert log == [("b", pushed + SWITCH + STOP)], "and is stopped with all others"
 
 
 @pytest.mark.parametrize("variant", ["v6.12", "v6.12+percpu-v5"])
@@ -180,7 +189,7 @@ def test_the_whole_of_going_down_takes_what_its_parts_take() -> None:
     cpuhp = k.add_thread("cpuhp/0", 0)
     driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
     driver.env.run()
-    assert now(driver) == SWITCH + CPUHP + FIND + STOP
+    assert now(driver) == SWITCH + CPUHP + 2 * FIND + STOP
 
 
 def test_one_hart_at_a_time_goes_down_and_the_last_one_stays() -> None:
@@ -188,14 +197,92 @@ def test_one_hart_at_a_time_goes_down_and_the_last_one_stays() -> None:
     times = {"distribution": "constant", "value": "50us"}
     sim = simulation(
         machine={"harts": [{"count": 2, "guest_files": 1}]},
+        timing={"cpuhp_state": "300us", "stop_machine": "700us"},
         vm=[{"name": "vm", "vcpus": 3, "run": times, "msi": times}],
         hotplug=[
             {"hart": 1, "offline": "1ms", "online": "1100us"},
             {"hart": 0, "offline": "1200us", "online": "1400us"},
         ],
     )
-    for ms in range(1, 40):
-        sim.run(ms * CPUHP // 10)
+    for step in range(1, 400):
+        sim.run(step * 20_000)
         assert sum(hart.active for hart in sim.k.hart) >= 1
-    sim.run(10 * STOP)
     assert [hart.active for hart in sim.k.hart] == [1, 1]
+    assert [EVENT_NAMES[kind] for kind in sim.timeline.event_kind if kind in (OFFLINE, ONLINE)] == [
+        "offline",
+        "online",
+    ] * 2
+
+
+def test_stop_machine_stops_all_other_harts() -> None:
+    """A task of another HART stands still; one with preemption off is waited for."""
+    driver = machine(1, 1, 1)
+    log: Log = []
+    k = driver.k
+    lock = k.hgei[2].lock
+    start(driver, "deaf", 2, critical_section(driver, lock, ("deaf", 0, 2 * CPUHP), log))
+    start(driver, "t", 1, logged(driver, 5 * CPUHP, log))
+    cpuhp = k.add_thread("cpuhp/0", 0)
+
+    def down() -> Path[None]:
+        yield from k.cpu_down(cpuhp, 0)
+        log.append(("down", now(driver)))
+
+    driver.spawn(cpuhp, down(), urgent=True)
+    driver.env.run()
+    deaf_until = SWITCH + LOCK + 2 * CPUHP + UNLOCK
+    assert dict(log)["deaf out"] == deaf_until
+    back = deaf_until + SWITCH  # who waits for all HARTs has slept
+    assert dict(log)["down"] == back + STOP
+    assert dict(log)["t"] == SWITCH + 5 * CPUHP + STOP
+
+
+def logged(driver: TimedDriver, ns: int, log: Log) -> Path[None]:
+    yield from busy_for(driver, ns)
+    log.append(("t", now(driver)))
+
+
+def test_stop_machine_waits_for_a_hart_in_hardirq() -> None:
+    driver = machine(2, 2)
+    k = driver.k
+    cpuhp = k.add_thread("cpuhp/0", 0)
+    driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
+    stops = SWITCH + CPUHP + 2 * FIND
+    at(driver, stops - 50, raises(driver, 1, 2))
+    driver.env.run()
+    handled = stops - 50 + HANDLER
+    assert now(driver) == handled + SWITCH + STOP
+    assert driver.cores[1].stolen_ns == HANDLER + STOP
+
+
+def test_an_interrupt_that_comes_while_the_machine_is_stopped_is_handled_after_it() -> None:
+    driver = machine(2, 2)
+    k = driver.k
+    cpuhp = k.add_thread("cpuhp/0", 0)
+    driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
+    stopped = SWITCH + CPUHP + 2 * FIND
+    at(driver, stopped + 1000, raises(driver, 1, 2))
+    driver.env.run()
+    assert now(driver) == stopped + STOP + HANDLER
+
+
+def test_the_thread_of_a_script_that_takes_its_hart_down_stays_there() -> None:
+    """It sleeps for a mutex while its HART is not active."""
+    sim = simulation(
+        machine={"harts": [{"count": 2, "guest_files": 1}]},
+        task=[{"name": "cpuhp/1", "hart": 1, "does": ["offline 1", "online 1"]}],
+    )
+    k, thread = sim.k, sim.stage.scripts[0].thread
+    holder = k.add_thread("holder", 0)
+
+    def hold() -> Path[None]:
+        yield k.sparse_irq_lock.lock
+        yield work(sim.driver, 5 * CPUHP)
+        yield k.sparse_irq_lock.unlock
+
+    sim.driver.spawn(holder, hold())
+    sim.run(3 * CPUHP)
+    assert not k.hart[1].active
+    assert not sim.driver.cores[1].load, "it sleeps"
+    sim.run(5 * STOP)
+    assert (thread.cpu, k.hart[1].active, k.hart[1].online) == (1, 1, 1)

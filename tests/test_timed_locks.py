@@ -6,8 +6,8 @@ import pytest
 
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.machine.ops import Acquire, Op, Path, Release
-from hgeisim.machine.spinlock import RawSpinlock
+from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.spinlock import Acquire, RawSpinlock, Release
 from hgeisim.machine.task import Runner
 from hgeisim.record.locks import LockTable
 from hgeisim.scenario.load import load_scenario
@@ -22,7 +22,7 @@ from tests.timed import (
     critical_section,
     machine,
     now,
-    sgei,
+    raises,
     start,
     work,
 )
@@ -129,7 +129,7 @@ def test_a_cpu_that_spins_or_holds_is_deaf() -> None:
     start(driver, "t0", 0, critical_section(driver, lock, ("t0", 0, HOLD), log))
     start(driver, "t1", 1, critical_section(driver, lock, ("t1", 100, HOLD), log))
     handled = handlers(driver)
-    at(driver, SWITCH + 200, sgei(driver, 1, 1))  # t1 spins
+    at(driver, SWITCH + 200, raises(driver, 1, 1))  # t1 spins
     driver.env.run(SWITCH + HOLD)
     assert driver.k.hart[1].sgei_pending()
     driver.env.run()
@@ -144,7 +144,7 @@ def test_a_cpu_that_holds_is_deaf_until_the_unlock() -> None:
     lock = driver.k.hgei[0].lock
     start(driver, "t0", 0, critical_section(driver, lock, ("t0", 0, HOLD), log))
     handled = handlers(driver)
-    at(driver, SWITCH + LOCK + 1, sgei(driver, 0, 1))
+    at(driver, SWITCH + LOCK + 1, raises(driver, 0, 1))
     driver.env.run()
     assert handled == [("hardirq/0", SWITCH + LOCK + HOLD + UNLOCK + ENTRY + LOCK)]
 
@@ -153,7 +153,7 @@ def test_a_cpu_that_works_hears_at_once() -> None:
     driver = machine(1)
     handled = handlers(driver)
     start(driver, "t0", 0, busy(driver))
-    at(driver, SWITCH + 7, sgei(driver, 0, 1))
+    at(driver, SWITCH + 7, raises(driver, 0, 1))
     driver.env.run()
     assert handled == [("hardirq/0", SWITCH + 7 + ENTRY + LOCK)]
 

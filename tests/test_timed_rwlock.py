@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hgeisim.drivers.timed.driver import TimedDriver
-from hgeisim.machine.ops import Ipi, Op, Path
+from hgeisim.kernel.structs import Thread
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.rwlock import RwLock, rwlock
 from tests.timed import IPI, LOCK, SWITCH, UNLOCK, Log, machine, now, start, work
 
@@ -30,7 +32,7 @@ def of_writer(lock: RwLock) -> tuple[Op, Op]:
 
 
 def test_first_come_first_served_in_time() -> None:
-    driver, lock = machine(1, 1, 1, 1, 1), rwlock(None, "lock")
+    driver, lock = machine(1, 1, 1, 1, 1), rwlock(None, "lock", "class")
     log: Log = []
     waits: list[tuple[str, int]] = []
     reader, writer = of_reader(lock), of_writer(lock)
@@ -66,19 +68,22 @@ def handler(driver: TimedDriver, lock: RwLock, ns: int, log: Log) -> Path[None]:
     yield lock.read_unlock
 
 
-def interrupt(driver: TimedDriver, when: int, ipi: Ipi) -> Path[None]:
-    yield work(driver, when)
+def interrupt(driver: TimedDriver, who: Thread, cpu: int, ipi: Ipi) -> Path[None]:
+    """Send an IPI to a HART, 200 ns after the start."""
+    yield work(driver, 200)
+    who.ipi_mask = 1 << cpu
     yield ipi
 
 
 def contended_with_hardirq(cpu: int, ns: int) -> list[str]:
     """A reader, a writer behind it, and a hardirq on one of their HARTs that reads."""
-    driver, lock = machine(1, 1, 1), rwlock(None, "lock")
+    driver, lock = machine(1, 1, 1), rwlock(None, "lock", "class")
     log: Log = []
-    ipi = Ipi(cpu, lambda target, sender: handler(driver, lock, ns, log))
+    ipi = Ipi(lambda current, sender: handler(driver, lock, ns, log))
     start(driver, "t0", 0, section(driver, of_reader(lock), ("t0", IPI), log))
     start(driver, "t1", 1, section(driver, of_writer(lock), ("t1", IPI + 100), log))
-    start(driver, "t2", 2, interrupt(driver, 200, ipi))
+    sender = driver.k.add_thread("t2", 2)
+    driver.spawn(sender, interrupt(driver, sender, cpu, ipi))
     driver.env.run()
     return [what for what, _ in log]
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import simpy
 
+from hgeisim.checks.interrupts import NobodyForgotten
 from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.machine.ops import Path
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.timeline import SGEI, Timeline
 from hgeisim.scenario.load import load_scenario
@@ -25,11 +28,11 @@ VM = {
 FAST = {"context_switch": "2us", "guest_entry": "1us", "ipi": "2us", "vsfile_sweep": "1us"}
 
 
-def busy(seed: int = 1) -> Simulation:
+def busy(seed: int = 1, **kernel: str) -> Simulation:
     """Four vCPUs on three HARTs with two lines, balanced often."""
     return simulation(
         machine={"harts": [{"count": 3, "guest_files": 2}]},
-        kernel={"variant": "v6.12+percpu-v5"},
+        kernel={"variant": "v7.1+percpu-v5", **kernel},
         run={"seed": seed},
         vm=[VM],
         balance={"every": {"distribution": "exponential", "mean": "50us"}},
@@ -105,10 +108,13 @@ def test_a_process_may_use_the_kernels_own_paths() -> None:
         """An MSI for every vCPU, all at once."""
         yield sim.env.timeout(300_000)
         vcpus = [vcpu for vcpu in k.vcpus if vcpu is not None]
-        yield sim.env.all_of(
-            [sim.driver.device(k.kvm_riscv_vcpu_aia_imsic_inject(vcpu)) for vcpu in vcpus]
-        )
+        storm = k.add_thread("storm", 1)
+        yield sim.env.all_of([sim.driver.spawn(storm, to_all(storm, vcpus))])
         return len(vcpus)
+
+    def to_all(current: Thread, vcpus: list[Vcpu]) -> Path[None]:
+        for vcpu in vcpus:
+            yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, 1)
 
     process = sim.env.process(storm())
     sim.run(400_000)
@@ -122,10 +128,10 @@ def test_a_process_may_wait_for_the_end_of_a_context() -> None:
 
     def watch() -> Process:
         task = k.add_thread("one more", 1)
-        yield sim.driver.spawn(task, k.kvm_riscv_vcpu_aia_imsic_cleanup(vcpu_without_line))
+        yield sim.driver.spawn(task, k.kvm_riscv_vcpu_aia_imsic_cleanup(task, vcpu_without_line))
         ended.append(int(sim.env.now))
 
-    vcpu_without_line = k.add_vcpu("idle", 0)
+    vcpu_without_line = k.add_vcpu("idle", 0, k.add_vm("idle"))
     sim.env.process(watch())
     sim.run(300_000)
     assert vcpu_without_line.freed
@@ -180,10 +186,10 @@ def test_no_entries_are_left_behind_in_the_queue() -> None:
     for n in range(1, 41):
         sim.run(n * 500_000)
         lengths.append(len(sim.env._queue))
-    assert sim.timeline.event_kind.count(SGEI) > 500, "many SGEIs"
+    assert sim.timeline.event_kind.count(SGEI) > 150, "many SGEIs"
     contexts = len(sim.k.threads) + 2 * len(sim.k.hart) + 2 * 4
     assert max(lengths) <= contexts
-    assert sum(map(len, sim.driver.parked.values())) <= contexts
+    assert sum(map(len, sim.driver.parking.parked.values())) <= contexts
 
 
 def test_telling_progress_changes_nothing_and_a_run_may_be_short() -> None:
@@ -195,6 +201,26 @@ def test_telling_progress_changes_nothing_and_a_run_may_be_short() -> None:
         plain.run(scenario.run.until)
         told.run(scenario.run.until, times.append)
         assert times == sorted({*times})
-        assert 2 <= len(times) <= 200
+        assert 2 <= len(times) <= 202
         assert fingerprint(plain.timeline) == fingerprint(told.timeline)
         assert plain.findings == told.findings
+
+
+def test_a_run_that_ends_within_a_wake_up_has_not_lost_it() -> None:
+    """The handler has disarmed the line and not woken the vCPU yet."""
+    sim, check, ends = busy(halt_poll_max="0ns"), NobodyForgotten(), 0
+    for _ in range(20_000):
+        sim.env.step()
+        if list(check.state(sim.k)):
+            ends += 1
+            sim.run(int(sim.env.now) + 1)
+            assert "lost-wakeup:vcpu" not in sim.findings
+    assert ends > 20
+
+
+def test_a_vcpu_that_sleeps_on_with_an_interrupt_pending_is_found_at_the_end() -> None:
+    for variant, found in (("v6.12", True), ("v6.18", False)):
+        scenario = load_scenario("moved-sleeper", {"variant": variant})
+        sim = simulate(scenario)
+        sim.run(scenario.run.until)
+        assert ("lost-wakeup:vcpu" in sim.findings) is found

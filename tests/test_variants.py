@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.block import Block
 from hgeisim.kernel.cpuhp import Cpuhp
 from hgeisim.kernel.imsic import Imsic
-from hgeisim.kernel.kvm import Kvm
+from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.interrupts import Interrupts
+from hgeisim.kernel.mmu import Mmu
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.request import Request
+from hgeisim.kernel.sched import Sched
 from hgeisim.kernel.state import Kernel
-from hgeisim.kernel.variants import BASES, PATCHES, find_variant, variant_problem
+from hgeisim.kernel.structs import IN_GUEST_MODE
+from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, variant_problem
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
+from hgeisim.kernel.variants.review_clamp import ReviewClamp
+from hgeisim.kernel.variants.review_min import ReviewMin
 from hgeisim.kernel.variants.v6_12 import V6_12
+from hgeisim.kernel.variants.v6_16 import V6_16
+from hgeisim.kernel.variants.v6_18 import V6_18
+from hgeisim.kernel.variants.v7_1 import V7_1
+from hgeisim.kernel.vcpu import VcpuRun
+from hgeisim.machine.shared import Fixed, Memory
 from tests import kernels
 
 KNOWN_BASES = f"known: {', '.join(BASES)}"
@@ -26,7 +42,7 @@ def test_known_variants(name: str) -> None:
     assert variant_problem(name) is None
     found = find_variant(name)
     assert (found.name, found.__name__) == (name, name)
-    assert issubclass(found, Cpuhp)
+    assert issubclass(found, Module)
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -58,65 +74,145 @@ def test_versions_of_one_series_cannot_be_combined() -> None:
         find_variant("v6.12+percpu-v5+percpu-v2")
 
 
-ORDER: dict[str, list[type[Aia]]] = {
+@pytest.mark.parametrize("name", ["v6.12+review-clamp", "v7.1+percpu-v5+review-min"])
+def test_what_the_review_wanted_goes_on_top_of_percpu_v2(name: str) -> None:
+    assert "go on top of percpu-v2" in (variant_problem(name) or "")
+
+
+def test_a_patch_applies_once() -> None:
+    assert variant_problem("v6.12+percpu-v2+percpu-v2") == "a patch applies only once"
+
+
+LAYERS = (
+    *(Module, Cpuhp, Block, VcpuRun, ImsicDevice, Imsic),
+    *(Aia, Interrupts, Mmu, Request, Sched, Kernel, Fixed),
+)
+ORDER: dict[str, list[type[Kernel]]] = {
     "v6.12": [V6_12],
+    "v6.16": [V6_16, V6_12],
+    "v6.18": [V6_18, V6_16, V6_12],
+    "v7.1": [V7_1, V6_18, V6_16, V6_12],
     "v6.12+percpu-v2": [PercpuV2, V6_12],
     "v6.12+percpu-v2-bitmap-reset": [PercpuV2BitmapReset, PercpuV2, V6_12],
     "v6.12+percpu-v2-lock-init": [PercpuV2LockInit, PercpuV2, V6_12],
     "v6.12+percpu-v5": [PercpuV5, PercpuV2, V6_12],
+    "v6.16+percpu-v5": [PercpuV5, PercpuV2, V6_16, V6_12],
+    "v6.12+percpu-v2+review-clamp": [ReviewClamp, PercpuV2, V6_12],
+    "v6.12+percpu-v2+review-clamp+review-min": [ReviewMin, ReviewClamp, PercpuV2, V6_12],
 }
 
 
 @pytest.mark.parametrize("name", ORDER)
 def test_the_patch_is_asked_before_the_base(name: str) -> None:
-    order = find_variant(name).__mro__
-    layers = (Cpuhp, Kvm, Imsic, Aia, Kernel)
-    assert order[1 : -len(layers) - 2] == tuple(ORDER[name])
-    assert order[-len(layers) - 2 : -2] == layers
+    order = find_variant(name).__mro__[1:-1]
+    assert order == (*ORDER[name], *LAYERS)
 
 
-OVERRIDES: dict[type[Aia], set[str]] = {
+OVERRIDES: dict[type[Kernel], set[str]] = {
     V6_12: set(),
-    PercpuV2: {
-        "nr_hgei",
-        "aia_hgei_init",
-        "kvm_riscv_aia_enable",
-        "probe_nr_hgei",
-        "set_free_bitmap",
+    V6_16: {
+        *("kvm_arch_vcpu_blocking", "kvm_arch_vcpu_unblocking", "kvm_riscv_vcpu_aia_put"),
+        *("kvm_riscv_vcpu_aia_has_interrupts", "request_sgei", "kick_after_store"),
+        "disarm_new_line",
     },
-    PercpuV2BitmapReset: {"kvm_riscv_aia_enable"},
+    V6_18: {"kvm_riscv_vcpu_aia_has_interrupts"},
+    V7_1: {"guest_files_max"},
+    PercpuV2: {
+        *("nr_hgei", "aia_hgei_init", "kvm_riscv_aia_enable"),
+        *("set_hgei_up", "probe_nr_hgei", "set_free_bitmap"),
+    },
+    PercpuV2BitmapReset: {"set_hgei_up"},
     PercpuV2LockInit: {"set_free_bitmap"},
-    PercpuV5: {"kvm_riscv_aia_init", "aia_hgei_init", "kvm_riscv_aia_enable"},
+    PercpuV5: {"kvm_riscv_aia_init", "aia_hgei_init", "request_sgei", "set_hgei_up"},
+    ReviewClamp: {"probe_nr_hgei"},
+    ReviewMin: {"probe_nr_hgei"},
 }
 
 
 @pytest.mark.parametrize("patch", OVERRIDES)
-def test_a_patch_overrides_only_what_it_says(patch: type[Aia]) -> None:
+def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
     functions = {name for name, value in vars(patch).items() if callable(value)}
     assert functions == OVERRIDES[patch]
-    new_names = {"probe_nr_hgei", "set_free_bitmap"}
-    assert all(hasattr(Cpuhp, name) for name in functions - new_names)
+    new_names = {"set_hgei_up", "probe_nr_hgei", "set_free_bitmap"}
+    assert all(hasattr(Module, name) for name in functions - new_names)
+
+
+def test_every_base_and_patch_is_looked_at() -> None:
+    assert {*BASES.values(), *PATCHES.values()} == {*OVERRIDES}
+
+
+@pytest.mark.parametrize("name", [*ORDER, "v7.1+percpu-v5"])
+def test_who_initialises_a_lock_again_says_so(name: str) -> None:
+    """The checks and the search rely on locks that are steady."""
+    again = "percpu-v2" in name and "bitmap-reset" not in name
+    kernel = find_variant(name)(kernels.machine([1]))
+    assert (kernel.locks_are_steady, kernel.hgei[0].lock.steady) == (not again, not again)
+    assert kernel.rq[0].lock.steady
+
+
+class Probe(Aia):
+    """A user's own patch."""
+
+
+def test_a_users_own_patch_goes_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OWN, "probe.py:Probe", Probe)
+    order = find_variant("v6.18+percpu-v5+probe.py:Probe").__mro__
+    assert order[1:4] == (Probe, PercpuV5, PercpuV2)
 
 
 def test_the_state_has_no_paths_of_its_own() -> None:
     k = Kernel(kernels.machine([1]))
     thread = k.add_thread("t", 0)
-    vcpu = k.add_vcpu("a", 0)
-    for call in (
-        lambda: k.nr_hgei(k.hgei[0]),
-        lambda: k.kvm_riscv_aia_enable(thread),
-        lambda: k.kvm_riscv_aia_disable(thread),
-        lambda: k.kvm_riscv_vcpu_aia_imsic_release(thread, vcpu),
-        lambda: k.imsic_vsfile_local_read(0, thread),
-    ):
+    calls: list[Callable[[], object]] = [
+        lambda: k.imsic_vsfile_local_read(thread, thread),
+        lambda: k.imsic_vsfile_local_rw(thread, thread),
+        lambda: k.ack_flush(thread, thread),
+        lambda: k.kvm_disable_virtualization_cpu(thread, thread),
+        lambda: k.irqfd_wakeup(thread, thread),
+    ]
+    for call in calls:
         with pytest.raises(NotImplementedError):
             call()
 
 
+def test_what_a_layer_expects_of_the_next_is_there_in_the_end() -> None:
+    """Methods that a layer only declares are overridden by a later one."""
+    declared = [
+        (Sched, "kvm_sched_out"),
+        (Sched, "kvm_sched_in"),
+        (Aia, "kvm_riscv_vcpu_aia_imsic_release"),
+        *((Kernel, name) for name in ("imsic_vsfile_local_read", "imsic_vsfile_local_rw")),
+        *((Kernel, name) for name in ("ack_flush", "irqfd_wakeup")),
+        (Kernel, "kvm_disable_virtualization_cpu"),
+    ]
+    for layer, name in declared:
+        assert getattr(Module, name) is not getattr(layer, name), name
+
+
 def test_threads_and_vcpus_count_from_one() -> None:
     k = Kernel(kernels.machine([1, 1]))
-    first, vcpu = k.add_thread("t", 1), k.add_vcpu("a", 0)
+    vm = k.add_vm("vm")
+    first, vcpu = k.add_thread("t", 1), k.add_vcpu("a", 0, vm)
     assert (first.id, vcpu.thread.id, vcpu.id) == (1, 2, 1)
-    assert (k.vcpu(1), k.vcpu_of[vcpu.thread]) == (vcpu, vcpu)
+    assert (k.vcpu(1), k.vcpu_of[vcpu.thread], vm.vcpus) == (vcpu, vcpu, [vcpu])
     with pytest.raises(AssertionError, match="NULL"):
         k.vcpu(0)
+
+
+def test_a_new_vcpu_is_nowhere() -> None:
+    k = Kernel(kernels.machine([1]), Memory())
+    a = k.add_vcpu("a", 0, k.add_vm("vm"))
+    assert (a.cpu, a.vsfile_cpu, a.vsfile_hgei, a.pte_cpu, a.pte_hgei) == (-1,) * 5
+    assert (a.mode, a.requests, a.loaded, a.booted, a.freed) == (0,) * 5
+    assert a.mode != IN_GUEST_MODE
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_which_locks_sleep_on_preempt_rt(realtime: bool) -> None:
+    """spinlock_t and rwlock_t do, raw_spinlock_t does not."""
+    k = Kernel(kernels.machine([1]), realtime=realtime)
+    a = k.add_vcpu("a", 0, k.add_vm("vm"))
+    sleeping = (a.vsfile_lock, a.hfence_lock, a.vm.mmu_lock)
+    raw = (k.hgei[0].lock, k.rq[0].lock, k.sgei_desc_lock, a.thread.pi_lock, a.swfile_extirq_lock)
+    assert [lock.sleeping for lock in sleeping] == [realtime] * 3
+    assert [lock.sleeping for lock in raw] == [False] * 5

@@ -15,7 +15,8 @@ from tests import kernels
 from tests.stateless import Live, operation, without
 
 STATES_MAX = 200_000
-Toy: TypeAlias = Callable[[Memory], Sequence[MakePath]]
+Paths: TypeAlias = Sequence[MakePath]
+Toy: TypeAlias = Callable[[Memory], Paths]
 """Makes the shared state in a memory, and the paths of the tasks that work on it."""
 
 
@@ -32,10 +33,15 @@ def system(toy: Toy) -> System:
 
 
 def hangs(toy: Toy) -> set[str]:
-    """Search every interleaving; return the ids of the findings: there is no check, so hangs."""
+    """Search every interleaving; return the ids of the findings: there is no check, so hangs.
+
+    Steps of many operations must show the same.
+    """
     verdict = exhaustive(Space(system(toy)), STATES_MAX)
     assert verdict.coverage == "exhausted"
     assert verdict.ends
+    merged = exhaustive(Space(system(toy), merging=True), STATES_MAX)
+    assert merged.counterexamples.keys() == verdict.counterexamples.keys()
     return set(verdict.counterexamples)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.module import Module
 from hgeisim.machine.ops import Op
 from hgeisim.machine.task import Runner
 
@@ -28,31 +28,33 @@ class Finding:
 
 @dataclass(frozen=True)
 class Moment:
-    """One atomic step as an observer sees it, just after it happened.
+    """One operation as an observer sees it, just after it was completed and its path went on.
 
-    `function` is the kernel function that stepped; `reads` and `writes` are addresses of tracked
-    memory, empty when nothing is tracked.
+    `function` is the kernel function that did, `entry` the outermost one of AIA that led there,
+    which a stable id is about; `touched` are the addresses of tracked memory that were accessed,
+    `writes` those that were written, empty when nothing is tracked.
     """
 
     who: Runner
     op: Op
     function: str
-    reads: Collection[int] = ()
+    entry: str = ""
+    touched: Collection[int] = ()
     writes: Collection[int] = ()
 
 
 class StepCheck(Protocol):
     """A check that looks at each step."""
 
-    def step(self, k: Cpuhp, moment: Moment) -> Iterator[Finding]:
+    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Yield what is wrong with this step."""
 
 
 class StateCheck(Protocol):
     """A check that looks at the state between steps."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """Yield the addresses of tracked memory that the verdict depends on, and no others."""
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Yield what is wrong with the state."""

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import lines_of, name_of, vcpus
-from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.module import Module
+from hgeisim.machine.hart import Hart
 from hgeisim.machine.shared import addresses
 
 
 class HostAlive:
     """The host takes no illegal-instruction exception; a real one would panic."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """Whether a HART has trapped."""
         for hart in k.hart:
             yield from addresses(hart, "trapped")
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report each HART that has trapped."""
         for hart in k.hart:
             if hart.trapped:
@@ -26,10 +27,33 @@ class HostAlive:
                 yield Finding("illegal-instruction", "vsireg", text)
 
 
+class OwnVsFile:
+    """Registers of a VS-file are read and written only for the vCPU that owns its line."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """VGEIN while the host uses it, for whom it does, and the owners."""
+        for hart, hgctrl in zip(k.hart, k.hgei, strict=True):
+            yield from addresses(hart, "vgein", "vsfile_of")
+            yield from addresses(hgctrl, "owners")
+
+    def state(self, k: Module) -> Iterator[Finding]:
+        """Report each HART whose VGEIN names a file of another vCPU than it is set for."""
+        for hart in k.hart:
+            if hart.vsfile_of:
+                yield from self.hart_state(k, hart)
+
+    def hart_state(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report one HART on which the host has set VGEIN."""
+        owner = k.hgei[hart.id].owners[hart.vgein] if hart.vgein < k.slots else 0
+        if owner != hart.vsfile_of:
+            text = f"HART {hart.id} accesses line {hart.vgein} for {name_of(k, hart.vsfile_of)}; "
+            yield Finding("foreign-vsfile", "hgei", f"{text}it belongs to {name_of(k, owner)}")
+
+
 class GuestLine:
     """What a HART executes with hstatus.VGEIN = h is the guest of the owner of its line h."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """The guests that run, their VGEIN, and the owners."""
         for hart, hgctrl in zip(k.hart, k.hgei, strict=True):
             yield from addresses(hart, "guest")
@@ -37,12 +61,12 @@ class GuestLine:
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "vgein")
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report each HART on which a guest uses what is not its own."""
         for cpu in range(len(k.hart)):
             yield from self.cpu_state(k, cpu)
 
-    def cpu_state(self, k: Cpuhp, cpu: int) -> Iterator[Finding]:
+    def cpu_state(self, k: Module, cpu: int) -> Iterator[Finding]:
         """Report one HART."""
         guest = k.hart[cpu].guest
         if not guest or not k.vcpu(guest).vgein:

@@ -24,16 +24,30 @@ class Known:
 
 NO_REFERENCE = "aia_disable releases a vCPU that it holds no reference to; docs/findings.md"
 TWO_MOVERS = "aia_disable and imsic_update move the same VS-file at once; docs/findings.md"
-UAF = "use-after-free:"
+STALE_FILE = "a VS-file is read after vsfile_lock was dropped, see also B-10; docs/findings.md"
+IN_HARDIRQ = "kvm_shutdown: aia_disable in hardirqs that wait for each other; docs/findings.md"
+SLEEPS = "vsfile_lock, mmu_lock and hfence_lock are taken while atomic; docs/findings.md"
+EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v7.2; docs/findings.md"
+
+
+def _accepted(finding: str, name: str, reason: str, variants: str = "*") -> Known:
+    return Known(finding, variants, name, reason, accepted=True)
+
 
 KNOWN = (
-    Known(UAF + "kvm_riscv_vcpu_aia_imsic_release", "*", "F-1", NO_REFERENCE, accepted=True),
-    Known(UAF + "kvm_riscv_mmu_iounmap", "*", "F-1", NO_REFERENCE, accepted=True),
-    Known("dead-owner:taken-line", "*", "F-1", NO_REFERENCE, accepted=True),
-    Known("lost-interrupt:swfile", "*", "F-3", TWO_MOVERS, accepted=True),
-    Known("lost-interrupt:vsfile", "*", "F-3", TWO_MOVERS, accepted=True),
+    _accepted("use-after-free:kvm_riscv_aia_disable", "F-1", NO_REFERENCE),
+    _accepted("dead-owner:taken-line", "F-1", NO_REFERENCE),
+    _accepted("lost-interrupt:swfile", "F-3", TWO_MOVERS),
+    _accepted("lost-interrupt:vsfile", "F-3", TWO_MOVERS),
+    _accepted("foreign-vsfile:hgei", "F-3", STALE_FILE),
+    _accepted("deadlock:kvm->mmu_lock*", "F-4", IN_HARDIRQ),
+    _accepted("deadlock:vcpu->hfence_lock", "F-4", IN_HARDIRQ),
+    _accepted("ipi-wait-atomic:*", "F-4", IN_HARDIRQ),
+    _accepted("sleep-in-atomic:*", "B-08", SLEEPS),
+    _accepted("irq-freed-enabled:sgei", "B-17", EXIT_ORDER),
     Known("lost-wakeup:vcpu", "v6.12*", "B-02", "HGEIE is set on whatever CPU it blocks on"),
     Known("lost-wakeup:vcpu", "v6.16*", "B-03", "HGEIP is read on whatever CPU it blocks on"),
+    _accepted("lost-wakeup:vcpu", "F-3", TWO_MOVERS),
     Known("double-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("guest-line:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("not-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
@@ -42,7 +56,8 @@ KNOWN = (
     Known("leak:hgei", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
     Known("lock-init-held:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
     Known("broken-lock:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
-    Known("deadlock:hgei.lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    Known("deadlock:hgctrl->lock*", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    Known("mode-refused:aia", "*", "V2-9", "the count was probed on a HART without lines"),
     Known("no-such-line:hgei", "*", "F-2", "one HGEI count for HARTs that differ"),
     Known("illegal-instruction:vsireg", "*", "F-2", "one HGEI count for HARTs that differ"),
 )

@@ -6,22 +6,27 @@ from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.ownership import vcpus
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.state import Vcpu
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import Vcpu
 from hgeisim.machine.shared import address_of, addresses
 
 
 class UseAfterFree:
     """No step reads or writes a vCPU that an earlier step freed.  Needs tracked memory."""
 
-    def step(self, k: Cpuhp, moment: Moment) -> Iterator[Finding]:
+    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at what the step touched."""
-        touched = set(moment.reads) | set(moment.writes)
         for vcpu in vcpus(k):
-            own = {*addresses(vcpu), *addresses(vcpu.wait)}
-            if not touched.isdisjoint(own) and freed_before(vcpu, moment):
-                text = f"{moment.who.name} touches {vcpu.name} after it was freed"
-                yield Finding("use-after-free", moment.function, text)
+            if not own_cells(vcpu).isdisjoint(moment.touched) and freed_before(vcpu, moment):
+                text = f"{moment.who.name} touches {vcpu.name} after it was freed, in "
+                yield Finding("use-after-free", moment.entry, text + moment.function)
+
+
+def own_cells(vcpu: Vcpu) -> set[int]:
+    """The memory of a vCPU: its fields, its SW-file and its locks."""
+    locks = (vcpu.vsfile_lock, vcpu.swfile_extirq_lock, vcpu.hfence_lock, vcpu.irqs_pending_lock)
+    parts = (vcpu, vcpu.wait, vcpu.swfile, vcpu.mutex, *locks)
+    return {address for part in parts for address in addresses(part)}
 
 
 def freed_before(vcpu: Vcpu, moment: Moment) -> bool:

@@ -5,30 +5,55 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.machine.ops import InitLock
+from hgeisim.kernel.module import Module
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.rwlock import ReadLock, WriteLock
 from hgeisim.machine.shared import addresses
+from hgeisim.machine.spinlock import Acquire, InitLock
 
 
 class LockInitHeld:
     """A lock is not initialised while somebody is inside or waits."""
 
-    def step(self, k: Cpuhp, moment: Moment) -> Iterator[Finding]:
+    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at each raw_spin_lock_init."""
         if isinstance(moment.op, InitLock) and moment.op.lock.drawn:
             text = f"{moment.who.name} initialises {moment.op.lock} while it is held"
             yield Finding("lock-init-held", "hgei.lock", text)
 
 
+class IpiWaits:
+    """Whoever waits for other HARTs to handle an IPI has interrupts on, and is a task
+    (lockdep_assert_irqs_enabled in smp_call_function_many_cond, v6.12)."""
+
+    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
+        """Look at each IPI that is waited for."""
+        if isinstance(moment.op, Ipi) and moment.who.undisturbed():
+            text = f"{moment.who.name} waits for {moment.op} with interrupts off"
+            yield Finding("ipi-wait-atomic", moment.op.handler.__name__, text)
+
+
+class SleepingLock:
+    """On PREEMPT_RT a spinlock_t or rwlock_t is not taken where one must not sleep."""
+
+    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
+        """Look at each lock that sleeps."""
+        if isinstance(moment.op, Acquire | ReadLock | WriteLock) and moment.op.lock.sleeping:
+            hart = moment.who.hart
+            if hart.preempt_count or moment.who.undisturbed():
+                text = f"{moment.who.name} takes {moment.op.lock}, which sleeps, while atomic"
+                yield Finding("sleep-in-atomic", moment.op.lock.lock_class, text)
+
+
 class OneInside:
     """A lock lets one context in at a time."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """All HGEI locks."""
         for hgctrl in k.hgei:
             yield from addresses(hgctrl.lock, "inside")
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report a lock with two contexts inside."""
         for hgctrl in k.hgei:
             if hgctrl.lock.inside > 1:

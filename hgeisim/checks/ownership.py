@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.state import HgeiControl, Vcpu
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import HgeiControl, Vcpu
 from hgeisim.machine.shared import addresses
 
 
-def vcpus(k: Cpuhp) -> Iterator[Vcpu]:
+def vcpus(k: Module) -> Iterator[Vcpu]:
     """Yield all vCPUs, also freed ones."""
     return (vcpu for vcpu in k.vcpus if vcpu is not None)
 
 
-def vsfiles(k: Cpuhp) -> Iterator[int]:
+def vsfiles(k: Module) -> Iterator[int]:
     """Yield the addresses of all VS-files."""
     for vcpu in vcpus(k):
         yield from addresses(vcpu, "vsfile_cpu", "vsfile_hgei")
 
 
-def name_of(k: Cpuhp, owner: int) -> str:
+def name_of(k: Module, owner: int) -> str:
     """The owner of a line as text."""
     return k.vcpu(owner).name if owner else "nobody"
 
@@ -29,11 +29,11 @@ def name_of(k: Cpuhp, owner: int) -> str:
 class OneOwner:
     """No two vCPUs have the same VS-file."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report each line that two vCPUs hold."""
         holder: dict[tuple[int, int], Vcpu] = {}
         for vcpu in vcpus(k):
@@ -54,7 +54,7 @@ class BitmapAgrees:
     Looked at when nobody is inside the lock and the CPU is enabled.
     """
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """The HGEI control blocks, their locks, and whether vCPUs were freed."""
         for hgctrl in k.hgei:
             yield from addresses(hgctrl, "free_bitmap", "nr_hgei", "owners")
@@ -64,17 +64,17 @@ class BitmapAgrees:
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "freed")
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report disagreements of all CPUs that are at rest."""
         for hgctrl in k.hgei:
             yield from self.at_rest(k, hgctrl)
 
-    def at_rest(self, k: Cpuhp, hgctrl: HgeiControl) -> Iterator[Finding]:
+    def at_rest(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
         """Report disagreements of one CPU, if it is enabled and nobody is inside its lock."""
         if k.per_cpu[hgctrl.cpu].virtualization_enabled and not hgctrl.lock.inside:
             yield from self.cpu_state(k, hgctrl)
 
-    def cpu_state(self, k: Cpuhp, hgctrl: HgeiControl) -> Iterator[Finding]:
+    def cpu_state(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
         """Report disagreements of one CPU."""
         free_bitmap = hgctrl.free_bitmap
         for line in range(1, min(k.nr_hgei(hgctrl) + 1, len(hgctrl.owners))):
@@ -89,7 +89,7 @@ class BitmapAgrees:
                 yield Finding("dead-owner", "free-line" if free else "taken-line", text)
 
 
-def lines_of(k: Cpuhp, cpu: int) -> int:
+def lines_of(k: Module, cpu: int) -> int:
     """The lines of a HART that have a guest file behind them."""
     return min(k.hart[cpu].geilen, k.topology.harts[cpu].guest_files)
 
@@ -97,16 +97,16 @@ def lines_of(k: Cpuhp, cpu: int) -> int:
 class LineExists:
     """A VS-file is one that the HART has."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report each vCPU on a line that does not exist."""
         for vcpu in vcpus(k):
             yield from self.vcpu_state(k, vcpu)
 
-    def vcpu_state(self, k: Cpuhp, vcpu: Vcpu) -> Iterator[Finding]:
+    def vcpu_state(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report one vCPU."""
         cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         if cpu >= 0 and hgei > lines_of(k, cpu):
@@ -117,13 +117,13 @@ class LineExists:
 class VsFileOwned:
     """A vCPU owns the line of its VS-file, at every step."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """VS-files and owners."""
         yield from vsfiles(k)
         for hgctrl in k.hgei:
             yield from addresses(hgctrl, "owners")
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report each vCPU whose line is somebody else's, or nobody's."""
         for vcpu in vcpus(k):
             cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
@@ -135,18 +135,19 @@ class VsFileOwned:
 class NothingStranded:
     """At the end, no interrupt waits where nobody looks."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """VS-files, SW-files, owners and what is pending."""
         yield from VsFileOwned().watches(k)
         for vcpu in vcpus(k):
-            yield from addresses(vcpu, "sw_pending")
+            yield from addresses(vcpu, "freed")
+            yield from addresses(vcpu.swfile)
         for hart in k.hart:
             yield from addresses(hart, "hgeip")
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
         for vcpu in vcpus(k):
-            if vcpu.sw_pending and vcpu.vsfile_cpu >= 0:
+            if vcpu.swfile.eip and vcpu.vsfile_cpu >= 0:
                 text = f"{vcpu.name} has a VS-file and an interrupt pending in its SW-file"
                 yield Finding("lost-interrupt", "swfile", text)
         for cpu, hgctrl in enumerate(k.hgei):
@@ -159,17 +160,17 @@ class NothingStranded:
 class NoLeak:
     """At the end, every taken line has an owner that names it."""
 
-    def watches(self, k: Cpuhp) -> Iterator[int]:
+    def watches(self, k: Module) -> Iterator[int]:
         """Owners and VS-files."""
         yield from VsFileOwned().watches(k)
 
-    def state(self, k: Cpuhp) -> Iterator[Finding]:
+    def state(self, k: Module) -> Iterator[Finding]:
         """Report lines that nobody can give back any more."""
         for cpu, hgctrl in enumerate(k.hgei):
             for line in range(1, len(hgctrl.owners)):
                 yield from self.line_state(k, cpu, line)
 
-    def line_state(self, k: Cpuhp, cpu: int, line: int) -> Iterator[Finding]:
+    def line_state(self, k: Module, cpu: int, line: int) -> Iterator[Finding]:
         """Report one line."""
         owner = k.hgei[cpu].owners[line]
         if owner and (k.vcpu(owner).vsfile_cpu, k.vcpu(owner).vsfile_hgei) != (cpu, line):

@@ -82,18 +82,18 @@ def _decode(words: tuple[str, ...]) -> Token:
 
 
 def _space(token: Token, variant: str | None) -> Space:
+    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.token import DIGEST_DIGITS  # noqa: PLC0415
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
     own = {"variant": token.variant, "preemption": token.preemption}
-    scenario = load_scenario(token.scenario, own, variant_problem)
+    scenario = load_scenario(token.scenario, own, known_variant)
     if scenario.digest[:DIGEST_DIGITS] != token.digest:
         problem = "the token was made from another version of this scenario"
         raise InputError([Problem(scenario.file, "", "", problem, "explore it again")])
     if variant:
-        scenario = load_scenario(token.scenario, {**own, "variant": variant}, variant_problem)
+        scenario = load_scenario(token.scenario, {**own, "variant": variant}, known_variant)
     return space_of(scenario)
 
 

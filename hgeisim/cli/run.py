@@ -35,13 +35,13 @@ def command(scenario: str, out: Path | None, strict: bool, as_json: bool, **over
 
     Exit status: 0 nothing new, 1 a new finding.
     """
+    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
-    loaded = load_scenario(scenario, overrides, variant_problem)
+    loaded = load_scenario(scenario, overrides, known_variant)
     if out is not None:
         check_replaceable(out)
     simulation = simulate(loaded)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hgeisim.drivers.alone import boot, run_alone
-from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Command, Script
-from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.kernel.structs import Thread, Vcpu, Vm
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path
+from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.action import Action
 from hgeisim.scenario.schema import Scenario, Task
@@ -17,35 +17,53 @@ from hgeisim.scenario.schema import Scenario, Task
 
 @dataclass
 class Stage:
-    """A booted kernel, the vCPUs of the [[vcpu]] tables by name, and the [[task]]s as scripts."""
+    """A booted kernel, the vCPUs of the [[vcpu]] tables by name, and the [[task]]s as scripts.
 
-    k: Cpuhp
+    `moved` are the vCPUs that some script moves to other HARTs.
+    """
+
+    k: Module
     vcpus: dict[str, Vcpu] = field(default_factory=dict)
     scripts: list[Script] = field(default_factory=list)
+    moved: list[Vcpu] = field(default_factory=list)
 
 
 def set_stage(
-    scenario: Scenario, memory: Memory | None = None, kernel: type[Cpuhp] | None = None
+    scenario: Scenario, memory: Memory | None = None, kernel: type[Module] | None = None
 ) -> Stage:
     """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
 
     `kernel` is the class to use instead of the scenario's variant, such as one with probes in it.
     """
-    k = (kernel or find_variant(scenario.kernel.variant))(scenario.topology, memory)
-    boot(k, k.add_thread("swapper", scenario.kernel.init_hart))
+    realtime = scenario.kernel.preemption == "rt"
+    cls = kernel or find_variant(scenario.kernel.variant)
+    k = cls(scenario.topology, memory, realtime)
+    k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
+    k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
+    monitor = k.add_thread("swapper", scenario.kernel.init_hart)
+    boot(k, monitor)
     stage = Stage(k)
+    vms: dict[str, Vm] = {}
     for entry in scenario.vcpu:
-        vcpu = k.add_vcpu(entry.name, entry.hart, entry.mode)
+        name = entry.vm or entry.name
+        if name not in vms:
+            vms[name] = k.add_vm(name, entry.mode)
+            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor)
+        vcpu = k.add_vcpu(entry.name, entry.hart, vms[name])
         stage.vcpus[entry.name] = vcpu
-        run_alone(_first_entry(k, vcpu), vcpu.thread)
+        stays = any(task.vcpu == entry.name for task in scenario.task)
+        run_alone(_first_entry(k, vcpu, stays), vcpu.thread)
     stage.scripts = [_script(stage, task) for task in scenario.task]
     return stage
 
 
-def _first_entry(k: Cpuhp, vcpu: Vcpu) -> Path[None]:
-    yield PREEMPT_DISABLE
-    yield from k.kvm_riscv_vcpu_aia_imsic_update(vcpu.thread, vcpu)
-    yield PREEMPT_ENABLE
+def _first_entry(k: Module, vcpu: Vcpu, stays: bool) -> Path[None]:
+    """A vCPU enters its guest, which sets its interrupt file up and waits; it stays in KVM_RUN if
+    its thread has more to do there."""
+    yield from k.kvm_vcpu_ioctl_begin(vcpu.thread, vcpu)
+    yield from k.vcpu_enter_guest(vcpu.thread, vcpu)
+    if not stays:
+        yield from k.kvm_vcpu_ioctl_end(vcpu.thread, vcpu)
 
 
 def _script(stage: Stage, task: Task) -> Script:
@@ -54,7 +72,7 @@ def _script(stage: Stage, task: Task) -> Script:
     return Script(stage.k, thread, [_command(stage, action, own) for action in task.does])
 
 
-def _thread(k: Cpuhp, task: Task, own: Vcpu | None) -> Thread:
+def _thread(k: Module, task: Task, own: Vcpu | None) -> Thread:
     if own is None:
         return k.add_thread(task.name, task.hart or 0)
     own.thread.name = task.name
@@ -63,4 +81,8 @@ def _thread(k: Cpuhp, task: Task, own: Vcpu | None) -> Thread:
 
 def _command(stage: Stage, action: Action, own: Vcpu | None) -> Command:
     vcpu = stage.vcpus[action.vcpu] if action.vcpu is not None else own
+    if action.verb == "move" and vcpu is not None and vcpu not in stage.moved:
+        stage.moved.append(vcpu)
+    if action.verb in ("migrate", "offline", "online"):
+        vcpu = None
     return action.verb, action.hart or 0, vcpu

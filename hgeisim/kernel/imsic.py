@@ -1,94 +1,118 @@
-"""arch/riscv/kvm/aia_imsic.c of v6.12, with an interrupt file reduced to one pending bit.
+"""arch/riscv/kvm/aia_imsic.c of v6.12: VS-files, SW-files, and the way between them.
 
-Left out: the G-stage page table (of the unmapping, the request to the vCPU is there), and the
-registers behind the pending bit.  vsfile_lock is never held across another step here, so a section
-under it is one step of the path.
+The registers of a VS-file can be reached only on its HART, with VGEIN set, and are reached only
+with interrupts off or in the vCPU's own thread: of them an MSI alone, from anywhere, can change
+eip.  So a whole sweep is one step.  vsfile_lock is held around every access to vsfile_cpu and
+vsfile_hgei, which makes each section under it one step as well.
 """
 
 from __future__ import annotations
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.state import (
-    EXITING_GUEST_MODE,
-    HWACCEL,
-    IN_GUEST_MODE,
-    OUTSIDE_GUEST_MODE,
-    Thread,
-    Vcpu,
-)
+from hgeisim.kernel.structs import EMUL, HWACCEL, Caller, Thread, Vcpu
+from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.hart import bit
-from hgeisim.machine.ops import STEP, SWEEP_VSFILE, Path, Spend
+from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.task import Runner
 
 
 class Imsic(Aia):
-    """The functions of aia_imsic.c."""
+    """The functions of aia_imsic.c that a vCPU meets on its way into its guest."""
 
-    def imsic_vsfile_local_read(k, cpu: int, sender: Thread) -> Path[None]:
-        """imsic_vsfile_local_read, v6.12: reads and clears a VS-file, in an IPI on its CPU."""
-        hart, hgei = k.hart[cpu], sender.read_hgei
-        old_vgein = hart.vgein
-        hart.vgein = hgei
+    def imsic_vsfile_local_read(k, current: Runner, sender: Caller) -> Path[None]:
+        """imsic_vsfile_local_read, v6.12 (2.8 step 9): reads and clears a VS-file, in an IPI on its
+        CPU."""
+        hart, data, mrif = current.hart, sender.data, sender.data.mrif
+        hgei = data.hgei
+        old_vgein, old_of = hart.vgein, hart.vsfile_of
+        hart.vgein, hart.vsfile_of = hgei, data.vcpu
         yield SWEEP_VSFILE
-        sender.read_mrif = 1 if hart.hgeip & bit(hgei) else 0
-        hart.hgeip &= ~bit(hgei)
-        hart.vgein = old_vgein
+        if hart.has_file(hgei):
+            mrif.eidelivery, mrif.eithreshold = hart.eidelivery[hgei], hart.eithreshold[hgei]
+            mrif.eip, mrif.eie = hart.eip[hgei], hart.eie[hgei]
+            hart.clear_file(hgei)
+        hart.vgein, hart.vsfile_of = old_vgein, old_of
 
-    def imsic_vsfile_local_clear(k, cpu: int, hgei: int) -> Path[None]:
+    def imsic_vsfile_local_clear(k, current: Runner, vcpu: Vcpu, hgei: int) -> Path[None]:
         """imsic_vsfile_local_clear, v6.12 (2.8 step 6): zeroes a VS-file on this CPU."""
-        hart = k.hart[cpu]
+        hart = current.hart
         yield STEP
-        old_vgein = hart.vgein
-        hart.vgein = hgei
+        old_vgein, old_of = hart.vgein, hart.vsfile_of
+        hart.vgein, hart.vsfile_of = hgei, vcpu.id
         yield SWEEP_VSFILE
-        hart.hgeip &= ~bit(hgei)
-        hart.vgein = old_vgein
+        hart.clear_file(hgei)
+        hart.vgein, hart.vsfile_of = old_vgein, old_of
 
-    def imsic_vsfile_read(k, current: Thread, cpu: int, hgei: int) -> Path[int]:
-        """imsic_vsfile_read, v6.12: on_each_cpu_mask with wait; returns what was pending.
+    def imsic_vsfile_local_update(k, current: Thread, vcpu: Vcpu, hgei: int) -> Path[None]:
+        """imsic_vsfile_local_update, v6.12 (2.8 step 12): adds what was saved to the new file."""
+        hart, mrif = current.hart, current.data.mrif
+        yield STEP
+        old_vgein, old_of = hart.vgein, hart.vsfile_of
+        hart.vgein, hart.vsfile_of = hgei, vcpu.id
+        yield SWEEP_VSFILE
+        if hart.has_file(hgei):
+            hart.eip[hgei] |= mrif.eip
+            hart.eie[hgei] |= mrif.eie
+            hart.eithreshold[hgei], hart.eidelivery[hgei] = mrif.eithreshold, mrif.eidelivery
+            hart.update_hgeip(hgei)
+        hart.vgein, hart.vsfile_of = old_vgein, old_of
+        mrif.clear()
+        yield hart.sgei
+
+    def imsic_vsfile_read(k, current: Caller, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
+        """imsic_vsfile_read, v6.12 (2.8 step 9): on_each_cpu_mask with wait, into `data.mrif`.
 
         Nothing happens, and nothing is pending, when that CPU is offline.
         """
-        current.read_hgei = hgei
-        yield k.vsfile_read[cpu]
-        pending = current.read_mrif
-        current.read_hgei = current.read_mrif = 0
-        return pending
-
-    def kvm_riscv_mmu_iounmap(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_mmu_iounmap, v6.12 (2.9 step 3), as far as the vCPU notices: an HFENCE request,
-        and an IPI that makes its guest exit (kvm_make_vcpus_request_mask with KVM_REQUEST_WAIT)."""
         yield STEP
-        vcpu.requests = 1
+        current.data.hgei, current.data.vcpu = hgei, vcpu.id
+        yield from k.on_each_cpu_mask(current, 1 << cpu, k.vsfile_local_read)
         yield STEP
-        mode = vcpu.mode
-        if mode == IN_GUEST_MODE:
-            vcpu.mode = EXITING_GUEST_MODE
-        cpu = vcpu.thread.cpu
-        if cpu != current.cpu and mode != OUTSIDE_GUEST_MODE:
-            yield k.ack_flush[cpu]
+        current.data.hgei = current.data.vcpu = 0
 
-    def ack_flush_here(k, cpu: int, sender: Thread) -> Path[None]:
-        """ack_kick, v6.12: an IPI handler that does nothing but arrive."""
-        yield STEP
-
-    def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_aia_imsic_release, v6.12 (2.9): also called for somebody else's vCPU,
-        by the CPU that goes offline.
-
-        What was pending goes to the SW-file, whose update of the external interrupt kicks.
-        """
-        yield STEP
+    def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_release, v6.12 (2.9): also called for somebody else's vCPU, by
+        the CPU that goes offline."""
+        yield vcpu.vsfile_lock.write_lock_irqsave
         old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
+        yield vcpu.vsfile_lock.write_unlock_irqrestore
         if old_cpu < 0:
             return
-        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
         yield from k.kvm_riscv_mmu_iounmap(current, vcpu)
-        pending = yield from k.imsic_vsfile_read(current, old_cpu, old_hgei)
-        if pending:
-            yield STEP
-            vcpu.sw_pending = 1
-            yield vcpu.wait.wake_up
+        yield from k.imsic_vsfile_read(current, vcpu, old_cpu, old_hgei)
+        yield from k.imsic_swfile_update(current, vcpu)
         yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+
+    def imsic_swfile_update(k, current: Caller, vcpu: Vcpu) -> Path[None]:
+        """imsic_swfile_update, v6.12 (2.9 step 5): merges what was read into the SW-file."""
+        swfile, mrif = vcpu.swfile, current.data.mrif
+        yield STEP
+        swfile.eidelivery, swfile.eithreshold = mrif.eidelivery, mrif.eithreshold
+        yield STEP
+        swfile.eip |= mrif.eip
+        yield STEP
+        swfile.eie |= mrif.eie
+        mrif.clear()
+        yield from k.imsic_swfile_extirq_update(current, vcpu)
+
+    def imsic_swfile_extirq_update(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """imsic_swfile_extirq_update, v6.12 (2.12): computed and set, or unset, under one lock."""
+        yield vcpu.swfile_extirq_lock.lock_irqsave
+        if vcpu.swfile.deliverable():
+            yield from k.kvm_riscv_vcpu_set_interrupt(current, vcpu)
+        else:
+            yield from k.kvm_riscv_vcpu_unset_interrupt(vcpu)
+        yield vcpu.swfile_extirq_lock.unlock_irqrestore
+
+    def imsic_swfile_read(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """imsic_swfile_read, v6.12 (2.8 step 11): copy and zero, no lock held."""
+        swfile, mrif = vcpu.swfile, current.data.mrif
+        yield STEP
+        mrif.eidelivery, mrif.eithreshold = swfile.eidelivery, swfile.eithreshold
+        mrif.eip, mrif.eie = swfile.eip, swfile.eie
+        yield STEP
+        swfile.clear()
 
     def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_update, v6.12 (2.8): before each guest entry, preemption off.
@@ -96,89 +120,89 @@ class Imsic(Aia):
         Returns 1 to enter the guest, 0 for KVM_EXIT_FAIL_ENTRY: HWACCEL without a free line, the
         old line is kept.
         """
+        if vcpu.vm.aia_mode == EMUL:
+            return 1
         cpu = current.cpu
-        yield STEP
+        yield vcpu.vsfile_lock.read_lock_irqsave
         old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
         if old_cpu == cpu:
             return 1
         new_hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
         if new_hgei <= 0:
-            if vcpu.aia_mode == HWACCEL:
-                return 0
-            if old_cpu >= 0:
-                yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
-            vcpu.vgein = 0
-            return 1
+            return (yield from k.imsic_without_vsfile(current, vcpu, old_cpu))
         yield from k.disarm_new_line(cpu, new_hgei)
-        yield from k.imsic_vsfile_local_clear(cpu, new_hgei)
-        yield STEP
+        yield from k.imsic_vsfile_local_clear(current, vcpu, new_hgei)
+        yield from k.kvm_riscv_mmu_ioremap(current, vcpu, cpu, new_hgei)
+        yield vcpu.vsfile_lock.write_lock_irqsave
         vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, new_hgei
+        yield vcpu.vsfile_lock.write_unlock_irqrestore
         if old_cpu >= 0:
-            pending = yield from k.imsic_vsfile_read(current, old_cpu, old_hgei)
+            yield from k.imsic_vsfile_read(current, vcpu, old_cpu, old_hgei)
             yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
         else:
-            yield STEP
-            pending = vcpu.sw_pending
-            vcpu.sw_pending = 0
-        if pending:
-            yield STEP
-            k.hart[cpu].raise_hgeip(new_hgei)
-            yield k.hart[cpu].sgei
+            yield from k.imsic_swfile_read(current, vcpu)
+            yield from k.kvm_riscv_vcpu_unset_interrupt(vcpu)
+        yield from k.imsic_vsfile_local_update(current, vcpu, new_hgei)
+        yield STEP
         vcpu.vgein = new_hgei
+        return 1
+
+    def imsic_without_vsfile(k, current: Thread, vcpu: Vcpu, old_cpu: int) -> Path[int]:
+        """imsic_update without a free line (2.8 step 4): HWACCEL fails, AUTO uses the SW-file."""
+        if vcpu.vm.aia_mode == HWACCEL:
+            return 0
+        if old_cpu >= 0:
+            yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
+        yield STEP
+        vcpu.vgein = 0
         return 1
 
     def disarm_new_line(k, cpu: int, hgei: int) -> Path[None]:
         """2.8 step 5: nothing in v6.12."""
         yield from ()
 
-    def kvm_riscv_vcpu_aia_imsic_inject(k, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_aia_imsic_inject, v6.12 (2.12): irqfd or KVM_SIGNAL_MSI.
+    def kvm_riscv_vcpu_aia_imsic_inject(k, current: Runner, vcpu: Vcpu, iid: int) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_inject, v6.12 (2.12): an MSI that software delivers.
 
         v6.12 kicks the vCPU also after the store to its VS-file.
         """
-        yield STEP
-        cpu = vcpu.vsfile_cpu
-        if cpu >= 0:
-            k.hart[cpu].raise_hgeip(vcpu.vsfile_hgei)
-            yield k.hart[cpu].sgei
-            yield from k.kick_after_store(vcpu)
+        yield vcpu.vsfile_lock.read_lock_irqsave
+        if vcpu.vsfile_cpu >= 0:
+            hart = k.hart[vcpu.vsfile_cpu]
+            hart.write_msi(vcpu.vsfile_hgei, iid)
+            yield hart.sgei
+            yield from k.kick_after_store(current, vcpu)
         else:
-            vcpu.sw_pending = 1
-            yield vcpu.wait.wake_up
+            vcpu.swfile.eip |= bit(iid)
+            yield from k.imsic_swfile_extirq_update(current, vcpu)
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
 
-    def kick_after_store(k, vcpu: Vcpu) -> Path[None]:
+    def kick_after_store(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_kick at the end of the VS-file branch, v6.12."""
-        yield vcpu.wait.wake_up
+        yield from k.kvm_vcpu_kick(current, vcpu)
 
-    def imsic_page_write(k, vcpu: Vcpu) -> Path[None]:
-        """A store to the guest's IMSIC page, from a passed-through device or another vCPU.
+    def irqfd_wakeup(k, current: Runner, sender: Caller) -> Path[None]:
+        """irqfd_wakeup, v6.12: the hardirq of a device of the host ends in an MSI for the guest.
 
-        With a VS-file behind it no software sees it, and only an armed SGEI wakes the vCPU; without
-        one it traps, and KVM injects.
+        `sender.data` says for which vCPU, and which identity.
+        """
+        vcpu = k.vcpu(sender.data.vcpu)
+        iid = sender.data.value
+        yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)
+
+    def imsic_page_write(k, current: Runner, vcpu: Vcpu, iid: int) -> Path[None]:
+        """A store to the guest's IMSIC page by another vCPU's guest: translated first, and then it
+        arrives, so a translation may be old by then.
+
+        No software sees the store when a VS-file is behind the page; without one it traps, and KVM
+        injects (kvm_riscv_aia_inject_msi).
         """
         yield STEP
-        cpu = vcpu.vsfile_cpu
+        cpu, hgei = vcpu.pte_cpu, vcpu.pte_hgei
+        yield STEP
         if cpu >= 0:
-            k.hart[cpu].raise_hgeip(vcpu.vsfile_hgei)
+            k.hart[cpu].write_msi(hgei, iid)
             yield k.hart[cpu].sgei
         else:
-            yield from k.kvm_riscv_vcpu_aia_imsic_inject(vcpu)
-
-    def kvm_riscv_vcpu_aia_imsic_cleanup(k, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_aia_imsic_cleanup, v6.12 (2.15): a vCPU is destroyed.
-
-        Preemptible throughout, also between the detach and free_hgei.  The last step gives the
-        memory back (kfree of the IMSIC context and of the vCPU).
-        """
-        yield STEP
-        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
-        yield STEP
-        vcpu.sw_pending = 0
-        if old_cpu >= 0:
-            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
-        yield TEARDOWN
-        vcpu.freed = 1
-
-
-TEARDOWN = Spend("vm_teardown")
+            yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)

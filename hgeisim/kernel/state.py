@@ -1,127 +1,107 @@
-"""What the kernel keeps in memory, and the object `k` that every path is a method of."""
+"""The state of one kernel: the object `k` that every path is a method of."""
 
 from __future__ import annotations
 
-from hgeisim.machine.hart import Hart
-from hgeisim.machine.mutex import mutex
-from hgeisim.machine.ops import EnterGuest, Ipi, Path, SampleSgei, Spend
-from hgeisim.machine.shared import Array, Field, Fixed, Memory, Shared, build
-from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
-from hgeisim.machine.task import RcuWait, Runner, rcuwait
+from collections.abc import Callable
+from typing import Any
+
+from hgeisim.kernel.structs import (
+    AUTO,
+    Globals,
+    HardIrq,
+    PerCpu,
+    Thread,
+    Vcpu,
+    Vm,
+    make_hardirq,
+    make_hart,
+    make_hgei_control,
+    make_rq,
+    make_thread,
+    make_vcpu,
+    make_vm,
+)
+from hgeisim.machine.guest import EnterGuest
+from hgeisim.machine.ipi import Ipi, SendReschedule
+from hgeisim.machine.mutex import mutex, rwsem
+from hgeisim.machine.ops import Path
+from hgeisim.machine.schedule import RunOn
+from hgeisim.machine.shared import Fixed, Memory, build
+from hgeisim.machine.spinlock import raw_spinlock
+from hgeisim.machine.task import Runner
 from hgeisim.machine.topology import Topology
-
-ENOENT = 2
-AUTO, HWACCEL = "auto", "hwaccel"
-OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
-
-
-class HgeiControl(Shared):
-    """struct aia_hgei_control of one CPU (aia.c).
-
-    `nr_hgei` and `free_bitmap_initialized` exist since the per-HART series (v7.2); older bases
-    leave them 0.  `owners` holds vCPU ids, 0 for NULL.
-    """
-
-    free_bitmap: Field
-    nr_hgei: Field
-    free_bitmap_initialized: Field
-    owners: Array
-    lock: RawSpinlock
-    cpu: int
-
-
-class Globals(Shared):
-    """The global variables: kvm_riscv_aia_nr_hgei."""
-
-    kvm_riscv_aia_nr_hgei: Field
-
-
-class PerCpu(Shared):
-    """Per-CPU variables of kvm_main.c: virtualization_enabled."""
-
-    virtualization_enabled: Field
-
-
-class Thread(Runner):
-    """A kernel thread.
-
-    `read_hgei` and `read_mrif` are its struct imsic_vsfile_read_data: the guest file to read and
-    what was found pending there.
-    """
-
-    read_hgei: Field
-    read_mrif: Field
-
-
-class Vcpu(Shared):
-    """A vCPU with its IMSIC context (struct imsic, aia_imsic.c).
-
-    `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one (vsfile_hgei is 0 there in
-    C; nothing reads it).  `vgein` is what its guest's hstatus.VGEIN will be: a line, or 0.
-    `sw_pending` is the SW-file reduced to one pending bit.  `mode` is vcpu->mode, `requests` is
-    not 0 while a request waits.  `stop` asks its thread to leave the run loop, `freed` is 1 once
-    its memory was given back.  `aia_mode` is AUTO or HWACCEL.
-    """
-
-    vsfile_cpu: Field
-    vsfile_hgei: Field
-    vgein: Field
-    mode: Field
-    requests: Field
-    sw_pending: Field
-    stop: Field
-    freed: Field
-    id: int
-    name: str
-    aia_mode: str
-    thread: Thread
-    wait: RcuWait
-    enter_guest: EnterGuest
-    guest: Spend
 
 
 class Kernel(Fixed):
     """The state of one kernel on one machine; the paths are added by the classes below it.
 
-    `k.hart[cpu]`, `k.hgei[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number, `k.vcpus[id]` by
-    vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
-    `k.vsfile_read[cpu]` is the IPI that reads a VS-file, `k.ack_flush[cpu]` the one that waits for
-    a guest to exit.  With a `memory` all of it is tracked.
+    `k.hart[cpu]`, `k.hgei[cpu]`, `k.rq[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number,
+    `k.vcpus[id]` by vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
+    With a `memory` all of it is tracked.  `realtime`: PREEMPT_RT, spinlock_t and rwlock_t sleep.
+    `locks_are_steady`: no path initialises a lock that others may use by then.
+    `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM; `ktime_get` tells the
+    time in ns, always 0 where there is none.
     """
 
     name = ""
+    locks_are_steady = True
 
-    def __init__(k, topology: Topology, memory: Memory | None = None) -> None:
-        k.topology, k.memory = topology, memory
-        k.hart = [_hart(memory, cpu, h.lines) for cpu, h in enumerate(topology.harts)]
-        slots = max(hart.geilen for hart in k.hart) + 1
-        k.hgei = [_hgei_control(memory, cpu, slots) for cpu in range(len(k.hart))]
-        k.per_cpu = [build(PerCpu, memory, f"cpu{cpu}") for cpu in range(len(k.hart))]
+    def __init__(
+        k, topology: Topology, memory: Memory | None = None, realtime: bool = False
+    ) -> None:
+        k.topology, k.memory, k.realtime = topology, memory, realtime
+        cpus = range(len(topology.harts))
+        k.slots = max(hart.lines for hart in topology.harts) + 1
+        k.hart = [make_hart(memory, cpu, topology.harts[cpu].lines, k.slots) for cpu in cpus]
+        k.hgei = [make_hgei_control(memory, cpu, k.slots, k.locks_are_steady) for cpu in cpus]
+        k.rq = [make_rq(memory, cpu) for cpu in cpus]
+        k.per_cpu = [build(PerCpu, memory, f"cpu{cpu}") for cpu in cpus]
         k.globals = build(Globals, memory, "globals")
-        k.cpu_hotplug_lock = mutex(memory, "cpu_hotplug_lock")
-        k.vsfile_read = [Ipi(cpu, k.imsic_vsfile_local_read) for cpu in range(len(k.hart))]
-        k.ack_flush = [Ipi(cpu, k.ack_flush_here) for cpu in range(len(k.hart))]
+        k.cpu_hotplug_lock = rwsem(memory, "cpu_hotplug_lock", "cpu_hotplug_lock")
+        k.cpuhp_state_mutex = mutex(memory, "cpuhp_state_mutex", "cpuhp_state_mutex")
+        k.kvm_usage_lock = mutex(memory, "kvm_usage_lock", "kvm_usage_lock")
+        k.sgei_desc_lock = raw_spinlock(memory, "irq_desc.lock", "irq_desc(SGEI)->lock")
+        k.sparse_irq_lock = mutex(memory, "sparse_irq_lock", "sparse_irq_lock")
+        k.vsfile_local_read = Ipi(k.imsic_vsfile_local_read)
+        k.vsfile_local_rw = Ipi(k.imsic_vsfile_local_rw)
+        k.ack_kick = Ipi(k.ack_flush)
+        k.disable_here = Ipi(k.kvm_disable_virtualization_cpu)
+        k.irqfd = Ipi(k.irqfd_wakeup)
+        k.reschedule = [SendReschedule(cpu) for cpu in cpus]
+        k.cpuhp_thread = [RunOn(cpu) for cpu in cpus]
+        k.halt_poll_ns_max = 0
+        k.enable_virt_at_load = True
+        k.ktime_get: Callable[[], int] = _no_time
         k.threads: list[Thread] = []
+        k.vms: list[Vm] = []
         k.vcpus: list[Vcpu | None] = [None]
         k.vcpu_of: dict[Runner, Vcpu] = {}
 
     def add_thread(k, name: str, cpu: int) -> Thread:
         """Make a thread that starts on a CPU; its id counts from 1."""
-        thread = build(Thread, k.memory, name, cpu=cpu, harts=k.hart)
-        thread.name, thread.id = name, len(k.threads) + 1
+        thread = make_thread(k.memory, name, len(k.threads) + 1, cpu, k.hart)
         k.threads.append(thread)
         return thread
 
-    def add_vcpu(k, name: str, cpu: int, aia_mode: str = AUTO) -> Vcpu:
+    def hardirq(k, name: str, number: int, cpu: int) -> HardIrq:
+        """Make an interrupt context of a CPU; `number` tells it from the others."""
+        return make_hardirq(k.memory, name, number, cpu, k.hart)
+
+    def add_vm(k, name: str, aia_mode: str = AUTO) -> Vm:
+        """Make a VM without vCPUs."""
+        vm = make_vm(k.memory, name, aia_mode, k.realtime)
+        k.vms.append(vm)
+        return vm
+
+    def add_vcpu(k, name: str, cpu: int, vm: Vm) -> Vcpu:
         """Make a vCPU with its thread, without a VS-file."""
-        vcpu = build(Vcpu, k.memory, name, vsfile_cpu=-1, vsfile_hgei=-1)
-        vcpu.id, vcpu.name, vcpu.aia_mode = len(k.vcpus), name, aia_mode
-        vcpu.thread = k.add_thread(f"vcpu/{name}", cpu)
-        vcpu.wait = rcuwait(k.memory, f"{name}.wait")
+        thread = k.add_thread(f"vcpu/{name}", cpu)
+        vcpu = make_vcpu(k.memory, name, vm, thread, k.realtime)
+        vcpu.id = len(k.vcpus)
         vcpu.enter_guest = EnterGuest(vcpu.id)
-        vcpu.guest = Spend("guest_run", name, guest=True)
+        vm.vcpus.append(vcpu)
         k.vcpus.append(vcpu)
-        k.vcpu_of[vcpu.thread] = vcpu
+        k.vcpu_of[thread] = vcpu
         return vcpu
 
     def vcpu(k, ident: int) -> Vcpu:
@@ -130,38 +110,26 @@ class Kernel(Fixed):
         assert vcpu is not None, "NULL is no vCPU"
         return vcpu
 
-    def nr_hgei(k, hgctrl: HgeiControl) -> int:
-        """The number of lines that this kernel believes a CPU to have."""
-        raise NotImplementedError
-
-    def kvm_riscv_aia_enable(k, current: Thread) -> Path[None]:
-        """Turn the AIA of this CPU on."""
-        raise NotImplementedError
-
-    def kvm_riscv_aia_disable(k, current: Thread) -> Path[None]:
-        """Turn the AIA of this CPU off."""
-        raise NotImplementedError
-
-    def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """Take the VS-file from a vCPU."""
-        raise NotImplementedError
-
-    def ack_flush_here(k, cpu: int, sender: Thread) -> Path[None]:
-        """Answer a request that waits."""
-        raise NotImplementedError
-
-    def imsic_vsfile_local_read(k, cpu: int, sender: Thread) -> Path[None]:
+    def imsic_vsfile_local_read(k, current: Runner, sender: Any) -> Path[None]:
         """Read and clear a VS-file on its own CPU."""
         raise NotImplementedError
 
+    def imsic_vsfile_local_rw(k, current: Runner, sender: Any) -> Path[None]:
+        """Read or write a register of a VS-file on its own CPU."""
+        raise NotImplementedError
 
-def _hart(memory: Memory | None, cpu: int, lines: int) -> Hart:
-    hart = build(Hart, memory, f"hart{cpu}", active=1, online=1)
-    hart.id, hart.name, hart.geilen, hart.sgei = cpu, f"hart{cpu}", lines, SampleSgei(cpu)
-    return hart
+    def ack_flush(k, current: Runner, sender: Any) -> Path[None]:
+        """Answer a request that waits."""
+        raise NotImplementedError
+
+    def kvm_disable_virtualization_cpu(k, current: Any, sender: Any) -> Path[None]:
+        """Turn virtualization off on this CPU."""
+        raise NotImplementedError
+
+    def irqfd_wakeup(k, current: Runner, sender: Any) -> Path[None]:
+        """A device's interrupt injects an MSI."""
+        raise NotImplementedError
 
 
-def _hgei_control(memory: Memory | None, cpu: int, slots: int) -> HgeiControl:
-    name = f"hgei{cpu}"
-    lock = raw_spinlock(memory, f"{name}.lock")
-    return build(HgeiControl, memory, name, owners=slots, lock=lock, cpu=cpu)
+def _no_time() -> int:
+    return 0

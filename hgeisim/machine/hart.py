@@ -1,12 +1,15 @@
-"""A HART: HGEI registers, interrupt and preemption state, and what runs on it."""
+"""A HART: HGEI registers, guest interrupt files, interrupt and preemption state."""
 
 from __future__ import annotations
 
-from hgeisim.machine.ops import SampleSgei
-from hgeisim.machine.shared import Field, Shared
+from hgeisim.machine.interrupt_file import topei
+from hgeisim.machine.ipi import SampleSgei
+from hgeisim.machine.shared import Array, Field, Shared
 
 XLEN = 64
 ALL_ONES = (1 << XLEN) - 1
+SENDER_BITS = 20
+"""A HART's call queue has so many bits for each sender."""
 
 
 def bit(n: int) -> int:
@@ -30,27 +33,41 @@ def ffs(word: int) -> int:
 class Hart(Shared):
     """One HART (RISC-V privileged architecture, hypervisor extension and AIA).
 
-    `hgeie` and `hgeip` hold bits GEILEN..1, `sgeie` is hie.SGEIE.  `hgeip` is the pending state of
-    the guest interrupt files, reduced to one bit a file.  `irq_off` counts how often interrupts
-    were disabled (0: on), `hardirq` is 1 while an interrupt handler runs, `preempt_count` counts
-    preempt_disable.  `guest` is the id of the vCPU whose guest it executes, 0 in the host.
-    `current` is the id of the task that nothing may take off the HART, 0 when there is none.
-    `active` and `online` are the bits of cpu_active_mask and cpu_online_mask.  `vgein` is the
-    host's hstatus.VGEIN, `trapped` is 1 once the host took an illegal-instruction exception.
+    Registers: `hgeie` and `hgeip` (bits GEILEN..1), `sgeie` (hie.SGEIE), `hvictl` and `hvien` (only
+    whether AIA set them up), `vgein` (the host's hstatus.VGEIN), and of each guest interrupt file
+    `eidelivery`, `eithreshold`, `eip`, `eie`.
+
+    State: `irq_off` counts how often interrupts were disabled (0: on), `hardirq` is 1 while an
+    interrupt handler runs, `preempt_count` counts preempt_disable.  `guest` is the id of the vCPU
+    whose guest it executes, 0 in the host.  `current` is the id of the task that nothing may take
+    off the HART, 0 when there is none.  `active` and `online` are
+    the bits of cpu_active_mask and cpu_online_mask.  `call_queue` holds the senders whose function
+    it is to run, the oldest in the lowest bits; `resched_ipi` is 1 when it was sent a reschedule
+    IPI.  `trapped` is 1 once the host took an illegal-instruction exception.  Only checks read
+    `vsfile_of`: the id of the vCPU for which the kernel has set `vgein`, 0 when it has not.
     """
 
     hgeie: Field
     hgeip: Field
     sgeie: Field
+    hvictl: Field
+    hvien: Field
+    vgein: Field
+    vsfile_of: Field
+    trapped: Field
     irq_off: Field
     hardirq: Field
     preempt_count: Field
     guest: Field
-    vgein: Field
-    trapped: Field
     current: Field
     active: Field
     online: Field
+    call_queue: Field
+    resched_ipi: Field
+    eidelivery: Array
+    eithreshold: Array
+    eip: Array
+    eie: Array
     id: int
     name: str
     geilen: int
@@ -73,18 +90,72 @@ class Hart(Shared):
         """csr_write(CSR_HGEIE): WARL, bit 0 and the bits above GEILEN stay zero."""
         self.hgeie = value & self.lines_mask
 
-    def raise_hgeip(self, hgei: int) -> None:
-        """Make a guest interrupt file pending; one that does not exist raises nothing."""
-        self.hgeip |= bit(hgei) & self.lines_mask
+    def has_file(self, hgei: int) -> bool:
+        """Tell whether there is such a guest interrupt file."""
+        return 0 < hgei <= self.geilen
+
+    def update_hgeip(self, hgei: int) -> None:
+        """Let the pending bit of a guest file follow its registers."""
+        if not self.has_file(hgei):
+            return
+        deliver = self.eidelivery[hgei] and topei(
+            self.eip[hgei], self.eie[hgei], self.eithreshold[hgei]
+        )
+        if deliver:
+            self.hgeip |= bit(hgei)
+        else:
+            self.hgeip &= ~bit(hgei)
+
+    def write_msi(self, hgei: int, iid: int) -> None:
+        """A store of an identity to the page of a guest file; without such a file it is lost."""
+        if self.has_file(hgei):
+            self.eip[hgei] |= bit(iid)
+            self.update_hgeip(hgei)
+
+    def clear_file(self, hgei: int) -> None:
+        """Zero the registers of a guest file."""
+        if self.has_file(hgei):
+            self.eidelivery[hgei] = self.eithreshold[hgei] = 0
+            self.eip[hgei] = self.eie[hgei] = 0
+            self.update_hgeip(hgei)
+
+    def set_up(self, hgei: int, eie: int) -> None:
+        """The guest enables identities and delivery in its file."""
+        if self.has_file(hgei):
+            self.eie[hgei] |= eie
+            self.eidelivery[hgei] = 1
+            self.update_hgeip(hgei)
+
+    def serve(self, hgei: int) -> None:
+        """The guest claims and serves all that its file delivers."""
+        if self.has_file(hgei):
+            while self.hgeip & bit(hgei):
+                self.eip[hgei] &= ~bit(
+                    topei(self.eip[hgei], self.eie[hgei], self.eithreshold[hgei])
+                )
+                self.update_hgeip(hgei)
 
     def access_vsfile(self) -> None:
         """Vsiselect and vsireg: reach the guest file that VGEIN names, or trap without one."""
-        if not 0 < self.vgein <= self.geilen:
+        if not self.has_file(self.vgein):
             self.trapped = 1
 
     def sgei_pending(self) -> bool:
         """Tell whether the level-triggered SGEI wire is up and enabled."""
         return bool(self.hgeip & self.hgeie) and self.sgeie == 1
+
+    def queue_call(self, sender: int) -> None:
+        """An IPI with a function to run arrives; `sender` is the number of its runner."""
+        length = -(-self.call_queue.bit_length() // SENDER_BITS)
+        self.call_queue |= sender << (length * SENDER_BITS)
+
+    def next_caller(self) -> int:
+        """The number of the sender whose function is to be run first, 0 when there is none."""
+        return self.call_queue & ((1 << SENDER_BITS) - 1)
+
+    def called(self) -> None:
+        """The function of that sender has run."""
+        self.call_queue >>= SENDER_BITS
 
     def interruptible(self) -> bool:
         """Tell whether an interrupt would be taken now; in a guest, always."""

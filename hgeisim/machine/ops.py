@@ -1,4 +1,4 @@
-"""The operations that kernel paths yield: everything a path asks of the machine.
+"""What a kernel path may ask of the machine: the operation, and those that need no other object.
 
 An operation is made once, compared by value, and carries no state.  A driver decides when it
 happens; what happens is written here, once, for every driver, in three parts:
@@ -14,16 +14,17 @@ completed by the driver, since that is the driver's decision; `voluntary` ones g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from hgeisim.machine.mutex import Mutex
-    from hgeisim.machine.spinlock import RawSpinlock
-    from hgeisim.machine.task import RcuWait, Runner
+    from hgeisim.machine.task import Runner
 
 T = TypeVar("T")
+
+RIGHT, BOUNDARY, LEFT = "right", "boundary", "left"
+"""How an operation moves among those of other contexts (Lipton, "Reduction", CACM 18, 1975)."""
 
 
 class Op:
@@ -33,7 +34,11 @@ class Op:
     cost: ClassVar[str] = ""
     waits: ClassVar[bool] = False
     scheduling: ClassVar[bool] = False
-    voluntary: ClassVar[bool] = False
+
+    @property
+    def voluntary(self) -> bool:
+        """Whether the task gives up its HART here."""
+        return False
 
     def begin(self, who: Runner) -> None:
         """Do what precedes waiting."""
@@ -57,6 +62,28 @@ class Op:
     def end(self, who: Runner) -> None:
         """Complete it."""
 
+    def mover(self, who: Runner) -> str:
+        """Tell how completing it commutes with the steps of other contexts.
+
+        RIGHT: what others do right after it, they could have done right before it, with the same
+        outcome: it only takes something from them.  LEFT: the other way round: it only gives
+        something back.  BOUNDARY: neither is certain.  The step after a LEFT operation touches
+        nothing shared.  An explorer need not stop between RIGHT operations, one BOUNDARY, and LEFT
+        ones.
+        """
+        return BOUNDARY
+
+
+class Sleep(Op):
+    """Base of the operations that give up the HART."""
+
+    __slots__ = ()
+
+    @property
+    def voluntary(self) -> bool:
+        """It does."""
+        return True
+
 
 Path: TypeAlias = Generator[Op, Any, T]
 """A kernel path: yields operations, returns what the C function returns."""
@@ -71,99 +98,8 @@ class Step(Op):
 
 
 @dataclass(frozen=True, slots=True)
-class Acquire(Op):
-    """raw_spin_lock or raw_spin_lock_irqsave: a CPU that spins with interrupts off is deaf."""
-
-    cost: ClassVar[str] = "raw_spin_lock"
-    waits: ClassVar[bool] = True
-    lock: RawSpinlock
-    irqsave: bool
-
-    def begin(self, who: Runner) -> None:
-        """Turn interrupts, or at least preemption, off and draw a ticket."""
-        who.harts[who.cpu].hold_off(self.irqsave, 1)
-        who.ticket = self.lock.draw()
-
-    def ready(self, who: Runner) -> bool:
-        """It is our turn."""
-        return self.lock.owner == who.ticket
-
-    def end(self, who: Runner) -> None:
-        """Be inside; the ticket no longer matters."""
-        self.lock.enter()
-        who.ticket = 0
-
-    def __str__(self) -> str:
-        return f"lock {self.lock}"
-
-
-@dataclass(frozen=True, slots=True)
-class Release(Op):
-    """raw_spin_unlock or raw_spin_unlock_irqrestore: pending interrupts are taken after it."""
-
-    cost: ClassVar[str] = "raw_spin_unlock"
-    lock: RawSpinlock
-    irqrestore: bool
-
-    def end(self, who: Runner) -> None:
-        """Let the next one in and turn interrupts on again."""
-        self.lock.leave()
-        who.harts[who.cpu].hold_off(self.irqrestore, -1)
-
-    def __str__(self) -> str:
-        return f"unlock {self.lock}"
-
-
-@dataclass(frozen=True, slots=True)
-class InitLock(Op):
-    """raw_spin_lock_init."""
-
-    lock: RawSpinlock
-
-    def end(self, who: Runner) -> None:
-        """Zero both counters, held or not."""
-        self.lock.reset()
-
-    def __str__(self) -> str:
-        return f"init {self.lock}"
-
-
-@dataclass(frozen=True, slots=True)
-class MutexLock(Op):
-    """mutex_lock: sleeps until nobody holds it."""
-
-    voluntary: ClassVar[bool] = True
-    lock: Mutex
-
-    def ready(self, who: Runner) -> bool:
-        """Nobody holds it."""
-        return self.lock.owner == 0
-
-    def end(self, who: Runner) -> None:
-        """Hold it."""
-        self.lock.owner = who.id
-
-    def __str__(self) -> str:
-        return f"mutex_lock {self.lock}"
-
-
-@dataclass(frozen=True, slots=True)
-class MutexUnlock(Op):
-    """mutex_unlock."""
-
-    lock: Mutex
-
-    def end(self, who: Runner) -> None:
-        """Let others have it."""
-        self.lock.owner = 0
-
-    def __str__(self) -> str:
-        return f"mutex_unlock {self.lock}"
-
-
-@dataclass(frozen=True, slots=True)
 class Irq(Op):
-    """local_irq_save (off) or local_irq_restore."""
+    """local_irq_disable or local_irq_save (off), or the opposite."""
 
     off: bool
 
@@ -171,8 +107,12 @@ class Irq(Op):
         """Count how often interrupts were turned off."""
         who.hart.irq_off += 1 if self.off else -1
 
+    def mover(self, who: Runner) -> str:
+        """Interrupts off keeps others out, on lets them in."""
+        return RIGHT if self.off else LEFT
+
     def __str__(self) -> str:
-        return "local_irq_save" if self.off else "local_irq_restore"
+        return "local_irq_disable" if self.off else "local_irq_enable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +125,10 @@ class Preempt(Op):
         """Count the nesting."""
         who.hart.preempt_count += 1 if self.off else -1
 
+    def mover(self, who: Runner) -> str:
+        """Preemption off keeps others out, on lets them in."""
+        return RIGHT if self.off else LEFT
+
     def __str__(self) -> str:
         return "preempt_disable" if self.off else "preempt_enable"
 
@@ -193,178 +137,16 @@ class Preempt(Op):
 class Spend(Op):
     """Time goes by: `what` is an entry of the timing table, `of` names whose time it is.
 
-    Guest mode is such a time.  Explored, it is a place where others may step in.
+    Explored, it is a place where others may step in.
     """
 
     what: str
     of: str = ""
-    guest: bool = False
 
     def __str__(self) -> str:
         return f"{self.what} {self.of}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class SweepVsFile(Op):
-    """Read or write all registers of the guest file that hstatus.VGEIN names, on this HART."""
-
-    cost: ClassVar[str] = "vsfile_sweep"
-
-    def end(self, who: Runner) -> None:
-        """Illegal instruction when there is no such file."""
-        who.hart.access_vsfile()
-
-    def __str__(self) -> str:
-        return "sweep VS-file"
-
-
-@dataclass(frozen=True, slots=True)
-class EnterGuest(Op):
-    """sret into the guest of a vCPU; from then on every interrupt of the HART makes it exit."""
-
-    cost: ClassVar[str] = "guest_entry"
-    vcpu: int
-
-    def end(self, who: Runner) -> None:
-        """Be in the guest."""
-        who.hart.guest = self.vcpu
-
-    def __str__(self) -> str:
-        return "enter guest"
-
-
-@dataclass(frozen=True, slots=True)
-class Ipi(Op):
-    """smp_call_function on HART `cpu` with wait; silently nothing when it is not online.
-
-    `handler(cpu, sender)` is the path that runs there as a hardirq.
-    """
-
-    cost: ClassVar[str] = "ipi"
-    waits: ClassVar[bool] = True
-    cpu: int
-    handler: Callable[[int, Any], Path[None]]
-
-    def begin(self, who: Runner) -> None:
-        """Send it."""
-        if who.harts[self.cpu].online:
-            who.ipi_to = self.cpu + 1
-
-    def ready(self, who: Runner) -> bool:
-        """The handler has finished."""
-        return who.ipi_to == 0
-
-    def __str__(self) -> str:
-        return f"IPI hart{self.cpu} {self.handler.__name__}"
-
-
-@dataclass(frozen=True, slots=True)
-class SampleSgei(Op):
-    """The level of a HART's SGEI wire may have changed: let it look."""
-
-    cpu: int
-
-    def __str__(self) -> str:
-        return f"sgei hart{self.cpu}"
-
-
-@dataclass(frozen=True, slots=True)
-class Block(Op):
-    """schedule() of a task that sleeps on an rcuwait until it is woken."""
-
-    scheduling: ClassVar[bool] = True
-    voluntary: ClassVar[bool] = True
-    wait: RcuWait
-
-    def ready(self, who: Runner) -> bool:
-        """Somebody woke it."""
-        return self.wait.woken == 1
-
-    def __str__(self) -> str:
-        return f"sleep on {self.wait}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wake(Op):
-    """rcuwait_wake_up."""
-
-    cost: ClassVar[str] = "wake_up"
-    wait: RcuWait
-
-    def end(self, who: Runner) -> None:
-        """Make the sleeper runnable, if there is one."""
-        self.wait.wake()
-
-    def __str__(self) -> str:
-        return f"wake {self.wait}"
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule(Op):
-    """schedule() of a runnable task: it queues for its HART again."""
-
-    scheduling: ClassVar[bool] = True
-    voluntary: ClassVar[bool] = True
-
-    def __str__(self) -> str:
-        return "schedule"
-
-
-@dataclass(frozen=True, slots=True)
-class Migrate(Op):
-    """sched_setaffinity to one HART: the task goes on there, once that HART is active."""
-
-    scheduling: ClassVar[bool] = True
-    voluntary: ClassVar[bool] = True
-    cpu: int
-
-    def ready(self, who: Runner) -> bool:
-        """User tasks may only be put on an active CPU."""
-        return who.harts[self.cpu].active == 1
-
-    def end(self, who: Runner) -> None:
-        """Be there."""
-        who.cpu = self.cpu
-
-    def __str__(self) -> str:
-        return f"migrate to hart{self.cpu}"
-
-
-@dataclass(frozen=True, slots=True)
-class PushOff(Op):
-    """CPUHP_AP_SCHED_WAIT_EMPTY: every task leaves HART `cpu`, which can be pushed off only
-    where preemption allows it.  The driver says where they go."""
-
-    scheduling: ClassVar[bool] = True
-    voluntary: ClassVar[bool] = True
-    cpu: int
-
-    def ready(self, who: Runner) -> bool:
-        """Nothing on the HART is in a section that must not be preempted."""
-        return who.harts[self.cpu].preemptible()
-
-    def __str__(self) -> str:
-        return f"push tasks off hart{self.cpu}"
-
-
-@dataclass(frozen=True, slots=True)
-class StopMachine(Op):
-    """stop_machine: waits until every online HART has left its preempt-disabled section."""
-
-    cost: ClassVar[str] = "stop_machine"
-    voluntary: ClassVar[bool] = True
-
-    def ready(self, who: Runner) -> bool:
-        """Every stopper thread could run."""
-        return all(hart.preemptible() for hart in who.harts if hart.online)
-
-    def __str__(self) -> str:
-        return "stop_machine"
-
-
 STEP = Step()
-LOCAL_IRQ_SAVE, LOCAL_IRQ_RESTORE = Irq(True), Irq(False)
+LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE = Irq(True), Irq(False)
 PREEMPT_DISABLE, PREEMPT_ENABLE = Preempt(True), Preempt(False)
-SWEEP_VSFILE = SweepVsFile()
-SCHEDULE = Schedule()
-STOP_MACHINE = StopMachine()

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hgeisim.machine.ops import Op
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import TICKET_MASK
 from hgeisim.machine.task import Runner
@@ -34,6 +34,8 @@ class RwLock(Shared):
     while a writer holds it, `waiting` while one waits at the head.  `next` and `owner` are the
     tickets of the queue (the wait_lock of the C struct).  `readers_inside` and `writers_inside`
     count the contexts between lock and unlock: the lock does not read them, checks may.
+    `lock_class` is the class that lock order is about.  `sleeping`: on PREEMPT_RT it sleeps instead
+    of spinning, and turns nothing off; the queue is then that of an rt_mutex, with the same rules.
     """
 
     readers: Field
@@ -44,6 +46,8 @@ class RwLock(Shared):
     readers_inside: Field
     writers_inside: Field
     name: str
+    lock_class: str
+    sleeping: bool
     read_lock: ReadLock
     read_unlock: ReadUnlock
     read_lock_irqsave: ReadLock
@@ -61,12 +65,14 @@ class RwLock(Shared):
     def dequeue(self) -> None:
         """Let the next one come to the head."""
         self.owner = (self.owner + 1) & TICKET_MASK
+        if self.owner == self.next:
+            self.owner = self.next = 0  # how often it was taken makes no difference to anybody
 
 
-def rwlock(memory: Memory | None, name: str) -> RwLock:
+def rwlock(memory: Memory | None, name: str, lock_class: str, sleeping: bool = False) -> RwLock:
     """Make an unlocked lock with its operations."""
     lock = build(RwLock, memory, name)
-    lock.name = name
+    lock.name, lock.lock_class, lock.sleeping = name, lock_class, sleeping
     lock.read_lock, lock.read_unlock = ReadLock(lock, False), ReadUnlock(lock, False)
     lock.write_lock, lock.write_unlock = WriteLock(lock, False), WriteUnlock(lock, False)
     lock.read_lock_irqsave = ReadLock(lock, True)
@@ -85,6 +91,20 @@ class _Lock(Op):
     lock: RwLock
     irqsave: bool
 
+    @property
+    def voluntary(self) -> bool:
+        """Where the lock sleeps."""
+        return self.lock.sleeping
+
+    def hold_off(self, who: Runner) -> None:
+        """Keep interrupts, or at least preemption, off."""
+        if not self.lock.sleeping:
+            who.hart.hold_off(self.irqsave, 1)
+
+    def mover(self, who: Runner) -> str:
+        """Keeps others out."""
+        return RIGHT
+
     def ready(self, who: Runner) -> bool:
         """It got in."""
         return who.phase == IN
@@ -96,7 +116,7 @@ class ReadLock(_Lock):
 
     def begin(self, who: Runner) -> None:
         """Go in if no writer holds or waits; a hardirq is counted at once, others queue."""
-        who.hart.hold_off(self.irqsave, 1)
+        self.hold_off(who)
         lock = self.lock
         in_interrupt = who.id == 0
         if not in_interrupt and (lock.writer or lock.waiting):
@@ -140,7 +160,7 @@ class WriteLock(_Lock):
 
     def begin(self, who: Runner) -> None:
         """Go in if nobody is there, else queue, in a hardirq too."""
-        who.hart.hold_off(self.irqsave, 1)
+        self.hold_off(who)
         lock = self.lock
         if lock.readers or lock.writer or lock.waiting:
             lock.queue(who)
@@ -176,36 +196,46 @@ class WriteLock(_Lock):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadUnlock(Op):
-    """read_unlock or read_unlock_irqrestore."""
+class _Unlock(Op):
+    """Dropping a lock."""
 
     cost: ClassVar[str] = "raw_spin_unlock"
     lock: RwLock
     irqrestore: bool
 
+    def let_in(self, who: Runner) -> None:
+        """Let interrupts and preemption in again; pending interrupts are taken after it."""
+        if not self.lock.sleeping:
+            who.hart.hold_off(self.irqrestore, -1)
+
+    def mover(self, who: Runner) -> str:
+        """Lets others in, unless an interrupt may come first and want the lock, too."""
+        return LEFT if who.undisturbed() else BOUNDARY
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnlock(_Unlock):
+    """read_unlock or read_unlock_irqrestore."""
+
     def end(self, who: Runner) -> None:
-        """Be counted no longer; pending interrupts are taken after it."""
+        """Be counted no longer."""
         self.lock.readers -= 1
         self.lock.readers_inside -= 1
-        who.hart.hold_off(self.irqrestore, -1)
+        self.let_in(who)
 
     def __str__(self) -> str:
         return f"read_unlock {self.lock}"
 
 
 @dataclass(frozen=True, slots=True)
-class WriteUnlock(Op):
+class WriteUnlock(_Unlock):
     """write_unlock or write_unlock_irqrestore."""
 
-    cost: ClassVar[str] = "raw_spin_unlock"
-    lock: RwLock
-    irqrestore: bool
-
     def end(self, who: Runner) -> None:
-        """Hold it no longer; pending interrupts are taken after it."""
+        """Hold it no longer."""
         self.lock.writer = 0
         self.lock.writers_inside -= 1
-        who.hart.hold_off(self.irqrestore, -1)
+        self.let_in(who)
 
     def __str__(self) -> str:
         return f"write_unlock {self.lock}"

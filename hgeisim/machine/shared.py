@@ -36,7 +36,8 @@ class Memory:
 
     `reads` maps an address to the value that the present step found there, in the order of first
     reading; a read after the step's own write is no input and is left out.  `writes` maps an
-    address to the value the step left there.
+    address to the value the step left there.  `touched` has every cell that was accessed since
+    somebody last emptied it, and whether it was written.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class Memory:
         self.names: list[str] = []
         self.reads: dict[int, int] = {}
         self.writes: dict[int, int] = {}
+        self.touched: dict[int, bool] = {}
         self.on_write: Callable[[int], None] | None = None
 
     def cell(self, name: str, value: int = 0) -> int:
@@ -55,6 +57,7 @@ class Memory:
     def read(self, address: int) -> int:
         """Return a cell, noting the read unless the step wrote it before."""
         value = self.cells[address]
+        self.touched.setdefault(address, False)
         if address not in self.writes:
             self.reads.setdefault(address, value)
         return value
@@ -63,6 +66,7 @@ class Memory:
         """Set a cell, noting the write; `on_write`, if set, is told the address."""
         if self.on_write is not None:
             self.on_write(address)
+        self.touched[address] = True
         self.cells[address] = self.writes[address] = value
 
     def begin_step(self, cells: list[int]) -> None:

@@ -1,9 +1,16 @@
-"""raw_spinlock_t: the ticket lock that RISC-V Linux uses."""
+"""raw_spinlock_t and spinlock_t: the ticket lock that RISC-V Linux uses.
+
+On PREEMPT_RT a spinlock_t sleeps instead of spinning (`sleeping`), and turns nothing off.
+"""
 
 from __future__ import annotations
 
-from hgeisim.machine.ops import Acquire, InitLock, Release
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.shared import Field, Memory, Shared, build
+from hgeisim.machine.task import Runner
 
 TICKET_MASK = 0xFFFF
 """Both counters are 16 bits wide and wrap (asm-generic/spinlock.h, v6.12)."""
@@ -14,8 +21,9 @@ class RawSpinlock(Shared):
 
     Re-initialising it sets both counters to zero, whoever holds a ticket; what then goes wrong is
     what goes wrong on the hardware.  `inside` counts the contexts between lock and unlock, `drawn`
-    those that wait as well: the lock does not know them, the checks do.  The operations are
-    attributes, made once.
+    those that wait as well: the lock does not know them, the checks do.  `lock_class` is the class
+    that lock order is about; `steady` promises that no path initialises it while others use it.
+    The operations are attributes, made once.
     """
 
     next: Field
@@ -23,6 +31,9 @@ class RawSpinlock(Shared):
     inside: Field
     drawn: Field
     name: str
+    lock_class: str
+    steady: bool
+    sleeping: bool
     lock: Acquire
     unlock: Release
     lock_irqsave: Acquire
@@ -45,17 +56,94 @@ class RawSpinlock(Shared):
         self.owner = (self.owner + 1) & TICKET_MASK
         self.inside -= 1
         self.drawn -= 1
+        if self.steady and self.owner == self.next:
+            self.reset()  # how often it was taken makes no difference to anybody
 
     def reset(self) -> None:
         """raw_spin_lock_init: unlocked, with no regard to holders and waiters."""
         self.next = self.owner = 0
 
 
-def raw_spinlock(memory: Memory | None, name: str) -> RawSpinlock:
+def raw_spinlock(
+    memory: Memory | None, name: str, lock_class: str, steady: bool = True, sleeping: bool = False
+) -> RawSpinlock:
     """Make an unlocked lock with its operations."""
     lock = build(RawSpinlock, memory, name)
-    lock.name = name
+    lock.name, lock.lock_class, lock.steady, lock.sleeping = name, lock_class, steady, sleeping
     lock.lock, lock.unlock = Acquire(lock, False), Release(lock, False)
     lock.lock_irqsave, lock.unlock_irqrestore = Acquire(lock, True), Release(lock, True)
     lock.init = InitLock(lock)
     return lock
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire(Op):
+    """raw_spin_lock or raw_spin_lock_irqsave: a CPU that spins with interrupts off is deaf."""
+
+    cost: ClassVar[str] = "raw_spin_lock"
+    waits: ClassVar[bool] = True
+    lock: RawSpinlock
+    irqsave: bool
+
+    @property
+    def voluntary(self) -> bool:
+        """Where the lock sleeps."""
+        return self.lock.sleeping
+
+    def begin(self, who: Runner) -> None:
+        """Turn interrupts, or at least preemption, off and draw a ticket."""
+        if not self.lock.sleeping:
+            who.harts[who.cpu].hold_off(self.irqsave, 1)
+        who.ticket = self.lock.draw()
+
+    def ready(self, who: Runner) -> bool:
+        """It is our turn."""
+        return self.lock.owner == who.ticket
+
+    def end(self, who: Runner) -> None:
+        """Be inside; the ticket no longer matters."""
+        self.lock.enter()
+        who.ticket = 0
+
+    def mover(self, who: Runner) -> str:
+        """Keeps others out."""
+        return RIGHT if self.lock.steady else BOUNDARY
+
+    def __str__(self) -> str:
+        return f"lock {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Op):
+    """raw_spin_unlock or raw_spin_unlock_irqrestore: pending interrupts are taken after it."""
+
+    cost: ClassVar[str] = "raw_spin_unlock"
+    lock: RawSpinlock
+    irqrestore: bool
+
+    def end(self, who: Runner) -> None:
+        """Let the next one in and turn interrupts on again."""
+        self.lock.leave()
+        if not self.lock.sleeping:
+            who.harts[who.cpu].hold_off(self.irqrestore, -1)
+
+    def mover(self, who: Runner) -> str:
+        """Lets others in, unless an interrupt may come first and want the lock, too."""
+        return LEFT if self.lock.steady and who.undisturbed() else BOUNDARY
+
+    def __str__(self) -> str:
+        return f"unlock {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class InitLock(Op):
+    """raw_spin_lock_init."""
+
+    lock: RawSpinlock
+
+    def end(self, who: Runner) -> None:
+        """Zero both counters, held or not."""
+        self.lock.reset()
+
+    def __str__(self) -> str:
+        return f"init {self.lock}"

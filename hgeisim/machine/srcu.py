@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hgeisim.machine.ops import Op
+from hgeisim.machine.ops import LEFT, Op, Sleep
 from hgeisim.machine.shared import Array, Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
 
@@ -84,21 +84,26 @@ class SrcuReadUnlock(Op):
         who.srcu, digit = divmod(who.srcu, 3)
         self.srcu.readers[digit - 1] -= 1
 
+    def mover(self, who: Runner) -> str:
+        """Lets those go on who wait for readers."""
+        return LEFT
+
     def __str__(self) -> str:
         return f"srcu_read_unlock {self.srcu}"
 
 
 @dataclass(frozen=True, slots=True)
-class SynchronizeSrcu(Op):
+class SynchronizeSrcu(Sleep):
     """synchronize_srcu: sleeps until every section that began before it has ended."""
 
     waits: ClassVar[bool] = True
-    voluntary: ClassVar[bool] = True
     srcu: Srcu
 
     def begin(self, who: Runner) -> None:
-        """Ask for the next grace period that will begin."""
-        who.ticket = (self.srcu.begun + 1) & SEQUENCE_MASK
+        """Ask for the next grace period that will begin; one without any reader is over at once."""
+        srcu = self.srcu
+        idle = srcu.begun == srcu.completed and not (srcu.readers[0] or srcu.readers[1])
+        who.ticket = srcu.completed if idle else (srcu.begun + 1) & SEQUENCE_MASK
 
     def ready(self, who: Runner) -> bool:
         """That one is completed; when it was asked for, one or two were still to come."""

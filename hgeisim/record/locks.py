@@ -20,7 +20,6 @@ class LockUse:
     wait_ns_max: int = 0
     hold_ns_total: int = 0
     hold_ns_max: int = 0
-    taken_ns: int = 0
 
     def row(self) -> tuple[int, ...]:
         """The counters in the order of `HEAD`."""
@@ -35,16 +34,20 @@ class LockUse:
 
 
 class LockTable:
-    """The use of each lock of a kernel, in the order given."""
+    """The use of each HGEI lock by itself, and of all other locks by class."""
 
     def __init__(self, locks: Iterable[RawSpinlock]) -> None:
-        self.uses = {lock: LockUse() for lock in locks}
+        self.rows: dict[str, LockUse] = {}
+        self.uses: dict[RawSpinlock, LockUse] = {lock: self._row(lock.name) for lock in locks}
+        self.taken_ns: dict[RawSpinlock, int] = {}
 
     def acquired(self, lock: RawSpinlock, now_ns: int, wait_ns: int) -> None:
         """Note that a lock was taken now, after a wait."""
-        use = self.uses[lock]
+        use = self.uses.get(lock)
+        if use is None:
+            use = self.uses[lock] = self._row(lock.lock_class)
         use.acquisitions += 1
-        use.taken_ns = now_ns
+        self.taken_ns[lock] = now_ns
         if wait_ns:
             use.contended += 1
             use.wait_ns_total += wait_ns
@@ -53,11 +56,14 @@ class LockTable:
     def released(self, lock: RawSpinlock, now_ns: int) -> None:
         """Note that a lock was dropped now."""
         use = self.uses[lock]
-        hold_ns = now_ns - use.taken_ns
+        hold_ns = now_ns - self.taken_ns[lock]
         use.hold_ns_total += hold_ns
         use.hold_ns_max = max(use.hold_ns_max, hold_ns)
 
     def csv(self) -> str:
-        """The table as text, a line for each lock."""
-        rows = (f"{lock.name},{','.join(map(str, use.row()))}" for lock, use in self.uses.items())
+        """The table as text, a line for each lock or class."""
+        rows = (f"{name},{','.join(map(str, use.row()))}" for name, use in self.rows.items())
         return "\n".join((HEAD, *rows)) + "\n"
+
+    def _row(self, name: str) -> LockUse:
+        return self.rows.setdefault(name, LockUse())

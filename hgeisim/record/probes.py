@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import Caller, Vcpu
 from hgeisim.machine.ops import Path
+from hgeisim.machine.task import Runner
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI
 
 Tell = Callable[[int, int, int, int], None]
 
 
-class Probes(Cpuhp):
+class Probes(Module):
     """Overrides the functions of interest and calls `k.tell(kind, hart, vcpu, line)`."""
 
     tell: Tell = staticmethod(lambda kind, hart, vcpu, line: None)
@@ -31,29 +32,29 @@ class Probes(Cpuhp):
         yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
         k.tell(FREE, cpu, 0, hgei)
 
-    def hgei_interrupt(k, cpu: int) -> Path[None]:
+    def hgei_interrupt(k, current: Runner) -> Path[None]:
         """Tell of an SGEI that was handled."""
-        yield from super().hgei_interrupt(cpu)
-        k.tell(SGEI, cpu, 0, 0)
+        yield from super().hgei_interrupt(current)
+        k.tell(SGEI, current.cpu, 0, 0)
 
-    def kvm_riscv_vcpu_aia_imsic_release(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+    def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
         """Tell of a vCPU that lost its VS-file."""
         cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         yield from super().kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
         if cpu >= 0:
             k.tell(RELEASE, cpu, vcpu.id, hgei)
 
-    def kvm_offline_cpu(k, current: Thread) -> Path[None]:
+    def kvm_disable_virtualization_cpu(k, current: Caller, sender: Caller) -> Path[None]:
         """Tell of a HART that has no HGEI any more."""
         k.tell(OFFLINE, current.cpu, 0, 0)
-        yield from super().kvm_offline_cpu(current)
+        yield from super().kvm_disable_virtualization_cpu(current, sender)
 
-    def kvm_online_cpu(k, current: Thread) -> Path[None]:
+    def kvm_enable_virtualization_cpu(k, current: Runner) -> Path[None]:
         """Tell of a HART that has HGEI again."""
-        yield from super().kvm_online_cpu(current)
+        yield from super().kvm_enable_virtualization_cpu(current)
         k.tell(ONLINE, current.cpu, 0, 0)
 
 
-def probed(kernel: type[Cpuhp]) -> type[Cpuhp]:
+def probed(kernel: type[Module]) -> type[Module]:
     """Put the probes on a kernel."""
     return type(kernel.__name__, (Probes, kernel), {"__module__": __name__, "name": kernel.name})

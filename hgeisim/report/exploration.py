@@ -15,7 +15,7 @@ from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 
 COVERED = {
-    "exhausted": "every interleaving of the atomic steps",
+    "exhausted": "every interleaving, up to the order of independent steps",
     "bounded": "no further than",
     "sampled": "only",
 }

@@ -11,8 +11,10 @@ from hgeisim.drivers.explored.replay import Change, StepTaken
 from hgeisim.report.layout import indented
 
 HIDDEN = (
-    ".irq_off", ".preempt_count", ".current", ".hardirq", ".ticket", ".ipi_to",
-    ".lock.next", ".lock.owner", ".lock.inside", ".read_hgei", ".read_mrif",
+    ".irq_off", ".preempt_count", ".current", ".hardirq", ".call_queue",
+    ".ticket", ".phase", ".srcu", ".ipi_mask", ".ipi_wait", ".data.hgei", ".data.vcpu",
+    "lock.next", "lock.owner", "lock.inside", "lock.drawn", "mutex.owner",
+    "lock.readers", "lock.readers_inside", "lock.writer", "lock.writers_inside", "lock.waiting",
 )  # fmt: skip
 """Cells of the machine that follow from the operations and are shown only on demand."""
 

@@ -1,4 +1,4 @@
-"""What a [[task]] does, one action after the other: a verb and, mostly, its object."""
+"""What a [[task]] does, one action after the other: a verb and its objects."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ HART_VERBS = {
     "online": "HART",
     "msi": "VCPU",
     "irqfd": "VCPU",
+    "move": "VCPU HART",
+    "reset": "VCPU",
+    "rw_attr": "VCPU",
+    "unload": "",
+    "load": "",
+    "shutdown": "",
 }
 """Verbs of a task on a HART, and what they are followed by."""
 VERBS = VCPU_VERBS | HART_VERBS
@@ -24,14 +30,14 @@ VERBS = VCPU_VERBS | HART_VERBS
 
 @dataclass(frozen=True)
 class Action:
-    """One action; `hart` or `vcpu` is its object, where the verb has one."""
+    """One action; `vcpu` and `hart` are its objects, where the verb has them."""
 
     verb: str
     hart: int | None = None
     vcpu: str | None = None
 
     def __str__(self) -> str:
-        words = (self.verb, self.hart, self.vcpu)
+        words = (self.verb, self.vcpu, self.hart)
         return " ".join(str(word) for word in words if word is not None)
 
 
@@ -40,12 +46,12 @@ def parse_action(text: object) -> Action:
     verb, *rest = text.split() if isinstance(text, str) and text.strip() else [""]
     if verb not in VERBS:
         raise ValueError(f"must be one of {allowed_actions(VERBS)}", did_you_mean(verb, VERBS))
-    object_kind = VERBS[verb]
-    if len(rest) != bool(object_kind) or (object_kind == "HART" and not _is_number(rest[0])):
-        raise ValueError(f"must be {allowed_actions({verb: object_kind})}")
-    if object_kind == "HART":
-        return Action(verb, hart=int(rest[0]))
-    return Action(verb, vcpu=rest[0] if rest else None)
+    kinds = VERBS[verb].split()
+    found = dict(zip(kinds, rest, strict=False))
+    if len(rest) != len(kinds) or not _is_number(found.get("HART", "0")):
+        raise ValueError(f"must be {allowed_actions({verb: VERBS[verb]})}")
+    hart = int(found["HART"]) if "HART" in found else None
+    return Action(verb, hart, found.get("VCPU"))
 
 
 def allowed_actions(verbs: dict[str, str]) -> str:

@@ -104,7 +104,7 @@ def _vcpus_used_twice(draft: Draft) -> Iterator[Finding]:
     first: dict[tuple[str, str], str] = {}
     for where, value, vcpu in _vcpus_used(draft):
         verb = "run" if where.endswith(".vcpu") else value.strip('"').split()[0]
-        if verb != "msi" and first.setdefault((verb, vcpu), where) != where:
+        if verb in ("run", "destroy") and first.setdefault((verb, vcpu), where) != where:
             what = "have one thread" if verb == "run" else "be destroyed once"
             yield where, value, f"a vCPU can only {what}; see {first[verb, vcpu]}"
 

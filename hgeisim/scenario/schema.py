@@ -20,7 +20,7 @@ HARTS_MAX = 512
 VCPUS_MAX = 1024
 """Most vCPUs of a VM: KVM_MAX_VCPUS on RISC-V."""
 
-Mode = Literal["auto", "hwaccel"]
+Mode = Literal["emul", "auto", "hwaccel"]
 Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
 
 
@@ -72,10 +72,14 @@ class Kernel(Table):
     """The kernel that runs on the machine."""
 
     variant: str = Field(
-        default="v6.12", min_length=1, description="a base and patches, such as v6.12+percpu-v5"
+        default="v7.1", min_length=1, description="a base and patches, such as v6.12+percpu-v5"
     )
-    preemption: Literal["none", "full"] = Field(default="none", description='"none" or "full"')
+    preemption: Literal["none", "voluntary", "full", "rt"] = Field(
+        default="none", description='"none", "voluntary", "full" or "rt"'
+    )
     init_hart: HartNumber = 0
+    halt_poll_max: Duration = 500_000
+    enable_virt_at_load: bool = Field(default=True, description="true or false")
 
 
 def _above_zero(value_ns: int) -> int:
@@ -96,7 +100,7 @@ class Vm(Table):
 
     name: Name
     vcpus: int = Field(ge=1, le=VCPUS_MAX, description=f"1..{VCPUS_MAX}")
-    mode: Mode = Field(default="auto", description='"auto" or "hwaccel"')
+    mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
     arrives: Duration = 0
     stagger: Duration = 0
     run: Interval
@@ -119,11 +123,15 @@ class Hotplug(Table):
 
 
 class Vcpu(Table):
-    """A single vCPU that starts on a HART, owning a line there if one is free."""
+    """A single vCPU that starts on a HART, owning a line there if one is free.
+
+    Those with the same `vm` belong to one VM; without it each is a VM of its own.
+    """
 
     name: Name
     hart: HartNumber
-    mode: Mode = Field(default="auto", description='"auto" or "hwaccel"')
+    vm: Name | None = None
+    mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
 
 
 class Task(Table):

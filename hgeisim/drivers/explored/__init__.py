@@ -1,4 +1,8 @@
 """The explored driver: a strategy picks which context steps next; time is ignored.
 
-liveness -> frames -> automaton -> system -> exhaustive / walk -> shrink -> token, replay
+What a context is:  liveness -> frames -> held -> automaton
+What a step is:     contention -> transaction -> system
+What a state is:    answer -> codebook -> invariants -> space -> ends
+Searching:          explorer -> scout -> exhaustive -> isolate / walk -> verdict
+Telling:            replay -> shrink -> token
 """

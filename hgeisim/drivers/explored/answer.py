@@ -1,8 +1,8 @@
 """What a context would do in a state, and on which cells that depends.
 
-An answer is remembered as a leaf of a decision tree.  A branch is `(address, {code: subtree})`; it
-asks for the cells in the order in which the step read them.  Sets of cells are bit masks over
-addresses.
+An answer is remembered as a leaf of a decision tree.  A branch is `(place, {code: subtree})`; it
+asks for the cells in the order in which the step read them.  A cell is named by its place in a
+state, see `Codebook`, and a set of cells is a bit mask of places.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ Writes: TypeAlias = tuple[tuple[int, int], ...]
 class Answer:
     """One step of one context, or that it cannot step; two answers are equal if they are one.
 
-    `writes` are (address, code) pairs, None when the context cannot step.  `findings` is what the
+    `writes` are (place, code) pairs, None when the context cannot step.  `findings` is what the
     checks say about the step.  `reads` has a bit for each cell on which the answer depends: in any
     two states that agree on these cells, the context answers the same.  `written` has a bit for
     each cell that the step changes; `watched` tells whether a state check looks at one of them.
+    `length` counts the operations that are merged into the step.
     """
 
-    __slots__ = ("findings", "reads", "watched", "writes", "written")
+    __slots__ = ("findings", "length", "reads", "watched", "writes", "written")
 
     def __init__(
         self,
@@ -32,23 +33,25 @@ class Answer:
         writes: Writes | None = None,
         findings: tuple[Finding, ...] = (),
         watched: int = 0,
+        length: int = 1,
     ) -> None:
         self.reads, self.writes, self.findings = reads, writes, findings
-        self.written = mask(address for address, _ in writes or ())
+        self.written = mask(place for place, _ in writes or ())
+        self.length = length
         self.watched = bool(self.written & watched)
 
 
-def mask(cells: Iterable[int]) -> int:
-    """The bit mask of some addresses."""
+def mask(places: Iterable[int]) -> int:
+    """The bit mask of some places."""
     bits = 0
-    for address in cells:
-        bits |= 1 << address
+    for place in places:
+        bits |= 1 << place
     return bits
 
 
 def after(state: bytes, writes: Writes) -> bytes:
     """The state that a step leads to."""
     cells = bytearray(state)
-    for address, code in writes:
-        cells[address] = code
+    for place, code in writes:
+        cells[place] = code
     return bytes(cells)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.frames import SeamError, frame_key, functions
+from hgeisim.drivers.explored.held import Held, held_after
 from hgeisim.machine.ops import STEP, Op, Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
@@ -29,8 +30,8 @@ REST = 0
 class Node:
     """A local state: about to complete `op`; `waiting` when it has begun.
 
-    `origin` makes the path anew, `history` are the memories that led here, so that the path can
-    be brought to this state again.
+    `held` are the locks that the context holds there.  `origin` makes the path anew, `history` are
+    the memories that led here, so that the path can be brought to this state again.
     """
 
     op: Op
@@ -38,6 +39,7 @@ class Node:
     origin: MakePath
     history: tuple[tuple[int, ...], ...]
     functions: tuple[str, ...]
+    held: Held = ()
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Automaton:
     def wait(self, here: int) -> int:
         """Return the state after `here` has begun its operation and must wait."""
         node = self.node(here)
-        made = Node(node.op, True, node.origin, node.history, node.functions)
+        made = Node(node.op, True, node.origin, node.history, node.functions, node.held)
         return self._add(("wait", here), made)
 
     def node(self, here: int) -> Node:
@@ -73,15 +75,18 @@ class Automaton:
         """
         seen = tuple(memory.cells)
         present = memory.cells, memory.reads, memory.writes
+        memory.touched = {}
         path = _revive(node, memory)
         memory.cells, memory.reads, memory.writes = present
+        memory.touched = {}
         try:
             op = path.send(None)
         except StopIteration:
             return REST
         history = (*node.history, seen)
-        made = Node(op, False, node.origin, history, functions(path))
-        return self._add((frame_key(path), op), made)
+        held = held_after(node.held, node.op)
+        made = Node(op, False, node.origin, history, functions(path), held)
+        return self._add((frame_key(path), op, held), made)
 
     def _add(self, key: Any, node: Node) -> int:
         known = self.index.get(key)

@@ -6,15 +6,22 @@ from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import NoLeak, NothingStranded
+from hgeisim.drivers.explored.automaton import Node
 from hgeisim.drivers.explored.space import Space
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.machine.ops import Acquire, Block, Op
+from hgeisim.drivers.explored.system import System
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.vcpu import pending_in_vsfile
+from hgeisim.machine.ops import Op
+from hgeisim.machine.schedule import Schedule
+from hgeisim.machine.spinlock import Acquire
 from hgeisim.machine.task import Runner
 
 
 def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
-    """What is wrong with a state that has no successor."""
+    """What is wrong with a state that has no successor; in a deadlock nothing else matters."""
     waiting = tuple(_waiting_for_ever(space, state))
+    if any(finding.kind == "deadlock" for finding in waiting):
+        return waiting
     return waiting + space.invariants.ask((NoLeak(), NothingStranded()), state)
 
 
@@ -23,31 +30,41 @@ def _waiting_for_ever(space: Space, state: bytes) -> Iterator[Finding]:
     system = space.system
     cells = space.codebook.decode(state)
     system.memory.begin_step(cells)
-    stuck: list[tuple[str, Op]] = []
+    stuck: list[str] = []
+    waiting: list[Op] = []
     for slot in space.pending(state):
         automaton = system.automata[slot]
-        op = automaton.node(cells[automaton.location]).op
-        if not isinstance(op, Block):
-            stuck.append((automaton.name, op))
+        node = automaton.node(cells[automaton.location])
+        op = node.op
+        if not isinstance(op, Schedule) or op.task.on_rq:
+            stuck.append(f"{automaton.name} at {op}")
+            if _waits(system, slot, node):
+                waiting.append(op)
         elif has_reason_to_wake(system.k, automaton.runner):
             text = f"{automaton.name} sleeps for ever with an interrupt pending"
             yield Finding("lost-wakeup", "vcpu", text)
     if stuck:
-        text = ", ".join(f"{name} at {op}" for name, op in stuck)
-        yield Finding("deadlock", _classes([op for _, op in stuck]), f"for ever: {text}")
+        yield Finding("deadlock", _classes(waiting), f"for ever: {', '.join(stuck)}")
 
 
-def has_reason_to_wake(k: Cpuhp, sleeper: Runner) -> bool:
+def _waits(system: System, slot: int, node: Node) -> bool:
+    """Tell whether a context waits; one whose HART another keeps waits for nothing itself."""
+    who = system.automata[slot].runner
+    if who.id and not system.may_run(who, node.op):
+        return False
+    return node.waiting or not (node.op.waits or node.op.ready(who))
+
+
+def has_reason_to_wake(k: Module, sleeper: Runner) -> bool:
     """Tell whether a sleeping vCPU has something to wake up for."""
     vcpu = k.vcpu_of[sleeper]
-    if vcpu.vsfile_cpu >= 0 and k.hart[vcpu.vsfile_cpu].hgeip >> vcpu.vsfile_hgei & 1:
-        return True
-    return bool(vcpu.sw_pending or vcpu.stop)
+    return bool(pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.stop)
 
 
 def _classes(ops: list[Op]) -> str:
-    """What hangs, as a stable id: the locks, if any; others then only wait behind them."""
-    if any(isinstance(op, Acquire) for op in ops):
-        return "hgei.lock"
+    """What is waited for, as a stable id: the locks, if any; others then only wait behind them."""
+    spinning = {op.lock.lock_class for op in ops if isinstance(op, Acquire)}
+    if spinning:
+        return "+".join(sorted(spinning))
     locks = [op for op in ops if hasattr(op, "lock")]
     return "+".join(sorted({type(op).__name__.lower() for op in locks or ops}))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.answer import Answer
 from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.invariants import View
-from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.scout import scout
+from hgeisim.drivers.explored.space import Outgrown, Space
 from hgeisim.drivers.explored.verdict import BOUNDED, Schedule, Verdict
 
 Progress = Callable[[int, int], None]
@@ -29,17 +31,12 @@ def exhaustive(
     The verdict is `exhausted` when the queue ran empty, else `bounded`.  With `avoid`, ids of
     findings, the search turns back where one of them shows: what is found then needs none of them.
     """
+    if space.contention is not None and not space.steps_learned:
+        scout(space)
     search = _Search(space, avoid)
-    states = search.states
-    for number, state in enumerate(states):
-        search.expand(number, state)
-        queued = len(states) - number - 1
-        if progress and number % PROGRESS_EVERY == 0:
-            progress(len(states), queued)
-        if queued and len(states) >= states_max:
-            search.verdict.coverage, search.verdict.bound = BOUNDED, f"{states_max} states"
-            break
-    search.verdict.states = len(states)
+    while not search.run(states_max, progress):
+        space.forget()
+        search = _Search(space, avoid)
     return search.verdict
 
 
@@ -60,6 +57,35 @@ class _Search:
         if self.note(0, space.invariants.of(start)):
             self.states.clear()  # what is to be avoided is there from the start
 
+    def run(self, states_max: int, progress: Progress | None) -> bool:
+        """Expand all states; False when a step was learned that makes the search invalid.
+
+        It goes on for a while then: what else it learns need not be learned by another search.
+        """
+        try:
+            return self.expand_all(states_max, progress)
+        except Outgrown:
+            return False
+
+    def expand_all(self, states_max: int, progress: Progress | None) -> bool:
+        """Expand all states, in a space that has room for them; tell whether that was valid."""
+        states, space, verdict = self.states, self.space, self.verdict
+        last = inf
+        for number, state in enumerate(states):
+            self.expand(number, state)
+            if space.outdated:
+                last = min(last, number + number // 4 + 1000)
+                if number >= last:
+                    break
+            queued = len(states) - number - 1
+            if progress and number % PROGRESS_EVERY == 0:
+                progress(len(states), queued)
+            if queued and len(states) >= states_max:
+                verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
+                break
+        verdict.states = len(states)
+        return not space.outdated
+
     def expand(self, number: int, state: bytes) -> None:
         """Find the successors of a state; the loop that takes all the time, so calls are few."""
         answers, view = here = self.look(number, state)
@@ -71,8 +97,8 @@ class _Search:
             if step.findings and self.note(number, step.findings, slot):
                 continue
             cells = bytearray(state)
-            for address, code in step.writes:
-                cells[address] = code
+            for place, code in step.writes:
+                cells[place] = code
             there = bytes(cells)
             if there in seen or (step.watched and self.breaks(view, step, there, number, slot)):
                 continue
@@ -109,13 +135,13 @@ class _Search:
             return True
         for finding in findings:
             if finding.id not in self.verdict.counterexamples:
-                self.verdict.note(finding, (*self.schedule(number), *last))
+                self.verdict.note(finding, self.schedule(number, *last))
         return False
 
-    def schedule(self, number: int) -> Schedule:
-        """How a state was reached."""
-        steps = []
+    def schedule(self, number: int, *last: int) -> Schedule:
+        """How a state was reached, and a last step, with each operation told."""
+        slots = list(last)
         while number:
             number, slot = divmod(self.origins[number], self.width)
-            steps.append(slot)
-        return tuple(reversed(steps))
+            slots.append(slot)
+        return self.space.in_full(reversed(slots))

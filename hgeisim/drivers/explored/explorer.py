@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hgeisim.checks.guest import GuestLine, HostAlive
+from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
+from hgeisim.checks.interrupts import SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
-from hgeisim.checks.locking import LockInitHeld, OneInside
+from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
 from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
@@ -17,16 +18,21 @@ STATE_CHECKS = (
     OneOwner(),
     VsFileOwned(),
     GuestLine(),
+    OwnVsFile(),
     HostAlive(),
     BitmapAgrees(),
     LineExists(),
     OneInside(),
+    SgeiRequested(),
 )
+
+
+STEP_CHECKS = (LockInitHeld(), UseAfterFree(), IpiWaits(), SleepingLock())
 
 
 def space_of(scenario: Scenario) -> Space:
     """The state space of a scenario's [[task]]s, see `system_of`."""
-    return Space(system_of(scenario), STATE_CHECKS)
+    return Space(system_of(scenario), STATE_CHECKS, merging=True)
 
 
 def system_of(scenario: Scenario) -> System:
@@ -38,8 +44,8 @@ def system_of(scenario: Scenario) -> System:
         allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
         raise InputError([Problem(scenario.file, "task", "", allowed, "try patch-race")])
     stage = set_stage(scenario, Memory())
-    system = System(stage.k, scenario.kernel.preemption, (LockInitHeld(), UseAfterFree()))
+    system = System(stage.k, scenario.kernel.preemption, STEP_CHECKS)
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
-    system.seal()
+    system.seal([vcpu.thread for vcpu in stage.moved])
     return system

@@ -28,14 +28,14 @@ class View:
 
 
 class Invariants:
-    """The state checks of a space; `watched` is the mask of all cells they look at."""
+    """The state checks of a space; `watched` is the mask of the places that they look at."""
 
     def __init__(
         self, system: System, codebook: Codebook, checks: Sequence[StateCheck] = ()
     ) -> None:
         self.system, self.codebook, self.checks = system, codebook, checks
-        k = system.k
-        watched = sorted({address for check in checks for address in check.watches(k)})
+        places = codebook.places
+        watched = sorted(places[a] for a in watched_cells(system, checks) if a in places)
         self.watched = mask(watched)
         self.key: Callable[[bytes], Any] = (
             itemgetter(*watched) if len(watched) > 1 else lambda state: state
@@ -68,3 +68,8 @@ class Invariants:
         """Let checks look at a state."""
         self.system.memory.begin_step(self.codebook.decode(state))
         return tuple(finding for check in checks for finding in check.state(self.system.k))
+
+
+def watched_cells(system: System, checks: Sequence[StateCheck]) -> frozenset[int]:
+    """The addresses that state checks look at."""
+    return frozenset(address for check in checks for address in check.watches(system.k))

@@ -2,12 +2,13 @@
 
 A patch with two faults often has its shortest counterexample use both.  For each hazard that shows
 on the way to another, the search is made again without it; where that still ends in the finding in
-question, the schedule that needs fewer hazards replaces the shortest one.
+question, the schedule that needs fewer hazards replaces the shortest one.  Hazards that are
+accepted weigh less: they are in every kernel.
 """
 
 from __future__ import annotations
 
-from hgeisim.checks.known import hazard
+from hgeisim.checks.known import hazard, new_findings
 from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.replay import findings_of
 from hgeisim.drivers.explored.space import Space
@@ -46,5 +47,12 @@ def _replace(space: Space, verdict: Verdict, candidate: Counterexample | None) -
     if candidate is None:
         return
     known = verdict.counterexamples[candidate.finding.id]
-    if len(_others(space, candidate)) < len(_others(space, known)):
+    if _weight(space, candidate) < _weight(space, known):
         verdict.counterexamples[candidate.finding.id] = candidate
+
+
+def _weight(space: Space, counterexample: Counterexample) -> tuple[int, int]:
+    """How many other hazards a counterexample needs: those that are not accepted, and all."""
+    others_here = _others(space, counterexample)
+    ids = new_findings(others(space, counterexample), space.system.k.name)
+    return len({_hazard(space, i) for i in ids} & others_here), len(others_here)

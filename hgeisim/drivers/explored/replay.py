@@ -1,4 +1,8 @@
-"""Follow a schedule step by step and tell what each step did."""
+"""Follow a schedule step by step and tell what each step did.
+
+A schedule is told in single operations (`Space.fine`), so it means the same whatever a search
+merged.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.answer import after
 from hgeisim.drivers.explored.automaton import Node
 from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.space import Space, Successor
@@ -48,8 +53,11 @@ class CannotStep(ValueError):
 
 
 def step_with(space: Space, state: bytes, slot: int) -> Successor | None:
-    """The step of one context, None when it cannot step here."""
-    return next((s for s in space.successors(state) if s[0] == slot), None)
+    """The step of one context, None when it cannot step here, or does not exist."""
+    if slot >= len(space.locations):
+        return None
+    step = space.ask(slot, state)
+    return None if step.writes is None else (slot, after(state, step.writes), step.findings)
 
 
 def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
@@ -57,9 +65,10 @@ def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
 
     Raises `CannotStep` when a context cannot step in its turn.
     """
+    space = space.fine
     state = space.initial()
     for number, slot in enumerate(schedule, 1):
-        taken = step_with(space, state, slot) if slot < len(space.locations) else None
+        taken = step_with(space, state, slot)
         if taken is None:
             automata = space.system.automata
             name = automata[slot].name if slot < len(automata) else f"context {slot}"
@@ -69,7 +78,11 @@ def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
 
 
 def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
-    """Everything that a schedule shows, in order; the end is looked at if it is one."""
+    """Everything that a schedule shows, in order; the end is looked at if it is one.
+
+    Nothing when the schedule cannot be followed.
+    """
+    space = space.fine
     state = space.initial()
     found: list[Finding] = []
     for slot in schedule:
@@ -84,9 +97,9 @@ def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
 
 
 def _describe(space: Space, state: bytes, taken: Successor) -> StepTaken:
-    slot, after, findings = taken
+    slot, there_state, findings = taken
     automaton = space.system.automata[slot]
-    before_cells, after_cells = space.codebook.decode(state), space.codebook.decode(after)
+    before_cells, after_cells = space.codebook.decode(state), space.codebook.decode(there_state)
     node = automaton.nodes[before_cells[automaton.location]]
     there = automaton.nodes[after_cells[automaton.location]]
     changes = tuple(_changes(space, slot, before_cells, after_cells))
@@ -97,7 +110,7 @@ def _describe(space: Space, state: bytes, taken: Successor) -> StepTaken:
         node.functions[-1] if node and node.functions else "",
         _operation(node, there),
         changes,
-        (*findings, *space.invariants.of(after)),
+        (*findings, *space.invariants.of(there_state)),
     )
 
 

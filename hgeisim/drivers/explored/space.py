@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from hgeisim.checks.finding import Finding, StateCheck
 from hgeisim.drivers.explored.answer import Answer, Writes, after, mask
 from hgeisim.drivers.explored.codebook import Codebook
+from hgeisim.drivers.explored.contention import Contention
 from hgeisim.drivers.explored.frames import SeamError
-from hgeisim.drivers.explored.invariants import Invariants
+from hgeisim.drivers.explored.invariants import Invariants, watched_cells
 from hgeisim.drivers.explored.system import System
 
 Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]
 
 
+class Outgrown(Exception):
+    """A step wrote a cell that has no place in a state, because no step before it wrote it."""
+
+
 class Space:
-    """All that is reachable from the present memory of a sealed `System`.
+    """All that is reachable from the start of a sealed `System`.
 
     `trees` holds, for each context and the code of its local state, what it has answered so far.
+    With `merging` a step is as long as `Transaction` allows; `outdated` is then true once a step
+    was learned that others, learned before, did not expect: each of them can be made, but a search
+    may have missed some, so `forget` them and search again.  `written` are the addresses of all
+    cells that some step changed.
     """
 
-    def __init__(self, system: System, checks: Sequence[StateCheck] = ()) -> None:
-        self.system = system
-        self.codebook = Codebook(system.memory)
+    def __init__(
+        self, system: System, checks: Sequence[StateCheck] = (), merging: bool = False
+    ) -> None:
+        self.system, self.checks = system, checks
         self.locations = [automaton.location for automaton in system.automata]
-        self.trees: list[dict[int, Any]] = [{} for _ in self.locations]
-        self.invariants = Invariants(system, self.codebook, checks)
+        self.contention = Contention(system, watched_cells(system, checks)) if merging else None
         self.steps_learned = 0
+        self.written = set(self.locations)
+        self._clear(range(len(system.start)))
+
+    def _clear(self, live: Iterable[int]) -> None:
+        """Nothing is known about any step, and states have places for the `live` addresses."""
+        system = self.system
+        self.codebook = Codebook(system.start, system.memory.names, live)
+        self.invariants = Invariants(system, self.codebook, self.checks)
+        self.trees: list[dict[int, Any]] = [{} for _ in self.locations]
+        self._places = [self.codebook.places[location] for location in self.locations]
         self._reads = [0] * len(self.locations)
         self._disturbed: dict[Answer, tuple[int, ...]] = {}
+
+    @cached_property
+    def fine(self) -> Space:
+        """The same space in steps of one operation."""
+        return self if self.contention is None else Space(self.system, self.checks)
+
+    @property
+    def lessons(self) -> int:
+        """How much is known about what contexts write and contend for."""
+        return len(self.written) + (self.contention.lessons if self.contention else 0)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether steps were learned that relied on what does not hold."""
+        return self.contention is not None and self.contention.wrong
+
+    def forget(self) -> None:
+        """Forget all answers, but not who contends for what, nor which cells are written: only
+        those have places in states from now on."""
+        self._clear(self.written)
+        if self.contention is not None:
+            self.contention.start_again()
+
+    def make_room(self) -> None:
+        """Give all cells a place in states, if they have none: whatever a step writes fits in."""
+        if len(self.codebook.places) < len(self.system.start):
+            self._clear(range(len(self.system.start)))
+            if self.contention is not None:
+                self.contention.start_again()
 
     def initial(self) -> bytes:
         """The state to start from."""
@@ -44,7 +93,7 @@ class Space:
 
     def ask(self, slot: int, state: bytes) -> Answer:
         """What a context would do in a state."""
-        tree = self.trees[slot].get(state[self.locations[slot]])
+        tree = self.trees[slot].get(state[self._places[slot]])
         while type(tree) is tuple:
             tree = tree[1].get(state[tree[0]])
         answer: Answer = tree or self._learn(slot, state)
@@ -66,6 +115,16 @@ class Space:
                 answers[slot] = self.ask(slot, state)
         return answers
 
+    def in_full(self, slots: Iterable[int]) -> tuple[int, ...]:
+        """What a schedule of steps, from the start, is in single operations."""
+        state, schedule = self.initial(), list[int]()
+        for slot in slots:
+            answer = self.ask(slot, state)
+            assert answer.writes is not None, "a schedule that was searched can be followed"
+            schedule += [slot] * answer.length
+            state = after(state, answer.writes)
+        return tuple(schedule)
+
     def pending(self, state: bytes) -> list[int]:
         """The contexts that are not at rest."""
         cells = self.codebook.decode(state)
@@ -78,40 +137,48 @@ class Space:
         return slots
 
     def _learn(self, slot: int, state: bytes) -> Answer:
-        """Make the step for real, once, and plant what it read and wrote."""
+        """Make the step for real, once, and plant what it read and wrote.
+
+        Raises `Outgrown` when states have no place for what it wrote.
+        """
         memory, location = self.system.memory, self.locations[slot]
-        cells = self.codebook.decode(state)
+        cells, places = self.codebook.decode(state), self.codebook.places
         self.steps_learned += 1
-        memory.begin_step(list(cells))
-        outcome = self.system.attempt(slot, cells[location])
-        inputs = [address for address in memory.reads if address != location]
-        reads = mask([location, *inputs])
+        memory.begin_step(cells)
+        outcome = self.system.attempt(slot, cells[location], self.contention)
+        inputs = [places[a] for a in memory.reads if a in places and a != location]
+        reads = mask([self._places[slot], *inputs])
         if outcome is None:
             answer = Answer(reads)
         else:
             memory.write(location, outcome[0])
-            answer = Answer(reads, self._writes(), outcome[1], self.invariants.watched)
+            watched, length = self.invariants.watched, self.system.length
+            answer = Answer(reads, self._writes(), outcome[1], watched, length)
         self._plant(slot, state, inputs, answer)
         return answer
 
     def _writes(self) -> Writes:
-        memory = self.system.memory
-        changed = (
-            (address, value)
-            for address, value in sorted(memory.writes.items())
-            if memory.reads.get(address) != value
-        )
-        return tuple((address, self.codebook.code(address, value)) for address, value in changed)
+        memory, codebook = self.system.memory, self.codebook
+        changed = {a: v for a, v in memory.writes.items() if memory.reads.get(a) != v}
+        self.written.update(changed)
+        if not changed.keys() <= codebook.places.keys():
+            raise Outgrown
+        coded = ((codebook.places[address], value) for address, value in sorted(changed.items()))
+        return tuple((place, codebook.code(place, value)) for place, value in coded)
 
     def _plant(self, slot: int, state: bytes, inputs: list[int], answer: Answer) -> None:
         trees: dict[int, Any] = self.trees[slot]
-        key = state[self.locations[slot]]
-        for address in inputs:
-            branch = trees.setdefault(key, (address, {}))
-            if branch[0] != address:
-                name = self.system.automata[slot].name
-                raise SeamError(f"{name}: its step depends on something that is not shared state")
-            trees, key = branch[1], state[address]
+        key = state[self._places[slot]]
+        for place in inputs:
+            branch = trees.setdefault(key, (place, {}))
+            if type(branch) is not tuple or branch[0] != place:
+                if not self.outdated:
+                    name = self.system.automata[slot].name
+                    raise SeamError(
+                        f"{name}: its step depends on something that is not shared state"
+                    )
+                branch = trees[key] = place, {}
+            trees, key = branch[1], state[place]
         trees[key] = answer
         if answer.reads & ~self._reads[slot]:
             self._reads[slot] |= answer.reads

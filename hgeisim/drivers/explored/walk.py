@@ -1,4 +1,8 @@
-"""Random walks: each step by a context drawn from those that can step, until nothing can."""
+"""Random walks: each step by a context drawn from those that can step, until nothing can.
+
+A walk goes in the steps of its space, which may be several operations long; the schedules that it
+notes are told in single operations.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ def random_walk(space: Space, schedules: int, below: Callable[[int], int]) -> Ve
     """Run a number of random schedules; `below(n)` draws an integer of 0..n-1."""
     verdict = Verdict(SAMPLED, f"{schedules} random schedules")
     seen: set[bytes] = set()
+    space.make_room()
     for _ in range(schedules):
         _walk(space, verdict, below, seen)
     verdict.states = len(seen)
@@ -31,12 +36,14 @@ def _walk(space: Space, verdict: Verdict, below: Callable[[int], int], seen: set
         slot, state, findings = choices[below(len(choices))]
         schedule.append(slot)
         verdict.transitions += 1
-        _note(verdict, (*findings, *space.invariants.of(state)), schedule)
+        _note(space, verdict, (*findings, *space.invariants.of(state)), schedule)
     verdict.ends += 1
-    _note(verdict, end_findings(space, state), schedule)
+    _note(space, verdict, end_findings(space, state), schedule)
 
 
-def _note(verdict: Verdict, findings: tuple[Finding, ...], schedule: list[int]) -> None:
+def _note(
+    space: Space, verdict: Verdict, findings: tuple[Finding, ...], schedule: list[int]
+) -> None:
     for finding in findings:
         if finding.id not in verdict.counterexamples:
-            verdict.note(finding, tuple(schedule))
+            verdict.note(finding, space.in_full(schedule))

@@ -1,63 +1,115 @@
-"""A HART in time: which task has it, who queues for it, and what its interrupts take away."""
+"""A HART in time: which task has it, who waits for it, and what its interrupts take away."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from hgeisim.drivers.timed.environment import Lane
+from hgeisim.kernel.structs import Rq
 from hgeisim.machine.hart import Hart
-from hgeisim.machine.ops import Ipi
+from hgeisim.machine.ops import Path
+from hgeisim.machine.schedule import Task
 from hgeisim.machine.task import Runner
 
-Waiting = tuple[Runner, Lane]
 
+@dataclass(eq=False)
+class Waiting:
+    """A task that waits for a HART: since when, and its lane, which is woken when it has it.
 
-class Core:
-    """One HART's run queue and interrupt bookkeeping.
-
-    `running` is the task that has the HART, `queue` those that wait, first come first served.
-    `busy` is true while a hardirq runs, `held_up` are the lanes that wait for its end; `stolen_ns`
-    adds up what all hardirqs took.
+    An `urgent` one (a kernel thread of hotplug) stays on its HART and goes first.
     """
 
-    def __init__(self, hart: Hart) -> None:
-        self.hart = hart
-        self.running: Runner | None = None
-        self.queue: deque[Waiting] = deque()
-        self.ipis: deque[tuple[Runner, Ipi]] = deque()
-        self.busy = False
-        self.held_up: list[Lane] = []
-        self.stolen_ns = 0
+    task: Task
+    lane: Lane
+    since_ns: int
+    urgent: bool = False
 
-    def enter(self, who: Runner, lane: Lane, urgent: bool = False) -> None:
-        """Queue for the HART, at the head if urgent; the lane is woken when it has it."""
-        if urgent:
-            self.queue.appendleft((who, lane))
-        else:
-            self.queue.append((who, lane))
-        self.pick()
+    @property
+    def movable(self) -> bool:
+        """Whether another HART may take it over."""
+        return not (self.urgent or self.task.allowed)
 
-    def leave(self, who: Runner) -> None:
-        """Give the HART up, if `who` has it, to the next in the queue."""
-        if self.running is who:
-            self.running = None
-            self.pick()
 
-    def pick(self) -> None:
-        """Let the next task in when the HART is free and in no hardirq."""
-        if self.running is None and not self.busy and self.queue:
-            self.running, lane = self.queue.popleft()
-            lane.wake()
+@dataclass
+class Arrived:
+    """An interrupt that has reached a HART: its handler, and who waits for its end, if anybody."""
+
+    path: Path[None]
+    sender: Runner | None = None
+
+
+@dataclass(eq=False)
+class Core:
+    """One HART's run queue and interrupts.
+
+    `running` is the task that has the HART, since `since_ns`; while `switching` the HART is still
+    on its way to it.  `queue` are those that wait.
+    `arrived` are interrupts that wait to be taken.  `busy` is true while a hardirq runs or the
+    machine is stopped, `held_up` are the lanes that wait for its end; `stolen_ns` adds up what all
+    that took.  `guest` is how to make the guest exit that runs, which returns its lane; `exited_ns`
+    is when one last had to.  `watched` tells whether somebody waits for the end of the slice.
+    """
+
+    hart: Hart
+    rq: Rq
+    running: Task | None = None
+    since_ns: int = 0
+    switching: bool = False
+    queue: list[Waiting] = field(default_factory=list)
+    arrived: deque[Arrived] = field(default_factory=deque)
+    busy: bool = False
+    held_up: list[Lane] = field(default_factory=list)
+    stolen_ns: int = 0
+    guest: Callable[[], Lane] | None = None
+    exited_ns: int = 0
+    watched: bool = False
+
+    def add(self, waiting: Waiting) -> None:
+        """Queue a task."""
+        self.queue.append(waiting)
+        self.rq.nr_running += 1
+
+    def remove(self, waiting: Waiting) -> None:
+        """Take a task out of the queue."""
+        self.queue.remove(waiting)
+        self.rq.nr_running -= 1
+
+    def give_to(self, waiting: Waiting, now_ns: int) -> None:
+        """A task that waited has the HART from now on."""
+        self.queue.remove(waiting)
+        self.running, self.since_ns, self.switching = waiting.task, now_ns, True
+        waiting.lane.wake()
+
+    def leave(self, who: Task) -> bool:
+        """Take the HART from a task; False when it did not have it."""
+        if self.running is not who:
+            return False
+        self.running = None
+        self.rq.nr_running -= 1
+        who.need_resched = 0
+        return True
 
     def push_off(self) -> Iterator[Waiting]:
-        """Take every waiting task out of the queue."""
-        while self.queue:
-            yield self.queue.popleft()
+        """Take every waiting task out of the queue that may go elsewhere."""
+        for waiting in [w for w in self.queue if not w.urgent]:
+            self.remove(waiting)
+            yield waiting
 
-    def end_hardirq(self) -> None:
-        """Let those go on that a hardirq held up."""
+    def hold_up(self, now_ns: int) -> None:
+        """Something else than its task has the HART; a guest exits."""
+        self.hart.take_interrupt()
+        self.busy, self.exited_ns = True, now_ns
+        if self.guest is not None:
+            self.held_up.append(self.guest())
+            self.guest = None
+
+    def let_go(self, stolen_ns: int) -> None:
+        """Let those go on that were held up for so long."""
+        self.hart.hardirq = 0
         self.busy = False
+        self.stolen_ns += stolen_ns
         for lane in self.held_up:
             lane.wake()
         self.held_up.clear()
@@ -66,3 +118,8 @@ class Core:
     def load(self) -> int:
         """Tasks that run or wait here."""
         return len(self.queue) + (self.running is not None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a task could run here at once."""
+        return self.running is None and not (self.queue or self.busy) and self.hart.active == 1

@@ -8,172 +8,261 @@ from typing import Any, TypeAlias
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
+from hgeisim.drivers.timed.interrupts import Handler, Interrupts
+from hgeisim.drivers.timed.parking import Parking, channel_of
+from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.drivers.timed.scheduler import Scheduler
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.machine.ops import (
-    Acquire,
-    Block,
-    Ipi,
-    Op,
-    Path,
-    PushOff,
-    Release,
-    Spend,
-    Step,
-    StopMachine,
-)
-from hgeisim.machine.task import Runner, no_task
+from hgeisim.kernel.module import Module
+from hgeisim.machine.guest import RunGuest
+from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
+from hgeisim.machine.ops import Irq, Op, Path, Preempt, Spend, Step
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
+from hgeisim.machine.schedule import PushOff, RunOn, Schedule, SelectRq, StopMachine, Task
+from hgeisim.machine.spinlock import Acquire, Release
+from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
+from hgeisim.machine.task import Runner
 
 Observe: TypeAlias = Callable[[Runner, Op], None]
-Parked: TypeAlias = list[tuple[Op, Runner, Lane]]
+PREEMPTIBLE = ("full", "rt")
+"""The preemption models in which a task can be preempted in the kernel."""
+PLAIN: frozenset[type[Op]] = frozenset(
+    (Release, ReadLock, ReadUnlock, WriteLock, WriteUnlock, SrcuReadLock, SrcuReadUnlock)
+)
+"""Operations about which there is nothing special, and which are frequent."""
 
 
 class TimedDriver:
     """Runs contexts of a kernel as lanes of a SimPy environment, in integer ns.
 
     An operation waits until it is ready, then takes its cost, then has its effect.  A task's time
-    goes on only while no hardirq runs on its HART: what a handler takes is added.  `observe` lists
-    who wants to see operations of a type: just before a `Spend`, just after any other, when
-    `waited_ns` is how long that one was not ready.
+    goes on only while it has its HART and no hardirq runs there: what a handler takes is added.
+    From the moment at which it is no longer `on_cpu` until it gave its HART up, nothing comes in
+    between.
+    `observe` lists who wants to see operations of a type: just before a `Spend` or `RunGuest`, just
+    after any other, when `waited_ns` is how long that one was not ready.
     """
 
-    def __init__(self, env: LaneEnvironment, k: Cpuhp, costs: Costs) -> None:
+    def __init__(
+        self, env: LaneEnvironment, k: Module, costs: Costs, preemption: str = "none"
+    ) -> None:
         self.env, self.k, self.costs = env, k, costs
-        self.cores = [Core(hart) for hart in k.hart]
-        self.scheduler = Scheduler(env, k, self.cores, costs)
-        self.parked: dict[object, Parked] = {}
+        self.preemptible_kernel = preemption in PREEMPTIBLE
+        self.cores = [Core(hart, rq) for hart, rq in zip(k.hart, k.rq, strict=True)]
+        self.parking = Parking()
+        self.interrupts = Interrupts(self)
+        self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
         self.observe: dict[type[Op], list[Observe]] = {}
         self.waited_ns = 0
-        self._ran_out: set[Runner] = set()
-        self._irq = [no_task(None, f"hardirq/{cpu}", cpu, k.hart) for cpu in range(len(k.hart))]
-        self._device = no_task(None, "device", 0, k.hart)
+        self._guests: dict[Runner, RunningGuest] = {}
+        self._preempted: set[Task] = set()
+        k.ktime_get = lambda: int(env.now)
 
-    def spawn(self, who: Runner, path: Path[Any], urgent: bool = False) -> Lane:
-        """Start a task: it queues for its HART first, at the head of the queue when urgent."""
+    def spawn(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
+        """Start a task: it queues for its HART first.  An urgent one is a kernel thread: bound to
+        its HART, and at the head of the queue."""
         return self.env.lane(self._task(who, path, urgent))
 
-    def device(self, path: Path[Any]) -> Lane:
-        """Start something that happens outside all HARTs, such as an MSI."""
-        return self.env.lane(self.execute(self._device, path))
+    def interrupt(self, cpu: int, handler: Handler) -> None:
+        """An interrupt of a device arrives at a HART."""
+        self.interrupts.device(cpu, handler)
 
-    def _task(self, who: Runner, path: Path[Any], urgent: bool) -> LaneGenerator:
-        yield from self.scheduler.enter(who, urgent)
-        yield from self._spend(who, self.costs.by_name["context_switch"]())
+    def _task(self, who: Task, path: Path[Any], urgent: bool) -> LaneGenerator:
+        who.on_rq, who.on_cpu = 1, 0
+        yield from self._come_in(who, urgent)
         yield from self.execute(who, path)
-        self.cores[who.cpu].leave(who)
+        who.on_rq = who.on_cpu = 0
+        self._guests.pop(who, None)
+        self.scheduler.end(who)
+
+    def _come_in(self, who: Task, urgent: bool = False) -> LaneGenerator:
+        """Queue for a HART, which then switches to the task."""
+        yield from self.scheduler.enter(who, urgent)
+        who.on_cpu = 1
+        yield from self._switch_to(who)
+        yield from self._notify(who, self.k.kvm_sched_in)
+
+    def _notify(self, who: Task, notifier: Callable[[Any], Path[None]]) -> LaneGenerator:
+        """Call a preempt notifier of KVM, where no path does so, and with preemption off."""
+        if who not in self.k.vcpu_of:
+            return
+        who.hart.preempt_count += 1
+        yield from self.execute(who, notifier(who))
+        who.hart.preempt_count -= 1
+        self.parking.unpark(StopMachine)
 
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
         """Complete the operations of a path one after the other.
 
-        The operations of locks, which are most of all, are written out here, without a generator
-        of their own; they say the same as `_complete`.
+        The operations of locks and SRCU, which are most of all, are written out here, without a
+        generator of their own; they say the same as `_complete`.
         """
-        cores, parked = self.cores, self.parked
-        lock_ns = self.costs.by_name["raw_spin_lock"]
-        unlock_ns = self.costs.by_name["raw_spin_unlock"]
-        acquired, released = self.observe.get(Acquire, ()), self.observe.get(Release, ())
+        cores, harts, costs = self.cores, who.harts, self.costs.by_name
+        poll, parked, observe = self.interrupts.poll, self.parking.parked, self.observe
+        task: Any = who if who.id else None
         for op in path:
             kind = type(op)
             if kind is Step:
                 continue
-            if kind is Acquire:
+            if kind is Acquire and not op.lock.sleeping:  # type: ignore[attr-defined]
                 op.begin(who)
                 waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
-                yield lock_ns()
+                if task is None or harts[who.cpu].irq_off:
+                    yield costs["raw_spin_lock"]()
+                else:
+                    yield from self._spend(who, costs["raw_spin_lock"]())
                 op.end(who)
                 self.waited_ns = waited_ns
-                for see in acquired:
+                for see in observe.get(Acquire, ()):
                     see(who, op)
                 continue
-            if kind is Release:
-                yield unlock_ns()
+            if kind in PLAIN:
+                op.begin(who)
+                if op.cost and (task is None or harts[who.cpu].irq_off):
+                    yield costs[op.cost]()
+                elif op.cost:
+                    yield from self._spend(who, costs[op.cost]())
+                self.waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
                 op.end(who)
-                for see in released:
+                for see in observe.get(kind, ()):
                     see(who, op)
                 if parked:
-                    self._unpark(op.lock)  # type: ignore[attr-defined]
-                self._poll(cores[who.cpu])
+                    self.parking.unpark(channel_of(who, op))
+            elif kind is Preempt or kind is Irq:
+                op.end(who)
+                if parked and not op.off:  # type: ignore[attr-defined]
+                    self.parking.unpark(StopMachine)
             else:
                 yield from self._complete(who, op)
-            if who.id and cores[who.cpu].busy:
-                yield from self._wait_for_handler(who)
+            if task is None:
+                continue
+            core = cores[who.cpu]
+            if task.on_cpu:
+                if core.arrived or core.hart.hgeip & core.hart.hgeie:
+                    poll(core)
+                if core.busy or task.need_resched:
+                    yield from self._give_way(task, core)
+
+    def _give_way(self, who: Task, core: Core) -> LaneGenerator:
+        """Between two operations of a task: a hardirq goes first; then, if the kernel is
+        preemptible here, another task may (preempt_schedule is not preempted itself)."""
+        if core.busy:
+            yield from self._wait_for_handler(core)
+        while self._preemptible(who):
+            self._preempted.add(who)
+            yield from self.execute(who, self.k.preempt_schedule(who))  # type: ignore[arg-type]
+            self._preempted.discard(who)
+
+    def _preemptible(self, who: Task) -> bool:
+        """Whether a task is to leave its HART, and may do so here."""
+        hart = who.hart
+        off = hart.irq_off or hart.preempt_count or who in self._preempted
+        return bool(who.need_resched and self.preemptible_kernel and not off)
 
     def _complete(self, who: Runner, op: Op) -> LaneGenerator:
         """Any operation, in the general way."""
-        if op.scheduling:
+        kind = type(op)
+        if op.scheduling or kind is RunOn:
             yield from self._schedule(who, op)
             return
-        if isinstance(op, Spend):
+        if kind is RunGuest or kind is Spend:
             self._tell(who, op)
-            yield from self._spend(who, self._length(who, op))
-            if op.guest and not who.hart.guest:
-                self._ran_out.add(who)
+            if isinstance(op, RunGuest):
+                yield from self._run_guest(who, op)
+            elif isinstance(op, Spend):
+                yield from self._spend(who, self.costs.of(op))
             return
         op.begin(who)
-        if isinstance(op, Ipi):
-            if who.ipi_to:
-                self.env.lane(self._send(who, op))
-        elif op.cost:
+        if kind is Ipi:
+            self.interrupts.send(who, op)  # type: ignore[arg-type]
+        elif op.cost and kind is not StopMachine:
             yield from self._spend(who, self.costs.by_name[op.cost]())
-        self.waited_ns = yield from self._wait(who, op)
+        waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
+        if kind is StopMachine:
+            yield from self.interrupts.stop_machine()
         op.end(who)
+        self.waited_ns = waited_ns
         self._tell(who, op)
-        self._unpark(_channel(who, op))
-        self._poll(self.cores[getattr(op, "cpu", who.cpu)])
-
-    def _length(self, who: Runner, op: Spend) -> int:
-        """How long a time lasts.  A guest that interrupts made exit has run its whole time, so
-        when it is entered again it has nothing left but to wait."""
-        if op.guest and who in self._ran_out:
-            self._ran_out.remove(who)
-            return 0
-        return self.costs.of(op)
+        if kind is SendReschedule:
+            self.env.lane(self.interrupts.send_reschedule(op.cpu))  # type: ignore[attr-defined]
+        if self.parking.parked:
+            self.parking.unpark(channel_of(who, op))
+        if kind is SampleSgei:
+            self.interrupts.poll(self.cores[op.cpu])  # type: ignore[attr-defined]
 
     def _tell(self, who: Runner, op: Op) -> None:
         for observe in self.observe.get(type(op), ()):
             observe(who, op)
 
-    def _wait(self, who: Runner, op: Op) -> Generator[int | None, None, int]:
+    def _wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
         """Wait until an operation is ready; returns how many ns that took.
 
-        A wait proceeds only while no hardirq runs on top of it; it may let others go on.
+        Who waits at a voluntary operation does not keep its HART, unless it may not give it up; by
+        the time that it is back somebody else may have been faster.
         """
-        asked_ns, channel = self.env.now, _channel(who, op)
-        while not op.ready(who):
-            if not op.can_go_on(who):
-                waiting = self.parked.setdefault(channel, [])
-                waiting.append((op, who, self.env.active_lane))
-                yield None
-            elif who.id and self.cores[who.cpu].busy:
-                yield from self._wait_for_handler(who)
-            elif op.proceed(who):
-                self._unpark(channel)
+        asked_ns = self.env.now
+        if who.id and op.voluntary and not (who.hart.irq_off or who.hart.preempt_count):
+            while not op.ready(who):
+                yield from self._notify(who, self.k.kvm_sched_out)
+                self.scheduler.leave(who)
+                yield from self._until_ready(who, op, None)
+                yield from self._come_in(who)
+        else:
+            yield from self._until_ready(who, op, self.cores[who.cpu] if who.id else None)
         return int(self.env.now - asked_ns)
 
-    def _unpark(self, channel: object) -> None:
-        """Wake those that wait for this, or for all HARTs to be preemptible, and are ready."""
-        for key in (channel, StopMachine):
-            if key in self.parked:
-                self._wake(key, self.parked.pop(key))
+    def _until_ready(self, who: Runner, op: Op, spins_on: Core | None) -> LaneGenerator:
+        """Wait, with a HART or without.  A spinning task proceeds, or notices that it may go on,
+        only while no hardirq runs on top of it; it may let others go on."""
+        channel = channel_of(who, op)
+        while True:
+            if spins_on is not None and spins_on.busy:
+                yield from self._wait_for_handler(spins_on)
+            elif op.ready(who):
+                return
+            elif not op.can_go_on(who):
+                self.parking.park(channel, op, who, self.env.active_lane)
+                yield None
+            elif op.proceed(who):
+                self.parking.unpark(channel)
 
-    def _wake(self, channel: object, waiting: Parked) -> None:
-        still = [entry for entry in waiting if not entry[0].can_go_on(entry[1])]
-        if still:
-            self.parked[channel] = still
-        for op, who, lane in waiting:
-            if op.can_go_on(who):
-                lane.wake()
-
-    def _schedule(self, who: Runner, op: Op) -> LaneGenerator:
-        """Give the HART up, wait, queue for one again."""
-        if isinstance(op, PushOff):
-            self.scheduler.push_off(op.cpu)
-            return
-        self.cores[who.cpu].leave(who)
-        if isinstance(op, Block):
+    def _schedule(self, who: Any, op: Op) -> LaneGenerator:
+        """What only the driver can do: say who runs where."""
+        if isinstance(op, SelectRq):
+            while self.cores[op.task.cpu].running is op.task:
+                self.parking.park(op.task, op, who, self.env.active_lane)
+                yield None
+            self.scheduler.select_rq(op.task)
+        elif isinstance(op, PushOff):
             yield from self._wait(who, op)
-        yield from self.scheduler.complete(who, op)
+            self.scheduler.push_off(op.cpu)
+        elif isinstance(op, RunOn):
+            self._give_up(who)
+            op.end(who)
+            yield from self._come_in(who, urgent=True)
+        else:
+            assert isinstance(op, Schedule), f"{op} is done here"
+            yield from self._switch(who, op)
+
+    def _switch(self, who: Any, op: Schedule) -> LaneGenerator:
+        """Another task has the HART until this one is runnable and has one."""
+        self._give_up(who)
+        while not op.ready(who):
+            channel = StopMachine if who.on_rq else who
+            self.parking.park(channel, op, who, self.env.active_lane)
+            yield None
+        yield from self.scheduler.enter(who)
+        op.end(who)
+        yield from self._switch_to(who)
+
+    def _switch_to(self, who: Task) -> LaneGenerator:
         yield from self._spend(who, self.costs.by_name["context_switch"]())
+        self.scheduler.switched(who)
+
+    def _give_up(self, who: Task) -> None:
+        core = self.cores[who.cpu]
+        self.interrupts.poll(core)
+        self.scheduler.leave(who)
+        self.parking.unpark(who)
 
     def _spend(self, who: Runner, ns: int) -> LaneGenerator:
         """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
@@ -182,62 +271,24 @@ class TimedDriver:
             return
         core = self.cores[who.cpu]
         if core.busy:
-            yield from self._wait_for_handler(who)
+            yield from self._wait_for_handler(core)
         while ns > 0:
             start_ns, stolen_ns = self.env.now, core.stolen_ns
             yield ns
             if core.busy:
-                yield from self._wait_for_handler(who)
+                yield from self._wait_for_handler(core)
             ns += core.stolen_ns - stolen_ns - int(self.env.now - start_ns)
 
-    def _wait_for_handler(self, who: Runner) -> LaneGenerator:
-        core = self.cores[who.cpu]
+    def _wait_for_handler(self, core: Core) -> LaneGenerator:
         while core.busy:
             core.held_up.append(self.env.active_lane)
             yield None
 
-    def _send(self, sender: Runner, op: Ipi) -> LaneGenerator:
-        """An IPI on its way; to the sender's own HART it is a call."""
-        if op.cpu != sender.cpu:
-            yield self.costs.by_name[op.cost]()
-        self.cores[op.cpu].ipis.append((sender, op))
-        self._poll(self.cores[op.cpu])
-
-    def _poll(self, core: Core) -> None:
-        """Take an interrupt if there is one and the HART takes it."""
-        hart = core.hart
-        if not (core.ipis or hart.hgeip & hart.hgeie) or not hart.interruptible():
-            return
-        if core.ipis:
-            sender, op = core.ipis.popleft()
-            self._interrupt(core, op.handler(op.cpu, sender), sender)
-        elif hart.sgei_pending():
-            self._interrupt(core, self.k.hgei_interrupt(hart.id), None)
-
-    def _interrupt(self, core: Core, path: Path[None], sender: Runner | None) -> None:
-        core.hart.take_interrupt()
-        core.busy = True
-        self.env.lane(self._hardirq(core, path, sender))
-
-    def _hardirq(self, core: Core, path: Path[None], sender: Runner | None) -> LaneGenerator:
-        """Run a handler on top of whatever the HART was doing."""
-        start_ns = self.env.now
-        yield self.costs.by_name["interrupt_entry"]()
-        yield from self.execute(self._irq[core.hart.id], path)
-        core.hart.hardirq = 0
-        core.stolen_ns += int(self.env.now - start_ns)
-        core.end_hardirq()
-        if sender is not None:
-            sender.ipi_to = 0
-        self._unpark(sender)
-        self._poll(core)
-        core.pick()
-
-
-def _channel(who: Runner, op: Op) -> object:
-    """What an operation waits for, or changes: a lock, a sleeper, an IPI of its sender."""
-    if isinstance(op, StopMachine):
-        return StopMachine
-    if isinstance(op, Ipi):
-        return who
-    return getattr(op, "lock", None) or getattr(op, "wait", None) or getattr(op, "srcu", None)
+    def _run_guest(self, who: Runner, op: RunGuest) -> LaneGenerator:
+        """The guest goes on with what was left when it had to exit, or begins a new stretch."""
+        guest = self._guests.get(who)
+        if guest is None:
+            guest = self._guests[who] = RunningGuest(self.env)
+        if guest.left_ns is None:
+            guest.left_ns = self.costs.of(Spend("guest_run", op.name))
+        yield from guest.run(self.cores[who.cpu])

@@ -1,60 +1,223 @@
-"""Who runs where, in time: one task a HART, first come first served, no preemption in the kernel.
+"""Who runs where, in time: run queues, slices, wake-up placement, balancing, affinity.
 
-A task leaves its HART when it sleeps, yields or ends.  A wish to move it is granted when it queues
-again while runnable, as Linux's load balancer moves runnable tasks; a sleeper wakes up where it
-fell asleep, unless that HART is no longer active.
+After Linux's fair class, and simpler: a HART runs the task that has run least so far (its virtual
+runtime); when others wait, a task leaves after a slice, and earlier for one that woke up and is
+behind by more than the granularity.  An idle HART takes over a task that has waited for some time
+elsewhere, as newidle_balance and the nohz balancer do.  All figures are assumptions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from hgeisim.drivers.timed.core import Core
-from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.core import Core, Waiting
 from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.machine.ops import Block, Migrate, Op
-from hgeisim.machine.task import Runner
+from hgeisim.kernel.module import Module
+from hgeisim.machine.schedule import Task
+
+SLICE_NS = 3_000_000
+"""sched_base_slice of a machine with 8 or more CPUs (kernel/sched/fair.c, v6.12)."""
+GRANULARITY_NS = 1_000_000
+"""How far a woken task must be behind to preempt the running one."""
+MIGRATION_COST_NS = 500_000
+"""sysctl_sched_migration_cost: a task that waited less is not taken by an idle HART."""
 
 
 class Scheduler:
-    """Places tasks on cores."""
+    """Places tasks on cores.
 
-    def __init__(self, env: LaneEnvironment, k: Cpuhp, cores: Sequence[Core], costs: Costs) -> None:
-        self.env, self.k, self.cores, self.costs = env, k, cores, costs
-        self.wanted: dict[Runner, int] = {}
+    `interrupt` is how the driver makes a HART look at need_resched while its interrupts are off or
+    a guest runs there.
+    """
 
-    def move(self, who: Runner, cpu: int) -> None:
-        """Ask for a task to go on elsewhere (load balancing, affinity)."""
-        self.wanted[who] = cpu
+    def __init__(
+        self,
+        env: LaneEnvironment,
+        k: Module,
+        cores: Sequence[Core],
+        interrupt: Callable[[Core], None],
+    ) -> None:
+        self.env, self.k, self.cores, self.interrupt = env, k, cores, interrupt
+        self.bound: dict[Task, int] = {}
+        self.runtime_ns: dict[Task, int] = {}
+        self._offering = False
 
-    def complete(self, who: Runner, op: Op) -> LaneGenerator:
-        """Finish a scheduling operation, once what it waited for has happened."""
-        if isinstance(op, Migrate):
-            self.wanted[who] = op.cpu
-        if not isinstance(op, Block):
-            who.cpu = self.wanted.pop(who, who.cpu)
-        yield from self.enter(who)
+    def move(self, who: Task, cpu: int) -> None:
+        """Ask for a task to go on elsewhere (load balancing, affinity): granted at once when it
+        waits for a HART, else when it is switched out or wakes up."""
+        who.wanted = cpu + 1
+        core = self.cores[who.cpu]
+        if core.running is who and cpu != who.cpu:
+            self.resched(core)
+        waiting = next((w for w in core.queue if w.task is who and w.movable), None)
+        if waiting is not None:
+            self._requeue(core, waiting)
 
-    def enter(self, who: Runner, urgent: bool = False) -> LaneGenerator:
-        """Queue for a HART until it is this task's; an urgent task stays on its own."""
-        if not urgent:
-            self._place(who)
-        self.cores[who.cpu].enter(who, self.env.active_lane, urgent)
+    def enter(self, who: Task, urgent: bool = False) -> LaneGenerator:
+        """Queue for a HART until it is this task's; a task that was once urgent is a kernel thread,
+        bound to the HART that it is on until its path ends."""
+        if urgent:
+            self.bound[who] = 1
+        elif who not in self.bound:
+            self.place(who)
+        now_ns = int(self.env.now)
+        self._queue(Waiting(who, self.env.active_lane, now_ns, who in self.bound))
         yield None
 
-    def _place(self, who: Runner) -> None:
-        """Keep off HARTs that are not active."""
+    def place(self, who: Task) -> None:
+        """Where a runnable task goes: where affinity or a balancer wants it, never to a HART that
+        is not active."""
+        cpu = (who.allowed or who.wanted or who.cpu + 1) - 1
+        who.wanted = 0
+        who.cpu = cpu if self.k.hart[cpu].active else self.fallback()
+
+    def select_rq(self, who: Task) -> None:
+        """select_task_rq: its last HART if that is idle, else one that is, else its last one."""
         if not self.k.hart[who.cpu].active:
             who.cpu = self.fallback()
+        elif self.cores[who.cpu].load and not who.allowed:
+            found = next((core for core in self.cores if core.idle), None)
+            who.cpu = who.cpu if found is None else found.hart.id
 
     def fallback(self) -> int:
         """select_fallback_rq: an active CPU, here the least loaded, the lowest of equals."""
         active = [core for core in self.cores if core.hart.active]
         return min(active, key=lambda core: (core.load, core.hart.id)).hart.id
 
+    def leave(self, who: Task) -> None:
+        """A task gives its HART up, if it has it, to the next."""
+        core = self.cores[who.cpu]
+        ran_ns = int(self.env.now) - core.since_ns
+        if core.leave(who):
+            self.runtime_ns[who] = self.runtime_ns.get(who, 0) + ran_ns
+            self.pick(core)
+
+    def end(self, who: Task) -> None:
+        """A task is over."""
+        self.leave(who)
+        self.bound.pop(who, None)
+
+    def pick(self, core: Core) -> None:
+        """Let the next task in when the HART is free and in no hardirq."""
+        if core.running is not None or core.busy:
+            return
+        if not core.queue:
+            self._pull(core)
+        if core.queue:
+            core.give_to(min(core.queue, key=self._rank), int(self.env.now))
+
+    def switched(self, who: Task) -> None:
+        """The HART has switched to a task, whose slice begins."""
+        core = self.cores[who.cpu]
+        core.since_ns, core.switching = int(self.env.now), False
+        self._watch_slice(core)
+
     def push_off(self, cpu: int) -> None:
         """Send the tasks that wait for a HART to others."""
-        for who, lane in self.cores[cpu].push_off():
-            self._place(who)
-            self.cores[who.cpu].enter(who, lane)
+        for waiting in self.cores[cpu].push_off():
+            waiting.task.allowed = 0
+            self.place(waiting.task)
+            self._queue(waiting)
+
+    def resched(self, core: Core) -> None:
+        """resched_curr: the running task is to leave.  What sets the flag is an interrupt, which
+        makes a guest exit also when it comes while the HART is on its way into the guest."""
+        running = core.running
+        if running is not None and not running.need_resched:
+            running.need_resched = 1
+            if core.guest is not None or (core.hart.irq_off and not core.busy):
+                self.interrupt(core)
+
+    def _requeue(self, core: Core, waiting: Waiting) -> None:
+        core.remove(waiting)
+        self.place(waiting.task)
+        self._queue(waiting)
+
+    def _queue(self, waiting: Waiting) -> None:
+        core, who = self.cores[waiting.task.cpu], waiting.task
+        self.runtime_ns[who] = self._runtime_beside(core, self.runtime_ns.get(who, 0))
+        core.add(waiting)
+        running = core.running
+        if running is not None:
+            behind_ns = self._runtime_ns_now(core, running) - self.runtime_ns[who]
+            outranks = waiting.urgent and running not in self.bound
+            if outranks or behind_ns > GRANULARITY_NS:
+                self.resched(core)
+            else:
+                self._watch_slice(core)
+        self.pick(core)
+        if core.queue:
+            self._offer()
+
+    def _runtime_beside(self, core: Core, runtime_ns: int) -> int:
+        """The runtime that counts beside those who are there: sleeping or running elsewhere for
+        long is worth a slice at most."""
+        runtimes_ns = [self.runtime_ns[w.task] for w in core.queue]
+        if core.running is not None:
+            runtimes_ns.append(self._runtime_ns_now(core, core.running))
+        least_ns = min(runtimes_ns, default=runtime_ns)
+        return min(max(runtime_ns, least_ns - SLICE_NS), least_ns + SLICE_NS)
+
+    def _rank(self, waiting: Waiting) -> tuple[bool, int]:
+        return not waiting.urgent, self.runtime_ns[waiting.task]
+
+    def _runtime_ns_now(self, core: Core, running: Task) -> int:
+        return self.runtime_ns.get(running, 0) + int(self.env.now) - core.since_ns
+
+    def _watch_slice(self, core: Core) -> None:
+        """When somebody waits, look again at the end of the running task's slice."""
+        if core.queue and not (core.watched or core.switching):
+            core.watched = True
+            self.env.lane(self._end_of_slice(core))
+
+    def _end_of_slice(self, core: Core) -> LaneGenerator:
+        while core.queue and core.running is not None and not core.switching:
+            left_ns = core.since_ns + SLICE_NS - int(self.env.now)
+            if left_ns <= 0:
+                self.resched(core)
+                break
+            yield left_ns
+        core.watched = False
+
+    def _pull(self, core: Core) -> None:
+        """newidle_balance: take over the task that has waited longest, if that was long enough."""
+        if not core.hart.active:
+            return
+        latest_ns = int(self.env.now) - MIGRATION_COST_NS
+        able = [
+            (waiting.since_ns, other.hart.id, waiting)
+            for other in self.cores
+            if other.queue
+            for waiting in other.queue
+            if waiting.since_ns <= latest_ns and waiting.movable
+        ]
+        if able:
+            _, cpu, waiting = min(able, key=lambda entry: entry[:2])
+            self.cores[cpu].remove(waiting)
+            waiting.task.cpu = core.hart.id
+            core.add(waiting)
+
+    def _offer(self) -> None:
+        """Somebody waits: idle HARTs look when that was long enough."""
+        if not self._offering:
+            self._offering = True
+            self.env.lane(self._idle_balance())
+
+    def _idle_balance(self) -> LaneGenerator:
+        while (wait_ns := self._next_able()) is not None:
+            yield wait_ns
+            for core in self.cores:
+                if core.idle:
+                    self.pick(core)
+        self._offering = False
+
+    def _next_able(self) -> int | None:
+        """In how many ns the next task may be taken over, None when all may that wait."""
+        latest_ns = int(self.env.now) - MIGRATION_COST_NS
+        waits_ns = [
+            waiting.since_ns - latest_ns
+            for core in self.cores
+            for waiting in core.queue
+            if waiting.since_ns > latest_ns and waiting.movable
+        ]
+        return min(waits_ns, default=None)

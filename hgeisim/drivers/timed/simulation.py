@@ -6,16 +6,24 @@ from collections.abc import Callable, Iterable
 
 from hgeisim.checks.finding import Finding, Moment, StepCheck
 from hgeisim.checks.guest import GuestLine, HostAlive
-from hgeisim.checks.locking import LockInitHeld
-from hgeisim.checks.ownership import BitmapAgrees
+from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
+from hgeisim.checks.locking import IpiWaits, LockInitHeld, SleepingLock
+from hgeisim.checks.mode import ModeGranted
+from hgeisim.checks.ownership import BitmapAgrees, LineExists
 from hgeisim.drivers.stage import Stage, set_stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.workload import Workload
-from hgeisim.kernel.state import HgeiControl
+from hgeisim.kernel.script import Script
+from hgeisim.kernel.structs import HgeiControl
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import Acquire, EnterGuest, InitLock, Op, Release, SweepVsFile
+from hgeisim.machine.guest import EnterGuest, SweepVsFile
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.rwlock import ReadLock, WriteLock
+from hgeisim.machine.shared import Shared
+from hgeisim.machine.spinlock import Acquire, InitLock, Release
 from hgeisim.machine.task import Runner
 from hgeisim.record.locks import LockTable
 from hgeisim.record.probes import Probes, probed
@@ -23,6 +31,10 @@ from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 
+AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists(), ModeGranted())
+"""The checks that look at the state in which a run ends."""
+ON_ITS_WAY_NS = 2_000_000
+"""A wake-up that took longer than this, or than half the time, does not come any more."""
 SLICES = 200
 """How often progress is told in a run."""
 
@@ -34,14 +46,21 @@ class Simulation:
     holds each finding once, with the time in ns when it first showed.
     """
 
-    def __init__(self, stage: Stage, costs: Costs, env: LaneEnvironment | None = None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        costs: Costs,
+        preemption: str = "none",
+        env: LaneEnvironment | None = None,
+    ) -> None:
         self.env = env or LaneEnvironment()
         self.stage, self.k = stage, stage.k
-        self.driver = TimedDriver(self.env, stage.k, costs)
+        self.driver = TimedDriver(self.env, stage.k, costs, preemption)
         self.timeline = Timeline(stage.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
-        self.control = {hgctrl.lock: hgctrl for hgctrl in self.k.hgei}
-        self.locks = LockTable(self.control)
+        self.asleep_ns: dict[tuple[Finding, int], int] = {}
+        self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
+        self.locks = LockTable(hgctrl.lock for hgctrl in self.k.hgei)
         self._connect()
 
     def _connect(self) -> None:
@@ -54,7 +73,11 @@ class Simulation:
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
             EnterGuest: [self.guest_entered],
             SweepVsFile: [self.vsfile_swept],
+            Ipi: [self._asking(IpiWaits())],
         }
+        if self.k.realtime:
+            for lock in (Acquire, ReadLock, WriteLock):
+                self.driver.observe.setdefault(lock, []).append(self._asking(SleepingLock()))
         for hgctrl in self.k.hgei:
             self.occupy(hgctrl)
 
@@ -69,13 +92,36 @@ class Simulation:
 
         `progress` is told the time in ns now and then; nothing else depends on it.
         """
-        if progress is not None:
-            for stop_ns in range(int(self.env.now) + 1, until_ns, until_ns // SLICES + 1):
-                self.env.run(until=stop_ns)
+        before_ns = until_ns - min(ON_ITS_WAY_NS, until_ns // 2)
+        for stop_ns in self._stops(before_ns, until_ns, progress is not None):
+            self.env.run(until=stop_ns)
+            if stop_ns in (before_ns, until_ns):
+                self._look_for_sleepers()
+            if progress is not None:
                 progress(stop_ns)
-        self.env.run(until=until_ns)
         self.timeline.end_ns = int(self.env.now)
-        self.note(BitmapAgrees().state(self.k))
+        for check in AT_THE_END:
+            self.note(check.state(self.k))
+
+    def _stops(self, before_ns: int, until_ns: int, often: bool) -> list[int]:
+        """When to look what goes on: at the end, before it, and often for the sake of progress."""
+        now_ns = int(self.env.now)
+        every_ns = until_ns // SLICES + 2 if often else until_ns
+        stops = dict.fromkeys([before_ns, *range(now_ns + 1, until_ns, every_ns), until_ns])
+        return sorted(stop_ns for stop_ns in stops if stop_ns > now_ns)
+
+    def _look_for_sleepers(self) -> None:
+        """Keep the time since which each vCPU was found asleep that should be awake, and has not
+        run; one that was for long is forgotten."""
+        now_ns, ran_ns = int(self.env.now), self.driver.scheduler.runtime_ns
+        ran = {v.name: ran_ns.get(v.thread, 0) for v in self.k.vcpus if v is not None}
+        asleep_ns: dict[tuple[Finding, int], int] = {}
+        for finding in NobodyForgotten().state(self.k):
+            key = finding, ran[finding.text.partition(" ")[0]]
+            since_ns = asleep_ns[key] = self.asleep_ns.get(key, now_ns)
+            if since_ns <= now_ns - min(ON_ITS_WAY_NS, now_ns // 2):
+                self.note([finding])
+        self.asleep_ns = asleep_ns
 
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep findings that are new."""
@@ -107,7 +153,9 @@ class Simulation:
         owners by number, and line by line when the numbers differ."""
         assert isinstance(op, Release)
         self.locks.released(op.lock, int(self.env.now))
-        hgctrl = self.control[op.lock]
+        hgctrl = self.control.get(op.lock)
+        if hgctrl is None:
+            return
         taken = self.occupy(hgctrl)
         owners = hgctrl.owners
         if taken != len(owners) - owners.count(0) and not op.lock.inside:
@@ -130,8 +178,18 @@ def simulate(scenario: Scenario, env: LaneEnvironment | None = None) -> Simulati
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest."""
     streams = Streams(scenario.run.seed)
     stage = set_stage(scenario, kernel=probed(find_variant(scenario.kernel.variant)))
-    simulation = Simulation(stage, Costs(scenario.timing, streams), env)
+    costs = Costs(scenario.timing, streams)
+    simulation = Simulation(stage, costs, scenario.kernel.preemption, env)
     Workload(simulation.driver, streams).start(scenario)
     for script in stage.scripts:
-        simulation.driver.spawn(script.thread, script.path())
+        hotplug = any(verb in ("offline", "online") for verb, _, _ in script.commands)
+        simulation.driver.spawn(script.thread, _acted(simulation.driver, script), hotplug)
     return simulation
+
+
+def _acted(driver: TimedDriver, script: Script) -> Path[None]:
+    """The path of a script; the scheduler is told of each vCPU that is to move."""
+    for i, (verb, cpu, vcpu) in enumerate(script.commands):
+        yield from script.command(i)
+        if verb == "move" and vcpu is not None:
+            driver.scheduler.move(vcpu.thread, cpu)

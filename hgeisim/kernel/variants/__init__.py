@@ -1,7 +1,8 @@
 """Kernel versions: a base and patches on it, written `v6.12+percpu-v2`.
 
 A patch is a class that overrides the functions it changes.  A variant is the base with the patches
-in front of it, so that the last patch named is asked first.
+in front of it, so that the last patch named is asked first.  A user's own patch is named by its
+file and class: `v7.1+path/to/file.py:Name`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -21,7 +23,7 @@ from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.kernel.variants.v6_18 import V6_18
 from hgeisim.kernel.variants.v7_1 import V7_1
 
-BASES: dict[str, type[Cpuhp]] = {kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_1)}
+BASES: dict[str, type[Module]] = {kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_1)}
 SERIES: dict[str, type[Aia]] = {
     "percpu-v2": PercpuV2,
     "percpu-v2-bitmap-reset": PercpuV2BitmapReset,
@@ -32,6 +34,8 @@ SERIES: dict[str, type[Aia]] = {
 ADDITIONS: dict[str, type[Aia]] = {"review-clamp": ReviewClamp, "review-min": ReviewMin}
 """What the review wanted on top of percpu-v2."""
 PATCHES = SERIES | ADDITIONS
+OWN: dict[str, type[Kernel]] = {}
+"""Users' own patches by how they are named, `path/to/file.py:Name`; the command line fills it."""
 
 
 def variant_problem(name: str) -> str | None:
@@ -39,17 +43,17 @@ def variant_problem(name: str) -> str | None:
     base, *patches = name.split("+")
     wrong = _unknown("base", base, list(BASES))
     for patch in patches:
-        wrong = wrong or _unknown("patch", patch, list(PATCHES))
+        wrong = wrong or _unknown("patch", patch, [*PATCHES, *OWN])
     return wrong or _wrong_stack(patches)
 
 
-def find_variant(name: str) -> type[Cpuhp]:
+def find_variant(name: str) -> type[Module]:
     """Return the kernel class of a variant.  Raises `ValueError` when there is none."""
     wrong = variant_problem(name)
     if wrong:
         raise ValueError(wrong)
     base, *patches = name.split("+")
-    classes = [PATCHES[patch] for patch in reversed(patches)]
+    classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
     return type(name, (*classes, BASES[base]), {"__module__": __name__, "name": name})
 
 
@@ -60,7 +64,8 @@ def _wrong_stack(patches: list[str]) -> str | None:
     series = [patch for patch in patches if patch in SERIES]
     if len(series) > 1:
         return f"{' and '.join(series)} replace each other: name one of them"
-    if len(patches) > len(series) and patches[0] != "percpu-v2":
+    before = patches[: patches.index("percpu-v2")] if "percpu-v2" in patches else patches
+    if set(before) & set(ADDITIONS):
         return f"{' and '.join(ADDITIONS)} go on top of percpu-v2: v6.12+percpu-v2+review-clamp"
     return None
 

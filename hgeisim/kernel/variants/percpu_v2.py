@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.state import HgeiControl, Thread
+from hgeisim.kernel.structs import HgeiControl
 from hgeisim.machine.hart import ALL_ONES, bit, fls
 from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.task import Runner
 
 
 class PercpuV2(Aia):
@@ -14,23 +15,32 @@ class PercpuV2(Aia):
     So each time it also declares all lines free and the lock new, and touches no owner.
     """
 
+    locks_are_steady = False
+
     def nr_hgei(k, hgctrl: HgeiControl) -> int:
         """hgctrl->nr_hgei."""
         return hgctrl.nr_hgei
 
     def aia_hgei_init(k) -> Path[None]:
-        """The patch moves the set-up of locks and bitmaps from here to kvm_riscv_aia_enable."""
-        yield STEP
+        """The patch moves the set-up of locks and bitmaps to kvm_riscv_aia_enable; that of SGEI
+        stays as it is in the base."""
+        yield from k.request_sgei()
 
-    def kvm_riscv_aia_enable(k, current: Thread) -> Path[None]:
-        """kvm_riscv_aia_enable with the patch (2.3 V2, steps 2-7), no lock held."""
-        hgctrl = k.hgei[current.cpu]
+    def kvm_riscv_aia_enable(k, current: Runner) -> Path[None]:
+        """kvm_riscv_aia_enable with the patch (2.3 V2, steps 1-14)."""
+        yield STEP
+        if k.globals.kvm_riscv_aia_available:
+            yield from k.set_hgei_up(current, k.hgei[current.cpu])
+            yield from k.enable_sgei(current)
+
+    def set_hgei_up(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
+        """Steps 2-7, each time a CPU is enabled, no lock held."""
+        yield STEP
         yield from k.probe_nr_hgei(current, hgctrl)
         yield from k.set_free_bitmap(hgctrl)
         yield hgctrl.lock.init
-        yield from super().kvm_riscv_aia_enable(current)
 
-    def probe_nr_hgei(k, current: Thread, hgctrl: HgeiControl) -> Path[None]:
+    def probe_nr_hgei(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
         """Steps 2-5: the count is built up in the shared field, n + 1 first."""
         current.hart.write_hgeie(ALL_ONES)
         yield STEP

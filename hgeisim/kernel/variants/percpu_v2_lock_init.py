@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.state import HgeiControl
+from hgeisim.kernel.structs import HgeiControl
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.machine.ops import STEP, Path
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.module import Module
 
 
-class V6_12(Cpuhp):  # noqa: N801 - the version as people write it
+class V6_12(Module):  # noqa: N801 - the version as people write it
     """One global HGEI count, probed on the CPU that runs the initcall."""
 
     name = "v6.12"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.variants.v6_12 import V6_12
 from hgeisim.machine.hart import bit
-from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path
+from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.task import Runner
 
 
 class V6_16(V6_12):  # noqa: N801 - the version as people write it
@@ -21,36 +22,40 @@ class V6_16(V6_12):  # noqa: N801 - the version as people write it
         """kvm_arch_vcpu_unblocking, v6.16: nothing."""
         yield from ()
 
-    def kvm_sched_out(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """kvm_sched_out, v6.16, from within schedule(): kvm_arch_vcpu_put, imsic_put (2.10).
+    def request_sgei(k) -> Path[None]:
+        """request_percpu_irq of SGEI in aia_hgei_init, v6.16 (2.2): only with a line (15ff2ff3c3b9,
+        v6.13)."""
+        yield STEP
+        if k.globals.kvm_riscv_aia_nr_hgei:
+            k.globals.hgei_parent_irq = 1
 
-        There it runs with interrupts off under the run queue's lock, and also when a vCPU that is
-        about to sleep is preempted first; neither is modelled.
+    def kvm_riscv_vcpu_aia_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_put, v6.16 (2.10): arms the line, on *this* CPU, of a vCPU that
+        is about to sleep.
+
+        Called from within __schedule, vsfile_lock is taken under the run queue's lock (bug B-08).
         """
-        yield PREEMPT_DISABLE
-        yield from k.kvm_riscv_vcpu_aia_imsic_put(current, vcpu)
-        yield PREEMPT_ENABLE
-
-    def kvm_riscv_vcpu_aia_imsic_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_aia_imsic_put, v6.16 (2.10): arms the line, on *this* CPU, of a vCPU
-        that is about to sleep."""
+        yield STEP
         if vcpu.wait.waiter:
-            yield STEP
+            yield vcpu.vsfile_lock.read_lock_irqsave
             if vcpu.vsfile_cpu > -1:
                 current.hart.write_hgeie(current.hart.hgeie | bit(vcpu.vsfile_hgei))
                 yield current.hart.sgei
+            yield vcpu.vsfile_lock.read_unlock_irqrestore
 
-    def kick_after_store(k, vcpu: Vcpu) -> Path[None]:
+    def kick_after_store(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """Gone by v6.16 ("Remove unnecessary vcpu kick", 2025): SGEI does it, where it is armed."""
         yield from ()
 
-    def kvm_riscv_vcpu_aia_has_interrupts(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+    def kvm_riscv_vcpu_aia_has_interrupts(k, current: Runner, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_has_interrupt, v6.16 (2.11): reads HGEIP of this CPU, whatever
         CPU the VS-file is on."""
-        yield STEP
+        ret = 0
+        yield vcpu.vsfile_lock.read_lock_irqsave
         if vcpu.vsfile_cpu > -1:
-            return 1 if current.hart.hgeip & bit(vcpu.vsfile_hgei) else 0
-        return 0
+            ret = 1 if current.hart.hgeip & bit(vcpu.vsfile_hgei) else 0
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
+        return ret
 
     def disarm_new_line(k, cpu: int, hgei: int) -> Path[None]:
         """2.8 step 5, v6.16: the new line may still be armed for its last owner."""

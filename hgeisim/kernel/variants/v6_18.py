@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.state import Thread, Vcpu
+from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.machine.hart import bit
-from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.ops import Path
+from hgeisim.machine.task import Runner
 
 
 class V6_18(V6_16):  # noqa: N801 - the version as people write it
@@ -13,12 +14,13 @@ class V6_18(V6_16):  # noqa: N801 - the version as people write it
 
     name = "v6.18"
 
-    def kvm_riscv_vcpu_aia_has_interrupts(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+    def kvm_riscv_vcpu_aia_has_interrupts(k, current: Runner, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_has_interrupt, v6.18 (2.11): on another CPU than that of the
         VS-file it says yes, so that the vCPU leaves the block and moves its file."""
-        yield STEP
+        ret = 0
+        yield vcpu.vsfile_lock.read_lock_irqsave
         if vcpu.vsfile_cpu > -1:
-            if vcpu.vsfile_cpu != current.cpu:
-                return 1
-            return 1 if current.hart.hgeip & bit(vcpu.vsfile_hgei) else 0
-        return 0
+            elsewhere = vcpu.vsfile_cpu != vcpu.cpu
+            ret = 1 if elsewhere or current.hart.hgeip & bit(vcpu.vsfile_hgei) else 0
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
+        return ret

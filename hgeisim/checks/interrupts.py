@@ -1,0 +1,53 @@
+"""Interrupts: SGEI is there while a CPU listens to it, and nobody sleeps through one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgeisim.checks.finding import Finding
+from hgeisim.checks.ownership import vcpus
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.vcpu import pending_in_vsfile
+from hgeisim.machine.shared import addresses
+
+
+class SgeiRequested:
+    """The SGEI interrupt is not freed while a CPU has it enabled (bug B-17)."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """Whether it was requested, and where it is enabled."""
+        yield from addresses(k.globals, "hgei_parent_irq")
+        for per_cpu in k.per_cpu:
+            yield from addresses(per_cpu, "sgei_irq_enabled")
+
+    def state(self, k: Module) -> Iterator[Finding]:
+        """Report the CPUs that listen to an interrupt that is gone."""
+        if not k.globals.hgei_parent_irq:
+            for cpu, per_cpu in enumerate(k.per_cpu):
+                if per_cpu.sgei_irq_enabled:
+                    text = f"the SGEI interrupt is freed and still enabled on CPU {cpu}"
+                    yield Finding("irq-freed-enabled", "sgei", text)
+
+
+class NobodyForgotten:
+    """A vCPU that sleeps has nothing to wake up for, or somebody is about to wake it up.
+
+    For the end of a run.  A wake-up is on its way while its locks are held, or an interrupt is
+    being handled where its VS-file is.
+    """
+
+    def state(self, k: Module) -> Iterator[Finding]:
+        """Report each vCPU that sleeps through an interrupt."""
+        for vcpu in vcpus(k):
+            if vcpu.wait.waiter and not vcpu.thread.on_rq and self._forgotten(k, vcpu):
+                text = f"{vcpu.name} sleeps for ever with an interrupt pending"
+                yield Finding("lost-wakeup", "vcpu", text)
+
+    def _forgotten(self, k: Module, vcpu: Vcpu) -> bool:
+        if vcpu.thread.pi_lock.drawn or vcpu.swfile_extirq_lock.drawn:
+            return False
+        if pending_in_vsfile(k, vcpu):
+            hart = k.hart[vcpu.vsfile_cpu]
+            return not (hart.sgei_pending() or hart.hardirq)
+        return vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()

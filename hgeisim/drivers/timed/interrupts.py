@@ -1,0 +1,135 @@
+"""Interrupts in time: how they reach a HART, what they take from it, and when it is stopped."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hgeisim.drivers.timed.core import Arrived, Core
+from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.schedule import Task
+from hgeisim.machine.task import Runner
+
+if TYPE_CHECKING:
+    from hgeisim.drivers.timed.driver import TimedDriver
+
+Handler = Callable[[Runner], Path[None]]
+
+
+class Interrupts:
+    """What reaches the HARTs of a driver: devices, SGEIs, IPIs, and the stopper of stop_machine."""
+
+    def __init__(self, driver: TimedDriver) -> None:
+        self.driver, self.env, self.k = driver, driver.env, driver.k
+        self.cores, self.costs = driver.cores, driver.costs
+        self.runner = [self.k.hardirq(f"hardirq/{core.hart.id}", n, n) for n, core in self._all()]
+        self.threads: dict[int, IrqThread] = {}
+
+    def _all(self) -> enumerate[Core]:
+        return enumerate(self.cores)
+
+    def device(self, cpu: int, handler: Handler) -> None:
+        """A device's interrupt arrives at a HART; on PREEMPT_RT a thread handles it, which may
+        sleep for locks."""
+        path = self._wake_thread(cpu, handler) if self.k.realtime else handler(self.runner[cpu])
+        self._arrives(self.cores[cpu], Arrived(path))
+
+    def _wake_thread(self, cpu: int, handler: Handler) -> Path[None]:
+        yield STEP
+        if cpu not in self.threads:
+            self.threads[cpu] = IrqThread(self.driver, self.k.add_thread(f"irq/{cpu}", cpu))
+        self.threads[cpu].handle(handler)
+
+    def reschedule(self, core: Core) -> None:
+        """The HART is interrupted for the scheduler's sake; a guest exits."""
+        self._arrives(core, Arrived(self.k.scheduler_ipi(self.runner[core.hart.id])))
+
+    def send_reschedule(self, cpu: int) -> LaneGenerator:
+        """A reschedule IPI on its way; of several, one arrives."""
+        yield self.costs.by_name["ipi"]()
+        core = self.cores[cpu]
+        if core.hart.resched_ipi:
+            core.hart.resched_ipi = 0
+            self.reschedule(core)
+
+    def send(self, sender: Runner, op: Ipi) -> None:
+        """IPIs go their way, all at once."""
+        for core in self.cores:
+            if sender.ipi_wait >> core.hart.id & 1:
+                self.env.lane(self._arrive(core, sender, op))
+
+    def _arrive(self, core: Core, sender: Runner, op: Ipi) -> LaneGenerator:
+        """One IPI on its way; to the sender's own HART it takes no time."""
+        if core.hart.id != sender.cpu:
+            yield self.costs.by_name[op.cost]()
+        self._arrives(core, Arrived(op.handler(self.runner[core.hart.id], sender), sender))
+
+    def _arrives(self, core: Core, arrived: Arrived) -> None:
+        core.arrived.append(arrived)
+        self.poll(core)
+
+    def poll(self, core: Core) -> None:
+        """Take an interrupt if there is one and the HART takes it."""
+        hart = core.hart
+        if not (core.arrived or hart.hgeip & hart.hgeie) or not hart.interruptible():
+            return
+        if core.arrived:
+            self._take(core, core.arrived.popleft())
+        elif hart.sgei_pending():
+            self._take(core, Arrived(self.k.hgei_interrupt(self.runner[hart.id])))
+
+    def _take(self, core: Core, arrived: Arrived) -> None:
+        core.hold_up(int(self.env.now))
+        self.env.lane(self._hardirq(core, arrived))
+
+    def _hardirq(self, core: Core, arrived: Arrived) -> LaneGenerator:
+        """Run a handler on top of whatever the HART was doing."""
+        start_ns, sender = self.env.now, arrived.sender
+        yield self.costs.by_name["interrupt_entry"]()
+        yield from self.driver.execute(self.runner[core.hart.id], arrived.path)
+        core.let_go(int(self.env.now - start_ns))
+        if sender is not None:
+            sender.ipi_wait &= ~(1 << core.hart.id)
+        self.driver.parking.unpark(sender)
+        self._go_on(core)
+
+    def stop_machine(self) -> LaneGenerator:
+        """Every online HART stands still while one is taken down."""
+        stopped = [core for core in self.cores if core.hart.online]
+        assert not any(core.busy for core in stopped), "the stopper waits for hardirqs"
+        for core in stopped:
+            core.hold_up(int(self.env.now))
+        ns = self.costs.by_name["stop_machine"]()
+        yield ns
+        for core in stopped:
+            core.let_go(ns)
+            self._go_on(core)
+
+    def _go_on(self, core: Core) -> None:
+        self.poll(core)
+        self.driver.scheduler.pick(core)
+
+
+class IrqThread:
+    """The thread of a HART that handles the interrupts of devices on PREEMPT_RT, one after the
+    other."""
+
+    def __init__(self, driver: TimedDriver, thread: Task) -> None:
+        self.driver, self.thread = driver, thread
+        self.handlers: deque[Handler] = deque()
+        self.awake = False
+
+    def handle(self, handler: Handler) -> None:
+        """Wake the thread up, if it sleeps, to handle one more."""
+        self.handlers.append(handler)
+        if not self.awake:
+            self.awake = True
+            self.driver.spawn(self.thread, self._path(), urgent=True)
+
+    def _path(self) -> Path[None]:
+        while self.handlers:
+            yield from self.handlers.popleft()(self.thread)
+        self.awake = False

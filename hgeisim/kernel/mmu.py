@@ -1,0 +1,44 @@
+"""arch/riscv/kvm/mmu.c and tlb.c of v6.12: where the guest's IMSIC page is mapped to."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.request import Request
+from hgeisim.kernel.structs import REQ_HFENCE, Vcpu
+from hgeisim.machine.ops import Path
+from hgeisim.machine.task import Runner
+
+
+class Mmu(Request):
+    """Mapping and unmapping one page of the G-stage page table, with the fences that follow."""
+
+    def kvm_riscv_mmu_ioremap(k, current: Runner, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
+        """kvm_riscv_gstage_ioremap, v6.12 (2.8 step 7): the page is that guest file from now on."""
+        yield from k.gstage_set_pte(current, vcpu, cpu, hgei)
+
+    def kvm_riscv_mmu_iounmap(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_gstage_iounmap, v6.12 (2.9 step 3): the page traps from now on."""
+        yield from k.gstage_set_pte(current, vcpu, -1, -1)
+
+    def gstage_set_pte(k, current: Runner, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
+        """gstage_set_pte or gstage_op_pte, v6.12: the fence is waited for under mmu_lock."""
+        yield vcpu.vm.mmu_lock.lock
+        vcpu.pte_cpu, vcpu.pte_hgei = cpu, hgei
+        yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
+        yield vcpu.vm.mmu_lock.unlock
+
+    def kvm_riscv_hfence_gvma_vmid_gpa(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """make_xfence_request, v6.12: queue the fence for every vCPU of the VM, then ask for it."""
+        i = 0
+        while i < len(vcpu.vm.vcpus):
+            target = vcpu.vm.vcpus[i]
+            yield target.hfence_lock.lock
+            target.hfence = 1
+            yield target.hfence_lock.unlock
+            i += 1
+        yield from k.kvm_make_vcpus_request_mask(current, vcpu.vm, REQ_HFENCE)
+
+    def kvm_riscv_hfence_process(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_hfence_process, v6.12: the vCPU's own CPU empties its queue."""
+        yield vcpu.hfence_lock.lock
+        vcpu.hfence = 0
+        yield vcpu.hfence_lock.unlock

@@ -1,0 +1,260 @@
+"""The structs of the kernel that AIA's paths work on, and how each is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from hgeisim.machine.guest import EnterGuest, RunGuest
+from hgeisim.machine.hart import Hart
+from hgeisim.machine.interrupt_file import InterruptFile
+from hgeisim.machine.ipi import SampleSgei
+from hgeisim.machine.mutex import Mutex, mutex
+from hgeisim.machine.rwlock import RwLock, rwlock
+from hgeisim.machine.schedule import Activate, Schedule, SelectRq, Task, WaitOffCpu
+from hgeisim.machine.shared import Array, Field, Memory, Shared, build
+from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
+from hgeisim.machine.srcu import Srcu, srcu
+from hgeisim.machine.task import HARDIRQ_NUMBERS, Runner
+
+ENOENT, EBUSY, EINVAL = 2, 16, 22
+EMUL, HWACCEL, AUTO = "emul", "hwaccel", "auto"
+OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
+REQ_HFENCE, REQ_VCPU_RESET = 1, 2
+IRQ_VS_EXT = 1 << 10
+"""The bit of the supervisor external interrupt in hvip and irqs_pending."""
+
+
+class HgeiControl(Shared):
+    """struct aia_hgei_control of one CPU (aia.c).
+
+    `nr_hgei` and `free_bitmap_initialized` exist since the per-HART series (v7.2); older bases
+    leave them 0.  `owners` holds vCPU ids, 0 for NULL.
+    """
+
+    free_bitmap: Field
+    nr_hgei: Field
+    free_bitmap_initialized: Field
+    owners: Array
+    lock: RawSpinlock
+    cpu: int
+
+
+class Globals(Shared):
+    """The global variables: the number of HGEI lines, whether SGEI was requested
+    (hgei_parent_irq), whether AIA is there (a static key), kvm_usage_count and kvm_rebooting, and
+    whether the callback of CPUHP_AP_KVM_ONLINE is installed."""
+
+    kvm_riscv_aia_nr_hgei: Field
+    hgei_parent_irq: Field
+    kvm_riscv_aia_available: Field
+    kvm_usage_count: Field
+    kvm_rebooting: Field
+    cpuhp_kvm_online: Field
+
+
+class PerCpu(Shared):
+    """Per-CPU variables: virtualization_enabled (kvm_main.c), and whether the SGEI interrupt is
+    enabled on this CPU (enable_percpu_irq)."""
+
+    virtualization_enabled: Field
+    sgei_irq_enabled: Field
+
+
+class Rq(Shared):
+    """struct rq of one CPU: its lock, and how many tasks run or wait there (a driver that ignores
+    time leaves that 0).  Which task comes next is the driver's decision."""
+
+    nr_running: Field
+    lock: RawSpinlock
+    cpu: int
+
+
+class VsFileData(Shared):
+    """struct imsic_vsfile_read_data and imsic_vsfile_rw_data, on the stack of who sends the IPI.
+
+    `hgei` is the guest file, `value` what is written or was read, `vcpu` the id of the vCPU that
+    the sender thinks of (only checks read it), `mrif` where all registers are put.
+    """
+
+    hgei: Field
+    value: Field
+    vcpu: Field
+    mrif: InterruptFile
+
+
+class Thread(Task):
+    """A kernel thread or the thread of a vCPU; `data` lies on its stack."""
+
+    data: VsFileData
+    pi_lock: RawSpinlock
+
+
+class HardIrq(Runner):
+    """An interrupt context of a HART; `data` lies on its stack."""
+
+    data: VsFileData
+
+
+Caller: TypeAlias = Thread | HardIrq
+"""Whoever can send an IPI about a VS-file."""
+
+
+class RcuWait(Shared):
+    """struct rcuwait: `waiter` is 1 between prepare_to_rcuwait and finish_rcuwait."""
+
+    waiter: Field
+    thread: Thread
+
+
+class Vm(Shared):
+    """struct kvm.  `vcpus` lists its vCPUs; `asked_mode` is the AIA mode that the monitor asked
+    for, `aia_mode` the one that it got."""
+
+    aia_mode: str
+    asked_mode: str
+    name: str
+    vcpus: list[Vcpu]
+    lock: Mutex
+    slots_lock: Mutex
+    srcu: Srcu
+    mmu_lock: RawSpinlock
+
+
+class Vcpu(Shared):
+    """struct kvm_vcpu with its IMSIC context (struct imsic, aia_imsic.c).
+
+    `cpu` is vcpu->cpu, -1 while it is not loaded; `loaded` tells whether its preempt notifier is
+    registered.  `mode` is vcpu->mode, `requests` are bits REQ_*, `hfence` is 1 while a fence is
+    queued.
+    `irqs_pending`, `irqs_pending_mask` and `hvip` have bit IRQ_VS_EXT.  `halt_poll_ns` is how long
+    it polls before it sleeps.
+
+    `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one (vsfile_hgei is 0 there in
+    C; nothing reads it); `swfile` is its SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page
+    table maps its IMSIC page, -1 where it traps.  `vgein` is its guest's hstatus.VGEIN.
+
+    `stop` asks its thread to leave the run loop, `freed` is 1 once its memory was given back,
+    `booted` is 1 once its guest has set up its interrupt file.
+    """
+
+    cpu: Field
+    loaded: Field
+    mode: Field
+    requests: Field
+    hfence: Field
+    irqs_pending: Field
+    irqs_pending_mask: Field
+    hvip: Field
+    halt_poll_ns: Field
+    vsfile_cpu: Field
+    vsfile_hgei: Field
+    pte_cpu: Field
+    pte_hgei: Field
+    vgein: Field
+    stop: Field
+    freed: Field
+    booted: Field
+    id: int
+    name: str
+    vm: Vm
+    thread: Thread
+    swfile: InterruptFile
+    wait: RcuWait
+    mutex: Mutex
+    hfence_lock: RawSpinlock
+    irqs_pending_lock: RawSpinlock
+    vsfile_lock: RwLock
+    swfile_extirq_lock: RawSpinlock
+    enter_guest: EnterGuest
+    guest: RunGuest
+
+
+def make_hart(memory: Memory | None, cpu: int, lines: int, slots: int) -> Hart:
+    """A HART with its lines, active and online; its arrays have `slots` elements."""
+    files = dict.fromkeys(("eidelivery", "eithreshold", "eip", "eie"), slots)
+    hart = build(Hart, memory, f"hart{cpu}", active=1, online=1, **files)
+    hart.id, hart.name, hart.geilen, hart.sgei = cpu, f"hart{cpu}", lines, SampleSgei(cpu)
+    return hart
+
+
+def make_hgei_control(memory: Memory | None, cpu: int, slots: int, steady: bool) -> HgeiControl:
+    """The control block of a CPU; `steady` unless a patch initialises its lock again."""
+    name = f"hgei{cpu}"
+    lock = raw_spinlock(memory, f"{name}.lock", "hgctrl->lock", steady)
+    return build(HgeiControl, memory, name, owners=slots, lock=lock, cpu=cpu)
+
+
+def make_rq(memory: Memory | None, cpu: int) -> Rq:
+    """The run queue of a CPU."""
+    lock = raw_spinlock(memory, f"rq{cpu}.lock", "rq->__lock")
+    return build(Rq, memory, f"rq{cpu}", lock=lock, cpu=cpu)
+
+
+def make_interrupt_file(memory: Memory | None, name: str) -> InterruptFile:
+    """An interrupt file in memory, zeroed."""
+    made = build(InterruptFile, memory, name)
+    made.name = name
+    return made
+
+
+def make_data(memory: Memory | None, name: str) -> VsFileData:
+    """Room for what an IPI is about, on a stack."""
+    mrif = make_interrupt_file(memory, f"{name}.data.mrif")
+    return build(VsFileData, memory, f"{name}.data", mrif=mrif)
+
+
+def make_thread(
+    memory: Memory | None, name: str, ident: int, cpu: int, harts: Sequence[Hart]
+) -> Thread:
+    """A thread that is executed on a CPU; `ident` is its number, from 1."""
+    thread = build(Thread, memory, name, cpu=cpu, harts=harts, on_rq=1, on_cpu=1)
+    thread.name, thread.id, thread.number = name, ident, ident
+    thread.data = make_data(memory, name)
+    thread.pi_lock = raw_spinlock(memory, f"{name}.pi_lock", "p->pi_lock")
+    thread.schedule, thread.activate = Schedule(thread), Activate(thread)
+    thread.wait_off_cpu, thread.select_rq = WaitOffCpu(thread), SelectRq(thread)
+    return thread
+
+
+def make_hardirq(
+    memory: Memory | None, name: str, number: int, cpu: int, harts: Sequence[Hart]
+) -> HardIrq:
+    """An interrupt context of a HART; `number` tells it from the others."""
+    made = build(HardIrq, memory, name, cpu=cpu, harts=harts, data=make_data(memory, name))
+    made.name, made.id, made.number = name, 0, HARDIRQ_NUMBERS + number
+    return made
+
+
+def make_vm(memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> Vm:
+    """A VM without vCPUs; `sleeping`: its spinlocks sleep (PREEMPT_RT)."""
+    vm = build(Vm, memory, name)
+    vm.name, vm.vcpus = name, []
+    vm.aia_mode = vm.asked_mode = aia_mode
+    vm.lock = mutex(memory, f"{name}.lock", "kvm->lock")
+    vm.slots_lock = mutex(memory, f"{name}.slots_lock", "kvm->slots_lock")
+    vm.srcu = srcu(memory, f"{name}.srcu")
+    vm.mmu_lock = raw_spinlock(memory, f"{name}.mmu_lock", "kvm->mmu_lock", sleeping=sleeping)
+    return vm
+
+
+def make_vcpu(memory: Memory | None, name: str, vm: Vm, thread: Thread, sleeping: bool) -> Vcpu:
+    """A vCPU without a VS-file; its id is to be set."""
+    nothing = dict.fromkeys(("cpu", "vsfile_cpu", "vsfile_hgei", "pte_cpu", "pte_hgei"), -1)
+    vcpu = build(Vcpu, memory, name, **nothing)
+    vcpu.name, vcpu.vm, vcpu.thread = name, vm, thread
+    vcpu.swfile = make_interrupt_file(memory, f"{name}.swfile")
+    vcpu.wait = build(RcuWait, memory, f"{name}.wait", thread=thread)
+    vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex")
+    vcpu.hfence_lock = raw_spinlock(
+        memory, f"{name}.hfence_lock", "vcpu->hfence_lock", sleeping=sleeping
+    )
+    vcpu.irqs_pending_lock = raw_spinlock(
+        memory, f"{name}.irqs_pending_lock", "vcpu->irqs_pending_lock"
+    )
+    vcpu.vsfile_lock = rwlock(memory, f"{name}.vsfile_lock", "imsic->vsfile_lock", sleeping)
+    vcpu.swfile_extirq_lock = raw_spinlock(
+        memory, f"{name}.swfile_extirq_lock", "imsic->swfile_extirq_lock"
+    )
+    vcpu.guest = RunGuest(name)
+    return vcpu

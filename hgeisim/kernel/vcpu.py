@@ -1,0 +1,180 @@
+"""arch/riscv/kvm/vcpu.c of v6.12: loading a vCPU, and the run loop (2.16)."""
+
+from __future__ import annotations
+
+from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.structs import (
+    IN_GUEST_MODE,
+    OUTSIDE_GUEST_MODE,
+    REQ_HFENCE,
+    REQ_VCPU_RESET,
+    Thread,
+    Vcpu,
+)
+from hgeisim.machine.hart import bit
+from hgeisim.machine.ops import (
+    LOCAL_IRQ_DISABLE,
+    LOCAL_IRQ_ENABLE,
+    PREEMPT_DISABLE,
+    PREEMPT_ENABLE,
+    STEP,
+    Path,
+)
+
+FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN = range(5)
+"""Why the guest was left, or not entered: no VS-file, WFI, a signal, a trapped access to stopei, an
+interrupt of the host."""
+GUEST_EIE = 0b1111110
+"""The identities that guests enable: 1..6."""
+
+
+class VcpuRun(ImsicDevice):
+    """The life of a vCPU's thread inside KVM_RUN."""
+
+    def vcpu_load(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """vcpu_load, v6.12."""
+        yield PREEMPT_DISABLE
+        vcpu.loaded = 1
+        yield from k.kvm_arch_vcpu_load(current, vcpu)
+        yield PREEMPT_ENABLE
+
+    def vcpu_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """vcpu_put, v6.12."""
+        yield PREEMPT_DISABLE
+        yield from k.kvm_arch_vcpu_put(current, vcpu)
+        yield STEP
+        vcpu.loaded = 0
+        yield PREEMPT_ENABLE
+
+    def kvm_arch_vcpu_load(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_arch_vcpu_load, v6.12 (2.10): vcpu->cpu is set last; imsic_load is empty."""
+        yield STEP
+        vcpu.cpu = current.cpu
+
+    def kvm_arch_vcpu_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_arch_vcpu_put, v6.12 (2.10): vcpu->cpu is cleared first."""
+        yield STEP
+        vcpu.cpu = -1
+        yield from k.kvm_riscv_vcpu_aia_put(current, vcpu)
+
+    def kvm_riscv_vcpu_aia_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_put, v6.12: nothing of it touches the HGEI lines."""
+        yield from ()
+
+    def kvm_sched_out(k, current: Thread) -> Path[None]:
+        """kvm_sched_out, v6.12: the preempt notifier, called with the run queue's lock held."""
+        vcpu = k.vcpu_of.get(current)
+        if vcpu is not None and vcpu.loaded:
+            yield from k.kvm_arch_vcpu_put(current, vcpu)
+
+    def kvm_sched_in(k, current: Thread) -> Path[None]:
+        """kvm_sched_in, v6.12: the preempt notifier when the task runs again."""
+        vcpu = k.vcpu_of.get(current)
+        if vcpu is not None and vcpu.loaded:
+            yield from k.kvm_arch_vcpu_load(current, vcpu)
+
+    def kvm_riscv_check_vcpu_requests(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_check_vcpu_requests, v6.12 (2.16 step 3)."""
+        yield STEP
+        requests = vcpu.requests
+        if requests:
+            vcpu.requests = 0
+        if requests & REQ_VCPU_RESET:
+            yield PREEMPT_DISABLE
+            yield from k.kvm_arch_vcpu_put(current, vcpu)
+            yield from k.kvm_riscv_vcpu_aia_imsic_reset(current, vcpu)
+            yield STEP
+            vcpu.booted = vcpu.irqs_pending = vcpu.irqs_pending_mask = 0
+            vcpu.hvip = vcpu.hfence = 0
+            yield from k.kvm_arch_vcpu_load(current, vcpu)
+            yield PREEMPT_ENABLE
+        if requests & REQ_HFENCE:
+            yield from k.kvm_riscv_hfence_process(current, vcpu)
+
+    def vcpu_enter_guest(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """The loop of kvm_arch_vcpu_ioctl_run, v6.12 (2.16), up to the next exit that is handled
+        outside of it: EXIT_WFI, EXIT_INTR or FAIL_ENTRY.
+
+        Left out: VMID updates (no lock of them is shared with anything here).
+        """
+        while True:
+            yield STEP
+            if current.need_resched:
+                yield from k.schedule(current)
+            yield STEP
+            if vcpu.stop:
+                return EXIT_INTR
+            yield from k.kvm_riscv_check_vcpu_requests(current, vcpu)
+            yield PREEMPT_DISABLE
+            ret = yield from k.kvm_riscv_vcpu_aia_imsic_update(current, vcpu)
+            if ret <= 0:
+                yield PREEMPT_ENABLE
+                return FAIL_ENTRY
+            reason = yield from k.guest_mode(current, vcpu)
+            yield PREEMPT_ENABLE
+            yield vcpu.vm.srcu.srcu_read_lock
+            if reason == EXIT_TOPEI:
+                yield from k.guest_traps(current, vcpu)
+            elif reason != EXIT_AGAIN:
+                return reason
+
+    def guest_mode(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """The part of the loop with interrupts off, v6.12 (2.16 steps 6-17): between setting the
+        mode and looking at the requests nobody can slip through."""
+        yield LOCAL_IRQ_DISABLE
+        vcpu.mode = IN_GUEST_MODE
+        yield vcpu.vm.srcu.srcu_read_unlock
+        yield from k.kvm_riscv_vcpu_flush_interrupts(vcpu)
+        yield STEP
+        reason = EXIT_AGAIN
+        if not (vcpu.requests or current.need_resched or vcpu.stop):
+            reason = yield from k.kvm_riscv_vcpu_enter_exit(current, vcpu)
+        yield STEP
+        vcpu.mode = OUTSIDE_GUEST_MODE
+        yield LOCAL_IRQ_ENABLE
+        return reason
+
+    def kvm_riscv_vcpu_enter_exit(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_enter_exit, v6.12 (2.16 step 13), and the guest.
+
+        The guest sets its interrupt file up when it starts, serves what is delivered when it is
+        entered, computes, and waits for an interrupt.
+        """
+        yield vcpu.enter_guest
+        if not vcpu.booted or (vcpu.hvip and not vcpu.vgein):
+            if not vcpu.vgein:
+                current.hart.guest = 0
+                return EXIT_TOPEI
+            current.hart.set_up(vcpu.vgein, GUEST_EIE)
+            vcpu.booted = 1
+        if vcpu.vgein:
+            current.hart.serve(vcpu.vgein)
+        yield vcpu.guest
+        reason = EXIT_WFI if current.hart.guest == vcpu.id else EXIT_AGAIN
+        current.hart.guest = 0
+        return reason
+
+    def guest_traps(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """The guest's accesses to its interrupt file trap while that is a SW-file (2.13)."""
+        yield STEP
+        if not vcpu.booted:
+            vcpu.booted = 1
+            yield from k.kvm_riscv_vcpu_aia_imsic_rmw_setup(current, vcpu, GUEST_EIE)
+        yield from k.kvm_riscv_vcpu_aia_imsic_rmw_topei(current, vcpu)
+
+    def kvm_vcpu_ioctl_begin(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_vcpu_ioctl(KVM_RUN), v6.12, before the loop."""
+        yield vcpu.mutex.lock
+        yield vcpu.vm.srcu.srcu_read_lock
+        yield from k.vcpu_load(current, vcpu)
+
+    def kvm_vcpu_ioctl_end(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_vcpu_ioctl(KVM_RUN), v6.12, after the loop."""
+        yield from k.vcpu_put(current, vcpu)
+        yield vcpu.vm.srcu.srcu_read_unlock
+        yield vcpu.mutex.unlock
+
+
+def pending_in_vsfile(k: VcpuRun, vcpu: Vcpu) -> bool:
+    """Tell whether the VS-file of a vCPU, wherever it is, has something to deliver."""
+    return vcpu.vsfile_cpu >= 0 and bool(k.hart[vcpu.vsfile_cpu].hgeip & bit(vcpu.vsfile_hgei))

@@ -1,0 +1,161 @@
+"""Tasks that sleep give their HART up in simulated time, and are woken once."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hgeisim.drivers.timed.driver import TimedDriver
+from hgeisim.machine.mutex import Mutex
+from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Op, Path
+from tests.timed import (
+    SHORT,
+    Log,
+    at,
+    guest,
+    logged,
+    now,
+    quick,
+    sleeper,
+    start,
+    work,
+)
+
+MS = 1_000_000
+RUN = 5 * MS
+
+
+def holding(driver: TimedDriver, lock: Mutex, ns: int) -> Path[None]:
+    yield lock.lock
+    yield work(driver, ns)
+    yield lock.unlock
+
+
+def wants(driver: TimedDriver, op: Op, name: str, log: Log) -> Path[None]:
+    yield op
+    log.append((name, now(driver)))
+
+
+def test_who_waits_for_a_mutex_gives_its_hart_up_and_is_switched_in_once() -> None:
+    driver = quick(1, 1)
+    lock = driver.k.kvm_usage_lock
+    log: Log = []
+    start(driver, "holder", 0, holding(driver, lock, 3 * MS))
+    waiter = start(driver, "waiter", 1, wants(driver, lock.lock, "waiter", log))
+    driver.env.run(SHORT + 1)
+    start(driver, "other", 1, logged(driver, "other", MS, log))
+    driver.env.run()
+    unlocked = SHORT + 3 * MS
+    assert log == [("other", 2 * SHORT + 1 + MS), ("waiter", unlocked + SHORT)]
+    assert lock.owner == waiter.id
+
+
+def test_an_unlock_wakes_one_of_those_who_wait_the_first() -> None:
+    driver = quick(1, 1, 1, 1)
+    lock = driver.k.kvm_usage_lock
+    names = ("a", "b", "c", "d")
+    for cpu, name in enumerate(names):
+        at(driver, cpu, partial(start, driver, name, cpu, holding(driver, lock, MS)))
+    on_harts = []
+    for turn in range(1, 4):
+        unlocked = turn * (SHORT + MS)
+        driver.env.run(unlocked + SHORT // 2)
+        on_harts.append([core.hart.id for core in driver.cores if core.running])
+    driver.env.run()
+    assert on_harts == [[1], [2], [3]], "nobody else wakes up in vain"
+    assert now(driver) == 4 * (SHORT + MS), "each is switched in once more, when it is its turn"
+
+
+def test_who_waits_for_srcu_readers_gives_its_hart_up() -> None:
+    driver = quick(1, 1)
+    srcu = driver.k.add_vm("vm").srcu
+    log: Log = []
+
+    def reader() -> Path[None]:
+        yield srcu.srcu_read_lock
+        yield work(driver, 3 * MS)
+        yield srcu.srcu_read_unlock
+
+    start(driver, "reader", 0, reader())
+    driver.env.run(1000)
+    start(driver, "waiter", 1, wants(driver, srcu.synchronize_srcu, "waiter", log))
+    driver.env.run(2000)
+    start(driver, "other", 1, logged(driver, "other", MS, log))
+    driver.env.run()
+    came, ended = 1000 + SHORT, SHORT + 3 * MS
+    assert log == [("other", came + SHORT + MS), ("waiter", ended + SHORT)]
+
+
+def test_who_waits_with_preemption_off_keeps_its_hart() -> None:
+    """On PREEMPT_RT: a spinlock_t sleeps, but this task may not."""
+    driver = quick(1, 1, preemption="rt")
+    lock = driver.k.add_vm("vm").mmu_lock
+    log: Log = []
+
+    def holder() -> Path[None]:
+        yield lock.lock
+        yield work(driver, 3 * MS)
+        yield lock.unlock
+
+    def spinner() -> Path[None]:
+        yield PREEMPT_DISABLE
+        yield lock.lock
+        log.append(("in", now(driver)))
+        yield PREEMPT_ENABLE
+
+    start(driver, "holder", 0, holder())
+    driver.env.run(1000)
+    who = start(driver, "spinner", 1, spinner())
+    driver.env.run(MS)
+    assert driver.cores[1].running is who
+    driver.env.run()
+    assert log == [("in", SHORT + 10 + 3 * MS + 1)]
+
+
+def test_a_vcpu_that_sleeps_for_a_lock_is_put_and_loaded() -> None:
+    """Its preempt notifiers are called, so it may come back on another HART."""
+    driver = quick(1, 1, preemption="rt")
+    k = driver.k
+    vcpu = guest(driver, "v", 0, RUN)
+    lock = vcpu.hfence_lock
+    seen: list[tuple[int, int]] = []
+
+    def path() -> Path[None]:
+        yield from k.vcpu_load(vcpu.thread, vcpu)
+        yield work(driver, MS)
+        yield lock.lock
+        seen.append((vcpu.cpu, vcpu.thread.cpu))
+        yield lock.unlock
+
+    def holder() -> Path[None]:
+        yield lock.lock
+        yield work(driver, 3 * MS)
+        yield lock.unlock
+
+    driver.spawn(vcpu.thread, path())
+    start(driver, "holder", 1, holder())
+    driver.env.run(2 * MS)
+    assert vcpu.cpu == -1
+    driver.scheduler.move(vcpu.thread, 1)
+    driver.env.run()
+    assert seen == [(1, 1)]
+
+
+def test_a_task_that_wakes_up_while_its_hart_still_leaves_it_runs_elsewhere() -> None:
+    """It is not on_cpu any more, and has not given its HART up yet; nothing drifts."""
+    driver = quick(2, 2, 2, variant="v6.12")
+    k = driver.k
+    vcpu = sleeper(driver, "v", 0)
+    driver.costs.by_name["raw_spin_unlock"] = lambda: 5000
+    driver.env.run(SHORT + MS)
+    for _ in range(200):
+        driver.env.run(int(driver.env.now) + 997)
+        if vcpu.thread.state:
+            waker = k.add_thread(f"waker/{now(driver)}", 1)
+            driver.spawn(waker, k.kvm_vcpu_kick(waker, vcpu))
+    vcpu.stop = 1
+    waker = k.add_thread("last", 1)
+    driver.spawn(waker, k.kvm_vcpu_kick(waker, vcpu))
+    driver.env.run()
+    assert [(h.irq_off, h.preempt_count, h.hardirq) for h in k.hart] == [(0, 0, 0)] * 3
+    assert [rq.nr_running for rq in k.rq] == [0, 0, 0]
+    assert driver.parking.parked == {}
