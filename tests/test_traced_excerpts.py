@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hgeisim.cli.trace import command
 from hgeisim.drivers.traced.conformance import check_trace
@@ -147,6 +150,19 @@ def test_a_tail_that_is_cut_is_no_disagreement(tmp_path: Path) -> None:
     for end in range(20, len(lines), 40):
         path.write_text("".join(lines[:end]))
         assert trace_command("check", path, "--variant", "v6.12", "--lines", "3").status == 0
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_values_are_a_verdict_or_bad_input(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever the digits of a trace become, there is no traceback."""
+    text_ = "".join(trace_text("storm-auto").splitlines(keepends=True)[:120])
+    digits = [found.start() for found in re.finditer(r"(?<=[=x])\d", text_)]
+    for at in data.draw(st.lists(st.sampled_from(digits), min_size=1, max_size=5)):
+        text_ = text_[:at] + data.draw(st.sampled_from("0123456789")) + text_[at + 1 :]
+    path = tmp_path / "t.txt"
+    path.write_text(text_)
+    assert trace_command("check", path, "--variant", "v6.12").status in (0, 1, 2)
 
 
 def test_the_command_has_help() -> None:
