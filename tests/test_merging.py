@@ -14,16 +14,19 @@ from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import STATE_CHECKS, space_of, system_of
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
+from hgeisim.kernel.module import Module
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.machine.mutex import mutex
 from hgeisim.machine.ops import STEP, Op, Path
 from hgeisim.machine.rwlock import RwLock, rwlock
+from hgeisim.machine.schedule import PushOff
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
+from hgeisim.machine.task import Runner
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
-from tests import toys
+from tests import kernels, toys
 from tests.programs import program
 
 pytestmark = pytest.mark.proof
@@ -178,6 +181,48 @@ def test_only_a_lock_that_excludes_protects(toy: toys.Toy, sums: int) -> None:
     x = toys.system(toy).memory.names.index("o.x")
     assert len({end[x] for end in merged.ends}) == sums
     assert merged.states < single.states
+
+
+def where_am_i(o: Cells, who: Runner) -> Path[None]:
+    yield STEP
+    o.x = who.cpu
+    yield STEP
+    o.y = who.cpu
+
+
+def push_off(k: Module) -> Path[None]:
+    yield STEP
+    k.hart[0].active = 0
+    yield PushOff(0)
+
+
+def pushed_off() -> tuple[System, Sequence[StateCheck]]:
+    """A task that asks twice where it is, and somebody who takes its HART away."""
+    memory = Memory()
+    k = kernels.booted(kernels.V6_12, [1, 1], memory)
+    o, system = build(Cells, memory, "o"), System(k, "full")
+    task, pusher = k.add_thread("task", 0), k.add_thread("pusher", 1)
+    system.add_task(task, partial(where_am_i, o, task))
+    system.add_task(pusher, partial(push_off, k))
+    system.seal()
+    return system, ()
+
+
+def test_a_task_that_can_be_moved_is_not_sure_where_it_is() -> None:
+    _, merged = agree(pushed_off)
+    memory = pushed_off()[0].memory
+    x, y = memory.names.index("o.x"), memory.names.index("o.y")
+    assert {(end[x], end[y]) for end in merged.ends} == {(0, 0), (0, 1), (1, 1)}
+
+
+def alone_with_a_lock(memory: Memory) -> toys.Paths:
+    lock, o = mutex(memory, "m", "m"), build(Cells, memory, "o")
+    return [partial(nested, o, lock, raw_spinlock(memory, "s", "s"))]
+
+
+def test_a_lock_that_nobody_else_takes_is_no_reason_to_stop() -> None:
+    space = Space(toys.system(alone_with_a_lock), merging=True)
+    assert space.ask(0, space.initial()).length == 4
 
 
 SMALL: dict[str, list[tuple[int | str, list[str]]]] = {

@@ -89,6 +89,16 @@ def test_hotplug_may_find_an_owner_that_is_about_to_go(releases: tuple[str, ...]
     assert told.disagreement is None
 
 
+def test_a_guest_that_runs_on_a_line_that_hotplug_took_is_a_finding() -> None:
+    """The kernel allows it, and so does the model (F-3); an SGEI of that line has no owner."""
+    disable = "1 cpuhp-9 dis:"
+    told = follow(
+        *(*START, *MOVES, disable, *OF_V1, run(0, "v1", 1), "0 idle-0 sgei: mask=0x2", *OF_V2)
+    )
+    assert told.disagreement is None
+    assert [found.finding.id for found in told.findings] == ["guest-line:hgei"]
+
+
 def test_hotplug_finds_no_owner_that_has_gone() -> None:
     told = follow(*START, *MOVES, run(0, "v1", 1), "1 cpuhp-9 dis:", *OF_V1, *OF_V2)
     assert told.disagreement is not None

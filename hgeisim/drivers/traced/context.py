@@ -32,7 +32,7 @@ class Context:
 
     `probe` is where it stands.  `told` means that the trace has told that event, too, so the path
     may go on; before the first one, where `probe` is None, it may enter `sections`.  A path that is
-    `done` has returned `result`.
+    `done` has returned `result`.  `depth` is how often preemption was off when it began.
     """
 
     function: str
@@ -44,6 +44,7 @@ class Context:
     probe: Probe | None = None
     told: bool = True
     done: bool = False
+    depth: int = 0
     result: int | None = None
     history: list[Mapping[int, int]] = field(default_factory=list)
     steps: Steps | None = None
@@ -52,7 +53,7 @@ class Context:
         """A second one at the same place."""
         copied = Context(self.function, self.who, self.cpu, self.vcpu, self.make, self.sections)
         copied.probe, copied.told = self.probe, self.told
-        copied.done, copied.result = self.done, self.result
+        copied.depth, copied.done, copied.result = self.depth, self.done, self.result
         copied.history = list(self.history)
         return copied
 

@@ -59,6 +59,7 @@ def enter(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesi
     elif told.vgein != vcpu.vgein:
         follower.fail(h, f"has VGEIN {told.vgein}, in the model it is {vcpu.vgein}")
     else:
+        h.check_entry(vcpu, told.cpu, event.record.line)
         del h.contexts[event.thread]
         yield h
 

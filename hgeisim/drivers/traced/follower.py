@@ -13,7 +13,7 @@ from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred, distinct, sg
 from hgeisim.drivers.traced.middle import is_of_before, learn
 from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import NOTHING, vsfile
-from hgeisim.drivers.traced.shown import show_mode
+from hgeisim.drivers.traced.shown import show_mode, show_unswept
 from hgeisim.drivers.traced.world import PROBES, World
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
@@ -106,9 +106,11 @@ class Follower:
             wrong = list(contradictions(each, each.contexts[actor], event))
             if wrong:
                 self.fail(each, "; ".join(wrong), each.contexts[actor])
-            else:
-                each.contexts[actor].told = True
-                yield each
+                continue
+            each.contexts[actor].told = True
+            if isinstance(event.meaning, kvm.Release):
+                show_unswept(each, self.world.vcpus[event.meaning.vcpu], actor)
+            yield each
 
     def others_over(self, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
         """Calls of others on the CPU of an event are over, where they cannot be preempted: it is

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding, StateCheck
-from hgeisim.checks.guest import HostAlive
+from hgeisim.checks.guest import GuestLine, HostAlive
 from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
 from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.world import World
@@ -40,9 +40,9 @@ class Hypothesis:
     `contexts` are the calls, by thread, or `sgei_actor` for those of SGEI.  `modes` are the AIA
     modes of vCPUs, by id, as far as they have shown; `known` are the vCPUs that have asked for a
     line.  `armed_before` are, by CPU, the bits of HGEIE that may be set since before the trace;
-    `unswept` are the lines, by CPU and number, whose vCPU was destroyed: their VS-files were not
-    read and cleared.  `met` are the vCPUs and `begun` the threads whose first event has come; that
-    matters where the trace begins in the middle.
+    `unswept` are the lines, by CPU and number, whose VS-files were not left clear.  `met` are the
+    vCPUs and `begun` the threads whose first event has come; that matters where the trace begins in
+    the middle.
     """
 
     world: World
@@ -105,6 +105,14 @@ class Hypothesis:
         for check in CHECKS:
             for finding in check.state(self.world.k):
                 self.findings.setdefault(finding.id, Found(line, finding))
+
+    def check_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
+        """Note it when a guest is entered with a line that is not its own."""
+        self.install()
+        self.world.k.hart[cpu].guest = vcpu.id
+        for finding in GuestLine().cpu_state(self.world.k, cpu):
+            self.findings.setdefault(finding.id, Found(line, finding))
+        self.world.k.hart[cpu].guest = 0
 
     def owners(self, cpu: int) -> list[str]:
         """Who owns the lines of a CPU, from line 1 on; "" for nobody."""

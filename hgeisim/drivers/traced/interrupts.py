@@ -26,7 +26,7 @@ def sgei(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis
         context = sgei_call(each, cpu, event.meaning.mask)
         each.contexts[sgei_actor(cpu)] = context
         each.advance(sgei_actor(cpu))
-        context.told = True
+        context.told, context.depth = True, preempt_depth(event)
         yield each
 
 
@@ -38,11 +38,23 @@ def kick(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis
         yield h
         return
     for each in follower.reach(h, actor):
-        if each.contexts[actor].done:
+        context = each.contexts[actor]
+        if not context.done:
+            yield from follower.agree(each, actor, event)
+        elif preempt_depth(event) > context.depth:
+            follower.fail(each, "is under hgctrl->lock, the model has kicked all owners", context)
+        else:
             del each.contexts[actor]
             yield each
-        else:
-            yield from follower.agree(each, actor, event)
+
+
+def preempt_depth(event: Event) -> int:
+    """How often preemption is off, 0 where the flags do not tell.
+
+    They are irqs-off, need-resched, hardirq/softirq, depth; `f` stands for what cannot be told.
+    """
+    depth = event.record.flags[3:4]
+    return int(depth) if depth.isdigit() else 0
 
 
 def sweep(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred
-from hgeisim.kernel.structs import AUTO, HWACCEL
+from hgeisim.kernel.structs import AUTO, HWACCEL, Vcpu
 from hgeisim.machine.hart import bit
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
@@ -37,9 +37,9 @@ def show_mode(h: Hypothesis, context: Context | None, told: kvm.Meaning | None) 
 def show_armed(h: Hypothesis, event: Event) -> Iterator[str]:
     """Take an SGEI for lines that can be pending and armed; yield what contradicts it.
 
-    The VS-file of a line without an owner was swept, so nothing is pending there, unless its vCPU
-    was destroyed.  Nothing tells HGEIE at the start, and an owner that has moved away leaves its
-    bit set (v6.12): the next owner may be interrupted by it.
+    The VS-file of a line without an owner was swept, so nothing is pending there, except where
+    `unswept` says so.  Nothing tells HGEIE at the start, and an owner that has moved away leaves
+    its bit set (v6.12): the next owner may be interrupted by it.
     """
     told, cpu = event.meaning, event.record.cpu
     assert isinstance(told, kvm.Sgei), "only SGEI shows them"
@@ -59,13 +59,24 @@ def show_armed(h: Hypothesis, event: Event) -> Iterator[str]:
     h.armed_before[cpu] = before & ~told.mask
 
 
+def show_unswept(h: Hypothesis, vcpu: Vcpu, actor: int) -> None:
+    """Note that a thread takes the VS-file from a vCPU, and that it may not stay clear.
+
+    The vCPU's own thread may be in imsic_update, and write to the file after it was swept.
+    """
+    h.install()
+    theirs = (context for other, context in h.contexts.items() if other != actor)
+    if any(not context.done and context.vcpu == vcpu.id for context in theirs):
+        h.unswept.add((vcpu.vsfile_cpu, vcpu.vsfile_hgei))
+
+
 def _owned_lines(h: Hypothesis, cpu: int) -> int:
     """The lines of a CPU that have an owner."""
     return sum(bit(line) for line, owner in enumerate(h.owners(cpu), 1) if owner)
 
 
 def _unswept_lines(h: Hypothesis, cpu: int) -> int:
-    """The lines of a CPU whose last vCPU was destroyed, or may have been before the trace."""
+    """The lines of a CPU whose VS-files were not left clear."""
     return sum(bit(line) for at, line in h.unswept if at == cpu)
 
 
