@@ -17,14 +17,11 @@ Driven, which means that the paths compute the state and every value that is com
 
 Only compared: the VS-file that an `inject` finds, VGEIN at `run`, the page of `ioremap`; and that
 the lines of an SGEI are armed and can be pending: they have an owner, or a VS-file that was not
-left
-clear.  The AIA mode of a vCPU is what it shows when first no line is free for it.
+left clear.  The AIA mode of a vCPU is what it shows when first no line is free for it.
 
 Neither driven nor compared: other kicks, the scheduler, locks other than hgctrl->lock and
 vsfile_lock, what is in the interrupt files, and all times; vload, vput and cpuhp steps only tell
-that
-a call is over.  Every vCPU is a VM of its own here, so fences for the others of its VM are left
-out.
+that a call is over.  Every vCPU is a VM of its own here: fences for the others are left out.
 
 A probe at entry fires before the lock is taken, one at return after it was dropped.  So when a
 section ran, between two events of its thread, is not known: `order.py` keeps every order that the

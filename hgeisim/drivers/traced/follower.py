@@ -142,6 +142,8 @@ def at_probe(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypoth
         context = each.contexts.get(actor)
         if context is not None and not context.done:
             yield from follower.agree(each, actor, event)
+        elif context is not None and is_release_of(context, event.meaning):
+            follower.fail(each, "in the model imsic_update does not release it", context)
         elif (begun := call_of(each, event)) is not None:
             each.contexts[actor] = begun
             if not isinstance(event.meaning, kvm.Free | kvm.Release):
@@ -166,6 +168,13 @@ def must_be_over(actor: int, context: Context, event: Event) -> bool:
     if actor == sgei_actor(context.cpu):
         return not isinstance(event.meaning, kvm.Kick)
     return actor != event.thread and context.function in PREEMPTION_OFF
+
+
+def is_release_of(context: Context, told: kvm.Meaning) -> bool:
+    """Whether a release comes of an update that has found no free line, and not of a reset."""
+    probe = context.probe
+    failed = probe is not None and probe.name == "alloc_ret" and probe.value < 0
+    return failed and isinstance(told, kvm.Release) and told.vsfile_cpu >= 0
 
 
 def reads_vsfile(told: kvm.Meaning) -> bool:
