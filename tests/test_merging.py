@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from hgeisim.checks.finding import Finding, StateCheck
-from hgeisim.drivers.explored.answer import after
+from hgeisim.checks.finding import StateCheck
 from hgeisim.drivers.explored.exhaustive import exhaustive
-from hgeisim.drivers.explored.explorer import STATE_CHECKS, space_of, system_of
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.machine.mutex import mutex
 from hgeisim.machine.ops import STEP, Op, Path
 from hgeisim.machine.rwlock import RwLock, rwlock
@@ -23,57 +20,11 @@ from hgeisim.machine.schedule import PushOff
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
 from hgeisim.machine.task import Runner
-from hgeisim.scenario.load import load_scenario, scenario_from
-from hgeisim.scenario.schema import Scenario
-from hgeisim.scenario.streams import Streams
 from tests import kernels, toys
+from tests.merging import STATES_MAX, agree
 from tests.programs import program
 
 pytestmark = pytest.mark.proof
-
-STATES_MAX = 100_000
-VARIANTS = [*BASES, *(f"v6.12+{patch}" for patch in SERIES)]
-
-
-class Result(NamedTuple):
-    """What a whole search comes to: ids of findings, ends where nobody hangs, states."""
-
-    findings: set[str]
-    ends: set[tuple[int, ...]]
-    states: int
-
-
-def searched(system: System, checks: Sequence[StateCheck], merging: bool) -> Result:
-    space = Space(system, checks, merging)
-    verdict = exhaustive(space, STATES_MAX)
-    assert verdict.coverage == "exhausted"
-    return Result(set(verdict.counterexamples), good_ends(space), verdict.states)
-
-
-def good_ends(space: Space) -> set[tuple[int, ...]]:
-    """All cells of the states in which all contexts are at rest, but for the numbers of grace
-    periods: one that nobody needs may be over before it is asked for."""
-    names = space.system.memory.names
-    told = [a for a, name in enumerate(names) if not name.endswith((".begun", ".completed"))]
-    found = [space.initial()]
-    seen, ends = set(found), set[tuple[int, ...]]()
-    for state in found:
-        new = dict.fromkeys(there for _, there, _ in space.successors(state))
-        found += [there for there in new if there not in seen]
-        seen.update(new)
-        if not new and not space.pending(state):
-            cells = space.codebook.decode(state)
-            ends.add(tuple(cells[address] for address in told))
-    return ends
-
-
-def agree(make: Callable[[], tuple[System, Sequence[StateCheck]]]) -> tuple[Result, Result]:
-    """Search in single operations, and in merged steps."""
-    single, merged = searched(*make(), merging=False), searched(*make(), merging=True)
-    assert merged.findings == single.findings
-    assert merged.ends == single.ends
-    assert merged.states <= single.states
-    return single, merged
 
 
 def agree_on_programs(seeds: range) -> tuple[int, int]:
@@ -173,6 +124,18 @@ def under_broken_lock(memory: Memory) -> toys.Paths:
     return [adding, adding, partial(initialise, lock)]
 
 
+def initialised_meanwhile(memory: Memory) -> toys.Paths:
+    lock, o = raw_spinlock(memory, "s", "s", steady=False), build(Cells, memory, "o")
+    adding = partial(add_slowly, o, lock.lock_irqsave, lock.unlock_irqrestore)
+    return [adding, partial(initialise, lock)]
+
+
+def test_a_lock_can_break_while_its_owner_is_busy_elsewhere() -> None:
+    single, _ = agree(lambda: (toys.system(initialised_meanwhile), ()))
+    names = toys.system(initialised_meanwhile).memory.names
+    assert {end[names.index("s.owner")] for end in single.ends} == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("toy", "sums"), [(under_read_lock, 2), (under_write_lock, 1), (under_broken_lock, 2)]
 )
@@ -215,107 +178,25 @@ def test_a_task_that_can_be_moved_is_not_sure_where_it_is() -> None:
     assert {(end[x], end[y]) for end in merged.ends} == {(0, 0), (0, 1), (1, 1)}
 
 
-def alone_with_a_lock(memory: Memory) -> toys.Paths:
-    lock, o = mutex(memory, "m", "m"), build(Cells, memory, "o")
-    return [partial(nested, o, lock, raw_spinlock(memory, "s", "s"))]
+def nested_off(o: Cells, outer: RawSpinlock, inner: RawSpinlock) -> Path[None]:
+    yield outer.lock_irqsave
+    yield inner.lock_irqsave
+    o.x += 1
+    yield inner.unlock_irqrestore
+    yield outer.unlock_irqrestore
+
+
+def one_lock_of_two_is_shared(memory: Memory) -> toys.Paths:
+    shared = raw_spinlock(memory, "s", "s")
+    own = [raw_spinlock(memory, f"own{i}", "own") for i in range(2)]
+    boxes = [build(Cells, memory, f"o{i}") for i in range(2)]
+    return [partial(nested_off, boxes[i], shared, own[i]) for i in range(2)]
 
 
 def test_a_lock_that_nobody_else_takes_is_no_reason_to_stop() -> None:
-    space = Space(toys.system(alone_with_a_lock), merging=True)
+    space = Space(toys.system(one_lock_of_two_is_shared), merging=True)
+    assert exhaustive(space, STATES_MAX).states == 4
     assert space.ask(0, space.initial()).length == 4
-
-
-SMALL: dict[str, list[tuple[int | str, list[str]]]] = {
-    "moved in the guest": [("v1", ["run", "run"]), (1, ["move v1 1"])],
-    "moved and woken": [("v1", ["block"]), (1, ["move v1 1"]), (1, ["msi v1"])],
-    "woken by a device": [("v1", ["block"]), (1, ["irqfd v1"])],
-    "woken twice": [("v1", ["block"]), (1, ["msi v1"]), (1, ["msi v1"])],
-    "reset": [("v1", ["run"]), (1, ["reset v1"])],
-    "asked for a register": [("v1", ["migrate 1", "run"]), (1, ["rw_attr v1"])],
-    "destroyed": [(1, ["destroy v1"]), (0, ["offline 0", "online 0"])],
-    "stored to": [(0, ["offline 0"]), (1, ["msi v1"])],
-    "unloaded": [(0, ["unload"]), (1, ["offline 1"])],
-}
-"""Tasks, each a vCPU or a HART with what it does."""
-LARGER: dict[str, list[tuple[int | str, list[str]]]] = {
-    "pushed off": [(0, ["offline 0"]), ("v1", ["run"])],
-    "shut down": [(0, ["shutdown"]), ("v1", ["migrate 1", "run"])],
-}
-
-
-def small(tasks: list[tuple[int | str, list[str]]], variant: str, preemption: str) -> Scenario:
-    """A scenario of one vCPU on the first of two HARTs."""
-    tables = [
-        {"name": f"t{i}", "does": does, "vcpu" if isinstance(who, str) else "hart": who}
-        for i, (who, does) in enumerate(tasks)
-    ]
-    return scenario_from(
-        {
-            "title": "small",
-            "machine": {"harts": [{"count": 2, "guest_files": 1}]},
-            "kernel": {"variant": variant, "preemption": preemption},
-            "vcpu": [{"name": "v1", "hart": 0}],
-            "task": tables,
-        }
-    )
-
-
-def agree_on(scenario: Scenario) -> None:
-    agree(lambda: (system_of(scenario), STATE_CHECKS))
-
-
-@pytest.mark.parametrize("preemption", ["full", "none", "rt"])
-@pytest.mark.parametrize("what", SMALL)
-def test_small_scenarios(what: str, preemption: str) -> None:
-    agree_on(small(SMALL[what], "v6.12+percpu-v2", preemption))
-
-
-@pytest.mark.parametrize("preemption", ["full", "none"])
-@pytest.mark.parametrize("variant", BASES)
-def test_blocked_move(variant: str, preemption: str) -> None:
-    overrides = {"variant": variant, "preemption": preemption}
-    agree_on(load_scenario("blocked-move", overrides))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("variant", [*BASES, "v6.12+percpu-v5"])
-@pytest.mark.parametrize("what", [*SMALL, *LARGER])
-def test_small_scenarios_on_every_base(what: str, variant: str) -> None:
-    agree_on(small((SMALL | LARGER)[what], variant, "full"))
-
-
-def walk_both(space: Space, below: Callable[[int], int]) -> tuple[int, int]:
-    """Make each step of a random walk also operation by operation, and compare all cells.
-
-    Returns the steps and the operations.
-    """
-    fine = space.fine
-    state, single = space.initial(), fine.initial()
-    steps = operations = 0
-    while choices := list(space.successors(state)):
-        slot, there, findings = choices[below(len(choices))]
-        told: list[Finding] = []
-        for _ in range(length := space.ask(slot, state).length):
-            answer = fine.ask(slot, single)
-            assert answer.writes is not None
-            single = after(single, answer.writes)
-            told += answer.findings
-        assert tuple(told) == findings
-        assert space.codebook.decode(there) == fine.codebook.decode(single)
-        state, steps, operations = there, steps + 1, operations + length
-    assert not list(fine.successors(single))
-    return steps, operations
-
-
-@pytest.mark.parametrize("preemption", ["full", "none"])
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_steps_are_made_of_operations(variant: str, preemption: str) -> None:
-    overrides = {"variant": variant, "preemption": preemption}
-    space = space_of(load_scenario("patch-race", overrides))
-    below = Streams(5).stream(variant).below
-    walks = [walk_both(space, below) for _ in range(12)]
-    steps, operations = map(sum, zip(*walks, strict=True))
-    assert operations > 1.5 * steps > 300
 
 
 def one(o: Cells) -> Path[None]:
@@ -346,12 +227,3 @@ def test_what_is_learned_late_starts_the_search_again() -> None:
     space.forget()
     assert not space.outdated
     assert space.ask(0, space.initial()).length == 1
-
-
-def test_states_hold_what_is_written() -> None:
-    space = space_of(load_scenario("blocked-move", {}))
-    exhaustive(space, STATES_MAX)
-    names = [space.system.memory.names[address] for address in space.codebook.addresses]
-    assert "v1.cpu" in names
-    assert "hart1.hvictl" not in names
-    assert len(names) < len(space.system.start) / 2

@@ -67,4 +67,4 @@ def _classes(ops: list[Op]) -> str:
     if spinning:
         return "+".join(sorted(spinning))
     locks = [op for op in ops if hasattr(op, "lock")]
-    return "+".join(sorted({type(op).__name__.lower() for op in locks or ops}))
+    return "+".join(sorted({type(op).__name__.lower() for op in locks or ops})) or "hart"
