@@ -45,7 +45,7 @@ TABLES: list[type[Table]] = [
     Vcpu,
     Task,
 ]
-TIMES = ("arrives", "stagger", "until")
+TIMES = ("arrives", "stagger", "until", "halt_poll_max")
 
 
 def told(name: str, field: FieldInfo) -> str:
@@ -56,6 +56,8 @@ def told(name: str, field: FieldInfo) -> str:
         return ""
     if name in TIMES:
         return f'`"{format_duration(field.default)}"`'
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
 
 
@@ -67,7 +69,12 @@ def test_every_key_has_a_row_and_no_other() -> None:
 
 def test_defaults() -> None:
     fields = [told(name, field) for table in TABLES for name, field in table.model_fields.items()]
-    words = ("not told", "fewest that do", "never")  # defaults that no value can write
+    words = (
+        "not told",
+        "fewest that do",
+        "never",
+        "a VM of its own",
+    )  # defaults that no value can write
     shown = ["" if default in words else default for _, default in ROWS[2:]]
     assert shown == fields
 

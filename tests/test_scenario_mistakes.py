@@ -120,7 +120,7 @@ run.seed = true: must be a whole number, 0..2**63 - 1
 run.sed = 3: is no key here; there are until, seed; did you mean "seed"?
 vm[0].name: is missing; it must be a name of at most 40 letters, digits, ".", "_" and "-"
 vm[0].vcpus = 0: must be 1..1024
-vm[0].mode = "atuo": must be "auto" or "hwaccel"; did you mean "auto"?
+vm[0].mode = "atuo": must be "emul", "auto" or "hwaccel"; did you mean "auto"?
 vm[0].arrives = "1.0005us": must be a whole number of nanoseconds
 vm[0].run.distribution = "exponental": must be one of "constant", "exponential", "uniform"; \
 did you mean "exponential"?
@@ -141,13 +141,16 @@ timing.ipi = "5": must have a unit, one of ns, us, ms and s, such as "800ns", "1
 "2s"
 timing.wake_up = 3: must be a time such as "2us" or a distribution (wake a blocked vCPU)
 timing.ipii = "5us": is no key here; there are raw_spin_lock, raw_spin_unlock, interrupt_entry, \
-ipi, vsfile_sweep, wake_up, context_switch, guest_entry, vm_teardown, stop_machine, cpuhp_state; \
+ipi, ipi_send, vsfile_sweep, wake_up, context_switch, halt_poll, guest_entry, vm_teardown, \
+stop_machine, cpuhp_state; \
 did you mean "ipi"?
 task[0].does[0] = "destory v1": must be one of "migrate HART", "run", "block", "destroy VCPU", \
-"offline HART", "online HART", "msi VCPU", "irqfd VCPU"; did you mean "destroy"?
+"offline HART", "online HART", "msi VCPU", "irqfd VCPU", "move VCPU HART", "reset VCPU", \
+"rw_attr VCPU", "unload", "load", "shutdown"; did you mean "destroy"?
 task[0].does[1] = "offline x": must be "offline HART"
 task[0].does[2] = 5: must be one of "migrate HART", "run", "block", "destroy VCPU", \
-"offline HART", "online HART", "msi VCPU", "irqfd VCPU"
+"offline HART", "online HART", "msi VCPU", "irqfd VCPU", "move VCPU HART", "reset VCPU", \
+"rw_attr VCPU", "unload", "load", "shutdown"
 task[1].does = []: must be a list of actions such as ["migrate 0", "run"]
 """
 
