@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, StockEnvironment
@@ -139,6 +139,33 @@ class Watched:
                 yield f"{hart}: busy is {core.busy}, hardirq {hart.hardirq}"
 
 
+def crowd(name: str, vcpus: int, run: str, **more: str) -> dict[str, Any]:
+    """A VM whose vCPUs hardly compute between interrupts."""
+    run_time = {"distribution": "exponential", "mean": run}
+    return {"name": name, "vcpus": vcpus, "mode": "auto", "run": run_time, **more}
+
+
+def every(mean: str) -> dict[str, str]:
+    return {"distribution": "exponential", "mean": mean}
+
+
+CROWDED = {
+    "machine": {"harts": [{"guest_files": 2}, {"guest_files": 2}]},
+    "kernel": {"variant": "v6.12", "preemption": "rt", "halt_poll_max": "0ns"},
+    "run": {"seed": 99},
+    "vm": [
+        crowd("vm0", 1, "5us", arrives="251us", destroyed="1000us") | {"msi": every("20us")},
+        crowd("vm1", 1, "6us", arrives="308us", stagger="1us", destroyed="1004us")
+        | {"msi": every("20us")},
+        crowd("vm2", 8, "27us", arrives="89us", stagger="9us", destroyed="1000us")
+        | {"msi": every("21us")},
+    ],
+    "balance": {"every": every("10us")},
+    "hotplug": [],
+}
+"""On PREEMPT_RT both HARTs wait, with preemption off, for a lock whose holder was preempted."""
+
+
 def result(tables: dict[str, Any], env: LaneEnvironment | None = None) -> tuple[str, str, int]:
     """What a run leaves behind."""
     sim = simulate(scenario_from(tables), env)
@@ -161,6 +188,7 @@ def test_everybody_is_somewhere_and_nothing_drifts(
 @pytest.mark.slow
 @settings(max_examples=40)
 @given(scenarios(HEALTHY))
+@example(CROWDED)
 def test_in_the_end_nobody_is_left(tables: dict[str, Any]) -> None:
     watched = Watched(tables)
     watched.sim.run(END_MS * MS)

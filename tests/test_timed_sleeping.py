@@ -85,8 +85,9 @@ def test_who_waits_for_srcu_readers_gives_its_hart_up() -> None:
     assert log == [("other", came + SHORT + MS), ("waiter", ended + SHORT)]
 
 
-def test_who_waits_with_preemption_off_keeps_its_hart() -> None:
-    """On PREEMPT_RT: a spinlock_t sleeps, but this task may not."""
+def test_who_waits_with_preemption_off_sleeps_all_the_same() -> None:
+    """On PREEMPT_RT: a spinlock_t sleeps, and this task may not; __schedule_bug complains, and the
+    HART is given up.  Back on it, preemption is off again."""
     driver = quick(1, 1, preemption="rt")
     lock = driver.k.add_vm("vm").mmu_lock
     log: Log = []
@@ -96,19 +97,22 @@ def test_who_waits_with_preemption_off_keeps_its_hart() -> None:
         yield work(driver, 3 * MS)
         yield lock.unlock
 
-    def spinner() -> Path[None]:
+    def waiter() -> Path[None]:
         yield PREEMPT_DISABLE
         yield lock.lock
+        assert driver.k.hart[1].preempt_count == 1
         log.append(("in", now(driver)))
         yield PREEMPT_ENABLE
 
     start(driver, "holder", 0, holder())
     driver.env.run(1000)
-    who = start(driver, "spinner", 1, spinner())
+    who = start(driver, "waiter", 1, waiter())
     driver.env.run(MS)
-    assert driver.cores[1].running is who
+    assert (driver.cores[1].running, driver.k.hart[1].preempt_count) == (None, 0)
     driver.env.run()
-    assert log == [("in", SHORT + 10 + 3 * MS + 1)]
+    assert log == [("in", SHORT + 10 + 3 * MS + 1 + SHORT)]
+    assert (who.cpu, driver.k.hart[1].preempt_count) == (1, 0)
+    assert driver.scheduler.bound == {}
 
 
 def test_a_vcpu_that_sleeps_for_a_lock_is_put_and_loaded() -> None:

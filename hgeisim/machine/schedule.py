@@ -13,6 +13,8 @@ from hgeisim.machine.shared import Field
 from hgeisim.machine.task import Runner
 
 TASK_RUNNING, TASK_INTERRUPTIBLE = 0, 1
+PREEMPTIBLE = ("full", "rt")
+"""The preemption models in which a task can be preempted in the kernel."""
 
 
 class Task(Runner):

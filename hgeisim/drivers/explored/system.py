@@ -22,16 +22,12 @@ from hgeisim.kernel.structs import Caller, Thread
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import Op
-from hgeisim.machine.schedule import PushOff, RunOn, Schedule, SelectRq
+from hgeisim.machine.schedule import PREEMPTIBLE, PushOff, RunOn, Schedule, SelectRq
 from hgeisim.machine.shared import addresses
 from hgeisim.machine.task import Runner
 
-PREEMPTIBLE = ("full", "rt")
-"""The preemption models in which a task can be preempted in the kernel."""
 CALL = 2
 """`Hart.hardirq` while it runs a function that another HART sent."""
-
-
 CONTROL_OF_HART = (
     "irq_off", "hardirq", "preempt_count", "guest", "current", "active", "online",
     "call_queue", "resched_ipi", "hgeie", "hgeip", "sgeie",

@@ -17,14 +17,20 @@ from hgeisim.machine.guest import RunGuest
 from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
 from hgeisim.machine.ops import Irq, Op, Path, Preempt, Spend, Step
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
-from hgeisim.machine.schedule import PushOff, RunOn, Schedule, SelectRq, StopMachine, Task
+from hgeisim.machine.schedule import (
+    PREEMPTIBLE,
+    PushOff,
+    RunOn,
+    Schedule,
+    SelectRq,
+    StopMachine,
+    Task,
+)
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 from hgeisim.machine.task import Runner
 
 Observe: TypeAlias = Callable[[Runner, Op], None]
-PREEMPTIBLE = ("full", "rt")
-"""The preemption models in which a task can be preempted in the kernel."""
 PLAIN: frozenset[type[Op]] = frozenset(
     (Release, ReadLock, ReadUnlock, WriteLock, WriteUnlock, SrcuReadLock, SrcuReadUnlock)
 )
@@ -196,19 +202,34 @@ class TimedDriver:
     def _wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
         """Wait until an operation is ready; returns how many ns that took.
 
-        Who waits at a voluntary operation does not keep its HART, unless it may not give it up; by
-        the time that it is back somebody else may have been faster.
+        Who waits at a voluntary operation does not keep its HART; by the time that it is back
+        somebody else may have been faster.
         """
         asked_ns = self.env.now
-        if who.id and op.voluntary and not (who.hart.irq_off or who.hart.preempt_count):
+        if who.id and op.voluntary and not who.hart.irq_off:
             while not op.ready(who):
-                yield from self._notify(who, self.k.kvm_sched_out)
-                self.scheduler.leave(who)
-                yield from self._until_ready(who, op, None)
-                yield from self._come_in(who)
+                yield from self._sleep(who, op)
         else:
             yield from self._until_ready(who, op, self.cores[who.cpu] if who.id else None)
         return int(self.env.now - asked_ns)
+
+    def _sleep(self, who: Any, op: Op) -> LaneGenerator:
+        """Give the HART up until an operation may be ready.
+
+        With preemption off that is a bug, which a check reports; then the kernel schedules all the
+        same (__schedule_bug), and the task finds preemption off again, here on the same HART.
+        """
+        yield from self._notify(who, self.k.kvm_sched_out)
+        hart, depth = who.hart, who.hart.preempt_count
+        stays = depth > 0 and who not in self.scheduler.bound
+        hart.preempt_count = 0
+        self.scheduler.leave(who)
+        self.parking.unpark(StopMachine)
+        yield from self._until_ready(who, op, None)
+        yield from self._come_in(who, urgent=stays)
+        if stays:
+            del self.scheduler.bound[who]
+        hart.preempt_count += depth
 
     def _until_ready(self, who: Runner, op: Op, spins_on: Core | None) -> LaneGenerator:
         """Wait, with a HART or without.  A spinning task proceeds, or notices that it may go on,
