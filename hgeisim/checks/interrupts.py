@@ -39,10 +39,14 @@ class NobodyForgotten:
 
     def state(self, k: Module) -> Iterator[Finding]:
         """Report each vCPU that sleeps through an interrupt."""
+        return (finding for _, finding in self.forgotten(k))
+
+    def forgotten(self, k: Module) -> Iterator[tuple[Vcpu, Finding]]:
+        """Yield each vCPU that sleeps through an interrupt, and the report of it."""
         for vcpu in vcpus(k):
             if vcpu.wait.waiter and not vcpu.thread.on_rq and self._forgotten(k, vcpu):
                 text = f"{vcpu.name} sleeps for ever with an interrupt pending"
-                yield Finding("lost-wakeup", "vcpu", text)
+                yield vcpu, Finding("lost-wakeup", "vcpu", text)
 
     def _forgotten(self, k: Module, vcpu: Vcpu) -> bool:
         if vcpu.thread.pi_lock.drawn or vcpu.swfile_extirq_lock.drawn:

@@ -27,6 +27,7 @@ TWO_MOVERS = "aia_disable and imsic_update move the same VS-file at once; docs/f
 STALE_FILE = "a VS-file is read after vsfile_lock was dropped, see also B-10; docs/findings.md"
 IN_HARDIRQ = "kvm_shutdown: aia_disable in hardirqs that wait for each other; docs/findings.md"
 SLEEPS = "vsfile_lock, mmu_lock and hfence_lock are taken while atomic; docs/findings.md"
+TWO_INSIDE = "raw_spin_lock_init on re-enable lets two contexts inside"
 EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v7.2; docs/findings.md"
 
 
@@ -49,6 +50,9 @@ KNOWN = (
     Known("lost-wakeup:vcpu", "v6.16*", "B-03", "HGEIP is read on whatever CPU it blocks on"),
     _accepted("lost-wakeup:vcpu", "F-3", TWO_MOVERS),
     Known("double-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
+    Known("guest-line:hgei", "*+percpu-v2-lock-init*", "V2-1", TWO_INSIDE),
+    Known("not-owner:hgei", "*+percpu-v2-lock-init*", "V2-1", TWO_INSIDE),
+    Known("bitmap-owner:hgei", "*+percpu-v2-lock-init*", "V2-1", TWO_INSIDE),
     Known("guest-line:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("not-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("bitmap-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),

@@ -24,7 +24,7 @@ class UseAfterFree:
 
 def own_cells(vcpu: Vcpu) -> set[int]:
     """The memory of a vCPU: its fields, its SW-file and its locks."""
-    locks = (vcpu.vsfile_lock, vcpu.swfile_extirq_lock, vcpu.hfence_lock, vcpu.irqs_pending_lock)
+    locks = (vcpu.vsfile_lock, vcpu.swfile_extirq_lock, vcpu.hfence_lock)
     parts = (vcpu, vcpu.wait, vcpu.swfile, vcpu.mutex, *locks)
     return {address for part in parts for address in addresses(part)}
 

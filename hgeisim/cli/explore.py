@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("scenario")
 @click.option("--variant", help="Kernel to explore, such as v6.12+percpu-v2.")
-@click.option("--preemption", help="Kernel preemption: none or full.")
+@click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option(
     "--states", default=3_000_000, show_default=True, type=click.IntRange(1),
     help="Give up after this many states.",

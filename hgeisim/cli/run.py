@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("scenario")
 @click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
 @click.option("--variant", help="Kernel to simulate, such as v6.12+percpu-v5.")
-@click.option("--preemption", help="Kernel preemption: none or full.")
+@click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option("--until", help="How long to simulate, such as 20ms.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of all random streams.")
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")

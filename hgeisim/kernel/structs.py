@@ -163,7 +163,6 @@ class Vcpu(Shared):
     wait: RcuWait
     mutex: Mutex
     hfence_lock: RawSpinlock
-    irqs_pending_lock: RawSpinlock
     vsfile_lock: RwLock
     swfile_extirq_lock: RawSpinlock
     enter_guest: EnterGuest
@@ -248,9 +247,6 @@ def make_vcpu(memory: Memory | None, name: str, vm: Vm, thread: Thread, sleeping
     vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex")
     vcpu.hfence_lock = raw_spinlock(
         memory, f"{name}.hfence_lock", "vcpu->hfence_lock", sleeping=sleeping
-    )
-    vcpu.irqs_pending_lock = raw_spinlock(
-        memory, f"{name}.irqs_pending_lock", "vcpu->irqs_pending_lock"
     )
     vcpu.vsfile_lock = rwlock(memory, f"{name}.vsfile_lock", "imsic->vsfile_lock", sleeping)
     vcpu.swfile_extirq_lock = raw_spinlock(

@@ -58,7 +58,7 @@ class Simulation:
         self.driver = TimedDriver(self.env, stage.k, costs, preemption)
         self.timeline = Timeline(stage.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
-        self.asleep_ns: dict[tuple[Finding, int], int] = {}
+        self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
         self.locks = LockTable(hgctrl.lock for hgctrl in self.k.hgei)
         self._connect()
@@ -114,10 +114,9 @@ class Simulation:
         """Keep the time since which each vCPU was found asleep that should be awake, and has not
         run; one that was for long is forgotten."""
         now_ns, ran_ns = int(self.env.now), self.driver.scheduler.runtime_ns
-        ran = {v.name: ran_ns.get(v.thread, 0) for v in self.k.vcpus if v is not None}
-        asleep_ns: dict[tuple[Finding, int], int] = {}
-        for finding in NobodyForgotten().state(self.k):
-            key = finding, ran[finding.text.partition(" ")[0]]
+        asleep_ns: dict[tuple[int, int], int] = {}
+        for vcpu, finding in NobodyForgotten().forgotten(self.k):
+            key = vcpu.id, ran_ns.get(vcpu.thread, 0)
             since_ns = asleep_ns[key] = self.asleep_ns.get(key, now_ns)
             if since_ns <= now_ns - min(ON_ITS_WAY_NS, now_ns // 2):
                 self.note([finding])

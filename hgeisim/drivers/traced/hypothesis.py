@@ -80,7 +80,8 @@ class Hypothesis:
         """Equal keys: the same future."""
         contexts = tuple((actor, self.contexts[actor].key()) for actor in sorted(self.contexts))
         shown = tuple(sorted(self.modes.items())), tuple(sorted(self.armed_before.items()))
-        return tuple(self.cells), contexts, shown
+        known, met, begun = frozenset(self.known), frozenset(self.met), frozenset(self.begun)
+        return tuple(self.cells), contexts, shown, known, met, begun, frozenset(self.unswept)
 
     def install(self) -> None:
         """Let the kernel be in this state."""
