@@ -9,7 +9,7 @@ from tests.kernels import V2, V5, V6_12
 
 
 def test_a_known_finding_has_a_name_and_a_reason() -> None:
-    entry = known("lock-init-held:hgei.lock", V2)
+    entry = known("lock-init-held:hgctrl->lock", V2)
     assert entry is not None
     assert (entry.name, entry.accepted) == ("V2-1", False)
     assert all(e.name and e.reason for e in KNOWN)
@@ -17,7 +17,12 @@ def test_a_known_finding_has_a_name_and_a_reason() -> None:
 
 @pytest.mark.parametrize(
     ("finding", "variant"),
-    [("lock-init-held:hgei.lock", V5), ("unheard-of:hgei", V6_12)],
+    [
+        ("lock-init-held:hgctrl->lock", V5),
+        ("unheard-of:hgei", V6_12),
+        ("sleep-in-atomic:another->lock", V5),
+        ("ipi-wait-atomic:another_handler", V5),
+    ],
 )
 def test_an_unknown_finding(finding: str, variant: str) -> None:
     assert known(finding, variant) is None

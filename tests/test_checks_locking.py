@@ -32,7 +32,7 @@ def test_a_lock_initialised_while_it_is_held() -> None:
     case = Case()
     case.hgctrl.lock.lock_irqsave.begin(case.a.thread)
     case.hgctrl.lock.lock_irqsave.end(case.a.thread)
-    assert init_lock(case) == ["lock-init-held:hgei.lock"]
+    assert init_lock(case) == ["lock-init-held:hgctrl->lock"]
     case.hgctrl.lock.unlock_irqrestore.end(case.a.thread)
     assert init_lock(case) == []
 
@@ -51,10 +51,10 @@ def test_a_lock_initialised_while_somebody_waits() -> None:
     lock.lock_irqsave.end(case.a.thread)
     lock.lock_irqsave.begin(case.b.thread)
     lock.unlock_irqrestore.end(case.a.thread)
-    assert init_lock(case) == ["lock-init-held:hgei.lock"]
+    assert init_lock(case) == ["lock-init-held:hgctrl->lock"]
 
 
-@pytest.mark.parametrize(("count", "ids"), [(0, []), (1, []), (2, ["broken-lock:hgei.lock"])])
+@pytest.mark.parametrize(("count", "ids"), [(0, []), (1, []), (2, ["broken-lock:hgctrl->lock"])])
 def test_how_many_are_inside_a_lock(count: int, ids: list[str]) -> None:
     case = Case()
     case.k.hgei[1].lock.inside = count

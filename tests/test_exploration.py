@@ -65,8 +65,8 @@ def test_percpu_v2_shows_all_its_faults() -> None:
         "bitmap-owner:hgei",
         "dead-owner:free-line",
         "leak:hgei",
-        "lock-init-held:hgei.lock",
-        "broken-lock:hgei.lock",
+        "lock-init-held:hgctrl->lock",
+        "broken-lock:hgctrl->lock",
         "deadlock:hgctrl->lock",
     }
 
@@ -80,7 +80,11 @@ def test_bitmap_reset_alone_shows_v2_2() -> None:
 def test_lock_init_alone_does_not_show_v2_2() -> None:
     ids = found("v6.12+percpu-v2-lock-init")
     assert DOUBLE_OWNER not in ids
-    assert {"lock-init-held:hgei.lock", "broken-lock:hgei.lock", "deadlock:hgctrl->lock"} <= ids
+    assert {
+        "lock-init-held:hgctrl->lock",
+        "broken-lock:hgctrl->lock",
+        "deadlock:hgctrl->lock",
+    } <= ids
 
 
 @pytest.mark.parametrize("variant", ["v6.12", "v6.12+percpu-v5"])

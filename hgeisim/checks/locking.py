@@ -19,7 +19,7 @@ class LockInitHeld:
         """Look at each raw_spin_lock_init."""
         if isinstance(moment.op, InitLock) and moment.op.lock.drawn:
             text = f"{moment.who.name} initialises {moment.op.lock} while it is held"
-            yield Finding("lock-init-held", "hgei.lock", text)
+            yield Finding("lock-init-held", "hgctrl->lock", text)
 
 
 class IpiWaits:
@@ -58,4 +58,4 @@ class OneInside:
         for hgctrl in k.hgei:
             if hgctrl.lock.inside > 1:
                 text = f"{hgctrl.lock} has {hgctrl.lock.inside} contexts inside"
-                yield Finding("broken-lock", "hgei.lock", text)
+                yield Finding("broken-lock", "hgctrl->lock", text)

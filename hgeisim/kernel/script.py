@@ -18,7 +18,8 @@ IID = 1
 class Script(Fixed):
     """Executes commands one after the other in one thread.
 
-    All that a vCPU's own thread does here happens within one KVM_RUN.
+    All that a vCPU's own thread does here happens within KVM_RUN, which "exit" leaves and calls
+    again.
     """
 
     def __init__(self, k: Module, thread: Thread, commands: Sequence[Command]) -> None:
@@ -57,6 +58,7 @@ class Script(Fixed):
             "block": k.kvm_riscv_vcpu_wfi,
             "destroy": k.kvm_riscv_vcpu_aia_imsic_cleanup,
             "rw_attr": k.kvm_riscv_aia_imsic_rw_attr,
+            "exit": self.exit,
         }
         if verb in of_vcpu:
             return of_vcpu[verb](self.thread, vcpu)
@@ -75,6 +77,11 @@ class Script(Fixed):
         data = self.thread.data
         data.vcpu, data.value, self.thread.ipi_mask = vcpu.id, IID, 1 << self.thread.cpu
         yield self.k.irqfd
+
+    def exit(self, thread: Thread, vcpu: Vcpu) -> Path[None]:
+        """KVM_RUN returns to the monitor, which calls it again."""
+        yield from self.k.kvm_vcpu_ioctl_end(thread, vcpu)
+        yield from self.k.kvm_vcpu_ioctl_begin(thread, vcpu)
 
     def reset(self, vcpu: Vcpu) -> Path[None]:
         """A vCPU is to be reset before it enters its guest again."""

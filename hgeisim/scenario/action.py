@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from hgeisim.scenario.mistakes import did_you_mean
 
-VCPU_VERBS = {"migrate": "HART", "run": "", "block": ""}
+VCPU_VERBS = {"migrate": "HART", "run": "", "block": "", "exit": ""}
 """Verbs of a vCPU's own thread, and what they are followed by."""
 HART_VERBS = {
     "destroy": "VCPU",

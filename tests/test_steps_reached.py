@@ -1,0 +1,156 @@
+"""Every step of the AIA paths, sections 2.3-2.12 of docs/paths.md, is reached in each driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.walk import random_walk
+from hgeisim.drivers.timed.simulation import simulate
+from hgeisim.drivers.traced.calls import UPDATE
+from hgeisim.drivers.traced.conformance import check_trace
+from hgeisim.kernel.structs import ENOENT
+from hgeisim.scenario.load import load_scenario, scenario_from
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.streams import Streams
+from tests.kernels import BITMAP_RESET, CLAMP, MIN, V2, V5, V6_12, V6_16, V7_1
+from tests.reached import Tracer, lines_of_sections
+from tests.test_traced_excerpts import CHECKED
+from tests.traced import alloc, excerpt, run, variant_of, written
+
+pytestmark = pytest.mark.slow
+
+LINES = lines_of_sections(3, 12)
+BUSY = {
+    "vcpu/v4": ("block",),
+    "vcpu/v1": ("migrate 1", "run", "exit", "block", "migrate 0", "run"),
+    "vcpu/v2": ("block", "run"),
+    "cpuhp/0": ("offline 0", "online 0"),
+    "monitor": ("reset v1", "msi v1", "destroy v3", "msi v2", "rw_attr v1"),
+    "device": ("irqfd v2", "irqfd v1", "msi v1"),
+}
+"""What the tasks of a small busy machine do: vCPUs move, sleep, are reset and destroyed beside a
+hotplug; v4 sleeps on the HART that goes offline."""
+RELOAD = {"modprobe/0": ("unload", "load")}
+"""Every HART is enabled for the first time, once more."""
+HOME = {"v1": 0, "v2": 1, "v3": 1, "v4": 0}
+"""Where the vCPUs start, those of `BUSY`."""
+
+
+def small(
+    machine: tuple[str, tuple[int, ...], str], does: Mapping[str, tuple[str, ...]], preemption: str
+) -> Scenario:
+    """A machine with such a kernel, HARTs and mode, where tasks do such things."""
+    variant, guest_files, mode = machine
+    tasks: list[dict[str, Any]] = []
+    for task, actions in does.items():
+        kind, _, name = task.partition("/")
+        where: dict[str, Any] = {"vcpu": name} if kind == "vcpu" else {"hart": int(not name)}
+        tasks.append({"name": task, "does": actions, **where})
+    vcpus = [{"name": name, "hart": hart, "mode": mode} for name, hart in HOME.items()]
+    return scenario_from(
+        {
+            "machine": {"harts": [{"guest_files": files} for files in guest_files]},
+            "kernel": {"variant": variant, "preemption": preemption, "halt_poll_max": "0ns"},
+            "run": {"until": "20ms"},
+            "vcpu": vcpus if does is BUSY else [],
+            "task": tasks,
+        }
+    )
+
+
+BUSY_MACHINES = [
+    *((variant, (2, 3), "auto") for variant in (V6_12, V6_16, V7_1, V2, V5, CLAMP)),
+    *((variant, (1, 1), mode) for variant in (V6_12, V7_1) for mode in ("auto", "hwaccel")),
+    (V7_1, (1, 1), "emul"),
+    (BITMAP_RESET, (0, 2), "auto"),
+]
+"""Variants, guest files and modes that have all the steps between them, with the reloaded ones."""
+RELOADED = [(V5, (3, 2), "auto"), (MIN, (3, 2), "auto")]
+
+
+def scenarios(preemption: str) -> Iterator[Scenario]:
+    """All of them; without preemption, v4 sleeps before hotplug comes, in time."""
+    yield from (small(machine, BUSY, preemption) for machine in BUSY_MACHINES)
+    yield from (small(machine, RELOAD, preemption) for machine in RELOADED)
+
+
+def not_reached(tracer: Tracer) -> dict[str, list[int]]:
+    """The lines that never ran, by function."""
+    left: dict[str, list[int]] = {}
+    for line, function in LINES.items():
+        if line not in tracer.lines:
+            left.setdefault(function, []).append(line[1])
+    return left
+
+
+def test_there_are_lines_to_reach() -> None:
+    assert len(LINES) > 300
+    assert not_reached(Tracer()).keys() == {*LINES.values()}
+
+
+def test_in_time_each_step_is_reached() -> None:
+    runs = [simulate(scenario) for scenario in scenarios("none")]
+    runs.append(simulate(load_scenario("big-little", {"variant": V6_12, "until": "10ms"})))
+    with Tracer() as tracer:
+        for run in runs:
+            run.run(int(20e6))
+    assert not_reached(tracer) == {}
+
+
+def test_explored_each_step_is_reached() -> None:
+    spaces = [space_of(scenario) for scenario in scenarios("full")]
+    with Tracer() as tracer:
+        for space in spaces:
+            random_walk(space, 3, Streams(1).stream("walks").below)
+    assert not_reached(tracer) == {}
+
+
+ENABLE = ("1 cpuhp-9 en:", "1 cpuhp-9 en_ret:")
+ARMED_AND_TAKEN = (
+    *(*alloc(1, "v1", 1), run(1, "v1", 1), "1 v1-101 wakeon: vcpu=v1 en=1"),
+    *("1 cpuhp-9 dis:", "1 cpuhp-9 rel: vcpu=v1 vs_cpu=1 vs_hgei=1"),
+    *("1 cpuhp-9 free: cpu=1 hgei=1", "1 cpuhp-9 rel_ret:", "1 cpuhp-9 dis_ret:"),
+)
+REFUSED = (
+    *("1 v1-101 upd: vcpu=v1 vcpu_cpu=1 vs_cpu=-1 vs_hgei=-1", *alloc(1, "v1", 1)),
+    *("1 v1-101 upd_ret: ret=1", run(1, "v1", 1)),
+    *("1 v2-102 upd: vcpu=v2 vcpu_cpu=1 vs_cpu=-1 vs_hgei=-1", *alloc(1, "v2", -ENOENT)),
+    "1 v2-102 upd_ret: ret=0",
+)
+"""HWACCEL, without a line."""
+WRITTEN = [
+    *((variant, (3, 3), ENABLE) for variant in (V2, CLAMP, MIN, V5)),
+    (V6_16, (3, 3), alloc(1, "v1", 1)),
+    (V2, (3, 0), ENABLE),
+    (MIN, (3, 2), ENABLE),
+    (V6_12, (3, 3), ARMED_AND_TAKEN),
+    (V6_12, (1, 1), REFUSED),
+]
+"""Kernels of which there is no excerpt, and what excerpts do not show."""
+NOT_FOLLOWED = {
+    *("vcpu_load", "vcpu_put", "kvm_arch_vcpu_load", "kvm_arch_vcpu_put"),
+    *("kvm_sched_in", "kvm_sched_out", "kvm_riscv_vcpu_aia_put"),
+    "kvm_riscv_vcpu_aia_has_interrupts",
+    *("kvm_riscv_vcpu_aia_imsic_inject", "kick_after_store", "kvm_riscv_vcpu_set_interrupt"),
+    *("irqfd_wakeup", "imsic_page_write", "imsic_swfile_extirq_update"),
+}
+"""What no event of a trace begins: loading and putting, looking for something pending, and MSIs,
+which are compared with where the VS-file is, no more."""
+EMUL_RETURNS = 1
+"""A vCPU in EMUL has no events."""
+
+
+def test_following_traces_the_steps_of_their_events_are_reached() -> None:
+    with Tracer() as tracer:
+        for name in CHECKED:
+            assert check_trace(excerpt(name), variant_of(name)).disagreement is None
+        for variant, lines, steps in WRITTEN:
+            result = check_trace(written(*steps, lines=lines), variant)
+            assert result.disagreement is None, (variant, result.disagreement)
+    left = not_reached(tracer)
+    assert {name.split()[0] for name in left} - NOT_FOLLOWED == {UPDATE}
+    assert len(next(lines for name, lines in left.items() if UPDATE in name)) == EMUL_RETURNS
