@@ -83,7 +83,9 @@ class Sched(Kernel):
         yield rq.lock.unlock_irqrestore
         yield PREEMPT_ENABLE
         yield current.schedule
+        yield PREEMPT_DISABLE
         yield from k.kvm_sched_in(current)
+        yield PREEMPT_ENABLE
 
     def move_to(k, current: Thread, cpu: int) -> Path[None]:
         """The running task is moved to a CPU: by sched_setaffinity, or by the load balancer."""
