@@ -11,10 +11,11 @@ from benchmarks.load import LINES, Load
 from hgeisim.drivers.alone import boot
 from hgeisim.drivers.stage import Stage
 from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.environment import LaneGenerator
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import Op, Path, Spend
+from hgeisim.machine.ops import Path, Spend
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.record.probes import probed
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
@@ -23,6 +24,7 @@ from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Timing
 
 Process = Generator[simpy.Event, Any, None]
+ARRIVE = Spend("move")
 COUNTED = (ALLOC, FAIL, FREE, SGEI, OFFLINE, ONLINE)
 
 
@@ -36,14 +38,14 @@ class Shipped:
         self.k = self.simulation.stage.k
         self.online = list(range(harts))
         self.place = self.streams.stream("place")
-        self.device = self.k.hardirq("device", 1 << 16, 0)
-        vm = self.k.add_vm("vm")
         for i in range(harts * load.vcpus_per_hart):
+            if i % load.vcpus_per_hart == 0:
+                vm = self.k.add_vm(f"vm{i}")
             vcpu = self.k.add_vcpu(f"v{i}", i % harts, vm)
             self.driver.costs.of_owner("guest_run", vcpu.name, _exponential(load.run_ns))
             self.env.lane(self.driver.execute(vcpu.thread, self.vcpu(vcpu)))
         for cpu in range(harts):
-            self.env.process(self.sgei(cpu))
+            self.env.lane(self.sgei(cpu))
         self.env.process(self.hotplug(harts))
 
     def run(self) -> int:
@@ -59,19 +61,24 @@ class Shipped:
             yield run
             old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
             thread.cpu = cpu = self.place.choice(self.online)
+            yield ARRIVE  # not while a hardirq runs there
             hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
             vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
             if old_cpu >= 0:
                 yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
 
-    def sgei(self, cpu: int) -> Process:
+    def sgei(self, cpu: int) -> LaneGenerator:
         """A device that makes some line of a HART pending and armed."""
         draw, below = self.streams.stream(f"sgei{cpu}").draw, self.streams.stream(f"s{cpu}").below
-        every, hart = _exponential(self.load.sgei_ns), self.k.hart[cpu]
+        every, hart, core = (
+            _exponential(self.load.sgei_ns),
+            self.k.hart[cpu],
+            self.driver.cores[cpu],
+        )
         while True:
-            yield self.env.timeout(draw(every))
+            yield draw(every)
             hart.hgeip = hart.hgeie = 2 << below(LINES)
-            yield self.env.lane(self.driver.execute(self.device, _sample(hart.sgei)))
+            self.driver.interrupts.poll(core)
 
     def hotplug(self, harts: int) -> Process:
         """HARTs go offline one at a time."""
@@ -104,10 +111,6 @@ def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:
         wake_up=nothing,
     )
     return Simulation(Stage(k), Costs(timing, streams))
-
-
-def _sample(op: Op) -> Path[None]:
-    yield op
 
 
 def _exponential(mean_ns: int) -> Exponential:

@@ -21,48 +21,61 @@ LaneGenerator: TypeAlias = Generator[int | None, None, None]
 
 
 class Lane(simpy.Event):
-    """A process on the faster lane; as an event, it happens when its generator ends."""
+    """A process on the faster lane; as an event, it happens when its generator ends.
 
-    def __init__(self, env: LaneEnvironment, generator: LaneGenerator) -> None:
-        super().__init__(env)
-        self.lanes, self._send, self.alive = env, generator.send, True
-        env.schedule(self, URGENT)
+    It starts now, or `after` some ns.
+    """
 
-    def resume(self) -> None:
-        """Run the generator up to its next sleep."""
-        env = self.lanes
-        env.active_lane = self
-        try:
-            delay = self._send(None)
-        except StopIteration:
-            self.alive = False
-            self.succeed()
-            return
-        if delay is not None:
-            heappush(env._queue, (env._now + delay, NORMAL, next(env._eid), self))
+    def __init__(self, env: LaneEnvironment, generator: LaneGenerator, after: int = 0) -> None:
+        self.env, self.callbacks, self._defused = env, [], False
+        self.lanes, self.send, self.alive = env, generator.send, True
+        if after:
+            heappush(env._queue, (env._now + after, NORMAL, next(env._eid), self))
+        else:
+            env.schedule(self, URGENT)
 
     def wake(self) -> None:
         """Let a parked lane go on now, after what already waits for this moment."""
-        self.lanes.schedule(self)
+        env = self.lanes
+        heappush(env._queue, (env._now, NORMAL, next(env._eid), self))
 
 
 class LaneEnvironment(simpy.Environment):
     """A `simpy.Environment` in every respect, which resumes lanes itself."""
 
     active_lane: Lane
+    _running = False
 
-    def lane(self, generator: LaneGenerator) -> Lane:
-        """Start a process on the faster lane."""
-        return Lane(self, generator)
+    def lane(self, generator: LaneGenerator, after: int = 0) -> Lane:
+        """Start a process on the faster lane, now or after some ns."""
+        return Lane(self, generator, after)
+
+    def run(self, until: float | simpy.Event | None = None) -> object:
+        """As `simpy.Environment.run`; all lanes up to the next event go in one step."""
+        self._running, before = True, self._running
+        try:
+            return super().run(until)
+        finally:
+            self._running = before
 
     def step(self) -> None:
         """Process the next event, or resume the next lane."""
         queue = self._queue
-        if queue:
-            lane = queue[0][3]
-            if type(lane) is Lane and lane.alive:
-                self._now = heappop(queue)[0]
-                lane.resume()
+        while queue:
+            now, _, _, lane = queue[0]
+            if type(lane) is not Lane or not lane.alive:
+                break
+            heappop(queue)
+            self._now, self.active_lane = now, lane
+            try:
+                delay = lane.send(None)
+            except StopIteration:
+                lane.alive = False
+                lane.succeed()
+            else:
+                if delay is not None:
+                    heappush(queue, (now + delay, NORMAL, next(self._eid), lane))
+            if not self._running:
                 return
         super().step()
 
@@ -70,22 +83,24 @@ class LaneEnvironment(simpy.Environment):
 class StockEnvironment(LaneEnvironment):
     """The same on stock SimPy processes only: slower, and what the faster lane is compared with."""
 
-    def lane(self, generator: LaneGenerator) -> Lane:
+    def lane(self, generator: LaneGenerator, after: int = 0) -> Lane:
         """Start the generator as a stock process."""
-        return StockLane(self, generator)
+        return StockLane(self, generator, after)
 
 
 class StockLane(Lane):
     """A lane that is carried by a `simpy.Process`."""
 
-    def __init__(self, env: LaneEnvironment, generator: LaneGenerator) -> None:
+    def __init__(self, env: LaneEnvironment, generator: LaneGenerator, after: int = 0) -> None:
         simpy.Event.__init__(self, env)
         self.lanes, self.alive = env, False
         self._woken: simpy.Event | None = None
-        env.process(self._carry(generator))
+        env.process(self._carry(generator, after))
 
-    def _carry(self, generator: LaneGenerator) -> Generator[simpy.Event, object, None]:
+    def _carry(self, generator: LaneGenerator, after: int) -> Generator[simpy.Event, object, None]:
         send = generator.send
+        if after:
+            yield self.lanes.timeout(after)
         while True:
             self.lanes.active_lane = self
             try:

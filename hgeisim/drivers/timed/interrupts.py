@@ -83,12 +83,12 @@ class Interrupts:
 
     def _take(self, core: Core, arrived: Arrived) -> None:
         core.hold_up(int(self.env.now))
-        self.env.lane(self._hardirq(core, arrived))
+        after = self.costs.by_name["interrupt_entry"]()
+        self.env.lane(self._hardirq(core, arrived, int(self.env.now)), after)
 
-    def _hardirq(self, core: Core, arrived: Arrived) -> LaneGenerator:
-        """Run a handler on top of whatever the HART was doing."""
-        start_ns, sender = self.env.now, arrived.sender
-        yield self.costs.by_name["interrupt_entry"]()
+    def _hardirq(self, core: Core, arrived: Arrived, start_ns: int) -> LaneGenerator:
+        """Run a handler on top of whatever the HART has been doing since it was interrupted."""
+        sender = arrived.sender
         yield from self.driver.execute(self.runner[core.hart.id], arrived.path)
         core.let_go(int(self.env.now - start_ns))
         if sender is not None:
