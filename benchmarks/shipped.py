@@ -13,6 +13,7 @@ from hgeisim.drivers.stage import Stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.environment import LaneGenerator
 from hgeisim.drivers.timed.simulation import Simulation
+from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import Path, Spend
@@ -99,7 +100,7 @@ class Shipped:
 def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:
     """The landed series on a homogeneous machine; lock and unlock share the hold time."""
     topology = Topology((HartSpec(LINES),) * harts, 4, "benchmark")
-    k = probed(find_variant("v6.12+percpu-v5"))(topology)
+    k = probed(stripped(find_variant("v6.12+percpu-v5")))(topology)
     boot(k, k.add_thread("swapper", 0))
     half = Constant.model_construct(value=load.hold_ns // 2)
     entry = Constant.model_construct(value=load.entry_ns)

@@ -14,6 +14,7 @@ from hgeisim.drivers.stage import Stage, set_stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
+from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.drivers.timed.workload import Workload
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.structs import HgeiControl
@@ -176,7 +177,7 @@ class Simulation:
 def simulate(scenario: Scenario, env: LaneEnvironment | None = None) -> Simulation:
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest."""
     streams = Streams(scenario.run.seed)
-    stage = set_stage(scenario, kernel=probed(find_variant(scenario.kernel.variant)))
+    stage = set_stage(scenario, kernel=probed(stripped(find_variant(scenario.kernel.variant))))
     costs = Costs(scenario.timing, streams)
     simulation = Simulation(stage, costs, scenario.kernel.preemption, env)
     Workload(simulation.driver, streams).start(scenario)
