@@ -27,6 +27,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("foreign", "thesis.tex").write_text("precious")
     Path("bad.toml").write_text("[machine]\nharts = [{ guest_file = 3 }]\n[run]\nseed = -1\n")
     Path("broken.toml").write_text("title = \n")
+    shown = hgeisim("scenario", "show", "big-little").out.partition("[[hotplug]]")[0]
+    task = '[[task]]\nname = "t"\nhart = 0\ndoes = ["unload"]\n'
+    Path("both.toml").write_text(f"{shown}{task}")
     return tmp_path
 
 
@@ -43,7 +46,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("run", "big-litle"),
         (
             "error: big-litle: is no built-in",
-            "big-little, blocked-move, host-shutdown, module-exit",
+            "`hgeisim scenario list` names them",
             'did you mean "big-little"',
         ),
     ),
@@ -91,6 +94,14 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "nothing to explore": (
         ("explore", "big-little"),
         ("error: big-little.toml: task: an explored scenario needs [[task]]", "try patch-race"),
+    ),
+    "random times to explore": (
+        ("explore", "both.toml"),
+        (
+            "error: both.toml: vm: is about times, and an explored scenario has none",
+            "error: both.toml: balance: is about times",
+            "leave it out, or use `hgeisim run`",
+        ),
     ),
     "no such scenario to explore": (("explore", "patch-rase"), ('did you mean "patch-race"?',)),
     "explore no variant": (("explore", "patch-race", "--variant", "x"), ("'x' is no base",)),

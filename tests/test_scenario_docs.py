@@ -9,6 +9,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from hgeisim.kernel.variants import variant_problem
+from hgeisim.scenario.distribution import Constant
 from hgeisim.scenario.draft import KEYS
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.load import load_scenario
@@ -18,13 +19,14 @@ from hgeisim.scenario.schema import (
     Hotplug,
     Kernel,
     Machine,
+    RandomHotplug,
     Run,
     Task,
     Vcpu,
     Vm,
 )
 from hgeisim.scenario.table import Table
-from hgeisim.scenario.timing import TIMING_NS, Timing
+from hgeisim.scenario.timing import Timing
 
 PAGE = (Path(__file__).parent.parent / "docs" / "scenario-format.md").read_text(encoding="utf-8")
 ROWS = [
@@ -41,6 +43,7 @@ TABLES: list[type[Table]] = [
     Vm,
     Balance,
     Hotplug,
+    RandomHotplug,
     Timing,
     Vcpu,
     Task,
@@ -50,8 +53,8 @@ TIMES = ("arrives", "stagger", "until", "halt_poll_max")
 
 def told(name: str, field: FieldInfo) -> str:
     """How the page writes a default."""
-    if name in TIMING_NS:
-        return f'`"{format_duration(TIMING_NS[name])}"`'
+    if isinstance(field.default, Constant):
+        return f'`"{format_duration(field.default.value)}"`'
     if field.is_required() or field.default is None:
         return ""
     if name in TIMES:
@@ -73,6 +76,12 @@ def test_defaults() -> None:
         "not told",
         "fewest that do",
         "never",
+        "all",
+        "none",
+        "at once",
+        "1, or no end with `every`",
+        "for ever",
+        "all others",
         "a VM of its own",
     )  # defaults that no value can write
     shown = ["" if default in words else default for _, default in ROWS[2:]]

@@ -19,6 +19,7 @@ from hgeisim.scenario.schema import (
     Hotplug,
     Kernel,
     Machine,
+    RandomHotplug,
     Run,
     Task,
     Vcpu,
@@ -47,6 +48,13 @@ hart = 0
 does = ["msi v1"]
 """
 MACHINE = "[machine]\nharts = [{ count = 2, guest_files = 1 }]\n"
+TIME = '{ distribution = "constant", value = "1us" }'
+RANDOM = f"[random_hotplug]\nevery = {TIME}\noffline_for = {TIME}\n"
+RANDOM_TOLD = [
+    "random_hotplug.every: is missing; it must be a table such as { distribution = ",
+    "random_hotplug.offline_for = 1: must be a table such as { distribution = ",
+    "random_hotplug.evry = 1: is no key here; there are every, offline_for, harts; did you mean",
+]
 
 
 def errors(tmp_path: Path, text: str) -> list[str]:
@@ -106,7 +114,7 @@ does = []
 
 BAD_TOLD = """
 lok_at = "x": is no key here; there are title, look_at, machine, kernel, run, vm, balance, \
-hotplug, timing, vcpu, task; did you mean "look_at"?
+hotplug, random_hotplug, timing, vcpu, task; did you mean "look_at"?
 title = 5: must be text
 machine.harts[0].guest_files = 200: must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
@@ -126,8 +134,8 @@ vm[0].run.distribution = "exponental": must be one of "constant", "exponential",
 did you mean "exponential"?
 vm[0].msi.mean: is missing; it must be a time with a unit, such as "800ns", "1.5us", "20ms" or "2s"
 vm[0].msi.men = "1us": is no key here; there are distribution, mean; did you mean "mean"?
-vm[0].nme = "web": is no key here; there are name, vcpus, mode, arrives, stagger, run, msi, \
-destroyed; did you mean "name"?
+vm[0].nme = "web": is no key here; there are name, vcpus, mode, fail_entry, harts, arrives, \
+stagger, run, msi, ipi, destroyed, count, every, lives; did you mean "name"?
 vm[1].name = "a b": must be a name of at most 40 letters, digits, ".", "_" and "-"
 vm[1].run = "5us": must be a table such as { distribution = "exponential", mean = "120us" }
 vm[1].msi = { distribution = "uniform", low = "2us", high = "1us" }: must have a low that is not \
@@ -248,6 +256,37 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             + '[[hotplug]]\nhart = 0\noffline = "2ms"\nonline = "5ms"',
             ['hotplug[1].offline = "2ms": must leave one HART online'],
         ),
+        (
+            MACHINE + VM + "harts = [0, 2, 0]",
+            [
+                "vm[0].harts[1] = 2: must be a HART of this machine, 0..1",
+                "vm[0].harts[2] = 0: must be listed once",
+            ],
+        ),
+        (
+            MACHINE + VM + f'destroyed = "2ms"\nevery = {TIME}',
+            ["vm[0] = { name = "],
+        ),
+        (MACHINE + VM + 'fail_entry = "move"', ["vm[0] = { name = "]),
+        (
+            MACHINE + VM + RANDOM + "harts = [1, 3, 1]",
+            [
+                "random_hotplug.harts[1] = 3: must be a HART of this machine, 0..1",
+                "random_hotplug.harts[2] = 1: must be listed once",
+            ],
+        ),
+        (
+            MACHINE + VM + RANDOM + '[[hotplug]]\nhart = 1\noffline = "1ms"',
+            ["random_hotplug = 2 HARTs: must leave one HART online, beside one at random and"],
+        ),
+        (
+            MACHINE.replace("2", "4")
+            + VM
+            + RANDOM
+            + 'harts = [1]\n[[hotplug]]\nhart = 1\noffline = "1ms"',
+            ["random_hotplug.harts[0] = 1: must be no HART of a [[hotplug]] table"],
+        ),
+        (MACHINE + VM + "[random_hotplug]\nevry = 1\noffline_for = 1", RANDOM_TOLD),
     ],
 )
 def test_inconsistencies(tmp_path: Path, text: str, expected: list[str]) -> None:
@@ -284,6 +323,7 @@ TABLES: list[type[Table]] = [
     Vm,
     Balance,
     Hotplug,
+    RandomHotplug,
     Vcpu,
     Task,
     *KINDS.values(),

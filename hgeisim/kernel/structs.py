@@ -209,6 +209,7 @@ def make_thread(
     """A thread that is executed on a CPU; `ident` is its number, from 1."""
     thread = build(Thread, memory, name, cpu=cpu, harts=harts, on_rq=1, on_cpu=1)
     thread.name, thread.id, thread.number = name, ident, ident
+    thread.cpus_mask = (1 << len(harts)) - 1
     thread.data = make_data(memory, name)
     thread.pi_lock = raw_spinlock(memory, f"{name}.pi_lock", "p->pi_lock")
     thread.schedule, thread.activate = Schedule(thread), Activate(thread)

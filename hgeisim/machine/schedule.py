@@ -24,6 +24,7 @@ class Task(Runner):
     `allowed` is the one HART that its affinity allows plus 1, or 0 for all; `wanted` is the HART
     that somebody else wants it to move to plus 1, 0 when nobody does.  `need_resched` is its flag
     TIF_NEED_RESCHED: it is to let others have the HART.
+    `cpus_mask` has a bit for each HART on which its user lets it run; only time looks at it.
     """
 
     state: Field
@@ -32,6 +33,7 @@ class Task(Runner):
     allowed: Field
     wanted: Field
     need_resched: Field
+    cpus_mask: int
     schedule: Schedule
     wait_off_cpu: WaitOffCpu
     select_rq: SelectRq

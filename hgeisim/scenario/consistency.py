@@ -43,6 +43,9 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
         yield "kernel.init_hart", str(draft.kernel.init_hart), draft.kernel.init_hart
     for where, window in present("hotplug", draft.hotplug):
         yield f"{where}.hart", str(window.hart), window.hart
+    for where, harts in _hart_lists(draft):
+        for i, hart in enumerate(harts):
+            yield f"{where}[{i}]", str(hart), hart
     for where, vcpu in present("vcpu", draft.vcpu):
         yield f"{where}.hart", str(vcpu.hart), vcpu.hart
     for where, task in present("task", draft.task):
@@ -51,6 +54,21 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
         for i, action in enumerate(task.does):
             if action.hart is not None:
                 yield f"{where}.does[{i}]", show(str(action)), action.hart
+
+
+def _hart_lists(draft: Draft) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Where HARTs are listed, and which."""
+    for where, vm in present("vm", draft.vm):
+        yield f"{where}.harts", vm.harts or ()
+    if draft.random_hotplug is not None:
+        yield "random_hotplug.harts", draft.random_hotplug.harts or ()
+
+
+def _harts_listed_twice(draft: Draft) -> Iterator[Finding]:
+    for where, harts in _hart_lists(draft):
+        for i, hart in enumerate(harts):
+            if hart in harts[:i]:
+                yield f"{where}[{i}]", str(hart), "must be listed once"
 
 
 def _time_stands_still(draft: Draft) -> Iterator[Finding]:
@@ -137,6 +155,20 @@ def _no_hart_left(draft: Draft) -> Iterator[Finding]:
             yield f"{where}.offline", _time(now_ns), "must leave one HART online"
 
 
+def _random_hotplug(draft: Draft) -> Iterator[Finding]:
+    """It keeps off the HARTs of [[hotplug]], of which all may be offline, and needs one more."""
+    plan, planned = draft.random_hotplug, {w.hart for _, w in present("hotplug", draft.hotplug)}
+    if plan is None:
+        return
+    for i, hart in enumerate(plan.harts or ()):
+        if hart in planned:
+            yield f"random_hotplug.harts[{i}]", str(hart), "must be no HART of a [[hotplug]] table"
+    if draft.topology is not None and len(draft.topology.harts) < len(planned) + 2:
+        count = len(draft.topology.harts)
+        allowed = "must leave one HART online, beside one at random and those of [[hotplug]]"
+        yield "random_hotplug", f"{count} HART{'s' * (count > 1)}", allowed
+
+
 def _is_offline(window: Hotplug, now_ns: int) -> bool:
     """Whether a window that has begun has not ended yet."""
     return window.online is None or now_ns <= window.online
@@ -153,6 +185,7 @@ def _later(value_ns: int, key: str) -> str:
 CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _nothing_to_do,
     _unknown_harts,
+    _harts_listed_twice,
     _names_used_twice,
     _vcpus_used_twice,
     _hotplug_elsewhere,
@@ -160,5 +193,6 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _order_of_times,
     _overlapping_hotplug,
     _no_hart_left,
+    _random_hotplug,
 )
 """Every check, in the order in which its findings are told."""

@@ -12,7 +12,17 @@ from pydantic_core import ErrorDetails
 from hgeisim.errors import Problem
 from hgeisim.machine.topology import Topology
 from hgeisim.scenario.mistakes import problem_of, show, unknown_key
-from hgeisim.scenario.schema import Balance, Hotplug, Kernel, Machine, Run, Task, Vcpu, Vm
+from hgeisim.scenario.schema import (
+    Balance,
+    Hotplug,
+    Kernel,
+    Machine,
+    RandomHotplug,
+    Run,
+    Task,
+    Vcpu,
+    Vm,
+)
 from hgeisim.scenario.table import Table
 from hgeisim.scenario.timing import Timing
 
@@ -27,6 +37,7 @@ KEYS = (
     "vm",
     "balance",
     "hotplug",
+    "random_hotplug",
     "timing",
     "vcpu",
     "task",
@@ -49,6 +60,9 @@ class Draft:
         self.vm = self._tables("vm", Vm)
         self.balance = self._table("balance", Balance) if "balance" in raw else None
         self.hotplug = self._tables("hotplug", Hotplug)
+        self.random_hotplug = None
+        if "random_hotplug" in raw:
+            self.random_hotplug = self._table("random_hotplug", RandomHotplug)
         self.timing = self._table("timing", Timing)
         self.vcpu, self.task = self._tables("vcpu", Vcpu), self._tables("task", Task)
         self.topology: Topology | None = None

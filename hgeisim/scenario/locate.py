@@ -34,7 +34,7 @@ def locate(name_or_path: str | Path) -> Path:
     if name in names:
         return BUILT_IN / f"{name}.toml"
     remedy = did_you_mean(name, names) or "a file needs its suffix .toml"
-    allowed = f"is no built-in scenario; there are {', '.join(names)}"
+    allowed = "is no built-in scenario; `hgeisim scenario list` names them"
     raise InputError([Problem(name, "", "", allowed, remedy)])
 
 

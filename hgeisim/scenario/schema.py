@@ -19,9 +19,12 @@ HARTS_MAX = 512
 """Most HARTs of a machine: the largest NR_CPUS of a RISC-V kernel."""
 VCPUS_MAX = 1024
 """Most vCPUs of a VM: KVM_MAX_VCPUS on RISC-V."""
+VMS_MAX = 1024
+"""Most VMs that one table can ask for by number."""
 
 Mode = Literal["emul", "auto", "hwaccel"]
 Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
+Harts = Annotated[tuple[HartNumber, ...], Field(strict=False)]
 
 
 class HartGroup(Table):
@@ -96,16 +99,32 @@ class Run(Table):
 
 
 class Vm(Table):
-    """A VM whose vCPUs run, block and receive MSIs at random times."""
+    """A VM whose vCPUs run, block and receive MSIs at random times, or many such VMs."""
 
     name: Name
     vcpus: int = Field(ge=1, le=VCPUS_MAX, description=f"1..{VCPUS_MAX}")
     mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
+    fail_entry: Literal["retry", "move"] = Field(default="retry", description='"retry" or "move"')
+    harts: Harts | None = Field(
+        default=None, min_length=1, description="a list of HARTs on which its vCPUs may run"
+    )
     arrives: Duration = 0
     stagger: Duration = 0
     run: Interval
     msi: Interval
+    ipi: Interval | None = None
     destroyed: Duration | None = None
+    count: int | None = Field(default=None, ge=1, le=VMS_MAX, description=f"1..{VMS_MAX}")
+    every: Interval | None = None
+    lives: Interval | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Vm:
+        if self.destroyed is not None and (self.every or self.lives):
+            raise ValueError("must have `lives` or `every`, or `destroyed`")
+        if self.fail_entry == "move" and self.mode != "hwaccel":
+            raise ValueError('must have mode = "hwaccel" for `fail_entry`: no other entry fails')
+        return self
 
 
 class Balance(Table):
@@ -120,6 +139,16 @@ class Hotplug(Table):
     hart: HartNumber
     offline: Duration
     online: Duration | None = None
+
+
+class RandomHotplug(Table):
+    """HARTs that go offline and come online again at random times, one at a time."""
+
+    every: Interval
+    offline_for: Interval
+    harts: Harts | None = Field(
+        default=None, min_length=1, description="a list of HARTs that may go offline"
+    )
 
 
 class Vcpu(Table):
@@ -171,6 +200,7 @@ class Scenario(Table):
     vm: tuple[Vm, ...]
     balance: Balance | None
     hotplug: tuple[Hotplug, ...]
+    random_hotplug: RandomHotplug | None
     timing: Timing
     vcpu: tuple[Vcpu, ...]
     task: tuple[Task, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.interrupts import SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
@@ -38,14 +40,25 @@ def space_of(scenario: Scenario) -> Space:
 def system_of(scenario: Scenario) -> System:
     """The contexts of a scenario's [[task]]s and interrupts.
 
-    Raises `InputError` when the scenario has none: random workloads cannot be explored.
+    Raises `InputError` when the scenario has none, or a random workload, which cannot be explored.
     """
-    if not scenario.task:
-        allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
-        raise InputError([Problem(scenario.file, "task", "", allowed, "try patch-race")])
+    if problems := list(_not_explored(scenario)):
+        raise InputError(problems)
     stage = set_stage(scenario, Memory())
     system = System(stage.k, scenario.kernel.preemption, STEP_CHECKS)
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
     return system
+
+
+def _not_explored(scenario: Scenario) -> Iterator[Problem]:
+    """What keeps a scenario from being explored."""
+    if not scenario.task:
+        allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
+        yield Problem(scenario.file, "task", "", allowed, "try patch-race")
+        return
+    for key in ("vm", "balance", "hotplug", "random_hotplug"):
+        if getattr(scenario, key):
+            allowed = "is about times, and an explored scenario has none"
+            yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")

@@ -9,6 +9,7 @@ elsewhere, as newidle_balance and the nohz balancer do.  All figures are assumpt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from hgeisim.drivers.timed.core import Core, Waiting
 from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
@@ -65,24 +66,32 @@ class Scheduler:
         yield None
 
     def place(self, who: Task) -> None:
-        """Where a runnable task goes: where affinity or a balancer wants it, never to a HART that
-        is not active."""
+        """Where a runnable task goes: where a balancer wants it, if its affinity allows that and
+        the HART is active."""
         cpu = (who.allowed or who.wanted or who.cpu + 1) - 1
         who.wanted = 0
-        who.cpu = cpu if self.k.hart[cpu].active else self.fallback()
+        who.cpu = cpu if self._may_run(who, self.cores[cpu]) else self.fallback(who)
 
     def select_rq(self, who: Task) -> None:
-        """select_task_rq: its last HART if that is idle, else one that is, else its last one."""
-        if not self.k.hart[who.cpu].active:
-            who.cpu = self.fallback()
+        """select_task_rq: its last HART if that is idle, else the next one that is, round the end
+        (select_idle_cpu), else its last one."""
+        if not self._may_run(who, self.cores[who.cpu]):
+            who.cpu = self.fallback(who)
         elif self.cores[who.cpu].load and not who.allowed:
-            found = next((core for core in self.cores if core.idle), None)
-            who.cpu = who.cpu if found is None else found.hart.id
+            following = chain(self.cores[who.cpu + 1 :], self.cores[: who.cpu])
+            idle = (core.hart.id for core in following if core.idle and self._may_run(who, core))
+            who.cpu = next(idle, who.cpu)
 
-    def fallback(self) -> int:
-        """select_fallback_rq: an active CPU, here the least loaded, the lowest of equals."""
+    def fallback(self, who: Task) -> int:
+        """select_fallback_rq: an active CPU that its affinity allows, or any active one when none
+        is left; here the least loaded, the lowest of equals."""
         active = [core for core in self.cores if core.hart.active]
-        return min(active, key=lambda core: (core.load, core.hart.id)).hart.id
+        able = [core for core in active if self._may_run(who, core)] or active
+        return min(able, key=lambda core: (core.load, core.hart.id)).hart.id
+
+    def _may_run(self, who: Task, core: Core) -> bool:
+        """Whether a HART takes tasks, and this one may be there."""
+        return core.hart.active == 1 and who.cpus_mask >> core.hart.id & 1 == 1
 
     def leave(self, who: Task) -> None:
         """A task gives its HART up, if it has it, to the next."""
@@ -189,7 +198,9 @@ class Scheduler:
             for other in self.cores
             if other.queue
             for waiting in other.queue
-            if waiting.since_ns <= latest_ns and waiting.movable
+            if waiting.since_ns <= latest_ns
+            and waiting.movable
+            and self._may_run(waiting.task, core)
         ]
         if able:
             _, cpu, waiting = min(able, key=lambda entry: entry[:2])

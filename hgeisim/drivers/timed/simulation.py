@@ -15,7 +15,7 @@ from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.stripped import stripped
-from hgeisim.drivers.timed.workload import Workload
+from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.kernel.variants import find_variant
@@ -180,7 +180,7 @@ def simulate(scenario: Scenario, env: LaneEnvironment | None = None) -> Simulati
     stage = set_stage(scenario, kernel=probed(stripped(find_variant(scenario.kernel.variant))))
     costs = Costs(scenario.timing, streams)
     simulation = Simulation(stage, costs, scenario.kernel.preemption, env)
-    Workload(simulation.driver, streams).start(scenario)
+    start_workload(simulation.driver, streams, scenario)
     for script in stage.scripts:
         hotplug = any(verb in ("offline", "online") for verb, _, _ in script.commands)
         simulation.driver.spawn(script.thread, _acted(simulation.driver, script), hotplug)

@@ -1,0 +1,58 @@
+"""Where MSIs come from: devices of the host, and the guests of other vCPUs of the same VM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hgeisim.drivers.alone import run_alone
+from hgeisim.drivers.timed.costs import Distribution
+from hgeisim.drivers.timed.workload.host import Host, Process
+from hgeisim.kernel.script import IID
+from hgeisim.kernel.structs import Vcpu
+from hgeisim.machine.ops import Path
+from hgeisim.machine.task import Runner
+
+
+def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
+    """A device of the host whose interrupts become MSIs of a vCPU, for as long as it lives.
+
+    Each device interrupts one HART, or the next active one (irqfd; there is no irqbypass).
+    """
+    draw = host.streams.stream(f"{vcpu.name}/msi").draw
+    home = vcpu.thread.cpu
+    while True:
+        yield host.env.timeout(draw(every))
+        if vcpu.stop:
+            return
+        host.driver.interrupt(host.hart_from(home, host.all_harts), _injection(host, vcpu))
+
+
+def _injection(host: Host, vcpu: Vcpu) -> Callable[[Runner], Path[None]]:
+    return lambda current: host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, IID)
+
+
+def guest_ipis(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
+    """The guest of a vCPU sends IPIs to others of its VM: stores to their IMSIC pages.
+
+    A guest that does not run just then sends none.
+    """
+    times, targets = (host.streams.stream(f"{vcpu.name}/{name}") for name in ("ipi", "ipi_to"))
+    while not vcpu.stop:
+        yield host.env.timeout(times.draw(every))
+        others = [other for other in vcpu.vm.vcpus if other is not vcpu]
+        if others:
+            target = targets.choice(others)
+            if host.k.hart[vcpu.thread.cpu].guest == vcpu.id:
+                _store(host, vcpu, target)
+
+
+def _store(host: Host, vcpu: Vcpu, target: Vcpu) -> None:
+    """A guest stores to the IMSIC page of another: no software sees that when a VS-file is behind
+    the page, and it takes no time; else the store traps, and KVM injects on this HART."""
+    cpu, driver = vcpu.thread.cpu, host.driver
+    if target.pte_cpu < 0:
+        driver.interrupt(cpu, lambda current: host.k.imsic_page_write(current, target, IID))
+        return
+    core, bus = driver.cores[target.pte_cpu], driver.interrupts.runner[cpu]
+    run_alone(host.k.imsic_page_write(bus, target, IID), bus)
+    driver.interrupts.poll(core)
