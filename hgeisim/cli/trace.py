@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hgeisim.cli import trace_calibrate
+from hgeisim.cli import trace_calibrate, trace_record
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.trace_options import (
     events_of_user,
@@ -153,3 +153,4 @@ def _show(result: dict[str, Any], out: Path | None, as_json: bool) -> None:
 
 
 command.add_command(trace_calibrate.command)
+command.add_command(trace_record.command)
