@@ -44,6 +44,7 @@ DISTRIBUTIONS = st.one_of(
     TIMES.map(lambda value: {"distribution": "constant", "value": value}),
     TIMES.map(lambda mean: {"distribution": "exponential", "mean": mean}),
     TIMES.map(lambda high: {"distribution": "uniform", "low": "0ns", "high": high}),
+    TIMES.map(lambda most: {"distribution": "empirical", "quantiles": ["0ns", "1ns", most]}),
 )
 VMS = st.fixed_dictionaries(
     {"name": st.just("vm"), "vcpus": st.integers(1, 9), "run": DISTRIBUTIONS, "msi": DISTRIBUTIONS},

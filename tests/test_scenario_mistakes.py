@@ -130,8 +130,8 @@ vm[0].name: is missing; it must be a name of at most 40 letters, digits, ".", "_
 vm[0].vcpus = 0: must be 1..1024
 vm[0].mode = "atuo": must be "emul", "auto" or "hwaccel"; did you mean "auto"?
 vm[0].arrives = "1.0005us": must be a whole number of nanoseconds
-vm[0].run.distribution = "exponental": must be one of "constant", "exponential", "uniform"; \
-did you mean "exponential"?
+vm[0].run.distribution = "exponental": must be one of "constant", "exponential", "uniform", \
+"empirical"; did you mean "exponential"?
 vm[0].msi.mean: is missing; it must be a time with a unit, such as "800ns", "1.5us", "20ms" or "2s"
 vm[0].msi.men = "1us": is no key here; there are distribution, mean; did you mean "mean"?
 vm[0].nme = "web": is no key here; there are name, vcpus, mode, fail_entry, harts, arrives, \
@@ -140,7 +140,7 @@ vm[1].name = "a b": must be a name of at most 40 letters, digits, ".", "_" and "
 vm[1].run = "5us": must be a table such as { distribution = "exponential", mean = "120us" }
 vm[1].msi = { distribution = "uniform", low = "2us", high = "1us" }: must have a low that is not \
 above its high
-vm[2].run.distribution: must be one of "constant", "exponential", "uniform"
+vm[2].run.distribution: must be one of "constant", "exponential", "uniform", "empirical"
 vm[2].msi = { distribution = "exponential", mean = "0us" }: must have a mean above 0ns
 balance.every = { distribution = "constant", value = "0ns" }: must not be 0ns every time, or \
 simulated time would stand still

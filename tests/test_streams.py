@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgeisim.scenario.distribution import Constant, Exponential, Uniform
+from hgeisim.scenario.distribution import Constant, Empirical, Exponential, Uniform
 from hgeisim.scenario.streams import BLOCK_MAX, Stream, Streams
 
 EXPONENTIAL = Exponential.model_validate({"distribution": "exponential", "mean": "100us"})
@@ -80,6 +80,20 @@ def test_constant_and_uniform() -> None:
     assert stream.draw(constant) == 0
     # Each of 4 values is missed by 200 draws with odds of 4 * 0.75**200 < 1e-24.
     assert {stream.draw(UNIFORM) for _ in range(200)} == {5, 6, 7, 8}
+
+
+def test_empirical() -> None:
+    """Each step between two quantiles is equally likely, and so is every time in it."""
+    quantiles = ["2ns", "2ns", "4ns", "1us"]
+    law = Empirical.model_validate({"distribution": "empirical", "quantiles": quantiles})
+    drawn = [Streams(1).stream("many").draw(law)] + [
+        Streams(seed).stream("few").draw(law) for seed in range(600)
+    ]
+    assert min(drawn) == 2
+    assert {2, 3, 4} < set(drawn)
+    assert max(drawn) <= 1_000
+    # Of 600 draws a third is 200 +- 12 (one standard deviation): these bounds are 5 of them.
+    assert 140 < sum(each > 4 for each in drawn) < 260
 
 
 def test_choice() -> None:

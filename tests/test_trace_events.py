@@ -77,6 +77,7 @@ EXAMPLES: list[tuple[str, Meaning]] = [
         kernel.Switch(Number(1), "R+", "c d", Number(15)),
     ),
     ("sched_wakeup: comm=a pid=7 prio=120 target_cpu=003", kernel.Wakeup(Number(7), Cpu(3))),
+    ("sched_waking: comm=a pid=7 prio=120 target_cpu=003", kernel.Waking(Number(7))),
     (
         "sched_migrate_task: comm=a pid=55 prio=120 orig_cpu=2 dest_cpu=0",
         kernel.MoveTask(Number(55), Cpu(2), Cpu(0)),
@@ -97,6 +98,12 @@ EXAMPLES: list[tuple[str, Meaning]] = [
         "ipi_send_cpumask: cpumask=0,2-3 callsite=f callback=g",
         kernel.IpiSendMany("0,2-3", "f", "g"),
     ),
+    (
+        "csd_queue_cpu: cpu=3 callsite=f+0x1/0x2 func=g csd=00000000b9001df3",
+        kernel.CallQueued(Cpu(3), "g", "00000000b9001df3"),
+    ),
+    ("csd_function_entry: func=g, csd=00000000b9001df3", kernel.CallEntry("g", "00000000b9001df3")),
+    ("csd_function_exit: func=g, csd=00000000b9001df3", kernel.CallExit("g", "00000000b9001df3")),
     (
         "ipi_raise: target_mask=00000002 (Rescheduling interrupts)",
         kernel.IpiRaise("00000002", "Rescheduling interrupts"),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from hgeisim.cli import trace_calibrate, trace_record
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.trace_options import (
+    events_of_user,
+    events_option,
+    json_option,
+    lines_of_user,
+    lines_option,
+    reading_progress,
+)
 from hgeisim.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from hgeisim.trace.events import Events
-    from hgeisim.trace.imported import Progress
 
 
 @click.group("trace")
@@ -26,18 +29,16 @@ def command() -> None:
       hgeisim trace import trace.txt.gz --out out/traced
       hgeisim plot out/traced
       hgeisim trace check trace.txt.gz --variant v6.12
+      hgeisim trace calibrate trace.txt.gz
     """
 
 
 @command.command("import", short_help="A table and a run folder from a trace.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
-@click.option(
-    "--events", type=click.Path(path_type=Path), metavar="TABLE.toml",
-    help="Other names of events and arguments.",
-)  # fmt: skip
-@click.option("--lines", metavar="N[,N...]", help="Lines of each HART, or of every one.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@events_option
+@lines_option
+@json_option
 def import_command(
     file: Path, out: Path | None, events: Path | None, lines: str | None, as_json: bool
 ) -> int:
@@ -63,10 +64,10 @@ def import_command(
     from hgeisim.trace.imported import import_trace  # noqa: PLC0415
     from hgeisim.trace.summary import document  # noqa: PLC0415
 
-    given, table = _lines(lines), _events(events)
+    given, table = lines_of_user(lines), events_of_user(events)
     if out is not None:
         check_replaceable(out)
-    with _progress() as progress:
+    with reading_progress() as progress:
         imported = import_trace(file, table, given, progress)
     timeline = timeline_of(imported.occupancy, imported.machine)
     result = document(imported, timeline)
@@ -79,13 +80,10 @@ def import_command(
 @command.command("check", short_help="Whether the model agrees with a trace.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--variant", required=True, help="Kernel that left the trace, such as v6.12.")
-@click.option(
-    "--events", type=click.Path(path_type=Path), metavar="TABLE.toml",
-    help="Other names of events and arguments.",
-)  # fmt: skip
-@click.option("--lines", metavar="N[,N...]", help="Lines of each HART, or of every one.")
+@events_option
+@lines_option
 @click.option("--middle", is_flag=True, help="Lines are held when the trace begins.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def check_command(
     file: Path, variant: str, events: Path | None, lines: str | None, middle: bool, as_json: bool
 ) -> int:
@@ -108,8 +106,8 @@ def check_command(
     from hgeisim.report.conformance import document  # noqa: PLC0415
 
     _check_variant(variant)
-    given, table = _lines(lines), _events(events)
-    with _progress() as progress:
+    given, table = lines_of_user(lines), events_of_user(events)
+    with reading_progress() as progress:
         trace = read_trace(file, table, given, progress)
         result = document(check_trace(trace, variant, middle, progress))
     _show_check(result, as_json)
@@ -135,41 +133,6 @@ def _show_check(result: dict[str, Any], as_json: bool) -> None:
         click.echo("\n".join(text(result)))
 
 
-def _events(path: Path | None) -> Events:
-    if path is None:
-        from hgeisim.trace.events import Events  # noqa: PLC0415
-
-        return Events()
-    from hgeisim.trace.event_file import load_events  # noqa: PLC0415 - loads pydantic
-
-    return load_events(path)
-
-
-def _lines(text: str | None) -> tuple[int, ...]:
-    """Read the lines of each HART."""
-    from hgeisim.machine.topology import HGEIE_BITS_MAX  # noqa: PLC0415
-
-    words = text.split(",") if text is not None else []
-    if all(word.isascii() and word.isdigit() and int(word) <= HGEIE_BITS_MAX for word in words):
-        return tuple(map(int, words))
-    allowed = f"must be numbers 0..{HGEIE_BITS_MAX} with commas between, such as 7,7,3,3"
-    raise InputError([Problem("--lines", "", repr(text), allowed)])
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """Show on a terminal how many records were read; how many there are is not known."""
-    import sys  # noqa: PLC0415
-
-    from hgeisim.cli.console import console  # noqa: PLC0415
-
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with console(sys.stderr).status("reading") as status:
-        yield lambda count: status.update(f"{count:,} events")
-
-
 def _show(result: dict[str, Any], out: Path | None, as_json: bool) -> None:
     from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415
     from hgeisim.trace.summary import HEADS, head, notes, rows  # noqa: PLC0415
@@ -187,3 +150,7 @@ def _show(result: dict[str, Any], out: Path | None, as_json: bool) -> None:
     click.echo(f"\nfingerprint {result['fingerprint']}")
     if out is not None:
         click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")
+
+
+command.add_command(trace_calibrate.command)
+command.add_command(trace_record.command)

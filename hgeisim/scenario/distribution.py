@@ -1,8 +1,8 @@
-"""Distributions of times: constant, exponential and uniform, each a table with its kind named."""
+"""Distributions of times, each a table with its kind named: a law, or what was measured."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -44,15 +44,36 @@ class Uniform(Table):
         return self
 
 
+class Empirical(Table):
+    """What was measured: `quantiles`, evenly spaced from the least to the most, in ns.
+
+    Between two of them every time is equally likely, so the median of three is the middle one.
+    """
+
+    distribution: Literal["empirical"] = "empirical"
+    quantiles: Annotated[tuple[Duration, ...], Field(strict=False)] = Field(
+        min_length=2, description='a list of two times or more, such as ["2us", "5us", "40us"]'
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Empirical:
+        if list(self.quantiles) != sorted(self.quantiles):
+            raise ValueError("must have quantiles from the least to the most")
+        return self
+
+
 KINDS: dict[str, type[Table]] = {
     "constant": Constant,
     "exponential": Exponential,
     "uniform": Uniform,
+    "empirical": Empirical,
 }
 """The tables by the word in their `distribution` key."""
 
+Law: TypeAlias = Constant | Exponential | Uniform | Empirical
+"""Any distribution, as a type."""
 Distribution = Annotated[
-    Constant | Exponential | Uniform,
+    Law,
     Field(
         discriminator="distribution",
         description='a table such as { distribution = "exponential", mean = "120us" }',
@@ -61,15 +82,17 @@ Distribution = Annotated[
 """Any distribution."""
 
 
-def never_takes_time(given: Constant | Exponential | Uniform) -> bool:
+def never_takes_time(given: Law) -> bool:
     """Tell whether a distribution is 0 ns every time."""
     match given:
         case Constant(value=0) | Uniform(high=0):
             return True
+        case Empirical():
+            return not given.quantiles[-1]
     return False
 
 
-def _takes_time(given: Constant | Exponential | Uniform) -> Constant | Exponential | Uniform:
+def _takes_time(given: Law) -> Law:
     if never_takes_time(given):
         raise ValueError("must not be 0ns every time, or simulated time would stand still")
     return given

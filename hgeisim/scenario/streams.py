@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from numpy.random import PCG64, Generator, SeedSequence
 
-from hgeisim.scenario.distribution import Constant, Exponential, Uniform
+from hgeisim.scenario.distribution import Empirical, Exponential, Law, Uniform
 
 BLOCK_MAX = 1024
 """Most numbers drawn at once: a call of numpy costs more than the number it returns.  The first
@@ -32,13 +32,21 @@ class Stream:
         self._words: list[int] = []
         self._block = 8
 
-    def draw(self, distribution: Constant | Exponential | Uniform) -> int:
+    def draw(self, distribution: Law) -> int:
         """A time in ns, at least 0; exponential times are rounded to nearest and at least 1."""
         if isinstance(distribution, Exponential):
             return max(1, round(distribution.mean * self._exponential()))
         if isinstance(distribution, Uniform):
             return distribution.low + self.below(distribution.high - distribution.low + 1)
+        if isinstance(distribution, Empirical):
+            return self._between(distribution.quantiles)
         return distribution.value
+
+    def _between(self, quantiles: Sequence[int]) -> int:
+        """A step of the distribution function, each equally likely, and where in it."""
+        step = self.below(len(quantiles) - 1)
+        low, high = quantiles[step : step + 2]
+        return low + self.below(high - low + 1)
 
     def below(self, n: int) -> int:
         """Draw a whole number in 0..n-1, each equally likely; n is at most 2**64."""

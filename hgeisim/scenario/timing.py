@@ -37,7 +37,7 @@ class Timing(Table):
     guest_entry: Cost = _cost(1_500, "enter and leave the guest")
     vm_teardown: Cost = _cost(20_000, "other work of destroying a vCPU")
     stop_machine: Cost = _cost(500_000, "stop all HARTs to take one down")
-    cpuhp_state: Cost = _cost(200_000, "one callback of CPU hotplug")
+    cpuhp_state: Cost = _cost(200_000, "callbacks of CPU hotplug, all on one side of KVM's")
 
 
 TIMING_NS = {name: field.default.value for name, field in Timing.model_fields.items()}

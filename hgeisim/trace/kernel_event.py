@@ -20,8 +20,15 @@ class Switch(Meaning):
 
 
 @dataclass(frozen=True, slots=True)
+class Waking(Meaning):
+    """sched_waking: somebody begins to wake a thread."""
+
+    pid: Number
+
+
+@dataclass(frozen=True, slots=True)
 class Wakeup(Meaning):
-    """sched_wakeup, sched_wakeup_new, sched_waking: a thread may run, on `cpu`."""
+    """sched_wakeup, sched_wakeup_new: ... and it may run, on `cpu`."""
 
     pid: Number
     cpu: Annotated[Cpu, "target_cpu"]
@@ -94,6 +101,35 @@ class IpiExit(Meaning):
     """ipi_exit: ... and ends."""
 
     reason: Annotated[str, "()"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallQueued(Meaning):
+    """csd_queue_cpu: `function` is to be called on `cpu`; `call` names the call."""
+
+    cpu: Cpu
+    function: Annotated[str, "func"]
+    call: Annotated[str, "csd"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallEntry(Meaning):
+    """csd_function_entry: ... it begins, on the CPU of the event."""
+
+    PATTERN = r"func=(?P<func>[^\s,]+),? csd=(?P<csd>\S+)"
+
+    function: Annotated[str, "func"]
+    call: Annotated[str, "csd"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallExit(Meaning):
+    """csd_function_exit: ... and ends."""
+
+    PATTERN = r"func=(?P<func>[^\s,]+),? csd=(?P<csd>\S+)"
+
+    function: Annotated[str, "func"]
+    call: Annotated[str, "csd"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ Number = NewType("Number", int)
 Bits = NewType("Bits", int)
 """A register or an address, without sign."""
 
+_NONE = "(fault)"
 _ERRNO_MAX = 4095
 _DIGITS_MAX = 20
 _WHOLE = re.compile(r"(-?)(?:(0x)([0-9a-fA-F]{1,16})|([0-9]{1,20}))(?: .*)?").fullmatch
@@ -35,13 +36,18 @@ _RANGES: dict[object, tuple[int, int]] = {
 def reader_of(kind: object) -> Callable[[str], int | str]:
     """Return what turns an argument's text into a value; it raises ValueError with what may be.
 
+    A CPU or line that a probe could not read, "(fault)", is none: a vCPU without interrupt file.
     `str` is taken as it stands: pointers are names here, and may be shortened or hashed.
     """
     if kind is str:
         return str
     low, high = _RANGES[kind]
 
+    none = _NONE if kind in (Cpu, Line) else ""
+
     def read(text: str) -> int:
+        if text == none:
+            return -1
         value = _integer(text, signed=low < 0)
         if not low <= value <= high:
             raise ValueError(f"must be {low}..{high}")

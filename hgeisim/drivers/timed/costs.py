@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hgeisim.machine.ops import Spend
-from hgeisim.scenario.distribution import Constant, Exponential, Uniform
+from hgeisim.scenario.distribution import Constant, Law
 from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Timing
 
 Draw = Callable[[], int]
-Distribution = Constant | Exponential | Uniform
+Distribution = Law
 
 
 class Costs:

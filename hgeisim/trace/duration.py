@@ -1,0 +1,251 @@
+"""Durations in a trace: which events begin and end what, and how long that took each time.
+
+Each function takes the events of a trace in order of time, with the holes where events were lost,
+and yields nanoseconds.  What was under way at a hole is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from hgeisim.trace import kernel_event as kernel
+from hgeisim.trace import meaning as kvm
+from hgeisim.trace.ftrace import Lost
+from hgeisim.trace.interval import Event, Interval
+
+Events: TypeAlias = Sequence[Event | Lost]
+HGEI_LOCK = "hgctrl->lock"
+"""What the lock class of HGEI control is called in the kernel, without its `&`."""
+SWEEP = "imsic_vsfile_local_read"
+TAKEDOWN = "takedown_cpu"
+"""The callback of CPU hotplug that runs stop_machine (kernel/cpu.c, v6.12)."""
+KVM_CALLBACKS = ("kvm_offline_cpu", "kvm_online_cpu")
+"""The callbacks of KVM (virt/kvm/kvm_main.c, v6.12)."""
+
+
+def holds(events: Events) -> Iterator[int]:
+    """From lock_acquire to lock_release of the lock of an HGEI control, nobody in the way."""
+    since: dict[tuple[int, str], int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                since.clear()
+            case Event(record, kernel.LockAcquire(lock=lock, name=name)):
+                if HGEI_LOCK in name:
+                    since[event.thread, lock] = record.time_ns
+            case Event(_, kernel.LockContended(lock=lock)):
+                since.pop((event.thread, lock), None)
+            case Event(record, kernel.LockRelease(lock=lock)):
+                begin_ns = since.pop((event.thread, lock), None)
+                if begin_ns is not None:
+                    yield record.time_ns - begin_ns
+
+
+def calls(function: str) -> Callable[[Iterable[Interval]], Iterator[int]]:
+    """From the entry of a function to its return."""
+
+    def durations(intervals: Iterable[Interval]) -> Iterator[int]:
+        for call in intervals:
+            if call.function == function and not call.is_open:
+                yield duration(call)
+
+    return durations
+
+
+def duration(call: Interval) -> int:
+    """How long a call took whose both ends are there."""
+    return call.last.record.time_ns - call.first.record.time_ns
+
+
+def cross_calls(events: Events) -> Iterator[int]:
+    """From queueing a function for another CPU to its begin there."""
+    queued: dict[tuple[int, str], int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                queued.clear()
+            case Event(record, kernel.CallQueued(cpu=cpu, call=call)):
+                queued[cpu, call] = record.time_ns
+            case Event(record, kernel.CallEntry(call=call)):
+                begin_ns = queued.pop((record.cpu, call), None)
+                if begin_ns is not None:
+                    yield record.time_ns - begin_ns
+
+
+def sweeps(events: Events) -> Iterator[int]:
+    """From the begin of imsic_vsfile_local_read in an IPI to its end."""
+    begin_ns: dict[int, int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                begin_ns.clear()
+            case Event(record, kernel.CallEntry(function=function)) if SWEEP in function:
+                begin_ns[record.cpu] = record.time_ns
+            case Event(record, kernel.CallExit(function=function)) if SWEEP in function:
+                if record.cpu in begin_ns:
+                    yield record.time_ns - begin_ns.pop(record.cpu)
+
+
+def until_sweep(events: Events) -> Iterator[int]:
+    """From the (un)mapping of a page to the sweep of the old VS-file: fences, then the IPI."""
+    for mapped, swept, _ in _takeovers(events):
+        yield swept - mapped
+
+
+def since_sweep(events: Events) -> Iterator[int]:
+    """From the sweep to the free of its line: all registers, and the way back of the IPI."""
+    for _, swept, freed in _takeovers(events):
+        yield freed - swept
+
+
+def ipi_round_trips(events: Events) -> Iterator[int]:
+    """From the (un)mapping of a page to the free of the old line."""
+    for mapped, _, freed in _takeovers(events):
+        yield freed - mapped
+
+
+def _takeovers(events: Events) -> Iterator[tuple[int, int, int]]:
+    """When a thread (un)mapped a page, when a VS-file was swept, when the thread freed its line."""
+    mapped: dict[int, int] = {}
+    swept: dict[tuple[int, int], int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                mapped.clear()
+                swept.clear()
+            case Event(record, kvm.Map() | kvm.Unmap()):
+                mapped[event.thread] = record.time_ns
+            case Event(record, kvm.Sweep(line=line)):
+                swept[record.cpu, line] = record.time_ns
+            case Event(record, kvm.Free(cpu=cpu, line=line)):
+                begin_ns = mapped.pop(event.thread, None)
+                at_ns = swept.pop((cpu, line), None)
+                if begin_ns is not None and at_ns is not None and at_ns >= begin_ns:
+                    yield begin_ns, at_ns, record.time_ns
+
+
+def wake_ups(events: Events) -> Iterator[int]:
+    """From sched_waking of a thread to sched_wakeup: try_to_wake_up."""
+    waking: dict[int, int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                waking.clear()
+            case Event(record, kernel.Waking(pid=pid)):
+                waking[pid] = record.time_ns
+            case Event(record, kernel.Wakeup(pid=pid)):
+                begin_ns = waking.pop(pid, None)
+                if begin_ns is not None:
+                    yield record.time_ns - begin_ns
+
+
+def idle_wake_ups(events: Events) -> Iterator[int]:
+    """From the kick of a blocked vCPU on an idle CPU to its load there: wake and switch."""
+    kicked: dict[str, tuple[int, int]] = {}
+    for event in events:
+        match event:
+            case Lost():
+                kicked.clear()
+            case Event(record, kvm.Kick(vcpu=vcpu, cpu=-1)) if record.pid == 0:
+                kicked[vcpu] = record.cpu, record.time_ns
+            case Event(record, kvm.Load(vcpu=vcpu)):
+                cpu, begin_ns = kicked.pop(vcpu, (-1, 0))
+                if cpu == record.cpu:
+                    yield record.time_ns - begin_ns
+
+
+def switches(events: Events) -> Iterator[int]:
+    """From the put of a vCPU that blocks to the load, on its CPU, of one that was woken before."""
+    put: dict[int, tuple[int, frozenset[str]]] = {}
+    blocked: set[str] = set()
+    woken: set[str] = set()
+    for event in events:
+        match event:
+            case Lost():
+                put.clear()
+                blocked.clear()
+                woken.clear()
+            case Event(_, kvm.Wakeon(vcpu=vcpu, enabled=1)):
+                blocked.add(vcpu)
+            case Event(_, kvm.Kick(vcpu=vcpu)) if vcpu in blocked:
+                woken.add(vcpu)
+            case Event(record, kvm.Put(vcpu=vcpu)):
+                put.pop(record.cpu, None)
+                if vcpu in blocked - woken:
+                    put[record.cpu] = record.time_ns, frozenset(woken)
+            case Event(record, kvm.Load(vcpu=vcpu)):
+                begin_ns, ready = put.pop(record.cpu, (0, frozenset[str]()))
+                if vcpu in ready & woken:
+                    yield record.time_ns - begin_ns
+                blocked.discard(vcpu)
+                woken.discard(vcpu)
+
+
+def teardowns(events: Events) -> Iterator[int]:
+    """Between two lines that one thread frees for vCPUs that it destroys, one after the other."""
+    freed: dict[int, int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                freed.clear()
+            case Event(record, kvm.Free()):
+                if event.thread in freed:
+                    yield record.time_ns - freed[event.thread]
+                freed[event.thread] = record.time_ns
+            case Event(_, kvm.Alloc() | kvm.Run() | kvm.Release() | kvm.Disable() | kvm.Sweep()):
+                freed.pop(event.thread, None)
+            case _:
+                pass
+
+
+def migrations(events: Events) -> Iterator[int]:
+    """From the entry of an allocation for a vCPU with a line elsewhere to its guest entry."""
+    begun: dict[int, int] = {}
+    for event in events:
+        match event:
+            case Lost():
+                begun.clear()
+            case Event(record, kvm.Alloc(old_cpu=old_cpu)):
+                begun.pop(event.thread, None)
+                if old_cpu is not None and old_cpu >= 0:
+                    begun[event.thread] = record.time_ns
+            case Event(_, kvm.AllocReturn(result=result)) if result <= 0:
+                begun.pop(event.thread, None)
+            case Event(record, kvm.Run()):
+                begin_ns = begun.pop(event.thread, None)
+                if begin_ns is not None:
+                    yield record.time_ns - begin_ns
+
+
+def takedowns(intervals: Iterable[Interval]) -> Iterator[int]:
+    """The callback of CPU hotplug that stops all CPUs."""
+    for call in intervals:
+        if _callback(call) == TAKEDOWN and not call.is_open:
+            yield duration(call)
+
+
+def callbacks(intervals: Iterable[Interval]) -> Iterator[int]:
+    """The callbacks of CPU hotplug before KVM's, down or up: from the first one's begin to KVM's.
+
+    The model spends one cost for all of them.
+    """
+    begun: dict[int, tuple[int, int | None]] = {}
+    for call in intervals:
+        step = call.first.meaning
+        if not isinstance(step, kernel.HotplugStep):
+            continue
+        at_ns = call.first.record.time_ns
+        target, first_ns = begun.get(step.cpu, (-1, None))
+        if target != step.target:
+            first_ns = at_ns
+        if step.function in KVM_CALLBACKS and first_ns is not None:
+            if first_ns < at_ns:
+                yield at_ns - first_ns
+            first_ns = None
+        begun[step.cpu] = step.target, first_ns
+
+
+def _callback(call: Interval) -> str:
+    step = call.first.meaning
+    return step.function if isinstance(step, kernel.HotplugStep) else ""
