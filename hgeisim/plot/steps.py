@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgeisim.record.timeline import BUSY_BITS, BUSY_MAX, OFFLINE, ONLINE, Timeline
-
-Windows = list[tuple[int, int]]
-"""Half-open spans of time in ns, in order, none empty, none touching the next."""
+from hgeisim.record.timeline import BUSY_BITS, BUSY_MAX, Timeline
+from hgeisim.record.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -53,22 +51,6 @@ def steps_of_harts(timeline: Timeline) -> list[Steps]:
         busy = np.concatenate(([0], records & BUSY_MAX))
         made.append(Steps(np.append(edges[:-1][lasts], end), busy[lasts], hart.lines))
     return made
-
-
-def offline_windows(timeline: Timeline, hart: int) -> Windows:
-    """Return when a HART was offline, by its OFFLINE and ONLINE events."""
-    windows, since = [], None
-    for at, kind, who in zip(
-        timeline.event_time_ns, timeline.event_kind, timeline.event_hart, strict=True
-    ):
-        if who == hart and kind == OFFLINE and since is None:
-            since = at
-        elif who == hart and kind == ONLINE and since is not None:
-            windows.append((since, at))
-            since = None
-    if since is not None:
-        windows.append((since, timeline.last_ns))
-    return windows
 
 
 def _windows(edges_ns: NDArray[np.int64], holds: NDArray[np.bool_]) -> Windows:

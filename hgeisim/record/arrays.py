@@ -7,16 +7,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hgeisim.record.table import Records, dtype, records
 from hgeisim.record.timeline import BUSY_BITS, BUSY_MAX, EVENT_NAMES, Timeline
 
-Records: TypeAlias = NDArray[np.void]
-"""A structured array: `records["time_ns"]` is a column, `records[0]` a record."""
 Column: TypeAlias = NDArray[np.int64]
 
-OCCUPANCY = np.dtype([("time_ns", "i8"), ("hart", "i4"), ("busy", "i4")])
-EVENTS = np.dtype(
-    [("time_ns", "i8"), ("event", "U7"), ("hart", "i4"), ("vcpu", "i4"), ("line", "i4")]
-)
+OCCUPANCY = dtype(time_ns="int", hart="small", busy="small")
+EVENTS = dtype(time_ns="int", event="text", hart="small", vcpu="small", line="small")
 
 
 def occupancy_columns(timeline: Timeline) -> tuple[Column, Column, Column]:
@@ -31,16 +28,11 @@ def occupancy_columns(timeline: Timeline) -> tuple[Column, Column, Column]:
 
 def occupancy_records(timeline: Timeline) -> Records:
     """Return the changes of occupancy as records of type `OCCUPANCY`."""
-    time_ns, hart, busy = occupancy_columns(timeline)
-    made = np.empty(len(time_ns), OCCUPANCY)
-    made["time_ns"], made["hart"], made["busy"] = time_ns, hart, busy
-    return made
+    return records(OCCUPANCY, *occupancy_columns(timeline))
 
 
 def event_records(timeline: Timeline) -> Records:
     """Return the events as records of type `EVENTS`, each with the name of its kind."""
-    made = np.empty(len(timeline.event_time_ns), EVENTS)
-    made["time_ns"], made["hart"] = timeline.event_time_ns, timeline.event_hart
-    made["vcpu"], made["line"] = timeline.event_vcpu, timeline.event_line
-    made["event"] = np.array(EVENT_NAMES)[np.array(timeline.event_kind, dtype=np.int64)]
-    return made
+    names = np.array(EVENT_NAMES, dtype=object)[np.array(timeline.event_kind, dtype=np.int64)]
+    where = (timeline.event_hart, timeline.event_vcpu, timeline.event_line)
+    return records(EVENTS, timeline.event_time_ns, names, *where)
