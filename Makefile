@@ -37,9 +37,10 @@ lint: $(INSTALLED) ## style, format and types
 
 check: lint test ## everything that must hold before a commit
 
-bench: $(INSTALLED) ## measure what the seam costs and how fast interleavings are searched
+bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam
 	$(BIN)/python -m benchmarks.explore
+	$(BIN)/python -m benchmarks.recording
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
 	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q -m "not proof"

@@ -5,17 +5,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgeisim.record.fingerprint import columns, fingerprint
-from hgeisim.record.timeline import ALLOC, Timeline
+from hgeisim.record.arrays import event_records
+from hgeisim.record.fingerprint import fingerprint
+from hgeisim.record.timeline import ALLOC, EVENT_NAMES, Timeline
 from tests.timelines import busy_timeline, timelines, topology
 
 
 @given(timelines())
 def test_equal_records_give_an_equal_fingerprint(timeline: Timeline) -> None:
     again = Timeline(timeline.topology)
-    for (name, new), (_, old) in zip(columns(again), columns(timeline), strict=True):
-        if name != "end_ns":
-            new.extend(old)
+    for hart in range(len(timeline.topology.harts)):
+        for at, busy in timeline.steps(hart):
+            again.occupy(at, hart, busy)
+    for record in event_records(timeline).tolist():
+        at, name, *rest = record
+        again.event(at, EVENT_NAMES.index(name), *rest)
     again.end_ns = timeline.end_ns
     assert fingerprint(again) == fingerprint(timeline)
 
@@ -23,7 +27,8 @@ def test_equal_records_give_an_equal_fingerprint(timeline: Timeline) -> None:
 @given(timelines(), st.data())
 def test_any_changed_value_changes_it(timeline: Timeline, data: st.DataObject) -> None:
     before = fingerprint(timeline)
-    filled = [column for name, column in columns(timeline) if column and name != "end_ns"]
+    events = [column for name, column in vars(timeline).items() if name.startswith("event_")]
+    filled = [column for column in (*timeline.occupancy, *events) if column]
     if not filled:
         timeline.end_ns += 1
     else:

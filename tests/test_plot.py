@@ -16,9 +16,10 @@ from matplotlib.text import Text
 from hgeisim.cli.main import main
 from hgeisim.plot.occupancy import occupancy_figure, percent, save
 from hgeisim.plot.sheet import line_ticks, time_unit
-from hgeisim.plot.steps import offline_windows, steps_of_harts
+from hgeisim.plot.steps import steps_of_harts
 from hgeisim.record.folder import write_run
 from hgeisim.record.timeline import OFFLINE, ONLINE, Timeline
+from hgeisim.record.windows import offline_windows
 from tests.timelines import busy_timeline, timelines, topology
 
 BIG_LITTLE = (7, 7, 7, 7, 3, 3, 3, 3)
@@ -62,8 +63,7 @@ def test_a_hart_that_stays_offline_is_so_to_the_end() -> None:
     timeline.end_ns = 100
     for at, kind, hart in [(10, OFFLINE, 0), (20, ONLINE, 0), (30, OFFLINE, 1), (40, OFFLINE, 0)]:
         timeline.event(at, kind, hart)
-    assert offline_windows(timeline, 0) == [(10, 20), (40, 100)]
-    assert offline_windows(timeline, 1) == [(30, 100)]
+    assert offline_windows(timeline) == [[(10, 20), (40, 100)], [(30, 100)]]
 
 
 def test_every_hart_is_named_with_its_share() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.structs import Vcpu
+from hgeisim.machine.spinlock import RawSpinlock
 from hgeisim.record.timeline import ALLOC
 from hgeisim.scenario.load import scenario_from
 
@@ -85,7 +86,9 @@ def test_after_all_vms_have_gone_nobody_is_left() -> None:
     assert sim.driver.parking.parked == {}
     assert [core.load for core in sim.driver.cores] == [0] * 4
     assert [(h.irq_off, h.preempt_count, h.hardirq) for h in sim.k.hart] == [(0, 0, 0)] * 4
-    assert all(lock.next == lock.owner and not lock.inside for lock in sim.locks.uses)
+    assert sim.details is not None
+    locks = [lock for lock in sim.details.locks.uses if isinstance(lock, RawSpinlock)]
+    assert all(lock.next == lock.owner and not lock.inside for lock in locks)
     waiting = [entry for entry in sim.env._queue if entry[0] < 2 * QUIET_MS * MS]
     assert len(waiting) <= 1 + len(sim.k.vcpus), "the balancer, and each device until its next MSI"
 

@@ -17,6 +17,7 @@ from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.machine.ops import Path
 from hgeisim.machine.schedule import Task
 from hgeisim.record.fingerprint import fingerprint
+from hgeisim.record.tables import texts_of
 from hgeisim.scenario.load import scenario_from
 
 US, MS = 1_000, 1_000_000
@@ -170,7 +171,7 @@ def result(tables: dict[str, Any], env: LaneEnvironment | None = None) -> tuple[
     """What a run leaves behind."""
     sim = simulate(scenario_from(tables), env)
     sim.run(3 * MS)
-    return fingerprint(sim.timeline), sim.locks.csv(), len(sim.timeline.event_time_ns)
+    return fingerprint(sim.timeline), str(texts_of(sim.tables)), len(sim.timeline.event_time_ns)
 
 
 @pytest.mark.slow

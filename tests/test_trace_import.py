@@ -292,7 +292,7 @@ def refused_or_read(path: Path) -> None:
         return
     timeline = timeline_of(told.occupancy, told.machine)
     assert list(timeline.event_time_ns) == sorted(timeline.event_time_ns)
-    assert all(0 <= busy <= 63 for busy in timeline.occupancy_busy)
+    assert all(0 <= busy <= 63 for _, busy in timeline.steps(0))
     document(told, timeline)
 
 
@@ -325,3 +325,11 @@ def test_progress_is_told(tmp_path: Path) -> None:
     path.write_text(script("0 a-1 alloc: cpu=0 vcpu=p", *["0 a-1 alloc_ret: ret=-2"] * 40_000))
     import_trace(path, Events(), progress=told.append)
     assert told == [1 << 14, 2 << 14]
+
+
+def test_a_trace_of_years_is_refused(tmp_path: Path) -> None:
+    """One damaged second, which no column of times has room for."""
+    first, *_, last = trace_text("hotplug").splitlines(keepends=True)
+    (tmp_path / "t").write_text(first + last + re.sub(r" \d+\.(\d+): ", r" 8999999999.\1: ", last))
+    with pytest.raises(InputError, match="days; a trace of 416 can be read; a time in it is"):
+        import_trace(tmp_path / "t", Events())

@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option("--until", help="How long to simulate, such as 20ms.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of all random streams.")
+@click.option(
+    "--record",
+    type=click.Choice(["all", "occupancy"]),
+    default="all",
+    help="What to record; occupancy alone is quicker.",
+)
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(scenario: str, out: Path | None, strict: bool, as_json: bool, **overrides: Any) -> int:
+def command(
+    scenario: str, out: Path | None, record: str, strict: bool, as_json: bool, **overrides: Any
+) -> int:
     """Simulate SCENARIO (a name or a file) and show how full each HART was.
 
     `max` and `mean` are taken lines, `!` marks more than the HART has; `exhausted` is the part of
@@ -37,14 +45,16 @@ def command(scenario: str, out: Path | None, strict: bool, as_json: bool, **over
     """
     from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
+    from hgeisim.record.detail_probes import with_details  # noqa: PLC0415
     from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
+    from hgeisim.record.probes import probed  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
     loaded = load_scenario(scenario, overrides, known_variant)
     if out is not None:
         check_replaceable(out)
-    simulation = simulate(loaded)
+    simulation = simulate(loaded, probes=with_details if record == "all" else probed)
     _run(simulation, loaded.run.until)
     result = summary(loaded, simulation, strict)
     if out is not None:
@@ -71,10 +81,11 @@ def _run(simulation: Simulation, until: int) -> None:
 
 def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[str, Any]) -> None:
     from hgeisim.record.folder import write_run  # noqa: PLC0415
+    from hgeisim.record.tables import texts_of  # noqa: PLC0415
     from hgeisim.report.run import manifest  # noqa: PLC0415
 
-    locks = {"locks.csv": simulation.locks.csv()}
-    write_run(out, manifest(scenario), result, simulation.timeline, locks)
+    tables = texts_of(simulation.tables)
+    write_run(out, manifest(scenario), result, simulation.timeline, tables)
 
 
 def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json: bool) -> None:

@@ -21,8 +21,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from hgeisim.plot.sheet import Sheet, line_ticks, sheet, time_unit
-from hgeisim.plot.steps import Steps, Windows, end_ns, offline_windows, steps_of_harts
+from hgeisim.plot.steps import Steps, steps_of_harts
 from hgeisim.record.timeline import Timeline
+from hgeisim.record.windows import Windows, offline_windows
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -53,8 +54,8 @@ def occupancy_figure(timeline: Timeline, title: str) -> Figure:
         mpl.rcParams.update(STYLE)
         page = sheet(len(timeline.topology.harts), title, DENSE_NOTE)
         harts = steps_of_harts(timeline)
-        offline = [offline_windows(timeline, hart) for hart in range(len(harts))]
-        unit, unit_ns = time_unit(end_ns(timeline))
+        offline = offline_windows(timeline)
+        unit, unit_ns = time_unit(timeline.last_ns)
         for number, steps in enumerate(harts):
             pen = 0.6 if page.dense or len(steps.busy) >= THIN_FROM else 1.1
             _draw(page.panels[number], steps, offline[number], unit_ns, pen)

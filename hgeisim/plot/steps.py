@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hgeisim.record.timeline import OFFLINE, ONLINE, Timeline
-
-Windows = list[tuple[int, int]]
-"""Half-open spans of time in ns, in order, none empty, none touching the next."""
+from hgeisim.record.timeline import BUSY_BITS, BUSY_MAX, Timeline
+from hgeisim.record.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -38,46 +36,21 @@ class Steps:
         return int(self.busy.max())
 
 
-def end_ns(timeline: Timeline) -> int:
-    """When the recording ends: the end of the run, or the last record if that is later."""
-    last = [column[-1] for column in (timeline.occupancy_time_ns, timeline.event_time_ns) if column]
-    return max([timeline.end_ns, *last])
-
-
 def steps_of_harts(timeline: Timeline) -> list[Steps]:
     """Return the steps of every HART, from 0 to the end of the recording.
 
     A step that lasts no time is left out.
     """
-    at = np.array(timeline.occupancy_time_ns, dtype=np.int64)
-    who = np.array(timeline.occupancy_hart, dtype=np.int64)
-    busy = np.array(timeline.occupancy_busy, dtype=np.int64)
-    end = end_ns(timeline)
+    end = timeline.last_ns
     made = []
-    for number, hart in enumerate(timeline.topology.harts):
-        mine = who == number
-        edges = np.concatenate(([0], at[mine], [end]))
+    for packed, hart in zip(timeline.occupancy, timeline.topology.harts, strict=True):
+        records = np.array(packed, dtype=np.int64)
+        edges = np.concatenate(([0], records >> BUSY_BITS, [end]))
         lasts = np.diff(edges) > 0
         lasts[-1] |= not lasts.any()
-        busy_mine = np.concatenate(([0], busy[mine]))
-        made.append(Steps(np.append(edges[:-1][lasts], end), busy_mine[lasts], hart.lines))
+        busy = np.concatenate(([0], records & BUSY_MAX))
+        made.append(Steps(np.append(edges[:-1][lasts], end), busy[lasts], hart.lines))
     return made
-
-
-def offline_windows(timeline: Timeline, hart: int) -> Windows:
-    """Return when a HART was offline, by its OFFLINE and ONLINE events."""
-    windows, since = [], None
-    for at, kind, who in zip(
-        timeline.event_time_ns, timeline.event_kind, timeline.event_hart, strict=True
-    ):
-        if who == hart and kind == OFFLINE and since is None:
-            since = at
-        elif who == hart and kind == ONLINE and since is not None:
-            windows.append((since, at))
-            since = None
-    if since is not None:
-        windows.append((since, end_ns(timeline)))
-    return windows
 
 
 def _windows(edges_ns: NDArray[np.int64], holds: NDArray[np.bool_]) -> Windows:

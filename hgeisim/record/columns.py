@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Callable
 
 from hgeisim.errors import Problem
-from hgeisim.record.timeline import EVENT_NAMES, Timeline
+from hgeisim.record.arrays import occupancy_columns
+from hgeisim.record.timeline import BUSY_BITS, BUSY_MAX, EVENT_NAMES, Timeline
 
 OCCUPANCY_HEAD = "time_ns,hart,busy"
 EVENTS_HEAD = "time_ns,event,hart,vcpu,line"
@@ -18,9 +18,7 @@ _KINDS = {name: kind for kind, name in enumerate(EVENT_NAMES)}
 
 def occupancy_csv(timeline: Timeline) -> str:
     """Write the changes of occupancy."""
-    records = zip(
-        timeline.occupancy_time_ns, timeline.occupancy_hart, timeline.occupancy_busy, strict=True
-    )
+    records = zip(*(column.tolist() for column in occupancy_columns(timeline)), strict=True)
     return "\n".join([OCCUPANCY_HEAD, *(f"{at},{hart},{busy}" for at, hart, busy in records), ""])
 
 
@@ -42,23 +40,28 @@ def events_csv(timeline: Timeline) -> str:
 
 def read_occupancy(timeline: Timeline, file: str, text: str) -> list[Problem]:
     """Add the records of an occupancy CSV; `file` is its name in the problems that are found."""
+    last_ns = 0
 
     def take(line: str) -> None:
+        nonlocal last_ns
         at, hart, busy = _integers(line.split(","), OCCUPANCY_HEAD)
         _check_hart(timeline, hart)
-        timeline.occupancy_time_ns.append(at)
-        timeline.occupancy_hart.append(hart)
-        timeline.occupancy_busy.append(busy)
+        _check_order(last_ns, at)
+        if not 0 <= busy <= BUSY_MAX:
+            raise OverflowError
+        last_ns = at
         timeline.busy_at[hart] = busy
-        _check_order(timeline.occupancy_time_ns)
+        timeline.occupancy[hart].append(at << BUSY_BITS | busy)
 
     return _read(file, text, OCCUPANCY_HEAD, take)
 
 
 def read_events(timeline: Timeline, file: str, text: str) -> list[Problem]:
     """Add the records of an events CSV; `file` is its name in the problems that are found."""
+    last_ns = 0
 
     def take(line: str) -> None:
+        nonlocal last_ns
         cells = line.split(",")
         kind = _KINDS.get("".join(cells[1:2]))
         if kind is None:
@@ -66,8 +69,9 @@ def read_events(timeline: Timeline, file: str, text: str) -> list[Problem]:
         cells[1] = str(kind)
         at, _, hart, vcpu, line_taken = _integers(cells, EVENTS_HEAD)
         _check_hart(timeline, hart)
+        _check_order(last_ns, at)
+        last_ns = at
         timeline.event(at, kind, hart, vcpu, line_taken)
-        _check_order(timeline.event_time_ns)
 
     return _read(file, text, EVENTS_HEAD, take)
 
@@ -106,9 +110,9 @@ def _check_hart(timeline: Timeline, hart: int) -> None:
         raise ValueError(f"hart must be 0..{len(timeline.topology.harts) - 1}")
 
 
-def _check_order(times_ns: array[int]) -> None:
+def _check_order(before_ns: int, at_ns: int) -> None:
     """Compare with the line before only, so that one wrong line is one problem."""
-    if times_ns[-1] < 0:
+    if at_ns < 0:
         raise ValueError("time_ns must be 0 or more")
-    if len(times_ns) > 1 and times_ns[-1] < times_ns[-2]:
-        raise ValueError(f"the line before it is of a later time, {times_ns[-2]}")
+    if at_ns < before_ns:
+        raise ValueError(f"the line before it is of a later time, {before_ns}")

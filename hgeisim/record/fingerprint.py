@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Iterator
 from hashlib import blake2b
 
+import numpy as np
+
+from hgeisim.record.arrays import Column, occupancy_columns
 from hgeisim.record.timeline import Timeline
 
 DIGEST_BYTES = 8
@@ -21,25 +23,21 @@ def fingerprint(timeline: Timeline) -> str:
     digest = blake2b(digest_size=DIGEST_BYTES)
     for name, column in columns(timeline):
         digest.update(f"{name}:{len(column)}\n".encode())
-        digest.update(_little_endian(column))
+        digest.update(column.astype("<i8").tobytes())
     return digest.hexdigest()
 
 
-def columns(timeline: Timeline) -> Iterator[tuple[str, array[int]]]:
+def columns(timeline: Timeline) -> Iterator[tuple[str, Column]]:
     """Yield every column of a timeline with its name, and its end as a column of one."""
-    yield "end_ns", array("q", [timeline.end_ns])
-    yield "occupancy_time_ns", timeline.occupancy_time_ns
-    yield "occupancy_hart", timeline.occupancy_hart
-    yield "occupancy_busy", timeline.occupancy_busy
-    yield "event_time_ns", timeline.event_time_ns
-    yield "event_kind", timeline.event_kind
-    yield "event_hart", timeline.event_hart
-    yield "event_vcpu", timeline.event_vcpu
-    yield "event_line", timeline.event_line
+    yield "end_ns", np.array([timeline.end_ns], dtype=np.int64)
+    names = ("occupancy_time_ns", "occupancy_hart", "occupancy_busy")
+    yield from zip(names, occupancy_columns(timeline), strict=True)
+    yield "event_time_ns", _whole(timeline.event_time_ns)
+    yield "event_kind", _whole(timeline.event_kind)
+    yield "event_hart", _whole(timeline.event_hart)
+    yield "event_vcpu", _whole(timeline.event_vcpu)
+    yield "event_line", _whole(timeline.event_line)
 
 
-def _little_endian(column: array[int]) -> bytes:
-    wide = array("q", column)
-    if sys.byteorder == "big":
-        wide.byteswap()
-    return wide.tobytes()
+def _whole(column: array[int]) -> Column:
+    return np.array(column, dtype=np.int64)

@@ -4,13 +4,16 @@ manifest.json   what ran: scenario, variant, seed, topology, versions, fingerpri
 summary.json    what came out, in numbers
 occupancy.csv   each change of a HART's taken lines
 events.csv      each alloc, fail, free, sgei, release, offline, online
+
+and the tables that were recorded (`tables.py`): owners.csv, spans.csv, vcpus.csv, locks.csv.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,9 +24,13 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.record.columns import events_csv, occupancy_csv, read_events, read_occupancy
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.manifest import FORMAT, check_manifest, parse_document, topology_facts
+from hgeisim.record.table import head_of, read_table
+from hgeisim.record.tables import KINDS, Tables
 from hgeisim.record.timeline import Timeline
 
-PICTURES = ("occupancy.png", "occupancy.svg")
+IS_PICTURE = re.compile(
+    r"(occupancy|exhaustion|lines-hart[0-9]+|locks|latency|summary)\.(png|svg)"
+).fullmatch
 """What `hgeisim plot` adds to a folder; a new run takes them away, for they are of the old one."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -69,7 +76,8 @@ def check_replaceable(path: Path) -> None:
     if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
     ours = _own_files(path)
-    foreign = sorted({entry.name for entry in path.iterdir()} - ours) if ours else []
+    names = [entry.name for entry in path.iterdir()] if ours else []
+    foreign = sorted(name for name in names if name not in ours and not IS_PICTURE(name))
     if ours and not foreign:
         return
     told = f"holds {', '.join(foreign[:3])}, which no run wrote" if ours else "is no run folder"
@@ -78,7 +86,7 @@ def check_replaceable(path: Path) -> None:
 
 def read_run(path: Path) -> Run:
     """Read a run folder back.  InputError names each damaged file and line."""
-    texts = _read_texts(path)
+    texts = _read_texts(path, ("manifest.json", "summary.json", "occupancy.csv", "events.csv"))
     manifest = parse_document(_name(path, "manifest.json"), texts["manifest.json"])
     topology = check_manifest(_name(path, "manifest.json"), manifest)
     summary = parse_document(_name(path, "summary.json"), texts["summary.json"])
@@ -95,6 +103,20 @@ def read_run(path: Path) -> Run:
     if problems:
         raise InputError(problems)
     return Run(manifest, summary, timeline)
+
+
+def read_tables(path: Path, manifest: Mapping[str, Any]) -> Tables:
+    """Read the tables that a run folder has.  InputError names each damaged file and line."""
+    tables, problems = {}, []
+    for name, kinds in KINDS.items():
+        if f"{name}.csv" in manifest["files"]:
+            text = _read_texts(path, [f"{name}.csv"])[f"{name}.csv"]
+            kind = next((kind for kind in kinds if text.startswith(head_of(kind))), kinds[0])
+            tables[name], wrong = read_table(_name(path, f"{name}.csv"), text, kind)
+            problems += wrong
+    if problems:
+        raise InputError(problems)
+    return tables
 
 
 def _texts(
@@ -146,22 +168,22 @@ def _write_file(path: Path, text: str) -> None:
 
 
 def _own_files(path: Path) -> set[str]:
-    """Names in a folder that a run or plot wrote; none when it is no run folder."""
+    """Names in a folder that a run wrote; none when it is no run folder."""
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        ours = {"manifest.json", *PICTURES, *manifest["files"]}
+        ours = {"manifest.json", *manifest["files"]}
     except (OSError, ValueError, TypeError, KeyError):
         return set()
     return ours if manifest.get("format") == FORMAT else set()
 
 
-def _read_texts(path: Path) -> dict[str, str]:
-    """Read the four files that every run has; all that cannot be read are told at once."""
+def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Read files of a run; all that cannot be read are told at once."""
     if not (path / "manifest.json").is_file():
         remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
         raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
     texts, problems = {}, []
-    for name in ("manifest.json", "summary.json", "occupancy.csv", "events.csv"):
+    for name in names:
         try:
             texts[name] = (path / name).read_text(encoding="utf-8")
         except UnicodeDecodeError:

@@ -9,6 +9,7 @@ from hgeisim import __version__
 from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
+from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
@@ -39,6 +40,7 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
         "end_ns": simulation.timeline.end_ns,
         "fingerprint": fingerprint(simulation.timeline),
         "harts": hart_summaries(simulation.timeline),
+        **measures(simulation.timeline, simulation.tables),
         "findings": [
             {"id": i, "time_ns": now, "text": f.text, "new": i in new, **known_facts(i, variant)}
             for i, (now, f) in simulation.findings.items()

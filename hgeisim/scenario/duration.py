@@ -7,8 +7,8 @@ from fractions import Fraction
 
 UNIT_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 """Nanoseconds in each unit, the largest first."""
-DURATION_NS_MAX = 10**18
-"""Longest time, about 31 years: sums of a few of them still fit 64 bits."""
+DURATION_NS_MAX = 10**16
+"""Longest time, about 115 days: a record of the occupancy has room for three of them."""
 EXAMPLES = '"800ns", "1.5us", "20ms" or "2s"'
 _PATTERN = re.compile(r"(-?)(\d{1,18}(?:\.\d{1,18})?) ?([a-zA-Zµ]*)", re.ASCII)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hgeisim.errors import InputError, Problem
+from hgeisim.record.timeline import TIME_NS_MAX
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.events import Events
 from hgeisim.trace.follow import FOLLOWED, follow
@@ -83,6 +84,8 @@ def import_trace(
     told = [event for event in events if isinstance(event, Event)]
     if not any(isinstance(event.meaning, _TELLING) for event in told):
         raise InputError([_nothing_told(file, extent, table)])
+    if extent.last_ns - extent.first_ns > TIME_NS_MAX:
+        raise InputError([_too_long(file, extent)])
     intervals = intervals_of(events)
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)
     occupancy = follow(events, intervals, begin, end)
@@ -95,3 +98,9 @@ def _nothing_told(file: str, extent: Extent, table: Events) -> Problem:
     names = [event for event, cls in table.meaning.items() if cls in _TELLING]
     allowed = f"has {extent.records:,} records, but none of {', '.join(names)}"
     return Problem(file, "", "", allowed, "--events FILE.toml tells other names")
+
+
+def _too_long(file: str, extent: Extent) -> Problem:
+    days = (extent.last_ns - extent.first_ns) // (86_400 * 10**9)
+    allowed = f"is of {days:,} days; a trace of {TIME_NS_MAX // (86_400 * 10**9)} can be read"
+    return Problem(file, "", "", allowed, "a time in it is damaged, or two traces were joined")

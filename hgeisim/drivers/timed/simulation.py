@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from hgeisim.checks.finding import Finding, Moment, StepCheck
 from hgeisim.checks.guest import GuestLine, HostAlive
@@ -16,6 +17,7 @@ from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.drivers.timed.workload.start import start_workload
+from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.kernel.variants import find_variant
@@ -26,8 +28,11 @@ from hgeisim.machine.rwlock import ReadLock, WriteLock
 from hgeisim.machine.shared import Shared
 from hgeisim.machine.spinlock import Acquire, InitLock, Release
 from hgeisim.machine.task import Runner
-from hgeisim.record.locks import LockTable
-from hgeisim.record.probes import Probes, probed
+from hgeisim.record.detail_probes import DetailProbes, with_details
+from hgeisim.record.details import Details
+from hgeisim.record.observers import Observers
+from hgeisim.record.probes import Probes
+from hgeisim.record.tables import Tables, tables_of
 from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
@@ -36,15 +41,17 @@ AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists(), ModeGranted())
 """The checks that look at the state in which a run ends."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
+Probing: TypeAlias = Callable[[type[Module]], type[Module]]
 SLICES = 200
 """How often progress is told in a run."""
 
 
 class Simulation:
-    """A booted kernel with probes in it, under the timed driver, from time 0 on.
+    """A booted kernel, mostly with probes in it, under the timed driver, from time 0 on.
 
     `env` is an ordinary `simpy.Environment`: add processes as you like, then `run`.  `findings`
-    holds each finding once, with the time in ns when it first showed.
+    holds each finding once, with the time in ns when it first showed.  `details` is what is
+    recorded beyond the timeline, None for a kernel without `DetailProbes`.
     """
 
     def __init__(
@@ -61,15 +68,14 @@ class Simulation:
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
-        self.locks = LockTable(hgctrl.lock for hgctrl in self.k.hgei)
+        self.details: Details | None = None
         self._connect()
 
     def _connect(self) -> None:
         """Let recorder and checks look on."""
-        assert isinstance(self.k, Probes), "a recorded kernel has probes"
-        self.k.tell = self.event
+        if isinstance(self.k, Probes):
+            self.k.tell = self.event
         self.driver.observe = {
-            Acquire: [self.acquired],
             Release: [self.released],
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
             EnterGuest: [self.guest_entered],
@@ -81,6 +87,14 @@ class Simulation:
                 self.driver.observe.setdefault(lock, []).append(self._asking(SleepingLock()))
         for hgctrl in self.k.hgei:
             self.occupy(hgctrl)
+        if isinstance(self.k, DetailProbes):
+            self._connect_details(self.k)
+
+    def _connect_details(self, k: DetailProbes) -> None:
+        self.details, k.tell = k.details, self.event_in_detail
+        observers = Observers(k, lambda: self.driver.waited_ns)
+        for operation, see in observers.by_operation().items():
+            self.driver.observe.setdefault(operation, []).append(see)
 
     def _asking(self, check: StepCheck) -> Observe:
         def look(who: Runner, op: Op) -> None:
@@ -123,6 +137,11 @@ class Simulation:
                 self.note([finding])
         self.asleep_ns = asleep_ns
 
+    @property
+    def tables(self) -> Tables:
+        """The details as tables, up to now; none when none are recorded."""
+        return tables_of(self.details, self.timeline.end_ns) if self.details else {}
+
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep findings that are new."""
         for finding in findings:
@@ -134,10 +153,11 @@ class Simulation:
         if kind == ONLINE:
             self.note(BitmapAgrees().cpu_state(self.k, self.k.hgei[hart]))
 
-    def acquired(self, who: Runner, op: Op) -> None:
-        """Record the wait for a lock."""
-        assert isinstance(op, Acquire)
-        self.locks.acquired(op.lock, int(self.env.now), self.driver.waited_ns)
+    def event_in_detail(self, kind: int, hart: int, vcpu: int, line: int) -> None:
+        """Record what a probe tells, also for what becomes of it."""
+        assert self.details is not None, "this kernel has details"
+        self.details.asked(kind, vcpu)
+        self.event(kind, hart, vcpu, line)
 
     def guest_entered(self, who: Runner, op: Op) -> None:
         """Look at the line on which a guest starts to run."""
@@ -149,10 +169,9 @@ class Simulation:
             self.note(HostAlive().state(self.k))
 
     def released(self, who: Runner, op: Op) -> None:
-        """Record how long a lock was held and how many lines are taken now; compare bitmap and
-        owners by number, and line by line when the numbers differ."""
+        """Record how many lines are taken now; compare bitmap and owners by number, and line by
+        line when the numbers differ."""
         assert isinstance(op, Release)
-        self.locks.released(op.lock, int(self.env.now))
         hgctrl = self.control.get(op.lock)
         if hgctrl is None:
             return
@@ -174,10 +193,16 @@ class Simulation:
         return taken
 
 
-def simulate(scenario: Scenario, env: LaneEnvironment | None = None) -> Simulation:
-    """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest."""
+def simulate(
+    scenario: Scenario, env: LaneEnvironment | None = None, probes: Probing = with_details
+) -> Simulation:
+    """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest.
+
+    `probes` puts probes on its kernel: `with_details` for all that can be recorded, `probed` for
+    the timeline alone, which is quicker; the timeline is the same.
+    """
     streams = Streams(scenario.run.seed)
-    stage = set_stage(scenario, kernel=probed(stripped(find_variant(scenario.kernel.variant))))
+    stage = set_stage(scenario, kernel=probes(stripped(find_variant(scenario.kernel.variant))))
     costs = Costs(scenario.timing, streams)
     simulation = Simulation(stage, costs, scenario.kernel.preemption, env)
     start_workload(simulation.driver, streams, scenario)

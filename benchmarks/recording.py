@@ -1,0 +1,107 @@
+"""What recording costs: time of the timeline, and of all there is; memory of the occupancy.
+
+    python -m benchmarks.recording [ROUNDS]
+
+`off` has no probes and no recording observers, but all checks; `occupancy` records the timeline,
+`all` the tables as well.  They run alternately in one process, in CPU time; the ratios are medians
+of the rounds.  Memory is that of the columns of occupancy in bytes a record.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.record.probes import probed
+from hgeisim.record.timeline import Timeline
+from hgeisim.scenario.load import load_scenario, scenario_from
+from hgeisim.scenario.schema import Scenario
+
+OCCUPANCY_RECORDS = 1_000_000
+
+
+class Deaf(Timeline):
+    """A timeline that records nothing."""
+
+    def occupy(self, now_ns: int, hart: int, busy: int) -> None:
+        """Forget it."""
+
+    def event(self, now_ns: int, kind: int, hart: int, vcpu: int = 0, line: int = 0) -> None:
+        """Forget it."""
+
+
+def server() -> Scenario:
+    """64 HARTs with 7 lines each, and twice as many vCPUs as HARTs that move and sleep."""
+    run, msi = ({"distribution": "exponential", "mean": mean} for mean in ("60us", "200us"))
+    vm = {"name": "vm", "vcpus": 128, "run": run, "msi": msi}
+    return scenario_from(
+        {
+            "machine": {"harts": [{"count": 64, "guest_files": 7}]},
+            "run": {"until": "4ms"},
+            "vm": [vm],
+            "balance": {"every": {"distribution": "exponential", "mean": "5us"}},
+        }
+    )
+
+
+def off(scenario: Scenario) -> Simulation:
+    """A simulation in which nothing is recorded."""
+    simulation = simulate(scenario, probes=lambda kernel: kernel)
+    simulation.timeline = Deaf(scenario.topology)
+    return simulation
+
+
+SIDES: dict[str, Callable[[Scenario], Simulation]] = {
+    "off": off,
+    "occupancy": lambda scenario: simulate(scenario, probes=probed),
+    "all": simulate,
+}
+
+
+def seconds(scenario: Scenario, start: Callable[[Scenario], Simulation]) -> float:
+    """CPU time of a run, without its set-up."""
+    simulation = start(scenario)
+    gc.collect()
+    begin = time.process_time()
+    simulation.run(scenario.run.until)
+    return time.process_time() - begin
+
+
+def row(scenario: Scenario, rounds: int) -> str:
+    """One row of the table."""
+    times: dict[str, list[float]] = {name: [] for name in SIDES}
+    for number in range(rounds):
+        for name in list(SIDES)[:: 1 if number % 2 == 0 else -1]:
+            times[name].append(seconds(scenario, SIDES[name]))
+    more = {
+        name: median(a / b for a, b in zip(times[name], times["off"], strict=True)) - 1
+        for name in ("occupancy", "all")
+    }
+    harts = len(scenario.topology.harts)
+    return f"{harts:>5}{median(times['off']):>9.2f}{more['occupancy']:>11.1%}{more['all']:>8.1%}"
+
+
+def bytes_a_record() -> float:
+    """Memory of the columns of occupancy, by record, room to grow included."""
+    timeline = Timeline(server().topology)
+    harts = len(timeline.topology.harts)
+    for number in range(OCCUPANCY_RECORDS):
+        timeline.occupy(number * 100, number % harts, 1 + number // harts % 7)
+    return sum(map(sys.getsizeof, timeline.occupancy)) / OCCUPANCY_RECORDS
+
+
+def main() -> None:
+    """Print the table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    print(f"{'HARTs':>5}{'off s':>9}{'occupancy':>11}{'all':>8}")
+    for scenario in (load_scenario("big-little"), server()):
+        print(row(scenario, rounds), flush=True)
+    print(f"memory of occupancy: {bytes_a_record():.2f} MB per million records")
+
+
+if __name__ == "__main__":
+    main()
