@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from hgeisim.checks.call_chain import PathChains
 from hgeisim.checks.finding import Finding, Moment, StepCheck
 from hgeisim.checks.guest import GuestLine, HostAlive
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
+from hgeisim.checks.lock_order import LockOrder
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, SleepingLock
 from hgeisim.checks.mode import ModeGranted
 from hgeisim.checks.ownership import BitmapAgrees, LineExists
@@ -61,6 +63,7 @@ class Simulation:
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
         self.locks = LockTable(hgctrl.lock for hgctrl in self.k.hgei)
+        self.lock_order = stage.lock_order or LockOrder(stage.k.realtime, PathChains({}))
         self._connect()
 
     def _connect(self) -> None:
@@ -78,8 +81,17 @@ class Simulation:
         if self.k.realtime:
             for lock in (Acquire, ReadLock, WriteLock):
                 self.driver.observe.setdefault(lock, []).append(self._asking(SleepingLock()))
+        self._watch_locks()
         for hgctrl in self.k.hgei:
             self.occupy(hgctrl)
+
+    def _watch_locks(self) -> None:
+        """Show every lock to the validator of lock order, which has seen the boot already."""
+        order, chains = self.lock_order, PathChains(self.driver.paths)
+        order.chains, order.tell = chains, lambda finding: self.note([finding])
+        self.note(order.found)
+        for kind, look in order.observers().items():
+            self.driver.observe.setdefault(kind, []).append(look)
 
     def _asking(self, check: StepCheck) -> Observe:
         def look(who: Runner, op: Op) -> None:
@@ -100,6 +112,10 @@ class Simulation:
             if progress is not None:
                 progress(stop_ns)
         self.timeline.end_ns = int(self.env.now)
+        for op, who in self.driver.parking.waiting():
+            self.lock_order.waits(who, op)
+        for finding_id in self.lock_order.redundant():
+            self.findings.pop(finding_id, None)
         for check in AT_THE_END:
             self.note(check.state(self.k))
 
