@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hgeisim.checks.known import new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.record.summary import hart_summaries
@@ -38,7 +39,8 @@ def total(name: str, what: str, variant: str | None = None) -> int:
 
 
 def found(name: str, variant: str | None = None) -> set[str]:
-    return set(ran(name, variant).findings)
+    told = ran(name, variant)
+    return set(new_findings(list(told.findings), told.k.name))
 
 
 def events(simulation: Simulation, *kinds: int) -> list[tuple[int, int, int, int]]:
@@ -154,9 +156,9 @@ def test_hold_and_wait() -> None:
 
 
 def waited_ns(simulation: Simulation, lock_class: str) -> int:
-    rows = [line.split(",") for line in simulation.locks.csv().splitlines()]
-    at = rows[0].index("wait_ns_total")
-    return sum(int(row[at]) for row in rows[1:] if row[0].startswith(lock_class))
+    assert simulation.details is not None
+    rows = simulation.details.locks.rows.items()
+    return sum(use.wait_ns_total for (name, _), use in rows if name.startswith(lock_class))
 
 
 def test_migration_storm() -> None:

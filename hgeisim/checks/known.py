@@ -27,8 +27,12 @@ TWO_MOVERS = "aia_disable and imsic_update move the same VS-file at once; docs/f
 STALE_FILE = "a VS-file is read after vsfile_lock was dropped, see also B-10; docs/findings.md"
 IN_HARDIRQ = "kvm_shutdown: aia_disable in hardirqs that wait for each other; docs/findings.md"
 SLEEPS = "vsfile_lock, mmu_lock and hfence_lock are taken while atomic; docs/findings.md"
+UNDER_RQ = "imsic_put takes vsfile_lock under rq->__lock; docs/findings.md"
+RQ_AND_BACK = "vsfile_lock and rq->__lock, in either order; docs/findings.md"
 TWO_INSIDE = "raw_spin_lock_init on re-enable lets two contexts inside"
 EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v7.2; docs/findings.md"
+
+BY_WAY_OF_PI_LOCK = "circular*:imsic->vsfile_lock -SN-> p->pi_lock -EN-> rq->__lock -EN->*"
 
 
 def _accepted(finding: str, name: str, reason: str, variants: str = "*") -> Known:
@@ -47,6 +51,19 @@ KNOWN = (
     _accepted("sleep-in-atomic:imsic->vsfile_lock", "B-08", SLEEPS),
     _accepted("sleep-in-atomic:kvm->mmu_lock", "B-08", SLEEPS),
     _accepted("sleep-in-atomic:vcpu->hfence_lock", "B-08", SLEEPS),
+    _accepted("wait-context:imsic->vsfile_lock rq->__lock", "B-08", UNDER_RQ),
+    _accepted("wait-context:* preemption off", "B-08", SLEEPS),
+    _accepted("wait-context:* hardirqs off", "B-08", SLEEPS),
+    _accepted("circular*:imsic->vsfile_lock -SN-> rq->__lock -EN->*", "B-09", RQ_AND_BACK),
+    _accepted(
+        "circular*:imsic->vsfile_lock -SN-> p->pi_lock -EN-> rq->__lock -EN->*", "B-09", RQ_AND_BACK
+    ),
+    _accepted("wait-context:* hardirq", "F-4", IN_HARDIRQ),
+    _accepted("irq-*:kvm->mmu_lock IN-HARDIRQ-W *", "F-4", IN_HARDIRQ),
+    _accepted("irq-*:vcpu->hfence_lock IN-HARDIRQ-W *", "F-4", IN_HARDIRQ),
+    _accepted("irq-*:@ipi IN-HARDIRQ-W *", "F-4", IN_HARDIRQ),
+    _accepted("ipi-irqs-off:*", "F-4", IN_HARDIRQ),
+    _accepted("circular*:*@ipi*kvm->mmu_lock*", "F-4", IN_HARDIRQ),
     _accepted("irq-freed-enabled:sgei", "B-17", EXIT_ORDER),
     Known("lost-wakeup:vcpu", "v6.12*", "B-02", "HGEIE is set on whatever CPU it blocks on"),
     Known("lost-wakeup:vcpu", "v6.16*", "B-03", "HGEIP is read on whatever CPU it blocks on"),
@@ -62,6 +79,7 @@ KNOWN = (
     Known("leak:hgei", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
     Known("lock-init-held:hgctrl->lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
     Known("broken-lock:hgctrl->lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    Known("held-init:hgctrl->lock *", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
     Known("deadlock:hgctrl->lock*", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
     Known("mode-refused:aia", "*", "V2-9", "the count was probed on a HART without lines"),
     Known("no-such-line:hgei", "*", "F-2", "one HGEI count for HARTs that differ"),

@@ -12,6 +12,7 @@ from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 
 if TYPE_CHECKING:
     from hgeisim.drivers.explored.exhaustive import Progress
+    from hgeisim.drivers.explored.lock_walks import LockWalks
     from hgeisim.drivers.explored.space import Space
     from hgeisim.drivers.explored.verdict import Verdict
     from hgeisim.scenario.schema import Scenario
@@ -34,7 +35,7 @@ def command(scenario: str, **options: Any) -> int:
 
     Every interleaving is visited, up to the order of independent operations.  Each finding comes
     with a short schedule, one that shows few other findings on the way.  With --walk, random
-    schedules only.
+    schedules only.  Lock order is looked at along a sample of schedules in any case.
 
     \b
     Example:
@@ -50,7 +51,8 @@ def command(scenario: str, **options: Any) -> int:
     loaded = load_scenario(scenario, overrides, known_variant)
     space = space_of(loaded)
     verdict = _search(space, loaded, options)
-    return _report(scenario, loaded, space, verdict, options)
+    walks = _lock_walks(space, loaded, verdict)
+    return _report(scenario, loaded, (space, verdict, walks), options)
 
 
 def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdict:
@@ -68,6 +70,16 @@ def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdic
     return verdict
 
 
+def _lock_walks(space: Space, scenario: Scenario, verdict: Verdict) -> LockWalks:
+    """Lock order along the counterexamples and some random schedules."""
+    from hgeisim.drivers.explored.lock_walks import WALKS, lock_walks  # noqa: PLC0415
+    from hgeisim.scenario.streams import Streams  # noqa: PLC0415
+
+    known = [counterexample.schedule for counterexample in verdict.counterexamples.values()]
+    below = Streams(scenario.run.seed).stream("lock-order").below
+    return lock_walks(space, known, WALKS, below)
+
+
 @contextmanager
 def _progress() -> Iterator[Progress | None]:
     """Show on a terminal how far the search has come; how far there is to go is not known."""
@@ -83,14 +95,21 @@ def _progress() -> Iterator[Progress | None]:
 
 
 def _report(
-    name: str, scenario: Scenario, space: Space, verdict: Verdict, options: dict[str, Any]
+    name: str,
+    scenario: Scenario,
+    seen: tuple[Space, Verdict, LockWalks],
+    options: dict[str, Any],
 ) -> int:
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
     from hgeisim.report.exploration import document, text  # noqa: PLC0415
+    from hgeisim.report.lock_walks import add_lock_order  # noqa: PLC0415
 
-    new = new_findings(verdict.counterexamples, scenario.kernel.variant, options["strict"])
+    space, verdict, walks = seen
+    found = [*verdict.counterexamples, *walks.findings]
+    new = new_findings(found, scenario.kernel.variant, options["strict"])
     result = document(name, scenario, space, verdict, new)
+    add_lock_order(result, scenario, space, walks, new)
     if options["as_json"]:
         print_json(result)
     else:

@@ -116,9 +116,12 @@ def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken
 
 
 def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
+    from hgeisim.drivers.explored.lock_walks import shown_alone  # noqa: PLC0415
     from hgeisim.drivers.explored.replay import findings_of  # noqa: PLC0415
 
-    return {f.id: f.text for f in findings_of(space, token.schedule[:length])}
+    schedule = token.schedule[:length]
+    found = {f.id: f.text for f in findings_of(space, schedule)}
+    return found | {i: f.text for i, f in shown_alone(space, schedule).items()}
 
 
 def _document(token: Token, variant: str, steps: list[StepTaken], end: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hgeisim.drivers.alone import boot, run_alone
+from hgeisim.checks.call_chain import PathChains
+from hgeisim.checks.lock_order import LockOrder
+from hgeisim.drivers.alone import Onlookers, boot, run_alone
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Command, Script
 from hgeisim.kernel.structs import Thread, Vcpu, Vm
@@ -19,13 +21,14 @@ from hgeisim.scenario.schema import Scenario, Task
 class Stage:
     """A booted kernel, the vCPUs of the [[vcpu]] tables by name, and the [[task]]s as scripts.
 
-    `moved` are the vCPUs that some script moves to other HARTs.
+    `moved` are the vCPUs that some script moves to other HARTs; `lock_order` has seen the boot.
     """
 
     k: Module
     vcpus: dict[str, Vcpu] = field(default_factory=dict)
     scripts: list[Script] = field(default_factory=list)
     moved: list[Vcpu] = field(default_factory=list)
+    lock_order: LockOrder | None = None
 
 
 def set_stage(
@@ -41,18 +44,21 @@ def set_stage(
     k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
     k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
     monitor = k.add_thread("swapper", scenario.kernel.init_hart)
-    boot(k, monitor)
-    stage = Stage(k)
+    onlookers = Onlookers()
+    lock_order = LockOrder(realtime, PathChains(onlookers.paths))
+    onlookers.observe = lock_order.observers()
+    boot(k, monitor, onlookers)
+    stage = Stage(k, lock_order=lock_order)
     vms: dict[str, Vm] = {}
     for entry in scenario.vcpu:
         name = entry.vm or entry.name
         if name not in vms:
             vms[name] = k.add_vm(name, entry.mode)
-            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor)
+            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, onlookers)
         vcpu = k.add_vcpu(entry.name, entry.hart, vms[name])
         stage.vcpus[entry.name] = vcpu
         stays = any(task.vcpu == entry.name for task in scenario.task)
-        run_alone(_first_entry(k, vcpu, stays), vcpu.thread)
+        run_alone(_first_entry(k, vcpu, stays), vcpu.thread, onlookers)
     stage.scripts = [_script(stage, task) for task in scenario.task]
     return stage
 

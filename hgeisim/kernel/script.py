@@ -90,6 +90,10 @@ class Script(Fixed):
         yield from self.k.kvm_vcpu_kick(self.thread, vcpu)
 
 
+SCRIPTED = ("path", "msi", "irqfd", "reset", "move")
+"""The generators of this module: they stand around kernel functions and are none."""
+
+
 def move(current: Thread, vcpu: Vcpu, cpu: int) -> Path[None]:
     """sched_setaffinity of a vCPU's thread by another: the driver moves it where it may."""
     yield STEP

@@ -13,7 +13,7 @@ from hgeisim.machine.mutex import Mutex, mutex
 from hgeisim.machine.rwlock import RwLock, rwlock
 from hgeisim.machine.schedule import Activate, Schedule, SelectRq, Task, WaitOffCpu
 from hgeisim.machine.shared import Array, Field, Memory, Shared, build
-from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
+from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock, spinlock
 from hgeisim.machine.srcu import Srcu, srcu
 from hgeisim.machine.task import HARDIRQ_NUMBERS, Runner
 
@@ -234,7 +234,7 @@ def make_vm(memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> 
     vm.lock = mutex(memory, f"{name}.lock", "kvm->lock")
     vm.slots_lock = mutex(memory, f"{name}.slots_lock", "kvm->slots_lock")
     vm.srcu = srcu(memory, f"{name}.srcu")
-    vm.mmu_lock = raw_spinlock(memory, f"{name}.mmu_lock", "kvm->mmu_lock", sleeping=sleeping)
+    vm.mmu_lock = spinlock(memory, f"{name}.mmu_lock", "kvm->mmu_lock", sleeping)
     return vm
 
 
@@ -246,9 +246,7 @@ def make_vcpu(memory: Memory | None, name: str, vm: Vm, thread: Thread, sleeping
     vcpu.swfile = make_interrupt_file(memory, f"{name}.swfile")
     vcpu.wait = build(RcuWait, memory, f"{name}.wait", thread=thread)
     vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex")
-    vcpu.hfence_lock = raw_spinlock(
-        memory, f"{name}.hfence_lock", "vcpu->hfence_lock", sleeping=sleeping
-    )
+    vcpu.hfence_lock = spinlock(memory, f"{name}.hfence_lock", "vcpu->hfence_lock", sleeping)
     vcpu.vsfile_lock = rwlock(memory, f"{name}.vsfile_lock", "imsic->vsfile_lock", sleeping)
     vcpu.swfile_extirq_lock = raw_spinlock(
         memory, f"{name}.swfile_extirq_lock", "imsic->swfile_extirq_lock"

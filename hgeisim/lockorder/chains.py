@@ -27,15 +27,15 @@ class Step(NamedTuple):
 class Chain:
     """All that is held, seen from its newest acquisition, with what was found out about it.
 
-    `after` holds the chains that are one acquisition longer.  `witness` is who waited for it to
-    be complete, None when nobody could have waited.  `enabled` holds the interrupt states in
-    which all its locks are known to have been held.
+    `stack` is where it was first made.  `after` holds the chains that are one acquisition longer.
+    `witness` is who waited for it to be complete, None when nobody could have waited.  `enabled`
+    holds the interrupt states in which all its locks are known to have been held.
     """
 
-    __slots__ = ("after", "cls", "enabled", "step", "witness")
+    __slots__ = ("after", "cls", "enabled", "stack", "step", "witness")
 
-    def __init__(self, step: Step, cls: LockClass) -> None:
-        self.step, self.cls = step, cls
+    def __init__(self, step: Step, cls: LockClass, stack: tuple[str, ...] = ()) -> None:
+        self.step, self.cls, self.stack = step, cls, stack
         self.after: dict[tuple[Lock, How, int, bool], Chain] = {}
         self.witness: Witness | None = None
         self.enabled: set[int] = set()

@@ -11,5 +11,8 @@ HARDIRQ = 8
 THREADED = 16
 """... in one whose handler is a thread on PREEMPT_RT."""
 
+PREEMPT_ON = 32
+"""Another task may have its CPU: no preempt_disable() is in force."""
+
 IN_IRQ = SOFTIRQ | HARDIRQ
-TASK = IRQS_ON | BH_ON
+TASK = IRQS_ON | BH_ON | PREEMPT_ON

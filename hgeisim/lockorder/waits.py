@@ -1,7 +1,7 @@
 """Wait contexts: how long a place may wait, and whether an acquisition asks for more.
 
 The levels are those of lockdep.  Two rules go beyond it, both known from might_sleep(): nobody
-sleeps with interrupts or BH disabled, and on PREEMPT_RT a spinlock_t sleeps.
+sleeps with interrupts, preemption or BH disabled, and on PREEMPT_RT a spinlock_t sleeps.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from hgeisim.lockorder.classes import How, LockClass, LockKind, Wait
 from hgeisim.lockorder.config import Config
-from hgeisim.lockorder.irqstate import BH_ON, HARDIRQ, IN_IRQ, IRQS_ON, SOFTIRQ, THREADED
+from hgeisim.lockorder.irqstate import (
+    BH_ON,
+    HARDIRQ,
+    IN_IRQ,
+    IRQS_ON,
+    PREEMPT_ON,
+    SOFTIRQ,
+    THREADED,
+)
 
 
 class Limit(NamedTuple):
@@ -51,6 +59,9 @@ def _of_masks(config: Config, state: int) -> Limit:
     """What masked interrupts leave to a task; a handler's own level is stricter already."""
     if state & IN_IRQ:
         return Limit(Wait.ANY, "task")
+    atomic = Wait.SPIN if config.preempt_rt else Wait.CONFIG
     if not state & IRQS_ON:
-        return Limit(Wait.SPIN if config.preempt_rt else Wait.CONFIG, "hardirqs off")
+        return Limit(atomic, "hardirqs off")
+    if not state & PREEMPT_ON:
+        return Limit(atomic, "preemption off")
     return Limit(Wait.ANY, "task") if state & BH_ON else Limit(Wait.CONFIG, "BH off")

@@ -22,8 +22,9 @@ class RawSpinlock(Shared):
     Re-initialising it sets both counters to zero, whoever holds a ticket; what then goes wrong is
     what goes wrong on the hardware.  `inside` counts the contexts between lock and unlock, `drawn`
     those that wait as well: the lock does not know them, the checks do.  `lock_class` is the class
-    that lock order is about; `steady` promises that no path initialises it while others use it.
-    The operations are attributes, made once.
+    that lock order is about, `lock_type` its type there, raw_spinlock or spinlock; `steady`
+    promises that no path initialises it while others use it.  The operations are attributes, made
+    once.
     """
 
     next: Field
@@ -32,6 +33,7 @@ class RawSpinlock(Shared):
     drawn: Field
     name: str
     lock_class: str
+    lock_type: str
     steady: bool
     sleeping: bool
     lock: Acquire
@@ -70,9 +72,17 @@ def raw_spinlock(
     """Make an unlocked lock with its operations."""
     lock = build(RawSpinlock, memory, name)
     lock.name, lock.lock_class, lock.steady, lock.sleeping = name, lock_class, steady, sleeping
+    lock.lock_type = "raw_spinlock"
     lock.lock, lock.unlock = Acquire(lock, False), Release(lock, False)
     lock.lock_irqsave, lock.unlock_irqrestore = Acquire(lock, True), Release(lock, True)
     lock.init = InitLock(lock)
+    return lock
+
+
+def spinlock(memory: Memory | None, name: str, lock_class: str, realtime: bool) -> RawSpinlock:
+    """Make an unlocked spinlock_t, which sleeps on PREEMPT_RT."""
+    lock = raw_spinlock(memory, name, lock_class, sleeping=realtime)
+    lock.lock_type = "spinlock"
     return lock
 
 

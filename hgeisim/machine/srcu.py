@@ -31,13 +31,15 @@ class Srcu(Shared):
     `begun` and `completed` number grace periods, one runs while they differ; bit 0 of `begun` is
     the index of new readers and `readers[index]` counts them.  The index of a section is kept by
     its context until the section ends, in `Runner.srcu`, so a path need not carry it: sections of
-    one context end in the reverse order of their beginning.
+    one context end in the reverse order of their beginning.  `lock_class` is the class that lock
+    order is about.
     """
 
     begun: Field
     completed: Field
     readers: Array
     name: str
+    lock_class: str
     srcu_read_lock: SrcuReadLock
     srcu_read_unlock: SrcuReadUnlock
     synchronize_srcu: SynchronizeSrcu
@@ -47,10 +49,10 @@ class Srcu(Shared):
         return self.readers[1 - (self.begun & 1)] == 0
 
 
-def srcu(memory: Memory | None, name: str) -> Srcu:
+def srcu(memory: Memory | None, name: str, lock_class: str = "kvm->srcu") -> Srcu:
     """Make an srcu_struct without readers, with its operations."""
     made = build(Srcu, memory, name, readers=2)
-    made.name = name
+    made.name, made.lock_class = name, lock_class
     made.srcu_read_lock, made.srcu_read_unlock = SrcuReadLock(made), SrcuReadUnlock(made)
     made.synchronize_srcu = SynchronizeSrcu(made)
     return made

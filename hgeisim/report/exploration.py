@@ -69,6 +69,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         f"{count(len(result['tasks']), 'task')} on {count(result['harts'], 'HART')}"
     )
     yield from _verdict(result)
+    yield from _lock_order(result)
     for finding in sorted(result["findings"], key=lambda finding: not finding["new"]):
         yield ""
         yield from _finding_lines(finding)
@@ -88,9 +89,23 @@ def _verdict(result: dict[str, Any]) -> Iterator[str]:
     yield from indented(f"{word}: {covered}; {counts}", 0)
 
 
+def _lock_order(result: dict[str, Any]) -> Iterator[str]:
+    """How much of the lock order was seen; a document may come without."""
+    order = result.get("lock_order")
+    if order:
+        yield from indented(
+            f"lock order: {order['coverage']}: {COVERED[order['coverage']]} "
+            f"{count(order['schedules'], 'schedule')}; {count(order['classes'], 'class', 'es')}, "
+            f"{count(order['dependencies'], 'dependency').replace('dependencys', 'dependencies')}",
+            0,
+        )
+
+
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     name = f" ({finding['known_as']})" if finding["known_as"] else ""
     accepted = "" if finding["new"] else ", accepted"
+    alone = "" if finding.get("alone", True) else ", together with other schedules"
+    accepted = f"{alone}{accepted}"
     shape = f"{count(finding['steps'], 'step')}, {count(finding['switches'], 'switch', 'es')}"
     yield from indented(f"{finding['id']}{name}: {shape}{accepted}", 0, 4)
     yield from indented(finding["text"], 2)

@@ -9,9 +9,12 @@ WIDTH = 78
 
 
 def indented(words: str, by: int, hanging: int = 2) -> list[str]:
-    """Wrap words, the first line indented by some columns, the others by `hanging` more."""
+    """Wrap words, the first line indented by some columns, the others by `hanging` more; a word
+    with hyphens, such as an id, stays in one piece."""
     first, others = " " * by, " " * (by + hanging)
-    return wrap(words, WIDTH, initial_indent=first, subsequent_indent=others)
+    return wrap(
+        words, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False
+    )
 
 
 def count(number: int, word: str, plural: str = "s") -> str:

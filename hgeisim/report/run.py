@@ -11,6 +11,7 @@ from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
+from hgeisim.report.layout import indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
@@ -79,8 +80,8 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
         name = f" ({finding['known_as']})" if finding["known_as"] else ""
         accepted = "" if finding["new"] else ", accepted"
         when = f"{finding['time_ns'] / 1e6:.3f} ms"
-        yield f"finding {finding['id']}{name}, first at {when}{accepted}"
-        yield f"  {finding['text']}"
+        yield from indented(f"finding {finding['id']}{name}, first at {when}{accepted}", 0, 4)
+        yield from indented(finding["text"], 2)
         if finding["reason"]:
             yield f"  known: {finding['reason']}"
     if not result["findings"]:

@@ -46,6 +46,8 @@ def system_of(scenario: Scenario) -> System:
         raise InputError(problems)
     stage = set_stage(scenario, Memory())
     system = System(stage.k, scenario.kernel.preemption, STEP_CHECKS)
+    system.lock_order = stage.lock_order or system.lock_order
+    system.lock_order.mark_start()
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])

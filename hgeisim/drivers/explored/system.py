@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from hgeisim.checks.call_chain import PathChains
 from hgeisim.checks.finding import Finding, StepCheck
+from hgeisim.checks.lock_order import LockOrder
 from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath, Node, start_of
 from hgeisim.drivers.explored.contention import Contention
 from hgeisim.drivers.explored.transaction import Outcome, Transaction
@@ -40,7 +42,7 @@ class System:
 
     Build it, `add_task` the contexts, then `seal` it: `start` are the cells from then on.
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
-    long that step was.
+    long that step was.  `lock_order` has seen what was before the start; a search does not ask it.
     """
 
     def __init__(self, k: Module, preemption: str, checks: Sequence[StepCheck] = ()) -> None:
@@ -54,6 +56,7 @@ class System:
         self.movers: dict[int, Automaton] = {}
         self.start: list[int] = []
         self.length = 0
+        self.lock_order = LockOrder(k.realtime, PathChains({}))
 
     def add_task(self, thread: Thread, origin: MakePath) -> None:
         """Add a task that will execute a path."""

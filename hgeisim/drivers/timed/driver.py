@@ -45,7 +45,8 @@ class TimedDriver:
     From the moment at which it is no longer `on_cpu` until it gave its HART up, nothing comes in
     between.
     `observe` lists who wants to see operations of a type: just before a `Spend` or `RunGuest`, just
-    after any other, when `waited_ns` is how long that one was not ready.
+    after any other, when `waited_ns` is how long that one was not ready.  `paths` has the path that
+    each context executes, the innermost when one runs on top of another.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class TimedDriver:
         self.interrupts = Interrupts(self)
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
         self.observe: dict[type[Op], list[Observe]] = {}
+        self.paths: dict[Runner, Path[Any]] = {}
         self.waited_ns = 0
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
@@ -105,6 +107,7 @@ class TimedDriver:
         cores, harts, costs = self.cores, who.harts, self.costs.by_name
         poll, parked, observe = self.interrupts.poll, self.parking.parked, self.observe
         task: Any = who if who.id else None
+        below, self.paths[who] = self.paths.get(who, path), path
         for op in path:
             kind = type(op)
             if kind is Step:
@@ -135,6 +138,8 @@ class TimedDriver:
                     self.parking.unpark(channel_of(who, op))
             elif kind is Preempt or kind is Irq:
                 op.end(who)
+                for see in observe.get(kind, ()):
+                    see(who, op)
                 if parked and not op.off:  # type: ignore[attr-defined]
                     self.parking.unpark(StopMachine)
             else:
@@ -147,6 +152,7 @@ class TimedDriver:
                     poll(core)
                 if core.busy or task.need_resched:
                     yield from self._give_way(task, core)
+        self.paths[who] = below
 
     def _give_way(self, who: Task, core: Core) -> LaneGenerator:
         """Between two operations of a task: a hardirq goes first; then, if the kernel is
@@ -169,6 +175,7 @@ class TimedDriver:
         kind = type(op)
         if op.scheduling or kind is RunOn:
             yield from self._schedule(who, op)
+            self._tell(who, op)
             return
         if kind is RunGuest or kind is Spend:
             self._tell(who, op)

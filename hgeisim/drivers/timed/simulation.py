@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from hgeisim.checks.call_chain import PathChains
 from hgeisim.checks.finding import Finding, Moment, StepCheck
 from hgeisim.checks.guest import GuestLine, HostAlive
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
+from hgeisim.checks.lock_order import LockOrder
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, SleepingLock
 from hgeisim.checks.mode import ModeGranted
 from hgeisim.checks.ownership import BitmapAgrees, LineExists
@@ -69,6 +71,7 @@ class Simulation:
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
         self.details: Details | None = None
+        self.lock_order = stage.lock_order
         self._connect()
 
     def _connect(self) -> None:
@@ -85,6 +88,8 @@ class Simulation:
         if self.k.realtime:
             for lock in (Acquire, ReadLock, WriteLock):
                 self.driver.observe.setdefault(lock, []).append(self._asking(SleepingLock()))
+        if self.lock_order is not None:
+            self._watch_locks(self.lock_order)
         for hgctrl in self.k.hgei:
             self.occupy(hgctrl)
         if isinstance(self.k, DetailProbes):
@@ -95,6 +100,14 @@ class Simulation:
         observers = Observers(k, lambda: self.driver.waited_ns)
         for operation, see in observers.by_operation().items():
             self.driver.observe.setdefault(operation, []).append(see)
+
+    def _watch_locks(self, order: LockOrder) -> None:
+        """Show every lock to the validator of lock order, which has seen the boot already."""
+        chains = PathChains(self.driver.paths)
+        order.chains, order.tell = chains, lambda finding: self.note([finding])
+        self.note(order.found)
+        for kind, look in order.observers().items():
+            self.driver.observe.setdefault(kind, []).append(look)
 
     def _asking(self, check: StepCheck) -> Observe:
         def look(who: Runner, op: Op) -> None:
@@ -115,8 +128,17 @@ class Simulation:
             if progress is not None:
                 progress(stop_ns)
         self.timeline.end_ns = int(self.env.now)
+        if self.lock_order is not None:
+            self._look_at_waits(self.lock_order)
         for check in AT_THE_END:
             self.note(check.state(self.k))
+
+    def _look_at_waits(self, order: LockOrder) -> None:
+        """Show the validator what is still waited for, and drop what it told twice."""
+        for op, who in self.driver.parking.waiting():
+            order.waits(who, op)
+        for finding_id in order.redundant():
+            self.findings.pop(finding_id, None)
 
     def _stops(self, before_ns: int, until_ns: int, often: bool) -> list[int]:
         """When to look what goes on: at the end, before it, and often for the sake of progress."""

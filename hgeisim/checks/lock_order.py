@@ -1,0 +1,378 @@
+"""Lock order: shows the operations of a model's contexts to the validator.
+
+    lock_order = LockOrder(k.realtime, chains, tell)
+    driver.observe = lock_order.observers()
+
+A lock is told when it was taken, with the interrupt and preemption state from before.  A task is
+one context of the validator wherever it runs; a hardirq is one for each HART and handler, and
+nothing that it interrupts.  What was judged once is found again by two look-ups in dicts, so a warm
+run does not enter the validator; `since` in a report therefore names where a lock was first taken
+with those locks held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from itertools import islice
+from typing import Any
+
+from hgeisim.checks.call_chain import CallChains
+from hgeisim.checks.finding import Finding
+from hgeisim.checks.lock_report import Cycle, finding_of
+from hgeisim.lockorder.chains import Chain
+from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, Flavour, How, Lock
+from hgeisim.lockorder.config import Config
+from hgeisim.lockorder.context import Context, Held
+from hgeisim.lockorder.irqstate import IRQS_ON, PREEMPT_ON, TASK
+from hgeisim.lockorder.validator import Validator
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.mutex import (
+    DownRead,
+    DownWrite,
+    Mutex,
+    MutexLock,
+    MutexUnlock,
+    RwSem,
+    UpRead,
+    UpWrite,
+)
+from hgeisim.machine.ops import Irq, Op
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, RwLock, WriteLock, WriteUnlock
+from hgeisim.machine.schedule import PushOff, RunOn, Schedule, StopMachine
+from hgeisim.machine.spinlock import Acquire, InitLock, RawSpinlock, Release
+from hgeisim.machine.srcu import Srcu, SrcuReadLock, SrcuReadUnlock, SynchronizeSrcu
+from hgeisim.machine.task import Runner
+
+Observe = Callable[[Runner, Op], None]
+DEVICE_HANDLERS = ("irqfd_wakeup", "kvm_riscv_vcpu_aia_imsic_inject")
+"""Handlers of devices' interrupts, which PREEMPT_RT runs in threads: so they may take spinlock_t
+elsewhere, too, and there they are no hardirqs."""
+SLEEPS = ("schedule",)
+"""schedule() by name: preempt_schedule() is no sleep, its caller does not ask for it."""
+READING = frozenset((ReadLock, DownRead, SrcuReadLock, ReadUnlock, UpRead, SrcuReadUnlock))
+TYPES: dict[type, str] = {RwLock: "rwlock", Mutex: "mutex", RwSem: "rwsem", Srcu: "srcu"}
+STATES = tuple(TASK & ~(IRQS_ON * (s & 1)) & ~(PREEMPT_ON * (s >> 1)) for s in range(4))
+"""The bits of irqstate.py for the states of a task: 1 interrupts off, 2 preemption off."""
+_SLEEP, _IPI = 4, 8
+"""Waits that are no locks, as bits beside those of the state."""
+
+
+class Spot(Held):
+    """A held lock, and what may be taken next: `after` has the spots that were judged before.
+
+    It is shared by all times that the lock is held there.  `of` is the lock of the machine,
+    `reader` its mode; `open` has bit c set once its context was seen to enable interrupts in state
+    c, `seen` the waits that were judged here.
+    """
+
+    __slots__ = ("after", "of", "open", "reader", "seen")
+
+    def __init__(self, chain: Chain, of: object) -> None:
+        super().__init__(chain, chain.stack)
+        self.of, self.reader, self.open = of, self.flavour != Flavour.EXCLUSIVE, 0
+        self.after: dict[int, Spot] = {}
+        self.seen: set[int] = set()
+
+
+class Track:
+    """A context of the validator with its stack of spots; `after` is for who holds nothing."""
+
+    __slots__ = ("_seen", "after", "context", "held")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.held: list[Any] = context.held
+        self.after: dict[int, Spot] = {}
+        self._seen: set[int] = set()
+
+    def seen(self) -> set[int]:
+        """The waits that were judged with these locks held."""
+        seen: set[int] = self.held[-1].seen if self.held else self._seen
+        return seen
+
+
+class LockOrder:
+    """The validator with a place for each context of a model.
+
+    `chains` tells where contexts are; `tell` gets each finding once, when it is made, and may be
+    exchanged: until then `found` gets it.
+    """
+
+    def __init__(self, realtime: bool, chains: CallChains) -> None:
+        self.realtime = realtime
+        self.validator = Validator(Config(preempt_rt=realtime))
+        self.chains = chains
+        self.found: list[Finding] = []
+        self.tell: Callable[[Finding], None] = self.found.append
+        self.locks: dict[object, Lock] = {}
+        self._tasks: dict[Runner, Track] = {}
+        self._handlers: dict[tuple[Runner, str], Track] = {}
+        self._names: dict[str, int] = {}
+        self._cycles: dict[str, Cycle] = {}
+        self._start: dict[Track, list[Any]] = {}
+        self.looks = self.observers()
+        self._told = 0
+
+    def observers(self) -> dict[type[Op], Observe]:
+        """What is to be called just after an operation of each type."""
+        return {
+            **dict.fromkeys((Acquire, ReadLock, WriteLock), self.spun),
+            **dict.fromkeys((MutexLock, DownRead, DownWrite, SrcuReadLock), self.got),
+            **dict.fromkeys((Release, WriteUnlock, ReadUnlock), self.released),
+            **dict.fromkeys((MutexUnlock, UpWrite, UpRead, SrcuReadUnlock), self.given_back),
+            SynchronizeSrcu: self.synchronized,
+            InitLock: self.initialised,
+            Irq: self.irqs_changed,
+            Ipi: self.ipi_answered,
+            StopMachine: self.stopped,
+            **dict.fromkeys((Schedule, PushOff, RunOn), self.slept),
+        }
+
+    def mark_start(self) -> None:
+        """Remember who holds what now, to begin there again."""
+        self._start = {track: list(track.held) for track in self._tracks()}
+
+    def rewind(self) -> None:
+        """Let everybody hold what they held at the start; what was learned stays."""
+        for track in self._tracks():
+            track.held[:] = self._start.get(track, [])
+
+    def copy(self) -> LockOrder:
+        """Another one that has learned as much, of the same contexts and locks."""
+        same = [*self._tasks, *(who for who, _ in self._handlers), *self.locks, *KINDS.values()]
+        made = deepcopy(self, {id(each): each for each in (self.chains, *same)})
+        made.tell = made.found.append
+        return made
+
+    def _tracks(self) -> list[Track]:
+        return [*self._tasks.values(), *self._handlers.values()]
+
+    # What happens often: operations live as long as their lock, so the id of one is a key, and its
+    # lowest bits are free for the state (1: interrupts off, 2: preemption off).
+
+    def spun(self, who: Runner, op: Any) -> None:
+        """A lock was taken that spins: it keeps interrupts or preemption off itself."""
+        state = 0
+        if who.id:
+            track = self._tasks.get(who) or self._new_task(who)
+            hart = who.harts[who.cpu]
+            if hart.irq_off:
+                state = 1
+            if hart.preempt_count > (0 if op.irqsave or op.lock.sleeping else 1):
+                state |= 2
+        else:
+            track = self._handler(who)
+        held = track.held
+        spot = (held[-1].after if held else track.after).get(id(op) | state)
+        if spot is None:
+            self._take(who, track, op, state)
+        else:
+            held.append(spot)
+
+    def got(self, who: Runner, op: Op) -> None:
+        """A lock was taken that touches neither interrupts nor preemption."""
+        track, state = self._track(who), self._state(who)
+        held = track.held
+        spot = (held[-1].after if held else track.after).get(id(op) | state)
+        if spot is None:
+            self._take(who, track, op, state)
+        else:
+            held.append(spot)
+
+    def released(self, who: Runner, op: Any) -> None:
+        """A lock was dropped that kept interrupts or preemption off."""
+        track = (self._tasks.get(who) if who.id else None) or self._track(who)
+        held = track.held
+        if held and held[-1].of is op.lock and held[-1].reader is (type(op) is ReadUnlock):
+            held.pop()
+        else:
+            self._drop(who, track, op)
+        if held and op.irqrestore and who.id and not who.harts[who.cpu].irq_off:
+            self._look_at_irqs(who, track)
+
+    def given_back(self, who: Runner, op: Any) -> None:
+        """A lock was dropped that kept neither off."""
+        track = self._track(who)
+        held = track.held
+        reader = type(op) in READING
+        if held and held[-1].of is lock_in(op) and held[-1].reader is reader:
+            held.pop()
+        else:
+            self._drop(who, track, op)
+
+    def irqs_changed(self, who: Runner, op: Any) -> None:
+        """local_irq_enable or local_irq_disable."""
+        if op.off or not who.id or who.harts[who.cpu].irq_off:
+            return
+        track = self._track(who)
+        if track.held:
+            self._look_at_irqs(who, track)
+
+    def _look_at_irqs(self, who: Runner, track: Track) -> None:
+        """What a task holds with interrupts on may be interrupted."""
+        state = self._state(who)
+        if not track.held[-1].open >> state & 1:
+            context = self._locate(who)
+            context.mask(IRQS_ON, on=False)
+            self.validator.irq_enable(context)
+            track.held[-1].open |= 1 << state
+            self._tell_new()
+
+    # What happens less often
+
+    def synchronized(self, who: Runner, op: Any) -> None:
+        """synchronize_srcu."""
+        context = self._locate(who)
+        self.validator.synchronize(context, self.lock_of(op.srcu))
+        self._tell_new()
+
+    def initialised(self, who: Runner, op: Any) -> None:
+        """raw_spin_lock_init."""
+        context = self._locate(who)
+        self.validator.init(context, self.lock_of(op.lock))
+        self._tell_new()
+
+    def ipi_answered(self, who: Runner, op: Any) -> None:
+        """An IPI was waited for; a device's interrupt that a script raises is none."""
+        if op.handler.__name__ not in DEVICE_HANDLERS and self._is_new(who, _IPI):
+            self.validator.wait_for_ipi(self._locate(who))
+            self._tell_new()
+
+    def stopped(self, who: Runner, op: Op) -> None:
+        """stop_machine was waited for."""
+        self.validator.wait(self._locate(who), "stop_machine")
+        self._tell_new()
+
+    def slept(self, who: Runner, op: Op) -> None:
+        """A task gave its HART up because it wanted to."""
+        if not self._is_new(who, _SLEEP):
+            return
+        context = self._locate(who)
+        if type(op) is not Schedule or any(name in SLEEPS for name in context.stack):
+            self.validator.might_sleep(context)
+            self._tell_new()
+        else:
+            self._track(who).seen().discard(_SLEEP | self._state(who))
+
+    def waits(self, who: Runner, op: Any) -> None:
+        """An operation is not over when a run ends: judged as if it had come to its end."""
+        if isinstance(op, Acquire | ReadLock | WriteLock | MutexLock | DownRead | DownWrite):
+            context = self._locate(who)
+            self.validator.might_lock(context, self.lock_of(op.lock), self._how(context, op))
+            self._tell_new()
+        elif isinstance(op, Ipi | StopMachine | SynchronizeSrcu):
+            self.observers()[type(op)](who, op)
+
+    # Where it happens
+
+    def lock_of(self, lock: Any) -> Lock:
+        """The validator's idea of a lock of the machine."""
+        known = self.locks.get(lock)
+        if known is None:
+            kind = KINDS[lock_type(lock)]
+            known = self.locks[lock] = Lock(lock.name, kind, lock.lock_class)
+        return known
+
+    def _is_new(self, who: Runner, wait: int) -> bool:
+        """Whether a wait was not judged yet with these locks held in this state; now it is."""
+        seen, key = self._track(who).seen(), wait | self._state(who)
+        new = key not in seen
+        seen.add(key)
+        return new
+
+    def _take(self, who: Runner, track: Track, op: Any, state: int) -> None:
+        """Have an acquisition judged, and remember where it leads to."""
+        context, held = track.context, track.held
+        if who.id:
+            context.state = STATES[state]
+        context.stack = self.chains.functions(who)
+        after = held[-1].after if held else track.after
+        self.validator.acquire(context, self.lock_of(lock_in(op)), self._how(context, op))
+        spot = after[id(op) | state] = Spot(context.chain, lock_in(op))
+        held[-1] = spot
+        self._tell_new()
+
+    def _how(self, context: Context, op: Op) -> How:
+        if type(op) not in READING:
+            return EXCLUSIVE
+        return How(self.validator.reader(context, self.lock_of(lock_in(op))))
+
+    def _drop(self, who: Runner, track: Track, op: Op) -> None:
+        """Give a lock back that is not the last one taken: what is above it stays."""
+        context = self._locate(who)
+        lock = lock_in(op)
+        self.validator.release(context, self.lock_of(lock), reader=type(op) in READING)
+        names = {known: of for of, known in self.locks.items()}
+        track.held[:] = [
+            each if isinstance(each, Spot) else Spot(each.chain, names[each.lock])
+            for each in track.held
+        ]
+        self._tell_new()
+
+    def _locate(self, who: Runner) -> Context:
+        """A context with its state and its call chain; a handler keeps its own state."""
+        context = self._track(who).context
+        if who.id:
+            context.state = STATES[self._state(who)]
+        context.stack = self.chains.functions(who)
+        return context
+
+    def _state(self, who: Runner) -> int:
+        """The state of a task is that of its HART."""
+        if not who.id:
+            return 0
+        hart = who.harts[who.cpu]
+        return (1 if hart.irq_off else 0) | (2 if hart.preempt_count else 0)
+
+    def _track(self, who: Runner) -> Track:
+        if not who.id:
+            return self._handler(who)
+        return self._tasks.get(who) or self._new_task(who)
+
+    def _handler(self, who: Runner) -> Track:
+        entry = self.chains.entry(who)
+        return self._handlers.get((who, entry)) or self._new_handler(who, entry)
+
+    def _new_handler(self, who: Runner, entry: str) -> Track:
+        context = self.validator.context(f"{who.name} {entry}")
+        if not (self.realtime and entry in DEVICE_HANDLERS):
+            context.mask(IRQS_ON, on=False)
+            self.validator.enter_hardirq(context, threaded=entry in DEVICE_HANDLERS)
+        track = self._handlers[who, entry] = Track(context)
+        return track
+
+    def _new_task(self, who: Runner) -> Track:
+        """Two tasks of one name are two contexts."""
+        number = self._names[who.name] = self._names.get(who.name, 0) + 1
+        name = who.name if number == 1 else f"{who.name}#{number}"
+        track = self._tasks[who] = Track(self.validator.context(name))
+        return track
+
+    def _tell_new(self) -> None:
+        reports = self.validator.reports
+        if len(reports) > self._told:
+            new = list(islice(reports, self._told, None))
+            self._told = len(reports)
+            for report in new:
+                finding = finding_of(report)
+                if report.kind == "circular":
+                    self._cycles[finding.id] = Cycle.of(report)
+                self.tell(finding)
+
+    def redundant(self) -> list[str]:
+        """The ids of cycles that say less than another one, see `Cycle`."""
+        cycles = self._cycles
+        return [i for i, each in cycles.items() if any(map(each.repeats, cycles.values()))]
+
+
+def lock_in(op: Any) -> Any:
+    """The lock that an operation is about."""
+    return op.srcu if type(op) in (SrcuReadLock, SrcuReadUnlock) else op.lock
+
+
+def lock_type(lock: Any) -> str:
+    """The type of a lock of the machine, as the validator calls it."""
+    if isinstance(lock, RawSpinlock):
+        return lock.lock_type
+    return TYPES[next(cls for cls in TYPES if isinstance(lock, cls))]

@@ -1,0 +1,57 @@
+"""A report of the lock-order validator as a finding: an id that stays, and a line of text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hgeisim.checks.finding import Finding
+from hgeisim.lockorder.report import Grade, LockView, Report
+
+
+class Cycle(NamedTuple):
+    """How much a report of a cycle says: over which classes, how long, and of which grade."""
+
+    classes: frozenset[str]
+    length: int
+    grade: int
+
+    @classmethod
+    def of(cls, report: Report) -> Cycle:
+        """The cycle of a report."""
+        classes = frozenset(link.source for link in report.chain)
+        return cls(classes, len(report.chain), list(Grade).index(report.grade))
+
+    def repeats(self, other: Cycle) -> bool:
+        """Whether the other one says as much with less.
+
+        Dependencies are noted from everything that is held, so a cycle of two classes shows again
+        with each class that some context holds in between, and with more instances of the two.
+        """
+        shorter = other.length, other.grade
+        return other.classes <= self.classes and shorter < (self.length, self.grade)
+
+
+def finding_of(report: Report) -> Finding:
+    """The finding; a cycle that cannot hang as it was seen is of a kind of its own."""
+    grade = "" if report.grade is Grade.POSSIBLE else f"-{report.grade.value}"
+    return Finding(f"{report.kind}{grade}", " ".join(report.about), text_of(report))
+
+
+def text_of(report: Report) -> str:
+    """Who did what, holding what; the whole report has more."""
+    parts = [f"{report.who}{_place(' in ', report.stack)}"]
+    if report.wanted:
+        parts.append(f"wants {_lock(report.wanted)}" if report.holding else _lock(report.wanted))
+    if report.holding:
+        since = _place(" since ", report.holding.stack)
+        parts.append(f"while it has {_lock(report.holding)}{since}")
+    parts += [*report.notes, *(f"gate: {gate}" for gate in report.gates), report.id]
+    return "; ".join((" ".join(parts[:3]), *parts[3:])) if report.holding else "; ".join(parts)
+
+
+def _lock(view: LockView) -> str:
+    return f"{view.name} ({view.mode})" if view.mode != "-" else view.name
+
+
+def _place(word: str, stack: tuple[str, ...]) -> str:
+    return f"{word}{stack[-1]}" if stack else ""

@@ -1,0 +1,120 @@
+"""Lock order of an exploration, by sample: what the validator says along schedules.
+
+A search never runs a path twice, so it has no operations to show.  Here some schedules are gone
+through in single operations, those of the counterexamples and random ones, and the validator learns
+from all of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from hgeisim.checks.finding import Finding
+from hgeisim.checks.lock_order import LockOrder
+from hgeisim.drivers.explored.replay import step_with
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.kernel.script import SCRIPTED
+from hgeisim.machine.task import Runner
+
+WALKS = 64
+"""Random schedules of an exploration."""
+
+
+@dataclass
+class NodeChains:
+    """The call chain of the context that steps."""
+
+    names: tuple[str, ...] = ()
+
+    def functions(self, who: Runner) -> tuple[str, ...]:
+        """What its local state says, without the script around it."""
+        return self.names
+
+    def entry(self, who: Runner) -> str:
+        """The outermost function."""
+        return self.names[0] if self.names else ""
+
+
+@dataclass
+class LockWalks:
+    """`findings` with the schedule that showed each first, how many `schedules` there were, and the
+    `order` that learned from them."""
+
+    order: LockOrder
+    findings: dict[str, tuple[Finding, Schedule]] = field(default_factory=dict)
+    schedules: int = 0
+
+    def note(self, finding: Finding, schedule: Schedule) -> None:
+        """Keep the first schedule of each finding."""
+        self.findings.setdefault(finding.id, (finding, schedule))
+
+
+def lock_walks(
+    space: Space, known: Iterable[Schedule], walks: int, below: Callable[[int], int]
+) -> LockWalks:
+    """Go through some known schedules and a number of random ones; `below(n)` draws from 0..n-1."""
+    made = LockWalks(space.system.lock_order.copy())
+    fine = space.fine
+    fine.make_room()
+    for schedule in known:
+        _walk(fine, made, iter(schedule))
+    for _ in range(walks):
+        _walk(fine, made, None, below)
+    for finding_id in made.order.redundant():
+        made.findings.pop(finding_id, None)
+    return made
+
+
+def _walk(
+    space: Space,
+    made: LockWalks,
+    schedule: Iterator[int] | None,
+    below: Callable[[int], int] = lambda _: 0,
+) -> None:
+    """One schedule, given or random, up to its end or to where this kernel cannot follow it."""
+    order, gone = made.order, list[int]()
+    order.rewind()
+    order.tell = lambda finding: made.note(finding, tuple(gone))
+    for finding in order.found:
+        made.note(finding, ())
+    state = space.initial()
+    while True:
+        if schedule is None:
+            choices = list(space.successors(state))
+            taken = choices[below(len(choices))] if choices else None
+        else:
+            slot = next(schedule, None)
+            taken = None if slot is None else step_with(space, state, slot)
+        if taken is None:
+            break
+        gone.append(taken[0])
+        _show(space, order, state, taken[0], taken[1])
+        state = taken[1]
+    made.schedules += 1
+
+
+def _show(space: Space, order: LockOrder, state: bytes, slot: int, there_state: bytes) -> None:
+    """Show the validator what a step completed, or began to wait for."""
+    automaton = space.system.automata[slot]
+    location = automaton.location
+    before, cells = space.codebook.decode(state), space.codebook.decode(there_state)
+    node, there = automaton.nodes[before[location]], automaton.nodes[cells[location]]
+    if node is None:
+        return
+    space.system.memory.begin_step(cells)
+    order.chains = NodeChains(tuple(name for name in node.functions if name not in SCRIPTED))
+    if there is not None and there.waiting and there.op == node.op:
+        if not node.waiting:
+            order.waits(automaton.runner, node.op)
+    else:
+        look = order.looks.get(type(node.op))
+        if look is not None:
+            look(automaton.runner, node.op)
+
+
+def shown_alone(space: Space, schedule: Schedule) -> dict[str, Finding]:
+    """What one schedule shows to a validator that has seen only the start before it."""
+    walks = lock_walks(space, [schedule], 0, lambda _: 0)
+    return {i: finding for i, (finding, _) in walks.findings.items()}

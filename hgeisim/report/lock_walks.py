@@ -1,0 +1,52 @@
+"""What an exploration says about lock order, beside what its search found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from hgeisim.checks.known import known_facts
+from hgeisim.drivers.explored.lock_walks import LockWalks, shown_alone
+from hgeisim.drivers.explored.shrink import switches
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.token import Token, encode
+from hgeisim.drivers.explored.verdict import SAMPLED
+from hgeisim.scenario.schema import Scenario
+
+
+def add_lock_order(
+    result: dict[str, Any],
+    scenario: Scenario,
+    space: Space,
+    walks: LockWalks,
+    new: Collection[str],
+) -> None:
+    """Add the findings and the coverage to the document of an exploration.
+
+    `alone` tells whether the schedule of a finding shows it without the others; the verdict of the
+    sample is never more than `sampled`.
+    """
+    sizes = walks.order.validator.sizes
+    result["lock_order"] = {
+        "coverage": SAMPLED,
+        "schedules": walks.schedules,
+        "classes": sizes.classes,
+        "dependencies": sizes.dependencies,
+    }
+    kernel = scenario.kernel
+    for finding_id, (finding, schedule) in walks.findings.items():
+        shown = shown_alone(space, schedule)
+        name = result["scenario"], kernel.variant, kernel.preemption, scenario.digest
+        result["findings"].append(
+            {
+                "id": finding_id,
+                "text": finding.text,
+                "new": finding_id in new,
+                **known_facts(finding_id, kernel.variant),
+                "steps": len(schedule),
+                "switches": switches(schedule),
+                "also_shows": [],
+                "token": encode(Token(*name, schedule)),
+                "alone": finding_id in shown,
+            }
+        )
