@@ -25,7 +25,6 @@ from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Timing
 
 Process = Generator[simpy.Event, Any, None]
-ARRIVE = Spend("move")
 COUNTED = (ALLOC, FAIL, FREE, SGEI, OFFLINE, ONLINE)
 
 
@@ -56,13 +55,14 @@ class Shipped:
         return sum(kind in COUNTED for kind in kinds)
 
     def vcpu(self, vcpu: Vcpu) -> Path[None]:
-        """Run the guest, move, take a line there, give the old one back."""
+        """Move, run the guest, take a line there, give the old one back."""
         k, thread, run = self.k, vcpu.thread, Spend("guest_run", vcpu.name)
         while True:
-            yield run
-            old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
             thread.cpu = cpu = self.place.choice(self.online)
-            yield ARRIVE  # not while a hardirq runs there
+            yield run
+            if not k.per_cpu[cpu].virtualization_enabled:
+                continue
+            old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
             hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
             vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
             if old_cpu >= 0:

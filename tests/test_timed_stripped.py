@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from hgeisim.drivers.timed import simulation
+from hgeisim.drivers.timed.environment import StockEnvironment
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.kernel.variants import BASES, find_variant
 from hgeisim.machine.ops import STEP
 from hgeisim.record.fingerprint import fingerprint
-from hgeisim.scenario.load import load_scenario
-from tests.kernels import ALL_VARIANTS, add_vcpu, booted
+from hgeisim.record.probes import probed
+from hgeisim.scenario.load import scenario_from
+from hgeisim.scenario.schema import Scenario
+from tests.kernels import ALL_VARIANTS, LOCK_INIT, V2, add_vcpu, booted
+from tests.test_timed_consistency import scenarios
 
 
 def operations(variant: str, strip: bool) -> list[str]:
@@ -43,17 +49,56 @@ def test_names_and_docstrings_stay(variant: str) -> None:
         assert path.__code__.co_filename == before.__code__.co_filename
 
 
+CLOSED = {"kvm_riscv_aia_alloc_hgei", "kvm_riscv_aia_free_hgei", "aia_find_hgei"}
+
+
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
+def test_sections_that_touch_only_what_the_lock_protects_are_closed(variant: str) -> None:
+    """hgei_interrupt kicks, aia_disable drops the lock in between: theirs are not."""
+    paths = inspect.getmembers(stripped(find_variant(variant)), inspect.isgeneratorfunction)
+    closed = {name for name, path in paths if "section_irqsave" in path.__code__.co_names}
+    assert closed - {"set_hgei_up"} == CLOSED
+    assert ("set_hgei_up" in closed) == ("percpu-v5" in variant)
+
+
+def fingerprint_of(scenario: Scenario, plainly: bool) -> str:
+    """The timeline of a run, with steps and an entry of the queue for each operation or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        if plainly:
+            patch.setattr(simulation, "stripped", lambda kernel: kernel)
+        run = simulate(scenario, StockEnvironment() if plainly else None, probed)
+    run.driver.runs_ahead = run.driver.runs_ahead and not plainly
+    run.run(6_000_000)
+    return fingerprint(run.timeline)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["v6.12", "v7.1", "v6.12+percpu-v2", "v7.1+percpu-v5"])
-@pytest.mark.parametrize("seed", range(2))
-def test_timelines_are_those_of_the_kernel_with_its_steps(
-    variant: str, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scenario = load_scenario("big-little", {"variant": variant, "seed": seed, "until": "6ms"})
-    prints = []
-    for strip in (stripped, lambda kernel: kernel):
-        monkeypatch.setattr(simulation, "stripped", strip)
-        run = simulate(scenario)
-        run.run(scenario.run.until)
-        prints.append(fingerprint(run.timeline))
-    assert prints[0] == prints[1]
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(raw=scenarios())
+def test_timelines_are_those_of_the_plain_way(raw: dict[str, Any]) -> None:
+    """No steps, faster lanes and running ahead, against none of them."""
+    scenario = scenario_from(raw)
+    assert fingerprint_of(scenario, False) == fingerprint_of(scenario, True)
+
+
+@pytest.mark.proof
+@settings(max_examples=1000, deadline=None)
+@given(raw=scenarios())
+def test_timelines_of_many_more(raw: dict[str, Any]) -> None:
+    scenario = scenario_from(raw)
+    assert fingerprint_of(scenario, False) == fingerprint_of(scenario, True)
+
+
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
+def test_no_running_ahead_where_a_lock_is_initialised_again(variant: str) -> None:
+    raw = {
+        "machine": {"harts": [{"guest_files": 2}]},
+        "kernel": {"variant": variant},
+        "task": [{"name": "t", "hart": 0, "does": ["unload"]}],
+    }
+    run = simulate(scenario_from(raw), probes=probed)
+    lock_stays = variant not in (V2, LOCK_INIT)
+    assert run.driver.runs_ahead == lock_stays
+    varying = {"raw_spin_lock": {"distribution": "exponential", "mean": "20ns"}}
+    run = simulate(scenario_from({**raw, "timing": varying}), probes=probed)
+    assert not run.driver.runs_ahead

@@ -138,8 +138,9 @@ class Aia(Interrupts):
         ret = -ENOENT
         yield hgctrl.lock.lock_irqsave
         assert owner.thread.cpu == cpu, "alloc_hgei: cpu is not this CPU"
-        enabled = k.per_cpu[cpu].virtualization_enabled or k.globals.kvm_rebooting
-        assert enabled, "alloc_hgei: CPU without virtualization (F1)"
+        assert k.per_cpu[cpu].virtualization_enabled or k.globals.kvm_rebooting, (
+            "alloc_hgei: CPU without virtualization (F1)"
+        )
         free_bitmap = hgctrl.free_bitmap
         if free_bitmap:
             ret = ffs(free_bitmap)

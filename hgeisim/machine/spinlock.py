@@ -40,26 +40,8 @@ class RawSpinlock(Shared):
     unlock: Release
     lock_irqsave: Acquire
     unlock_irqrestore: Release
+    section_irqsave: Acquire
     init: InitLock
-
-    def draw(self) -> int:
-        """Take the next ticket."""
-        ticket = self.next
-        self.next = (ticket + 1) & TICKET_MASK
-        self.drawn += 1
-        return ticket
-
-    def enter(self) -> None:
-        """Note that the holder of the current ticket is inside now."""
-        self.inside += 1
-
-    def leave(self) -> None:
-        """Let the next ticket in."""
-        self.owner = (self.owner + 1) & TICKET_MASK
-        self.inside -= 1
-        self.drawn -= 1
-        if self.steady and self.owner == self.next:
-            self.reset()  # how often it was taken makes no difference to anybody
 
     def reset(self) -> None:
         """raw_spin_lock_init: unlocked, with no regard to holders and waiters."""
@@ -75,6 +57,7 @@ def raw_spinlock(
     lock.lock_type = "raw_spinlock"
     lock.lock, lock.unlock = Acquire(lock, False), Release(lock, False)
     lock.lock_irqsave, lock.unlock_irqrestore = Acquire(lock, True), Release(lock, True)
+    lock.section_irqsave = Acquire(lock, True, closed=True)
     lock.init = InitLock(lock)
     return lock
 
@@ -88,12 +71,17 @@ def spinlock(memory: Memory | None, name: str, lock_class: str, realtime: bool) 
 
 @dataclass(frozen=True, slots=True)
 class Acquire(Op):
-    """raw_spin_lock or raw_spin_lock_irqsave: a CPU that spins with interrupts off is deaf."""
+    """raw_spin_lock or raw_spin_lock_irqsave: a CPU that spins with interrupts off is deaf.
+
+    `closed`: up to the unlock the path only touches what this lock protects.  No path says so; a
+    driver that found it out may use it.
+    """
 
     cost: ClassVar[str] = "raw_spin_lock"
     waits: ClassVar[bool] = True
     lock: RawSpinlock
     irqsave: bool
+    closed: bool = False
 
     @property
     def voluntary(self) -> bool:
@@ -102,9 +90,16 @@ class Acquire(Op):
 
     def begin(self, who: Runner) -> None:
         """Turn interrupts, or at least preemption, off and draw a ticket."""
-        if not self.lock.sleeping:
-            who.harts[who.cpu].hold_off(self.irqsave, 1)
-        who.ticket = self.lock.draw()
+        lock = self.lock
+        if not lock.sleeping:
+            hart = who.harts[who.cpu]
+            if self.irqsave:
+                hart.irq_off += 1
+            else:
+                hart.preempt_count += 1
+        who.ticket = ticket = lock.next
+        lock.next = (ticket + 1) & TICKET_MASK
+        lock.drawn += 1
 
     def ready(self, who: Runner) -> bool:
         """It is our turn."""
@@ -112,7 +107,7 @@ class Acquire(Op):
 
     def end(self, who: Runner) -> None:
         """Be inside; the ticket no longer matters."""
-        self.lock.enter()
+        self.lock.inside += 1
         who.ticket = 0
 
     def mover(self, who: Runner) -> str:
@@ -133,9 +128,18 @@ class Release(Op):
 
     def end(self, who: Runner) -> None:
         """Let the next one in and turn interrupts on again."""
-        self.lock.leave()
-        if not self.lock.sleeping:
-            who.harts[who.cpu].hold_off(self.irqrestore, -1)
+        lock = self.lock
+        lock.owner = (lock.owner + 1) & TICKET_MASK
+        lock.inside -= 1
+        lock.drawn -= 1
+        if lock.steady and lock.owner == lock.next:
+            lock.reset()  # how often it was taken makes no difference to anybody
+        if not lock.sleeping:
+            hart = who.harts[who.cpu]
+            if self.irqrestore:
+                hart.irq_off -= 1
+            else:
+                hart.preempt_count -= 1
 
     def mover(self, who: Runner) -> str:
         """Lets others in, unless an interrupt may come first and want the lock, too."""

@@ -7,7 +7,7 @@ same arrivals.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -47,6 +47,18 @@ class Stream:
         step = self.below(len(quantiles) - 1)
         low, high = quantiles[step : step + 2]
         return low + self.below(high - low + 1)
+
+    def drawer(self, distribution: Law) -> Callable[[], int]:
+        """What `draw` returns each time, without asking each time which distribution it is."""
+        if not isinstance(distribution, Exponential):
+            return lambda: self.draw(distribution)
+        mean = distribution.mean
+
+        def draw() -> int:
+            drawn = self._exponentials.pop() if self._exponentials else self._exponential()
+            return round(mean * drawn) or 1
+
+        return draw
 
     def below(self, n: int) -> int:
         """Draw a whole number in 0..n-1, each equally likely; n is at most 2**64."""

@@ -32,7 +32,7 @@ from hgeisim.machine.task import Runner
 
 Observe: TypeAlias = Callable[[Runner, Op], None]
 PLAIN: frozenset[type[Op]] = frozenset(
-    (Release, ReadLock, ReadUnlock, WriteLock, WriteUnlock, SrcuReadLock, SrcuReadUnlock)
+    (ReadLock, ReadUnlock, WriteLock, WriteUnlock, SrcuReadLock, SrcuReadUnlock)
 )
 """Operations about which there is nothing special, and which are frequent."""
 
@@ -61,6 +61,9 @@ class TimedDriver:
         self.observe: dict[type[Op], list[Observe]] = {}
         self.paths: dict[Runner, Path[Any]] = {}
         self.waited_ns = 0
+        self.runs_ahead = k.locks_are_steady and costs.are_constant(
+            "raw_spin_lock", "raw_spin_unlock"
+        )
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.ktime_get = lambda: int(env.now)
@@ -105,26 +108,60 @@ class TimedDriver:
         generator of their own; they say the same as `_complete`.
         """
         cores, harts, costs = self.cores, who.harts, self.costs.by_name
-        poll, parked, observe = self.interrupts.poll, self.parking.parked, self.observe
+        parked, observe, env = self.parking.parked, self.observe, self.env
+        lock_ns, unlock_ns = costs["raw_spin_lock"], costs["raw_spin_unlock"]
         task: Any = who if who.id else None
         below, self.paths[who] = self.paths.get(who, path), path
+        acquired, released = observe.get(Acquire, ()), observe.get(Release, ())
+        run_ahead, ahead_ns = self.runs_ahead and not acquired, 0
+        op: Any
         for op in path:
             kind = type(op)
-            if kind is Step:
-                continue
-            if kind is Acquire and not op.lock.sleeping:  # type: ignore[attr-defined]
+            if kind is Acquire and not op.lock.sleeping:
                 op.begin(who)
-                waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
-                if task is None or harts[who.cpu].irq_off:
-                    yield costs["raw_spin_lock"]()
+                waited_ns = 0
+                if op.lock.owner != who.ticket:
+                    waited_ns = yield from self._wait(who, op)
+                if run_ahead and op.closed:
+                    ahead_ns = lock_ns()
+                elif task is None or harts[who.cpu].irq_off:
+                    yield lock_ns()
                 else:
-                    yield from self._spend(who, costs["raw_spin_lock"]())
+                    yield from self._spend(who, lock_ns())
                 op.end(who)
                 self.waited_ns = waited_ns
-                for see in observe.get(Acquire, ()):
+                for see in acquired:
                     see(who, op)
                 continue
-            if kind in PLAIN:
+            if kind is Release:
+                if task is None or harts[who.cpu].irq_off:
+                    yield ahead_ns + unlock_ns()
+                    ahead_ns = 0
+                else:
+                    yield from self._spend(who, unlock_ns())
+                op.end(who)
+                self.waited_ns = 0
+                for see in released:
+                    see(who, op)
+                if parked:
+                    self.parking.unpark(op.lock)
+            elif kind is Spend:
+                for see in observe.get(Spend, ()):
+                    see(who, op)
+                ns = self.costs.of(op)
+                if task is None:
+                    yield ns
+                    continue
+                core = cores[who.cpu]
+                if core.busy:
+                    yield from self._wait_for_handler(core)
+                while ns > 0:
+                    start_ns, stolen_ns = env._now, core.stolen_ns
+                    yield ns
+                    if core.busy:
+                        yield from self._wait_for_handler(core)
+                    ns += core.stolen_ns - stolen_ns - int(env._now - start_ns)
+            elif kind in PLAIN:
                 op.begin(who)
                 if op.cost and (task is None or harts[who.cpu].irq_off):
                     yield costs[op.cost]()
@@ -140,16 +177,19 @@ class TimedDriver:
                 op.end(who)
                 for see in observe.get(kind, ()):
                     see(who, op)
-                if parked and not op.off:  # type: ignore[attr-defined]
+                if parked and not op.off:
                     self.parking.unpark(StopMachine)
+            elif kind is Step:
+                continue
             else:
                 yield from self._complete(who, op)
             if task is None:
                 continue
             core = cores[who.cpu]
             if task.on_cpu:
-                if core.arrived or core.hart.hgeip & core.hart.hgeie:
-                    poll(core)
+                hart = core.hart
+                if core.arrived or hart.hgeip & hart.hgeie:
+                    self.interrupts.poll(core)
                 if core.busy or task.need_resched:
                     yield from self._give_way(task, core)
         self.paths[who] = below
@@ -177,12 +217,9 @@ class TimedDriver:
             yield from self._schedule(who, op)
             self._tell(who, op)
             return
-        if kind is RunGuest or kind is Spend:
+        if isinstance(op, RunGuest):
             self._tell(who, op)
-            if isinstance(op, RunGuest):
-                yield from self._run_guest(who, op)
-            elif isinstance(op, Spend):
-                yield from self._spend(who, self.costs.of(op))
+            yield from self._run_guest(who, op)
             return
         op.begin(who)
         if kind is Ipi:
