@@ -3,7 +3,9 @@ SimPy code for the same load, and against bare SimPy timeouts with as many proce
 
     python -m benchmarks.seam [ROUNDS]
 
-Both run alternately in one process, in CPU time; the ratios are medians of the rounds.
+All run alternately in one process, in CPU time, without their set-up; ratios are medians of the
+rounds.  `direct` calls alloc_hgei and free_hgei, `update` the whole of imsic_update.  The last
+table has the cost of an operation by number of HARTs: what a longer run costs more.
 """
 
 from __future__ import annotations
@@ -13,72 +15,99 @@ import sys
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Protocol
 
 import simpy
 
 from benchmarks.load import Load
 from benchmarks.naive import Naive
-from benchmarks.shipped import Shipped
+from benchmarks.shipped import Shipped, Updating
 
-SIZES = {4: 20_000_000, 64: 1_500_000, 1024: 100_000}
-"""Simulated ns by number of HARTs, so that each run takes a second or so."""
+SIZES = {4: 10_000_000, 64: 750_000, 1024: 50_000}
+"""Simulated ns by number of HARTs, so that each run takes half a second or so."""
+GROWTH = {4: 8_000_000, 256: 150_000, 1024: 50_000}
+"""The same for the table of costs; each is run for so long, and for three times as long."""
 
 
-def bare(harts: int, load: Load) -> int:
-    """Timeouts of stock SimPy with the same number of processes; returns how many."""
-    env = simpy.Environment()
-    count = 0
+class Side(Protocol):
+    """Something to run."""
 
-    def sleeper(delay_ns: int) -> simpy.events.ProcessGenerator:
-        nonlocal count
+    def run(self) -> int:
+        """Simulate; returns the number of operations."""
+
+
+class Bare:
+    """Timeouts of stock SimPy with the same number of processes."""
+
+    def __init__(self, harts: int, load: Load) -> None:
+        self.env, self.until_ns, self.count = simpy.Environment(), load.until_ns // 5, 0
+        for i in range(harts * (load.vcpus_per_hart + 1) + 1):
+            self.env.process(self.sleeper(2_000 + i % 997))
+
+    def sleeper(self, delay_ns: int) -> simpy.events.ProcessGenerator:
+        """Nothing but timeouts."""
         while True:
-            yield env.timeout(delay_ns)
-            count += 1
+            yield self.env.timeout(delay_ns)
+            self.count += 1
 
-    for i in range(harts * (load.vcpus_per_hart + 1) + 1):
-        env.process(sleeper(2_000 + i % 997))
-    env.run(until=load.until_ns // 10)
-    return count
+    def run(self) -> int:
+        """Simulate; returns the number of timeouts."""
+        self.env.run(until=self.until_ns)
+        return self.count
 
 
-def rate(run: Callable[[], int]) -> float:
-    """Operations a second of CPU time, set-up included."""
+SIDES: dict[str, Callable[[int, Load], Side]] = {
+    "naive": Naive,
+    "direct": Shipped,
+    "update": Updating,
+    "bare": Bare,
+}
+
+
+def measure(side: Side) -> tuple[int, float]:
+    """Operations, and the seconds of CPU time that they took."""
     gc.collect()
     start = time.process_time()
-    ops = run()
-    return ops / (time.process_time() - start)
+    ops = side.run()
+    return ops, time.process_time() - start
 
 
 def compare(harts: int, until_ns: int, rounds: int) -> str:
-    """One row of the table."""
+    """One row of the first table."""
     load = Load(until_ns)
-    sides: dict[str, Callable[[], int]] = {
-        "naive": lambda: Naive(harts, load).run(),
-        "shipped": lambda: Shipped(harts, load).run(),
-        "bare": lambda: bare(harts, load),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in sides}
+    rates: dict[str, list[float]] = {name: [] for name in SIDES}
     for number in range(rounds):
-        for name in list(sides)[:: 1 if number % 2 == 0 else -1]:
-            rates[name].append(rate(sides[name]))
-    middle = {name: median(values) for name, values in rates.items()}
-    ratios = [
-        median(a / b for a, b in zip(rates["shipped"], rates[other], strict=True))
-        for other in ("naive", "bare")
-    ]
-    return (
-        f"{harts:>5} {middle['naive']:>12,.0f} {middle['shipped']:>12,.0f} "
-        f"{middle['bare']:>14,.0f} {ratios[0]:>10.2f} {ratios[1]:>9.2f}"
-    )
+        for name in list(SIDES)[:: 1 if number % 2 == 0 else -1]:
+            ops, seconds = measure(SIDES[name](harts, load))
+            rates[name].append(ops / seconds)
+
+    def ratio(one: str, other: str) -> float:
+        return median(a / b for a, b in zip(rates[one], rates[other], strict=True))
+
+    absolute = " ".join(f"{median(rates[name]):>12,.0f}" for name in SIDES)
+    pairs = (("direct", "naive"), ("direct", "bare"), ("update", "naive"))
+    return f"{harts:>5} {absolute} " + " ".join(f"{ratio(*pair):>13.2f}" for pair in pairs)
+
+
+def cost_us(harts: int, until_ns: int) -> float:
+    """What one more operation costs, in us of CPU time."""
+    few, short_s = measure(Shipped(harts, Load(until_ns)))
+    many, long_s = measure(Shipped(harts, Load(3 * until_ns)))
+    return (long_s - short_s) / (many - few) * 1e6
 
 
 def main() -> None:
-    """Print the table."""
+    """Print both tables."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    heads = ("HARTs", "naive ops/s", "shipped ops/s", "bare events/s", "to naive", "to bare")
-    print(f"{heads[0]:>5} {heads[1]:>12} {heads[2]:>12} {heads[3]:>14} {heads[4]:>9} {heads[5]:>9}")
+    heads = ("naive ops/s", "direct ops/s", "update ops/s", "bare/s")
+    ratios = ("direct/naive", "direct/bare", "update/naive")
+    print(f"HARTs {' '.join(f'{h:>12}' for h in heads)} {' '.join(f'{r:>13}' for r in ratios)}")
     for harts, until_ns in SIZES.items():
-        print(compare(harts, until_ns, rounds))
+        print(compare(harts, until_ns, rounds), flush=True)
+    costs = {harts: [cost_us(harts, ns) for _ in range(rounds)] for harts, ns in GROWTH.items()}
+    for harts, column in costs.items():
+        growth = median(a / b for a, b in zip(column, costs[4], strict=True))
+        print(f"{harts:>5} HARTs: {median(column):.1f} us an operation, {growth:.2f} of 4 HARTs")
 
 
 if __name__ == "__main__":

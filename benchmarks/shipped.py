@@ -16,7 +16,7 @@ from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.ops import Path, Spend
+from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path, Spend
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.record.probes import probed
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
@@ -55,27 +55,29 @@ class Shipped:
         return sum(kind in COUNTED for kind in kinds)
 
     def vcpu(self, vcpu: Vcpu) -> Path[None]:
-        """Move, run the guest, take a line there, give the old one back."""
+        """Move, run the guest, change lines."""
         k, thread, run = self.k, vcpu.thread, Spend("guest_run", vcpu.name)
         while True:
             thread.cpu = cpu = self.place.choice(self.online)
             yield run
             if not k.per_cpu[cpu].virtualization_enabled:
                 continue
-            old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-            hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
-            vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
-            if old_cpu >= 0:
-                yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+            yield from self.line_of(vcpu, cpu)
+
+    def line_of(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """Take a line on a HART, and give the old one back."""
+        k = self.k
+        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
+        vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
+        if old_cpu >= 0:
+            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
 
     def sgei(self, cpu: int) -> LaneGenerator:
         """A device that makes some line of a HART pending and armed."""
         draw, below = self.streams.stream(f"sgei{cpu}").draw, self.streams.stream(f"s{cpu}").below
-        every, hart, core = (
-            _exponential(self.load.sgei_ns),
-            self.k.hart[cpu],
-            self.driver.cores[cpu],
-        )
+        every = _exponential(self.load.sgei_ns)
+        hart, core = self.k.hart[cpu], self.driver.cores[cpu]
         while True:
             yield draw(every)
             hart.hgeip = hart.hgeie = 2 << below(LINES)
@@ -95,6 +97,16 @@ class Shipped:
             yield self.env.timeout(self.load.offline_ns)
             yield self.env.lane(self.driver.execute(cpuhp, self.k.kvm_online_cpu(cpuhp)))
             self.online.append(cpu)
+
+
+class Updating(Shipped):
+    """The same with the whole of imsic_update: sweeps, mapping, fences, IPIs, merging."""
+
+    def line_of(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """What the run loop does before each guest entry."""
+        yield PREEMPT_DISABLE
+        yield from self.k.kvm_riscv_vcpu_aia_imsic_update(vcpu.thread, vcpu)
+        yield PREEMPT_ENABLE
 
 
 def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:

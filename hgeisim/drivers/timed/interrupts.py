@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hgeisim.drivers.timed.core import Arrived, Core
 from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.schedule import Task
@@ -57,9 +58,10 @@ class Interrupts:
 
     def send(self, sender: Runner, op: Ipi) -> None:
         """IPIs go their way, all at once."""
-        for core in self.cores:
-            if sender.ipi_wait >> core.hart.id & 1:
-                self.env.lane(self._arrive(core, sender, op))
+        targets = sender.ipi_wait
+        while targets:
+            self.env.lane(self._arrive(self.cores[ffs(targets)], sender, op))
+            targets &= targets - 1
 
     def _arrive(self, core: Core, sender: Runner, op: Ipi) -> LaneGenerator:
         """One IPI on its way; to the sender's own HART it takes no time."""

@@ -8,7 +8,7 @@ elsewhere, as newidle_balance and the nohz balancer do.  All figures are assumpt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from hgeisim.drivers.timed.core import Core, Waiting
@@ -42,6 +42,7 @@ class Scheduler:
         self.bound: dict[Task, int] = {}
         self.runtime_ns: dict[Task, int] = {}
         self._offering = False
+        self._queues: dict[Core, None] = {}
 
     def move(self, who: Task, cpu: int) -> None:
         """Ask for a task to go on elsewhere (load balancing, affinity): granted at once when it
@@ -146,6 +147,7 @@ class Scheduler:
         core, who = self.cores[waiting.task.cpu], waiting.task
         self.runtime_ns[who] = self._runtime_beside(core, self.runtime_ns.get(who, 0))
         core.add(waiting)
+        self._queues[core] = None
         running = core.running
         if running is not None:
             behind_ns = self._runtime_ns_now(core, running) - self.runtime_ns[who]
@@ -190,13 +192,12 @@ class Scheduler:
 
     def _pull(self, core: Core) -> None:
         """newidle_balance: take over the task that has waited longest, if that was long enough."""
-        if not core.hart.active:
+        if not core.hart.active or not self._queues:
             return
         latest_ns = int(self.env.now) - MIGRATION_COST_NS
         able = [
             (waiting.since_ns, other.hart.id, waiting)
-            for other in self.cores
-            if other.queue
+            for other in self._crowded()
             for waiting in other.queue
             if waiting.since_ns <= latest_ns
             and waiting.movable
@@ -207,6 +208,12 @@ class Scheduler:
             self.cores[cpu].remove(waiting)
             waiting.task.cpu = core.hart.id
             core.add(waiting)
+
+    def _crowded(self) -> Iterable[Core]:
+        """The cores where somebody waits."""
+        if not all(core.queue for core in self._queues):
+            self._queues = {core: None for core in self._queues if core.queue}
+        return self._queues
 
     def _offer(self) -> None:
         """Somebody waits: idle HARTs look when that was long enough."""
@@ -227,7 +234,7 @@ class Scheduler:
         latest_ns = int(self.env.now) - MIGRATION_COST_NS
         waits_ns = [
             waiting.since_ns - latest_ns
-            for core in self.cores
+            for core in self._crowded()
             for waiting in core.queue
             if waiting.since_ns > latest_ns and waiting.movable
         ]
