@@ -38,7 +38,7 @@ class Shipped:
         self.k = self.simulation.stage.k
         self.online = list(range(harts))
         self.place = self.streams.stream("place")
-        for i in range(harts * load.vcpus_per_hart):
+        for i in range(self.vcpus(harts)):
             if i % load.vcpus_per_hart == 0:
                 vm = self.k.add_vm(f"vm{i}")
             vcpu = self.k.add_vcpu(f"v{i}", i % harts, vm)
@@ -58,11 +58,19 @@ class Shipped:
         """Move, run the guest, change lines."""
         k, thread, run = self.k, vcpu.thread, Spend("guest_run", vcpu.name)
         while True:
-            thread.cpu = cpu = self.place.choice(self.online)
+            thread.cpu = cpu = self.next_hart(thread.cpu)
             yield run
             if not k.per_cpu[cpu].virtualization_enabled:
                 continue
             yield from self.line_of(vcpu, cpu)
+
+    def vcpus(self, harts: int) -> int:
+        """How many there are."""
+        return harts * self.load.vcpus_per_hart
+
+    def next_hart(self, cpu: int) -> int:
+        """Any HART that is online."""
+        return self.place.choice(self.online)
 
     def line_of(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """Take a line on a HART, and give the old one back."""
@@ -100,7 +108,24 @@ class Shipped:
 
 
 class Updating(Shipped):
-    """The same with the whole of imsic_update: sweeps, mapping, fences, IPIs, merging."""
+    """The same with the whole of imsic_update: sweeps, mapping, fences, IPIs, merging.
+
+    VGEIN is a register of the HART, so there is one vCPU on a HART at a time: half as many vCPUs as
+    HARTs, each moves to one that is free.
+    """
+
+    def vcpus(self, harts: int) -> int:
+        """One for each two HARTs."""
+        self.free = [cpu for cpu in range(harts) if cpu >= harts // 2]
+        return harts // 2
+
+    def next_hart(self, cpu: int) -> int:
+        """A free one, if the one that is drawn is online; the old one is free then."""
+        place = self.place.below(len(self.free))
+        if self.free[place] not in self.online:
+            return cpu
+        self.free[place], cpu = cpu, self.free[place]
+        return cpu
 
     def line_of(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """What the run loop does before each guest entry."""

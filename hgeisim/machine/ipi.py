@@ -26,10 +26,12 @@ class Ipi(Op):
 
     def begin(self, who: Runner) -> None:
         """Wait for each online target from now on; the driver lets the interrupts arrive."""
-        mask = 0
-        for hart in who.harts:
-            if who.ipi_mask >> hart.id & 1 and hart.online:
-                mask |= 1 << hart.id
+        mask = left = who.ipi_mask
+        while left:
+            target = left & -left
+            if not who.harts[target.bit_length() - 1].online:
+                mask &= ~target
+            left &= ~target
         who.ipi_wait = mask
 
     def ready(self, who: Runner) -> bool:

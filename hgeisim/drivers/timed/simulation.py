@@ -70,6 +70,7 @@ class Simulation:
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
+        self.trapped: set[int] = set()
         self.details: Details | None = None
         self.lock_order = stage.lock_order
         self._connect()
@@ -187,7 +188,8 @@ class Simulation:
 
     def vsfile_swept(self, who: Runner, op: Op) -> None:
         """Look whether the host is still alive; if not, the run goes on as if it were."""
-        if who.hart.trapped:
+        if who.hart.trapped and who.cpu not in self.trapped:
+            self.trapped.add(who.cpu)
             self.note(HostAlive().state(self.k))
 
     def released(self, who: Runner, op: Any) -> None:
