@@ -132,9 +132,9 @@ class Vcpu(Shared):
     `irqs_pending`, `irqs_pending_mask` and `hvip` have bits IRQ_VS_*.  `halt_poll_ns` is how long
     it polls before it sleeps.
 
-    `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one (vsfile_hgei is 0 there in
-    C; nothing reads it); `swfile` is its SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page
-    table maps its IMSIC page, -1 where it traps.  `vgein` is its guest's hstatus.VGEIN.
+    `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one, as in C; `swfile` is its
+    SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page table maps its IMSIC page, -1 where
+    it traps.  `vgein` is its guest's hstatus.VGEIN.
 
     `stop` asks its thread to leave the run loop, `freed` is 1 once its memory was given back,
     `booted` is 1 once its guest has set up its interrupt file.
