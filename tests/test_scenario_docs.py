@@ -48,7 +48,7 @@ TABLES: list[type[Table]] = [
     Vcpu,
     Task,
 ]
-TIMES = ("arrives", "stagger", "until", "halt_poll_max")
+TIMES = ("fail_wait", "arrives", "stagger", "until", "halt_poll_max")
 
 
 def told(name: str, field: FieldInfo) -> str:

@@ -167,8 +167,8 @@ def test_a_pushed_off_task_goes_on_at_once_where_it_lands() -> None:
     cpuhp = k.add_thread("cpuhp/0", 0)
     driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
     driver.env.run()
-    pushed = 2 * SWITCH + SWITCH + CPUHP
-    assert log == [("b", pushed + SWITCH + STOP)], "and is stopped with all others"
+    pushed = 2 * SWITCH + SWITCH
+    assert log == [("b", pushed + SWITCH)], "the rest of hotplug comes later"
 
 
 @pytest.mark.parametrize("variant", ["v6.12", "v6.12+percpu-v5"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -69,7 +70,8 @@ def test_without_a_hart_of_theirs_they_run_anywhere_and_come_back() -> None:
     """select_fallback_rq."""
     window = {"hart": 1, "offline": "2ms", "online": "6ms"}
     told = ran((5,) * 3, vm(harts=[1]), hotplug=[window], ms=12)
-    down, up = (at for _, _, at in events(told, OFFLINE, ONLINE))
+    (_, _, up) = events(told, ONLINE)[0]
+    down = 2 * MS  # tasks leave long before KVM does
     before, meanwhile, after = (
         {hart for _, hart, at in events(told, ALLOC) if first <= at < last}
         for first, last in ((0, down), (down, up), (up, 12 * MS))
@@ -210,3 +212,21 @@ def test_everything_at_once_loses_nothing(variant: str) -> None:
     told.run(20 * MS)
     assert new_findings(list(told.findings), variant) == []
     assert all(lines <= 3 for lines in owners(told))
+
+
+def test_the_monitor_may_sleep_before_it_asks_again() -> None:
+    told = ran((0, 3), vm(vcpus=1, harts=[0], mode="hwaccel", fail_wait="500us"))
+    times = [at for _, _, at in events(told, FAIL)]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert len(gaps) > 5
+    assert all(500_000 <= gap < 520_000 for gap in gaps)
+
+
+def test_a_tick_wakes_a_vcpu_that_has_no_other_interrupt() -> None:
+    """Without a VS-file it asks for a line each time that its guest is entered: once for the tick,
+    and once more after the SBI call with which the guest sets its timer anew."""
+    asleep = vm(vcpus=1, harts=[0], run=constant("20us"), msi=constant(NEVER))
+    still = len(events(ran((0, 1), asleep), FAIL))
+    ticking = ran((0, 1), asleep | {"tick": constant("500us")})
+    assert len(events(ticking, FAIL)) == still + 2 * 9
+    assert ticking.k.vcpu(1).irqs_pending == 0

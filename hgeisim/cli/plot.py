@@ -64,6 +64,8 @@ def _draw(run_folder: Path, paths: tuple[Path, ...]) -> None:
 def title_of(manifest: dict[str, Any]) -> str:
     """Say what ran: the title of the scenario, and below it the kernel and the seed."""
     title = manifest["scenario"].get("title") or "A run without a title"
+    if "trace" in manifest["scenario"]:
+        return f"{title}\nan event trace of a real kernel"
     kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
     return f"{title}\n{kernel}, seed {manifest['seed']}"
 

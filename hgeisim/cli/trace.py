@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hgeisim.cli import trace_calibrate, trace_record
+from hgeisim.cli import trace_calibrate, trace_compare, trace_record
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.trace_options import (
     events_of_user,
@@ -154,3 +154,4 @@ def _show(result: dict[str, Any], out: Path | None, as_json: bool) -> None:
 
 command.add_command(trace_calibrate.command)
 command.add_command(trace_record.command)
+command.add_command(trace_compare.command)

@@ -21,15 +21,18 @@ class Cpuhp(Block):
     def cpu_down(k, current: Thread, cpu: int) -> Path[int]:
         """cpu_down, v6.12: tasks leave, CPUHP_AP_KVM_ONLINE is torn down, the CPU stops.
 
+        Most of the time of going down lies between the first two: when KVM looks for lines to take
+        away, whoever was pushed off has been elsewhere for long, with its line.
+
         One CPU at a time (F4); the last one stays: -EBUSY.
         """
         assert current.cpu == cpu, "cpuhp runs on its CPU (F4)"
         yield k.cpu_hotplug_lock.down_write
         ret = -EBUSY if k.is_last_cpu(cpu) else 0
         if k.hart[cpu].online and not ret:
-            yield CPUHP_STATE
             k.hart[cpu].active = 0
             yield PushOff(cpu)
+            yield CPUHP_STATE
             yield from k.kvm_offline_cpu(current)
             yield k.sparse_irq_lock.lock
             yield STOP_MACHINE

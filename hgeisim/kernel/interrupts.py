@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgeisim.kernel.mmu import Mmu
-from hgeisim.kernel.structs import IRQ_VS_EXT, Vcpu
+from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_TIMER, Vcpu
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
@@ -11,20 +11,30 @@ from hgeisim.machine.task import Runner
 class Interrupts(Mmu):
     """irqs_pending and irqs_pending_mask: two words, each accessed atomically, not both at once."""
 
-    def kvm_riscv_vcpu_set_interrupt(k, current: Runner, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_set_interrupt, v6.12 (2.12), of VS_EXT: then a kick."""
+    def kvm_riscv_vcpu_set_interrupt(
+        k, current: Runner, vcpu: Vcpu, irq: int = IRQ_VS_EXT
+    ) -> Path[None]:
+        """kvm_riscv_vcpu_set_interrupt, v6.12 (2.12), of a bit IRQ_VS_*: then a kick."""
         yield STEP
-        vcpu.irqs_pending |= IRQ_VS_EXT
+        vcpu.irqs_pending |= irq
         yield STEP
-        vcpu.irqs_pending_mask |= IRQ_VS_EXT
+        vcpu.irqs_pending_mask |= irq
         yield from k.kvm_vcpu_kick(current, vcpu)
 
-    def kvm_riscv_vcpu_unset_interrupt(k, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_unset_interrupt, v6.12 (2.12), of VS_EXT."""
+    def kvm_riscv_vcpu_unset_interrupt(k, vcpu: Vcpu, irq: int = IRQ_VS_EXT) -> Path[None]:
+        """kvm_riscv_vcpu_unset_interrupt, v6.12 (2.12), of a bit IRQ_VS_*."""
         yield STEP
-        vcpu.irqs_pending &= ~IRQ_VS_EXT
+        vcpu.irqs_pending &= ~irq
         yield STEP
-        vcpu.irqs_pending_mask |= IRQ_VS_EXT
+        vcpu.irqs_pending_mask |= irq
+
+    def kvm_riscv_vcpu_hrtimer_expired(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_hrtimer_expired, v6.12, in a hardirq: the guest's timer without Sstc."""
+        yield from k.kvm_riscv_vcpu_set_interrupt(current, vcpu, IRQ_VS_TIMER)
+
+    def kvm_riscv_vcpu_timer_next_event(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_timer_next_event, v6.12, an SBI call: the interrupt has been served."""
+        yield from k.kvm_riscv_vcpu_unset_interrupt(vcpu, IRQ_VS_TIMER)
 
     def kvm_riscv_vcpu_flush_interrupts(k, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_flush_interrupts, v6.12 (2.16 step 9): what changed goes to hvip."""

@@ -21,6 +21,8 @@ ENOENT, EBUSY, EINVAL = 2, 16, 22
 EMUL, HWACCEL, AUTO = "emul", "hwaccel", "auto"
 OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
 REQ_HFENCE, REQ_VCPU_RESET = 1, 2
+IRQ_VS_TIMER = 1 << 6
+"""The bit of the supervisor timer interrupt in hvip and irqs_pending."""
 IRQ_VS_EXT = 1 << 10
 """The bit of the supervisor external interrupt in hvip and irqs_pending."""
 
@@ -127,12 +129,12 @@ class Vcpu(Shared):
     `cpu` is vcpu->cpu, -1 while it is not loaded; `loaded` tells whether its preempt notifier is
     registered.  `mode` is vcpu->mode, `requests` are bits REQ_*, `hfence` is 1 while a fence is
     queued.
-    `irqs_pending`, `irqs_pending_mask` and `hvip` have bit IRQ_VS_EXT.  `halt_poll_ns` is how long
+    `irqs_pending`, `irqs_pending_mask` and `hvip` have bits IRQ_VS_*.  `halt_poll_ns` is how long
     it polls before it sleeps.
 
-    `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one (vsfile_hgei is 0 there in
-    C; nothing reads it); `swfile` is its SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page
-    table maps its IMSIC page, -1 where it traps.  `vgein` is its guest's hstatus.VGEIN.
+    `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one, as in C; `swfile` is its
+    SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page table maps its IMSIC page, -1 where
+    it traps.  `vgein` is its guest's hstatus.VGEIN.
 
     `stop` asks its thread to leave the run loop, `freed` is 1 once its memory was given back,
     `booted` is 1 once its guest has set up its interrupt file.

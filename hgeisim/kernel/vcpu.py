@@ -5,6 +5,7 @@ from __future__ import annotations
 from hgeisim.kernel.imsic_device import ImsicDevice
 from hgeisim.kernel.structs import (
     IN_GUEST_MODE,
+    IRQ_VS_TIMER,
     OUTSIDE_GUEST_MODE,
     REQ_HFENCE,
     REQ_VCPU_RESET,
@@ -21,9 +22,9 @@ from hgeisim.machine.ops import (
     Path,
 )
 
-FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN = range(5)
+FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI = range(6)
 """Why the guest was left, or not entered: no VS-file, WFI, a signal, a trapped access to stopei, an
-interrupt of the host."""
+interrupt of the host, the guest sets its timer."""
 GUEST_EIE = 0b1111110
 """The identities that guests enable: 1..6."""
 
@@ -115,6 +116,8 @@ class VcpuRun(ImsicDevice):
             yield vcpu.vm.srcu.srcu_read_lock
             if reason == EXIT_TOPEI:
                 yield from k.guest_traps(current, vcpu)
+            elif reason == EXIT_SBI:
+                yield from k.kvm_riscv_vcpu_timer_next_event(vcpu)
             elif reason != EXIT_AGAIN:
                 return reason
 
@@ -138,9 +141,12 @@ class VcpuRun(ImsicDevice):
         """kvm_riscv_vcpu_enter_exit, v6.12 (2.16 step 13), and the guest.
 
         The guest sets its interrupt file up when it starts, serves what is delivered when it is
-        entered, computes, and waits for an interrupt.
+        entered, computes, and waits for an interrupt.  At a tick it sets its timer anew first.
         """
         yield vcpu.enter_guest
+        if vcpu.hvip & IRQ_VS_TIMER:
+            current.hart.guest = 0
+            return EXIT_SBI
         if not vcpu.booted or (vcpu.hvip and not vcpu.vgein):
             if not vcpu.vgein:
                 current.hart.guest = 0

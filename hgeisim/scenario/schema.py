@@ -105,6 +105,7 @@ class Vm(Table):
     vcpus: int = Field(ge=1, le=VCPUS_MAX, description=f"1..{VCPUS_MAX}")
     mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
     fail_entry: Literal["retry", "move"] = Field(default="retry", description='"retry" or "move"')
+    fail_wait: Duration = 0
     harts: Harts | None = Field(
         default=None, min_length=1, description="a list of HARTs on which its vCPUs may run"
     )
@@ -113,6 +114,7 @@ class Vm(Table):
     run: Interval
     msi: Interval
     ipi: Interval | None = None
+    tick: Interval | None = None
     destroyed: Duration | None = None
     count: int | None = Field(default=None, ge=1, le=VMS_MAX, description=f"1..{VMS_MAX}")
     every: Interval | None = None
@@ -124,6 +126,8 @@ class Vm(Table):
             raise ValueError("must have `lives` or `every`, or `destroyed`")
         if self.fail_entry == "move" and self.mode != "hwaccel":
             raise ValueError('must have mode = "hwaccel" for `fail_entry`: no other entry fails')
+        if self.fail_wait and self.mode != "hwaccel":
+            raise ValueError('must have mode = "hwaccel" for `fail_wait`: no other entry fails')
         return self
 
 

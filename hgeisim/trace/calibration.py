@@ -13,7 +13,7 @@ from hgeisim.scenario.timing import TIMING_NS
 from hgeisim.trace.events import Events
 from hgeisim.trace.fit import fitted, quantile
 from hgeisim.trace.ftrace import Lost, read_ftrace
-from hgeisim.trace.imported import Extent, Progress
+from hgeisim.trace.imported import Extent, Progress, without_collection
 from hgeisim.trace.interval import Event, Interval, events_of, in_order, intervals_of
 from hgeisim.trace.measures import MEASURES, Measure, why_missing
 
@@ -30,14 +30,15 @@ class Calibration:
 
     def add(self, path: Path, table: Events, progress: Progress | None = None) -> None:
         """Measure one more trace; InputError: see `read_ftrace` and `Events.decode`."""
-        extent = Extent()
-        entries = extent.measured(read_ftrace(path), progress)
-        events = in_order(events_of(entries, table, str(path)))
-        calls = intervals_of(events)
-        self.files.append((path.name, extent.records))
-        for measure in MEASURES:
-            source: Sequence[Event | Lost | Interval] = calls if measure.by_call else events
-            self.times_ns.setdefault(measure.name, []).extend(measure.of(source))
+        with without_collection():
+            extent = Extent()
+            entries = extent.measured(read_ftrace(path), progress)
+            events = in_order(events_of(entries, table, str(path)))
+            calls = intervals_of(events)
+            self.files.append((path.name, extent.records))
+            for measure in MEASURES:
+                source: Sequence[Event | Lost | Interval] = calls if measure.by_call else events
+                self.times_ns.setdefault(measure.name, []).extend(measure.of(source))
 
     def check(self) -> None:
         """InputError: nothing in the traces could be measured."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,9 +53,10 @@ class Extent:
             yield entry
 
     def _add(self, record: Record) -> None:
-        if not self.records or record.time_ns < self.first_ns:
-            self.first_ns = record.time_ns
-        self.last_ns = max(self.last_ns, record.time_ns)
+        time_ns = record.time_ns
+        self.last_ns = max(time_ns, self.last_ns)
+        if not self.records or time_ns < self.first_ns:
+            self.first_ns = time_ns
         if record.cpu >= self.cpus:
             self.cpus = record.cpu + 1
         self.records += 1
@@ -71,6 +74,19 @@ class Imported:
     intervals: list[Interval] = field(default_factory=list)
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Hold the cycle collector off: what is read has no cycles, and looking for some among
+    millions of events again and again takes as long as reading them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def import_trace(
     path: Path, table: Events, lines: Sequence[int] = (), progress: Progress | None = None
 ) -> Imported:
@@ -78,6 +94,13 @@ def import_trace(
 
     InputError: see `read_ftrace` and `Events.decode`; or no event in it tells of lines.
     """
+    with without_collection():
+        return _imported(path, table, lines, progress)
+
+
+def _imported(
+    path: Path, table: Events, lines: Sequence[int], progress: Progress | None
+) -> Imported:
     file, extent = str(path), Extent()
     entries = extent.measured(read_ftrace(path), progress)
     events = in_order(events_of(entries, table, file, FOLLOWED))

@@ -123,13 +123,19 @@ def in_order(events: Iterable[Event | Lost]) -> list[Event | Lost]:
 
     A hole has the time of the event before it.
     """
-    keyed: list[tuple[int, int, Event | Lost]] = []
-    now_ns = 0
+    found: list[Event | Lost] = []
+    times_ns: list[int] = []
+    now_ns, ordered = 0, True
     for event in events:
-        place = event if isinstance(event, Lost) else event.record
-        now_ns = place.time_ns if isinstance(place, Record) else now_ns
-        keyed.append((now_ns, place.line, event))
-    return [event for _, _, event in sorted(keyed)]
+        if isinstance(event, Event):
+            time_ns = event.record.time_ns
+            ordered = ordered and time_ns >= now_ns
+            now_ns = time_ns
+        found.append(event)
+        times_ns.append(now_ns)
+    if ordered:
+        return found
+    return [found[at] for at in sorted(range(len(found)), key=times_ns.__getitem__)]
 
 
 def intervals_of(events: Iterable[Event | Lost]) -> list[Interval]:

@@ -13,7 +13,7 @@ from hgeisim.trace import follow
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.events import Events
 from hgeisim.trace.ftrace import Lost, read_ftrace
-from hgeisim.trace.imported import Extent
+from hgeisim.trace.imported import Extent, without_collection
 from hgeisim.trace.interval import Event, events_of, in_order, intervals_of
 from hgeisim.trace.machine import machine_of
 from hgeisim.trace.ownership import Moment
@@ -46,8 +46,9 @@ def read_trace(
     InputError: see `read_ftrace` and `Events.decode`; or no event in it is one to follow.
     """
     file, extent = str(path), Extent()
-    entries = extent.measured(read_ftrace(path), progress)
-    events = in_order(events_of(entries, table, file, (*follow.FOLLOWED, *FOLLOWED)))
+    with without_collection():
+        entries = extent.measured(read_ftrace(path), progress)
+        events = in_order(events_of(entries, table, file, (*follow.FOLLOWED, *FOLLOWED)))
     if not any(isinstance(event, Event) and isinstance(event.meaning, _CALLED) for event in events):
         raise InputError([_nothing_to_follow(file, extent, table)])
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)

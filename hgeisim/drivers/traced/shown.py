@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
-from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred
+from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
 from hgeisim.kernel.structs import AUTO, HWACCEL, Vcpu
 from hgeisim.machine.hart import bit
 from hgeisim.trace import meaning as kvm
@@ -55,8 +56,18 @@ def show_armed(h: Hypothesis, event: Event) -> Iterator[str]:
     elif unarmed:
         text = f"HGEIE of CPU {cpu} had {unarmed:#x} set from before the trace"
         h.inferred.append(Inferred(event.record.line, text))
+        if not h.world.holders:
+            note_stale(h, event)
     hart.hgeie |= told.mask
     h.armed_before[cpu] = before & ~told.mask
+
+
+def note_stale(h: Hypothesis, event: Event) -> None:
+    """No line was held when the trace began, so whoever armed this one is not its owner now."""
+    cpu = event.record.cpu
+    text = f"HART {cpu} takes an SGEI for a line that its owner has not armed: an owner before has"
+    finding = Finding("stale-armed", "hgei", text)
+    h.findings.setdefault(finding.id, Found(event.record.line, finding))
 
 
 def show_unswept(h: Hypothesis, vcpu: Vcpu, actor: int) -> None:

@@ -1,4 +1,4 @@
-"""Where MSIs come from: devices of the host, and the guests of other vCPUs of the same VM."""
+"""Where interrupts come from: devices of the host, guests of other vCPUs of the VM, the timer."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
 
 def _injection(host: Host, vcpu: Vcpu) -> Callable[[Runner], Path[None]]:
     return lambda current: host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, IID)
+
+
+def ticks(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
+    """The timer of a guest, an hrtimer of the host where the vCPU is or was last."""
+    draw = host.streams.stream(f"{vcpu.name}/tick").draw
+    while True:
+        yield host.env.timeout(draw(every))
+        if vcpu.stop:
+            return
+        cpu = host.hart_from(vcpu.thread.cpu, host.all_harts)
+        host.driver.interrupt(cpu, lambda c: host.k.kvm_riscv_vcpu_hrtimer_expired(c, vcpu))
 
 
 def guest_ipis(host: Host, vcpu: Vcpu, every: Distribution) -> Process:

@@ -8,7 +8,7 @@ import simpy
 
 from hgeisim.drivers.timed.environment import Lane
 from hgeisim.drivers.timed.workload.host import Host, Process, mask_of
-from hgeisim.drivers.timed.workload.interrupts import device, guest_ipis
+from hgeisim.drivers.timed.workload.interrupts import device, guest_ipis, ticks
 from hgeisim.drivers.timed.workload.monitor import vcpu_thread
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.structs import Vm as KernelVm
@@ -58,8 +58,10 @@ def _start_vcpu(host: Host, plan: Vm, made: KernelVm, name: str) -> Lane:
     vcpu.thread.cpus_mask = mask
     host.vcpus.append(vcpu)
     host.driver.costs.of_owner("guest_run", name, plan.run)
-    lane = host.driver.spawn(vcpu.thread, vcpu_thread(host, vcpu, plan.fail_entry))
+    lane = host.driver.spawn(vcpu.thread, vcpu_thread(host, vcpu, plan))
     host.env.process(device(host, vcpu, plan.msi))
+    if plan.tick is not None:
+        host.env.process(ticks(host, vcpu, plan.tick))
     if plan.ipi is not None:
         host.env.process(guest_ipis(host, vcpu, plan.ipi))
     return lane

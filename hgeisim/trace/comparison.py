@@ -1,0 +1,69 @@
+"""Two run folders side by side, HART by HART: a trace and its simulation, or any two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.record.folder import Run
+from hgeisim.record.summary import hart_summaries
+
+HEADS = ("HART", "lines", "max", "alloc", "fail", "free", "SGEI", "released")
+COMPARED = ("busy_max", "alloc", "fail", "free", "sgei", "release")
+"""What is compared, by the names of a summary, in the order of the table."""
+
+
+def document(names: tuple[str, str], runs: tuple[Run, Run]) -> dict[str, Any]:
+    """Both runs in numbers: each a pair, of the first and of the second.
+
+    InputError: they have not as many HARTs.
+    """
+    first, second = (hart_summaries(run.timeline) for run in runs)
+    if len(first) != len(second):
+        allowed = f"must have {len(first)} HARTs, as {names[0]} has"
+        raise InputError([Problem(names[1], "", f"{len(second)} HARTs", allowed)])
+    pairs = list(zip(first, second, strict=True))
+    keys = ("lines", *COMPARED)
+    harts = [{"hart": a["hart"], **{key: [a[key], b[key]] for key in keys}} for a, b in pairs]
+    total = {
+        key: [sum(hart[key][side] for hart in harts) for side in (0, 1)]
+        for key in keys
+        if key != "busy_max"
+    }
+    return {
+        "runs": [
+            {"folder": name, "title": run.manifest["scenario"].get("title", ""), **_facts(run)}
+            for name, run in zip(names, runs, strict=True)
+        ],
+        "harts": harts,
+        "total": total,
+    }
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    return {"variant": run.manifest["variant"], "end_ns": run.manifest["end_ns"]}
+
+
+def head(result: dict[str, Any]) -> Iterator[str]:
+    """Which runs, in a line each."""
+    for place, run in zip(("left", "right"), result["runs"], strict=True):
+        told = f"{run['title'] or run['folder']} ({run['variant']}, {run['end_ns'] / 1e9:.3f} s)"
+        yield f"{place + ':':7}{told}"
+
+
+def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """The table: a row for each HART and one for all; `left / right` in a cell, or one for both."""
+    for hart in result["harts"]:
+        yield hart["hart"], _pair(hart["lines"]), *(f"{_both(hart[key])}" for key in COMPARED)
+    total = result["total"]
+    counted = (_both(total[key]) for key in COMPARED if key != "busy_max")
+    yield "all", _pair(total["lines"]), "", *counted
+
+
+def _pair(values: list[int]) -> str:
+    return f"{values[0]}" if values[0] == values[1] else _both(values)
+
+
+def _both(values: list[int]) -> str:
+    return f"{values[0]:,} / {values[1]:,}"
