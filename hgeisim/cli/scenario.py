@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hgeisim.cli.console import print_json, print_table
+from hgeisim.cli.settings import settings_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def list_command(as_json: bool) -> None:
 
 @command.command("show", short_help="A scenario with all defaults filled in.")
 @click.argument("name", metavar="NAME|FILE")
+@settings_option
 @json_option
-def show_command(name: str, as_json: bool) -> None:
+def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Show a scenario with all defaults filled in and its machine written out.
 
     What it prints is a scenario file itself, which gives the same results.
@@ -60,11 +62,12 @@ def show_command(name: str, as_json: bool) -> None:
     \b
     Example:
       hgeisim scenario show patch-race
+      hgeisim scenario show big-little -s vm.web.vcpus=8 > mine.toml
     """
     from hgeisim.scenario.effective import effective  # noqa: PLC0415 - loads pydantic
     from hgeisim.scenario.toml_text import toml_text  # noqa: PLC0415
 
-    scenario = _load(name)
+    scenario = _load(name, settings)
     content = effective(scenario)
     if as_json:
         print_json({"file": scenario.file, "digest": scenario.digest, "scenario": content})
@@ -96,11 +99,11 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
         raise InputError(problems)
 
 
-def _load(name: str) -> Scenario:
+def _load(name: str, settings: tuple[str, ...] = ()) -> Scenario:
     from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
-    return load_scenario(name, known_variant=known_variant)
+    return load_scenario(name, known_variant=known_variant, settings=settings)
 
 
 def _check(name: str) -> Scenario | InputError:
