@@ -135,8 +135,8 @@ class Vcpu(Shared):
     table maps its IMSIC page, -1 where it traps.  `vgein` is its guest's hstatus.VGEIN.
 
     `mmio` is the id of the vCPU to whose IMSIC page its guest has stored, while that trap is to be
-    emulated, else 0.  `stop` asks its thread to leave the run loop, `freed` is 1 once its memory was
-    given back, `booted` is 1 once its guest has set up its interrupt file.
+    emulated, else 0.  `stop` asks its thread to leave the run loop, `freed` is 1 once its memory
+    was given back, `booted` is 1 once its guest has set up its interrupt file.
     """
 
     cpu: Field
