@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test lint check bench golden clean
+.PHONY: help venv run explore test lint check pictures bench golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,14 @@ lint: $(INSTALLED) ## style, format and types
 	$(BIN)/mypy
 
 check: lint test ## everything that must hold before a commit
+
+pictures: $(INSTALLED) ## draw the pictures of README.md again
+	$(BIN)/hgeisim run big-little --out out/big-little
+	$(BIN)/hgeisim plot out/big-little -o docs/big-little.png
+	$(BIN)/hgeisim run big-little --variant v7.1 --out out/v7.1
+	$(BIN)/hgeisim plot out/v7.1 -o docs/big-little-v7.1.png
+	$(BIN)/hgeisim run big-little --variant v6.18 --out out/v6.18 || test $$? -eq 1
+	$(BIN)/hgeisim plot out/v6.18 -o docs/big-little-v6.18.png
 
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam

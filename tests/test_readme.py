@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import hgeisim
+
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 QUOTES = {
-    "finding ": "run-big-little-v6.12.txt",
+    "finding ": "run-big-little-v6.18.txt",
     "double-owner:hgei (V2-2)": "explore-patch-race-percpu-v2.txt",
 }
 
@@ -27,6 +29,35 @@ def quoted(first_words: str) -> list[str]:
 def test_readme_quotes_the_program(first_words: str) -> None:
     printed = (GOLDEN / QUOTES[first_words]).read_text().splitlines()
     assert [line for line in quoted(first_words) if line not in printed] == []
+
+
+def figures(variant: str) -> list[str]:
+    """The figures that the table of the README has for a variant, the last five."""
+    harts = hgeisim("run", "big-little", "--variant", variant, "--json").document()["harts"]
+    big, little = harts[:4], harts[4:]
+    in_use = sum(hart["busy_mean"] for hart in harts)
+    fails = [str(sum(hart["fail"] for hart in part)) for part in (big, little)]
+    most = [str(max(hart["busy_max"] for hart in part)) for part in (big, little)]
+    return [*most, f"{in_use:.2f}", *fails]
+
+
+@pytest.mark.slow
+def test_the_argument_in_figures_is_what_runs_give() -> None:
+    text = (ROOT / "README.md").read_text()
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| v")]
+    told = {cells[0].strip(): [cell.strip() for cell in cells[2:]] for cells in rows if cells[6:]}
+    assert set(told) == {"v6.18", "v7.1", "v7.1+percpu-v5"}
+    for variant, cells in told.items():
+        assert cells == figures(variant)
+
+
+def test_every_picture_is_there_and_is_drawn_by_make() -> None:
+    pictures = re.findall(r"\]\((docs/\S+\.png)\)", (ROOT / "README.md").read_text())
+    makefile = (ROOT / "Makefile").read_text()
+    assert len(pictures) == 3
+    for picture in pictures:
+        assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+        assert f"-o {picture}\n" in makefile
 
 
 def test_findings_page_has_the_steps_of_the_counterexamples() -> None:

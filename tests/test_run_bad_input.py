@@ -83,7 +83,16 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no time": (("run", "big-little", "--until", "0ms"), ('--until = "0ms": must be above 0ns',)),
     "a time without an end": (("run", "big-little", "--until", "1e9s"), ('--until = "1e9s"',)),
     "a huge seed": ((*RUN, "--seed", "9" * 20), (f"--seed = {'9' * 20}",)),
-    "a seed below 0": ((*RUN, "--seed", "-1"), ("Invalid value for '--seed'", "x>=0")),
+    "a seed below 0": ((*RUN, "--seed", "-1"), ("--seed = -1: must be a whole number, 0..",)),
+    "no seed": ((*RUN, "--seed", "x"), ('--seed = "x": must be a whole number',)),
+    "settings and the place, at once": (
+        (*RUN, "-s", "vcpus=3", "-s", "vm.web.vcpus=0", "--out", "foreign"),
+        (
+            "command line: -s vcpus = 3: is no key of a scenario; did you mean vm.web.vcpus?",
+            "command line: -s vm.web.vcpus = 0: must be 1..1024",
+            "error: foreign: is no run folder",
+        ),
+    ),
     "out is a file": ((*RUN, "--out", "file"), ("error: file: is no run folder",)),
     "out is somebody's": (
         (*RUN, "--out", "foreign"),

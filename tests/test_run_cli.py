@@ -47,11 +47,12 @@ def test_run_prints_a_table() -> None:
 
 
 @pytest.mark.slow
-def test_run_prints_what_it_found() -> None:
-    told = hgeisim("run", "big-little", "--variant", "v6.12")
+@pytest.mark.parametrize("variant", ["v6.12", "v6.18"])
+def test_run_prints_what_it_found(variant: str) -> None:
+    told = hgeisim("run", "big-little", "--variant", variant)
     assert (told.status, told.err) == (1, "")
     assert max(map(len, told.out.splitlines())) <= 80
-    check_golden("run-big-little-v6.12", told.out)
+    check_golden(f"run-big-little-{variant}", told.out)
 
 
 def test_run_leaves_a_folder_that_reads_back(tmp_path: Path) -> None:

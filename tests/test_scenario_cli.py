@@ -9,6 +9,7 @@ import pytest
 
 from hgeisim.cli.main import main
 from hgeisim.scenario.load import load_scenario
+from tests.golden import check_golden
 
 DATA = Path(__file__).parent / "data"
 
@@ -107,14 +108,17 @@ def test_topology_of_bad_input(
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["name", "title"]
-    assert lines[2].split(maxsplit=1)[1].startswith("big.LITTLE: four HARTs")
-    assert max(map(len, lines)) <= 80
+    told = capsys.readouterr().out
+    check_golden("scenario-list", told)
+    assert max(map(len, told.splitlines())) <= 80
     assert main(["scenario", "list", "--json"]) == 0
-    names = [entry["name"] for entry in json.loads(capsys.readouterr().out)["scenarios"]]
+    listed = json.loads(capsys.readouterr().out)["scenarios"]
+    names = [entry["name"] for entry in listed]
     assert names == sorted(names)
-    assert {"big-little", "patch-race"} <= {*names}
+    for entry in listed:
+        assert entry["for"] == ("explore" if load_scenario(entry["name"]).task else "run")
+        assert f"\n{entry['name']} " in told
+        assert entry["look_at"] == load_scenario(entry["name"]).look_at
 
 
 def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

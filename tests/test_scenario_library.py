@@ -11,6 +11,7 @@ import pytest
 from hgeisim.checks.known import new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.structs import HgeiControl
+from hgeisim.record.detail_probes import with_details
 from hgeisim.record.summary import hart_summaries
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE
 from hgeisim.scenario.load import load_scenario
@@ -25,7 +26,7 @@ PERCPU = "v7.1+percpu-v5"
 @cache
 def ran(name: str, variant: str | None = None, until: str | None = None) -> Simulation:
     scenario = load_scenario(name, {"variant": variant, "until": until})
-    simulation = simulate(scenario)
+    simulation = simulate(scenario, probes=with_details)
     simulation.run(scenario.run.until)
     return simulation
 
@@ -156,15 +157,14 @@ def test_hold_and_wait() -> None:
 
 
 def waited_ns(simulation: Simulation, lock_class: str) -> int:
-    assert simulation.details is not None
-    rows = simulation.details.locks.rows.items()
-    return sum(use.wait_ns_total for (name, _), use in rows if name.startswith(lock_class))
+    rows = simulation.tables["locks"]
+    return int(rows["wait_ns_total"][rows["class"] == lock_class].sum())
 
 
 def test_migration_storm() -> None:
     told = ran("migration-storm")
     assert len(events(told, ALLOC)) > 300
-    mmu, hgei = waited_ns(told, "kvm->mmu_lock"), waited_ns(told, "hgei")
+    mmu, hgei = waited_ns(told, "kvm->mmu_lock"), waited_ns(told, "hgctrl->lock")
     assert mmu > 50 * max(hgei, 1)
 
 

@@ -162,6 +162,9 @@ def test_an_ipi_to_a_guest_without_vsfile_is_injected() -> None:
     assert without
     ran_ns = told.driver.scheduler.runtime_ns
     assert all(ran_ns[vcpu.thread] > MS // 2 for vcpu in without), "they are woken again and again"
+    in_hardirq = [i for i in told.findings if i.startswith("wait-context") and "hardirq" in i]
+    assert in_hardirq == [], "it is the sender's thread that injects"
+    assert not any(vcpu.mmio for vcpu in told.k.vcpus[1:] if vcpu is not None and vcpu.loaded)
 
 
 RANDOM = {"every": exponential("300us"), "offline_for": exponential("500us")}

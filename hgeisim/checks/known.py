@@ -31,6 +31,7 @@ UNDER_RQ = "imsic_put takes vsfile_lock under rq->__lock; docs/findings.md"
 RQ_AND_BACK = "vsfile_lock and rq->__lock, in either order; docs/findings.md"
 TWO_INSIDE = "raw_spin_lock_init on re-enable lets two contexts inside"
 NOT_DISARMED = "an owner that moved left its HGEIE bit set, until v6.16; docs/findings.md"
+ALL_63 = "BIT(63 + 1) - 1 is 0, so no line is free on a HART with all 63; docs/findings.md"
 EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v7.2; docs/findings.md"
 
 BY_WAY_OF_PI_LOCK = "circular*:imsic->vsfile_lock -SN-> p->pi_lock -EN-> rq->__lock -EN->*"
@@ -77,6 +78,8 @@ KNOWN = (
     Known("guest-line:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("not-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
     Known("bitmap-owner:hgei", "*+percpu-v2*", "V2-2", "free_bitmap is reset on re-enable"),
+    Known("bitmap-owner:hgei", "v6.??", "B-16", ALL_63),
+    Known("bitmap-owner:hgei", "v7.?", "B-16", ALL_63),
     Known("dead-owner:free-line", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
     Known("leak:hgei", "*+percpu-v2*", "V2-3", "owners[] is not cleared on re-enable"),
     Known("lock-init-held:hgctrl->lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),

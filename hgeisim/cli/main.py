@@ -5,6 +5,7 @@ Subcommands are imported when they are called, so that help comes at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -15,12 +16,14 @@ import click
 
 from hgeisim import __version__
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
-from hgeisim.errors import InputError
+from hgeisim.errors import InputError, Problem
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has seen enough (`hgeisim ... | head`)."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk says."""
 
 
 class Entry(NamedTuple):
@@ -104,7 +107,14 @@ def main(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        return _close_quietly()
+        _close_quietly()
+        return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return _tell_internal(error)
+        _close_quietly()
+        told = Problem("output", "", "", f"cannot be written: {error.strerror}")
+        return _tell(str(told), status=EXIT_BAD_INPUT)
     except Exception as error:  # noqa: BLE001 - the last place that can speak to the user
         return _tell_internal(error)
     return status
@@ -136,7 +146,6 @@ def _tell_internal(error: Exception) -> int:
     return _tell(line, "HGEISIM_TRACEBACK=1 in the environment shows where", status=EXIT_INTERNAL)
 
 
-def _close_quietly() -> int:
+def _close_quietly() -> None:
     """Point stdout at nothing, or Python complains when it flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_BROKEN_PIPE

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.settings import settings_option
+from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from hgeisim.drivers.timed.simulation import Simulation
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 @click.option("--variant", help="Kernel to simulate, such as v6.12+percpu-v5.")
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option("--until", help="How long to simulate, such as 20ms.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of all random streams.")
+@click.option("--seed", help="Seed of all random streams, a whole number.")
+@settings_option
 @click.option(
     "--record",
     type=click.Choice(["all", "occupancy"]),
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    scenario: str, out: Path | None, record: str, strict: bool, as_json: bool, **overrides: Any
+    scenario: str, out: Path | None, record: str, strict: bool, as_json: bool, **said: Any
 ) -> int:
     """Simulate SCENARIO (a name or a file) and show how full each HART was.
 
@@ -40,20 +43,16 @@ def command(
     \b
     Example:
       hgeisim run big-little --out out/big-little
+      hgeisim run big-little --variant v6.18 -s vm.web.vcpus=8 -s run.until=5ms
 
     Exit status: 0 nothing new, 1 a new finding.
     """
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.record.detail_probes import with_details  # noqa: PLC0415
-    from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
     from hgeisim.record.probes import probed  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
-    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
-    loaded = load_scenario(scenario, overrides, known_variant)
-    if out is not None:
-        check_replaceable(out)
+    loaded = _checked(scenario, said, out)
     simulation = simulate(loaded, probes=with_details if record == "all" else probed)
     _run(simulation, loaded.run.until)
     result = summary(loaded, simulation, strict)
@@ -63,20 +62,47 @@ def command(
     return EXIT_FINDING if any(f["new"] for f in result["findings"]) else EXIT_NOTHING_NEW
 
 
-def _run(simulation: Simulation, until: int) -> None:
-    """Simulate; on a terminal, with a bar of the simulated time."""
+def _checked(name: str, said: dict[str, Any], out: Path | None) -> Scenario:
+    """The scenario with what the command line says; all problems are told at once, also those of
+    the place for the run folder."""
+    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
+    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
+
+    settings = said.pop("settings")
+    problems: list[Problem] = []
+    try:
+        if out is not None:
+            check_replaceable(out)
+    except InputError as error:
+        problems += error.problems
+    try:
+        loaded = load_scenario(name, _values(said), known_variant, settings)
+    except InputError as error:
+        raise InputError([*error.problems, *problems]) from error
+    if problems:
+        raise InputError(problems)
+    return loaded
+
+
+def _values(said: dict[str, Any]) -> dict[str, Any]:
+    """Options as they would stand in a file: a seed is a number there."""
+    from hgeisim.scenario.override import parse_value  # noqa: PLC0415
+
+    return said | {"seed": None if said["seed"] is None else parse_value(said["seed"])}
+
+
+def _run(simulation: Simulation, until_ns: int) -> None:
+    """Simulate; on a terminal, tell how far the simulated time has come and what is left."""
     import sys  # noqa: PLC0415
 
     if not sys.stderr.isatty():
-        simulation.run(until)
+        simulation.run(until_ns)
         return
-    from rich.progress import Progress  # noqa: PLC0415
+    from hgeisim.cli.progress import simulated_time  # noqa: PLC0415
 
-    from hgeisim.cli.console import console  # noqa: PLC0415
-
-    with Progress(console=console(sys.stderr), transient=True) as progress:
-        task = progress.add_task("simulated time", total=until)
-        simulation.run(until, lambda now_ns: progress.update(task, completed=now_ns))
+    with simulated_time(until_ns) as progress:
+        simulation.run(until_ns, progress)
 
 
 def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[str, Any]) -> None:
@@ -90,14 +116,16 @@ def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[s
 
 def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json: bool) -> None:
     from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415
-    from hgeisim.report.run import HEADS, finding_lines, head, rows  # noqa: PLC0415
+    from hgeisim.report.harts import hart_tables  # noqa: PLC0415
+    from hgeisim.report.run import finding_lines, head  # noqa: PLC0415
 
     if as_json:
         print_json(result)
         return
-    click.echo(f"{scenario.title or scenario.file}\n{head(scenario)}\n")
-    print_table(HEADS, rows(result))
-    click.echo("")
+    click.echo("\n".join(head(scenario)) + "\n")
+    for title, heads, rows in hart_tables(result["harts"]):
+        print_table(heads, rows, title)
+        click.echo("")
     for line in finding_lines(result):
         click.echo(line)
     click.echo(f"\nfingerprint {result['fingerprint']}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from hgeisim.cli.console import print_json, print_table
+from hgeisim.cli.console import print_json
+from hgeisim.cli.settings import settings_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -30,29 +32,50 @@ def command() -> None:
     """
 
 
-@command.command("list", short_help="Names and titles of the built-in scenarios.")
+@command.command("list", short_help="The built-in scenarios, and what to look at.")
 @json_option
 def list_command(as_json: bool) -> None:
-    """List the scenarios that come with hgeisim.
+    """List the scenarios that come with hgeisim, and what to look at in each.
+
+    Those to run have loads that are random in time; those to explore have a few threads, all
+    interleavings of which can be searched (they can be run, too).
 
     \b
     Example:
       hgeisim scenario list
     """
+    listed = list(_built_in())
+    if as_json:
+        print_json({"scenarios": listed})
+        return
+    from hgeisim.report.layout import indented  # noqa: PLC0415 - late, for a quick --help
+
+    width = max(len(each["name"]) for each in listed) + 2
+    for made_for in ("run", "explore"):
+        click.echo(f"To {made_for}: hgeisim {made_for} NAME\n")
+        for each in listed:
+            if each["for"] == made_for:
+                title = f"{each['name']:{width}}{each['title']}"
+                click.echo("\n".join(indented(title, 0, width)))
+                click.echo("\n".join(indented(each["look_at"], 4, 0)))
+        click.echo("")
+
+
+def _built_in() -> Iterator[dict[str, str]]:
+    """What each built-in scenario says of itself; those with [[task]] tables can be explored."""
     from hgeisim.scenario.locate import built_in_names, locate, read_toml  # noqa: PLC0415 - late
 
-    titles = {name: str(read_toml(locate(name)).get("title", "")) for name in built_in_names()}
-    if as_json:
-        pairs = [{"name": name, "title": title} for name, title in titles.items()]
-        print_json({"scenarios": pairs})
-        return
-    print_table(("name", "title"), titles.items())
+    for name in built_in_names():
+        raw = read_toml(locate(name))
+        told = {key: str(raw.get(key, "")) for key in ("title", "look_at")}
+        yield {"name": name, "for": "explore" if raw.get("task") else "run", **told}
 
 
 @command.command("show", short_help="A scenario with all defaults filled in.")
 @click.argument("name", metavar="NAME|FILE")
+@settings_option
 @json_option
-def show_command(name: str, as_json: bool) -> None:
+def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Show a scenario with all defaults filled in and its machine written out.
 
     What it prints is a scenario file itself, which gives the same results.
@@ -60,11 +83,12 @@ def show_command(name: str, as_json: bool) -> None:
     \b
     Example:
       hgeisim scenario show patch-race
+      hgeisim scenario show big-little -s vm.web.vcpus=8 > mine.toml
     """
     from hgeisim.scenario.effective import effective  # noqa: PLC0415 - loads pydantic
     from hgeisim.scenario.toml_text import toml_text  # noqa: PLC0415
 
-    scenario = _load(name)
+    scenario = _load(name, settings)
     content = effective(scenario)
     if as_json:
         print_json({"file": scenario.file, "digest": scenario.digest, "scenario": content})
@@ -96,11 +120,11 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
         raise InputError(problems)
 
 
-def _load(name: str) -> Scenario:
+def _load(name: str, settings: tuple[str, ...] = ()) -> Scenario:
     from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
-    return load_scenario(name, known_variant=known_variant)
+    return load_scenario(name, known_variant=known_variant, settings=settings)
 
 
 def _check(name: str) -> Scenario | InputError:

@@ -136,8 +136,9 @@ class Vcpu(Shared):
     SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page table maps its IMSIC page, -1 where
     it traps.  `vgein` is its guest's hstatus.VGEIN.
 
-    `stop` asks its thread to leave the run loop, `freed` is 1 once its memory was given back,
-    `booted` is 1 once its guest has set up its interrupt file.
+    `mmio` is the id of the vCPU to whose IMSIC page its guest has stored, while that trap is to be
+    emulated, else 0.  `stop` asks its thread to leave the run loop, `freed` is 1 once its memory
+    was given back, `booted` is 1 once its guest has set up its interrupt file.
     """
 
     cpu: Field
@@ -154,6 +155,7 @@ class Vcpu(Shared):
     pte_cpu: Field
     pte_hgei: Field
     vgein: Field
+    mmio: Field
     stop: Field
     freed: Field
     booted: Field

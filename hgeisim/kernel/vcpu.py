@@ -27,6 +27,8 @@ FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI = range(6)
 interrupt of the host, the guest sets its timer."""
 GUEST_EIE = 0b1111110
 """The identities that guests enable: 1..6."""
+IPI_IID = 2
+"""The identity of the IPIs that guests send to each other."""
 
 
 class VcpuRun(ImsicDevice):
@@ -114,6 +116,8 @@ class VcpuRun(ImsicDevice):
             reason = yield from k.guest_mode(current, vcpu)
             yield PREEMPT_ENABLE
             yield vcpu.vm.srcu.srcu_read_lock
+            if vcpu.mmio:
+                yield from k.kvm_riscv_vcpu_mmio_store(current, vcpu)
             if reason == EXIT_TOPEI:
                 yield from k.guest_traps(current, vcpu)
             elif reason == EXIT_SBI:
@@ -167,6 +171,14 @@ class VcpuRun(ImsicDevice):
             vcpu.booted = 1
             yield from k.kvm_riscv_vcpu_aia_imsic_rmw_setup(current, vcpu, GUEST_EIE)
         yield from k.kvm_riscv_vcpu_aia_imsic_rmw_topei(current, vcpu)
+
+    def kvm_riscv_vcpu_mmio_store(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_mmio_store, v6.12: the guest has sent an IPI by a store to an IMSIC page
+        without VS-file, which trapped; KVM injects it (kvm_riscv_aia_inject_msi)."""
+        target = k.vcpu(vcpu.mmio)
+        yield STEP
+        vcpu.mmio = 0
+        yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, target, IPI_IID)
 
     def kvm_vcpu_ioctl_begin(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_ioctl(KVM_RUN), v6.12, before the loop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from hgeisim import __version__
@@ -11,12 +12,10 @@ from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
-from hgeisim.report.layout import indented
+from hgeisim.report.layout import WIDTH, indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
-
-HEADS = ("HART", "lines", "max", "mean", "exhausted", "alloc", "fail", "free", "SGEI")
 
 
 def manifest(scenario: Scenario) -> dict[str, Any]:
@@ -49,29 +48,14 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
     }
 
 
-def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """The table: a row for each HART, and one for all."""
-    harts = result["harts"]
-    for hart in harts:
-        yield (
-            hart["hart"],
-            hart["lines"],
-            f"{hart['busy_max']}{'!' if hart['busy_max'] > hart['lines'] else ''}",
-            f"{hart['busy_mean']:.2f}",
-            f"{hart['exhausted']:.1%}",
-            *(hart[name] for name in ("alloc", "fail", "free", "sgei")),
-        )
-    names = ("alloc", "fail", "free", "sgei")
-    total = [sum(hart[name] for hart in harts) for name in names]
-    lines = sum(hart["lines"] for hart in harts)
-    yield ("all", lines, "", f"{sum(h['busy_mean'] for h in harts):.2f}", "", *total)
-
-
-def head(scenario: Scenario) -> str:
-    """What ran, in a line."""
+def head(scenario: Scenario) -> Iterator[str]:
+    """What ran, and what to look at, in lines of at most 80 characters where words allow it."""
     until = format_duration(scenario.run.until)
     kernel = scenario.kernel
-    return f"{kernel.variant}, preemption {kernel.preemption}, {until}, seed {scenario.run.seed}"
+    yield from wrap(scenario.title or scenario.file, WIDTH)
+    yield f"{kernel.variant}, preemption {kernel.preemption}, {until}, seed {scenario.run.seed}"
+    if scenario.look_at:
+        yield from wrap(f"Look at: {scenario.look_at}", WIDTH)
 
 
 def finding_lines(result: dict[str, Any]) -> Iterator[str]:

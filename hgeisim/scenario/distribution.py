@@ -72,11 +72,15 @@ KINDS: dict[str, type[Table]] = {
 
 Law: TypeAlias = Constant | Exponential | Uniform | Empirical
 """Any distribution, as a type."""
+
+EXAMPLE = 'a table such as { distribution = "exponential", mean = "120us" }'
+"""What a distribution must be, in a message."""
+
 Distribution = Annotated[
     Law,
     Field(
         discriminator="distribution",
-        description='a table such as { distribution = "exponential", mean = "120us" }',
+        description=EXAMPLE,
     ),
 ]
 """Any distribution."""

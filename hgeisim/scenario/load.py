@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hgeisim.scenario.effective import digest
 from hgeisim.scenario.locate import display_name, locate, read_toml
 from hgeisim.scenario.machine import topology_of
 from hgeisim.scenario.mistakes import show
+from hgeisim.scenario.override import Override, blame, parse_setting, put
 from hgeisim.scenario.schema import Scenario
 
 OVERRIDES = {
@@ -33,19 +33,25 @@ def load_scenario(
     name_or_path: str | Path,
     overrides: Mapping[str, Any] | None = None,
     known_variant: VariantCheck | None = None,
+    settings: Sequence[str] = (),
 ) -> Scenario:
     """The scenario in a file, or the built-in one of this name, with defaults filled in.
 
     `overrides` maps names of OVERRIDES to values as they would stand in the file; None leaves the
-    file's value.  InputError holds all problems of the file and of the overrides.
+    file's value.  `settings` are texts `KEY=VALUE`, of which the last counts.  InputError holds all
+    problems of the file and of both.
     """
     path = locate(name_or_path)
-    raw, given = read_toml(path), _given(overrides)
-    _put(raw, given)
+    raw = read_toml(path)
+    placed, problems = _put_all(raw, settings, overrides or {})
     try:
-        return scenario_from(raw, display_name(path), path.parent, known_variant)
+        scenario = scenario_from(raw, display_name(path), path.parent, known_variant)
     except InputError as error:
-        raise InputError(_blame_command_line(p, given) for p in error.problems) from error
+        told = [*problems, *(blame(problem, placed) for problem in error.problems)]
+        raise InputError(told) from error
+    if problems:
+        raise InputError(problems)
+    return scenario
 
 
 def scenario_from(
@@ -68,15 +74,25 @@ def scenario_from(
     return _scenario(draft, draft.topology)
 
 
-def _given(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (overrides or {}).items() if value is not None}
-
-
-def _put(raw: dict[str, Any], given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
+def _put_all(
+    raw: dict[str, Any], settings: Sequence[str], overrides: Mapping[str, Any]
+) -> tuple[dict[str, Override], list[Problem]]:
+    """Put everything that the command line says into a document: what stands where, and what could
+    not be put."""
+    placed: dict[str, Override] = {}
+    problems: list[Problem] = []
+    for text in settings:
+        try:
+            override = parse_setting(text)
+            placed[put(raw, override)] = override
+        except InputError as error:
+            problems += error.problems
+    for name, value in overrides.items():
         table, key = OVERRIDES[name]
-        if isinstance(raw.setdefault(table, {}), dict):  # else the file has a problem to tell
-            raw[table][key] = value
+        if value is not None and isinstance(raw.setdefault(table, {}), dict):
+            raw[table][key] = value  # else the file has a problem to tell
+            placed[f"{table}.{key}"] = Override(f"--{name}", (table, key), value)
+    return placed, problems
 
 
 def _find_topology(draft: Draft, folder: Path) -> tuple[Problem, ...]:
@@ -104,13 +120,6 @@ def _variant_of(draft: Draft) -> str | None:
     table = draft.raw.get("kernel")
     variant = table.get("variant") if isinstance(table, dict) else None
     return variant if isinstance(variant, str) else None
-
-
-def _blame_command_line(problem: Problem, given: Mapping[str, Any]) -> Problem:
-    for name in given:
-        if problem.where == ".".join(OVERRIDES[name]):
-            return replace(problem, file="command line", where=f"--{name}")
-    return problem
 
 
 def _scenario(draft: Draft, topology: Topology) -> Scenario:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hgeisim.machine.topology import HGEIE_BITS_MAX, Topology
 from hgeisim.scenario.action import HART_VERBS, VCPU_VERBS, ActionText, allowed_actions
-from hgeisim.scenario.distribution import Interval
+from hgeisim.scenario.distribution import EXAMPLE, Interval
 from hgeisim.scenario.table import Duration, HartNumber, Name, Table, TaskName
 from hgeisim.scenario.timing import Timing
 
@@ -113,12 +113,12 @@ class Vm(Table):
     stagger: Duration = 0
     run: Interval
     msi: Interval
-    ipi: Interval | None = None
-    tick: Interval | None = None
+    ipi: Interval | None = Field(default=None, description=EXAMPLE)
+    tick: Interval | None = Field(default=None, description=EXAMPLE)
     destroyed: Duration | None = None
     count: int | None = Field(default=None, ge=1, le=VMS_MAX, description=f"1..{VMS_MAX}")
-    every: Interval | None = None
-    lives: Interval | None = None
+    every: Interval | None = Field(default=None, description=EXAMPLE)
+    lives: Interval | None = Field(default=None, description=EXAMPLE)
 
     @model_validator(mode="after")
     def _one_end(self) -> Vm:

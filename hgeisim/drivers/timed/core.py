@@ -105,6 +105,13 @@ class Core:
             self.held_up.append(self.guest())
             self.guest = None
 
+    def trap(self, now_ns: int) -> None:
+        """The guest that runs exits by what it does itself."""
+        assert self.guest is not None, "a guest runs"
+        self.hart.guest, self.exited_ns = 0, now_ns
+        lane, self.guest = self.guest(), None
+        lane.wake()
+
     def let_go(self, stolen_ns: int) -> None:
         """Let those go on that were held up for so long."""
         self.hart.hardirq = 0

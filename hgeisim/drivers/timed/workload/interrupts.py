@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hgeisim.drivers.alone import run_alone
+from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.drivers.timed.workload.host import Host, Process
 from hgeisim.kernel.script import IID
 from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.vcpu import IPI_IID
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
@@ -52,18 +54,21 @@ def guest_ipis(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
         yield host.env.timeout(times.draw(every))
         others = [other for other in vcpu.vm.vcpus if other is not vcpu]
         if others:
-            target = targets.choice(others)
-            if host.k.hart[vcpu.thread.cpu].guest == vcpu.id:
-                _store(host, vcpu, target)
+            target, core = targets.choice(others), host.driver.cores[vcpu.thread.cpu]
+            if core.guest is not None and core.hart.guest == vcpu.id:
+                _store(host, core, vcpu, target)
 
 
-def _store(host: Host, vcpu: Vcpu, target: Vcpu) -> None:
-    """A guest stores to the IMSIC page of another: no software sees that when a VS-file is behind
-    the page, and it takes no time; else the store traps, and KVM injects on this HART."""
-    cpu, driver = vcpu.thread.cpu, host.driver
+def _store(host: Host, core: Core, vcpu: Vcpu, target: Vcpu) -> None:
+    """The guest that runs stores to the IMSIC page of another.
+
+    No software sees that when a VS-file is behind the page, and it takes no time; else it traps,
+    and KVM injects in the thread of the vCPU that stored.
+    """
     if target.pte_cpu < 0:
-        driver.interrupt(cpu, lambda current: host.k.imsic_page_write(current, target, IID))
+        vcpu.mmio = target.id
+        core.trap(int(host.env.now))
         return
-    core, bus = driver.cores[target.pte_cpu], driver.interrupts.runner[cpu]
-    run_alone(host.k.imsic_page_write(bus, target, IID), bus)
-    driver.interrupts.poll(core)
+    reached, bus = host.driver.cores[target.pte_cpu], host.driver.interrupts.runner[core.hart.id]
+    run_alone(host.k.imsic_page_write(bus, target, IPI_IID), bus)
+    host.driver.interrupts.poll(reached)
