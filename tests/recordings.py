@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hgeisim.cli.plot import title_of
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.recording import Recording, title_of
 from hgeisim.record.folder import write_run
 from hgeisim.record.tables import texts_of
 from hgeisim.report.run import manifest, summary

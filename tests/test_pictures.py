@@ -23,10 +23,11 @@ from hgeisim.plot.lines import FILLS
 from hgeisim.plot.pictures import DRAW, Picture, fullest_hart, missing
 from hgeisim.plot.recording import Recording
 from hgeisim.plot.steps import steps_of_harts
-from hgeisim.plot.style import save, short_time
+from hgeisim.plot.style import save
 from hgeisim.plot.vcpu_time import STATES
 from hgeisim.record.folder import IS_PICTURE
 from hgeisim.record.timeline import Timeline
+from hgeisim.record.units import short_time
 from tests.recordings import recording, write_folder
 from tests.timelines import busy_timeline, topology
 

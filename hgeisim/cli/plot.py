@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -79,13 +79,6 @@ def command(
         click.echo(path)
 
 
-def title_of(manifest: dict[str, Any]) -> str:
-    """Say what ran: the title of the scenario, and below it the kernel and the seed."""
-    title = manifest["scenario"].get("title") or "A run without a title"
-    kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
-    return f"{title}\n{kernel}, seed {manifest['seed']}"
-
-
 def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]) -> None:
     problems = [
         Problem(str(path), "", "", f"must end in {' or '.join(SUFFIXES)}")
@@ -101,7 +94,7 @@ def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]
 
 
 def _read(run_folder: Path) -> Recording:
-    from hgeisim.plot.recording import Recording  # noqa: PLC0415 - late, for a quick --help
+    from hgeisim.plot.recording import Recording, title_of  # noqa: PLC0415 - late, for quick help
     from hgeisim.record.folder import read_run, read_tables  # noqa: PLC0415
 
     run = read_run(run_folder)
@@ -128,12 +121,8 @@ def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | Non
 
 
 def _draw(recording: Recording, picture: Picture, paths: tuple[Path, ...]) -> None:
-    from hgeisim.plot.style import save  # noqa: PLC0415 - matplotlib
+    from hgeisim.plot.drawing import Drawing  # noqa: PLC0415 - matplotlib
 
-    figure = picture.draw(recording)
+    drawing = Drawing(picture.draw(recording))
     for path in paths:
-        try:
-            save(figure, path)
-        except OSError as error:
-            reason = f"cannot be written: {error.strerror}"
-            raise InputError([Problem(str(path), "", "", reason)]) from None
+        drawing.save(path)

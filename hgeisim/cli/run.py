@@ -98,8 +98,24 @@ def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json:
     click.echo(f"{scenario.title or scenario.file}\n{head(scenario)}\n")
     print_table(HEADS, rows(result))
     click.echo("")
+    _show_measures(result)
     for line in finding_lines(result):
         click.echo(line)
     click.echo(f"\nfingerprint {result['fingerprint']}")
     if out is not None:
         click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")
+
+
+def _show_measures(result: dict[str, Any]) -> None:
+    """Show what `--record all` recorded."""
+    from hgeisim.cli.console import print_table  # noqa: PLC0415
+    from hgeisim.report.measures import SPAN_HEADS, measure_lines, span_rows  # noqa: PLC0415
+
+    if "spans" not in result:
+        return
+    if rows := list(span_rows(result)):
+        print_table(SPAN_HEADS, rows)
+        click.echo("")
+    for line in measure_lines(result):
+        click.echo(line)
+    click.echo("")

@@ -23,10 +23,9 @@ from hgeisim.plot.style import (
     MISSING_HATCH,
     OFFLINE,
     OFFLINE_HATCH,
-    percent,
     styled,
-    time_unit,
 )
+from hgeisim.record.units import percent, time_unit
 from hgeisim.record.windows import Windows
 
 BINS = 240

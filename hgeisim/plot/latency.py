@@ -20,12 +20,12 @@ from hgeisim.plot.style import (
     SKY,
     VERMILION,
     name_decades,
-    short_time,
     styled,
 )
 from hgeisim.record.arrays import Column
 from hgeisim.record.measures import durations, spread
 from hgeisim.record.table import Records
+from hgeisim.record.units import short_time
 
 POINTS_MAX = 2000
 """Points of a curve; of more times, quantiles are drawn."""

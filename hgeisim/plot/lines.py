@@ -27,13 +27,12 @@ from hgeisim.plot.style import (
     SKY,
     VERMILION,
     YELLOW,
-    percent,
     styled,
-    time_unit,
 )
 from hgeisim.record.table import Records
 from hgeisim.record.tables import vcpu_names
 from hgeisim.record.timeline import FAIL
+from hgeisim.record.units import percent, time_unit
 
 FILLS = ((SKY, ""), (YELLOW, ""), (GREEN, ".."), (PURPLE, "\\\\"), ("#FFFFFF", "--"), (BLUE, "++"))
 """Colour and hatching of a VM's bars, by turns."""

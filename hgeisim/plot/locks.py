@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from hgeisim.plot.page import page
 from hgeisim.plot.recording import Recording
-from hgeisim.plot.style import BLUE, VERMILION, name_decades, short_time, styled, time_unit
+from hgeisim.plot.style import BLUE, VERMILION, name_decades, styled
 from hgeisim.record.measures import lock_totals
 from hgeisim.record.table import Records
 from hgeisim.record.tables import HGEI_LOCK
+from hgeisim.record.units import short_time, time_unit
 
 CLASSES_MAX = 14
 """Classes that are shown, those with the longest waits."""

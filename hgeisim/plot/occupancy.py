@@ -25,11 +25,10 @@ from hgeisim.plot.style import (
     MISSING_HATCH,
     OFFLINE,
     TAKEN_FILL,
-    percent,
     styled,
-    time_unit,
 )
 from hgeisim.record.timeline import Timeline
+from hgeisim.record.units import percent, time_unit
 from hgeisim.record.windows import Windows, offline_windows
 
 DENSE_NOTE = "each panel: HART number · its lines, and the share of time in which it was exhausted"

@@ -37,3 +37,10 @@ class Recording:
     def end_ns(self) -> int:
         """When the recording ends; 1 for one that took no time, so that it can be drawn."""
         return max(self.timeline.last_ns, 1)
+
+
+def title_of(manifest: Mapping[str, Any]) -> str:
+    """Say what ran: the title of the scenario, and below it the kernel and the seed."""
+    title = manifest["scenario"].get("title") or "A run without a title"
+    kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
+    return f"{title}\n{kernel}, seed {manifest['seed']}"

@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from hgeisim.record.units import short_time
+
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -44,34 +46,24 @@ def styled() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or SVG, by the suffix; the same figure gives the same bytes."""
-    form = path.suffix.lower().lstrip(".")
+def picture_of(figure: Figure, form: str) -> bytes:
+    """A figure as "png" or "svg"; the same figure gives the same bytes."""
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     picture = io.BytesIO()
     with styled():
         figure.savefig(picture, format=form, dpi=DPI, metadata=metadata)
+    return picture.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG or SVG, by the suffix."""
+    picture = picture_of(figure, path.suffix.lower().lstrip("."))
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(picture.getvalue())
+        beside.write_bytes(picture)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def percent(share: float) -> str:
-    """Write a share with as many digits as mean something, never rounded to none or to all."""
-    if 0 < share < 0.001:
-        return "<0.1%"
-    if 0.999 < share < 1:
-        return ">99.9%"
-    return f"{share:.1%}".replace(".0%", "%")
-
-
-def time_unit(end_ns: int) -> tuple[str, int]:
-    """Return the largest unit that fits into the time, and its nanoseconds."""
-    units = (("s", 10**9), ("ms", 10**6), ("µs", 10**3))
-    return next((unit for unit in units if end_ns >= unit[1]), ("ns", 1))
 
 
 def name_decades(panel: Axes) -> None:
@@ -83,12 +75,3 @@ def name_decades(panel: Axes) -> None:
 
 def _round_time(ns: float, _: object) -> str:
     return short_time(ns).replace(".00 ", " ").replace(".0 ", " ")
-
-
-def short_time(ns: float) -> str:
-    """Write a time with three digits: 140 ns, 7.46 µs, 1.59 ms."""
-    unit, unit_ns = time_unit(round(ns))
-    value = ns / unit_ns
-    if unit == "ns" or value >= 100:
-        return f"{value:.0f} {unit}"
-    return f"{value:.2f} {unit}" if value < 10 else f"{value:.1f} {unit}"

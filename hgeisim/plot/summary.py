@@ -12,10 +12,11 @@ from hgeisim.plot.latency import PANELS, draw_curves
 from hgeisim.plot.locks import draw_waits, top_classes
 from hgeisim.plot.page import Page, page, wrapped
 from hgeisim.plot.recording import Recording
-from hgeisim.plot.style import percent, short_time, styled
+from hgeisim.plot.style import styled
 from hgeisim.plot.vcpu_time import draw_states
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
+from hgeisim.record.units import percent, short_time
 
 _WIDTH, _LEFT, _HEIGHT, _HEIGHT_BARE = 13.0, 0.25, 9.0, 4.5
 _FINDINGS_MAX = 4

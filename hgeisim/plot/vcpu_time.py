@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from hgeisim.plot.style import BLUE, SKY, VERMILION, YELLOW, percent
+from hgeisim.plot.style import BLUE, SKY, VERMILION, YELLOW
 from hgeisim.record.table import Records
+from hgeisim.record.units import percent
 
 STATES = (
     ("vsfile", "guest, VS-file", BLUE, ""),
