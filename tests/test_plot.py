@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from hgeisim.cli.main import main
-from hgeisim.plot.occupancy import occupancy_figure, percent, save
-from hgeisim.plot.sheet import line_ticks, time_unit
+from hgeisim.plot.occupancy import occupancy_figure
+from hgeisim.plot.sheet import line_ticks
 from hgeisim.plot.steps import steps_of_harts
+from hgeisim.plot.style import save
 from hgeisim.record.folder import write_run
 from hgeisim.record.timeline import OFFLINE, ONLINE, Timeline
+from hgeisim.record.units import percent, time_unit
 from hgeisim.record.windows import offline_windows
 from tests.timelines import busy_timeline, timelines, topology
 

@@ -95,7 +95,6 @@ def test_an_sgei_is_raised_then_handled_then_served(sim: Simulation, until_ns: i
     assert (tables["spans"]["start_ns"] <= tables["spans"]["end_ns"]).all()
     assert (np.diff(tables["spans"]["end_ns"]) >= 0).all(), "in the order in which they ended"
     taken = of_kind(tables, "sgei-taken")
-    assert (taken["end_ns"] - taken["start_ns"] >= 500).all(), "interrupt_entry, at least"
     handled = set(zip(taken["hart"], taken["line"], taken["end_ns"], strict=True))
     served = of_kind(tables, "sgei-served")
     assert set(zip(served["hart"], served["line"], served["start_ns"], strict=True)) <= handled

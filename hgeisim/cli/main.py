@@ -35,7 +35,9 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("hgeisim.cli.run:command", "Simulate a scenario; a table and a run folder."),
-    "plot": Entry("hgeisim.cli.plot:command", "Draw the occupancy of a run folder."),
+    "plot": Entry(
+        "hgeisim.cli.plot:command", "Draw a run folder: occupancy, lines, latencies, ..."
+    ),
     "topology": Entry("hgeisim.cli.topology:command", "Show the HARTs of a devicetree blob."),
     "scenario": Entry("hgeisim.cli.scenario:command", "List, show or check scenario files."),
     "explore": Entry("hgeisim.cli.explore:command", "Search the interleavings of a scenario."),

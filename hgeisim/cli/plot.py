@@ -1,20 +1,38 @@
-"""`hgeisim plot`: the picture of a run folder."""
+"""`hgeisim plot`: the pictures of a run folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hgeisim.cli.console import print_json
 from hgeisim.errors import InputError, Problem
+from hgeisim.plot.kinds import TABLES_OF
+
+if TYPE_CHECKING:
+    from hgeisim.plot.pictures import Picture
+    from hgeisim.plot.recording import Recording
 
 SUFFIXES = (".png", ".svg")
 
 
 @click.command("plot")
 @click.argument("run_folder", type=click.Path(path_type=Path))
+@click.option(
+    "-k",
+    "--kind",
+    type=click.Choice([*TABLES_OF, "all"]),
+    metavar="KIND",
+    help="Which picture, see above.  Default: occupancy.",
+)
+@click.option(
+    "--hart",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Whose lines.  Default: the HART that was out of them for longest.",
+)
 @click.option(
     "-o",
     "--output",
@@ -25,56 +43,86 @@ SUFFIXES = (".png", ".svg")
     help="Where to draw it, .png or .svg; may be given again.  Default: both, in RUN_FOLDER.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as one JSON document.")
-def command(run_folder: Path, outputs: tuple[Path, ...], as_json: bool) -> None:
-    """Draw how the HGEI lines of each HART fill up, from a folder that `hgeisim run` left.
+def command(
+    run_folder: Path, kind: str | None, hart: int | None, outputs: tuple[Path, ...], as_json: bool
+) -> None:
+    """Draw a folder that `hgeisim run` or `trace import` left.
 
-    Each HART is a panel: the lines taken under the dashed line of those it has; the time in which
-    none was left is shaded, and lines that do not exist are hatched.
+    \b
+    occupancy   how the lines of each HART fill up
+    exhaustion  which HART was out of lines when, as a heat map
+    lines       who owned each line of one HART, and who got none
+    locks       waits and holds
+    latency     MSIs, SGEIs and vCPUs that look for a VS-file
+    summary     a run on one page
+    all         each of them that the folder has records for
 
     \b
     Example:
       hgeisim run big-little --out out/big-little
-      hgeisim plot out/big-little -o picture.svg
+      hgeisim plot out/big-little --kind lines --hart 5 -o picture.svg
     """
-    paths = outputs or tuple(run_folder / f"occupancy{suffix}" for suffix in SUFFIXES)
-    _check_suffixes(paths)
-    _draw(run_folder, paths)
+    _check_options(kind, hart, outputs)
+    recording = _read(run_folder)
+    pictures = _pictures(
+        run_folder, recording, kind or ("occupancy", "lines")[hart is not None], hart
+    )
+    paths = []
+    for picture in pictures:
+        targets = outputs or tuple(run_folder / f"{picture.stem}{suffix}" for suffix in SUFFIXES)
+        _draw(recording, picture, targets)
+        paths += [str(path) for path in targets]
     if as_json:
-        print_json({"pictures": [str(path) for path in paths]})
+        print_json({"pictures": paths})
         return
     for path in paths:
         click.echo(path)
 
 
-def _draw(run_folder: Path, paths: tuple[Path, ...]) -> None:
-    from hgeisim.record.folder import read_run  # noqa: PLC0415 - late, for a quick --help
-
-    run = read_run(run_folder)
-    from hgeisim.plot.occupancy import occupancy_figure, save  # noqa: PLC0415 - matplotlib
-
-    figure = occupancy_figure(run.timeline, title_of(run.manifest))
-    for path in paths:
-        try:
-            save(figure, path)
-        except OSError as error:
-            reason = f"cannot be written: {error.strerror}"
-            raise InputError([Problem(str(path), "", "", reason)]) from None
-
-
-def title_of(manifest: dict[str, Any]) -> str:
-    """Say what ran: the title of the scenario, and below it the kernel and the seed."""
-    title = manifest["scenario"].get("title") or "A run without a title"
-    if "trace" in manifest["scenario"]:
-        return f"{title}\nan event trace of a real kernel"
-    kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
-    return f"{title}\n{kernel}, seed {manifest['seed']}"
-
-
-def _check_suffixes(paths: tuple[Path, ...]) -> None:
+def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]) -> None:
     problems = [
         Problem(str(path), "", "", f"must end in {' or '.join(SUFFIXES)}")
-        for path in paths
+        for path in outputs
         if path.suffix.lower() not in SUFFIXES
     ]
+    if kind == "all" and outputs:
+        problems.append(Problem("command line", "--output", "", "is for one picture, not for all"))
+    if kind not in (None, "lines", "all") and hart is not None:
+        problems.append(Problem("command line", "--hart", str(hart), "goes with --kind lines"))
     if problems:
         raise InputError(problems)
+
+
+def _read(run_folder: Path) -> Recording:
+    from hgeisim.plot.recording import Recording, title_of  # noqa: PLC0415 - late, for quick help
+    from hgeisim.record.folder import read_run, read_tables  # noqa: PLC0415
+
+    run = read_run(run_folder)
+    tables = read_tables(run_folder, run.manifest)
+    return Recording(run.timeline, title_of(run.manifest), tables, run.summary)
+
+
+def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | None) -> list[Picture]:
+    """The pictures that are asked for, if the run has what they need."""
+    from hgeisim.plot.pictures import Picture, fullest_hart, missing  # noqa: PLC0415
+
+    can = [name for name in TABLES_OF if not missing(recording, name)]
+    if kind != "all" and kind not in can:
+        files = ", ".join(f"{name}.csv" for name in missing(recording, kind))
+        allowed = f"needs {files}, which this folder has not"
+        remedy = f"a run with `--record all` has it; here you can draw {', '.join(can)}"
+        raise InputError([Problem(str(run_folder), "--kind", kind, allowed, remedy)])
+    last = len(recording.harts) - 1
+    if hart is not None and hart > last:
+        raise InputError([Problem("command line", "--hart", str(hart), f"must be 0..{last}")])
+    whose = fullest_hart(recording) if hart is None else hart
+    names = can if kind == "all" else [kind]
+    return [Picture(name, whose if name == "lines" else None) for name in names]
+
+
+def _draw(recording: Recording, picture: Picture, paths: tuple[Path, ...]) -> None:
+    from hgeisim.plot.drawing import Drawing  # noqa: PLC0415 - matplotlib
+
+    drawing = Drawing(picture.draw(recording))
+    for path in paths:
+        drawing.save(path)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--record",
     type=click.Choice(["all", "occupancy"]),
     default="all",
-    help="What to record; occupancy alone is quicker.",
+    help="What to record; occupancy alone, without lock order, is quicker.",
 )
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -126,8 +126,24 @@ def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json:
     for title, heads, rows in hart_tables(result["harts"]):
         print_table(heads, rows, title)
         click.echo("")
+    _show_measures(result)
     for line in finding_lines(result):
         click.echo(line)
     click.echo(f"\nfingerprint {result['fingerprint']}")
     if out is not None:
         click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")
+
+
+def _show_measures(result: dict[str, Any]) -> None:
+    """Show what `--record all` recorded."""
+    from hgeisim.cli.console import print_table  # noqa: PLC0415
+    from hgeisim.report.measures import SPAN_HEADS, measure_lines, span_rows  # noqa: PLC0415
+
+    if "spans" not in result:
+        return
+    if rows := list(span_rows(result)):
+        print_table(SPAN_HEADS, rows)
+        click.echo("")
+    for line in measure_lines(result):
+        click.echo(line)
+    click.echo("")

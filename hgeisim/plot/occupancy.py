@@ -1,17 +1,12 @@
 """The picture of a run: how many HGEI lines of each HART are taken, under the line of its capacity.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; what matters most (lines that do
-not exist) is hatched too, for print without colour.
+What matters most (lines that do not exist) is hatched, too.
 """
 
 from __future__ import annotations
 
-import io
-import os
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -20,23 +15,22 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from hgeisim.plot.sheet import Sheet, line_ticks, sheet, time_unit
+from hgeisim.plot.sheet import Sheet, line_ticks, sheet
 from hgeisim.plot.steps import Steps, steps_of_harts
+from hgeisim.plot.style import (
+    BLUE,
+    CAPACITY,
+    EXHAUSTED,
+    MISSING,
+    MISSING_HATCH,
+    OFFLINE,
+    TAKEN_FILL,
+    styled,
+)
 from hgeisim.record.timeline import Timeline
+from hgeisim.record.units import percent, time_unit
 from hgeisim.record.windows import Windows, offline_windows
 
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9.5,
-    "axes.titlepad": 4,
-    "hatch.linewidth": 0.8,
-    "svg.hashsalt": "hgeisim",
-}
-TAKEN_FILL, TAKEN_EDGE, EXHAUSTED, MISSING = "#9ED3F2", "#0072B2", "#E69F00", "#D55E00"
-CAPACITY, OFFLINE = "#000000", "#D9D9D9"
 DENSE_NOTE = "each panel: HART number · its lines, and the share of time in which it was exhausted"
 """What short labels mean, where there is no room for long ones."""
 SCALE_SHARED_MAX = 4
@@ -49,9 +43,7 @@ STEPS_MAX = 4000
 
 def occupancy_figure(timeline: Timeline, title: str) -> Figure:
     """Draw a panel for each HART over the same time; further lines of `title` are a subtitle."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+    with styled():
         page = sheet(len(timeline.topology.harts), title, DENSE_NOTE)
         harts = steps_of_harts(timeline)
         offline = offline_windows(timeline)
@@ -63,23 +55,6 @@ def occupancy_figure(timeline: Timeline, title: str) -> Figure:
         _scale(page, harts)
         _explain(page.figure, harts, any(offline), f"time, {unit}")
     return page.figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or SVG, by the suffix; the same figure gives the same bytes."""
-    form = path.suffix.lower().lstrip(".")
-    metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
-    picture = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        figure.savefig(picture, format=form, dpi=110, metadata=metadata)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(picture.getvalue())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _draw(panel: Axes, steps: Steps, offline: Windows, unit_ns: int, pen: float) -> None:
@@ -96,14 +71,12 @@ def _draw(panel: Axes, steps: Steps, offline: Windows, unit_ns: int, pen: float)
         fill=True,
         facecolor="white",
         edgecolor=MISSING,
-        hatch="/////",
+        hatch=MISSING_HATCH,
         linewidth=0,
         zorder=3,
         rasterized=many,
     )
-    panel.stairs(
-        steps.busy, edges, baseline=None, color=TAKEN_EDGE, lw=pen, zorder=4, rasterized=many
-    )
+    panel.stairs(steps.busy, edges, baseline=None, color=BLUE, lw=pen, zorder=4, rasterized=many)
     panel.axhline(steps.lines, color=CAPACITY, linestyle=(0, (4, 2)), linewidth=1.6, zorder=5)
     panel.set_xlim(0, max(edges[-1], 1 / unit_ns))
 
@@ -127,15 +100,6 @@ def _name(page: Sheet, number: int, steps: Steps) -> None:
     panel.set_title(text, loc="right", fontsize=size, color="black" if share != "0%" else "0.45")
 
 
-def percent(share: float) -> str:
-    """Write a share with as many digits as mean something, never rounded to none or to all."""
-    if 0 < share < 0.001:
-        return "<0.1%"
-    if 0.999 < share < 1:
-        return ">99.9%"
-    return f"{share:.1%}".replace(".0%", "%")
-
-
 def _scale(page: Sheet, harts: list[Steps]) -> None:
     """Give all panels one scale, unless that would flatten the small HARTs."""
     tops = [max(steps.lines, steps.busy_max, 1) for steps in harts]
@@ -154,7 +118,7 @@ def _explain(figure: Figure, harts: list[Steps], any_offline: bool, time: str) -
     figure.text(0.5, 0.5 / height, time, ha="center", va="center", fontsize=10)
     figure.text(0.2 / width, 0.5, "HGEI lines taken", rotation=90, ha="center", va="center")
     keys: list[Artist] = [
-        Patch(facecolor=TAKEN_FILL, edgecolor=TAKEN_EDGE, label="lines taken"),
+        Patch(facecolor=TAKEN_FILL, edgecolor=BLUE, label="lines taken"),
         Line2D(
             [], [], color=CAPACITY, linestyle=(0, (4, 2)), linewidth=1.6, label="lines the HART has"
         ),
@@ -162,7 +126,7 @@ def _explain(figure: Figure, harts: list[Steps], any_offline: bool, time: str) -
     ]
     if any(steps.busy_max > steps.lines for steps in harts):
         label = "lines that do not exist"
-        keys.append(Patch(facecolor="white", edgecolor=MISSING, hatch="/////", label=label))
+        keys.append(Patch(facecolor="white", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))
     if any_offline:
         keys.append(Patch(facecolor=OFFLINE, label="HART offline"))
     figure.legend(

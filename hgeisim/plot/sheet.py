@@ -5,17 +5,18 @@ Room is counted in inches, so that texts keep clear of each other whatever the n
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hgeisim.plot.page import page
+
 _COLUMNS = ((3, 1), (8, 2), (16, 4), (32, 4))
 _COLUMNS_MAX = 8
 _DENSE_FROM = 17
-_LEFT, _RIGHT, _BOTTOM, _HEAD_LINE, _HEAD_GAP = 0.62, 0.22, 0.92, 0.24, 0.42
+_LEFT, _RIGHT, _BOTTOM = 0.62, 0.22, 0.92
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,9 @@ def sheet(count: int, title: str, dense_note: str) -> Sheet:
     down = ceil(count / across)
     dense = count >= _DENSE_FROM
     width = 10.0 if across <= 2 else 13.0
-    head = _wrapped(f"{title}\n{dense_note}" if dense else title, width)
-    top = _HEAD_LINE * len(head) + _HEAD_GAP
-    height = top + _BOTTOM + down * _panel_height(across, dense=dense)
-    figure = Figure(figsize=(width, height))
-    _write_head(figure, head)
+    body = _BOTTOM + down * _panel_height(across, dense=dense)
+    made = page(f"{title}\n{dense_note}" if dense else title, width, body)
+    figure, top, height = made.figure, made.top, made.height
     grid = figure.add_gridspec(
         down,
         across,
@@ -65,20 +64,6 @@ def _panel_height(across: int, *, dense: bool) -> float:
     return 1.05 if dense else 1.55
 
 
-def _wrapped(title: str, width: float) -> list[str]:
-    letters = int(width * 10.5)
-    return [line for text in title.split("\n") for line in textwrap.wrap(text, letters) or [""]]
-
-
-def _write_head(figure: Figure, head: list[str]) -> None:
-    """Title in bold, subtitle below it, both from the left edge of the panels."""
-    width, height = figure.get_size_inches()
-    for at, line in enumerate(head):
-        size, weight = (13, "bold") if at == 0 else (10, "normal")
-        y = 1 - (0.12 + _HEAD_LINE * at) / height
-        figure.text(0.15 / width, y, line, fontsize=size, fontweight=weight, va="top")
-
-
 def _label_outside(panels: list[Axes], down: int) -> None:
     """Time is told below each column only: its lowest panel bears the labels."""
     for at, panel in enumerate(panels):
@@ -97,9 +82,3 @@ def line_ticks(lines: int, busy_max: int, top: int, *, dense: bool) -> list[int]
         ticks.add(busy_max)
     far = {tick for tick in range(0, top, step) if min(abs(tick - t) for t in ticks) > step * 0.6}
     return sorted(ticks | far)
-
-
-def time_unit(end_ns: int) -> tuple[str, int]:
-    """Return the largest unit that fits into the time, and its nanoseconds."""
-    units = (("s", 10**9), ("ms", 10**6), ("µs", 10**3))
-    return next((unit for unit in units if end_ns >= unit[1]), ("ns", 1))

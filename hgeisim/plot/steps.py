@@ -25,6 +25,11 @@ class Steps:
         return _windows(self.edges_ns, self.busy >= self.lines)
 
     @property
+    def beyond(self) -> Windows:
+        """When more lines were taken than there are."""
+        return _windows(self.edges_ns, self.busy > self.lines)
+
+    @property
     def exhausted_share(self) -> float:
         """Share of the time with no line left, 0..1; 0 for a run that took no time."""
         whole = int(self.edges_ns[-1] - self.edges_ns[0])

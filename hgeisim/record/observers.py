@@ -21,12 +21,14 @@ See: TypeAlias = Callable[[Runner, Any], None]
 class Observers:
     """Tells the details of a kernel what its operations did.
 
-    `waited_ns` tells how long the last operation was not ready.
+    Made when the driver of time is there.  `waited_ns` tells how long the last operation was not
+    ready.
     """
 
     def __init__(self, k: DetailProbes, waited_ns: Callable[[], int]) -> None:
         self.k, self.details, self.locks = k, k.details, k.details.locks
-        self.now, self.waited_ns = k.details.now, waited_ns
+        self.now = k.details.now = k.ktime_get
+        self.waited_ns = waited_ns
         self.control: dict[Shared, Any] = {hgctrl.lock: hgctrl for hgctrl in k.hgei}
         for hgctrl in k.hgei:
             self.details.owners.look(0, hgctrl)

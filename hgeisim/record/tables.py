@@ -54,6 +54,8 @@ VCPUS = dtype(
 )
 TRACED_VCPUS = dtype(vcpu="small", pointer="text", pid="int", thread="text")
 LOCKS = dtype(**{"lock": "text", "class": "text"}, **dict.fromkeys(NAMES, "int"))
+HGEI_LOCK = "hgctrl->lock"
+"""The class of the locks that have a row for each HART."""
 KINDS = {"owners": (OWNERS,), "spans": (SPANS,), "vcpus": (VCPUS, TRACED_VCPUS), "locks": (LOCKS,)}
 """The types that a table may have, by its name."""
 

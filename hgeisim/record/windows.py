@@ -1,4 +1,4 @@
-"""When a HART had no HGEI: hotplug, or KVM without a VM."""
+"""When a HART had no HGEI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ Windows: TypeAlias = list[tuple[int, int]]
 
 
 def offline_windows(timeline: Timeline) -> list[Windows]:
-    """Return for each HART when it was offline, by its OFFLINE and ONLINE events."""
+    """Return for each HART when it had no HGEI, by its OFFLINE and ONLINE events: CPU hotplug does
+    so, and KVM without a VM where it is not enabled at load."""
     windows: list[Windows] = [[] for _ in timeline.topology.harts]
     since: dict[int, int] = {}
     for at, kind, hart in zip(

@@ -1,0 +1,48 @@
+"""What pictures are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from hgeisim.plot.steps import Steps, steps_of_harts
+from hgeisim.record.tables import Tables
+from hgeisim.record.timeline import Timeline
+from hgeisim.record.windows import Windows, offline_windows
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run, read back: `title` says what ran, further lines of it are a subtitle; `summary` is
+    `summary.json`, and `tables` are those that were recorded."""
+
+    timeline: Timeline
+    title: str
+    tables: Tables = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def harts(self) -> list[Steps]:
+        """The occupancy of each HART."""
+        return steps_of_harts(self.timeline)
+
+    @cached_property
+    def offline(self) -> list[Windows]:
+        """When each HART was offline."""
+        return offline_windows(self.timeline)
+
+    @property
+    def end_ns(self) -> int:
+        """When the recording ends; 1 for one that took no time, so that it can be drawn."""
+        return max(self.timeline.last_ns, 1)
+
+
+def title_of(manifest: Mapping[str, Any]) -> str:
+    """Say what ran: the title of the scenario, and below it the kernel and the seed."""
+    title = manifest["scenario"].get("title") or "A run without a title"
+    if "trace" in manifest["scenario"]:
+        return f"{title}\nan event trace of a real kernel"
+    kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
+    return f"{title}\n{kernel}, seed {manifest['seed']}"

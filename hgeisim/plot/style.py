@@ -1,0 +1,77 @@
+"""How all pictures look, and how they are written.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; what colour says is said a second
+time by place, hatching, line style or a number, for print without colour.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from hgeisim.record.units import short_time
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titlepad": 4,
+    "hatch.linewidth": 0.8,
+    "svg.hashsalt": "hgeisim",
+}
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+TAKEN_FILL, EXHAUSTED, MISSING, CAPACITY, OFFLINE = "#9ED3F2", ORANGE, VERMILION, BLACK, "#D9D9D9"
+MISSING_HATCH, OFFLINE_HATCH = "/////", "xxxx"
+DPI = 110
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in this style, whatever a user has set up for matplotlib."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
+        yield
+
+
+def picture_of(figure: Figure, form: str) -> bytes:
+    """A figure as "png" or "svg"; the same figure gives the same bytes."""
+    metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+    picture = io.BytesIO()
+    with styled():
+        figure.savefig(picture, format=form, dpi=DPI, metadata=metadata)
+    return picture.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG or SVG, by the suffix."""
+    picture = picture_of(figure, path.suffix.lower().lstrip("."))
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(picture)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def name_decades(panel: Axes) -> None:
+    """Write the times of a log scale in x at each power of ten."""
+    panel.xaxis.set_major_locator(LogLocator(10, numticks=12))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(FuncFormatter(_round_time))
+
+
+def _round_time(ns: float, _: object) -> str:
+    return short_time(ns).replace(".00 ", " ").replace(".0 ", " ")

@@ -1,0 +1,126 @@
+"""A run on one page: figures, exhaustion, vCPU time, latencies, locks and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hgeisim.plot.exhaustion import draw_heat
+from hgeisim.plot.latency import PANELS, draw_curves
+from hgeisim.plot.locks import draw_waits, top_classes
+from hgeisim.plot.page import Page, page, wrapped
+from hgeisim.plot.recording import Recording
+from hgeisim.plot.style import styled
+from hgeisim.plot.vcpu_time import draw_states
+from hgeisim.record.measures import measures
+from hgeisim.record.summary import hart_summaries
+from hgeisim.record.units import percent, short_time
+
+_WIDTH, _LEFT, _HEIGHT, _HEIGHT_BARE = 13.0, 0.25, 9.0, 4.5
+_FINDINGS_MAX = 4
+_CLASSES = 5
+
+
+def summary_figure(recording: Recording) -> Figure:
+    """Draw the page."""
+    with styled():
+        recorded = {"spans", "vcpus", "locks"} <= recording.tables.keys()
+        made = page(recording.title, _WIDTH, _HEIGHT if recorded else _HEIGHT_BARE)
+        _write_figures(made, recording)
+        _draw_map(made, recording)
+        if recorded:
+            _draw_details(made, recording)
+        _write_findings(made, recording)
+    return made.figure
+
+
+def facts(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Yield the figures of a run, each with its name."""
+    harts = hart_summaries(recording.timeline)
+    total = {name: sum(hart[name] for hart in harts) for name in ("alloc", "fail", "sgei")}
+    lines = [hart["lines"] for hart in harts]
+    asked = total["alloc"] + total["fail"]
+    out = [steps.exhausted_share for steps in recording.harts]
+    yield "time", short_time(recording.end_ns)
+    yield "HARTs", f"{len(harts)}"
+    each = f"{min(lines)}" if min(lines) == max(lines) else f"{min(lines)} to {max(lines)}"
+    yield "HGEI lines", f"{sum(lines)} ({each} a HART)"
+    yield "lines taken, mean", f"{sum(hart['busy_mean'] for hart in harts):.1f}"
+    yield "exhausted", f"{percent(sum(out) / len(out))} of HART time"
+    yield "... worst", f"{percent(max(out))} (HART {out.index(max(out))})"
+    yield "allocations", f"{asked:,}"
+    yield "... that failed", f"{total['fail']:,} ({percent(total['fail'] / max(asked, 1))})"
+    yield from _more_facts(recording)
+    yield "SGEIs", f"{total['sgei']:,}"
+    yield "hotplug windows", f"{sum(map(len, recording.offline))}"
+
+
+def _more_facts(recording: Recording) -> Iterator[tuple[str, str]]:
+    found = measures(recording.timeline, recording.tables)
+    if not found:
+        return
+    spans, vcpus = found["spans"], found["vcpus"]
+    fallback, refused = spans["fallback"]["count"], spans["refused"]["count"]
+    yield "... to the SW-file", f"{fallback:,}"
+    yield "... to a failed entry", f"{refused:,}"
+    move = spans["move"]
+    cost = f", {short_time(move['mean_ns'])} each" if move["count"] else ""
+    yield "moves of a VS-file", f"{move['count']:,}{cost}"
+    yield "vCPUs", f"{vcpus['count']:,}"
+
+
+def _write_figures(made: Page, recording: Recording) -> None:
+    panel = made.axes(_LEFT, 0.0, 3.7, 3.5)
+    panel.axis("off")
+    rows = list(facts(recording))
+    for row, (name, value) in enumerate(rows):
+        y = 1 - (row + 0.5) / max(len(rows), 14)
+        panel.text(0.02, y, name, va="center", color="0.3")
+        panel.text(0.42, y, value, va="center", fontweight="bold")
+
+
+def _draw_map(made: Page, recording: Recording) -> None:
+    panel = made.axes(_LEFT + 4.6, 0.1, 7.9, 3.05)
+    draw_heat(panel, recording)
+    harts = recording.harts
+    every = next(n for n in (1, 2, 4, 8, 16, 32, 64) if len(harts) <= 16 * n)
+    rows = range(0, len(harts), every)
+    panel.set_yticks(rows, [f"HART {row} · {harts[row].lines}" for row in rows], fontsize=8)
+    panel.tick_params(axis="y", length=0)
+    panel.set_title("no line left (darker: longer)", loc="left", fontweight="bold")
+
+
+def _draw_details(made: Page, recording: Recording) -> None:
+    tables = recording.tables
+    panel = made.axes(_LEFT + 1.35, 4.05, 4.55, 1.05)
+    draw_states(panel, tables["vcpus"])
+    _entitle(panel, "vCPU time by VM")
+    panel = made.axes(_LEFT + 7.85, 4.05, 4.65, 1.45)
+    draw_waits(panel, top_classes(tables["locks"], _CLASSES))
+    _entitle(panel, "lock waits, in all")
+    for number, (title, curves) in enumerate(PANELS):
+        panel = made.axes(_LEFT + 0.4 + 4.2 * number, 6.2, 3.75, 1.25)
+        draw_curves(panel, tables["spans"], curves)
+        _entitle(panel, title)
+        panel.tick_params(labelleft=number == 0)
+        panel.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
+        panel.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), frameon=False, fontsize=7.5)
+
+
+def _entitle(panel: Axes, title: str) -> None:
+    panel.set_title(title, loc="left", fontweight="bold")
+
+
+def _write_findings(made: Page, recording: Recording) -> None:
+    """Write what the checks found, at the foot of the page."""
+    findings = recording.summary.get("findings", [])
+    told = [f"finding {each['id']}: {each['text']}" for each in findings[:_FINDINGS_MAX]]
+    if len(findings) > _FINDINGS_MAX:
+        told.append(f"... and {len(findings) - _FINDINGS_MAX} more findings")
+    nothing = "a trace: read, not judged" if "trace" in recording.summary else "no finding"
+    lines = [wrapped(text, _WIDTH)[0] for text in told] or [nothing]
+    for row, text in enumerate(reversed(lines)):
+        y = (0.12 + 0.17 * row) / made.height
+        made.figure.text(0.2 / _WIDTH, y, text, fontsize=8.5, va="bottom")

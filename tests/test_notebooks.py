@@ -1,0 +1,46 @@
+"""Every notebook runs from its first cell to its last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.source import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for number, cell in enumerate(cells(path)):
+        if cell["cell_type"] == "code":
+            code = compile("".join(cell["source"]), f"{path.name}, cell {number}", "exec")
+            exec(code, names)  # noqa: S102 - that is what a notebook is for
+    assert capsys.readouterr().out
+    assert (tmp_path / "out").is_dir()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_kept_without_results(path: Path) -> None:
+    """Results would change with every run and hide what changed in the cells."""
+    assert cells(path)[0]["cell_type"] == "markdown"
+    for cell in cells(path):
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert all(len(line) <= 101 for line in cell["source"])
