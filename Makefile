@@ -24,8 +24,8 @@ explore: $(INSTALLED) ## search a patch for a race (it has one, so exit status 1
 	@echo "Exit status 1 means that something was found, as it should be here."
 	$(BIN)/hgeisim explore patch-race --variant v6.12+percpu-v2 || test $$? -eq 1
 
-test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest -q -m "not proof"
+test: $(INSTALLED) ## run the tests, on all cores
+	$(BIN)/python -m pytest -q -n auto -m "not proof"
 
 proof: $(INSTALLED) ## run the tests that take minutes: whole searches, made in two ways
 	$(BIN)/python -m pytest -q -m proof
@@ -51,7 +51,7 @@ bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a 
 	$(BIN)/python -m benchmarks.recording
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
-	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q -m "not proof"
+	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q -n auto -m "not proof"
 
 clean: ## remove what make made
 	rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from hgeisim.lockorder.baseline import Baseline
 from hgeisim.lockorder.picture import circles, graph_of
-from hgeisim.plot.occupancy import STYLE, save
+from hgeisim.plot.style import STYLE, save
 
 COLOURS = {
     "raw_spinlock": "#F0E442",
@@ -46,7 +46,7 @@ def lock_figure(order: Baseline) -> Figure:
     columns = max((len(row) for row in rows), default=1)
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
         width = max(columns, 2) * COLUMN_INCHES + 2 * MARGIN_INCHES
         figure = Figure(figsize=(width, len(rows) * ROW_INCHES + 2 * MARGIN_INCHES))
         axes = figure.add_axes((0, 0, 1, 1))
