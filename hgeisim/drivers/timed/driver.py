@@ -104,11 +104,12 @@ class TimedDriver:
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
         """Complete the operations of a path one after the other.
 
-        The operations of locks and SRCU, which are most of all, are written out here, without a
-        generator of their own; they say the same as `_complete`.
+        The operations of spinlocks, which are most of all, are written out here, without a
+        generator of their own; they say the same as `_complete`.  A closed section goes on at once,
+        and its time goes by at the unlock.
         """
         cores, harts, costs = self.cores, who.harts, self.costs.by_name
-        parked, observe, env = self.parking.parked, self.observe, self.env
+        parked, observe = self.parking.parked, self.observe
         lock_ns, unlock_ns = costs["raw_spin_lock"], costs["raw_spin_unlock"]
         task: Any = who if who.id else None
         below, self.paths[who] = self.paths.get(who, path), path
@@ -146,39 +147,12 @@ class TimedDriver:
                 if parked:
                     self.parking.unpark(op.lock)
             elif kind is Spend:
-                for see in observe.get(Spend, ()):
-                    see(who, op)
-                ns = self.costs.of(op)
-                if task is None:
-                    yield ns
-                    continue
-                core = cores[who.cpu]
-                if core.busy:
-                    yield from self._wait_for_handler(core)
-                while ns > 0:
-                    start_ns, stolen_ns = env._now, core.stolen_ns
-                    yield ns
-                    if core.busy:
-                        yield from self._wait_for_handler(core)
-                    ns += core.stolen_ns - stolen_ns - int(env._now - start_ns)
+                self._tell(who, op)
+                yield from self._spend(who, self.costs.of(op))
             elif kind in PLAIN:
-                op.begin(who)
-                if op.cost and (task is None or harts[who.cpu].irq_off):
-                    yield costs[op.cost]()
-                elif op.cost:
-                    yield from self._spend(who, costs[op.cost]())
-                self.waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
-                op.end(who)
-                for see in observe.get(kind, ()):
-                    see(who, op)
-                if parked:
-                    self.parking.unpark(channel_of(who, op))
+                yield from self._complete_plain(who, op)
             elif kind is Preempt or kind is Irq:
-                op.end(who)
-                for see in observe.get(kind, ()):
-                    see(who, op)
-                if parked and not op.off:
-                    self.parking.unpark(StopMachine)
+                self._turn(who, op)
             elif kind is Step:
                 continue
             else:
@@ -193,6 +167,26 @@ class TimedDriver:
                 if core.busy or task.need_resched:
                     yield from self._give_way(task, core)
         self.paths[who] = below
+
+    def _turn(self, who: Runner, op: Irq | Preempt) -> None:
+        """Interrupts or preemption go off or on."""
+        op.end(who)
+        self._tell(who, op)
+        if self.parking.parked and not op.off:
+            self.parking.unpark(StopMachine)
+
+    def _complete_plain(self, who: Runner, op: Op) -> LaneGenerator:
+        """An operation about which there is nothing special."""
+        op.begin(who)
+        if op.cost and (not who.id or who.hart.irq_off):
+            yield self.costs.by_name[op.cost]()
+        elif op.cost:
+            yield from self._spend(who, self.costs.by_name[op.cost]())
+        self.waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
+        op.end(who)
+        self._tell(who, op)
+        if self.parking.parked:
+            self.parking.unpark(channel_of(who, op))
 
     def _give_way(self, who: Task, core: Core) -> LaneGenerator:
         """Between two operations of a task: a hardirq goes first; then, if the kernel is
