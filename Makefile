@@ -44,6 +44,10 @@ pictures: $(INSTALLED) ## draw the pictures of README.md again
 	$(BIN)/hgeisim plot out/v7.1 -o docs/big-little-v7.1.png
 	$(BIN)/hgeisim run big-little --variant v6.18 --out out/v6.18 || test $$? -eq 1
 	$(BIN)/hgeisim plot out/v6.18 -o docs/big-little-v6.18.png
+	$(BIN)/hgeisim trace import tests/data/traces/18-storm-3132.txt.gz --lines 3,1,3,2 --out out/real
+	$(BIN)/hgeisim plot out/real -o docs/trace-real.png
+	$(BIN)/hgeisim run scenarios/traces/18-storm-3132.toml --out out/simulated || test $$? -eq 1
+	$(BIN)/hgeisim plot out/simulated -o docs/trace-simulated.png
 
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam

@@ -197,7 +197,7 @@ def test_doubts_holes_and_unanswered_calls_are_told(tmp_path: Path) -> None:
     assert len(re.findall(r"\ndoubt, line \d+: HART \d line \d ", out)) == 5
     assert re.search(r"\n\.\.\. and \d+ more doubts; --json tells all\n", out)
     path.write_text("".join([*without[:900], "CPU:1 [LOST 7 EVENTS]\n", *without[900:]]))
-    assert "\nEvents were lost in 1 places: the counts are too low.\n" in (
+    assert "\nEvents were lost in 1 place: the counts are too low.\n" in (
         trace_command("import", path).out
     )
     path.write_text("".join(lines[:-1]) + script("5 x-1 alloc: cpu=5 vcpu=q"))

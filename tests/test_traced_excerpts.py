@@ -169,5 +169,33 @@ def test_damaged_values_are_a_verdict_or_bad_input(tmp_path: Path, data: st.Data
     assert trace_command("check", path, "--variant", "v6.12").status in (0, 1, 2)
 
 
+def test_after_lost_events_a_weaker_check_goes_on_and_says_so(tmp_path: Path) -> None:
+    lines = trace_text("storm-auto").splitlines(keepends=True)
+    path = tmp_path / "t.txt"
+    path.write_text("".join([*lines[:200], "CPU:2 [LOST 17 EVENTS]\n", *lines[200:]]))
+    told = trace_command("check", path, "--variant", "v6.12", "--lines", "3")
+    assert told.status == 0
+    assert "  weaker from line 201 on: events were lost in 1 place; after each, a line" in told.out
+    result = json.loads(trace_command("check", path, "--variant", "v6.12", "--json").out)
+    assert (result["holes"], result["first_hole"], result["disagreement"]) == (1, 201, None)
+    wrong = [line * (1 + (" free: " in line)) for line in lines[200:]]
+    path.write_text("".join([*lines[:200], "CPU:2 [LOST 17 EVENTS]\n", *wrong]))
+    assert trace_command("check", path, "--variant", "v6.12", "--lines", "3").status == 1
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_holes_anywhere_are_no_disagreement(tmp_path: Path, data: st.DataObject) -> None:
+    """Events that are lost, where that is told, never make a true trace false."""
+    lines = trace_text("storm-auto").splitlines(keepends=True)
+    at = data.draw(st.integers(5, len(lines) - 2))
+    gone = data.draw(st.integers(0, 40))
+    cpu = re.findall(r" \[(\d+)\] ", lines[at])[0].lstrip("0") or "0"
+    path = tmp_path / "t.txt"
+    path.write_text("".join([*lines[:at], f"CPU:{cpu} [LOST EVENTS]\n", *lines[at + gone :]]))
+    told = trace_command("check", path, "--variant", "v6.12", "--lines", "3")
+    assert told.status == 0, told.out
+
+
 def test_the_command_has_help() -> None:
     assert "check" in command.commands

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hgeisim.cli.exits import EXIT_NOTHING_NEW
+from hgeisim.cli.trace_options import json_option
 
 
 @click.command("record", short_help="A script that records a trace on your machine.")
@@ -12,7 +13,8 @@ from hgeisim.cli.exits import EXIT_NOTHING_NEW
     "--with", "tool", required=True, type=click.Choice(["tracefs", "bpftrace"]),
     help="What records: kprobes by way of tracefs, or bpftrace.",
 )  # fmt: skip
-def command(tool: str) -> int:
+@json_option
+def command(tool: str, as_json: bool) -> int:
     """Print a shell script that records HGEI events on a RISC-V host with KVM.
 
     It is only printed: read it, copy it to that machine, and run it there as root. It says what it
@@ -29,5 +31,10 @@ def command(tool: str) -> int:
         from hgeisim.trace.record_tracefs import script  # noqa: PLC0415 - late: --help is quick
     else:
         from hgeisim.trace.record_bpftrace import script  # noqa: PLC0415
-    click.echo(script(), nl=False)
+    if as_json:
+        from hgeisim.cli.console import print_json  # noqa: PLC0415
+
+        print_json({"with": tool, "script": script()})
+    else:
+        click.echo(script(), nl=False)
     return EXIT_NOTHING_NEW

@@ -29,6 +29,7 @@ def document(result: Conformance) -> dict[str, Any]:
         "by_event": {name: result.checked[name] for name in sorted(+result.checked)},
         "states": result.states,
         "holes": result.holes,
+        "first_hole": result.first_hole or None,
         "last_line": result.last_line,
         "gave_up": result.gave_up,
         "inferred": [inferred._asdict() for inferred in result.inferred],
@@ -71,6 +72,13 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         )
     else:
         yield f"agrees: {count(result['checked'], 'event')} checked"
+    if result["holes"]:
+        words = (
+            f"weaker from line {result['first_hole']} on: events were lost in "
+            f"{count(result['holes'], 'place')}; after each, a line or a VS-file is believed when "
+            "it is first told of, and compared from then on"
+        )
+        yield from indented(words, 2)
     by_event = ", ".join(f"{name} {n:,}" for name, n in result["by_event"].items())
     yield from indented(f"checked: {by_event or 'nothing'}", 2)
     yield from _notes(result)

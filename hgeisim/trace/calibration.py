@@ -23,9 +23,11 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 @dataclass
 class Calibration:
-    """Times by the name of what was measured, from all files together."""
+    """Times by the name of what was measured, from all files together; `holes` are the places
+    where events were lost."""
 
     files: list[tuple[str, int]] = field(default_factory=list)
+    holes: int = 0
     times_ns: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, path: Path, table: Events, progress: Progress | None = None) -> None:
@@ -36,6 +38,7 @@ class Calibration:
             events = in_order(events_of(entries, table, str(path)))
             calls = intervals_of(events)
             self.files.append((path.name, extent.records))
+            self.holes += extent.holes
             for measure in MEASURES:
                 source: Sequence[Event | Lost | Interval] = calls if measure.by_call else events
                 self.times_ns.setdefault(measure.name, []).extend(measure.of(source))

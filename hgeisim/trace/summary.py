@@ -108,7 +108,8 @@ def notes(result: dict[str, Any]) -> Iterator[str]:
     if by_hotplug := result["released_by_hotplug"]:
         yield f"{by_hotplug} of the released VS-files: by CPU hotplug."
     if holes := result["trace"]["holes"]:
-        yield f"Events were lost in {holes} places: the counts are too low."
+        places = "1 place" if holes == 1 else f"{holes} places"
+        yield f"Events were lost in {places}: the counts are too low."
     if unanswered := result["trace"]["unanswered_allocs"]:
         yield f"{unanswered} allocations have no return in the trace; they are not counted."
     doubts = result["doubts"]

@@ -28,6 +28,7 @@ def document(made: Calibration) -> dict[str, Any]:
     return {
         "warning": WARNING,
         "traces": [{"file": file, "records": records} for file, records in made.files],
+        "holes": made.holes,
         "timing": {entry: _plain(made.law(measure)) for entry, measure in entries.items()},
         "measured": {entry: _told(made, measure) for entry, measure in entries.items()},
         "not_measured": made.missing(),
@@ -40,6 +41,9 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     files = ", ".join(f"{each['file']} ({each['records']:,} records)" for each in result["traces"])
     yield from _comment(f"Measured by `hgeisim trace calibrate` in {files}.")
     yield from _comment(result["warning"])
+    if result["holes"]:
+        told = f"Events were lost in {result['holes']} of their places: what was under way there is"
+        yield from _comment(f"{told} left out.")
     yield ""
     yield "[timing]"
     for entry, law in result["timing"].items():

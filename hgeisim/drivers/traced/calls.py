@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from hgeisim.drivers.traced.context import DISABLE, Context, answered
 from hgeisim.drivers.traced.hypothesis import Hypothesis
 from hgeisim.drivers.traced.probe import NOTHING, hgei, vsfile
 from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.machine.ops import Path
+from hgeisim.machine.task import Runner
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
 
@@ -15,102 +20,87 @@ PREEMPTION_OFF = (UPDATE, "kvm_arch_vcpu_blocking", "kvm_arch_vcpu_unblocking")
 
 
 def call_of(h: Hypothesis, event: Event) -> Context | None:
-    """The call that an event begins, before its first step; None when it begins none."""
-    match event.meaning:
+    """The call that an event begins, before its first step; None when it begins none.
+
+    It is made by the thread of the event, but where that is known to be a vCPU's: by the vCPU's.
+    """
+    k, told, cpu = h.world.k, event.meaning, event.record.cpu
+    match told:
         case kvm.Alloc() | kvm.Update() | kvm.Run():
-            return update(h, h.world.vcpus[event.meaning.vcpu], event.record.cpu)
-        case kvm.Release():
-            return release(h, h.world.vcpus[event.meaning.vcpu], event)
-        case kvm.Free():
-            owner = h.owner(event.meaning.cpu, event.meaning.line)
-            return cleanup(h, owner, event) if owner else None
-        case kvm.Disable():
-            return disable(h, event)
-        case kvm.Enable():
-            return enable(h, event)
+            return update(h, h.world.vcpus[told.vcpu], cpu)
         case kvm.Wakeon():
-            return wakeon(h, event.meaning, event.record.cpu)
+            return wakeon(h, told, cpu)
+    who = _placed(h, h.world.threads[event.thread], cpu)
+    match told:
+        case kvm.Release():
+            return release(h, who, h.world.vcpus[told.vcpu])
+        case kvm.Free():
+            owner = h.owner(told.cpu, told.line)
+            return cleanup(h, who, owner) if owner else None
+        case kvm.Disable():
+            return _call(h, DISABLE, who, lambda: k.kvm_disable_virtualization_cpu(who, who))
+        case kvm.Enable():
+            path = k.kvm_enable_virtualization_cpu
+            return _call(h, "kvm_riscv_aia_enable", who, lambda: path(who))
     return None
 
 
 def update(h: Hypothesis, vcpu: Vcpu, cpu: int) -> Context:
     """A vCPU is about to enter its guest."""
-    k, irqs, who = h.world.k, h.world.irqs, vcpu.thread
-    _place(h, who, cpu)
+    who, path = _placed(h, vcpu.thread, cpu), h.world.k.kvm_riscv_vcpu_aia_imsic_update
     vcpu.freed = 0
-    return Context(
-        UPDATE, who, cpu, vcpu.id,
-        lambda: answered(k.kvm_riscv_vcpu_aia_imsic_update(who, vcpu), who, irqs),
-        vsfile(vcpu.id),
-    )  # fmt: skip
+    return _call(h, UPDATE, who, lambda: path(who, vcpu), vcpu)
 
 
-def release(h: Hypothesis, vcpu: Vcpu, event: Event) -> Context:
+def release(h: Hypothesis, who: Thread, vcpu: Vcpu) -> Context:
     """A vCPU is reset, and loses its VS-file."""
-    k, irqs, who = h.world.k, h.world.irqs, h.world.threads[event.thread]
-    _place(h, who, event.record.cpu)
-    return Context(
-        "kvm_riscv_vcpu_aia_imsic_release", who, event.record.cpu, vcpu.id,
-        lambda: answered(k.kvm_riscv_vcpu_aia_imsic_release(who, vcpu), who, irqs),
-        vsfile(vcpu.id),
-    )  # fmt: skip
+    path = h.world.k.kvm_riscv_vcpu_aia_imsic_release
+    return _call(h, "kvm_riscv_vcpu_aia_imsic_release", who, lambda: path(who, vcpu), vcpu)
 
 
-def cleanup(h: Hypothesis, vcpu: Vcpu, event: Event) -> Context:
+def cleanup(h: Hypothesis, who: Thread, vcpu: Vcpu) -> Context:
     """A vCPU is destroyed."""
-    k, irqs, who = h.world.k, h.world.irqs, h.world.threads[event.thread]
-    _place(h, who, event.record.cpu)
+    path = h.world.k.kvm_riscv_vcpu_aia_imsic_cleanup
     h.unswept.add((vcpu.vsfile_cpu, vcpu.vsfile_hgei))
-    return Context(
-        "kvm_riscv_vcpu_aia_imsic_cleanup", who, event.record.cpu, vcpu.id,
-        lambda: answered(k.kvm_riscv_vcpu_aia_imsic_cleanup(who, vcpu), who, irqs),
-        vsfile(vcpu.id),
-    )  # fmt: skip
-
-
-def disable(h: Hypothesis, event: Event) -> Context:
-    """A CPU gives up virtualization."""
-    k, irqs, who = h.world.k, h.world.irqs, h.world.threads[event.thread]
-    _place(h, who, event.record.cpu)
-    return Context(
-        DISABLE, who, event.record.cpu, 0,
-        lambda: answered(k.kvm_disable_virtualization_cpu(who, who), who, irqs),
-    )  # fmt: skip
-
-
-def enable(h: Hypothesis, event: Event) -> Context:
-    """A CPU takes up virtualization."""
-    k, irqs, who = h.world.k, h.world.irqs, h.world.threads[event.thread]
-    _place(h, who, event.record.cpu)
-    return Context(
-        "kvm_riscv_aia_enable", who, event.record.cpu, 0,
-        lambda: answered(k.kvm_enable_virtualization_cpu(who), who, irqs),
-    )  # fmt: skip
+    return _call(h, "kvm_riscv_vcpu_aia_imsic_cleanup", who, lambda: path(who, vcpu), vcpu)
 
 
 def wakeon(h: Hypothesis, told: kvm.Wakeon, cpu: int) -> Context:
     """A vCPU blocks, or has blocked."""
-    k, irqs, vcpu = h.world.k, h.world.irqs, h.world.vcpus[told.vcpu]
-    who, enable_ = vcpu.thread, int(told.enabled != 0)
-    path = k.kvm_arch_vcpu_blocking if enable_ else k.kvm_arch_vcpu_unblocking
-    _place(h, who, cpu)
-    return Context(
-        path.__name__, who, cpu, vcpu.id, lambda: answered(path(who, vcpu), who, irqs), NOTHING
-    )
+    k, vcpu = h.world.k, h.world.vcpus[told.vcpu]
+    path = k.kvm_arch_vcpu_blocking if told.enabled else k.kvm_arch_vcpu_unblocking
+    who = _placed(h, vcpu.thread, cpu)
+    context = _call(h, path.__name__, who, lambda: path(who, vcpu), vcpu)
+    context.sections = NOTHING
+    return context
 
 
 def sgei_call(h: Hypothesis, cpu: int, mask: int) -> Context:
     """A HART takes an SGEI, for the pending and enabled lines of `mask`."""
-    k, irqs, who = h.world.k, h.world.irqs, h.world.sgeis[cpu]
+    k, who = h.world.k, h.world.sgeis[cpu]
     h.install()
     k.hart[cpu].hgeip = mask
-    return Context(
-        "hgei_interrupt", who, cpu, 0,
-        lambda: answered(k.hgei_interrupt(who), who, irqs), hgei(cpu),
-    )  # fmt: skip
+    context = _call(h, "hgei_interrupt", who, lambda: k.hgei_interrupt(who))
+    context.sections = hgei(cpu)
+    return context
 
 
-def _place(h: Hypothesis, who: Thread, cpu: int) -> None:
+def _placed(h: Hypothesis, who: Thread, cpu: int) -> Thread:
     """Let a thread be on a CPU."""
     h.install()
     who.cpu = cpu
+    return who
+
+
+def _call(
+    h: Hypothesis,
+    function: str,
+    who: Runner,
+    path: Callable[[], Path[Any]],
+    about: Vcpu | None = None,
+) -> Context:
+    """A call of a function by whoever is on its CPU already, about a vCPU if it is about one."""
+    irqs = h.world.irqs
+    sections = vsfile(about.id) if about else NOTHING
+    vcpu = about.id if about else 0
+    return Context(function, who, who.cpu, vcpu, lambda: answered(path(), who, irqs), sections)

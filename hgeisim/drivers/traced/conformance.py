@@ -52,9 +52,10 @@ class Conformance:
     """What following a trace came to.
 
     `checked` counts the events that were compared, by name; `states` is the largest number of
-    states that the kernel may have been in at once.  `last_line` is the last one of the longest
-    prefix that agrees, 0 if there is none.  `gave_up`: after it there were too many orders to
-    follow them all.
+    states that the kernel may have been in at once.  `holes` are the places where events were lost,
+    the first in line `first_hole`; after each it is learned anew who owns what.  `last_line` is the
+    last one of the longest prefix that agrees, 0 if there is none.  `gave_up`: after it there were
+    too many orders to follow them all.
     """
 
     trace: Trace
@@ -62,6 +63,7 @@ class Conformance:
     checked: Counter[str] = field(default_factory=Counter)
     states: int = 1
     holes: int = 0
+    first_hole: int = 0
     last_line: int = 0
     gave_up: bool = False
     inferred: list[Inferred] = field(default_factory=list)
@@ -92,6 +94,7 @@ def check_trace(
         if hole:
             result.holes += 1
             text = f"events of CPU {hole.cpu} were lost: who owns what is learned anew"
+            result.first_hole = result.first_hole or hole.line
             result.inferred.append(Inferred(hole.line, text))
         unknown = middle or hole is not None or begins_in_the_middle(events)
         follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
@@ -144,11 +147,11 @@ def disagreement(event: Event, failures: Sequence[Failure]) -> Disagreement:
 
 
 def cut_short(follower: Follower, state: Hypothesis, last_line: int) -> Iterator[Inferred]:
-    """What is still under way at the end, and its next event that the trace does not have."""
+    """What is under way at the end, or where events are lost, and its next event."""
     for actor in sorted(state.contexts):
         for after in follower.reach(state.fork(), actor):
             context = after.contexts[actor]
             if not context.done:
-                text = f"after the end: {described(after, context)}, {context.who.name}"
+                text = f"not in the trace any more: {described(after, context)}, {context.who.name}"
                 yield Inferred(last_line, text)
             break
