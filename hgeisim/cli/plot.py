@@ -9,7 +9,7 @@ import click
 
 from hgeisim.cli.console import print_json
 from hgeisim.errors import InputError, Problem
-from hgeisim.plot.kinds import TABLES_OF
+from hgeisim.plot.kinds import TABLES_OF, TIMELINE_ONLY
 
 if TYPE_CHECKING:
     from hgeisim.plot.pictures import Picture
@@ -63,10 +63,9 @@ def command(
       hgeisim plot out/big-little --kind lines --hart 5 -o picture.svg
     """
     _check_options(kind, hart, outputs)
-    recording = _read(run_folder)
-    pictures = _pictures(
-        run_folder, recording, kind or ("occupancy", "lines")[hart is not None], hart
-    )
+    asked = kind or ("occupancy" if hart is None else "lines")
+    recording = _read(run_folder, asked)
+    pictures = _pictures(run_folder, recording, asked, hart)
     paths = []
     for picture in pictures:
         targets = outputs or tuple(run_folder / f"{picture.stem}{suffix}" for suffix in SUFFIXES)
@@ -93,12 +92,12 @@ def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]
         raise InputError(problems)
 
 
-def _read(run_folder: Path) -> Recording:
+def _read(run_folder: Path, kind: str) -> Recording:
     from hgeisim.plot.recording import Recording, title_of  # noqa: PLC0415 - late, for quick help
     from hgeisim.record.folder import read_run, read_tables  # noqa: PLC0415
 
     run = read_run(run_folder)
-    tables = read_tables(run_folder, run.manifest)
+    tables = {} if kind in TIMELINE_ONLY else read_tables(run_folder, run.manifest)
     return Recording(run.timeline, title_of(run.manifest), tables, run.summary)
 
 

@@ -141,6 +141,7 @@ def _show_measures(result: dict[str, Any]) -> None:
     from hgeisim.report.measures import SPAN_HEADS, measure_lines, span_rows  # noqa: PLC0415
 
     if "spans" not in result:
+        click.echo("recorded: occupancy and events only; lock order was not checked\n")
         return
     if rows := list(span_rows(result)):
         print_table(SPAN_HEADS, rows)

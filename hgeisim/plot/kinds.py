@@ -11,3 +11,5 @@ TABLES_OF: dict[str, tuple[str, ...]] = {
     "summary": (),
 }
 """Kinds, and the tables of a run that each needs besides the timeline."""
+TIMELINE_ONLY = ("occupancy", "exhaustion")
+"""Kinds that look at no table, so that none need be read."""

@@ -34,7 +34,7 @@ from hgeisim.machine.task import Runner
 from hgeisim.record.detail_probes import DetailProbes, with_details
 from hgeisim.record.details import Details
 from hgeisim.record.observers import Observers
-from hgeisim.record.probes import Probes, probed
+from hgeisim.record.probes import Probes
 from hgeisim.record.tables import Tables, tables_of
 from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
@@ -233,7 +233,7 @@ def simulate(
     streams = Streams(scenario.run.seed)
     kernel = probes(stripped(find_variant(scenario.kernel.variant)))
     stage = set_stage(scenario, kernel=kernel, validator=validator)
-    if probes is probed:
+    if probes is not with_details:
         stage.lock_order = None
     costs = Costs(scenario.timing, streams)
     simulation = Simulation(stage, costs, scenario.kernel.preemption, env)
