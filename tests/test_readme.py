@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
+import click
 import pytest
 
+from hgeisim.cli.main import group
+from hgeisim.scenario.load import load_scenario
 from tests.commands import hgeisim
 
 ROOT = Path(__file__).parent.parent
@@ -54,13 +58,38 @@ def test_the_argument_in_figures_is_what_runs_give() -> None:
         assert cells == figures(variant)
 
 
-def test_every_picture_is_there_and_is_drawn_by_make() -> None:
-    pictures = re.findall(r"\]\((docs/\S+\.png)\)", (ROOT / "README.md").read_text())
+def test_every_picture_of_the_argument_is_there_and_is_drawn_by_make() -> None:
+    pictures = re.findall(r"\]\((docs/big-little\S*\.png)\)", (ROOT / "README.md").read_text())
     makefile = (ROOT / "Makefile").read_text()
     assert len(pictures) == 5
     for picture in pictures:
         assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
         assert f"-o {picture}\n" in makefile
+
+
+def commands(page: str) -> list[list[str]]:
+    """The words of each `hgeisim ...` line of a page, up to the text beside it."""
+    lines = re.findall(r"^ {4}hgeisim (.*)$|`hgeisim ([^`]+)`", page, re.MULTILINE)
+    return [re.split(r" {2,}", block or quoted)[0].split() for block, quoted in lines]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/scenario-format.md", "docs/findings.md"])
+def test_every_command_of_a_page_exists_with_its_options(page: str) -> None:
+    found = commands((ROOT / page).read_text())
+    assert len(found) > 3
+    for name, *words in found:
+        if name.isupper():
+            continue
+        command = group.get_command(click.Context(group), name)
+        assert command is not None, name
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), words[0])
+            assert command is not None, (name, *words)
+        options = {option for each in command.params for option in each.opts} | {"--help"}
+        assert {word for word in words if word.startswith("-")} <= options, (name, *words)
+        if name in ("run", "explore") and words and not words[0].isupper():
+            changes = [after for word, after in pairwise(words) if word == "-s"]
+            assert load_scenario(words[0], settings=changes).digest
 
 
 def test_findings_page_has_the_steps_of_the_counterexamples() -> None:

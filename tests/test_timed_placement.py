@@ -77,6 +77,33 @@ def test_who_may_run_nowhere_else_is_not_taken() -> None:
     assert log == [("kthread", first), ("bound", first + SHORT + MS)]
 
 
+def test_affinity_keeps_a_task_from_an_idle_hart() -> None:
+    driver = quick(2, 2, 2)
+    log: Log = []
+    start(driver, "a", 0, busy_for(driver, 5 * MS))
+    start(driver, "b", 1, busy_for(driver, 2 * MS))
+    held = start(driver, "held", 0, logged(driver, "held", MS, log))
+    held.cpus_mask = 0b011
+    driver.env.run()
+    assert held.cpu == 1, "HART 2 was idle all the time"
+    assert log == [("held", SHORT + 2 * MS + SHORT + MS)]
+
+
+def test_a_woken_task_goes_to_the_next_idle_hart_round_the_end() -> None:
+    """select_idle_cpu scans from its last HART on, within its affinity."""
+    driver = quick(2, 2, 2, 2)
+    start(driver, "a", 2, busy_for(driver, 9 * MS))
+    woken = driver.k.add_thread("woken", 2)
+    driver.env.run(until=MS)
+    for mask, expected in ((0b1111, 3), (0b0111, 0), (0b0110, 1), (0b0100, 2)):
+        woken.cpu, woken.cpus_mask = 2, mask
+        driver.scheduler.select_rq(woken)
+        assert woken.cpu == expected
+    woken.cpu, woken.cpus_mask = 3, 0b1111
+    driver.scheduler.select_rq(woken)
+    assert woken.cpu == 3, "its last HART is idle"
+
+
 def test_a_script_moves_its_own_thread() -> None:
     sim = simulation(
         machine={"harts": [{"count": 2, "guest_files": 1}]},
