@@ -19,7 +19,7 @@ from typing import Any
 
 from hgeisim.checks.call_chain import CallChains
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.lock_report import Cycle, finding_of
+from hgeisim.checks.lock_report import finding_of, redundant
 from hgeisim.lockorder.chains import Chain
 from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, Flavour, How, Lock
 from hgeisim.lockorder.config import Config
@@ -96,12 +96,19 @@ class LockOrder:
     """The validator with a place for each context of a model.
 
     `chains` tells where contexts are; `tell` gets each finding once, when it is made, and may be
-    exchanged: until then `found` gets it.
+    exchanged: until then `found` gets it.  A `validator` may be shared by several models, whose
+    contexts a `prefix` tells apart; what it has reported before is not told again.
     """
 
-    def __init__(self, realtime: bool, chains: CallChains) -> None:
-        self.realtime = realtime
-        self.validator = Validator(Config(preempt_rt=realtime))
+    def __init__(
+        self,
+        realtime: bool,
+        chains: CallChains,
+        validator: Validator | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.realtime, self.prefix = realtime, prefix
+        self.validator = validator or Validator(Config(preempt_rt=realtime))
         self.chains = chains
         self.found: list[Finding] = []
         self.tell: Callable[[Finding], None] = self.found.append
@@ -109,10 +116,9 @@ class LockOrder:
         self._tasks: dict[Runner, Track] = {}
         self._handlers: dict[tuple[Runner, str], Track] = {}
         self._names: dict[str, int] = {}
-        self._cycles: dict[str, Cycle] = {}
         self._start: dict[Track, list[Any]] = {}
         self.looks = self.observers()
-        self._told = 0
+        self._told = len(self.validator.reports)
 
     def observers(self) -> dict[type[Op], Observe]:
         """What is to be called just after an operation of each type."""
@@ -335,7 +341,7 @@ class LockOrder:
         return self._handlers.get((who, entry)) or self._new_handler(who, entry)
 
     def _new_handler(self, who: Runner, entry: str) -> Track:
-        context = self.validator.context(f"{who.name} {entry}")
+        context = self.validator.context(f"{self.prefix}{who.name} {entry}")
         if not (self.realtime and entry in DEVICE_HANDLERS):
             context.mask(IRQS_ON, on=False)
             self.validator.enter_hardirq(context, threaded=entry in DEVICE_HANDLERS)
@@ -345,7 +351,7 @@ class LockOrder:
     def _new_task(self, who: Runner) -> Track:
         """Two tasks of one name are two contexts."""
         number = self._names[who.name] = self._names.get(who.name, 0) + 1
-        name = who.name if number == 1 else f"{who.name}#{number}"
+        name = f"{self.prefix}{who.name}" + (f"#{number}" if number > 1 else "")
         track = self._tasks[who] = Track(self.validator.context(name))
         return track
 
@@ -355,15 +361,11 @@ class LockOrder:
             new = list(islice(reports, self._told, None))
             self._told = len(reports)
             for report in new:
-                finding = finding_of(report)
-                if report.kind == "circular":
-                    self._cycles[finding.id] = Cycle.of(report)
-                self.tell(finding)
+                self.tell(finding_of(report))
 
     def redundant(self) -> list[str]:
         """The ids of cycles that say less than another one, see `Cycle`."""
-        cycles = self._cycles
-        return [i for i, each in cycles.items() if any(map(each.repeats, cycles.values()))]
+        return redundant(self.validator.reports)
 
 
 def lock_in(op: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
@@ -29,6 +30,12 @@ class Cycle(NamedTuple):
         """
         shorter = other.length, other.grade
         return other.classes <= self.classes and shorter < (self.length, self.grade)
+
+
+def redundant(reports: Iterable[Report]) -> list[str]:
+    """The ids of cycles that say less than another one of the reports, see `Cycle`."""
+    cycles = {finding_of(r).id: Cycle.of(r) for r in reports if r.kind == "circular"}
+    return [i for i, each in cycles.items() if any(map(each.repeats, cycles.values()))]
 
 
 def finding_of(report: Report) -> Finding:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.locks_check import command as check_command
+from hgeisim.cli.locks_diff import command as diff_command
+from hgeisim.cli.locks_learn import command as learn_command
+from hgeisim.cli.locks_show import command as show_command
 
 if TYPE_CHECKING:
     from hgeisim.lockorder.conformance import Conformance
@@ -15,11 +19,11 @@ if TYPE_CHECKING:
 
 @click.group("locks")
 def command() -> None:
-    """Check the validator of lock order.
+    """Lock order: learn it, check a patch against it, compare, look at it.
 
     \b
     Example:
-      hgeisim locks conformance lock-order-cases.json
+      hgeisim locks check --baseline v7.1 --variant v7.1+my-patch.py:MyPatch
     """
 
 
@@ -69,3 +73,7 @@ def text(file: Path, result: Conformance) -> list[str]:
     ]
     lines += [f"  {d.case}: expected {d.expected}, found {d.found}" for d in result.disagreements]
     return lines
+
+
+for _command in (learn_command, check_command, diff_command, show_command):
+    command.add_command(_command)

@@ -39,7 +39,7 @@ COMMANDS = {
     "topology": Entry("hgeisim.cli.topology:command", "Show the HARTs of a devicetree blob."),
     "scenario": Entry("hgeisim.cli.scenario:command", "List, show or check scenario files."),
     "explore": Entry("hgeisim.cli.explore:command", "Search the interleavings of a scenario."),
-    "locks": Entry("hgeisim.cli.locks:command", "Check the validator of lock order."),
+    "locks": Entry("hgeisim.cli.locks:command", "Lock order: learn, check, diff, show."),
     "trace": Entry("hgeisim.cli.trace:command", "Read the trace of a real kernel."),
     "replay": Entry("hgeisim.cli.replay:command", "Run one schedule again, from its token."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from hgeisim.checks.call_chain import PathChains
 from hgeisim.checks.lock_order import LockOrder
@@ -11,6 +12,7 @@ from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Command, Script
 from hgeisim.kernel.structs import Thread, Vcpu, Vm
 from hgeisim.kernel.variants import find_variant
+from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.action import Action
@@ -32,11 +34,15 @@ class Stage:
 
 
 def set_stage(
-    scenario: Scenario, memory: Memory | None = None, kernel: type[Module] | None = None
+    scenario: Scenario,
+    memory: Memory | None = None,
+    kernel: type[Module] | None = None,
+    validator: Validator | None = None,
 ) -> Stage:
     """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
 
-    `kernel` is the class to use instead of the scenario's variant, such as one with probes in it.
+    `kernel` is the class to use instead of the scenario's variant, such as one with probes in it;
+    `validator` learns the lock order of this scenario beside that of others.
     """
     realtime = scenario.kernel.preemption == "rt"
     cls = kernel or find_variant(scenario.kernel.variant)
@@ -45,7 +51,9 @@ def set_stage(
     k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
     monitor = k.add_thread("swapper", scenario.kernel.init_hart)
     onlookers = Onlookers()
-    lock_order = LockOrder(realtime, PathChains(onlookers.paths))
+    prefix = f"{PurePath(scenario.file).stem} {'explored' if memory else 'timed'}: "
+    prefix = prefix if validator else ""
+    lock_order = LockOrder(realtime, PathChains(onlookers.paths), validator, prefix)
     onlookers.observe = lock_order.observers()
     boot(k, monitor, onlookers)
     stage = Stage(k, lock_order=lock_order)
@@ -55,8 +63,11 @@ def set_stage(
         if name not in vms:
             vms[name] = k.add_vm(name, entry.mode)
             run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, onlookers)
-        vcpu = k.add_vcpu(entry.name, entry.hart, vms[name])
-        stage.vcpus[entry.name] = vcpu
+        stage.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
+    for vm in vms.values():
+        run_alone(k.aia_init(monitor, vm), monitor, onlookers)
+    for entry in scenario.vcpu:
+        vcpu = stage.vcpus[entry.name]
         stays = any(task.vcpu == entry.name for task in scenario.task)
         run_alone(_first_entry(k, vcpu, stays), vcpu.thread, onlookers)
     stage.scripts = [_script(stage, task) for task in scenario.task]

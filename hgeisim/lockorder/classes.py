@@ -6,6 +6,7 @@ class, each subclass of an annotation is a class of its own, and wait types belo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -143,6 +144,9 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self._classes)
+
+    def __iter__(self) -> Iterator[LockClass]:
+        return iter(self._classes.values())
 
     def of(self, lock: Lock, subclass: int = 0) -> LockClass:
         """The class of a lock: `name`, `name/1` for a subclass, `name#2` when a name is shared."""

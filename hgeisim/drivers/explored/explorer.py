@@ -13,6 +13,7 @@ from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
 from hgeisim.drivers.stage import set_stage
 from hgeisim.errors import InputError, Problem
+from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.schema import Scenario
 
@@ -32,19 +33,19 @@ STATE_CHECKS = (
 STEP_CHECKS = (LockInitHeld(), UseAfterFree(), IpiWaits(), SleepingLock())
 
 
-def space_of(scenario: Scenario) -> Space:
+def space_of(scenario: Scenario, validator: Validator | None = None) -> Space:
     """The state space of a scenario's [[task]]s, see `system_of`."""
-    return Space(system_of(scenario), STATE_CHECKS, merging=True)
+    return Space(system_of(scenario, validator), STATE_CHECKS, merging=True)
 
 
-def system_of(scenario: Scenario) -> System:
-    """The contexts of a scenario's [[task]]s and interrupts.
+def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
+    """The contexts of a scenario's [[task]]s and interrupts; a `validator` sees the start.
 
     Raises `InputError` when the scenario has none, or a random workload, which cannot be explored.
     """
     if problems := list(_not_explored(scenario)):
         raise InputError(problems)
-    stage = set_stage(scenario, Memory())
+    stage = set_stage(scenario, Memory(), validator=validator)
     system = System(stage.k, scenario.kernel.preemption, STEP_CHECKS)
     system.lock_order = stage.lock_order or system.lock_order
     system.lock_order.mark_start()

@@ -52,10 +52,17 @@ class LockWalks:
 
 
 def lock_walks(
-    space: Space, known: Iterable[Schedule], walks: int, below: Callable[[int], int]
+    space: Space,
+    known: Iterable[Schedule],
+    walks: int,
+    below: Callable[[int], int],
+    order: LockOrder | None = None,
 ) -> LockWalks:
-    """Go through some known schedules and a number of random ones; `below(n)` draws from 0..n-1."""
-    made = LockWalks(space.system.lock_order.copy())
+    """Go through some known schedules and a number of random ones; `below(n)` draws from 0..n-1.
+
+    `order` learns; by default one that has seen only the start, and nobody else has to do with.
+    """
+    made = LockWalks(order or space.system.lock_order.copy())
     fine = space.fine
     fine.make_room()
     for schedule in known:

@@ -23,6 +23,7 @@ from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.kernel.variants import find_variant
+from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import Op, Path
@@ -218,15 +219,20 @@ class Simulation:
 
 
 def simulate(
-    scenario: Scenario, env: LaneEnvironment | None = None, probes: Probing = with_details
+    scenario: Scenario,
+    env: LaneEnvironment | None = None,
+    probes: Probing = with_details,
+    validator: Validator | None = None,
 ) -> Simulation:
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest.
 
     `probes` puts probes on its kernel: `with_details` for all that can be recorded, `probed` for
-    the timeline alone, without lock order, which is quicker; the timeline is the same.
+    the timeline alone, without lock order, which is quicker; the timeline is the same.  A
+    `validator` learns the lock order of this scenario beside that of others.
     """
     streams = Streams(scenario.run.seed)
-    stage = set_stage(scenario, kernel=probes(stripped(find_variant(scenario.kernel.variant))))
+    kernel = probes(stripped(find_variant(scenario.kernel.variant)))
+    stage = set_stage(scenario, kernel=kernel, validator=validator)
     if probes is probed:
         stage.lock_order = None
     costs = Costs(scenario.timing, streams)

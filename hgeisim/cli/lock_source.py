@@ -1,0 +1,104 @@
+"""Where `hgeisim locks` gets a lock order from: a file, a baseline that is here, or a survey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hgeisim.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hgeisim.drivers.lock_survey import Survey
+    from hgeisim.lockorder.baseline import Baseline
+    from hgeisim.scenario.schema import Scenario
+
+
+def surveyed(names: Sequence[str], variant: str | None, realtime: bool = False) -> Survey:
+    """Learn from scenarios; without names from all that come with hgeisim."""
+    from hgeisim.drivers.lock_survey import survey  # noqa: PLC0415 - late, for a quick --help
+
+    loaded = [(name, _load(name, variant, realtime)) for name in names or _library()]
+    with _progress() as progress:
+        return survey(loaded, progress)
+
+
+def _library() -> list[str]:
+    from hgeisim.scenario.locate import built_in_names  # noqa: PLC0415
+
+    return built_in_names()
+
+
+def _load(name: str, variant: str | None, realtime: bool) -> Scenario:
+    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
+
+    own = {"variant": variant, "preemption": "rt" if realtime else None}
+    scenario = load_scenario(name, own, known_variant)
+    if scenario.kernel.preemption == "rt" and not realtime:
+        return load_scenario(name, {**own, "preemption": "full"}, known_variant)
+    return scenario
+
+
+def baseline_of(found: Survey, variant: str) -> Baseline:
+    """A survey as a baseline that accepts what has a name and a reason already."""
+    from hgeisim.checks.known import known  # noqa: PLC0415
+    from hgeisim.lockorder.baseline import learned  # noqa: PLC0415
+
+    entries = {finding: known(finding, variant) for finding in found.findings()}
+    reasons = {f: f"{entry.name}: {entry.reason}" for f, entry in entries.items() if entry}
+    validators = [validator.known for validator in found.validators.values()]
+    return learned(validators, variant, found.scenarios, reasons)
+
+
+def lock_order_of(word: str) -> Baseline:
+    """The lock order that a word names: a file, a variant with a baseline here, or any variant."""
+    from hgeisim.lockorder.baseline_text import baseline_from, read_baseline  # noqa: PLC0415
+    from hgeisim.lockorder.dump import dump_from, is_dump, read_text  # noqa: PLC0415
+    from hgeisim.lockorder.shipped import shipped_path  # noqa: PLC0415
+
+    if Path(word).is_file():
+        text = read_text(Path(word))
+        return dump_from(text, word) if is_dump(text) else baseline_from(text, word)
+    path = shipped_path(word)
+    if path is not None:
+        return read_baseline(path)
+    return baseline_of(surveyed((), _known(word)), word)
+
+
+def _known(word: str) -> str:
+    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.lockorder.shipped import shipped_names  # noqa: PLC0415
+
+    wrong = known_variant(word)
+    if wrong:
+        here = ", ".join(shipped_names())
+        allowed = f"is no file, no baseline of those here ({here}), and no kernel: {wrong}"
+        raise InputError([Problem("command line", "", repr(word), allowed)])
+    return word
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, or say why not."""
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror or error}"
+        raise InputError([Problem(str(path), "", "", reason)]) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """On a terminal, show which scenario runs."""
+    import sys  # noqa: PLC0415
+
+    from hgeisim.cli.console import console  # noqa: PLC0415
+
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with console(sys.stderr).status("learning") as status:
+        yield lambda name: status.update(f"learning from {name}")

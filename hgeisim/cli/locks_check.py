@@ -1,0 +1,57 @@
+"""`hgeisim locks check`: fail when a kernel locks in a way that its baseline does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+
+
+@click.command("check", short_help="Compare the lock order of a kernel with a baseline.")
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
+@click.option("--baseline", required=True, help="A file, or a kernel whose baseline comes along.")
+@click.option("--variant", help="Kernel to check; default: that of the baseline.")
+@click.option("--order", type=click.Path(path_type=Path), help="A declared order to check, too.")
+@click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
+@click.option("--strict", is_flag=True, help="Count accepted findings as new.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
+    """Run each SCENARIO (default: those of the baseline) and tell what the baseline does not know.
+
+    New are: a class, a dependency or a kind of one, a usage bit, a changed type or wait level, a
+    finding without a reason, and whatever breaks the declared order.  What the baseline knows and
+    nobody showed is stale; it is told when all of its scenarios ran.  Runs and random schedules are
+    a sample: what they did not do, they cannot tell.
+
+    \b
+    A declared order is text, a rule to a line:
+      kvm_usage_lock < cpu_hotplug_lock < cpuhp_state_mutex
+      leaf hgctrl->lock
+      never-with hgctrl->lock imsic->vsfile_lock
+
+    \b
+    Example:
+      hgeisim locks check --baseline v7.1 --variant v7.1+my-patch.py:MyPatch
+
+    Exit status: 0 nothing new, 1 something new, 2 a file is malformed.
+    """
+    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
+    from hgeisim.cli.lock_source import baseline_of, lock_order_of, surveyed  # noqa: PLC0415
+    from hgeisim.lockorder.declared import Declared, read_declared  # noqa: PLC0415
+    from hgeisim.report.lock_check import checked, document, text  # noqa: PLC0415
+
+    before = lock_order_of(baseline)
+    declared = read_declared(options["order"]) if options["order"] else Declared()
+    variant = options["variant"] or before.kernel
+    found = surveyed(scenarios or before.scenarios, variant, options["rt"])
+    result = checked(before, baseline_of(found, variant), found, declared)
+    if options["strict"]:
+        result = result.strict()
+    if options["as_json"]:
+        print_json(document(result))
+    else:
+        click.echo("\n".join(text(result)))
+    return EXIT_FINDING if result.new else EXIT_NOTHING_NEW

@@ -1,0 +1,132 @@
+"""A dump of /proc/lockdep as a baseline, so that a real kernel can be compared with the model.
+
+The file lists each class with its usage, then the classes that were taken right inside it.  What it
+does not have: kinds of dependencies, lock types, wait levels, and dependencies at a distance, which
+follow from those that it has.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import networkx as nx
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.lockorder.baseline import Baseline, ClassFacts, EdgeFacts, Pair
+
+FIRST_LINE = "all lock classes:"
+_CLASS = re.compile(
+    r"(?P<key>[0-9a-f]+) (OPS:\s*\d+ )?FD:\s*(?P<reach>\d+) BD:\s*\d+ "
+    r"(?P<usage>[.+?-]{4}): (?P<name>\S.*)"
+)
+_EDGE = re.compile(r" -> \[(?P<key>[0-9a-f]+)\] (?P<name>\S.*)")
+_CLASS_FORM = "must be `KEY FD: n BD: n USAGE: NAME`, as /proc/lockdep prints a class"
+_EDGE_FORM = "must be ` -> [KEY] NAME`, as /proc/lockdep prints a dependency"
+
+KERNEL_NAMES = {
+    "&(kvm)->mmu_lock": "kvm->mmu_lock",
+    "&hgctrl->lock": "hgctrl->lock",
+    "&imsic->swfile_extirq_lock": "imsic->swfile_extirq_lock",
+    "&imsic->vsfile_lock": "imsic->vsfile_lock",
+    "&irq_desc_lock_class": "irq_desc(SGEI)->lock",
+    "&kvm->lock": "kvm->lock",
+    "&kvm->slots_lock": "kvm->slots_lock",
+    "&kvm->srcu": "kvm->srcu",
+    "&p->pi_lock": "p->pi_lock",
+    "&rq->__lock": "rq->__lock",
+    "&vcpu->arch.hfence_lock": "vcpu->hfence_lock",
+    "&vcpu->mutex": "vcpu->mutex",
+}
+"""What the model calls the classes of the kernel that have another name there."""
+
+
+def is_dump(text: str) -> bool:
+    """Whether a text looks like /proc/lockdep."""
+    return text.startswith(FIRST_LINE)
+
+
+def read_text(path: Path) -> str:
+    """A text file, unpacked if it is a .gz."""
+    try:
+        raw = path.read_bytes()
+        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError([Problem(str(path), f"byte {error.start}", "", "must be UTF-8")]) from None
+    except (OSError, EOFError) as error:
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise InputError([Problem(str(path), "", "", reason)]) from error
+
+
+def dump_from(text: str, file: str = "lockdep") -> Baseline:
+    """The classes and dependencies of a dump, by the names of the model where it has one.
+
+    In place of the wait level of a class stands how many classes it reaches (FD), itself included.
+    """
+    made, problems = Baseline(kernel=file), list[Problem]()
+    inside = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if number == 1 or not line.strip():
+            wrong = "" if number > 1 or is_dump(line) else f"must be {FIRST_LINE!r}"
+        elif line.startswith(" "):
+            wrong = _edge(made, inside, line)
+        else:
+            found = _CLASS.fullmatch(line)
+            inside = _named(found["name"]) if found else ""
+            wrong = "" if found else _CLASS_FORM
+            if found:
+                made.classes[inside] = ClassFacts("?", found["reach"], found["usage"])
+        if wrong:
+            problems.append(Problem(file, f"line {number}", repr(line[:60]), wrong))
+    if not made.classes and not problems:
+        problems.append(Problem(file, "", "", "has no lock classes"))
+    if problems:
+        raise InputError(problems)
+    return made
+
+
+def _edge(made: Baseline, inside: str, line: str) -> str:
+    found = _EDGE.fullmatch(line)
+    if not found:
+        return _EDGE_FORM
+    if not inside:
+        return "must stand below a class"
+    made.edges[inside, _named(found["name"])] = EdgeFacts(frozenset(), "?")
+    return ""
+
+
+def hides_some(dump: Baseline, cls: str) -> bool:
+    """Whether more classes follow from a class than the printed dependencies lead to.
+
+    Some are not printed: those at a distance, and a held rcu_read_lock adds to the distance.
+    """
+    graph = nx.DiGraph(list(dump.edges))
+    printed = len(nx.descendants(graph, cls)) if cls in graph else 0
+    return int(dump.classes[cls].wait) > printed + 1
+
+
+def _named(name: str) -> str:
+    return KERNEL_NAMES.get(name, name)
+
+
+def common(dump: Baseline, model: Baseline) -> list[str]:
+    """The classes that both have."""
+    return sorted(set(dump.classes) & set(model.classes))
+
+
+def lacking_in_model(dump: Baseline, model: Baseline) -> list[Pair]:
+    """Dependencies of the real kernel between common classes that the model has not shown."""
+    shared = set(common(dump, model))
+    return sorted(pair for pair in dump.edges if set(pair) <= shared and pair not in model.edges)
+
+
+def lacking_in_kernel(dump: Baseline, model: Baseline) -> Iterator[Pair]:
+    """Yield those of the model that neither stand in the dump nor follow from what does."""
+    shared, graph = set(common(dump, model)), nx.DiGraph(list(dump.edges))
+    for source, target in sorted(model.edges):
+        both = {source, target} <= shared
+        known = both and source in graph and target in graph and nx.has_path(graph, source, target)
+        if both and not known:
+            yield source, target
