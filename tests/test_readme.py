@@ -14,6 +14,9 @@ GOLDEN = ROOT / "tests" / "golden"
 QUOTES = {
     "finding ": "run-big-little-v6.18.txt",
     "double-owner:hgei (V2-2)": "explore-patch-race-percpu-v2.txt",
+    "  + edge hgctrl->lock < imsic->vsfile_lock": "locks-check.txt",
+    "new finding recursion:hgctrl->lock W W": "locks-check.txt",
+    "+ edge rq->__lock < imsic->vsfile_lock": "locks-diff.txt",
 }
 
 

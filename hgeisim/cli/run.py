@@ -108,10 +108,11 @@ def _run(simulation: Simulation, until_ns: int) -> None:
 def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[str, Any]) -> None:
     from hgeisim.record.folder import write_run  # noqa: PLC0415
     from hgeisim.record.tables import texts_of  # noqa: PLC0415
+    from hgeisim.report.lock_files import lock_files  # noqa: PLC0415
     from hgeisim.report.run import manifest  # noqa: PLC0415
 
-    tables = texts_of(simulation.tables)
-    write_run(out, manifest(scenario), result, simulation.timeline, tables)
+    files = texts_of(simulation.tables) | lock_files(scenario, simulation)
+    write_run(out, manifest(scenario), result, simulation.timeline, files)
 
 
 def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json: bool) -> None:

@@ -6,6 +6,9 @@ occupancy.csv   each change of a HART's taken lines
 events.csv      each alloc, fail, free, sgei, release, offline, online
 
 and the tables that were recorded (`tables.py`): owners.csv, spans.csv, vcpus.csv, locks.csv.
+
+`hgeisim run` adds what is about locks: lock-order.txt (the reports of the validator in full), and
+lockdep.txt, lockdep_stats.txt and lock_stat.txt, as /proc has them.
 """
 
 from __future__ import annotations
