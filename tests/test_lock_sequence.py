@@ -1,0 +1,80 @@
+"""The order in which a real kernel takes its locks, followed by the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from hgeisim.checks.call_chain import PathChains
+from hgeisim.checks.lock_order import LockOrder
+from hgeisim.drivers.alone import Onlookers, run_alone
+from hgeisim.kernel.structs import Thread
+from hgeisim.machine.guest import EnterGuest
+from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.schedule import TASK_INTERRUPTIBLE
+from hgeisim.machine.task import Runner
+from tests.kernels import V6_12, booted
+from tests.source import ROOT
+
+FACTS = (ROOT / "tests" / "data" / "lock-sequence-6.12.txt").read_text(encoding="utf-8")
+TAKING = ("spun", "got")
+
+
+def real(part: str) -> list[str]:
+    """What the kernel held, in one part of the trace."""
+    lines = [line.partition(": ") for line in FACTS.splitlines() if not line.startswith("#")]
+    return [held for name, _, held in lines if name == part]
+
+
+class Watch:
+    """Executes paths alone and notes what is held after each acquisition."""
+
+    def __init__(self) -> None:
+        self.looking = Onlookers()
+        self.order = LockOrder(False, PathChains(self.looking.paths))
+        self.held: list[str] = []
+        for kind, look in self.order.observers().items():
+            if look.__name__ in TAKING:
+                self.looking.observe = {**self.looking.observe, kind: self.taken}
+            else:
+                self.looking.observe = {**self.looking.observe, kind: look}
+
+    def taken(self, who: Runner, op: Op) -> None:
+        self.order.looks[type(op)](who, op)
+        spots = self.order._track(who).held
+        self.held.append(" ".join(f"{s.of.lock_class}{':r' if s.reader else ''}" for s in spots))
+
+    def run(self, path: Path[object], who: Runner) -> list[str]:
+        self.held.clear()
+        run_alone(path, who, self.looking)
+        return [held for held, _ in groupby(self.held)]
+
+
+def up_to_the_guest(path: Path[object]) -> Iterator[Op]:
+    for op in path:
+        yield op
+        if isinstance(op, EnterGuest):
+            return
+
+
+def test_the_first_entry_of_a_vcpu() -> None:
+    k = booted(V6_12, [1, 1])
+    vm = k.add_vm("vm")
+    k.add_vcpu("v0", 0, vm)
+    vcpu = k.add_vcpu("v1", 1, vm)
+
+    def path(thread: Thread) -> Path[None]:
+        yield from k.kvm_vcpu_ioctl_begin(thread, vcpu)
+        yield from up_to_the_guest(k.vcpu_enter_guest(thread, vcpu))
+
+    assert Watch().run(path(vcpu.thread), vcpu.thread) == real("entry")
+
+
+def test_an_sgei_that_wakes_a_vcpu() -> None:
+    k = booted(V6_12, [1])
+    vcpu = k.add_vcpu("v1", 0, k.add_vm("vm"))
+    k.hgei[0].owners[1], vcpu.wait.waiter = vcpu.id, 1
+    vcpu.thread.state, vcpu.thread.on_rq, vcpu.thread.on_cpu = TASK_INTERRUPTIBLE, 0, 0
+    k.hart[0].hgeip = k.hart[0].hgeie = 2
+    current = k.hardirq("hardirq/0", 1, 0)
+    assert Watch().run(k.hgei_interrupt(current), current) == real("sgei")
