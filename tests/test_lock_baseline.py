@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hgeisim.drivers.lock_survey import survey
 from hgeisim.errors import InputError
 from hgeisim.lockorder.baseline import (
     SYMBOLS,
     Baseline,
     ClassFacts,
     EdgeFacts,
+    Pair,
+    edge_facts,
     learned,
     merged_class,
     more_usage,
@@ -24,6 +27,8 @@ from hgeisim.lockorder.compare import compare
 from hgeisim.lockorder.picture import adjacent, around, circles, dot, graph_of, graphml, tree
 from hgeisim.lockorder.shipped import shipped_names, shipped_path
 from hgeisim.lockorder.validator import Validator
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.locate import built_in_names
 
 NAMES = st.text("abc->_()", min_size=1, max_size=8).filter(lambda name: name != "<")
 USAGES = st.text(SYMBOLS, min_size=4, max_size=4)
@@ -195,3 +200,15 @@ def test_the_shipped_baselines_can_be_read() -> None:
         assert read_baseline(path).kernel == name
         assert text_of_baseline(read_baseline(path)) == path.read_text(encoding="utf-8")
     assert shipped_path("v9.9") is None
+
+
+@pytest.mark.proof
+def test_the_scenarios_of_the_baselines_show_all_that_the_library_shows() -> None:
+    path = shipped_path("v7.1")
+    assert path is not None
+    found = survey((name, load_scenario(name, {"variant": "v7.1"})) for name in built_in_names())
+    edges: dict[Pair, set[str]] = {}
+    for each in found.validators.values():
+        for pair, facts in edge_facts(each.known).items():
+            edges.setdefault(pair, set()).update(facts.kinds)
+    assert edges == {pair: set(facts.kinds) for pair, facts in read_baseline(path).edges.items()}

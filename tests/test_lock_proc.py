@@ -70,8 +70,8 @@ def test_lock_stat_adds_the_instances_of_a_class() -> None:
     lines = lock_stat(table).splitlines()
     assert lines[0] == "lock_stat version 0.4"
     assert [line.split() for line in lines[4:]] == [
-        "x: - 1 - 2.50 2.50 2.50 - 2 - 0.50 1.00 0.50".split(),
-        "y: - 1 - 1.50 1.50 1.50 - 1 - 0.50 0.50 0.50".split(),
+        ["x:", "-", "1", "-", "2.50", "2.50", "2.50", "-", "2", "-", "0.50", "1.00", "0.50"],
+        ["y:", "-", "1", "-", "1.50", "1.50", "1.50", "-", "1", "-", "0.50", "0.50", "0.50"],
     ]
 
 
@@ -84,8 +84,8 @@ def test_lock_stat_has_rows_for_writers_and_readers() -> None:
     table.read_released(lock, who, 1_500)
     rows = [line.split() for line in lock_stat(table).splitlines()[4:]]
     assert rows == [
-        "v-R: - 1 - 1.00 1.00 1.00 - 1 - 1.50 1.50 1.50".split(),
-        "v-W: - 0 - 0.00 0.00 0.00 - 1 - 0.50 0.50 0.50".split(),
+        ["v-R:", "-", "1", "-", "1.00", "1.00", "1.00", "-", "1", "-", "1.50", "1.50", "1.50"],
+        ["v-W:", "-", "0", "-", "0.00", "0.00", "0.00", "-", "1", "-", "0.50", "0.50", "0.50"],
     ]
 
 

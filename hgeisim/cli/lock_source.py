@@ -18,18 +18,12 @@ if TYPE_CHECKING:
 
 
 def surveyed(names: Sequence[str], variant: str | None, realtime: bool = False) -> Survey:
-    """Learn from scenarios; without names from all that come with hgeisim."""
-    from hgeisim.drivers.lock_survey import survey  # noqa: PLC0415 - late, for a quick --help
+    """Learn from scenarios; without names from those that show between them all there is."""
+    from hgeisim.drivers.lock_survey import SCENARIOS, survey  # noqa: PLC0415 - late: --help
 
-    loaded = [(name, _load(name, variant, realtime)) for name in names or _library()]
+    loaded = [(name, _load(name, variant, realtime)) for name in names or SCENARIOS]
     with _progress() as progress:
         return survey(loaded, progress)
-
-
-def _library() -> list[str]:
-    from hgeisim.scenario.locate import built_in_names  # noqa: PLC0415
-
-    return built_in_names()
 
 
 def _load(name: str, variant: str | None, realtime: bool) -> Scenario:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def command(
     scenarios: tuple[str, ...], variant: str, rt: bool, out: Path | None, as_json: bool
 ) -> int:
-    """Run each SCENARIO (default: all that come with hgeisim) and write a baseline.
+    """Run each SCENARIO and write a baseline; default: twelve that come with hgeisim.
 
     A baseline is sorted text, made to be read in the diff of a patch.  It accepts the findings that
     have a name and a reason already; reasons in an older baseline at --out are kept.  Other

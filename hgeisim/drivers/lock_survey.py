@@ -21,6 +21,21 @@ from hgeisim.lockorder.validator import Validator
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 
+SCENARIOS = (
+    "big-little",
+    "blocked-move",
+    "host-shutdown",
+    "hotplug-storm",
+    "module-exit",
+    "move-offline",
+    "moved-sleeper",
+    "patch-race",
+    "realtime",
+    "stale-attr",
+    "vm-churn",
+    "weak-init",
+)
+"""Those that come with hgeisim and show, between them, all that the others show, in seconds."""
 WALKS = 24
 """Random schedules of each scenario that has tasks."""
 
