@@ -48,6 +48,7 @@ pictures: $(INSTALLED) ## draw the pictures of README.md again
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam
 	$(BIN)/python -m benchmarks.explore
+	$(BIN)/python -m benchmarks.lock_order
 	$(BIN)/python -m benchmarks.recording
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hgeisim.lockorder.classes import Flavour, Lock, LockClass
+from hgeisim.lockorder.ranks import Ranks
 
 ER, EN, SR, SN = 1, 2, 4, 8
 KIND_NAMES = {ER: "ER", EN: "EN", SR: "SR", SN: "SN"}
@@ -106,11 +107,17 @@ class Arc(NamedTuple):
 
 
 class Graph:
-    """All dependencies, both ways, in the order in which they were first seen."""
+    """All dependencies, both ways, in the order in which they were first seen.
+
+    `ranks` tells at once of most that they are in no circle.
+    """
 
     def __init__(self) -> None:
         self.after: dict[LockClass, dict[LockClass, Edge]] = {}
         self.before: dict[LockClass, dict[LockClass, Edge]] = {}
+        self.ranks = Ranks(
+            lambda cls: self.after.get(cls, ()), lambda cls: self.before.get(cls, ())
+        )
 
     def edge(self, source: LockClass, target: LockClass) -> Edge:
         """The dependency between two classes, made when first asked for."""
@@ -118,6 +125,7 @@ class Graph:
         if target not in targets:
             targets[target] = Edge(source, target)
             self.before.setdefault(target, {})[source] = targets[target]
+            self.ranks.add(source, target)
         return targets[target]
 
     def edges(self) -> Iterator[Edge]:

@@ -59,6 +59,8 @@ def find_cycle(graph: Graph, new: Arc) -> tuple[Grade, tuple[Arc, ...]] | None:
 
     A search that was given up counts as possible: the label must never hide a hang.
     """
+    if graph.ranks.apart(new.edge.source, new.edge.target):
+        return None
     arcs, complete = closing_arcs(graph, new, _STRICT)
     if arcs:
         return Grade.POSSIBLE, arcs

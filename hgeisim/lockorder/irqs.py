@@ -28,6 +28,8 @@ def inversion(
 ) -> Inversion | None:
     """What a new bit of a class closes: a safe class looks ahead, an unsafe one back."""
     opposite = (mark.bit.opposite(read=False), mark.bit.opposite(read=True))
+    if not usage.any_has(opposite):
+        return None
     matching = _Matching(usage, opposite, besides=cls)
     used_in = mark.bit.used_in
     weak = flavour == Flavour.RECURSIVE if used_in else flavour != Flavour.EXCLUSIVE
@@ -46,12 +48,16 @@ def dependencies(graph: Graph, usage: Usage, new: Arc) -> list[Inversion]:
 
 
 def _dependency(graph: Graph, usage: Usage, new: Arc, line: str) -> Inversion | None:
-    behind = _Matching(usage, (Bit(line, True, False), Bit(line, True, True)))
+    safe = Bit(line, True, False), Bit(line, True, True)
+    unsafe = Bit(line, False, False), Bit(line, False, True)
+    if not (usage.any_has(safe) and usage.any_has(unsafe)):
+        return None
+    behind = _Matching(usage, safe)
     root = (new.edge.source, not new.kind & FROM_EXCLUSIVE)
     before = shortest(graph, root, back, behind, per_cpu)
     if before is None:
         return None
-    before_us = _Matching(usage, (Bit(line, False, False), Bit(line, False, True)))
+    before_us = _Matching(usage, unsafe)
     root = (new.edge.target, not new.kind & TO_BLOCKING)
     after = shortest(graph, root, ahead, before_us, per_cpu)
     if after is None:

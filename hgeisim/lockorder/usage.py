@@ -54,9 +54,15 @@ class Usage:
 
     def __init__(self) -> None:
         self._marks: dict[LockClass, dict[Bit, Mark]] = {}
+        self._seen: set[Bit] = set()
+
+    def any_has(self, bits: tuple[Bit, ...]) -> bool:
+        """Whether some class has one of some bits."""
+        return not self._seen.isdisjoint(bits)
 
     def add(self, cls: LockClass, mark: Mark) -> bool:
         """Set a bit; tell whether it is new."""
+        self._seen.add(mark.bit)
         marks = self._marks.setdefault(cls, {})
         return marks.setdefault(mark.bit, mark) is mark
 
