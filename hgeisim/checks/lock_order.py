@@ -194,8 +194,10 @@ class LockOrder:
             held.pop()
         else:
             self._drop(who, track, op)
-        if held and op.irqrestore and who.id and not who.harts[who.cpu].irq_off:
-            self._look_at_irqs(who, track)
+        if held and op.irqrestore and who.id:
+            hart = who.harts[who.cpu]
+            if not hart.irq_off and not held[-1].open & (4 if hart.preempt_count else 1):
+                self._enabled(who, track)
 
     def given_back(self, who: Runner, op: Any) -> None:
         """A lock was dropped that kept neither off."""
@@ -209,21 +211,19 @@ class LockOrder:
 
     def irqs_changed(self, who: Runner, op: Any) -> None:
         """local_irq_enable or local_irq_disable."""
-        if op.off or not who.id or who.harts[who.cpu].irq_off:
+        if op.off or not who.id:
             return
-        track = self._track(who)
-        if track.held:
-            self._look_at_irqs(who, track)
+        hart, held = who.harts[who.cpu], self._track(who).held
+        if held and not hart.irq_off and not held[-1].open & (4 if hart.preempt_count else 1):
+            self._enabled(who, self._track(who))
 
-    def _look_at_irqs(self, who: Runner, track: Track) -> None:
+    def _enabled(self, who: Runner, track: Track) -> None:
         """What a task holds with interrupts on may be interrupted."""
-        state = self._state(who)
-        if not track.held[-1].open >> state & 1:
-            context = self._locate(who)
-            context.mask(IRQS_ON, on=False)
-            self.validator.irq_enable(context)
-            track.held[-1].open |= 1 << state
-            self._tell_new()
+        context = self._locate(who)
+        context.mask(IRQS_ON, on=False)
+        self.validator.irq_enable(context)
+        track.held[-1].open |= 1 << self._state(who)
+        self._tell_new()
 
     # What happens less often
 
