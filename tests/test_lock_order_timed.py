@@ -141,6 +141,10 @@ def test_an_ipi_that_is_waited_for_with_interrupts_off() -> None:
             (LOCAL_IRQ_DISABLE, A.lock, LOCAL_IRQ_ENABLE, A.unlock),
             ["irq-usage:A IN-HARDIRQ-W HARDIRQ-ON-W"],
         ),
+        (
+            (B.lock_irqsave, A.lock, B.unlock_irqrestore, A.unlock),
+            ["irq-usage:A IN-HARDIRQ-W HARDIRQ-ON-W"],
+        ),
     ],
 )
 def test_a_lock_of_a_hardirq(path: tuple[Op, ...], expected: list[str]) -> None:
@@ -176,6 +180,38 @@ def test_a_task_that_sleeps_in_the_kernel() -> None:
     driver.spawn(who, path())
     driver.env.run(until=10**12)
     assert [each.id for each in order.found] == ["wait-context:might_sleep A"]
+
+
+def test_a_device_may_take_what_its_thread_takes_on_preempt_rt() -> None:
+    """A rwlock_t in the handler of a device is right, in that of an IPI it is not."""
+    driver = machine(1)
+    order = watched(driver)
+    vcpu = driver.k.add_vcpu("v", 0, driver.k.add_vm("vm"))
+    driver.interrupt(0, lambda who: driver.k.kvm_riscv_vcpu_aia_imsic_inject(who, vcpu, 1))
+    driver.env.run(until=10**12)
+    assert order.found == []
+    driver.interrupt(0, lambda who: ops(vcpu.vsfile_lock.read_lock, vcpu.vsfile_lock.read_unlock))
+    driver.env.run(until=2 * 10**12)
+    assert [each.id for each in order.found] == ["wait-context:imsic->vsfile_lock hardirq"]
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_a_task_that_is_preempted_does_not_sleep(sleeps: bool) -> None:
+    """On PREEMPT_RT it may hold a spinlock_t then."""
+    driver = machine(1, 1, preemption="rt")
+    order = watched(driver)
+    who, lock = driver.k.add_thread("t", 0), spinlock(None, "s", "S", realtime=True)
+
+    def path() -> Path[None]:
+        yield lock.lock
+        leave = driver.k.schedule if sleeps else driver.k.preempt_schedule
+        yield from leave(who)
+        yield lock.unlock
+
+    driver.spawn(who, path())
+    driver.env.run(until=10**12)
+    expected = ["wait-context:might_sleep S"] if sleeps else []
+    assert [each.id for each in order.found] == expected
 
 
 def test_the_call_chain_has_kernel_functions_only() -> None:

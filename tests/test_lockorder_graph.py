@@ -32,6 +32,7 @@ from hgeisim.lockorder.graph import (
 )
 from hgeisim.lockorder.guards import find_cycle
 from hgeisim.lockorder.report import Grade
+from hgeisim.lockorder.validator import Validator
 
 W, r, R = Flavour.EXCLUSIVE, Flavour.SHARED, Flavour.RECURSIVE
 KIND = KINDS["mutex"]
@@ -299,3 +300,18 @@ def test_class_names() -> None:
     assert classes.of(Lock("a3", KIND, "X")) is names[0]
     assert classes.of(Lock("X", KIND)) is names[0]
     assert len(classes) == 4
+
+
+def test_handlers_are_several_tasks() -> None:
+    """Two of them may interrupt two CPUs, whoever was seen doing what."""
+    validator = Validator()
+    locks = {name: Lock(name, KINDS["raw_spinlock"]) for name in "AB"}
+    for number, order in enumerate(("AB", "BA")):
+        context = validator.context(f"hardirq/{number}")
+        validator.irq_disable(context)
+        validator.enter_hardirq(context)
+        for name in order:
+            validator.acquire(context, locks[name])
+        for name in reversed(order):
+            validator.release(context, locks[name])
+    assert [(r.kind, r.grade) for r in validator.reports] == [("circular", Grade.POSSIBLE)]

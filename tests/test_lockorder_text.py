@@ -39,6 +39,9 @@ def test_circular() -> None:
           -> #1 kvm->lock (SN), lock by notifier inside mmap_lock since kvm_mmu_notifier
               kvm_mmu_notifier
               do_munmap
+            mmap_lock was taken in
+              kvm_mmu_notifier
+              do_munmap
           -> #0 mmap_lock (EN), lock by VCPU 1 inside kvm->lock since kvm_vm_ioctl
               kvm_vcpu_fault
               kvm_vm_ioctl
@@ -171,6 +174,9 @@ def test_irq_dependency() -> None:
         Chain, the last wait first:
           -> #0 B (EN), lock by T2 inside A since lock A
               lock B
+              T2
+            A was taken in
+              lock A
               T2
         How it hangs:
           CPU0                            CPU1

@@ -94,7 +94,8 @@ def _mark(mark: Mark) -> list[str]:
 
 
 def _chain(links: tuple[Link, ...]) -> list[str]:
-    """Each wait with the stack of the one who waited; #0 is the new dependency."""
+    """Each wait with both its stacks: of who waited, and of how it came to hold what it held; #0 is
+    the new dependency."""
     numbered = list(enumerate(links))
     return [line for number, link in numbered[::-1] for line in _link(number, link)]
 
@@ -103,7 +104,13 @@ def _link(number: int, link: Link) -> list[str]:
     begun = f"before it completes {link.source}" if link.owed else f"inside {link.source}"
     since = _where(" since", link.since)
     head = f"-> #{number} {link.target} ({link.kind}), {link.verb} by {link.who} {begun}{since}"
-    return [head, *_frames(link.stack)]
+    return [head, *_frames(link.stack), *_taken_in(link)]
+
+
+def _taken_in(link: Link) -> list[str]:
+    """Where the lock of a dependency was taken, unless its function says it all."""
+    head = f"{_INDENT}{link.source} was taken in"
+    return [head, *_frames(link.since)] if len(link.since) > 1 else []
 
 
 def _held(number: int, view: LockView) -> str:
