@@ -69,6 +69,16 @@ def test_run_leaves_a_folder_that_reads_back(tmp_path: Path) -> None:
     assert {"kvm->mmu_lock", "rq->__lock", "p->pi_lock"} <= set(rows[9:])
 
 
+def test_a_run_says_what_it_did_not_record(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ("run", "patch-race", "--until", "1ms", "--record", "occupancy")
+    told = hgeisim(*words, "--out", str(out)).out
+    assert "\nrecorded: occupancy and events only; lock order was not checked\n" in told
+    assert not {"spans", "vcpus", "locks", "offline"} & read_run(out).summary.keys()
+    names = {path.name for path in out.iterdir()}
+    assert names == {"manifest.json", "summary.json", "occupancy.csv", "events.csv"}
+
+
 def test_run_replaces_an_older_run_with_its_pictures(tmp_path: Path) -> None:
     args = ("run", "patch-race", "--until", "1ms", "--out", str(tmp_path / "run"))
     assert hgeisim(*args).status == 0
