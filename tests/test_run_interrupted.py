@@ -22,7 +22,12 @@ SHORT = ("run", "exhaustion-auto", "--until", "2ms")
 def on_a_terminal(*args: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start a command whose stderr is a terminal; returns what is told there, as a file."""
     terminal, end = os.openpty()
-    started = subprocess.Popen([*COMMAND, *args], stdout=subprocess.PIPE, stderr=end)
+    command = [*COMMAND, *args]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:  # who is started in the background of a shell inherits that SIGINT is ignored
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end)
+    finally:
+        signal.signal(signal.SIGINT, before)
     os.close(end)
     return started, terminal
 
@@ -44,7 +49,10 @@ def test_ctrl_c_leaves_what_was_there(tmp_path: Path, existing: bool) -> None:
     running, terminal = on_a_terminal(*LONG, "--out", str(out))
     told_until(terminal, b"of 100 s")
     running.send_signal(signal.SIGINT)
-    printed, _ = running.communicate(timeout=60)
+    try:
+        printed, _ = running.communicate(timeout=60)
+    finally:
+        running.kill()
     os.close(terminal)
     assert (running.returncode, printed) == (130, b"")
     assert [path.name for path in tmp_path.iterdir()] == ["run"] * existing
@@ -57,7 +65,10 @@ def test_a_terminal_sees_simulated_time_and_what_is_left() -> None:
     running, terminal = on_a_terminal("run", "server-64", "--until", "4ms")
     told = told_until(terminal, b"of 4 ms")
     told += told_until(terminal, b"simulated 4.0 of 4 ms")
-    printed, _ = running.communicate(timeout=60)
+    try:
+        printed, _ = running.communicate(timeout=60)
+    finally:
+        running.kill()
     os.close(terminal)
     assert b"left:" in told
     assert b"simulated" not in printed

@@ -40,7 +40,6 @@ class RawSpinlock(Shared):
     unlock: Release
     lock_irqsave: Acquire
     unlock_irqrestore: Release
-    section_irqsave: Acquire
     init: InitLock
 
     def reset(self) -> None:
@@ -57,7 +56,6 @@ def raw_spinlock(
     lock.lock_type = "raw_spinlock"
     lock.lock, lock.unlock = Acquire(lock, False), Release(lock, False)
     lock.lock_irqsave, lock.unlock_irqrestore = Acquire(lock, True), Release(lock, True)
-    lock.section_irqsave = Acquire(lock, True, closed=True)
     lock.init = InitLock(lock)
     return lock
 
@@ -71,17 +69,12 @@ def spinlock(memory: Memory | None, name: str, lock_class: str, realtime: bool) 
 
 @dataclass(frozen=True, slots=True)
 class Acquire(Op):
-    """raw_spin_lock or raw_spin_lock_irqsave: a CPU that spins with interrupts off is deaf.
-
-    `closed`: up to the unlock the path only touches what this lock protects.  No path says so; a
-    driver that found it out may use it.
-    """
+    """raw_spin_lock or raw_spin_lock_irqsave: a CPU that spins with interrupts off is deaf."""
 
     cost: ClassVar[str] = "raw_spin_lock"
     waits: ClassVar[bool] = True
     lock: RawSpinlock
     irqsave: bool
-    closed: bool = False
 
     @property
     def voluntary(self) -> bool:

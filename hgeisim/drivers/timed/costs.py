@@ -21,7 +21,6 @@ class Costs:
 
     def __init__(self, timing: Timing, streams: Streams) -> None:
         self.streams = streams
-        self.timing = timing
         self.by_name: dict[str, Draw] = {"": lambda: 0}
         self.by_owner: dict[tuple[str, str], Draw] = {}
         for name in type(timing).model_fields:
@@ -35,10 +34,6 @@ class Costs:
         """Draw how long this takes; a time that nobody set is no time."""
         draw = self.by_owner.get((spend.what, spend.of)) or self.by_name.get(spend.what)
         return draw() if draw else 0
-
-    def are_constant(self, *names: str) -> bool:
-        """Tell whether entries of the timing table are the same each time."""
-        return all(isinstance(getattr(self.timing, name), Constant) for name in names)
 
     def _draw(self, stream: str, distribution: Distribution) -> Draw:
         if isinstance(distribution, Constant):

@@ -61,9 +61,6 @@ class TimedDriver:
         self.observe: dict[type[Op], list[Observe]] = {}
         self.paths: dict[Runner, Path[Any]] = {}
         self.waited_ns = 0
-        self.runs_ahead = k.locks_are_steady and costs.are_constant(
-            "raw_spin_lock", "raw_spin_unlock"
-        )
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.ktime_get = lambda: int(env.now)
@@ -105,8 +102,7 @@ class TimedDriver:
         """Complete the operations of a path one after the other.
 
         The operations of spinlocks, which are most of all, are written out here, without a
-        generator of their own; they say the same as `_complete`.  A closed section goes on at once,
-        and its time goes by at the unlock.
+        generator of their own; they say the same as `_complete`.
         """
         cores, harts, costs = self.cores, who.harts, self.costs.by_name
         parked, observe = self.parking.parked, self.observe
@@ -114,7 +110,6 @@ class TimedDriver:
         task: Any = who if who.id else None
         below, self.paths[who] = self.paths.get(who, path), path
         acquired, released = observe.get(Acquire, ()), observe.get(Release, ())
-        run_ahead, ahead_ns = self.runs_ahead and not acquired, 0
         op: Any
         for op in path:
             kind = type(op)
@@ -123,9 +118,7 @@ class TimedDriver:
                 waited_ns = 0
                 if op.lock.owner != who.ticket:
                     waited_ns = yield from self._wait(who, op)
-                if run_ahead and op.closed:
-                    ahead_ns = lock_ns()
-                elif task is None or harts[who.cpu].irq_off:
+                if task is None or harts[who.cpu].irq_off:
                     yield lock_ns()
                 else:
                     yield from self._spend(who, lock_ns())
@@ -136,8 +129,7 @@ class TimedDriver:
                 continue
             if kind is Release:
                 if task is None or harts[who.cpu].irq_off:
-                    yield ahead_ns + unlock_ns()
-                    ahead_ns = 0
+                    yield unlock_ns()
                 else:
                     yield from self._spend(who, unlock_ns())
                 op.end(who)

@@ -95,12 +95,14 @@ class StockLane(Lane):
         simpy.Event.__init__(self, env)
         self.lanes, self.alive = env, False
         self._woken: simpy.Event | None = None
-        env.process(self._carry(generator, after))
+        env.process(self._carry(generator, env.timeout(after) if after else None))
 
-    def _carry(self, generator: LaneGenerator, after: int) -> Generator[simpy.Event, object, None]:
+    def _carry(
+        self, generator: LaneGenerator, start: simpy.Event | None
+    ) -> Generator[simpy.Event, object, None]:
         send = generator.send
-        if after:
-            yield self.lanes.timeout(after)
+        if start is not None:
+            yield start
         while True:
             self.lanes.active_lane = self
             try:

@@ -1,11 +1,7 @@
 """A kernel without its step boundaries, made from the same source.
 
 `yield STEP` marks where others may step in.  In time nobody does, as no time goes by there; so the
-statements are taken out of a copy of each path, mechanically.
-
-A section under a lock is marked as *closed* when nothing in it but asserts looks at anything else
-than what the lock protects, the object that the lock is part of: then a driver may do all of it as
-soon as it has the lock, and let the time go by once, at the unlock.  Nothing else is changed.
+statements are taken out of a copy of each path, mechanically, and nothing else is changed.
 """
 
 from __future__ import annotations
@@ -48,7 +44,7 @@ def _strip(path: FunctionType) -> Callable[..., Any]:
     except OSError:
         return path
     ast.increment_lineno(tree, path.__code__.co_firstlineno - 1)
-    function = _Sections().visit(_Steps().visit(tree.body[0]))
+    function = _Steps().visit(tree.body[0])
     if not any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function)):
         function.body += ast.parse(NOTHING).body
     code = _compiled(function, path)
@@ -66,67 +62,6 @@ class _Steps(ast.NodeTransformer):
             case ast.Yield(ast.Name("STEP")):
                 return ast.copy_location(ast.Pass(), node)
         return node
-
-
-class _Sections(ast.NodeTransformer):
-    """Marks closed sections: statements of one block from `lock_irqsave` to `unlock_irqrestore`."""
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Look at each block of statements."""
-        super().generic_visit(node)
-        for name in ("body", "orelse"):
-            block = getattr(node, name, None)
-            if isinstance(block, list):
-                self._mark(block)
-        return node
-
-    def _mark(self, block: list[ast.stmt]) -> None:
-        for at, statement in enumerate(block):
-            owner = _asked(statement, "lock_irqsave")
-            if owner is None:
-                continue
-            rest = block[at + 1 :]
-            end = next((n for n, s in enumerate(rest) if _asked(s, "unlock_irqrestore")), None)
-            if end is not None and all(_is_closed(inner, owner) for inner in rest[:end]):
-                operation: Any = statement
-                operation.value.value.attr = "section_irqsave"
-
-
-def _asked(statement: ast.stmt, operation: str) -> str | None:
-    """The name of the object of whose lock an operation is yielded by a statement."""
-    match statement:
-        case ast.Expr(ast.Yield(ast.Attribute(ast.Attribute(ast.Name(owner), "lock"), asked))):
-            return owner if asked == operation else None
-    return None
-
-
-HARMLESS = {"bit", "ffs", "fls", "min", "max", "len"}
-"""Functions of their arguments."""
-FIXED = {"nr_hgei", "id", "cpu", "slots"}
-"""What does not change while a lock of this object can be wanted: the count of a CPU's lines is set
-before there are any."""
-
-
-def _is_closed(statement: ast.stmt, owner: str) -> bool:
-    """Tell whether a statement touches locals and fields of `owner` only."""
-    if isinstance(statement, ast.Assert):
-        return True
-    return all(_part_is_closed(part, owner) for part in ast.iter_child_nodes(statement))
-
-
-def _part_is_closed(part: ast.AST, owner: str) -> bool:
-    match part:
-        case ast.stmt():
-            return _is_closed(part, owner)
-        case ast.Yield() | ast.YieldFrom():
-            return False
-        case ast.Call(ast.Name(name)) if name not in HARMLESS:
-            return False
-        case ast.Attribute(ast.Name(name), attr) if name == owner and attr != "lock":
-            return True
-        case ast.Attribute(_, attr) if attr not in FIXED:
-            return False
-    return all(_part_is_closed(inner, owner) for inner in ast.iter_child_nodes(part))
 
 
 def _compiled(function: ast.FunctionDef, path: FunctionType) -> Any:
