@@ -1,10 +1,15 @@
-"""What every test starts from: 80 columns, the same examples each time, no settings of the user."""
+"""What every test starts from: 80 columns, the same examples each time, no settings of the user,
+no patches of other tests."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from hgeisim.kernel.variants import OWN
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, database=None)
 settings.load_profile("same-every-time")
@@ -12,3 +17,12 @@ settings.load_profile("same-every-time")
 os.environ["COLUMNS"] = "80"
 for name in ("HGEISIM_TRACEBACK", "FORCE_COLOR", "NO_COLOR"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_patches_are_forgotten() -> Iterator[None]:
+    """Messages list the patches that are known, also those of users' files."""
+    before = dict(OWN)
+    yield
+    OWN.clear()
+    OWN.update(before)
