@@ -58,3 +58,11 @@ def test_another_place_agrees_but_is_counted() -> None:
 def test_what_is_out_of_scope_is_not_played() -> None:
     score = conformance([case_of(*INVERSION, scope="out")])
     assert (score.total, score.out_of_scope, score.disagreements) == (0, 1, ())
+
+
+def test_the_score_is_told_by_group() -> None:
+    case = case_of(*INVERSION, expect="fail", violation="circular")
+    right = replace(case, group="abba")
+    wrong = replace(case_of("A:mutex", "lock A", expect="fail", violation="recursion"), id="w")
+    score = conformance([right, wrong, replace(right, id="again")])
+    assert [*score.groups.items()] == [("abba", (2, 2)), ("other", (0, 1))]

@@ -61,6 +61,7 @@ def document(result: Conformance) -> dict[str, Any]:
         "in_place": result.in_place,
         "out_of_scope": result.out_of_scope,
         "disagree": [d.case for d in result.disagreements],
+        "groups": {name: {"agree": n, "total": of} for name, (n, of) in result.groups.items()},
     }
 
 
@@ -71,6 +72,7 @@ def text(file: Path, result: Conformance) -> list[str]:
         f"{result.total} in scope, {result.out_of_scope} out of scope (not played)",
         f"{result.agree} agree in verdict and kind, {result.in_place} at the same operation too",
     ]
+    lines += [f"  {name:<24}{n:>4} of {of:>3}" for name, (n, of) in result.groups.items()]
     lines += [f"  {d.case}: expected {d.expected}, found {d.found}" for d in result.disagreements]
     return lines
 

@@ -40,7 +40,8 @@ class Case:
     """A program with its verdict: the kind of its first violation, None when it has none.
 
     `kinds` is the type of each lock by its name, `keys` the class of those whose class has another
-    name; `fails_at` is where the first violation shows, if the file says so.
+    name; `fails_at` is where the first violation shows, if the file says so.  `group` is what it
+    is counted with.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Case:
     violation: str | None
     reports_min: int
     fails_at: Place | None
+    group: str = "other"
 
 
 def read_cases(path: Path) -> tuple[Case, ...]:
@@ -101,6 +103,7 @@ def _case(unnamed: Field) -> Case:
         violation=_violation(field),
         reports_min=field.at("min_reports", 0).whole(),
         fails_at=_place(field.at("fail_at", None)),
+        group=field.at("group", "other").text(),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from hgeisim.lockorder.case_ops import OPERATIONS, Player
 from hgeisim.lockorder.cases import Case, Place
@@ -32,13 +32,15 @@ class Disagreement:
 @dataclass(frozen=True)
 class Conformance:
     """The score of the cases in scope: `agree` in verdict and kind, `in_place` in the operation
-    as well; `out_of_scope` cases are not played."""
+    as well; `out_of_scope` cases are not played.  `groups` has agree and total of each group, in
+    the order of the file."""
 
     total: int
     agree: int
     in_place: int
     out_of_scope: int
     disagreements: tuple[Disagreement, ...]
+    groups: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False)
 
 
 def conformance(cases: Iterable[Case]) -> Conformance:
@@ -48,7 +50,16 @@ def conformance(cases: Iterable[Case]) -> Conformance:
     wrong = [Disagreement(c.id, wanted(c), found(c, p)) for c, p in played if differs(c, p)]
     in_place = sum(not differs(c, p) and c.fails_at in (None, p.fails_at) for c, p in played)
     out = len(every) - len(played)
-    return Conformance(len(played), len(played) - len(wrong), in_place, out, tuple(wrong))
+    agree = len(played) - len(wrong)
+    return Conformance(len(played), agree, in_place, out, tuple(wrong), _groups(played))
+
+
+def _groups(played: Iterable[tuple[Case, Played]]) -> dict[str, tuple[int, int]]:
+    groups: dict[str, tuple[int, int]] = {}
+    for case, shown in played:
+        agree, total = groups.get(case.group, (0, 0))
+        groups[case.group] = agree + (not differs(case, shown)), total + 1
+    return groups
 
 
 def play(case: Case) -> Played:
