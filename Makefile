@@ -37,7 +37,7 @@ lint: $(INSTALLED) ## style, format and types
 
 check: lint test ## everything that must hold before a commit
 
-pictures: $(INSTALLED) ## draw the pictures of README.md again
+pictures: $(INSTALLED) ## draw the pictures of README.md and docs/ again
 	$(BIN)/hgeisim run big-little --out out/big-little
 	$(BIN)/hgeisim plot out/big-little -o docs/big-little.png
 	$(BIN)/hgeisim run big-little --variant v7.1 --out out/v7.1
@@ -48,6 +48,7 @@ pictures: $(INSTALLED) ## draw the pictures of README.md again
 	$(BIN)/hgeisim plot out/real -o docs/trace-real.png
 	$(BIN)/hgeisim run scenarios/traces/18-storm-3132.toml --out out/simulated || test $$? -eq 1
 	$(BIN)/hgeisim plot out/simulated -o docs/trace-simulated.png
+	$(BIN)/hgeisim locks show v7.1 --format png --out docs/lock-order.png
 
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam
