@@ -17,6 +17,7 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.lockorder.baseline import SYMBOLS, USAGE_LENGTH, Baseline, ClassFacts, EdgeFacts
 from hgeisim.lockorder.classes import KINDS, Wait
 from hgeisim.lockorder.graph import KIND_NAMES
+from hgeisim.lockorder.text_file import read_text
 
 HEAD = """\
 # Lock order: classes with type, wait levels and usage; dependencies with kinds and first site;
@@ -47,14 +48,7 @@ def _lines(baseline: Baseline) -> Iterator[str]:
 
 def read_baseline(path: Path) -> Baseline:
     """The baseline in a file; InputError has all of its mistakes, each with its line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise InputError([Problem(str(path), "", "", reason)]) from error
-    except UnicodeDecodeError as error:
-        raise InputError([Problem(str(path), f"byte {error.start}", "", "must be UTF-8")]) from None
-    return baseline_from(text, str(path))
+    return baseline_from(read_text(path), str(path))
 
 
 def baseline_from(text: str, file: str = "baseline") -> Baseline:

@@ -17,6 +17,7 @@ from hgeisim.lockorder.case_ops import OPERATIONS, Operation, Takes
 from hgeisim.lockorder.classes import KINDS
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.reclaim import GFP
+from hgeisim.lockorder.text_file import read_text
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,7 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     """The cases of a file; InputError holds the problems of all its cases, with their places."""
     file = str(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError([Problem(file, "", "", f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise InputError([Problem(file, f"byte {error.start}", "", "must be UTF-8")]) from error
+        document = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise InputError([Problem(file, where, "", f"must be JSON: {error.msg}")]) from error

@@ -21,6 +21,7 @@ import networkx as nx
 
 from hgeisim.errors import InputError, Problem
 from hgeisim.lockorder.baseline import Pair
+from hgeisim.lockorder.text_file import read_text
 
 
 @dataclass
@@ -56,14 +57,7 @@ class Breach:
 
 def read_declared(path: Path) -> Declared:
     """The declared order in a file; InputError has all of its mistakes, each with its line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise InputError([Problem(str(path), "", "", reason)]) from error
-    except UnicodeDecodeError as error:
-        raise InputError([Problem(str(path), f"byte {error.start}", "", "must be UTF-8")]) from None
-    return declared_from(text, str(path))
+    return declared_from(read_text(path), str(path))
 
 
 def declared_from(text: str, file: str = "order") -> Declared:
