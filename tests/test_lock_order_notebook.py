@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.source import ROOT
+from tests.test_notebooks import run_cells
 
 FILE = ROOT / "notebooks" / "lock-order.ipynb"
 
@@ -15,10 +13,7 @@ FILE = ROOT / "notebooks" / "lock-order.ipynb"
 @pytest.mark.slow
 def test_its_cells_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(FILE.parent)
-    names: dict[str, Any] = {}
-    for cell in json.loads(FILE.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)  # noqa: S102 - this is what a notebook is
+    names = run_cells(FILE)
     printed = capsys.readouterr().out
     assert "+ edge hgctrl->lock < imsic->vsfile_lock" in printed
     assert "LO-c583559c recursion" in printed

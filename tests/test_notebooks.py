@@ -22,6 +22,16 @@ def cells(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def run_cells(path: Path) -> dict[str, Any]:
+    """Execute the code of a notebook; returns the names that it leaves."""
+    names: dict[str, Any] = {}
+    for number, cell in enumerate(cells(path)):
+        if cell["cell_type"] == "code":
+            code = compile("".join(cell["source"]), f"{path.name}, cell {number}", "exec")
+            exec(code, names)  # noqa: S102 - that is what a notebook is for
+    return names
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RUN_HERE, ids=lambda path: path.stem)
 def test_it_runs(
@@ -31,11 +41,7 @@ def test_it_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    for number, cell in enumerate(cells(path)):
-        if cell["cell_type"] == "code":
-            code = compile("".join(cell["source"]), f"{path.name}, cell {number}", "exec")
-            exec(code, names)  # noqa: S102 - that is what a notebook is for
+    run_cells(path)
     assert capsys.readouterr().out
     assert (tmp_path / "out").is_dir()
 

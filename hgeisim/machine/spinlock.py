@@ -85,11 +85,7 @@ class Acquire(Op):
         """Turn interrupts, or at least preemption, off and draw a ticket."""
         lock = self.lock
         if not lock.sleeping:
-            hart = who.harts[who.cpu]
-            if self.irqsave:
-                hart.irq_off += 1
-            else:
-                hart.preempt_count += 1
+            who.harts[who.cpu].hold_off(self.irqsave, 1)
         who.ticket = ticket = lock.next
         lock.next = (ticket + 1) & TICKET_MASK
         lock.drawn += 1
@@ -128,11 +124,7 @@ class Release(Op):
         if lock.steady and lock.owner == lock.next:
             lock.reset()  # how often it was taken makes no difference to anybody
         if not lock.sleeping:
-            hart = who.harts[who.cpu]
-            if self.irqrestore:
-                hart.irq_off -= 1
-            else:
-                hart.preempt_count -= 1
+            who.harts[who.cpu].hold_off(self.irqrestore, -1)
 
     def mover(self, who: Runner) -> str:
         """Lets others in, unless an interrupt may come first and want the lock, too."""

@@ -16,7 +16,6 @@ from hgeisim.kernel.module import Module
 from hgeisim.machine.guest import RunGuest
 from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
 from hgeisim.machine.ops import Irq, Op, Path, Preempt, Spend, Step
-from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.schedule import (
     PREEMPTIBLE,
     PushOff,
@@ -27,14 +26,9 @@ from hgeisim.machine.schedule import (
     Task,
 )
 from hgeisim.machine.spinlock import Acquire, Release
-from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 from hgeisim.machine.task import Runner
 
 Observe: TypeAlias = Callable[[Runner, Op], None]
-PLAIN: frozenset[type[Op]] = frozenset(
-    (ReadLock, ReadUnlock, WriteLock, WriteUnlock, SrcuReadLock, SrcuReadUnlock)
-)
-"""Operations about which there is nothing special, and which are frequent."""
 
 
 class TimedDriver:
@@ -141,8 +135,6 @@ class TimedDriver:
             elif kind is Spend:
                 self._tell(who, op)
                 yield from self._spend(who, self.costs.of(op))
-            elif kind in PLAIN:
-                yield from self._complete_plain(who, op)
             elif kind is Preempt or kind is Irq:
                 self._turn(who, op)
             elif kind is Step:
@@ -166,19 +158,6 @@ class TimedDriver:
         self._tell(who, op)
         if self.parking.parked and not op.off:
             self.parking.unpark(StopMachine)
-
-    def _complete_plain(self, who: Runner, op: Op) -> LaneGenerator:
-        """An operation about which there is nothing special."""
-        op.begin(who)
-        if op.cost and (not who.id or who.hart.irq_off):
-            yield self.costs.by_name[op.cost]()
-        elif op.cost:
-            yield from self._spend(who, self.costs.by_name[op.cost]())
-        self.waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
-        op.end(who)
-        self._tell(who, op)
-        if self.parking.parked:
-            self.parking.unpark(channel_of(who, op))
 
     def _give_way(self, who: Task, core: Core) -> LaneGenerator:
         """Between two operations of a task: a hardirq goes first; then, if the kernel is
