@@ -10,8 +10,8 @@ have happened; and it is an event, so that any process can wait for its end.
 from __future__ import annotations
 
 from collections.abc import Generator
-from heapq import heappop, heappush
-from typing import TypeAlias
+from heapq import heappop, heappush, heapreplace
+from typing import Any, TypeAlias
 
 import simpy
 from simpy.events import NORMAL, URGENT
@@ -28,7 +28,7 @@ class Lane(simpy.Event):
 
     def __init__(self, env: LaneEnvironment, generator: LaneGenerator, after: int = 0) -> None:
         self.env, self.callbacks, self._defused = env, [], False
-        self.lanes, self.send, self.alive = env, generator.send, True
+        self.lanes, self.send = env, generator.send
         if after:
             heappush(env._queue, (env._now + after, NORMAL, next(env._eid), self))
         else:
@@ -39,16 +39,40 @@ class Lane(simpy.Event):
         env = self.lanes
         heappush(env._queue, (env._now, NORMAL, next(env._eid), self))
 
+    def end(self) -> None:
+        """Be an event like any other, which happens now."""
+        self.__class__ = EndedLane
+        self.succeed()
+
+
+class EndedLane(Lane):
+    """A lane whose generator has ended."""
+
 
 class LaneEnvironment(simpy.Environment):
-    """A `simpy.Environment` in every respect, which resumes lanes itself."""
+    """A `simpy.Environment` in every respect, which resumes lanes itself.
+
+    The entry of a lane stays at the head of the queue while the lane goes on, to be replaced by its
+    next one at once; what is urgent at that moment stands in `_urgent` for so long.
+    """
 
     active_lane: Lane
-    _running = False
+    _running = _resuming = False
+
+    def __init__(self, initial_time: float = 0) -> None:
+        super().__init__(initial_time)
+        self._urgent: list[Any] = []
 
     def lane(self, generator: LaneGenerator, after: int = 0) -> Lane:
         """Start a process on the faster lane, now or after some ns."""
         return Lane(self, generator, after)
+
+    def schedule(self, event: simpy.Event, priority: int = NORMAL, delay: float = 0) -> None:
+        """As `simpy.Environment.schedule`."""
+        if self._resuming and priority == URGENT:
+            self._urgent.append((self._now + delay, priority, next(self._eid), event))
+        else:
+            super().schedule(event, priority, delay)
 
     def run(self, until: float | simpy.Event | None = None) -> object:
         """As `simpy.Environment.run`; all lanes up to the next event go in one step."""
@@ -61,23 +85,45 @@ class LaneEnvironment(simpy.Environment):
     def step(self) -> None:
         """Process the next event, or resume the next lane."""
         queue = self._queue
+        if not queue or type(queue[0][3]) is not Lane:
+            return super().step()
+        self._resuming = True
+        try:
+            self._resume(queue)
+        finally:
+            self._resuming = False
+            self._settle()
+        return None
+
+    def _settle(self) -> None:
+        """Put what became urgent into the queue."""
+        while self._urgent:
+            heappush(self._queue, self._urgent.pop())
+
+    def _resume(self, queue: list[Any]) -> None:
+        """Resume the lane at the head of the queue; in a run, all up to the next event."""
+        urgent, eid, running = self._urgent, self._eid, self._running
         while queue:
             now, _, _, lane = queue[0]
-            if type(lane) is not Lane or not lane.alive:
+            if type(lane) is not Lane:
                 break
-            heappop(queue)
             self._now, self.active_lane = now, lane
             try:
                 delay = lane.send(None)
-            except StopIteration:
-                lane.alive = False
-                lane.succeed()
+            except BaseException as ended:
+                heappop(queue)
+                if not isinstance(ended, StopIteration):
+                    raise
+                lane.end()
             else:
-                if delay is not None:
-                    heappush(queue, (now + delay, NORMAL, next(self._eid), lane))
-            if not self._running:
-                return
-        super().step()
+                if delay is None:
+                    heappop(queue)
+                else:
+                    heapreplace(queue, (now + delay, NORMAL, next(eid), lane))
+            if urgent:
+                self._settle()
+            if not running:
+                break
 
 
 class StockEnvironment(LaneEnvironment):
@@ -93,7 +139,7 @@ class StockLane(Lane):
 
     def __init__(self, env: LaneEnvironment, generator: LaneGenerator, after: int = 0) -> None:
         simpy.Event.__init__(self, env)
-        self.lanes, self.alive = env, False
+        self.lanes = env
         self._woken: simpy.Event | None = None
         env.process(self._carry(generator, env.timeout(after) if after else None))
 
