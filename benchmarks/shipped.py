@@ -12,8 +12,8 @@ from hgeisim.drivers.alone import boot
 from hgeisim.drivers.stage import Stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import Simulation
-from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path, Spend
@@ -25,6 +25,8 @@ from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Timing
 
 Process = Generator[simpy.Event, Any, None]
+EMPTY_NS = 20_000
+"""So long after a HART was left alone nobody is about to take a line there any more."""
 COUNTED = (ALLOC, FAIL, FREE, SGEI, OFFLINE, ONLINE)
 
 
@@ -36,7 +38,7 @@ class Shipped:
         self.simulation = _simulation(harts, load, self.streams)
         self.driver, self.env = self.simulation.driver, self.simulation.env
         self.k = self.simulation.stage.k
-        self.online = list(range(harts))
+        self.online, self.active = list(range(harts)), [True] * harts
         self.place = self.streams.stream("place")
         for i in range(self.vcpus(harts)):
             if i % load.vcpus_per_hart == 0:
@@ -56,13 +58,12 @@ class Shipped:
 
     def vcpu(self, vcpu: Vcpu) -> Path[None]:
         """Move, run the guest, change lines."""
-        k, thread, run = self.k, vcpu.thread, Spend("guest_run", vcpu.name)
+        thread, run = vcpu.thread, Spend("guest_run", vcpu.name)
         while True:
             thread.cpu = cpu = self.next_hart(thread.cpu)
             yield run
-            if not k.per_cpu[cpu].virtualization_enabled:
-                continue
-            yield from self.line_of(vcpu, cpu)
+            if self.active[cpu]:
+                yield from self.line_of(vcpu, cpu)
 
     def vcpus(self, harts: int) -> int:
         """How many there are."""
@@ -100,11 +101,14 @@ class Shipped:
                 continue
             cpu = self.place.choice(self.online)
             self.online.remove(cpu)
+            self.active[cpu] = False
+            yield self.env.timeout(EMPTY_NS)
             cpuhp = self.k.add_thread("cpuhp", cpu)
             yield self.env.lane(self.driver.execute(cpuhp, self.k.kvm_offline_cpu(cpuhp)))
             yield self.env.timeout(self.load.offline_ns)
             yield self.env.lane(self.driver.execute(cpuhp, self.k.kvm_online_cpu(cpuhp)))
             self.online.append(cpu)
+            self.active[cpu] = True
 
 
 class Updating(Shipped):
@@ -135,16 +139,16 @@ class Updating(Shipped):
 
 
 def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:
-    """The landed series on a homogeneous machine; lock and unlock share the hold time."""
+    """The landed series on a homogeneous machine; a lock is held for the hold time."""
     topology = Topology((HartSpec(LINES),) * harts, 4, "benchmark")
-    k = probed(stripped(find_variant("v6.12+percpu-v5")))(topology)
+    k = probed(fused(find_variant("v6.12+percpu-v5")))(topology)
     boot(k, k.add_thread("swapper", 0))
-    half = Constant.model_construct(value=load.hold_ns // 2)
+    hold = Constant.model_construct(value=load.hold_ns)
     entry = Constant.model_construct(value=load.entry_ns)
     nothing = Constant.model_construct(value=0)
     timing = Timing.model_construct(
-        raw_spin_lock=half,
-        raw_spin_unlock=half,
+        raw_spin_lock=nothing,
+        raw_spin_unlock=hold,
         interrupt_entry=entry,
         wake_up=nothing,
     )

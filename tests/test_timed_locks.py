@@ -96,10 +96,9 @@ def test_the_lock_table_has_the_same_times() -> None:
     driver = machine(1, 1, 1)
     lock = driver.k.hgei[2].lock
     table = LockTable([lock])
-    driver.observe = {
-        Acquire: [lambda who, op: table.acquired(lock, now(driver), driver.waited_ns)],
-        Release: [lambda who, op: table.released(lock, now(driver))],
-    }
+    take, drop = driver.observe[Acquire], driver.observe[Release]
+    take.append(lambda who, op: table.acquired(lock, now(driver), driver.waited_ns))
+    drop.append(lambda who, op: table.released(lock, now(driver)))
     contend(driver, lock, 0, 300, 200)
     turn, held = LOCK + HOLD + UNLOCK, HOLD + UNLOCK
     assert table.uses[lock].row() == (3, 2, 3 * turn - 500, 2 * turn - 300, 3 * held, held)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from inspect import CO_GENERATOR
+from types import FrameType
 from typing import Any, Protocol
 
 from hgeisim.machine.ops import Path
@@ -29,17 +32,38 @@ class PathChains:
         self.paths = paths
 
     def functions(self, who: Runner) -> tuple[str, ...]:
-        """Walk the generators; what only stands around a function of the kernel is left out."""
-        names: list[str] = []
+        """The generators of its path; what only stands around a function of the kernel is left
+        out.  A path that goes on at this moment is found among the frames that are executed."""
         path: Any = self.paths.get(who)
-        while path is not None and getattr(path, "gi_frame", None) is not None:
-            if not path.gi_frame.f_globals["__name__"].startswith(NOT_KERNEL):
-                names.append(path.gi_code.co_name)
-            path = path.gi_yieldfrom
-        return tuple(names)
+        running = getattr(path, "gi_running", False)
+        frames = _executed(path.gi_frame) if running else _suspended(path)
+        return tuple(
+            frame.f_code.co_name
+            for frame in frames
+            if not frame.f_globals["__name__"].startswith(NOT_KERNEL)
+        )
 
     def entry(self, who: Runner) -> str:
         """The name of the outermost generator."""
         path: Any = self.paths[who]
         name: str = path.gi_code.co_name
         return name
+
+
+def _suspended(path: Any) -> Iterator[FrameType]:
+    """The frames of generators, each of which waits for the next."""
+    while path is not None and getattr(path, "gi_frame", None) is not None:
+        yield path.gi_frame
+        path = path.gi_yieldfrom
+
+
+def _executed(outermost: FrameType) -> list[FrameType]:
+    """The frames of the generators that are executed, from one on."""
+    frames = []
+    frame = sys._getframe()
+    while frame is not outermost:
+        assert frame.f_back is not None, "the path is being executed"
+        frame = frame.f_back
+        if frame.f_code.co_flags & CO_GENERATOR and not frame.f_code.co_name.startswith("<"):
+            frames.append(frame)
+    return frames[::-1]

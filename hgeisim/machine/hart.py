@@ -30,6 +30,15 @@ def ffs(word: int) -> int:
     return (word & -word).bit_length() - 1
 
 
+def hold_off(hart: Hart, irq: bool, by: int) -> None:
+    """Count one more (`by` 1) or one less (-1) reason to keep interrupts, or only preemption, off:
+    what taking and dropping a spinning lock does."""
+    if irq:
+        hart.irq_off += by
+    else:
+        hart.preempt_count += by
+
+
 class Hart(Shared):
     """One HART (RISC-V privileged architecture, hypervisor extension and AIA).
 
@@ -77,14 +86,6 @@ class Hart(Shared):
     def lines_mask(self) -> int:
         """Bits GEILEN..1."""
         return (2 << self.geilen) - 2
-
-    def hold_off(self, irq: bool, by: int) -> None:
-        """Count one more (`by` 1) or one less (-1) reason to keep interrupts, or only preemption,
-        off: what taking and dropping a spinning lock does."""
-        if irq:
-            self.irq_off += by
-        else:
-            self.preempt_count += by
 
     def write_hgeie(self, value: int) -> None:
         """csr_write(CSR_HGEIE): WARL, bit 0 and the bits above GEILEN stay zero."""

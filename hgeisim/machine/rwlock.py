@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hgeisim.machine.hart import hold_off
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import TICKET_MASK
@@ -96,10 +97,10 @@ class _Lock(Op):
         """Where the lock sleeps."""
         return self.lock.sleeping
 
-    def hold_off(self, who: Runner) -> None:
+    def keep_out(self, who: Runner) -> None:
         """Keep interrupts, or at least preemption, off."""
         if not self.lock.sleeping:
-            who.hart.hold_off(self.irqsave, 1)
+            hold_off(who.harts[who.cpu], self.irqsave, 1)
 
     def mover(self, who: Runner) -> str:
         """Keeps others out."""
@@ -116,15 +117,14 @@ class ReadLock(_Lock):
 
     def begin(self, who: Runner) -> None:
         """Go in if no writer holds or waits; a hardirq is counted at once, others queue."""
-        self.hold_off(who)
+        self.keep_out(who)
         lock = self.lock
-        in_interrupt = who.id == 0
-        if not in_interrupt and (lock.writer or lock.waiting):
+        if who.id and (lock.writer or lock.waiting):
             lock.queue(who)
-            return
-        lock.readers += 1
-        if lock.writer:
-            who.phase = BYPASS
+        else:
+            lock.readers += 1
+            if lock.writer:
+                who.phase = BYPASS
 
     def can_go_on(self, who: Runner) -> bool:
         """It comes to the head, or no writer holds the lock."""
@@ -160,7 +160,7 @@ class WriteLock(_Lock):
 
     def begin(self, who: Runner) -> None:
         """Go in if nobody is there, else queue, in a hardirq too."""
-        self.hold_off(who)
+        self.keep_out(who)
         lock = self.lock
         if lock.readers or lock.writer or lock.waiting:
             lock.queue(who)
@@ -206,7 +206,7 @@ class _Unlock(Op):
     def let_in(self, who: Runner) -> None:
         """Let interrupts and preemption in again; pending interrupts are taken after it."""
         if not self.lock.sleeping:
-            who.hart.hold_off(self.irqrestore, -1)
+            hold_off(who.harts[who.cpu], self.irqrestore, -1)
 
     def mover(self, who: Runner) -> str:
         """Lets others in, unless an interrupt may come first and want the lock, too."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hgeisim.machine.hart import hold_off
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
@@ -85,7 +86,7 @@ class Acquire(Op):
         """Turn interrupts, or at least preemption, off and draw a ticket."""
         lock = self.lock
         if not lock.sleeping:
-            who.harts[who.cpu].hold_off(self.irqsave, 1)
+            hold_off(who.harts[who.cpu], self.irqsave, 1)
         who.ticket = ticket = lock.next
         lock.next = (ticket + 1) & TICKET_MASK
         lock.drawn += 1
@@ -122,9 +123,9 @@ class Release(Op):
         lock.inside -= 1
         lock.drawn -= 1
         if lock.steady and lock.owner == lock.next:
-            lock.reset()  # how often it was taken makes no difference to anybody
+            lock.next = lock.owner = 0  # how often it was taken makes no difference to anybody
         if not lock.sleeping:
-            who.harts[who.cpu].hold_off(self.irqrestore, -1)
+            hold_off(who.harts[who.cpu], self.irqrestore, -1)
 
     def mover(self, who: Runner) -> str:
         """Lets others in, unless an interrupt may come first and want the lock, too."""

@@ -40,16 +40,17 @@ class Arrived:
     sender: Runner | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Core:
     """One HART's run queue and interrupts.
 
     `running` is the task that has the HART, since `since_ns`; while `switching` the HART is still
     on its way to it.  `queue` are those that wait.
-    `arrived` are interrupts that wait to be taken.  `busy` is true while a hardirq runs or the
-    machine is stopped, `held_up` are the lanes that wait for its end; `stolen_ns` adds up what all
-    that took.  `guest` is how to make the guest exit that runs, which returns its lane; `exited_ns`
-    is when one last had to.  `watched` tells whether somebody waits for the end of the slice.
+    `arrived` are interrupts that wait to be taken, `taken` is the last one that was.  `busy` is
+    true while a hardirq runs or the machine is stopped, since `busy_ns`; `held_up` are the lanes
+    that wait for its end; `stolen_ns` adds up what all that took.  `guest` is how to make the guest
+    exit that runs, which returns its lane; `exited_ns` is when one last had to.  `watched` tells
+    whether somebody waits for the end of the slice.
     """
 
     hart: Hart
@@ -59,7 +60,9 @@ class Core:
     switching: bool = False
     queue: list[Waiting] = field(default_factory=list)
     arrived: deque[Arrived] = field(default_factory=deque)
+    taken: Arrived | None = None
     busy: bool = False
+    busy_ns: int = 0
     held_up: list[Lane] = field(default_factory=list)
     stolen_ns: int = 0
     guest: Callable[[], Lane] | None = None
@@ -100,7 +103,7 @@ class Core:
     def hold_up(self, now_ns: int) -> None:
         """Something else than its task has the HART; a guest exits."""
         self.hart.take_interrupt()
-        self.busy, self.exited_ns = True, now_ns
+        self.busy, self.busy_ns, self.exited_ns = True, now_ns, now_ns
         if self.guest is not None:
             self.held_up.append(self.guest())
             self.guest = None
@@ -112,11 +115,11 @@ class Core:
         lane, self.guest = self.guest(), None
         lane.wake()
 
-    def let_go(self, stolen_ns: int) -> None:
-        """Let those go on that were held up for so long."""
+    def let_go(self, now_ns: int) -> None:
+        """Let those go on that were held up until now."""
         self.hart.hardirq = 0
         self.busy = False
-        self.stolen_ns += stolen_ns
+        self.stolen_ns += now_ns - self.busy_ns
         for lane in self.held_up:
             lane.wake()
         self.held_up.clear()

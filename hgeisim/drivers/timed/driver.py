@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
+from hgeisim.drivers.timed.completion import COMPLETIONS, spend
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
@@ -15,7 +17,7 @@ from hgeisim.drivers.timed.scheduler import Scheduler
 from hgeisim.kernel.module import Module
 from hgeisim.machine.guest import RunGuest
 from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
-from hgeisim.machine.ops import Irq, Op, Path, Preempt, Spend, Step
+from hgeisim.machine.ops import Op, Path, Spend, Step
 from hgeisim.machine.schedule import (
     PREEMPTIBLE,
     PushOff,
@@ -25,7 +27,6 @@ from hgeisim.machine.schedule import (
     StopMachine,
     Task,
 )
-from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.task import Runner
 
 Observe: TypeAlias = Callable[[Runner, Op], None]
@@ -52,12 +53,15 @@ class TimedDriver:
         self.parking = Parking()
         self.interrupts = Interrupts(self)
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
-        self.observe: dict[type[Op], list[Observe]] = {}
+        self.observe: defaultdict[type[Op], list[Observe]] = defaultdict(list)
         self.paths: dict[Runner, Path[Any]] = {}
         self.waited_ns = 0
+        self.lock_ns = costs.by_name["raw_spin_lock"]
+        self.unlock_ns = costs.by_name["raw_spin_unlock"]
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
-        k.ktime_get = lambda: int(env.now)
+        k.ktime_get = lambda: int(env._now)
+        k.timed = self  # type: ignore[attr-defined]  # its paths may be fused
 
     def spawn(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
         """Start a task: it queues for its HART first.  An urgent one is a kernel thread: bound to
@@ -93,81 +97,33 @@ class TimedDriver:
         self.parking.unpark(StopMachine)
 
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
-        """Complete the operations of a path one after the other.
-
-        The operations of spinlocks, which are most of all, are written out here, without a
-        generator of their own; they say the same as `_complete`.
-        """
-        cores, harts, costs = self.cores, who.harts, self.costs.by_name
-        parked, observe = self.parking.parked, self.observe
-        lock_ns, unlock_ns = costs["raw_spin_lock"], costs["raw_spin_unlock"]
-        task: Any = who if who.id else None
+        """Complete the operations of a path one after the other; a fused one completes most of
+        them itself and yields ns."""
         below, self.paths[who] = self.paths.get(who, path), path
-        acquired, released = observe.get(Acquire, ()), observe.get(Release, ())
+        self.env.active_lane.who = who
         op: Any
         for op in path:
-            kind = type(op)
-            if kind is Acquire and not op.lock.sleeping:
-                op.begin(who)
-                waited_ns = 0
-                if op.lock.owner != who.ticket:
-                    waited_ns = yield from self._wait(who, op)
-                if task is None or harts[who.cpu].irq_off:
-                    yield lock_ns()
+            if op is None or op.__class__ is int:
+                yield op
+            elif op.__class__ is not Step:
+                completion = COMPLETIONS.get(op.__class__)
+                if completion is None or op.voluntary:
+                    yield from self.complete(who, op)
                 else:
-                    yield from self._spend(who, lock_ns())
-                op.end(who)
-                self.waited_ns = waited_ns
-                for see in acquired:
-                    see(who, op)
-                continue
-            if kind is Release:
-                if task is None or harts[who.cpu].irq_off:
-                    yield unlock_ns()
-                else:
-                    yield from self._spend(who, unlock_ns())
-                op.end(who)
-                self.waited_ns = 0
-                for see in released:
-                    see(who, op)
-                if parked:
-                    self.parking.unpark(op.lock)
-            elif kind is Spend:
-                self._tell(who, op)
-                yield from self._spend(who, self.costs.of(op))
-            elif kind is Preempt or kind is Irq:
-                self._turn(who, op)
-            elif kind is Step:
-                continue
-            else:
-                yield from self._complete(who, op)
-            if task is None:
-                continue
-            core = cores[who.cpu]
-            if task.on_cpu:
-                hart = core.hart
-                if core.arrived or hart.hgeip & hart.hgeie:
-                    self.interrupts.poll(core)
-                if core.busy or task.need_resched:
-                    yield from self._give_way(task, core)
+                    yield from completion(self, who, op, op.__class__)
         self.paths[who] = below
 
-    def _turn(self, who: Runner, op: Irq | Preempt) -> None:
-        """Interrupts or preemption go off or on."""
-        op.end(who)
-        self._tell(who, op)
-        if self.parking.parked and not op.off:
-            self.parking.unpark(StopMachine)
-
-    def _give_way(self, who: Task, core: Core) -> LaneGenerator:
+    def give_way(self, who: Any, core: Core) -> LaneGenerator:
         """Between two operations of a task: a hardirq goes first; then, if the kernel is
         preemptible here, another task may (preempt_schedule is not preempted itself)."""
-        if core.busy:
-            yield from self._wait_for_handler(core)
-        while self._preemptible(who):
-            self._preempted.add(who)
-            yield from self.execute(who, self.k.preempt_schedule(who))  # type: ignore[arg-type]
-            self._preempted.discard(who)
+        if who.on_cpu:
+            self.interrupts.poll(core)
+            if core.busy:
+                yield from self.wait_for_handler(core)
+            while self._preemptible(who):
+                self._preempted.add(who)
+                yield from self.execute(who, self.k.preempt_schedule(who))
+                self._preempted.discard(who)
 
     def _preemptible(self, who: Task) -> bool:
         """Whether a task is to leave its HART, and may do so here."""
@@ -175,23 +131,34 @@ class TimedDriver:
         off = hart.irq_off or hart.preempt_count or who in self._preempted
         return bool(who.need_resched and self.preemptible_kernel and not off)
 
-    def _complete(self, who: Runner, op: Op) -> LaneGenerator:
+    def complete(self, who: Any, op: Op) -> LaneGenerator:
         """Any operation, in the general way."""
-        kind = type(op)
-        if op.scheduling or kind is RunOn:
+        if isinstance(op, Spend):
+            self._tell(who, op)
+            yield from spend(self, who, self.costs.of(op))
+        elif op.scheduling or type(op) is RunOn:
             yield from self._schedule(who, op)
             self._tell(who, op)
-            return
-        if isinstance(op, RunGuest):
+        elif isinstance(op, RunGuest):
             self._tell(who, op)
             yield from self._run_guest(who, op)
-            return
+        else:
+            yield from self._act(who, op)
+        if who.id:
+            core = self.cores[who.cpu]
+            hart = core.hart
+            if core.busy or core.arrived or hart.hgeip & hart.hgeie or who.need_resched:
+                yield from self.give_way(who, core)
+
+    def _act(self, who: Runner, op: Op) -> LaneGenerator:
+        """What changes the machine, and may have to wait."""
+        kind = type(op)
         op.begin(who)
         if kind is Ipi:
             self.interrupts.send(who, op)  # type: ignore[arg-type]
         elif op.cost and kind is not StopMachine:
-            yield from self._spend(who, self.costs.by_name[op.cost]())
-        waited_ns = 0 if op.ready(who) else (yield from self._wait(who, op))
+            yield from spend(self, who, self.costs.by_name[op.cost]())
+        waited_ns = 0 if op.ready(who) else (yield from self.wait(who, op))
         if kind is StopMachine:
             yield from self.interrupts.stop_machine()
         op.end(who)
@@ -205,10 +172,10 @@ class TimedDriver:
             self.interrupts.poll(self.cores[op.cpu])  # type: ignore[attr-defined]
 
     def _tell(self, who: Runner, op: Op) -> None:
-        for observe in self.observe.get(type(op), ()):
+        for observe in self.observe[type(op)]:
             observe(who, op)
 
-    def _wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
+    def wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
         """Wait until an operation is ready; returns how many ns that took.
 
         Who waits at a voluntary operation does not keep its HART; by the time that it is back
@@ -246,7 +213,7 @@ class TimedDriver:
         channel = channel_of(who, op)
         while True:
             if spins_on is not None and spins_on.busy:
-                yield from self._wait_for_handler(spins_on)
+                yield from self.wait_for_handler(spins_on)
             elif op.ready(who):
                 return
             elif not op.can_go_on(who):
@@ -263,7 +230,7 @@ class TimedDriver:
                 yield None
             self.scheduler.select_rq(op.task)
         elif isinstance(op, PushOff):
-            yield from self._wait(who, op)
+            yield from self.wait(who, op)
             self.scheduler.push_off(op.cpu)
         elif isinstance(op, RunOn):
             self._give_up(who)
@@ -285,7 +252,7 @@ class TimedDriver:
         yield from self._switch_to(who)
 
     def _switch_to(self, who: Task) -> LaneGenerator:
-        yield from self._spend(who, self.costs.by_name["context_switch"]())
+        yield from spend(self, who, self.costs.by_name["context_switch"]())
         self.scheduler.switched(who)
 
     def _give_up(self, who: Task) -> None:
@@ -294,22 +261,19 @@ class TimedDriver:
         self.scheduler.leave(who)
         self.parking.unpark(who)
 
-    def _spend(self, who: Runner, ns: int) -> LaneGenerator:
-        """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
-        if not who.id:
-            yield ns
-            return
-        core = self.cores[who.cpu]
-        if core.busy:
-            yield from self._wait_for_handler(core)
-        while ns > 0:
+    def make_up(self, core: Core, ns: int, start_ns: float, stolen_ns: int) -> LaneGenerator:
+        """A task was to take ns from a time on; let the time go by that handlers took since."""
+        while True:
+            if core.busy:
+                yield from self.wait_for_handler(core)
+            ns += core.stolen_ns - stolen_ns - int(self.env.now - start_ns)
+            if ns <= 0:
+                return
             start_ns, stolen_ns = self.env.now, core.stolen_ns
             yield ns
-            if core.busy:
-                yield from self._wait_for_handler(core)
-            ns += core.stolen_ns - stolen_ns - int(self.env.now - start_ns)
 
-    def _wait_for_handler(self, core: Core) -> LaneGenerator:
+    def wait_for_handler(self, core: Core) -> LaneGenerator:
+        """Wait until no hardirq runs on a HART, nor the stopper."""
         while core.busy:
             core.held_up.append(self.env.active_lane)
             yield None

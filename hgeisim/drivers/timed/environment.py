@@ -14,7 +14,7 @@ from heapq import heappop, heappush, heapreplace
 from typing import Any, TypeAlias
 
 import simpy
-from simpy.events import NORMAL, URGENT
+from simpy.events import NORMAL, URGENT, EventPriority
 
 LaneGenerator: TypeAlias = Generator[int | None, None, None]
 """Yields ns to sleep, or None to park until `Lane.wake` is called."""
@@ -23,8 +23,10 @@ LaneGenerator: TypeAlias = Generator[int | None, None, None]
 class Lane(simpy.Event):
     """A process on the faster lane; as an event, it happens when its generator ends.
 
-    It starts now, or `after` some ns.
+    It starts now, or `after` some ns.  `who` is whoever it carries, for those that care.
     """
+
+    who: Any = None
 
     def __init__(self, env: LaneEnvironment, generator: LaneGenerator, after: int = 0) -> None:
         self.env, self.callbacks, self._defused = env, [], False
@@ -34,10 +36,10 @@ class Lane(simpy.Event):
         else:
             env.schedule(self, URGENT)
 
-    def wake(self) -> None:
-        """Let a parked lane go on now, after what already waits for this moment."""
+    def wake(self, after: int = 0) -> None:
+        """Let a parked lane go on now or after some ns, after what already waits for then."""
         env = self.lanes
-        heappush(env._queue, (env._now, NORMAL, next(env._eid), self))
+        heappush(env._queue, (env._now + after, NORMAL, next(env._eid), self))
 
     def end(self) -> None:
         """Be an event like any other, which happens now."""
@@ -49,25 +51,37 @@ class EndedLane(Lane):
     """A lane whose generator has ended."""
 
 
+class _NoLane(Lane):
+    """What is active while no lane is."""
+
+    def __init__(self, env: LaneEnvironment) -> None:
+        simpy.Event.__init__(self, env)
+
+
 class LaneEnvironment(simpy.Environment):
     """A `simpy.Environment` in every respect, which resumes lanes itself.
 
     The entry of a lane stays at the head of the queue while the lane goes on, to be replaced by its
-    next one at once; what is urgent at that moment stands in `_urgent` for so long.
+    next one at once; what is urgent at that moment stands in `_urgent` for so long.  `active_lane`
+    is the one that goes on now, and carries nobody (`who` is None) when an event is processed.
     """
 
     active_lane: Lane
+
     _running = _resuming = False
 
     def __init__(self, initial_time: float = 0) -> None:
         super().__init__(initial_time)
         self._urgent: list[Any] = []
+        self.active_lane = self._no_lane = _NoLane(self)
 
     def lane(self, generator: LaneGenerator, after: int = 0) -> Lane:
         """Start a process on the faster lane, now or after some ns."""
         return Lane(self, generator, after)
 
-    def schedule(self, event: simpy.Event, priority: int = NORMAL, delay: float = 0) -> None:
+    def schedule(
+        self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0
+    ) -> None:
         """As `simpy.Environment.schedule`."""
         if self._resuming and priority == URGENT:
             self._urgent.append((self._now + delay, priority, next(self._eid), event))
@@ -85,6 +99,7 @@ class LaneEnvironment(simpy.Environment):
     def step(self) -> None:
         """Process the next event, or resume the next lane."""
         queue = self._queue
+        self.active_lane = self._no_lane
         if not queue or type(queue[0][3]) is not Lane:
             return super().step()
         self._resuming = True
@@ -92,6 +107,7 @@ class LaneEnvironment(simpy.Environment):
             self._resume(queue)
         finally:
             self._resuming = False
+            self.active_lane = self._no_lane
             self._settle()
         return None
 
@@ -163,7 +179,8 @@ class StockLane(Lane):
                 yield self.lanes.timeout(delay)
         self.succeed()
 
-    def wake(self) -> None:
+    def wake(self, after: int = 0) -> None:
         """Let the process go on; like a lane, it may be woken just before it parks."""
         self._woken = self._woken or self.lanes.event()
-        self._woken.succeed()
+        self._woken._ok, self._woken._value = True, None  # as succeed(), which knows no delay
+        self.lanes.schedule(self._woken, delay=after)

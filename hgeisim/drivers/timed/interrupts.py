@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hgeisim.drivers.timed.core import Arrived, Core
-from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.drivers.timed.environment import Lane, LaneGenerator
 from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
@@ -28,6 +28,7 @@ class Interrupts:
         self.cores, self.costs = driver.cores, driver.costs
         self.runner = [self.k.hardirq(f"hardirq/{core.hart.id}", n, n) for n, core in self._all()]
         self.threads: dict[int, IrqThread] = {}
+        self._lanes: dict[int, Lane] = {}
 
     def _all(self) -> enumerate[Core]:
         return enumerate(self.cores)
@@ -85,18 +86,25 @@ class Interrupts:
 
     def _take(self, core: Core, arrived: Arrived) -> None:
         core.hold_up(int(self.env.now))
+        core.taken = arrived
         after = self.costs.by_name["interrupt_entry"]()
-        self.env.lane(self._hardirq(core, arrived, int(self.env.now)), after)
+        if core.hart.id in self._lanes:
+            self._lanes[core.hart.id].wake(after)
+        else:
+            self._lanes[core.hart.id] = self.env.lane(self._hardirqs(core), after)
 
-    def _hardirq(self, core: Core, arrived: Arrived, start_ns: int) -> LaneGenerator:
-        """Run a handler on top of whatever the HART has been doing since it was interrupted."""
-        sender = arrived.sender
-        yield from self.driver.execute(self.runner[core.hart.id], arrived.path)
-        core.let_go(int(self.env.now - start_ns))
-        if sender is not None:
-            sender.ipi_wait &= ~(1 << core.hart.id)
-        self.driver.parking.unpark(sender)
-        self._go_on(core)
+    def _hardirqs(self, core: Core) -> LaneGenerator:
+        """Run one handler after the other on top of whatever the HART has been doing."""
+        runner = self.runner[core.hart.id]
+        while core.taken is not None:
+            path, sender = core.taken.path, core.taken.sender
+            yield from self.driver.execute(runner, path)
+            core.let_go(int(self.env.now))
+            if sender is not None:
+                sender.ipi_wait &= ~(1 << core.hart.id)
+            self.driver.parking.unpark(sender)
+            self._go_on(core)
+            yield None
 
     def stop_machine(self) -> LaneGenerator:
         """Every online HART stands still while one is taken down."""
@@ -104,10 +112,9 @@ class Interrupts:
         assert not any(core.busy for core in stopped), "the stopper waits for hardirqs"
         for core in stopped:
             core.hold_up(int(self.env.now))
-        ns = self.costs.by_name["stop_machine"]()
-        yield ns
+        yield self.costs.by_name["stop_machine"]()
         for core in stopped:
-            core.let_go(ns)
+            core.let_go(int(self.env.now))
             self._go_on(core)
 
     def _go_on(self, core: Core) -> None:

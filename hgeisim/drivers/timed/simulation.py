@@ -17,7 +17,7 @@ from hgeisim.drivers.stage import Stage, set_stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
-from hgeisim.drivers.timed.stripped import stripped
+from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
@@ -80,16 +80,17 @@ class Simulation:
         """Let recorder and checks look on."""
         if isinstance(self.k, Probes):
             self.k.tell = self.event
-        self.driver.observe = {
+        seen: dict[type[Op], list[Observe]] = {
             Release: [self.released],
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
             EnterGuest: [self.guest_entered],
             SweepVsFile: [self.vsfile_swept],
             Ipi: [self._asking(IpiWaits())],
         }
+        self.driver.observe.update(seen)
         if self.k.realtime:
             for lock in (Acquire, ReadLock, WriteLock):
-                self.driver.observe.setdefault(lock, []).append(self._asking(SleepingLock()))
+                self.driver.observe[lock].append(self._asking(SleepingLock()))
         if self.lock_order is not None:
             self._watch_locks(self.lock_order)
         for hgctrl in self.k.hgei:
@@ -101,7 +102,7 @@ class Simulation:
         self.details, k.tell = k.details, self.event_in_detail
         observers = Observers(k, lambda: self.driver.waited_ns)
         for operation, see in observers.by_operation().items():
-            self.driver.observe.setdefault(operation, []).append(see)
+            self.driver.observe[operation].append(see)
 
     def _watch_locks(self, order: LockOrder) -> None:
         """Show every lock to the validator of lock order, which has seen the boot already."""
@@ -109,7 +110,7 @@ class Simulation:
         order.chains, order.tell = chains, lambda finding: self.note([finding])
         self.note(order.found)
         for kind, look in order.observers().items():
-            self.driver.observe.setdefault(kind, []).append(look)
+            self.driver.observe[kind].append(look)
 
     def _asking(self, check: StepCheck) -> Observe:
         def look(who: Runner, op: Op) -> None:
@@ -173,7 +174,7 @@ class Simulation:
 
     def event(self, kind: int, hart: int, vcpu: int, line: int) -> None:
         """Record what a probe tells; a CPU that comes online has all its lines checked."""
-        self.timeline.event(int(self.env.now), kind, hart, vcpu, line)
+        self.timeline.event(self.k.ktime_get(), kind, hart, vcpu, line)
         if kind == ONLINE:
             self.note(BitmapAgrees().cpu_state(self.k, self.k.hgei[hart]))
 
@@ -197,12 +198,11 @@ class Simulation:
         """Record how many lines are taken now; compare bitmap and owners by number, and line by
         line when the numbers differ."""
         hgctrl = self.control.get(op.lock)
-        if hgctrl is None:
-            return
-        taken = self.occupy(hgctrl)
-        owners = hgctrl.owners
-        if taken != len(owners) - owners.count(0) and not op.lock.inside:
-            self.note(BitmapAgrees().at_rest(self.k, hgctrl))
+        if hgctrl is not None:
+            taken = self.occupy(hgctrl)
+            owners = hgctrl.owners
+            if taken != len(owners) - owners.count(0) and not op.lock.inside:
+                self.note(BitmapAgrees().at_rest(self.k, hgctrl))
 
     def lock_made(self, who: Runner, op: Op) -> None:
         """Record the lines of a HART whose lock was initialised: they may be new, too."""
@@ -231,7 +231,7 @@ def simulate(
     `validator` learns the lock order of this scenario beside that of others.
     """
     streams = Streams(scenario.run.seed)
-    kernel = probes(stripped(find_variant(scenario.kernel.variant)))
+    kernel = probes(fused(find_variant(scenario.kernel.variant)))
     stage = set_stage(scenario, kernel=kernel, validator=validator)
     if probes is not with_details:
         stage.lock_order = None

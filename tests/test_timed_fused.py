@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from hgeisim.drivers.timed import simulation
 from hgeisim.drivers.timed.environment import StockEnvironment
+from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.drivers.timed.stripped import stripped
 from hgeisim.kernel.variants import BASES, find_variant
 from hgeisim.machine.ops import STEP
 from hgeisim.record.fingerprint import fingerprint
@@ -26,7 +26,7 @@ def operations(variant: str, strip: bool) -> list[str]:
     """What a vCPU's first update and its release ask of the machine."""
     k = booted(variant, (2, 2))
     if strip:
-        k.__class__ = stripped(find_variant(variant))
+        k.__class__ = fused(find_variant(variant))
     vcpu = add_vcpu(k, "v", 0)
     update = k.kvm_riscv_vcpu_aia_imsic_update(vcpu.thread, vcpu)
     release = k.kvm_riscv_vcpu_aia_imsic_release(vcpu.thread, vcpu)
@@ -43,7 +43,7 @@ def test_only_steps_are_gone(variant: str) -> None:
 @pytest.mark.parametrize("variant", BASES)
 def test_names_and_docstrings_stay(variant: str) -> None:
     kernel = find_variant(variant)
-    for name, path in inspect.getmembers(stripped(kernel), inspect.isgeneratorfunction):
+    for name, path in inspect.getmembers(fused(kernel), inspect.isgeneratorfunction):
         before = getattr(kernel, name)
         assert (path.__name__, path.__doc__) == (name, before.__doc__)
         assert path.__code__.co_filename == before.__code__.co_filename
@@ -53,7 +53,7 @@ def fingerprint_of(scenario: Scenario, plainly: bool) -> str:
     """The timeline of a run, with steps and stock processes or with neither."""
     with pytest.MonkeyPatch.context() as patch:
         if plainly:
-            patch.setattr(simulation, "stripped", lambda kernel: kernel)
+            patch.setattr(simulation, "fused", lambda kernel: kernel)
         run = simulate(scenario, StockEnvironment() if plainly else None, probed)
     run.run(6_000_000)
     return fingerprint(run.timeline)

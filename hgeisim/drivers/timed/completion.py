@@ -1,0 +1,120 @@
+"""Completing in time the operations of which there are most: those of spinning locks, and turning
+interrupts and preemption off and on.
+
+Each function says what `TimedDriver.execute` does with one operation.  It is called for a path that
+yields operations, and its statements stand in the place of the yield in a fused one (`fused.py`).
+For that there is no `return` in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
+from hgeisim.machine.schedule import StopMachine
+from hgeisim.machine.spinlock import Acquire, Release
+
+if TYPE_CHECKING:
+    from hgeisim.drivers.timed.driver import TimedDriver
+
+Completion: TypeAlias = Callable[["TimedDriver", Any, Any, type[Op]], LaneGenerator]
+"""completion(driver, who, op, kind): completes an operation of a kind for a runner."""
+
+
+def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """Acquire: spin until it is our turn, then take the time that taking the lock costs."""
+    op.begin(who)
+    waited_ns = 0
+    if op.lock.owner != who.ticket:
+        waited_ns = yield from driver.wait(who, op)
+    yield from charge(driver, who, driver.lock_ns())
+    op.end(who)
+    driver.waited_ns = waited_ns
+    for see in driver.observe[kind]:
+        see(who, op)
+
+
+def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """ReadLock and WriteLock: as others may come first, it is asked after the time was spent."""
+    op.begin(who)
+    yield from charge(driver, who, driver.lock_ns())
+    waited_ns = 0
+    if who.phase:
+        waited_ns = yield from driver.wait(who, op)
+    op.end(who)
+    driver.waited_ns = waited_ns
+    for see in driver.observe[kind]:
+        see(who, op)
+    yield from settle(driver, who)
+
+
+def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
+    yield from charge(driver, who, driver.unlock_ns())
+    op.end(who)
+    driver.waited_ns = 0
+    for see in driver.observe[kind]:
+        see(who, op)
+    if driver.parking.parked:
+        driver.parking.unpark(op.lock)
+    yield from settle(driver, who)
+
+
+def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """Interrupts or preemption go off or on, which takes no time."""
+    op.end(who)
+    for see in driver.observe[kind]:
+        see(who, op)
+    if driver.parking.parked and not op.off:
+        driver.parking.unpark(StopMachine)
+    yield from settle(driver, who)
+
+
+def charge(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
+    """Let the time go by that an operation of a lock costs: with interrupts off nothing can come in
+    between."""
+    if driver.cores[who.cpu].hart.irq_off:
+        if ns:
+            yield ns
+    else:
+        yield from spend(driver, who, ns)
+
+
+def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
+    """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
+    if not who.id:
+        yield ns
+    else:
+        core = driver.cores[who.cpu]
+        if core.busy:
+            yield from driver.wait_for_handler(core)
+        if ns:
+            start_ns, stolen_ns = driver.env.now, core.stolen_ns
+            yield ns
+            if core.busy or core.stolen_ns != stolen_ns:
+                yield from driver.make_up(core, ns, start_ns, stolen_ns)
+
+
+def settle(driver: TimedDriver, who: Any) -> LaneGenerator:
+    """Between two operations of a task: what comes in between when interrupts are on."""
+    core = driver.cores[who.cpu]
+    hart = core.hart
+    if not hart.irq_off and who.id:
+        pending = core.busy or core.arrived or hart.hgeip & hart.hgeie
+        if pending or who.need_resched:
+            yield from driver.give_way(who, core)
+
+
+COMPLETIONS: dict[type[Op], Completion] = {
+    Acquire: take_spinlock,
+    ReadLock: take_rwlock,
+    WriteLock: take_rwlock,
+    Release: drop_lock,
+    ReadUnlock: drop_lock,
+    WriteUnlock: drop_lock,
+    Preempt: turn,
+    Irq: turn,
+}

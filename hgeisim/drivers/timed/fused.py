@@ -1,0 +1,142 @@
+"""A kernel whose paths have the driver's share in them, made from the same source.
+
+A path yields an operation, and the driver completes it: on the way there and back every generator
+between them is passed, for most operations several times.  In a fused path the statements of
+`completion.py`, and of the operation's own `begin` and `end`, stand in the place of the yield, put
+there mechanically; so it yields ns, as a lane does.  `yield STEP` marks where others may step in:
+in time nobody does, as no time goes by there, and it is left out.  What an operation is, is seen
+by its name and checked when it is executed; any other is completed by the driver in the general
+way.  Executed without a driver of time, as at boot, a fused path is the plain one.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from copy import deepcopy
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+from hgeisim.drivers.timed.completion import COMPLETIONS
+from hgeisim.drivers.timed.inline import Inliner, definition_of, name
+from hgeisim.kernel.module import Module
+from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
+from hgeisim.machine.spinlock import Acquire, Release
+
+KINDS: dict[str, type[Op]] = {
+    "lock": Acquire,
+    "lock_irqsave": Acquire,
+    "unlock": Release,
+    "unlock_irqrestore": Release,
+    "read_lock_irqsave": ReadLock,
+    "read_unlock_irqrestore": ReadUnlock,
+    "write_lock_irqsave": WriteLock,
+    "write_unlock_irqrestore": WriteUnlock,
+    "PREEMPT_DISABLE": Preempt,
+    "PREEMPT_ENABLE": Preempt,
+    "LOCAL_IRQ_DISABLE": Irq,
+    "LOCAL_IRQ_ENABLE": Irq,
+}
+"""What an operation most likely is, by the last name of the expression that is yielded."""
+
+PROLOGUE = """
+_driver = {k}.timed
+_who = _driver and _driver.env.active_lane.who
+if _who is None:
+    return (yield from _plain({arguments}))
+"""
+GENERALLY = "yield from _driver.complete(_who, _op)"
+
+
+def fused(kernel: type[Module]) -> type[Module]:
+    """The same kernel with every path fused; a path whose source is not to be had stays.
+
+    Its `timed` is the driver that executes it, None before there is one.
+    """
+    if kernel not in _made:
+        paths = {ident: _fuse(path) for ident, path in _paths(kernel)}
+        space = {"__module__": __name__, "__doc__": kernel.__doc__, "name": kernel.name, **paths}
+        _made[kernel] = type(kernel.__name__, (kernel,), {**space, "timed": None})
+    return _made[kernel]
+
+
+_made: dict[type[Module], type[Module]] = {}
+
+
+def _paths(kernel: type[Module]) -> list[tuple[str, FunctionType]]:
+    return inspect.getmembers(kernel, inspect.isgeneratorfunction)
+
+
+def _fuse(path: FunctionType) -> Callable[..., Any]:
+    """Compile a path again, for the same globals and the same class."""
+    try:
+        function = deepcopy(definition_of(path))
+    except OSError:
+        return path
+    inliner = Inliner({})
+    arguments = [argument.arg for argument in function.args.args]
+    prologue = PROLOGUE.format(k=arguments[0], arguments=", ".join(arguments))
+    body = _Operations(inliner).visit(function).body
+    function.body = [*_at(body[0], ast.parse(prologue).body), *body]
+    return _compiled(function, path, {**inliner.free, "_plain": path})
+
+
+class _Operations(ast.NodeTransformer):
+    """Puts what completes an operation in the place of its yield."""
+
+    def __init__(self, inliner: Inliner) -> None:
+        self.inliner = inliner
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
+        """Replace a yield that is a statement of its own."""
+        match node.value:
+            case ast.Yield(ast.Name("STEP")):
+                return ast.copy_location(ast.Pass(), node)
+            case ast.Yield(ast.expr() as operation):
+                return _at(node, self._completed(operation))
+        return node
+
+    def _completed(self, operation: ast.expr) -> list[ast.stmt]:
+        last = operation.attr if isinstance(operation, ast.Attribute) else ""
+        last = operation.id if isinstance(operation, ast.Name) else last
+        given: list[ast.stmt] = [ast.Assign([ast.Name("_op", ast.Store())], operation)]
+        generally = ast.parse(GENERALLY).body
+        if last not in KINDS:
+            return given + generally
+        kind = KINDS[last]
+        self.inliner.classes = {"_op": kind}
+        known = self.inliner.free_name(kind.__name__, kind)
+        arguments = [name("_driver"), name("_who"), name("_op"), known]
+        specially = self.inliner.expanded(COMPLETIONS[kind], arguments)
+        asked = f"_op.__class__ is {known.id}" + " and not _op.lock.sleeping" * kind.waits
+        return [*given, ast.If(ast.parse(asked, mode="eval").body, specially, generally)]
+
+
+def _at(node: ast.stmt, statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements, all of them in the line of another one."""
+    for statement in statements:
+        for part in ast.walk(statement):
+            ast.copy_location(part, node)
+    return statements
+
+
+def _compiled(
+    function: ast.FunctionDef, path: FunctionType, free: dict[str, object]
+) -> Callable[..., Any]:
+    """The function, which may use `super()` and has some free variables more: so it is compiled
+    inside another one that has them all."""
+    cells = dict(zip(path.__code__.co_freevars, path.__closure__ or (), strict=True))
+    cells |= {ident: CellType(value) for ident, value in free.items()}
+    arguments = ast.arguments([], [ast.arg(ident) for ident in cells], None, [], [], None, [])
+    function.decorator_list, function.returns = [], None
+    outer = ast.FunctionDef("outer", arguments, [function], [])
+    module = ast.fix_missing_locations(ast.Module([outer], []))
+    code: CodeType = compile(module, path.__code__.co_filename, "exec", dont_inherit=True)
+    for _ in ("outer", "the function"):
+        code = next(const for const in code.co_consts if hasattr(const, "co_code"))
+    closure = tuple(cells[ident] for ident in code.co_freevars)
+    made = FunctionType(code, path.__globals__, path.__name__, path.__defaults__, closure)
+    made.__doc__, made.__qualname__ = path.__doc__, path.__qualname__
+    return made

@@ -1,0 +1,139 @@
+"""Puts the statements of functions in the place of their calls, in a syntax tree.
+
+What is expanded is a statement of its own, `f(x)`, `yield from f(x)` or `name.method(x)`, of a
+function without `return`.  Its parameters become what they are called with, its variables get a
+prefix, and what it finds in its module becomes a free variable of whoever it is put into.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from functools import cache
+from textwrap import dedent
+from types import FunctionType
+from typing import Any
+
+
+@cache
+def definition_of(function: FunctionType) -> ast.FunctionDef:
+    """The source of a function as a tree, in the lines of its file; not to be changed.
+
+    Raises `OSError` when the source is not to be had.
+    """
+    (definition,) = ast.parse(dedent(inspect.getsource(function))).body
+    assert isinstance(definition, ast.FunctionDef), f"{function} is a function"
+    ast.increment_lineno(definition, function.__code__.co_firstlineno - 1)
+    return definition
+
+
+def name(ident: str) -> ast.Name:
+    """A name that is read."""
+    return ast.Name(ident, ast.Load())
+
+
+class Inliner(ast.NodeTransformer):
+    """Expands calls.
+
+    `classes` tells of what class the object is that a name stands for, where methods of it are to
+    be expanded.  `free` has the objects that expanded statements refer to, by name.
+    """
+
+    def __init__(self, classes: dict[str, type]) -> None:
+        self.classes = classes
+        self.free: dict[str, Any] = {}
+
+    def expanded(self, function: Any, arguments: Sequence[ast.expr]) -> list[ast.stmt]:
+        """The statements of a function, called with these arguments."""
+        definition = definition_of(function)
+        names: dict[str, ast.expr] = {}
+        statements: list[ast.stmt] = []
+        for parameter, argument in zip(definition.args.args, arguments, strict=True):
+            names[parameter.arg] = argument
+            if not isinstance(argument, ast.Name | ast.Constant | ast.UnaryOp):
+                names[parameter.arg] = name(f"_{function.__name__}_{parameter.arg}")
+                statements.append(ast.Assign([_stored(names[parameter.arg])], argument))
+        for variable in _variables(definition):
+            names[variable] = name(f"_{function.__name__}_{variable}")
+        names |= self._freed(function, names)
+        for statement in definition.body[1:]:
+            renamed = _Renamed(names).visit(deepcopy(statement))
+            statements += self.in_place(renamed)
+        return statements or [ast.Pass()]
+
+    def in_place(self, statement: ast.stmt) -> list[ast.stmt]:
+        """A statement with the calls in it expanded."""
+        made = self.visit(statement)
+        return made if isinstance(made, list) else [made]
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
+        """Expand a call, if it can be."""
+        called = node.value.value if isinstance(node.value, ast.YieldFrom) else node.value
+        if isinstance(called, ast.Call):
+            function = self._function(called.func)
+            if isinstance(function, FunctionType) and _without_return(function):
+                return self.expanded(function, self._arguments(called))
+        return node
+
+    def _function(self, called: ast.expr) -> Any:
+        match called:
+            case ast.Name(ident):
+                return self.free.get(ident)
+            case ast.Attribute(ast.Name(ident), method) if ident in self.classes:
+                return getattr(self.classes[ident], method)
+        return None
+
+    def _arguments(self, call: ast.Call) -> list[ast.expr]:
+        this = [call.func.value] if isinstance(call.func, ast.Attribute) else []
+        return [*this, *call.args]
+
+    def _freed(self, function: FunctionType, names: Iterable[str]) -> dict[str, ast.expr]:
+        """What a function finds in its module; numbers as they are."""
+        found: dict[str, ast.expr] = {}
+        for ident in function.__code__.co_names:
+            if ident in function.__globals__ and ident not in names:
+                found[ident] = self.constant(ident, function.__globals__[ident])
+        return found
+
+    def constant(self, ident: str, value: object) -> ast.expr:
+        """An expression for an object: a number as it is, else a free variable."""
+        return ast.Constant(value) if isinstance(value, int) else self.free_name(ident, value)
+
+    def free_name(self, ident: str, value: object) -> ast.Name:
+        """A free variable for an object, called after `ident`."""
+        free = f"_{ident}_"
+        assert self.free.setdefault(free, value) is value, f"{ident} means two things"
+        return name(free)
+
+
+class _Renamed(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, names: dict[str, ast.expr]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Its expression, written to where the name is."""
+        made = deepcopy(self.names.get(node.id, node))
+        return _stored(made) if isinstance(node.ctx, ast.Store) else made
+
+
+def _stored(expression: ast.expr) -> ast.expr:
+    assert isinstance(expression, ast.Name), "only names are written to"
+    return ast.Name(expression.id, ast.Store())
+
+
+def _variables(definition: ast.FunctionDef) -> list[str]:
+    stored = [
+        node.id
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+    return list(dict.fromkeys(stored))
+
+
+@cache
+def _without_return(function: FunctionType) -> bool:
+    return not any(isinstance(node, ast.Return) for node in ast.walk(definition_of(function)))
