@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import simpy
 
@@ -30,14 +30,47 @@ EMPTY_NS = 20_000
 COUNTED = (ALLOC, FAIL, FREE, SGEI, OFFLINE, ONLINE)
 
 
+class Loaded(find_variant("v6.12+percpu-v5")):  # type: ignore[misc]
+    """The landed series with the load as one path more."""
+
+    def vcpu_under_load(k, load: Shipped, vcpu: Vcpu) -> Path[None]:
+        """Move, run the guest, change lines."""
+        thread, guest_run = vcpu.thread, Spend("guest_run", vcpu.name)
+        while True:
+            thread.cpu = cpu = load.next_hart(thread.cpu)
+            yield guest_run
+            if load.active[cpu]:
+                yield from k.change_lines(vcpu, cpu)
+
+    def change_lines(k, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """Take a line on a HART, and give the old one back."""
+        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
+        vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
+        if old_cpu >= 0:
+            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+
+
+class WholeUpdate(Loaded):
+    """The same with the whole of imsic_update: what the run loop does before each guest entry."""
+
+    def change_lines(k, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """Sweeps, mapping, fences, IPIs, merging."""
+        yield PREEMPT_DISABLE
+        yield from k.kvm_riscv_vcpu_aia_imsic_update(vcpu.thread, vcpu)
+        yield PREEMPT_ENABLE
+
+
 class Shipped:
     """alloc_hgei and free_hgei called directly, SGEIs raised by devices, real hotplug paths."""
 
+    kernel = Loaded
+
     def __init__(self, harts: int, load: Load, seed: int = 1) -> None:
         self.load, self.streams = load, Streams(seed)
-        self.simulation = _simulation(harts, load, self.streams)
+        self.simulation = _simulation(self.kernel, harts, load, self.streams)
         self.driver, self.env = self.simulation.driver, self.simulation.env
-        self.k = self.simulation.stage.k
+        self.k = cast("Loaded", self.simulation.stage.k)
         self.online, self.active = list(range(harts)), [True] * harts
         self.place = self.streams.stream("place")
         for i in range(self.vcpus(harts)):
@@ -45,7 +78,8 @@ class Shipped:
                 vm = self.k.add_vm(f"vm{i}")
             vcpu = self.k.add_vcpu(f"v{i}", i % harts, vm)
             self.driver.costs.of_owner("guest_run", vcpu.name, _exponential(load.run_ns))
-            self.env.lane(self.driver.execute(vcpu.thread, self.vcpu(vcpu)))
+            path = self.k.vcpu_under_load(self, vcpu)
+            self.env.lane(self.driver.execute(vcpu.thread, path))
         for cpu in range(harts):
             self.env.lane(self.sgei(cpu))
         self.env.process(self.hotplug(harts))
@@ -56,15 +90,6 @@ class Shipped:
         kinds = self.simulation.timeline.event_kind
         return sum(kind in COUNTED for kind in kinds)
 
-    def vcpu(self, vcpu: Vcpu) -> Path[None]:
-        """Move, run the guest, change lines."""
-        thread, run = vcpu.thread, Spend("guest_run", vcpu.name)
-        while True:
-            thread.cpu = cpu = self.next_hart(thread.cpu)
-            yield run
-            if self.active[cpu]:
-                yield from self.line_of(vcpu, cpu)
-
     def vcpus(self, harts: int) -> int:
         """How many there are."""
         return harts * self.load.vcpus_per_hart
@@ -72,15 +97,6 @@ class Shipped:
     def next_hart(self, cpu: int) -> int:
         """Any HART that is online."""
         return self.place.choice(self.online)
-
-    def line_of(self, vcpu: Vcpu, cpu: int) -> Path[None]:
-        """Take a line on a HART, and give the old one back."""
-        k = self.k
-        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-        hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
-        vcpu.vsfile_cpu, vcpu.vsfile_hgei = (cpu, hgei) if hgei > 0 else (-1, -1)
-        if old_cpu >= 0:
-            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
 
     def sgei(self, cpu: int) -> LaneGenerator:
         """A device that makes some line of a HART pending and armed."""
@@ -112,11 +128,13 @@ class Shipped:
 
 
 class Updating(Shipped):
-    """The same with the whole of imsic_update: sweeps, mapping, fences, IPIs, merging.
+    """The same with the whole of imsic_update.
 
     VGEIN is a register of the HART, so there is one vCPU on a HART at a time: half as many vCPUs as
     HARTs, each moves to one that is free.
     """
+
+    kernel = WholeUpdate
 
     def vcpus(self, harts: int) -> int:
         """One for each two HARTs."""
@@ -131,17 +149,11 @@ class Updating(Shipped):
         self.free[place], cpu = cpu, self.free[place]
         return cpu
 
-    def line_of(self, vcpu: Vcpu, cpu: int) -> Path[None]:
-        """What the run loop does before each guest entry."""
-        yield PREEMPT_DISABLE
-        yield from self.k.kvm_riscv_vcpu_aia_imsic_update(vcpu.thread, vcpu)
-        yield PREEMPT_ENABLE
 
-
-def _simulation(harts: int, load: Load, streams: Streams) -> Simulation:
-    """The landed series on a homogeneous machine; a lock is held for the hold time."""
+def _simulation(kernel: type[Loaded], harts: int, load: Load, streams: Streams) -> Simulation:
+    """A kernel on a homogeneous machine; a lock is held for the hold time."""
     topology = Topology((HartSpec(LINES),) * harts, 4, "benchmark")
-    k = probed(fused(find_variant("v6.12+percpu-v5")))(topology)
+    k = probed(fused(kernel))(topology)
     boot(k, k.add_thread("swapper", 0))
     hold = Constant.model_construct(value=load.hold_ns)
     entry = Constant.model_construct(value=load.entry_ns)

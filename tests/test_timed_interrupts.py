@@ -159,7 +159,7 @@ def test_a_handler_takes_its_time_from_an_unlock_with_interrupts_on() -> None:
     driver = machine(2)
     log: Log = []
     lock = driver.k.add_vm("vm").mmu_lock
-    driver.unlock_ns = lambda: 1000
+    driver.unlock_ns = 1000
 
     def path() -> Path[None]:
         yield from section(driver, lock, 0, log)

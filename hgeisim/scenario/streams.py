@@ -19,6 +19,9 @@ BLOCK_MAX = 1024
 """Most numbers drawn at once: a call of numpy costs more than the number it returns.  The first
 blocks are smaller, since a machine has thousands of streams and most are asked only a few times."""
 
+WORDS = 1 << 64
+"""How many words there are, each equally likely."""
+
 T = TypeVar("T")
 
 
@@ -62,11 +65,11 @@ class Stream:
 
     def below(self, n: int) -> int:
         """Draw a whole number in 0..n-1, each equally likely; n is at most 2**64."""
-        assert 0 < n <= 1 << 64, f"below({n}) must be 1..2**64"
-        biased = (1 << 64) % n
+        assert 0 < n <= WORDS, f"below({n}) must be 1..2**64"
         while True:
             product = self._word() * n
-            if product % (1 << 64) >= biased:  # these leave each result equally many words
+            rest = product & WORDS - 1
+            if rest >= n or rest >= WORDS % n:  # these leave each result equally many words
                 return product >> 64
 
     def choice(self, items: Sequence[T]) -> T:

@@ -1,5 +1,5 @@
-"""Completing in time the operations of which there are most: those of spinning locks, and turning
-interrupts and preemption off and on.
+"""Completing in time the operations of which there are most: letting time go by, entering and
+running guests, those of spinning locks, and turning interrupts and preemption off and on.
 
 Each function says what `TimedDriver.execute` does with one operation.  It is called for a path that
 yields operations, and its statements stand in the place of the yield in a fused one (`fused.py`).
@@ -12,10 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hgeisim.drivers.timed.environment import LaneGenerator
-from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
+from hgeisim.machine.ipi import SampleSgei
+from hgeisim.machine.ops import Irq, Op, Preempt, Spend
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.schedule import StopMachine
 from hgeisim.machine.spinlock import Acquire, Release
+from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 
 if TYPE_CHECKING:
     from hgeisim.drivers.timed.driver import TimedDriver
@@ -24,13 +27,60 @@ Completion: TypeAlias = Callable[["TimedDriver", Any, Any, type[Op]], LaneGenera
 """completion(driver, who, op, kind): completes an operation of a kind for a runner."""
 
 
+def pass_time(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """Spend."""
+    for see in driver.observe[kind]:
+        see(who, op)
+    yield from spend(driver, who, driver.costs.of(op))
+    yield from settle(driver, who)
+
+
+def run_guest(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """RunGuest: until it has done its stretch or has to exit."""
+    for see in driver.observe[kind]:
+        see(who, op)
+    yield from driver.guest_of(who, op).run(driver.cores[who.cpu])
+    yield from settle_anyway(driver, who)
+
+
+def act(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """EnterGuest and SweepVsFile: what takes its time and is always ready."""
+    yield from spend(driver, who, driver.costs.by_name[op.cost]())
+    op.end(who)
+    driver.waited_ns = 0
+    for see in driver.observe[kind]:
+        see(who, op)
+    if driver.parking.stopping:
+        driver.parking.unpark(None)
+    yield from settle_anyway(driver, who)
+
+
+def sample_sgei(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """SampleSgei: a HART may take an interrupt, this one or another."""
+    for see in driver.observe[kind]:
+        see(who, op)
+    driver.interrupts.poll(driver.cores[op.cpu])
+    yield from settle_anyway(driver, who)
+
+
+def read_srcu(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """SrcuReadLock and SrcuReadUnlock: they never wait, but who waits for readers may go on."""
+    op.end(who)
+    driver.waited_ns = 0
+    for see in driver.observe[kind]:
+        see(who, op)
+    if op.srcu in driver.parking.parked or driver.parking.stopping:
+        driver.parking.unpark(op.srcu)
+    yield from settle(driver, who)
+
+
 def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Acquire: spin until it is our turn, then take the time that taking the lock costs."""
     op.begin(who)
     waited_ns = 0
     if op.lock.owner != who.ticket:
         waited_ns = yield from driver.wait(who, op)
-    yield from charge(driver, who, driver.lock_ns())
+    yield from charge(driver, who, driver.lock_ns or driver.lock_cost())
     op.end(who)
     driver.waited_ns = waited_ns
     for see in driver.observe[kind]:
@@ -40,7 +90,7 @@ def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> Lan
 def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """ReadLock and WriteLock: as others may come first, it is asked after the time was spent."""
     op.begin(who)
-    yield from charge(driver, who, driver.lock_ns())
+    yield from charge(driver, who, driver.lock_ns or driver.lock_cost())
     waited_ns = 0
     if who.phase:
         waited_ns = yield from driver.wait(who, op)
@@ -53,12 +103,12 @@ def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
 
 def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
-    yield from charge(driver, who, driver.unlock_ns())
+    yield from charge(driver, who, driver.unlock_ns or driver.unlock_cost())
     op.end(who)
     driver.waited_ns = 0
     for see in driver.observe[kind]:
         see(who, op)
-    if driver.parking.parked:
+    if op.lock in driver.parking.parked or driver.parking.stopping:
         driver.parking.unpark(op.lock)
     yield from settle(driver, who)
 
@@ -68,7 +118,7 @@ def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerato
     op.end(who)
     for see in driver.observe[kind]:
         see(who, op)
-    if driver.parking.parked and not op.off:
+    if driver.parking.stopping and not op.off:
         driver.parking.unpark(StopMachine)
     yield from settle(driver, who)
 
@@ -76,11 +126,10 @@ def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerato
 def charge(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
     """Let the time go by that an operation of a lock costs: with interrupts off nothing can come in
     between."""
-    if driver.cores[who.cpu].hart.irq_off:
-        if ns:
-            yield ns
-    else:
+    if not driver.cores[who.cpu].hart.irq_off:
         yield from spend(driver, who, ns)
+    elif ns:
+        yield ns
 
 
 def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
@@ -99,16 +148,29 @@ def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
 
 
 def settle(driver: TimedDriver, who: Any) -> LaneGenerator:
-    """Between two operations of a task: what comes in between when interrupts are on."""
-    core = driver.cores[who.cpu]
-    hart = core.hart
-    if not hart.irq_off and who.id:
-        pending = core.busy or core.arrived or hart.hgeip & hart.hgeie
+    """Between two operations of a task, not in a guest: what comes in between, if interrupts are
+    on."""
+    if not driver.cores[who.cpu].hart.irq_off:
+        yield from settle_anyway(driver, who)
+
+
+def settle_anyway(driver: TimedDriver, who: Any) -> LaneGenerator:
+    """The same, also for a guest, which interrupts leave although they are off."""
+    if who.id:
+        core = driver.cores[who.cpu]
+        pending = core.busy or core.arrived or core.hart.hgeip & core.hart.hgeie
         if pending or who.need_resched:
             yield from driver.give_way(who, core)
 
 
 COMPLETIONS: dict[type[Op], Completion] = {
+    Spend: pass_time,
+    RunGuest: run_guest,
+    EnterGuest: act,
+    SweepVsFile: act,
+    SampleSgei: sample_sgei,
+    SrcuReadLock: read_srcu,
+    SrcuReadUnlock: read_srcu,
     Acquire: take_spinlock,
     ReadLock: take_rwlock,
     WriteLock: take_rwlock,

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-from hgeisim.drivers.timed.completion import COMPLETIONS, spend
+from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, spend
 from hgeisim.drivers.timed.core import Core
-from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.costs import Costs, Draw
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.interrupts import Handler, Interrupts
 from hgeisim.drivers.timed.parking import Parking, channel_of
@@ -16,7 +16,7 @@ from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.drivers.timed.scheduler import Scheduler
 from hgeisim.kernel.module import Module
 from hgeisim.machine.guest import RunGuest
-from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
+from hgeisim.machine.ipi import Ipi, SendReschedule
 from hgeisim.machine.ops import Op, Path, Spend, Step
 from hgeisim.machine.schedule import (
     PREEMPTIBLE,
@@ -41,7 +41,8 @@ class TimedDriver:
     between.
     `observe` lists who wants to see operations of a type: just before a `Spend` or `RunGuest`, just
     after any other, when `waited_ns` is how long that one was not ready.  `paths` has the path that
-    each context executes, the innermost when one runs on top of another.
+    each context executes, the innermost when one runs on top of another.  How operations are
+    completed is said in completion.py for those of which there are most, and here for the others.
     """
 
     def __init__(
@@ -56,12 +57,16 @@ class TimedDriver:
         self.observe: defaultdict[type[Op], list[Observe]] = defaultdict(list)
         self.paths: dict[Runner, Path[Any]] = {}
         self.waited_ns = 0
-        self.lock_ns = costs.by_name["raw_spin_lock"]
-        self.unlock_ns = costs.by_name["raw_spin_unlock"]
+        self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
+        self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.ktime_get = lambda: int(env._now)
         k.timed = self  # type: ignore[attr-defined]  # its paths may be fused
+
+    def _cost(self, name: str) -> tuple[int, Draw]:
+        """What an operation always costs, and how to draw it where that is 0."""
+        return self.costs.constant(name), self.costs.by_name[name]
 
     def spawn(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
         """Start a task: it queues for its HART first.  An urgent one is a kernel thread: bound to
@@ -106,11 +111,7 @@ class TimedDriver:
             if op is None or op.__class__ is int:
                 yield op
             elif op.__class__ is not Step:
-                completion = COMPLETIONS.get(op.__class__)
-                if completion is None or op.voluntary:
-                    yield from self.complete(who, op)
-                else:
-                    yield from completion(self, who, op, op.__class__)
+                yield from self.complete(who, op)
         self.paths[who] = below
 
     def give_way(self, who: Any, core: Core) -> LaneGenerator:
@@ -132,23 +133,17 @@ class TimedDriver:
         return bool(who.need_resched and self.preemptible_kernel and not off)
 
     def complete(self, who: Any, op: Op) -> LaneGenerator:
-        """Any operation, in the general way."""
-        if isinstance(op, Spend):
-            self._tell(who, op)
-            yield from spend(self, who, self.costs.of(op))
-        elif op.scheduling or type(op) is RunOn:
+        """Complete any operation."""
+        completion = COMPLETIONS.get(op.__class__)
+        if completion is not None and not op.voluntary:
+            yield from completion(self, who, op, op.__class__)
+            return
+        if op.scheduling or type(op) is RunOn:
             yield from self._schedule(who, op)
             self._tell(who, op)
-        elif isinstance(op, RunGuest):
-            self._tell(who, op)
-            yield from self._run_guest(who, op)
         else:
             yield from self._act(who, op)
-        if who.id:
-            core = self.cores[who.cpu]
-            hart = core.hart
-            if core.busy or core.arrived or hart.hgeip & hart.hgeie or who.need_resched:
-                yield from self.give_way(who, core)
+        yield from settle_anyway(self, who)
 
     def _act(self, who: Runner, op: Op) -> LaneGenerator:
         """What changes the machine, and may have to wait."""
@@ -168,8 +163,6 @@ class TimedDriver:
             self.env.lane(self.interrupts.send_reschedule(op.cpu))  # type: ignore[attr-defined]
         if self.parking.parked:
             self.parking.unpark(channel_of(who, op))
-        if kind is SampleSgei:
-            self.interrupts.poll(self.cores[op.cpu])  # type: ignore[attr-defined]
 
     def _tell(self, who: Runner, op: Op) -> None:
         for observe in self.observe[type(op)]:
@@ -278,11 +271,11 @@ class TimedDriver:
             core.held_up.append(self.env.active_lane)
             yield None
 
-    def _run_guest(self, who: Runner, op: RunGuest) -> LaneGenerator:
+    def guest_of(self, who: Runner, op: RunGuest) -> RunningGuest:
         """The guest goes on with what was left when it had to exit, or begins a new stretch."""
         guest = self._guests.get(who)
         if guest is None:
-            guest = self._guests[who] = RunningGuest(self.env)
+            guest = self._guests[who] = RunningGuest(self.env, Spend("guest_run", op.name))
         if guest.left_ns is None:
-            guest.left_ns = self.costs.of(Spend("guest_run", op.name))
-        yield from guest.run(self.cores[who.cpu])
+            guest.left_ns = self.costs.of(guest.stretch)
+        return guest

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from types import CellType, CodeType, FunctionType
 from typing import Any
@@ -21,9 +21,12 @@ from typing import Any
 from hgeisim.drivers.timed.completion import COMPLETIONS
 from hgeisim.drivers.timed.inline import Inliner, definition_of, name
 from hgeisim.kernel.module import Module
-from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
+from hgeisim.machine.ipi import SampleSgei
+from hgeisim.machine.ops import Irq, Op, Preempt, Spend
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
+from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 
 KINDS: dict[str, type[Op]] = {
     "lock": Acquire,
@@ -38,6 +41,14 @@ KINDS: dict[str, type[Op]] = {
     "PREEMPT_ENABLE": Preempt,
     "LOCAL_IRQ_DISABLE": Irq,
     "LOCAL_IRQ_ENABLE": Irq,
+    "HALT_POLL": Spend,
+    "guest_run": Spend,
+    "guest": RunGuest,
+    "enter_guest": EnterGuest,
+    "SWEEP_VSFILE": SweepVsFile,
+    "sgei": SampleSgei,
+    "srcu_read_lock": SrcuReadLock,
+    "srcu_read_unlock": SrcuReadUnlock,
 }
 """What an operation most likely is, by the last name of the expression that is yielded."""
 
@@ -51,7 +62,8 @@ GENERALLY = "yield from _driver.complete(_who, _op)"
 
 
 def fused(kernel: type[Module]) -> type[Module]:
-    """The same kernel with every path fused; a path whose source is not to be had stays.
+    """The same kernel with every path fused, but for those that are decorated, take more than
+    positional arguments, or whose source is not to be had.
 
     Its `timed` is the driver that executes it, None before there is one.
     """
@@ -65,18 +77,23 @@ def fused(kernel: type[Module]) -> type[Module]:
 _made: dict[type[Module], type[Module]] = {}
 
 
-def _paths(kernel: type[Module]) -> list[tuple[str, FunctionType]]:
-    return inspect.getmembers(kernel, inspect.isgeneratorfunction)
+def _paths(kernel: type[Module]) -> Iterator[tuple[str, FunctionType]]:
+    for ident, path in inspect.getmembers(kernel, inspect.isgeneratorfunction):
+        plain = isinstance(inspect.getattr_static(kernel, ident), FunctionType)
+        if plain and not hasattr(path, "__wrapped__"):
+            yield ident, path
 
 
 def _fuse(path: FunctionType) -> Callable[..., Any]:
     """Compile a path again, for the same globals and the same class."""
     try:
         function = deepcopy(definition_of(path))
-    except OSError:
+    except (OSError, SyntaxError):
+        return path
+    arguments = [argument.arg for argument in function.args.args]
+    if function.decorator_list or len(arguments) != len(inspect.signature(path).parameters):
         return path
     inliner = Inliner({})
-    arguments = [argument.arg for argument in function.args.args]
     prologue = PROLOGUE.format(k=arguments[0], arguments=", ".join(arguments))
     body = _Operations(inliner).visit(function).body
     function.body = [*_at(body[0], ast.parse(prologue).body), *body]
@@ -130,7 +147,7 @@ def _compiled(
     cells = dict(zip(path.__code__.co_freevars, path.__closure__ or (), strict=True))
     cells |= {ident: CellType(value) for ident, value in free.items()}
     arguments = ast.arguments([], [ast.arg(ident) for ident in cells], None, [], [], None, [])
-    function.decorator_list, function.returns = [], None
+    function.returns = None
     outer = ast.FunctionDef("outer", arguments, [function], [])
     module = ast.fix_missing_locations(ast.Module([outer], []))
     code: CodeType = compile(module, path.__code__.co_filename, "exec", dont_inherit=True)

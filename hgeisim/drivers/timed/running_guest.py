@@ -5,14 +5,15 @@ from __future__ import annotations
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.guest_timer import GuestTimer
+from hgeisim.machine.ops import Spend
 
 
 class RunningGuest:
-    """The guest of one thread; `left_ns` is what is left of its stretch, None when a new one is
-    to begin."""
+    """The guest of one thread; `stretch` says how long each stretch is, `left_ns` is what is left
+    of the present one, None when a new one is to begin."""
 
-    def __init__(self, env: LaneEnvironment) -> None:
-        self.env = env
+    def __init__(self, env: LaneEnvironment, stretch: Spend) -> None:
+        self.env, self.stretch = env, stretch
         self.left_ns: int | None = None
         self._on: tuple[Core, Lane] | None = None
         self._timer = GuestTimer(env, self._done)

@@ -68,6 +68,7 @@ class Simulation:
         self.stage, self.k = stage, stage.k
         self.driver = TimedDriver(self.env, stage.k, costs, preemption)
         self.timeline = Timeline(stage.k.topology)
+        self.busy_at = self.timeline.busy_at
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
@@ -213,8 +214,8 @@ class Simulation:
         """Record how many lines of a HART are taken."""
         provisioned = (2 << self.k.nr_hgei(hgctrl)) - 2
         taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
-        if taken != self.timeline.busy_at[hgctrl.cpu]:
-            self.timeline.occupy(int(self.env.now), hgctrl.cpu, taken)
+        if taken != self.busy_at[hgctrl.cpu]:
+            self.timeline.occupy(self.k.ktime_get(), hgctrl.cpu, taken)
         return taken
 
 
