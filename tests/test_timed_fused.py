@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import wraps
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -86,10 +87,12 @@ def test_names_of_operations_are_those_of_the_machine() -> None:
     k = booted(V6_12, (2,))
     vcpu = add_vcpu(k, "v", 0)
     where = (k.hgei[0].lock, vcpu.vsfile_lock, vcpu, vcpu.vm.srcu, k.hart[0], ops, guest, block)
-    for ident, kind in KINDS.items():
-        if ident != "guest_run":  # a load's own
-            found = [getattr(each, ident) for each in where if hasattr(each, ident)]
-            assert [type(op) for op in found if isinstance(op, Op)] == [kind]
+    for ident, (kind, facts) in KINDS.items():
+        found = [getattr(each, ident) for each in where if hasattr(each, ident)]
+        found = [op for op in found if isinstance(op, Op)]
+        assert {type(op) for op in found} == {kind}
+        for fact, value in facts.items():
+            assert [attrgetter(fact)(op) for op in found] == [value] * len(found)
 
 
 class Odd(find_variant(V6_12)):  # type: ignore[misc]

@@ -85,7 +85,7 @@ class Acquire(Op):
     def begin(self, who: Runner) -> None:
         """Turn interrupts, or at least preemption, off and draw a ticket."""
         lock = self.lock
-        if not lock.sleeping:
+        if not self.lock.sleeping:
             hold_off(who.harts[who.cpu], self.irqsave, 1)
         who.ticket = ticket = lock.next
         lock.next = (ticket + 1) & TICKET_MASK
@@ -124,7 +124,7 @@ class Release(Op):
         lock.drawn -= 1
         if lock.steady and lock.owner == lock.next:
             lock.next = lock.owner = 0  # how often it was taken makes no difference to anybody
-        if not lock.sleeping:
+        if not self.lock.sleeping:
             hold_off(who.harts[who.cpu], self.irqrestore, -1)
 
     def mover(self, who: Runner) -> str:

@@ -80,7 +80,7 @@ def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> Lan
     waited_ns = 0
     if op.lock.owner != who.ticket:
         waited_ns = yield from driver.wait(who, op)
-    yield from charge(driver, who, driver.lock_ns or driver.lock_cost())
+    yield from charge(driver, who, op.irqsave, driver.lock_ns or driver.lock_cost())
     op.end(who)
     driver.waited_ns = waited_ns
     for see in driver.observe[kind]:
@@ -90,7 +90,7 @@ def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> Lan
 def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """ReadLock and WriteLock: as others may come first, it is asked after the time was spent."""
     op.begin(who)
-    yield from charge(driver, who, driver.lock_ns or driver.lock_cost())
+    yield from charge(driver, who, op.irqsave, driver.lock_ns or driver.lock_cost())
     waited_ns = 0
     if who.phase:
         waited_ns = yield from driver.wait(who, op)
@@ -103,7 +103,7 @@ def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
 
 def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
-    yield from charge(driver, who, driver.unlock_ns or driver.unlock_cost())
+    yield from charge(driver, who, op.irqrestore, driver.unlock_ns or driver.unlock_cost())
     op.end(who)
     driver.waited_ns = 0
     for see in driver.observe[kind]:
@@ -118,18 +118,20 @@ def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerato
     op.end(who)
     for see in driver.observe[kind]:
         see(who, op)
-    if driver.parking.stopping and not op.off:
-        driver.parking.unpark(StopMachine)
-    yield from settle(driver, who)
+    if not op.off:
+        if driver.parking.stopping:
+            driver.parking.unpark(StopMachine)
+        yield from settle(driver, who)
 
 
-def charge(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
-    """Let the time go by that an operation of a lock costs: with interrupts off nothing can come in
-    between."""
-    if not driver.cores[who.cpu].hart.irq_off:
+def charge(driver: TimedDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:
+    """Let the time go by that an operation of a lock costs; while interrupts are off (`deaf`: they
+    certainly are), nothing can come in between."""
+    if deaf or who.harts[who.cpu].irq_off:
+        if ns:
+            yield ns
+    else:
         yield from spend(driver, who, ns)
-    elif ns:
-        yield ns
 
 
 def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
@@ -150,7 +152,7 @@ def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
 def settle(driver: TimedDriver, who: Any) -> LaneGenerator:
     """Between two operations of a task, not in a guest: what comes in between, if interrupts are
     on."""
-    if not driver.cores[who.cpu].hart.irq_off:
+    if not who.harts[who.cpu].irq_off:
         yield from settle_anyway(driver, who)
 
 

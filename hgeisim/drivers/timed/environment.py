@@ -118,10 +118,15 @@ class LaneEnvironment(simpy.Environment):
 
     def _resume(self, queue: list[Any]) -> None:
         """Resume the lane at the head of the queue; in a run, all up to the next event."""
-        urgent, eid, running = self._urgent, self._eid, self._running
+        urgent, running, number, replace = (
+            self._urgent,
+            self._running,
+            self._eid.__next__,
+            heapreplace,
+        )
         while queue:
             now, _, _, lane = queue[0]
-            if type(lane) is not Lane:
+            if lane.__class__ is not Lane:
                 break
             self._now, self.active_lane = now, lane
             try:
@@ -135,7 +140,7 @@ class LaneEnvironment(simpy.Environment):
                 if delay is None:
                     heappop(queue)
                 else:
-                    heapreplace(queue, (now + delay, NORMAL, next(eid), lane))
+                    replace(queue, (now + delay, NORMAL, number(), lane))
             if urgent:
                 self._settle()
             if not running:

@@ -16,11 +16,12 @@ import inspect
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from types import CellType, CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 from hgeisim.drivers.timed.completion import COMPLETIONS
 from hgeisim.drivers.timed.inline import Inliner, definition_of, name
 from hgeisim.kernel.module import Module
+from hgeisim.machine import hart
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
@@ -28,29 +29,32 @@ from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 
-KINDS: dict[str, type[Op]] = {
-    "lock": Acquire,
-    "lock_irqsave": Acquire,
-    "unlock": Release,
-    "unlock_irqrestore": Release,
-    "read_lock_irqsave": ReadLock,
-    "read_unlock_irqrestore": ReadUnlock,
-    "write_lock_irqsave": WriteLock,
-    "write_unlock_irqrestore": WriteUnlock,
-    "PREEMPT_DISABLE": Preempt,
-    "PREEMPT_ENABLE": Preempt,
-    "LOCAL_IRQ_DISABLE": Irq,
-    "LOCAL_IRQ_ENABLE": Irq,
-    "HALT_POLL": Spend,
-    "guest_run": Spend,
-    "guest": RunGuest,
-    "enter_guest": EnterGuest,
-    "SWEEP_VSFILE": SweepVsFile,
-    "sgei": SampleSgei,
-    "srcu_read_lock": SrcuReadLock,
-    "srcu_read_unlock": SrcuReadUnlock,
+Kind: TypeAlias = tuple[type[Op], dict[str, bool]]
+SPINS = {"lock.sleeping": False}
+KINDS: dict[str, Kind] = {
+    "lock": (Acquire, {"irqsave": False, **SPINS}),
+    "lock_irqsave": (Acquire, {"irqsave": True, **SPINS}),
+    "unlock": (Release, {"irqrestore": False, **SPINS}),
+    "unlock_irqrestore": (Release, {"irqrestore": True, **SPINS}),
+    "read_lock_irqsave": (ReadLock, {"irqsave": True, **SPINS}),
+    "read_unlock_irqrestore": (ReadUnlock, {"irqrestore": True, **SPINS}),
+    "write_lock_irqsave": (WriteLock, {"irqsave": True, **SPINS}),
+    "write_unlock_irqrestore": (WriteUnlock, {"irqrestore": True, **SPINS}),
+    "PREEMPT_DISABLE": (Preempt, {"off": True}),
+    "PREEMPT_ENABLE": (Preempt, {"off": False}),
+    "LOCAL_IRQ_DISABLE": (Irq, {"off": True}),
+    "LOCAL_IRQ_ENABLE": (Irq, {"off": False}),
+    "HALT_POLL": (Spend, {}),
+    "guest": (RunGuest, {}),
+    "enter_guest": (EnterGuest, {}),
+    "SWEEP_VSFILE": (SweepVsFile, {}),
+    "sgei": (SampleSgei, {}),
+    "srcu_read_lock": (SrcuReadLock, {}),
+    "srcu_read_unlock": (SrcuReadUnlock, {}),
 }
-"""What an operation most likely is, by the last name of the expression that is yielded."""
+"""What an operation most likely is, by the last name of the expression that is yielded: its class,
+which is checked, and what is always true of one of that class and name, but for `lock.sleeping`,
+which is checked, too."""
 
 PROLOGUE = """
 _driver = {k}.timed
@@ -93,9 +97,10 @@ def _fuse(path: FunctionType) -> Callable[..., Any]:
     arguments = [argument.arg for argument in function.args.args]
     if function.decorator_list or len(arguments) != len(inspect.signature(path).parameters):
         return path
-    inliner = Inliner({})
+    inliner = Inliner()
     prologue = PROLOGUE.format(k=arguments[0], arguments=", ".join(arguments))
-    body = _Operations(inliner).visit(function).body
+    space = {**path.__globals__, **dict.fromkeys(path.__code__.co_varnames)}
+    body = _Operations(inliner, space).visit(function).body
     function.body = [*_at(body[0], ast.parse(prologue).body), *body]
     return _compiled(function, path, {**inliner.free, "_plain": path})
 
@@ -103,8 +108,8 @@ def _fuse(path: FunctionType) -> Callable[..., Any]:
 class _Operations(ast.NodeTransformer):
     """Puts what completes an operation in the place of its yield."""
 
-    def __init__(self, inliner: Inliner) -> None:
-        self.inliner = inliner
+    def __init__(self, inliner: Inliner, space: dict[str, Any]) -> None:
+        self.inliner, self.space = inliner, space
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
         """Replace a yield that is a statement of its own."""
@@ -113,6 +118,7 @@ class _Operations(ast.NodeTransformer):
                 return ast.copy_location(ast.Pass(), node)
             case ast.Yield(ast.expr() as operation):
                 return _at(node, self._completed(operation))
+        self.generic_visit(node)
         return node
 
     def _completed(self, operation: ast.expr) -> list[ast.stmt]:
@@ -122,13 +128,23 @@ class _Operations(ast.NodeTransformer):
         generally = ast.parse(GENERALLY).body
         if last not in KINDS:
             return given + generally
-        kind = KINDS[last]
+        kind, facts = KINDS[last]
         self.inliner.classes = {"_op": kind}
+        self.inliner.facts = {f"_op.{fact}": value for fact, value in facts.items()}
         known = self.inliner.free_name(kind.__name__, kind)
         arguments = [name("_driver"), name("_who"), name("_op"), known]
         specially = self.inliner.expanded(COMPLETIONS[kind], arguments)
-        asked = f"_op.__class__ is {known.id}" + " and not _op.lock.sleeping" * kind.waits
+        asked = f"_op.__class__ is {known.id}"
+        asked += " and not _op.lock.sleeping" * ("lock.sleeping" in facts)
         return [*given, ast.If(ast.parse(asked, mode="eval").body, specially, generally)]
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Put what a function of the machine returns in the place of its call."""
+        self.generic_visit(node)
+        called = self.space.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if isinstance(called, FunctionType) and called.__module__ == hart.__name__:
+            return self.inliner.expression(called, node)
+        return node
 
 
 def _at(node: ast.stmt, statements: list[ast.stmt]) -> list[ast.stmt]:

@@ -14,7 +14,7 @@ from copy import deepcopy
 from functools import cache
 from textwrap import dedent
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 
 @cache
@@ -38,11 +38,15 @@ class Inliner(ast.NodeTransformer):
     """Expands calls.
 
     `classes` tells of what class the object is that a name stands for, where methods of it are to
-    be expanded.  `free` has the objects that expanded statements refer to, by name.
+    be expanded; `facts` tells what an expression always is (`{"op.irqsave": True}`), so that what
+    follows from it need not be asked.  `free` has the objects that expanded statements refer to, by
+    name.
     """
 
-    def __init__(self, classes: dict[str, type]) -> None:
-        self.classes = classes
+    def __init__(
+        self, classes: dict[str, type] | None = None, facts: dict[str, bool] | None = None
+    ) -> None:
+        self.classes, self.facts = classes or {}, facts or {}
         self.free: dict[str, Any] = {}
 
     def expanded(self, function: Any, arguments: Sequence[ast.expr]) -> list[ast.stmt]:
@@ -60,13 +64,9 @@ class Inliner(ast.NodeTransformer):
         names |= self._freed(function, names)
         for statement in definition.body[1:]:
             renamed = _Renamed(names).visit(deepcopy(statement))
-            statements += self.in_place(renamed)
+            for known in _listed(_Folded(self.facts).visit(renamed)):
+                statements += _listed(self.visit(known))
         return statements or [ast.Pass()]
-
-    def in_place(self, statement: ast.stmt) -> list[ast.stmt]:
-        """A statement with the calls in it expanded."""
-        made = self.visit(statement)
-        return made if isinstance(made, list) else [made]
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
         """Expand a call, if it can be."""
@@ -76,6 +76,19 @@ class Inliner(ast.NodeTransformer):
             if isinstance(function, FunctionType) and _without_return(function):
                 return self.expanded(function, self._arguments(called))
         return node
+
+    def expression(self, function: FunctionType, call: ast.Call) -> ast.expr:
+        """A call of a function that is nothing but `return`, of names and numbers: what it
+        returns."""
+        body = definition_of(function).body[1:]
+        simple = all(isinstance(argument, ast.Name | ast.Constant) for argument in call.args)
+        if not (simple and len(body) == 1 and isinstance(body[0], ast.Return)):
+            return call
+        parameters = [parameter.arg for parameter in definition_of(function).args.args]
+        names = dict(zip(parameters, call.args, strict=True))
+        names |= self._freed(function, names)
+        returned: ast.expr = _Renamed(names).visit(deepcopy(body[0])).value
+        return returned
 
     def _function(self, called: ast.expr) -> Any:
         match called:
@@ -118,6 +131,57 @@ class _Renamed(ast.NodeTransformer):
         """Its expression, written to where the name is."""
         made = deepcopy(self.names.get(node.id, node))
         return _stored(made) if isinstance(node.ctx, ast.Store) else made
+
+
+class _Folded(ast.NodeTransformer):
+    """Leaves out what facts decide."""
+
+    def __init__(self, facts: dict[str, bool]) -> None:
+        self.facts = facts
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """A fact."""
+        known = self.facts.get(ast.unparse(node)) if node.attr in self._names() else None
+        return node if known is None else ast.Constant(known)
+
+    def _names(self) -> set[str]:
+        return {fact.rpartition(".")[2] for fact in self.facts}
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """Not a fact."""
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not) and _decided(node.operand):
+            return ast.Constant(not node.operand.value)
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """A fact, or (and) something else."""
+        self.generic_visit(node)
+        if not _decided(first := node.values[0]):
+            return node
+        ends = isinstance(node.op, ast.Or) == first.value
+        rest = node.values[1:]
+        return first if ends else rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """One of two."""
+        self.generic_visit(node)
+        return (node.body if node.test.value else node.orelse) if _decided(node.test) else node
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
+        """Some of the statements."""
+        self.generic_visit(node)
+        if not _decided(node.test):
+            return node
+        return (node.body if node.test.value else node.orelse) or ast.Pass()
+
+
+def _decided(node: ast.expr) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, bool)
+
+
+def _listed(made: Any) -> list[ast.stmt]:
+    return made if isinstance(made, list) else [made]
 
 
 def _stored(expression: ast.expr) -> ast.expr:

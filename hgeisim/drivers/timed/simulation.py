@@ -68,7 +68,6 @@ class Simulation:
         self.stage, self.k = stage, stage.k
         self.driver = TimedDriver(self.env, stage.k, costs, preemption)
         self.timeline = Timeline(stage.k.topology)
-        self.busy_at = self.timeline.busy_at
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in self.k.hgei}
@@ -175,7 +174,7 @@ class Simulation:
 
     def event(self, kind: int, hart: int, vcpu: int, line: int) -> None:
         """Record what a probe tells; a CPU that comes online has all its lines checked."""
-        self.timeline.event(self.k.ktime_get(), kind, hart, vcpu, line)
+        self.timeline.event(int(self.env.now), kind, hart, vcpu, line)
         if kind == ONLINE:
             self.note(BitmapAgrees().cpu_state(self.k, self.k.hgei[hart]))
 
@@ -214,8 +213,7 @@ class Simulation:
         """Record how many lines of a HART are taken."""
         provisioned = (2 << self.k.nr_hgei(hgctrl)) - 2
         taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
-        if taken != self.busy_at[hgctrl.cpu]:
-            self.timeline.occupy(self.k.ktime_get(), hgctrl.cpu, taken)
+        self.timeline.occupy(int(self.env.now), hgctrl.cpu, taken)
         return taken
 
 
