@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from functools import cache
 from types import CellType, CodeType, FunctionType
 from typing import Any, TypeAlias
 
@@ -91,25 +91,24 @@ def _paths(kernel: type[Module]) -> Iterator[tuple[str, FunctionType]]:
 def _fuse(path: FunctionType) -> Callable[..., Any]:
     """Compile a path again, for the same globals and the same class."""
     try:
-        function = deepcopy(definition_of(path))
+        function = definition_of(path)
     except (OSError, SyntaxError):
         return path
     arguments = [argument.arg for argument in function.args.args]
     if function.decorator_list or len(arguments) != len(inspect.signature(path).parameters):
         return path
-    inliner = Inliner()
     prologue = PROLOGUE.format(k=arguments[0], arguments=", ".join(arguments))
     space = {**path.__globals__, **dict.fromkeys(path.__code__.co_varnames)}
-    body = _Operations(inliner, space).visit(function).body
+    body = _Operations(space).visit(function).body
     function.body = [*_at(body[0], ast.parse(prologue).body), *body]
-    return _compiled(function, path, {**inliner.free, "_plain": path})
+    return _compiled(function, path, {**_inliner.free, "_plain": path})
 
 
 class _Operations(ast.NodeTransformer):
-    """Puts what completes an operation in the place of its yield."""
+    """Puts what completes an operation in the place of its yield, in a path of a module."""
 
-    def __init__(self, inliner: Inliner, space: dict[str, Any]) -> None:
-        self.inliner, self.space = inliner, space
+    def __init__(self, space: dict[str, Any]) -> None:
+        self.space = space
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
         """Replace a yield that is a statement of its own."""
@@ -117,34 +116,46 @@ class _Operations(ast.NodeTransformer):
             case ast.Yield(ast.Name("STEP")):
                 return ast.copy_location(ast.Pass(), node)
             case ast.Yield(ast.expr() as operation):
-                return _at(node, self._completed(operation))
+                given = ast.Assign([ast.Name("_op", ast.Store())], operation)
+                return _at(node, [given, *ast.parse(_completed(_last_name(operation))).body])
         self.generic_visit(node)
         return node
-
-    def _completed(self, operation: ast.expr) -> list[ast.stmt]:
-        last = operation.attr if isinstance(operation, ast.Attribute) else ""
-        last = operation.id if isinstance(operation, ast.Name) else last
-        given: list[ast.stmt] = [ast.Assign([ast.Name("_op", ast.Store())], operation)]
-        generally = ast.parse(GENERALLY).body
-        if last not in KINDS:
-            return given + generally
-        kind, facts = KINDS[last]
-        self.inliner.classes = {"_op": kind}
-        self.inliner.facts = {f"_op.{fact}": value for fact, value in facts.items()}
-        known = self.inliner.free_name(kind.__name__, kind)
-        arguments = [name("_driver"), name("_who"), name("_op"), known]
-        specially = self.inliner.expanded(COMPLETIONS[kind], arguments)
-        asked = f"_op.__class__ is {known.id}"
-        asked += " and not _op.lock.sleeping" * ("lock.sleeping" in facts)
-        return [*given, ast.If(ast.parse(asked, mode="eval").body, specially, generally)]
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Put what a function of the machine returns in the place of its call."""
         self.generic_visit(node)
         called = self.space.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if isinstance(called, FunctionType) and called.__module__ == hart.__name__:
-            return self.inliner.expression(called, node)
+            return _inliner.expression(called, node)
         return node
+
+
+def _last_name(operation: ast.expr) -> str:
+    match operation:
+        case ast.Attribute(_, last) | ast.Name(last):
+            return last
+    return ""
+
+
+_inliner = Inliner()
+
+
+@cache
+def _completed(last: str) -> str:
+    """The statements that complete the operation `_op`, whose last name that is."""
+    if last not in KINDS:
+        return GENERALLY
+    kind, facts = KINDS[last]
+    _inliner.classes = {"_op": kind}
+    _inliner.facts = {f"_op.{fact}": value for fact, value in facts.items()}
+    known = _inliner.free_name(kind.__name__, kind)
+    asked = f"_op.__class__ is {known.id}"
+    asked += " and not _op.lock.sleeping" * ("lock.sleeping" in facts)
+    arguments = [name("_driver"), name("_who"), name("_op"), known]
+    specially = _inliner.expanded(COMPLETIONS[kind], arguments)
+    chosen = ast.parse(f"if {asked}:\n    pass\nelse:\n    {GENERALLY}").body[0]
+    chosen.body = specially  # type: ignore[attr-defined]
+    return ast.unparse(ast.fix_missing_locations(chosen))
 
 
 def _at(node: ast.stmt, statements: list[ast.stmt]) -> list[ast.stmt]:

@@ -17,9 +17,8 @@ from types import FunctionType
 from typing import Any, TypeGuard
 
 
-@cache
 def definition_of(function: FunctionType) -> ast.FunctionDef:
-    """The source of a function as a tree, in the lines of its file; not to be changed.
+    """The source of a function as a tree, in the lines of its file.
 
     Raises `OSError` when the source is not to be had.
     """
@@ -27,6 +26,12 @@ def definition_of(function: FunctionType) -> ast.FunctionDef:
     assert isinstance(definition, ast.FunctionDef), f"{function} is a function"
     ast.increment_lineno(definition, function.__code__.co_firstlineno - 1)
     return definition
+
+
+@cache
+def _kept(function: FunctionType) -> ast.FunctionDef:
+    """The same, not to be changed."""
+    return definition_of(function)
 
 
 def name(ident: str) -> ast.Name:
@@ -51,7 +56,7 @@ class Inliner(ast.NodeTransformer):
 
     def expanded(self, function: Any, arguments: Sequence[ast.expr]) -> list[ast.stmt]:
         """The statements of a function, called with these arguments."""
-        definition = definition_of(function)
+        definition = _kept(function)
         names: dict[str, ast.expr] = {}
         statements: list[ast.stmt] = []
         for parameter, argument in zip(definition.args.args, arguments, strict=True):
@@ -80,11 +85,11 @@ class Inliner(ast.NodeTransformer):
     def expression(self, function: FunctionType, call: ast.Call) -> ast.expr:
         """A call of a function that is nothing but `return`, of names and numbers: what it
         returns."""
-        body = definition_of(function).body[1:]
+        body = _kept(function).body[1:]
         simple = all(isinstance(argument, ast.Name | ast.Constant) for argument in call.args)
         if not (simple and len(body) == 1 and isinstance(body[0], ast.Return)):
             return call
-        parameters = [parameter.arg for parameter in definition_of(function).args.args]
+        parameters = [parameter.arg for parameter in _kept(function).args.args]
         names = dict(zip(parameters, call.args, strict=True))
         names |= self._freed(function, names)
         returned: ast.expr = _Renamed(names).visit(deepcopy(body[0])).value
@@ -200,4 +205,4 @@ def _variables(definition: ast.FunctionDef) -> list[str]:
 
 @cache
 def _without_return(function: FunctionType) -> bool:
-    return not any(isinstance(node, ast.Return) for node in ast.walk(definition_of(function)))
+    return not any(isinstance(node, ast.Return) for node in ast.walk(_kept(function)))
