@@ -10,7 +10,7 @@ from typing import Any
 from hgeisim.plot.steps import Steps, steps_of_harts
 from hgeisim.record.tables import Tables
 from hgeisim.record.timeline import Timeline
-from hgeisim.record.windows import Windows, offline_windows
+from hgeisim.record.windows import Windows, all_at_once, offline_windows
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Recording:
     def end_ns(self) -> int:
         """When the recording ends; 1 for one that took no time, so that it can be drawn."""
         return max(self.timeline.last_ns, 1)
+
+
+def offline_label(offline: list[Windows]) -> str:
+    """What it means that HARTs are offline in this run."""
+    return "virtualization off: no VM, or HART offline" if all_at_once(offline) else "HART offline"
 
 
 def title_of(manifest: Mapping[str, Any]) -> str:
