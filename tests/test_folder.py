@@ -277,7 +277,14 @@ def test_a_changed_record_does_not_fit_the_fingerprint(run: Path) -> None:
         ("seed", "1", 'seed = "1": must be a whole number'),
         ("seed", True, "seed = true: must be a whole number"),
         ("variant", None, "variant = missing: must be the name of a variant"),
+        ("end_ns", -1, "end_ns = -1: must be 0..9007199254740992"),
+        ("end_ns", 2**63, "end_ns = 9223372036854775808: must be 0..9007199254740992"),
         ("topology", {}, "topology.guest_index_bits = missing"),
+        (
+            "topology",
+            {"guest_index_bits": 3, "source": "x", "harts": [{"guest_files": 7}]},
+            r"topology.harts\[0\].geilen = missing: must be 0..63 or null",
+        ),
         (
             "topology",
             {"guest_index_bits": 3, "source": "x", "harts": [{"guest_files": 128, "geilen": 64}]},
@@ -289,6 +296,20 @@ def test_a_wrong_manifest_is_told(run: Path, key: str, value: object, told: str)
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {key: value}))
     with pytest.raises(InputError, match=rf"manifest.json: {told}"):
+        read_run(run)
+
+
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [
+        ({}, "findings = {}: must be a list"),
+        ([7], r"findings\[0\] = 7: must have id, text and time_ns"),
+        ([{"id": "x", "text": "y"}], r"findings\[0\] = {.*}: must have id, text and time_ns"),
+    ],
+)
+def test_wrong_findings_are_told(run: Path, findings: object, told: str) -> None:
+    (run / "summary.json").write_text(json.dumps(SUMMARY | {"findings": findings}))
+    with pytest.raises(InputError, match=f"summary.json: {told}"):
         read_run(run)
 
 

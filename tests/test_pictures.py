@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,9 @@ from hgeisim.plot.groups import OTHERS
 from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.latency import PANELS
 from hgeisim.plot.pictures import DRAW, Picture, fullest_hart, missing
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.recording import Recording, title_of
 from hgeisim.plot.steps import steps_of_harts
-from hgeisim.plot.style import save
+from hgeisim.plot.style import picture_of, save
 from hgeisim.plot.vcpu_time import STATES
 from hgeisim.record.folder import IS_PICTURE
 from hgeisim.record.timeline import Timeline
@@ -108,6 +109,33 @@ def test_many_vms_are_readable(picture: Picture) -> None:
     check_readable(
         picture.draw(many_vms(*(f"vm-with-a-name-as-long-as-may-be-{n}" for n in "abcdefgh")))
     )
+
+
+@pytest.mark.parametrize(
+    ("title", "drawn"),
+    [
+        ("from $5 to $6", "from $5 to $6"),
+        (r"no $\such$ sign", r"no $\such$ sign"),
+        ("日本語", "日本語"),
+        ("two\nlines\x1b[1m\ud800", "two lines [1m"),
+        (["wrong"], "['wrong']"),
+    ],
+)
+def test_any_title_can_be_drawn(title: object, drawn: str) -> None:
+    """In letters, without a word about letters that the font lacks: warnings are errors here."""
+    facts = {"scenario": {"title": title}, "variant": "v7.1\ud800", "preemption": "none", "seed": 1}
+    figure = DRAW["occupancy"](Recording(busy_timeline((3,)), title_of(facts)))
+    assert picture_of(figure, "svg")
+    assert picture_of(figure, "png")
+    assert f"{drawn}\nv7.1 , preemption none, seed 1" in words(figure)
+
+
+@pytest.mark.slow
+def test_locks_that_nobody_took_are_drawn() -> None:
+    made = recording(MACHINES[4])
+    locks = made.tables["locks"].copy()
+    locks["acquisitions"] = 0
+    check_readable(DRAW["locks"](replace(made, tables={**made.tables, "locks": locks})))
 
 
 def legend(figure: Figure) -> set[str]:

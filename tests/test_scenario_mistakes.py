@@ -115,7 +115,7 @@ does = []
 BAD_TOLD = """
 lok_at = "x": is no key here; there are title, look_at, machine, kernel, run, vm, balance, \
 hotplug, random_hotplug, timing, vcpu, task; did you mean "look_at"?
-title = 5: must be text
+title = 5: must be text without control characters
 machine.harts[0].guest_files = 200: must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
 machine.harts[0].foo = 1: is no key here; there are count, guest_files, geilen
@@ -197,6 +197,20 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             [
                 'vm[1].name = "web": must be a name of its own; vm[0] has it too',
                 'vcpu[0].name = "web": must be a name of its own; vm[0] has it too',
+            ],
+        ),
+        (
+            MACHINE + VM + VM.replace("vcpus = 2", "vcpus = 0"),
+            [
+                "vm[1].vcpus = 0: must be 1..1024",
+                'vm[1].name = "web": must be a name of its own; vm[0] has it too',
+            ],
+        ),
+        (
+            'title = "\\u001b[31mred"\nlook_at = """two\n\tlines\\u0007"""\n' + MACHINE + VM,
+            [
+                'title = "\\u001b[31mred": must be text without control characters',
+                'look_at = "two\\n\\tlines\\u0007": must be text without control characters',
             ],
         ),
         (
@@ -295,6 +309,11 @@ def test_inconsistencies(tmp_path: Path, text: str, expected: list[str]) -> None
     told = [line.removeprefix(f"{tmp_path}/x.toml: ") for line in told]
     starts = [line[: len(start)] for line, start in zip(told, expected, strict=False)]
     assert (starts, len(told)) == (expected, len(expected))
+
+
+def test_what_to_look_at_may_be_told_in_lines(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('look_at = """two\n\tlines"""\n' + MACHINE + VM)
+    assert load_scenario(tmp_path / "x.toml").look_at == "two\n\tlines"
 
 
 def test_an_unknown_key_does_not_hide_what_is_wrong_with_its_table(tmp_path: Path) -> None:

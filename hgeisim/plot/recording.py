@@ -46,8 +46,13 @@ def offline_label(offline: list[Windows]) -> str:
 
 def title_of(manifest: Mapping[str, Any]) -> str:
     """Say what ran: the title of the scenario, and below it the kernel and the seed."""
-    title = manifest["scenario"].get("title") or "A run without a title"
+    title = one_line(manifest["scenario"].get("title") or "A run without a title")
     if "trace" in manifest["scenario"]:
         return f"{title}\nan event trace of a real kernel"
-    kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
+    kernel = one_line(f"{manifest['variant']}, preemption {manifest['preemption']}")
     return f"{title}\n{kernel}, seed {manifest['seed']}"
+
+
+def one_line(words: object) -> str:
+    """Words in one line of letters that can be drawn."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(words)).split())

@@ -13,7 +13,7 @@ from hgeisim.plot.exhaustion import draw_heat
 from hgeisim.plot.latency import PANELS, draw_curves, explain_curves
 from hgeisim.plot.locks import draw_waits, top_classes
 from hgeisim.plot.page import Page, page
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.recording import Recording, one_line
 from hgeisim.plot.style import styled
 from hgeisim.plot.vcpu_time import draw_states
 from hgeisim.record.measures import measures
@@ -136,4 +136,4 @@ def _finding(each: Mapping[str, Any]) -> str:
     name = f" ({each['known_as']})" if each.get("known_as") else ""
     accepted = "" if each.get("new", True) else ", accepted"
     when = f"first at {each['time_ns'] / 1e6:.3f} ms"
-    return f"finding {each['id']}{name}, {when}{accepted}: {each['text']}"
+    return one_line(f"finding {each['id']}{name}, {when}{accepted}: {each['text']}")

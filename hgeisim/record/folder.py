@@ -25,7 +25,13 @@ from typing import Any
 from hgeisim.errors import InputError, Problem
 from hgeisim.record.columns import events_csv, occupancy_csv, read_events, read_occupancy
 from hgeisim.record.fingerprint import fingerprint
-from hgeisim.record.manifest import FORMAT, check_manifest, parse_document, topology_facts
+from hgeisim.record.manifest import (
+    FORMAT,
+    check_manifest,
+    check_summary,
+    parse_document,
+    topology_facts,
+)
 from hgeisim.record.place import put, why_not_writable
 from hgeisim.record.table import head_of, read_table
 from hgeisim.record.tables import KINDS, Tables
@@ -97,6 +103,7 @@ def read_run(path: Path) -> Run:
     manifest = parse_document(_name(path, "manifest.json"), texts["manifest.json"])
     topology = check_manifest(_name(path, "manifest.json"), manifest)
     summary = parse_document(_name(path, "summary.json"), texts["summary.json"])
+    check_summary(_name(path, "summary.json"), summary)
     timeline = Timeline(topology)
     timeline.end_ns = manifest["end_ns"]
     csv = ("occupancy.csv", "events.csv")
