@@ -311,6 +311,33 @@ def test_inconsistencies(tmp_path: Path, text: str, expected: list[str]) -> None
     assert (starts, len(told)) == (expected, len(expected))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b"[run]\nseed = 1\nseed = 2\n",
+            "line 3, column 9: must be TOML: Cannot overwrite a value; ",
+        ),
+        (b"run = {seed = 1}\nrun.until = 3\n", "line 2, column 14: must be TOML: Cannot mutate "),
+        (b"title = 'caf\xe9'\n", "line 1 = byte 0xe9: must be UTF-8"),
+        (b"[run]\nseed = 1 \xff", "line 2 = byte 0xff: must be UTF-8"),
+        (b"x = " + b"[" * 5000, "must be a TOML file (maximum recursion depth exceeded"),
+    ],
+)
+def test_what_is_no_toml_is_told_by_line(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "x.toml").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_scenario(tmp_path / "x.toml")
+    line = str(caught.value).removeprefix(f"{tmp_path / 'x.toml'}: ")
+    assert line.startswith(told)
+    assert ("may stand there only once" in line) == ("Cannot" in line)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(MACHINE + VM, encoding="utf-8-sig")
+    assert len(load_scenario(tmp_path / "x.toml").topology.harts) == 2
+
+
 def test_what_to_look_at_may_be_told_in_lines(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text('look_at = """two\n\tlines"""\n' + MACHINE + VM)
     assert load_scenario(tmp_path / "x.toml").look_at == "two\n\tlines"
