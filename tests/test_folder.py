@@ -189,6 +189,23 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: P
             check_replaceable(tmp_path / name)
 
 
+def test_a_run_does_not_take_the_folder_away_that_one_is_in(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run.parent / "empty").mkdir()
+    for here, name in [(run, "."), (run, "../run"), (run.parent / "empty", ".")]:
+        monkeypatch.chdir(here)
+        with pytest.raises(InputError, match="cannot be written: you are in the folder that would"):
+            check_replaceable(Path(name))
+    (run / "deeper").mkdir()
+    monkeypatch.chdir(run / "deeper")
+    with pytest.raises(InputError, match=r"\.\.: cannot be written: you are in the folder"):
+        check_replaceable(Path(".."))
+    (run / "deeper").rmdir()
+    with pytest.raises(InputError, match="x: cannot be written: No such file or directory"):
+        check_replaceable(Path("x"))
+
+
 def test_a_place_without_permission_is_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,9 +19,14 @@ def why_not_writable(place: Path) -> str:
     Only a look, for a long run should not end with "permission denied".
     """
     try:
-        parents = [place.resolve().parent, *place.resolve().parents]
-    except (OSError, RuntimeError):  # the latter is what Python 3.11 says of a loop
+        here, whole = Path.cwd(), place.resolve()
+    except RuntimeError:  # what Python 3.11 says of a loop
         return "its symbolic links lead nowhere"
+    except OSError as error:
+        return error.strerror or str(error)
+    if here.is_relative_to(whole):
+        return "you are in the folder that would be replaced; start from elsewhere"
+    parents = [whole.parent, *whole.parents]
     there = next(parent for parent in parents if os.path.lexists(parent))
     if not there.is_dir():
         return f"{there} is no folder"
