@@ -195,13 +195,9 @@ def test_a_run_does_not_take_the_folder_away_that_one_is_in(
     (run.parent / "empty").mkdir()
     for here, name in [(run, "."), (run, "../run"), (run.parent / "empty", ".")]:
         monkeypatch.chdir(here)
-        with pytest.raises(InputError, match="cannot be written: you are in the folder that would"):
+        with pytest.raises(InputError, match="you are in the folder that would be replaced; start"):
             check_replaceable(Path(name))
-    (run / "deeper").mkdir()
-    monkeypatch.chdir(run / "deeper")
-    with pytest.raises(InputError, match=r"\.\.: cannot be written: you are in the folder"):
-        check_replaceable(Path(".."))
-    (run / "deeper").rmdir()
+    Path().absolute().rmdir()
     with pytest.raises(InputError, match="x: cannot be written: No such file or directory"):
         check_replaceable(Path("x"))
 

@@ -87,8 +87,14 @@ def check_replaceable(path: Path) -> None:
     if reason := why_not_writable(path):
         raise InputError([Problem(str(path), "", "", f"cannot be written: {reason}", _UNCHANGED)])
     names = _names_in(path)
-    if not os.path.lexists(path) or (path.is_dir() and not names):
-        return
+    if os.path.lexists(path) and (names or not path.is_dir()):
+        _check_own(path, names)
+    if Path.cwd().is_relative_to(path.resolve()):
+        told = "you are in the folder that would be replaced"
+        raise InputError([Problem(str(path), "", "", told, "start from elsewhere")])
+
+
+def _check_own(path: Path, names: list[str]) -> None:
     ours = _own_files(path)
     foreign = sorted(name for name in names if name not in ours and not IS_PICTURE(name))
     if ours and not foreign:

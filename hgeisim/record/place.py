@@ -19,13 +19,11 @@ def why_not_writable(place: Path) -> str:
     Only a look, for a long run should not end with "permission denied".
     """
     try:
-        here, whole = Path.cwd(), place.resolve()
+        whole = place.resolve()
     except RuntimeError:  # what Python 3.11 says of a loop
         return "its symbolic links lead nowhere"
     except OSError as error:
         return error.strerror or str(error)
-    if here.is_relative_to(whole):
-        return "you are in the folder that would be replaced; start from elsewhere"
     parents = [whole.parent, *whole.parents]
     there = next(parent for parent in parents if os.path.lexists(parent))
     if not there.is_dir():
