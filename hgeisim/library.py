@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.errors import InputError, Problem
+from hgeisim.kernel.variants import variant_problem
 from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.steps import steps_of_harts
 from hgeisim.record.arrays import event_records, occupancy_records
@@ -28,12 +29,14 @@ from hgeisim.record.folder import read_run, read_tables, write_run
 from hgeisim.record.holders import holders
 from hgeisim.record.measures import durations
 from hgeisim.record.probes import probed
+from hgeisim.record.spans import SPAN_NAMES
 from hgeisim.record.table import Records
 from hgeisim.record.tables import Tables, texts_of
 from hgeisim.record.timeline import Timeline
 from hgeisim.record.windows import Windows
 from hgeisim.report.run import manifest, summary
-from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.load import OVERRIDES, load_scenario
+from hgeisim.scenario.mistakes import did_you_mean
 from hgeisim.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -96,6 +99,9 @@ class Result:
 
     def durations(self, kind: str) -> Any:
         """How long each span of a kind took in ns, sorted: `numpy.quantile` takes it."""
+        if kind not in SPAN_NAMES:
+            allowed = f"must be one of {', '.join(SPAN_NAMES)}"
+            raise InputError([Problem("result", "kind", kind, allowed)])
         return durations(self.spans, kind)
 
     def exhausted(self, hart: int) -> Windows:
@@ -145,7 +151,15 @@ class Result:
 def load(name_or_path: str | Path, **overrides: Any) -> Scenario:
     """Load a scenario by its name or file; overrides are variant, preemption, until and seed, as
     on the command line of `hgeisim run`.  InputError tells all that is wrong."""
-    return load_scenario(name_or_path, overrides)
+    allowed = f"is no override; there are {', '.join(OVERRIDES)}"
+    wrong = [
+        Problem("load", name, str(value), allowed, did_you_mean(name, OVERRIDES))
+        for name, value in overrides.items()
+        if name not in OVERRIDES
+    ]
+    if wrong:
+        raise InputError(wrong)
+    return load_scenario(name_or_path, overrides, variant_problem)
 
 
 def run(scenario: Scenario | str | Path, record: str = "all") -> Result:

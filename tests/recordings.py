@@ -36,7 +36,12 @@ def scenario_of(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> dict
 @cache
 def recording(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> Recording:
     """Return a run of such a machine, as it would be read back from its folder; made once."""
-    scenario = scenario_from(scenario_of(harts, variant))
+    return recorded(scenario_of(harts, variant))
+
+
+def recorded(raw: dict[str, Any]) -> Recording:
+    """Return a run of a scenario that is told as in a file."""
+    scenario = scenario_from(raw)
     sim = simulate(scenario)
     sim.run(scenario.run.until)
     result = summary(scenario, sim)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from hgeisim.errors import InputError
-from hgeisim.record import folder
+from hgeisim.record import place
 from hgeisim.record.fingerprint import columns, fingerprint
 from hgeisim.record.folder import check_replaceable, read_run, write_run
 from hgeisim.record.timeline import Timeline
@@ -83,9 +85,9 @@ def test_a_run_takes_the_place_of_an_older_one(run: Path, tmp_path: Path) -> Non
 
 def test_an_empty_folder_and_missing_parents_are_free(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for place in (tmp_path / "empty", tmp_path / "a" / "b"):
-        write_run(place, MANIFEST, SUMMARY, busy_timeline((1,)))
-        assert read_run(place).summary == SUMMARY
+    for out in (tmp_path / "empty", tmp_path / "a" / "b"):
+        write_run(out, MANIFEST, SUMMARY, busy_timeline((1,)))
+        assert read_run(out).summary == SUMMARY
 
 
 def test_what_no_run_wrote_is_never_taken_away(run: Path, tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_what_no_run_wrote_is_never_taken_away(run: Path, tmp_path: Path) -> Non
 def test_a_broken_write_changes_nothing(
     run: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, failing: str, existing: bool
 ) -> None:
-    place = run if existing else run.with_name("new")
+    out = run if existing else run.with_name("new")
     before = contents(run)
 
     def write(path: Path, text: str) -> None:
@@ -123,9 +125,9 @@ def test_a_broken_write_changes_nothing(
         if path.name == failing:
             raise error
 
-    monkeypatch.setattr(folder, "_write_file", write)
+    monkeypatch.setattr(place, "write_file", write)
     with pytest.raises((KeyboardInterrupt, InputError)):
-        write_run(place, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
+        write_run(out, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
     assert contents(run) == before
     assert list(run.parent.iterdir()) == [run]
 
@@ -146,10 +148,76 @@ def test_a_broken_rename_brings_the_old_run_back(run: Path, monkeypatch: Any) ->
     assert list(run.parent.iterdir()) == [run]
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_broken_write_takes_the_folders_away_that_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, text: str) -> None:
+        raise OSError(28, f"No room for {len(text)} letters of {path.name}")
+
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr(place, "write_file", write)
+    with pytest.raises(InputError, match="No room"):
+        write_run(tmp_path / "mine" / "a" / "b" / "c", MANIFEST, SUMMARY, busy_timeline((1,)))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+
+
+def test_a_signal_waits_while_the_old_run_is_out_of_its_place(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def rename_and_stop(path: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGINT)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_run(run, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
+    assert read_run(run).manifest["seed"] == 2
+    assert list(run.parent.iterdir()) == [run]
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file/run: cannot be written: .*; nothing was changed"):
-        write_run(tmp_path / "file" / "run", MANIFEST, SUMMARY, busy_timeline((1,)))
+    (tmp_path / "loop").symlink_to("loop")
+    for name, told in [
+        ("file/run", "cannot be written: .*/file is no folder; nothing was changed"),
+        ("file/a/b", "cannot be written: .*/file is no folder; nothing was changed"),
+        ("loop", "cannot be written: its symbolic links lead nowhere; nothing was changed"),
+    ]:
+        with pytest.raises(InputError, match=f"{name}: {told}"):
+            check_replaceable(tmp_path / name)
+
+
+def test_a_run_does_not_take_the_folder_away_that_one_is_in(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run.parent / "empty").mkdir()
+    for here, name in [(run, "."), (run, "../run"), (run.parent / "empty", ".")]:
+        monkeypatch.chdir(here)
+        with pytest.raises(InputError, match="you are in the folder that would be replaced; start"):
+            check_replaceable(Path(name))
+    Path().absolute().rmdir()
+    with pytest.raises(InputError, match="x: cannot be written: No such file or directory"):
+        check_replaceable(Path("x"))
+
+
+def test_a_place_without_permission_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    with pytest.raises(InputError, match="run: cannot be written: no permission to write in /"):
+        check_replaceable(tmp_path / "a" / "run")
+
+
+def test_a_folder_that_may_not_be_read_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    for look in (check_replaceable, read_run):
+        with pytest.raises(InputError, match="run: cannot be read: Permission denied"):
+            look(run)
 
 
 def damage(path: Path, line: int, text: str) -> None:
@@ -222,7 +290,14 @@ def test_a_changed_record_does_not_fit_the_fingerprint(run: Path) -> None:
         ("seed", "1", 'seed = "1": must be a whole number'),
         ("seed", True, "seed = true: must be a whole number"),
         ("variant", None, "variant = missing: must be the name of a variant"),
+        ("end_ns", -1, "end_ns = -1: must be 0..9007199254740992"),
+        ("end_ns", 2**63, "end_ns = 9223372036854775808: must be 0..9007199254740992"),
         ("topology", {}, "topology.guest_index_bits = missing"),
+        (
+            "topology",
+            {"guest_index_bits": 3, "source": "x", "harts": [{"guest_files": 7}]},
+            r"topology.harts\[0\].geilen = missing: must be 0..63 or null",
+        ),
         (
             "topology",
             {"guest_index_bits": 3, "source": "x", "harts": [{"guest_files": 128, "geilen": 64}]},
@@ -234,6 +309,20 @@ def test_a_wrong_manifest_is_told(run: Path, key: str, value: object, told: str)
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {key: value}))
     with pytest.raises(InputError, match=rf"manifest.json: {told}"):
+        read_run(run)
+
+
+@pytest.mark.parametrize(
+    ("findings", "told"),
+    [
+        ({}, "findings = {}: must be a list"),
+        ([7], r"findings\[0\] = 7: must have id, text and time_ns"),
+        ([{"id": "x", "text": "y"}], r"findings\[0\] = {.*}: must have id, text and time_ns"),
+    ],
+)
+def test_wrong_findings_are_told(run: Path, findings: object, told: str) -> None:
+    (run / "summary.json").write_text(json.dumps(SUMMARY | {"findings": findings}))
+    with pytest.raises(InputError, match=f"summary.json: {told}"):
         read_run(run)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +127,30 @@ def test_mistakes_are_told() -> None:
         quick.plot("pie")
     with pytest.raises(AttributeError, match="no attribute 'simulate'"):
         _ = hgeisim.simulate
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            {"varient": "v6.12"},
+            'load: varient = v6.12: is no override; .*; did you mean "variant"?',
+        ),
+        ({"variant": "v6.13"}, "'v6.13' is no base; known: v6.12, v6.16"),
+        ({"until": 5, "seed": "x"}, '--seed = "x": .*\n.*--until = 5: must be a time'),
+    ],
+)
+def test_wrong_overrides_are_told_before_anything_runs(
+    overrides: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(hgeisim.InputError) as caught:
+        hgeisim.load("big-little", **overrides)
+    assert re.search(told, "\n".join(sorted(str(caught.value).splitlines())))
+
+
+def test_a_kind_of_span_that_does_not_exist_is_told(result: hgeisim.Result) -> None:
+    with pytest.raises(hgeisim.InputError, match="result: kind = moves: must be one of sgei-taken"):
+        result.durations("moves")
 
 
 def test_a_name_is_imported_when_it_is_used() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,19 @@ from numpy.typing import NDArray
 
 from hgeisim.cli.main import main
 from hgeisim.plot.exhaustion import BINS, HEAT, heat
+from hgeisim.plot.fills import FILLS, Fills, fills_of
+from hgeisim.plot.groups import OTHERS
 from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.latency import PANELS
-from hgeisim.plot.lines import FILLS
 from hgeisim.plot.pictures import DRAW, Picture, fullest_hart, missing
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.recording import Recording, title_of
 from hgeisim.plot.steps import steps_of_harts
-from hgeisim.plot.style import save
+from hgeisim.plot.style import picture_of, save
 from hgeisim.plot.vcpu_time import STATES
 from hgeisim.record.folder import IS_PICTURE
 from hgeisim.record.timeline import Timeline
 from hgeisim.record.units import short_time
-from tests.recordings import recording, write_folder
+from tests.recordings import recorded, recording, scenario_of, write_folder
 from tests.timelines import busy_timeline, topology
 
 MACHINES = {
@@ -87,6 +89,109 @@ def test_a_kernel_that_hands_out_what_is_not_there_is_seen(kind: str) -> None:
     check_readable(figure)
     assert ("do not exist" in words(figure)) == (kind != "summary")
     assert ("no-such-line:hgei" in words(figure)) == (kind == "summary")
+
+
+def many_vms(*names: str, count: int = 1) -> Recording:
+    """A run of small VMs that come and go, `count` of each name."""
+    run, msi = ({"distribution": "exponential", "mean": mean} for mean in ("90us", "300us"))
+    lives = {"distribution": "uniform", "low": "300us", "high": "700us"}
+    common = {"vcpus": 2, "run": run, "msi": msi, "lives": lives}
+    common |= {"count": count} if count > 1 else {}
+    vms = [{"name": name, "arrives": f"{100 * at}us", **common} for at, name in enumerate(names, 1)]
+    kernel = {"variant": "v7.1", "enable_virt_at_load": False}
+    return recorded(scenario_of((3, 3)) | {"vm": vms, "kernel": kernel, "hotplug": []})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("picture", PICTURES, ids=stem)
+def test_many_vms_are_readable(picture: Picture) -> None:
+    check_readable(picture.draw(many_vms("web", "database-of-the-web", count=12)))
+    check_readable(
+        picture.draw(many_vms(*(f"vm-with-a-name-as-long-as-may-be-{n}" for n in "abcdefgh")))
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "drawn"),
+    [
+        ("from $5 to $6", "from $5 to $6"),
+        (r"no $\such$ sign", r"no $\such$ sign"),
+        ("日本語", "日本語"),
+        ("two\nlines\x1b[1m\ud800", "two lines [1m"),
+        (["wrong"], "['wrong']"),
+    ],
+)
+def test_any_title_can_be_drawn(title: object, drawn: str) -> None:
+    """In letters, without a word about letters that the font lacks: warnings are errors here."""
+    facts = {"scenario": {"title": title}, "variant": "v7.1\ud800", "preemption": "none", "seed": 1}
+    figure = DRAW["occupancy"](Recording(busy_timeline((3,)), title_of(facts)))
+    assert picture_of(figure, "svg")
+    assert picture_of(figure, "png")
+    assert f"{drawn}\nv7.1 , preemption none, seed 1" in words(figure)
+
+
+@pytest.mark.slow
+def test_locks_that_nobody_took_are_drawn() -> None:
+    made = recording(MACHINES[4])
+    locks = made.tables["locks"].copy()
+    locks["acquisitions"] = 0
+    check_readable(DRAW["locks"](replace(made, tables={**made.tables, "locks": locks})))
+
+
+def legend(figure: Figure) -> set[str]:
+    return {text.get_text() for each in figure.legends for text in each.get_texts()}
+
+
+@pytest.mark.slow
+def test_every_look_is_in_the_legend_once() -> None:
+    """With more VMs than looks, VMs of one kind share theirs, and the legend says so."""
+    few, kinds, others = many_vms("a", "b"), many_vms("a", "b", count=9), many_vms(*"abcdefgh")
+    for made, told in [
+        (few, ["a", "b"]),
+        (kinds, ["a#N", "b#N"]),
+        (others, ["a", "b", "c", "d", "e", OTHERS]),
+    ]:
+        fills = fills_of(made.tables)
+        assert list(fills.fills) == told
+        assert len(set(fills.fills.values())) == len(told)
+        assert set(fills.groups.values()) == set(told)
+        owned = {f"owned by {'' if name == OTHERS else 'VM '}{name}" for name in told}
+        shown = legend(Picture("lines", 0).draw(made))
+        assert owned >= {name for name in shown if name.startswith("owned by")}
+        assert "virtualization off: no VM, or HART offline" in shown
+
+
+@pytest.mark.slow
+def test_the_page_counts_every_vcpu() -> None:
+    """Of many VMs those of one kind are one bar: none is left out."""
+    said = words(Picture("summary").draw(many_vms("a", "b", count=9)))
+    assert "a#N (18 vCPUs)" in said
+    assert "b#N (18 vCPUs)" in said
+    said = words(Picture("summary").draw(many_vms(*"abcdefgh")))
+    assert "e (2 vCPUs)" in said
+    assert f"{OTHERS} (6 vCPUs)" in said
+    assert "offline windows" in said
+
+
+@pytest.mark.slow
+def test_the_page_tells_findings_in_full_or_says_that_it_does_not() -> None:
+    made = recording(MACHINES[4], "v6.12")
+    lines = words(Picture("summary").draw(made)).splitlines()
+    assert made.summary["findings"]
+    for finding in made.summary["findings"][:4]:
+        line = next(each for each in lines if each.startswith(f"finding {finding['id']}"))
+        assert f", first at {finding['time_ns'] / 1e6:.3f} ms" in line
+        assert line.endswith((" ...", finding["text"].split()[-1]))
+
+
+def test_a_bar_is_named_by_what_its_look_leaves_open() -> None:
+    for vm, group, told in [
+        ("a", "a", ("a/3", "3")),
+        ("a#7", "a#N", ("a#7/3", "#7/3")),
+        ("z", OTHERS, ("z/3",)),
+    ]:
+        assert Fills({1: group}, {}, {1: f"{vm}/3"}).labels(1) == told
+    assert Fills({}, {}, {}).labels(5) == ("vCPU 5", "vCPU 5")
 
 
 @pytest.mark.parametrize("picture", [p for p in PICTURES if not TABLES_OF[p.kind]], ids=stem)

@@ -55,6 +55,12 @@ def test_run_prints_what_it_found(variant: str) -> None:
     check_golden(f"run-big-little-{variant}", told.out)
 
 
+def test_what_is_known_of_a_finding_fits_a_mail() -> None:
+    told = hgeisim("run", "realtime", "--until", "1ms").out
+    assert "known: vsfile_lock, mmu_lock and hfence_lock are taken while atomic" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_run_leaves_a_folder_that_reads_back(tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
     told = hgeisim("run", "big-little", "--until", "2ms", "--out", str(out), "--json")

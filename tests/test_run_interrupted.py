@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,18 +18,27 @@ from tests.commands import hgeisim
 
 COMMAND = (sys.executable, "-m", "hgeisim")
 LONG = ("run", "server-64", "--until", "100s")
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHORT = ("run", "exhaustion-auto", "--until", "2ms")
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Start commands that heed signals; in the background of a shell SIGINT is ignored, with nohup
+    SIGHUP, and both are inherited."""
+    before = [signal.signal(number, signal.SIG_DFL) for number in STOPPING]
+    try:
+        yield
+    finally:
+        for number, handler in zip(STOPPING, before, strict=True):
+            signal.signal(number, handler)
 
 
 def on_a_terminal(*args: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start a command whose stderr is a terminal; returns what is told there, as a file."""
     terminal, end = os.openpty()
-    command = [*COMMAND, *args]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:  # who is started in the background of a shell inherits that SIGINT is ignored
-        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with heeded():
+        started = subprocess.Popen([*COMMAND, *args], stdout=subprocess.PIPE, stderr=end)
     os.close(end)
     return started, terminal
 
@@ -42,22 +53,53 @@ def told_until(terminal: int, words: bytes) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("existing", [True, False])
-def test_ctrl_c_leaves_what_was_there(tmp_path: Path, existing: bool) -> None:
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_stopped_run_leaves_what_was_there(
+    tmp_path: Path, existing: bool, number: signal.Signals
+) -> None:
     out = tmp_path / "run"
     if existing:
         assert hgeisim(*SHORT, "--out", str(out)).status == 0
     running, terminal = on_a_terminal(*LONG, "--out", str(out))
     told_until(terminal, b"of 100 s")
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     try:
         printed, _ = running.communicate(timeout=60)
     finally:
         running.kill()
     os.close(terminal)
-    assert (running.returncode, printed) == (130, b"")
+    assert (running.returncode, printed) == (128 + number, b"")
     assert [path.name for path in tmp_path.iterdir()] == ["run"] * existing
     if existing:
         assert read_run(out).manifest["end_ns"] == 2_000_000
+
+
+STOPPED_WHILE_WRITING = """
+import os, sys
+from hgeisim.cli.main import main
+from hgeisim.record import place
+
+write = place.write_file
+
+def write_and_stop(path, text):
+    write(path, text)
+    os.kill(os.getpid(), int(sys.argv[1]))
+
+place.write_file = write_and_stop
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_run_that_is_stopped_while_it_writes_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    args = [sys.executable, "-c", STOPPED_WHILE_WRITING, str(int(number)), *SHORT]
+    with heeded():
+        told = subprocess.run([*args, "--out", str(tmp_path / "a" / "run")], check=False)
+    assert told.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

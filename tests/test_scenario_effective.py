@@ -59,7 +59,10 @@ SCENARIOS = st.fixed_dictionaries(
         "machine": st.fixed_dictionaries({"harts": st.lists(HARTS, min_size=1, max_size=4)}),
         "vm": VMS.map(lambda vm: [vm]),
     },
-    optional={"title": st.text(st.characters(codec="utf-8")), "balance": st.just({"every": {}})},
+    optional={
+        "title": st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])),
+        "balance": st.just({"every": {}}),
+    },
 )
 
 

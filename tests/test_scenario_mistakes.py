@@ -115,7 +115,7 @@ does = []
 BAD_TOLD = """
 lok_at = "x": is no key here; there are title, look_at, machine, kernel, run, vm, balance, \
 hotplug, random_hotplug, timing, vcpu, task; did you mean "look_at"?
-title = 5: must be text
+title = 5: must be text without control characters
 machine.harts[0].guest_files = 200: must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
 machine.harts[0].foo = 1: is no key here; there are count, guest_files, geilen
@@ -197,6 +197,20 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             [
                 'vm[1].name = "web": must be a name of its own; vm[0] has it too',
                 'vcpu[0].name = "web": must be a name of its own; vm[0] has it too',
+            ],
+        ),
+        (
+            MACHINE + VM + VM.replace("vcpus = 2", "vcpus = 0"),
+            [
+                "vm[1].vcpus = 0: must be 1..1024",
+                'vm[1].name = "web": must be a name of its own; vm[0] has it too',
+            ],
+        ),
+        (
+            'title = "\\u001b[31mred"\nlook_at = """two\n\tlines\\u0007"""\n' + MACHINE + VM,
+            [
+                'title = "\\u001b[31mred": must be text without control characters',
+                'look_at = "two\\n\\tlines\\u0007": must be text without control characters',
             ],
         ),
         (
@@ -295,6 +309,38 @@ def test_inconsistencies(tmp_path: Path, text: str, expected: list[str]) -> None
     told = [line.removeprefix(f"{tmp_path}/x.toml: ") for line in told]
     starts = [line[: len(start)] for line, start in zip(told, expected, strict=False)]
     assert (starts, len(told)) == (expected, len(expected))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b"[run]\nseed = 1\nseed = 2\n",
+            "line 3, column 9: must be TOML: Cannot overwrite a value; ",
+        ),
+        (b"run = {seed = 1}\nrun.until = 3\n", "line 2, column 14: must be TOML: Cannot mutate "),
+        (b"title = 'caf\xe9'\n", "line 1 = byte 0xe9: must be UTF-8"),
+        (b"[run]\nseed = 1 \xff", "line 2 = byte 0xff: must be UTF-8"),
+        (b"x = " + b"[" * 5000, "must be a TOML file (maximum recursion depth exceeded"),
+    ],
+)
+def test_what_is_no_toml_is_told_by_line(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "x.toml").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_scenario(tmp_path / "x.toml")
+    line = str(caught.value).removeprefix(f"{tmp_path / 'x.toml'}: ")
+    assert line.startswith(told)
+    assert ("may stand there only once" in line) == ("Cannot" in line)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(MACHINE + VM, encoding="utf-8-sig")
+    assert len(load_scenario(tmp_path / "x.toml").topology.harts) == 2
+
+
+def test_what_to_look_at_may_be_told_in_lines(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('look_at = """two\n\tlines"""\n' + MACHINE + VM)
+    assert load_scenario(tmp_path / "x.toml").look_at == "two\n\tlines"
 
 
 def test_an_unknown_key_does_not_hide_what_is_wrong_with_its_table(tmp_path: Path) -> None:

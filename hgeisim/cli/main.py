@@ -16,10 +16,13 @@ import click
 
 from hgeisim import __version__
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
+from hgeisim.cli.stopping import Stopped, stoppable
 from hgeisim.errors import InputError, Problem
 
+SIGNALLED = 128
+"""What shells add to the number of the signal that ended a command."""
 EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
+"""That of SIGINT."""
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has seen enough (`hgeisim ... | head`)."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -99,8 +102,9 @@ def group() -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line `args` (default: that of the process) and return the exit status."""
     try:
-        status = _run(args)
-        sys.stdout.flush()
+        with stoppable():
+            status = _run(args)
+            sys.stdout.flush()
     except InputError as error:
         return _tell(*(str(problem) for problem in error.problems), status=EXIT_BAD_INPUT)
     except click.ClickException as error:
@@ -108,6 +112,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return EXIT_BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
+    except Stopped as stopped:
+        return SIGNALLED + stopped.number
     except BrokenPipeError:
         _close_quietly()
         return EXIT_BROKEN_PIPE

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hgeisim.plot.page import Page, page
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.recording import Recording, offline_label
 from hgeisim.plot.steps import Steps
 from hgeisim.plot.style import (
     BLACK,
@@ -138,9 +138,8 @@ def _explain(made: Page, recording: Recording) -> None:
         for share, label in ((0.0, "a line is free"), (0.5, "half of the time"), (1.0, "exhausted"))
     ]
     if any(recording.offline):
-        keys.append(
-            Patch(facecolor=OFFLINE, edgecolor="0.55", hatch=OFFLINE_HATCH, label="HART offline")
-        )
+        label = offline_label(recording.offline)
+        keys.append(Patch(facecolor=OFFLINE, edgecolor="0.55", hatch=OFFLINE_HATCH, label=label))
     if any(steps.beyond for steps in recording.harts):
         label = "lines taken that do not exist"
         keys.append(Patch(facecolor="white", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))

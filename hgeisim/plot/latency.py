@@ -80,7 +80,7 @@ def latency_figure(recording: Recording) -> Figure:
             draw_curves(panel, recording.tables["spans"], curves)
             panel.set_title(title, loc="left", fontweight="bold")
             panel.tick_params(labelleft=number == 0)
-            panel.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), frameon=False, fontsize=8)
+            explain_curves(panel, 0.12, 8)
     return made.figure
 
 
@@ -98,6 +98,16 @@ def draw_curves(panel: Axes, spans: Records, curves: tuple[Curve, ...]) -> None:
     panel.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     panel.grid(color="0.88", linewidth=0.6)
     panel.set_axisbelow(True)
+
+
+def explain_curves(panel: Axes, below: float, size: float) -> None:
+    """Write the legend, if there is a curve, `below` the axis in heights of the panel."""
+    handles, labels = panel.get_legend_handles_labels()
+    if handles:
+        place = (-0.02, -below)
+        panel.legend(
+            handles, labels, loc="upper left", bbox_to_anchor=place, frameon=False, fontsize=size
+        )
 
 
 def _draw(panel: Axes, curve: Curve, sorted_ns: Column) -> None:

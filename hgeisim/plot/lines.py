@@ -12,38 +12,33 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from hgeisim.plot.page import Page, page
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.fills import Fills, fills_of
+from hgeisim.plot.groups import OTHERS
+from hgeisim.plot.page import legend_height, page
+from hgeisim.plot.recording import Recording, offline_label
 from hgeisim.plot.style import (
     BLACK,
     BLUE,
     EXHAUSTED,
-    GREEN,
     MISSING,
     MISSING_HATCH,
     OFFLINE,
     OFFLINE_HATCH,
-    PURPLE,
-    SKY,
     VERMILION,
-    YELLOW,
     styled,
 )
 from hgeisim.record.table import Records
-from hgeisim.record.tables import vcpu_names
 from hgeisim.record.timeline import FAIL
 from hgeisim.record.units import percent, time_unit
 
-FILLS = ((SKY, ""), (YELLOW, ""), (GREEN, ".."), (PURPLE, "\\\\"), ("#FFFFFF", "--"), (BLUE, "++"))
-"""Colour and hatching of a VM's bars, by turns."""
 FAILURES = (("fallback", "SW-file", BLUE), ("refused", "entry failed", VERMILION))
 """What becomes of a vCPU that gets no line: kind of span, label and colour of its strip."""
 _WIDTH, _LEFT, _RIGHT, _STRIP = 13.0, 1.4, 0.35, 0.26
 _ROW_HEIGHTS = (0.17, 0.42)
+_BELOW = 0.85
+"""Room for the axis of time."""
 _LETTER = 0.085
 """Width of a letter of a label, in inches, with room to spare."""
-Legend = list[str | None]
-"""The VMs in the order of their fills, None for one that is not in the picture."""
 BARS_MAX = 4000
 """Bars above which SVG holds them as pixels, or the file would be huge."""
 
@@ -61,15 +56,18 @@ def lines_figure(recording: Recording, hart: int) -> Figure:
         told = (
             f"HART {hart} · {count} · no line left in {percent(steps.exhausted_share)} of the time"
         )
+        fills = fills_of(recording.tables)
+        keys = _keys(recording, hart, rows, _shown(fills, owners))
         top = _STRIP * len(strips) + 0.12
-        made = page(f"{recording.title}\n{told}", _WIDTH, top + row * rows + 1.05)
+        below = _BELOW + legend_height(keys, _WIDTH)
+        made = page(f"{recording.title}\n{told}", _WIDTH, top + row * rows + below)
         width = _WIDTH - _LEFT - _RIGHT
         panel = made.axes(_LEFT, top, width, row * rows)
         _draw_rows(panel, recording, hart, rows)
-        groups = _draw_bars(panel, recording, owners, width)
+        _draw_bars(panel, recording, owners, fills)
         for number, strip in enumerate(strips):
             _draw_strip(made.axes(_LEFT, _STRIP * number, width, _STRIP), recording, strip)
-        _explain(made, recording, hart, groups)
+        made.legend(keys)
     return made.figure
 
 
@@ -132,51 +130,44 @@ def _draw_rows(panel: Axes, recording: Recording, hart: int, rows: int) -> None:
     panel.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10]))
 
 
-def _draw_bars(panel: Axes, recording: Recording, owners: Records, width: float) -> Legend:
+def _draw_bars(panel: Axes, recording: Recording, owners: Records, fills: Fills) -> None:
     """Draw a bar for each ownership, with the vCPU's name where there is room."""
-    names, groups = vcpu_names(recording.tables), _groups(recording)
     unit_ns = time_unit(recording.end_ns)[1]
-    inches = width / recording.end_ns
-    order = list(dict.fromkeys(groups.values())) or [""]
-    used: set[str] = set()
-    for owner in owners.tolist():
-        start, end, _, _, _, line, vcpu = owner
-        group = groups.get(vcpu, "")
-        used.add(group)
-        color, hatch = FILLS[order.index(group) % len(FILLS)]
+    letters = (_WIDTH - _LEFT - _RIGHT) / _LETTER / recording.end_ns
+    for start, end, _, _, _, line, vcpu in owners.tolist():
+        color, hatch = fills.fills[fills.group(vcpu)]
         panel.barh(
             line, (end - start) / unit_ns, 0.78, start / unit_ns, color=color, hatch=hatch,
             edgecolor=BLACK, linewidth=0.5, zorder=2, rasterized=len(owners) > BARS_MAX,
         )  # fmt: skip
-        label = names.get(vcpu, f"vCPU {vcpu}")
-        room = (end - start) * inches
-        text = next((t for t in (label, label.split("/")[-1]) if len(t) * _LETTER < room), "")
-        if text:
+        room = (end - start) * letters
+        if text := next((text for text in fills.labels(vcpu) if len(text) < room), ""):
             panel.text(
                 (start + end) / 2 / unit_ns, line, text, ha="center", va="center", fontsize=7.5,
                 zorder=3, bbox={"facecolor": color, "edgecolor": "none", "pad": 0.2},
             )  # fmt: skip
-    return [group if group in used else None for group in order]
 
 
-def _groups(recording: Recording) -> dict[int, str]:
-    """The VM of each vCPU, where that is known."""
-    vcpus = recording.tables.get("vcpus")
-    if vcpus is None or "vm" not in (vcpus.dtype.names or ()):
-        return {}
-    return dict(zip(vcpus["vcpu"].tolist(), vcpus["vm"].tolist(), strict=True))
+def _shown(fills: Fills, owners: Records) -> dict[str, tuple[str, str]]:
+    """The looks that are in the picture, by what they stand for."""
+    used = {fills.group(vcpu) for vcpu in owners["vcpu"].tolist()}
+    return {_owner(group): fill for group, fill in fills.fills.items() if group in used}
 
 
-def _explain(made: Page, recording: Recording, hart: int, groups: Legend) -> None:
-    shown = groups[: len(FILLS)]
+def _owner(group: str) -> str:
+    if group in ("", OTHERS):
+        return f"owned by {group or 'a vCPU'}"
+    return f"owned by VM {group}"
+
+
+def _keys(
+    recording: Recording, hart: int, rows: int, shown: dict[str, tuple[str, str]]
+) -> list[Artist]:
+    """The legend, of what is in the picture only."""
     keys: list[Artist] = [
-        Patch(
-            facecolor=color, hatch=hatch, edgecolor=BLACK, linewidth=0.5,
-            label=f"owned by VM {group}" if group else "owned by a vCPU",
-        )
-        for group, (color, hatch) in zip(shown, FILLS, strict=False)
-        if group is not None
-    ]  # fmt: skip
+        Patch(facecolor=color, hatch=hatch, edgecolor=BLACK, linewidth=0.5, label=label)
+        for label, (color, hatch) in shown.items()
+    ]
     steps = recording.harts[hart]
     if FAIL in recording.timeline.event_kind:
         label = "an allocation failed"
@@ -184,11 +175,9 @@ def _explain(made: Page, recording: Recording, hart: int, groups: Legend) -> Non
     if steps.exhausted:
         keys.append(Patch(facecolor=EXHAUSTED, alpha=0.35, label="exhausted: no line left"))
     if recording.offline[hart]:
-        label = "HART offline"
+        label = offline_label(recording.offline)
         keys.append(Patch(facecolor=OFFLINE, edgecolor="0.55", hatch=OFFLINE_HATCH, label=label))
-    if steps.beyond:
+    if rows > steps.lines:
         label = "lines that do not exist"
         keys.append(Patch(facecolor="none", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))
-    if not keys:
-        keys.append(Line2D([], [], color="none", label="no line was ever taken"))
-    made.legend(keys)
+    return keys or [Line2D([], [], color="none", label="no line was ever taken")]

@@ -77,7 +77,9 @@ def draw_waits(panel: Axes, totals: list[tuple[str, dict[str, int]]]) -> None:
 
 def _draw_holds(panel: Axes, totals: list[tuple[str, dict[str, int]]]) -> None:
     """Draw for each class how long it was held, from the mean to the longest, on a log scale."""
-    rows = [row for row, (_, use) in enumerate(totals) if use["hold_ns_max"]]
+    rows = [
+        row for row, (_, use) in enumerate(totals) if use["hold_ns_max"] and use["acquisitions"]
+    ]
     longest = [totals[row][1]["hold_ns_max"] for row in rows]
     means = [totals[row][1]["hold_ns_total"] / totals[row][1]["acquisitions"] for row in rows]
     panel.hlines(rows, means, longest, color=BLUE, linewidth=1.2)

@@ -15,6 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from hgeisim.plot.page import legend_columns
+from hgeisim.plot.recording import offline_label
 from hgeisim.plot.sheet import Sheet, line_ticks, sheet
 from hgeisim.plot.steps import Steps, steps_of_harts
 from hgeisim.plot.style import (
@@ -53,7 +55,7 @@ def occupancy_figure(timeline: Timeline, title: str) -> Figure:
             _draw(page.panels[number], steps, offline[number], unit_ns, pen)
             _name(page, number, steps)
         _scale(page, harts)
-        _explain(page.figure, harts, any(offline), f"time, {unit}")
+        _explain(page.figure, harts, offline, f"time, {unit}")
     return page.figure
 
 
@@ -112,7 +114,7 @@ def _scale(page: Sheet, harts: list[Steps]) -> None:
         panel.tick_params(labelsize=7 if page.dense else 8.5, length=2.5)
 
 
-def _explain(figure: Figure, harts: list[Steps], any_offline: bool, time: str) -> None:
+def _explain(figure: Figure, harts: list[Steps], offline: list[Windows], time: str) -> None:
     """Write the axes' names and the one legend, of what is in the picture only."""
     width, height = figure.get_size_inches()
     figure.text(0.5, 0.5 / height, time, ha="center", va="center", fontsize=10)
@@ -127,12 +129,12 @@ def _explain(figure: Figure, harts: list[Steps], any_offline: bool, time: str) -
     if any(steps.busy_max > steps.lines for steps in harts):
         label = "lines that do not exist"
         keys.append(Patch(facecolor="white", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))
-    if any_offline:
-        keys.append(Patch(facecolor=OFFLINE, label="HART offline"))
+    if any(offline):
+        keys.append(Patch(facecolor=OFFLINE, label=offline_label(offline)))
     figure.legend(
         handles=keys,
         loc="lower center",
-        ncols=len(keys),
+        ncols=legend_columns(keys, width),
         frameon=False,
         bbox_to_anchor=(0.5, 0.04 / height),
         borderaxespad=0,

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 HEAD_LINE, HEAD_GAP = 0.24, 0.42
+LEGEND_LINE = 0.2
 _LETTERS_PER_INCH = 10.5
+_LEGEND_LETTERS_PER_INCH = 13
+_LEGEND_KEY = 0.62
+"""Width of what stands before a label in a legend, with the gap between two columns."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,11 @@ class Page:
         return self.figure.add_axes(place, **options)
 
     def legend(self, handles: list[Artist], up: float = 0.04, **options: Any) -> None:
-        """Write the one legend, `up` inches above the lower edge."""
+        """Write the one legend, `up` inches above the lower edge, in as many lines as it needs."""
         self.figure.legend(
             handles=handles,
             loc="lower center",
-            ncols=options.pop("ncols", len(handles)),
+            ncols=options.pop("ncols", legend_columns(handles, self.width)),
             frameon=False,
             bbox_to_anchor=(0.5, up / self.height),
             borderaxespad=0,
@@ -61,6 +67,21 @@ def page(title: str, width: float, body: float) -> Page:
         y = 1 - (0.12 + HEAD_LINE * at) / (top + body)
         figure.text(0.15 / width, y, line, fontsize=size, fontweight=weight, va="top")
     return Page(figure, top)
+
+
+def legend_height(handles: list[Artist], width: float) -> float:
+    """How high the legend of a page is, in inches."""
+    return LEGEND_LINE * ceil(len(handles) / legend_columns(handles, width))
+
+
+def legend_columns(handles: list[Artist], width: float) -> int:
+    """How many columns of a legend have room side by side; it is filled column by column."""
+    letters = [len(str(handle.get_label())) for handle in handles]
+    for columns in range(len(handles), 1, -1):
+        longest = (max(column) for column in np.array_split(letters, columns))
+        if sum(n / _LEGEND_LETTERS_PER_INCH + _LEGEND_KEY for n in longest) <= width:
+            return columns
+    return 1
 
 
 def wrapped(title: str, width: float) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from hgeisim.plot.steps import Steps, steps_of_harts
 from hgeisim.record.tables import Tables
 from hgeisim.record.timeline import Timeline
-from hgeisim.record.windows import Windows, offline_windows
+from hgeisim.record.windows import Windows, all_at_once, offline_windows
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,20 @@ class Recording:
         return max(self.timeline.last_ns, 1)
 
 
+def offline_label(offline: list[Windows]) -> str:
+    """What it means that HARTs are offline in this run."""
+    return "virtualization off: no VM, or HART offline" if all_at_once(offline) else "HART offline"
+
+
 def title_of(manifest: Mapping[str, Any]) -> str:
     """Say what ran: the title of the scenario, and below it the kernel and the seed."""
-    title = manifest["scenario"].get("title") or "A run without a title"
+    title = one_line(manifest["scenario"].get("title") or "A run without a title")
     if "trace" in manifest["scenario"]:
         return f"{title}\nan event trace of a real kernel"
-    kernel = f"{manifest['variant']}, preemption {manifest['preemption']}"
+    kernel = one_line(f"{manifest['variant']}, preemption {manifest['preemption']}")
     return f"{title}\n{kernel}, seed {manifest['seed']}"
+
+
+def one_line(words: object) -> str:
+    """Words in one line of letters that can be drawn."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(words)).split())

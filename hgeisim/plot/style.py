@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ STYLE: dict[str, Any] = {
     "axes.titlepad": 4,
     "hatch.linewidth": 0.8,
     "svg.hashsalt": "hgeisim",
+    "text.parse_math": False,  # a title may say $5
 }
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -50,7 +52,8 @@ def picture_of(figure: Figure, form: str) -> bytes:
     """A figure as "png" or "svg"; the same figure gives the same bytes."""
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     picture = io.BytesIO()
-    with styled():
+    with styled(), catch_warnings():
+        filterwarnings("ignore", r"Glyph .* missing from font")  # a box stands for it
         figure.savefig(picture, format=form, dpi=DPI, metadata=metadata)
     return picture.getvalue()
 

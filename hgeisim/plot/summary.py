@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from textwrap import shorten
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hgeisim.plot.exhaustion import draw_heat
-from hgeisim.plot.latency import PANELS, draw_curves
+from hgeisim.plot.latency import PANELS, draw_curves, explain_curves
 from hgeisim.plot.locks import draw_waits, top_classes
-from hgeisim.plot.page import Page, page, wrapped
-from hgeisim.plot.recording import Recording
+from hgeisim.plot.page import Page, page
+from hgeisim.plot.recording import Recording, one_line
 from hgeisim.plot.style import styled
 from hgeisim.plot.vcpu_time import draw_states
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
 from hgeisim.record.units import percent, short_time
+from hgeisim.record.windows import all_at_once
 
 _WIDTH, _LEFT, _HEIGHT, _HEIGHT_BARE = 13.0, 0.25, 9.0, 4.5
 _FINDINGS_MAX = 4
+_FINDING_LETTERS = 175
 _CLASSES = 5
 
 
@@ -54,7 +58,8 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     yield "... that failed", f"{total['fail']:,} ({percent(total['fail'] / max(asked, 1))})"
     yield from _more_facts(recording)
     yield "SGEIs", f"{total['sgei']:,}"
-    yield "hotplug windows", f"{sum(map(len, recording.offline))}"
+    name = "offline windows" if all_at_once(recording.offline) else "hotplug windows"
+    yield name, f"{sum(map(len, recording.offline))}"
 
 
 def _more_facts(recording: Recording) -> Iterator[tuple[str, str]]:
@@ -89,12 +94,13 @@ def _draw_map(made: Page, recording: Recording) -> None:
     rows = range(0, len(harts), every)
     panel.set_yticks(rows, [f"HART {row} · {harts[row].lines}" for row in rows], fontsize=8)
     panel.tick_params(axis="y", length=0)
-    panel.set_title("no line left (darker: longer)", loc="left", fontweight="bold")
+    grey = "; grey: offline" if any(recording.offline) else ""
+    _entitle(panel, f"no line left (darker: longer{grey})")
 
 
 def _draw_details(made: Page, recording: Recording) -> None:
     tables = recording.tables
-    panel = made.axes(_LEFT + 1.35, 4.05, 4.55, 1.05)
+    panel = made.axes(_LEFT + 1.6, 4.05, 4.3, 1.05)
     draw_states(panel, tables["vcpus"])
     _entitle(panel, "vCPU time by VM")
     panel = made.axes(_LEFT + 7.85, 4.05, 4.65, 1.45)
@@ -106,7 +112,7 @@ def _draw_details(made: Page, recording: Recording) -> None:
         _entitle(panel, title)
         panel.tick_params(labelleft=number == 0)
         panel.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
-        panel.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.2), frameon=False, fontsize=7.5)
+        explain_curves(panel, 0.2, 7.5)
 
 
 def _entitle(panel: Axes, title: str) -> None:
@@ -116,11 +122,18 @@ def _entitle(panel: Axes, title: str) -> None:
 def _write_findings(made: Page, recording: Recording) -> None:
     """Write what the checks found, at the foot of the page."""
     findings = recording.summary.get("findings", [])
-    told = [f"finding {each['id']}: {each['text']}" for each in findings[:_FINDINGS_MAX]]
+    told = [_finding(each) for each in findings[:_FINDINGS_MAX]]
     if len(findings) > _FINDINGS_MAX:
         told.append(f"... and {len(findings) - _FINDINGS_MAX} more findings")
     nothing = "a trace: read, not judged" if "trace" in recording.summary else "no finding"
-    lines = [wrapped(text, _WIDTH)[0] for text in told] or [nothing]
+    lines = [shorten(text, _FINDING_LETTERS, placeholder=" ...") for text in told] or [nothing]
     for row, text in enumerate(reversed(lines)):
         y = (0.12 + 0.17 * row) / made.height
         made.figure.text(0.2 / _WIDTH, y, text, fontsize=8.5, va="bottom")
+
+
+def _finding(each: Mapping[str, Any]) -> str:
+    name = f" ({each['known_as']})" if each.get("known_as") else ""
+    accepted = "" if each.get("new", True) else ", accepted"
+    when = f"first at {each['time_ns'] / 1e6:.3f} ms"
+    return one_line(f"finding {each['id']}{name}, {when}{accepted}: {each['text']}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from matplotlib.axes import Axes
 
+from hgeisim.plot.groups import groups_of
 from hgeisim.plot.style import BLUE, SKY, VERMILION, YELLOW
 from hgeisim.record.table import Records
 from hgeisim.record.units import percent
@@ -17,20 +20,24 @@ STATES = (
     ("blocked", "WFI", "#FFFFFF", ""),
 )
 """State, label, colour and hatching, from left to right."""
-VMS_MAX = 8
+ROWS_MAX = 6
+_NAME_MAX = 12
+"""Letters of a name for which there is room."""
 _SHARE_MIN = 0.06
 """Least share that has room for its number."""
 
 
 def draw_states(panel: Axes, vcpus: Records) -> None:
-    """Draw the shares of each VM's vCPU time; of many VMs, those with most vCPUs."""
-    names = vcpus["vm"].astype(str)
-    found, counts = np.unique(names, return_counts=True)
-    shown = sorted(zip((-counts).tolist(), found.tolist(), strict=True))[:VMS_MAX]
-    for row, (_, name) in enumerate(shown):
+    """Draw the shares of each VM's vCPU time, those with most vCPUs first; of many VMs together."""
+    size = Counter(vcpus["vm"].tolist())
+    group_of = groups_of((name for name, _ in size.most_common()), ROWS_MAX)
+    names = np.array([group_of[name] for name in vcpus["vm"].tolist()], dtype=object)
+    shown = list(dict.fromkeys(group_of.values()))
+    for row, name in enumerate(shown):
         _draw_row(panel, row, vcpus[names == name])
-    labels = [f"{name} ({-minus} vCPU{'s' * (minus != -1)})" for minus, name in shown]
-    panel.set_yticks(range(len(shown)), labels)
+    counts = Counter(names.tolist())
+    labels = [f"{_short(name)} ({counts[name]} vCPU{'s' * (counts[name] != 1)})" for name in shown]
+    panel.set_yticks(range(len(shown)), labels, fontsize=8.5)
     panel.set_ylim(max(len(shown), 2) - 0.5, -0.5)
     panel.set_xlim(0, 1)
     panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
@@ -44,6 +51,12 @@ def draw_states(panel: Axes, vcpus: Records) -> None:
     )  # fmt: skip
 
 
+def _short(name: str) -> str:
+    """A name without its middle if it is long: the ends tell names apart."""
+    half = _NAME_MAX // 2
+    return name if len(name) <= _NAME_MAX else f"{name[:half]}…{name[1 - half :]}"
+
+
 def _draw_row(panel: Axes, row: int, vcpus: Records) -> None:
     whole = max(sum(int(vcpus[f"{state}_ns"].sum()) for state, *_ in STATES), 1)
     left = 0.0
@@ -54,9 +67,9 @@ def _draw_row(panel: Axes, row: int, vcpus: Records) -> None:
             label=label,
         )  # fmt: skip
         if share >= _SHARE_MIN:
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.85}
             panel.text(
-                left + share / 2, row, percent(share), ha="center", va="center", fontsize=8,
+                left + share / 2, row, percent(share), ha="center", va="center", fontsize=7.5,
                 bbox=box,
             )  # fmt: skip
         left += share

@@ -19,14 +19,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
 from hgeisim.errors import InputError, Problem
 from hgeisim.record.columns import events_csv, occupancy_csv, read_events, read_occupancy
 from hgeisim.record.fingerprint import fingerprint
-from hgeisim.record.manifest import FORMAT, check_manifest, parse_document, topology_facts
+from hgeisim.record.manifest import (
+    FORMAT,
+    check_manifest,
+    check_summary,
+    parse_document,
+    topology_facts,
+)
+from hgeisim.record.place import put, why_not_writable
 from hgeisim.record.table import head_of, read_table
 from hgeisim.record.tables import KINDS, Tables
 from hgeisim.record.timeline import Timeline
@@ -36,6 +42,7 @@ IS_PICTURE = re.compile(
 ).fullmatch
 """What `hgeisim plot` adds to a folder; a new run takes them away, for they are of the old one."""
 
+_UNCHANGED = "nothing was changed"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -65,21 +72,30 @@ def write_run(
     files = _texts(manifest, summary, timeline, extra_files)
     check_replaceable(path)
     try:
-        _put(path.resolve(), files)
+        put(path.resolve(), files)
     except OSError as error:
         reason = f"cannot be written: {error.strerror or error}"
-        raise InputError([Problem(str(path), "", "", reason, "nothing was changed")]) from None
+        raise InputError([Problem(str(path), "", "", reason, _UNCHANGED)]) from None
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse, by InputError, a place whose content a run must not take away.
+    """Refuse, by InputError, a place whose content a run must not take away, or that it cannot
+    write.
 
     Free are: nothing, an empty folder, a run folder that holds only what a run or plot wrote.
     """
-    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
-        return
+    if reason := why_not_writable(path):
+        raise InputError([Problem(str(path), "", "", f"cannot be written: {reason}", _UNCHANGED)])
+    names = _names_in(path)
+    if os.path.lexists(path) and (names or not path.is_dir()):
+        _check_own(path, names)
+    if Path.cwd().is_relative_to(path.resolve()):
+        told = "you are in the folder that would be replaced"
+        raise InputError([Problem(str(path), "", "", told, "start from elsewhere")])
+
+
+def _check_own(path: Path, names: list[str]) -> None:
     ours = _own_files(path)
-    names = [entry.name for entry in path.iterdir()] if ours else []
     foreign = sorted(name for name in names if name not in ours and not IS_PICTURE(name))
     if ours and not foreign:
         return
@@ -93,6 +109,7 @@ def read_run(path: Path) -> Run:
     manifest = parse_document(_name(path, "manifest.json"), texts["manifest.json"])
     topology = check_manifest(_name(path, "manifest.json"), manifest)
     summary = parse_document(_name(path, "summary.json"), texts["summary.json"])
+    check_summary(_name(path, "summary.json"), summary)
     timeline = Timeline(topology)
     timeline.end_ns = manifest["end_ns"]
     csv = ("occupancy.csv", "events.csv")
@@ -147,27 +164,13 @@ def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(dict(document), **options) + "\n"
 
 
-def _put(place: Path, files: Mapping[str, str]) -> None:
-    """Write beside the place, then rename: the only moment that counts."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{place.name}."
-    with TemporaryDirectory(prefix=prefix, dir=place.parent, ignore_cleanup_errors=True) as beside:
-        new, old = Path(beside, "new"), Path(beside, "old")
-        new.mkdir()
-        for name, text in files.items():
-            _write_file(new / name, text)
-        try:
-            if place.exists():
-                place.rename(old)
-            new.rename(place)
-        except BaseException:
-            if old.exists() and not place.exists():
-                old.rename(place)
-            raise
-
-
-def _write_file(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+def _names_in(path: Path) -> list[str]:
+    """What a folder holds; nothing when it is none."""
+    try:
+        return [entry.name for entry in path.iterdir()] if path.is_dir() else []
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise InputError([Problem(str(path), "", "", reason)]) from None
 
 
 def _own_files(path: Path) -> set[str]:
@@ -182,7 +185,7 @@ def _own_files(path: Path) -> set[str]:
 
 def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
     """Read files of a run; all that cannot be read are told at once."""
-    if not (path / "manifest.json").is_file():
+    if "manifest.json" not in _names_in(path):
         remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
         raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
     texts, problems = {}, []

@@ -10,6 +10,9 @@ from hgeisim.machine.topology import HGEIE_BITS_MAX, HartSpec, Topology
 
 FORMAT = "hgeisim-run/1"
 GUEST_FILES_MAX = 127
+END_NS_MAX = 2**53
+"""Some hundred days; up to here every nanosecond is a number of its own in JSON and in pictures."""
+_FINDING_KEYS = {"id": str, "text": str, "time_ns": int}
 _KEYS: dict[str, tuple[type, str]] = {
     "scenario": (dict, "must be the scenario, a table"),
     "variant": (str, "must be the name of a variant"),
@@ -52,6 +55,9 @@ def check_manifest(file: str, manifest: dict[str, Any]) -> Topology:
         for key, (kind, allowed) in _KEYS.items()
         if not _is(kind, manifest.get(key))
     ]
+    end_ns = manifest.get("end_ns")
+    if _is(int, end_ns) and not _is_count(end_ns, END_NS_MAX):
+        problems.append(Problem(file, "end_ns", _short(end_ns), f"must be 0..{END_NS_MAX}"))
     facts = manifest.get("topology")
     if isinstance(facts, dict):
         problems += _topology_problems(file, facts)
@@ -59,6 +65,21 @@ def check_manifest(file: str, manifest: dict[str, Any]) -> Topology:
         raise InputError(problems)
     harts = tuple(HartSpec(hart["guest_files"], hart["geilen"]) for hart in facts["harts"])
     return Topology(harts, facts["guest_index_bits"], facts["source"])
+
+
+def check_summary(file: str, summary: dict[str, Any]) -> None:
+    """Check what is read back of a summary; InputError tells what is wrong."""
+    findings = summary.get("findings", [])
+    if not isinstance(findings, list):
+        raise InputError([Problem(file, "findings", _short(findings), "must be a list")])
+    problems = [
+        Problem(file, f"findings[{at}]", _short(each), "must have id, text and time_ns")
+        for at, each in enumerate(findings)
+        if not isinstance(each, dict)
+        or not all(_is(kind, each.get(key)) for key, kind in _FINDING_KEYS.items())
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 _REMEDY = "this folder was not written by this version of hgeisim; run the scenario again"
@@ -91,7 +112,7 @@ def _hart_problems(file: str, where: str, hart: Any) -> list[Problem]:
     if not _is_count(files, GUEST_FILES_MAX):
         allowed = f"must be 0..{GUEST_FILES_MAX}"
         problems.append(Problem(file, f"{where}.guest_files", _short(files), allowed))
-    if geilen is not None and not _is_count(geilen, HGEIE_BITS_MAX):
+    if "geilen" not in hart or not (geilen is None or _is_count(geilen, HGEIE_BITS_MAX)):
         allowed = f"must be 0..{HGEIE_BITS_MAX} or null"
         problems.append(Problem(file, f"{where}.geilen", _short(geilen), allowed))
     return problems

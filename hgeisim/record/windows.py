@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TypeAlias
 
 from hgeisim.record.timeline import OFFLINE, ONLINE, Timeline
 
 Windows: TypeAlias = list[tuple[int, int]]
 """Half-open spans of time in ns, in order, none empty, none touching the next."""
+
+
+def all_at_once(windows: Sequence[Windows]) -> bool:
+    """Say whether there is a moment in a window of every HART; hotplug leaves one HART online, so
+    then KVM had no VM."""
+    starts = [(start, 1) for each in windows for start, _ in each]
+    ends = [(end, -1) for each in windows for _, end in each]
+    open_at_once = accumulate(step for _, step in sorted(starts + ends))
+    return max(open_at_once, default=0) == len(windows)
 
 
 def offline_windows(timeline: Timeline) -> list[Windows]:

@@ -67,6 +67,6 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
         yield from indented(f"finding {finding['id']}{name}, first at {when}{accepted}", 0, 4)
         yield from indented(finding["text"], 2)
         if finding["reason"]:
-            yield f"  known: {finding['reason']}"
+            yield from indented(f"known: {finding['reason']}", 2)
     if not result["findings"]:
         yield "no finding in this run (one schedule)"

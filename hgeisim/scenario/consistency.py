@@ -89,7 +89,7 @@ def _hotplug_elsewhere(draft: Draft) -> Iterator[Finding]:
 
 
 def _unknown_vcpus(draft: Draft) -> Iterator[Problem]:
-    names = list(dict.fromkeys(draft.vcpu_names))
+    names = list(dict.fromkeys(name for _, name in draft.names("vcpu")))
     allowed = f"must be the name of a [[vcpu]]: {', '.join(names) or 'there is none'}"
     for where, value, vcpu in _vcpus_used(draft):
         if vcpu not in names:
@@ -106,10 +106,7 @@ def _vcpus_used(draft: Draft) -> Iterator[tuple[str, str, str]]:
 
 
 def _names_used_twice(draft: Draft) -> Iterator[Finding]:
-    guests = [(where, vm.name) for where, vm in present("vm", draft.vm)]
-    guests += [(where, vcpu.name) for where, vcpu in present("vcpu", draft.vcpu)]
-    tasks = [(where, task.name) for where, task in present("task", draft.task)]
-    for names in (guests, tasks):
+    for names in (draft.names("vm") + draft.names("vcpu"), draft.names("task")):
         first: dict[str, str] = {}
         for where, name in names:
             if first.setdefault(name, where) != where:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
@@ -25,6 +26,9 @@ from hgeisim.scenario.schema import (
 )
 from hgeisim.scenario.table import Table
 from hgeisim.scenario.timing import Timing
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]").search
+"""What a terminal would obey; a text of several lines may have tabs and line ends."""
 
 T = TypeVar("T", bound=Table)
 
@@ -67,19 +71,19 @@ class Draft:
         self.vcpu, self.task = self._tables("vcpu", Vcpu), self._tables("task", Task)
         self.topology: Topology | None = None
 
-    @property
-    def vcpu_names(self) -> list[str]:
-        """Names of all [[vcpu]] tables, also of those with mistakes in other keys."""
-        entries = self.raw.get("vcpu")
-        tables = entries if isinstance(entries, list) else []
-        names = (table.get("name") for table in tables if isinstance(table, dict))
-        return [name for name in names if isinstance(name, str)]
+    def names(self, key: str) -> list[tuple[str, str]]:
+        """Place and name of each table under a key, also of those with mistakes in other keys."""
+        entries = self.raw.get(key)
+        tables = enumerate(entries if isinstance(entries, list) else [])
+        found = [(at, table.get("name")) for at, table in tables if isinstance(table, dict)]
+        return [(f"{key}[{at}]", name) for at, name in found if isinstance(name, str)]
 
     def _text(self, key: str) -> str:
         value = self.raw.get(key, "")
-        if isinstance(value, str):
+        if isinstance(value, str) and not _CONTROL(value):
             return value
-        self.problems.append(Problem(self.file, key, show(value), "must be text"))
+        allowed = "must be text without control characters"
+        self.problems.append(Problem(self.file, key, show(value), allowed))
         return ""
 
     def _table(self, key: str, model: type[T], *, required: bool = False) -> T | None:

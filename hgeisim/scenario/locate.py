@@ -43,16 +43,23 @@ def display_name(path: Path) -> str:
     return path.name if path.parent == BUILT_IN else str(path)
 
 
+_TWICE = ("Cannot overwrite", "Cannot mutate", "Cannot redefine")
+"""How complaints of the TOML reader begin that are about a key that is already there."""
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Keys and values of a TOML file; InputError names the line when it is not TOML."""
     file = display_name(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         problem = Problem(file, "", "", f"cannot be read: {error.strerror or error}")
     except tomllib.TOMLDecodeError as error:
         problem = _syntax_error(file, str(error))
-    except (ValueError, RecursionError) as error:  # not UTF-8, a huge number, a deep nest
+    except UnicodeDecodeError as error:
+        line = f"line {error.object[: error.start].count(10) + 1}"
+        problem = Problem(file, line, f"byte {error.object[error.start]:#04x}", "must be UTF-8")
+    except (ValueError, RecursionError) as error:  # a huge number, a deep nest
         problem = Problem(file, "", "", f"must be a TOML file ({error})")
     raise InputError([problem])
 
@@ -61,4 +68,5 @@ def _syntax_error(file: str, message: str) -> Problem:
     """Split "Invalid value (at line 3, column 5)" into the place and the complaint."""
     match = re.fullmatch(r"(.*) \(at (.*)\)", message, re.DOTALL)
     complaint, place = match.groups() if match else (message, "")
-    return Problem(file, place, "", f"must be TOML: {complaint}")
+    hint = "a key or table may stand there only once" if complaint.startswith(_TWICE) else ""
+    return Problem(file, place, "", f"must be TOML: {complaint}", hint)

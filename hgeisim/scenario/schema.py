@@ -123,7 +123,7 @@ class Vm(Table):
     @model_validator(mode="after")
     def _one_end(self) -> Vm:
         if self.destroyed is not None and (self.every or self.lives):
-            raise ValueError("must have `lives` or `every`, or `destroyed`")
+            raise ValueError("must not have `destroyed` beside `lives` or `every`")
         if self.fail_entry == "move" and self.mode != "hwaccel":
             raise ValueError('must have mode = "hwaccel" for `fail_entry`: no other entry fails')
         if self.fail_wait and self.mode != "hwaccel":
