@@ -30,6 +30,8 @@ from tests.timed import machine, start
 
 A = raw_spinlock(None, "a", "A")
 B = raw_spinlock(None, "b", "B")
+C = raw_spinlock(None, "c", "C")
+D = raw_spinlock(None, "d", "D")
 
 
 def watched(driver: TimedDriver) -> LockOrder:
@@ -193,6 +195,44 @@ def test_a_device_may_take_what_its_thread_takes_on_preempt_rt() -> None:
     driver.interrupt(0, lambda who: ops(vcpu.vsfile_lock.read_lock, vcpu.vsfile_lock.read_unlock))
     driver.env.run(until=2 * 10**12)
     assert [each.id for each in order.found] == ["wait-context:imsic->vsfile_lock hardirq"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ((C.lock_irqsave, C.unlock_irqrestore), []),
+        ((D.lock_irqsave, C.lock, C.unlock, D.unlock_irqrestore), []),
+        ((C.lock, C.unlock), ["irq-usage:C IN-HARDIRQ-W HARDIRQ-ON-W"]),
+        (
+            (D.lock_irqsave, D.unlock_irqrestore, C.lock, C.unlock),
+            ["irq-usage:C IN-HARDIRQ-W HARDIRQ-ON-W"],
+        ),
+    ],
+)
+def test_in_its_thread_a_device_masks_interrupts_by_its_locks(
+    path: tuple[Op, ...], expected: list[str]
+) -> None:
+    """On PREEMPT_RT, when a script raises its interrupt."""
+
+    def irqfd_wakeup(current: Runner, sender: Runner) -> Path[None]:
+        yield from ops(*path)
+
+    def handler(current: Runner, sender: Runner) -> Path[None]:
+        yield from ops(C.lock, C.unlock)
+
+    driver = machine(1, 1, preemption="rt")
+    order = watched(driver)
+    who = driver.k.add_thread("t", 0)
+
+    def sends() -> Path[None]:
+        who.ipi_mask = 2
+        yield Ipi(irqfd_wakeup)
+        who.ipi_mask = 2
+        yield Ipi(handler)
+
+    driver.spawn(who, sends())
+    driver.env.run(until=10**12)
+    assert [finding.id for finding in order.found] == expected
 
 
 @pytest.mark.parametrize("sleeps", [False, True])

@@ -76,12 +76,15 @@ class Spot(Held):
 
 
 class Track:
-    """A context of the validator with its stack of spots; `after` is for who holds nothing."""
+    """A context of the validator with its stack of spots; `after` is for who holds nothing.
 
-    __slots__ = ("_seen", "after", "context", "held")
+    `in_thread` tells a device's handler on PREEMPT_RT: a task, of which no HART knows the state.
+    """
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    __slots__ = ("_seen", "after", "context", "held", "in_thread")
+
+    def __init__(self, context: Context, in_thread: bool = False) -> None:
+        self.context, self.in_thread = context, in_thread
         self.held: list[Any] = context.held
         self.after: dict[int, Spot] = {}
         self._seen: set[int] = set()
@@ -90,6 +93,10 @@ class Track:
         """The waits that were judged with these locks held."""
         seen: set[int] = self.held[-1].seen if self.held else self._seen
         return seen
+
+    def masked(self) -> int:
+        """The state that the locks of a handler in a thread make: interrupts off or not."""
+        return int(bool(self.held) and not self.held[-1].chain.step.state & IRQS_ON)
 
 
 class LockOrder:
@@ -169,6 +176,8 @@ class LockOrder:
                 state |= 2
         else:
             track = self._handler(who)
+            if track.in_thread:
+                state = int(op.irqsave and not op.lock.sleeping) or track.masked()
         held = track.held
         spot = (held[-1].after if held else track.after).get(id(op) | state)
         if spot is None:
@@ -290,7 +299,7 @@ class LockOrder:
     def _take(self, who: Runner, track: Track, op: Any, state: int) -> None:
         """Have an acquisition judged, and remember where it leads to."""
         context, held = track.context, track.held
-        if who.id:
+        if who.id or track.in_thread:
             context.state = STATES[state]
         context.stack = self.chains.functions(who)
         after = held[-1].after if held else track.after
@@ -318,16 +327,18 @@ class LockOrder:
 
     def _locate(self, who: Runner) -> Context:
         """A context with its state and its call chain; a handler keeps its own state."""
-        context = self._track(who).context
-        if who.id:
+        track = self._track(who)
+        context = track.context
+        if who.id or track.in_thread:
             context.state = STATES[self._state(who)]
         context.stack = self.chains.functions(who)
         return context
 
     def _state(self, who: Runner) -> int:
-        """The state of a task is that of its HART."""
+        """The state of a task is that of its HART, of a handler in a thread that of its locks."""
         if not who.id:
-            return 0
+            track = self._handler(who)
+            return track.masked() if track.in_thread else 0
         hart = who.harts[who.cpu]
         return (1 if hart.irq_off else 0) | (2 if hart.preempt_count else 0)
 
@@ -342,10 +353,11 @@ class LockOrder:
 
     def _new_handler(self, who: Runner, entry: str) -> Track:
         context = self.validator.context(f"{self.prefix}{who.name} {entry}")
-        if not (self.realtime and entry in DEVICE_HANDLERS):
+        in_thread = self.realtime and entry in DEVICE_HANDLERS
+        if not in_thread:
             context.mask(IRQS_ON, on=False)
             self.validator.enter_hardirq(context, threaded=entry in DEVICE_HANDLERS)
-        track = self._handlers[who, entry] = Track(context)
+        track = self._handlers[who, entry] = Track(context, in_thread)
         return track
 
     def _new_task(self, who: Runner) -> Track:
