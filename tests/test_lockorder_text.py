@@ -229,7 +229,7 @@ def test_a_place_without_a_lock() -> None:
     told(
         report,
         """
-        LO-f147f401 ipi-irqs-off: an IPI is waited for with interrupts off
+        LO-4ae2a27f ipi-irqs-off: an IPI is waited for with interrupts off
         T0 in ipi_wait
           waits for other CPUs with interrupts off: two that do so hang
         Here:

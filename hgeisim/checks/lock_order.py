@@ -17,13 +17,13 @@ from copy import deepcopy
 from itertools import islice
 from typing import Any
 
-from hgeisim.checks.call_chain import CallChains
+from hgeisim.checks.call_chain import CallChains, entry_function
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.lock_report import finding_of, redundant
-from hgeisim.lockorder.chains import Chain
-from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, Flavour, How, Lock
+from hgeisim.checks.lock_track import Spot, Track
+from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, How, Lock
 from hgeisim.lockorder.config import Config
-from hgeisim.lockorder.context import Context, Held
+from hgeisim.lockorder.context import Context
 from hgeisim.lockorder.irqstate import IRQS_ON, PREEMPT_ON, TASK
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.ipi import Ipi
@@ -56,47 +56,6 @@ STATES = tuple(TASK & ~(IRQS_ON * (s & 1)) & ~(PREEMPT_ON * (s >> 1)) for s in r
 """The bits of irqstate.py for the states of a task: 1 interrupts off, 2 preemption off."""
 _SLEEP, _IPI = 4, 8
 """Waits that are no locks, as bits beside those of the state."""
-
-
-class Spot(Held):
-    """A held lock, and what may be taken next: `after` has the spots that were judged before.
-
-    It is shared by all times that the lock is held there.  `of` is the lock of the machine,
-    `reader` its mode; `open` has bit c set once its context was seen to enable interrupts in state
-    c, `seen` the waits that were judged here.
-    """
-
-    __slots__ = ("after", "of", "open", "reader", "seen")
-
-    def __init__(self, chain: Chain, of: object) -> None:
-        super().__init__(chain, chain.stack)
-        self.of, self.reader, self.open = of, self.flavour != Flavour.EXCLUSIVE, 0
-        self.after: dict[int, Spot] = {}
-        self.seen: set[int] = set()
-
-
-class Track:
-    """A context of the validator with its stack of spots; `after` is for who holds nothing.
-
-    `in_thread` tells a device's handler on PREEMPT_RT: a task, of which no HART knows the state.
-    """
-
-    __slots__ = ("_seen", "after", "context", "held", "in_thread")
-
-    def __init__(self, context: Context, in_thread: bool = False) -> None:
-        self.context, self.in_thread = context, in_thread
-        self.held: list[Any] = context.held
-        self.after: dict[int, Spot] = {}
-        self._seen: set[int] = set()
-
-    def seen(self) -> set[int]:
-        """The waits that were judged with these locks held."""
-        seen: set[int] = self.held[-1].seen if self.held else self._seen
-        return seen
-
-    def masked(self) -> int:
-        """The state that the locks of a handler in a thread make: interrupts off or not."""
-        return int(bool(self.held) and not self.held[-1].chain.step.state & IRQS_ON)
 
 
 class LockOrder:
@@ -250,7 +209,9 @@ class LockOrder:
 
     def ipi_answered(self, who: Runner, op: Any) -> None:
         """An IPI was waited for; a device's interrupt that a script raises is none."""
-        if op.handler.__name__ not in DEVICE_HANDLERS and self._is_new(who, _IPI):
+        if op.handler.__name__ in DEVICE_HANDLERS:
+            return
+        if self._is_new(who, _IPI) or self._is_deaf(who):
             self.validator.wait_for_ipi(self._locate(who))
             self._tell_new()
 
@@ -296,16 +257,24 @@ class LockOrder:
         seen.add(key)
         return new
 
+    def _is_deaf(self, who: Runner) -> bool:
+        """Whether it waits where it must not: that is told for each place."""
+        if who.id or self._handler(who).in_thread:
+            return bool(self._state(who) & 1)
+        return True
+
     def _take(self, who: Runner, track: Track, op: Any, state: int) -> None:
         """Have an acquisition judged, and remember where it leads to."""
         context, held = track.context, track.held
         if who.id or track.in_thread:
             context.state = STATES[state]
-        context.stack = self.chains.functions(who)
+        self._stand(who, context)
         after = held[-1].after if held else track.after
         self.validator.acquire(context, self.lock_of(lock_in(op)), self._how(context, op))
-        spot = after[id(op) | state] = Spot(context.chain, lock_in(op))
-        held[-1] = spot
+        key = id(op) | state
+        if context.chain.atomic:
+            key = ~key  # not to be found by those who go on at once: each place is judged
+        held[-1] = after.setdefault(key, Spot(context.chain, lock_in(op)))
         self._tell_new()
 
     def _how(self, context: Context, op: Op) -> How:
@@ -331,8 +300,13 @@ class LockOrder:
         context = track.context
         if who.id or track.in_thread:
             context.state = STATES[self._state(who)]
-        context.stack = self.chains.functions(who)
+        self._stand(who, context)
         return context
+
+    def _stand(self, who: Runner, context: Context) -> None:
+        """Note where a context is."""
+        context.stack = self.chains.functions(who)
+        context.place = entry_function(context.stack)
 
     def _state(self, who: Runner) -> int:
         """The state of a task is that of its HART, of a handler in a thread that of its locks."""

@@ -60,7 +60,7 @@ class Validator:
     def acquire(self, context: Context, lock: Lock, how: How = EXCLUSIVE) -> None:
         """Take a lock; a trylock is told only when it succeeds."""
         chain = context.chain.after.get((lock, how, context.state, False))
-        if chain is None:
+        if chain is None or chain.atomic:
             holding.take(self._scene(context), lock, how)
             return
         if chain.witness is not None:
