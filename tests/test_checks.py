@@ -112,17 +112,30 @@ def test_two_vcpus_without_a_vsfile_do_not_share_it() -> None:
 def test_a_free_line_with_an_owner() -> None:
     case = Case()
     case.hgctrl.free_bitmap = 0b10
-    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:hgei"]
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:free-line"]
     assert text(BitmapAgrees(), case.k) == ("HART 0 line 1 is free in free_bitmap, its owner is a")
 
 
 def test_a_taken_line_without_an_owner() -> None:
     case = Case()
     case.hgctrl.owners[2] = 0
-    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:hgei"]
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:taken-line"]
     assert text(BitmapAgrees(), case.k) == (
         "HART 0 line 2 is taken in free_bitmap, its owner is nobody"
     )
+
+
+def test_all_lines_taken_without_an_owner() -> None:
+    """Told once, and of no use to a HART with one line, where it is the same as one of them."""
+    case = Case()
+    case.hgctrl.free_bitmap = 0
+    assert says(BitmapAgrees(), case.k) == []
+    for line in range(len(case.hgctrl.owners)):
+        case.hgctrl.owners[line] = 0
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:all-lines"]
+    assert text(BitmapAgrees(), case.k).startswith("HART 0 has none of 2 lines free, and nobody")
+    case.k.globals.kvm_riscv_aia_nr_hgei = 1
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:taken-line"]
 
 
 def inside(case: Case) -> None:
@@ -152,7 +165,7 @@ def test_another_cpu_at_work_is_no_excuse() -> None:
     case.hgctrl.free_bitmap = 0b10
     case.k.hgei[1].lock.inside = 1
     case.k.per_cpu[1].virtualization_enabled = 0
-    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:hgei"]
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:free-line"]
 
 
 def test_more_lines_than_slots_are_looked_at_as_far_as_there_are_slots() -> None:
@@ -170,7 +183,7 @@ def test_line_0_is_nobodys_business() -> None:
 
 @pytest.mark.parametrize(
     ("bitmap", "ids"),
-    [(0, ["dead-owner:taken-line"]), (0b10, ["bitmap-owner:hgei", "dead-owner:free-line"])],
+    [(0, ["dead-owner:taken-line"]), (0b10, ["bitmap-owner:free-line", "dead-owner:free-line"])],
 )
 def test_an_owner_that_was_freed(bitmap: int, ids: list[str]) -> None:
     case = Case()

@@ -29,6 +29,18 @@ def test_an_unknown_finding(finding: str, variant: str) -> None:
     assert new_findings([finding], variant) == [finding]
 
 
+@pytest.mark.parametrize(
+    ("about", "name"),
+    [("free-line", "V2-2"), ("taken-line", "V2-1"), ("all-lines", "B-16")],
+)
+def test_bitmap_and_owners_disagree_for_three_reasons(about: str, name: str) -> None:
+    for variant in (V2, "v6.18+percpu-v2+review-clamp"):
+        entry = known(f"bitmap-owner:{about}", variant)
+        assert entry is not None
+        assert entry.name == name
+    assert known(f"bitmap-owner:{about}", V5) is None
+
+
 def test_only_accepted_findings_are_not_new() -> None:
     accepted = "use-after-free:kvm_riscv_aia_disable"
     ids = [accepted, "double-owner:hgei"]

@@ -120,6 +120,18 @@ def test_a_lock_that_sleeps_is_not_taken_while_atomic(
     assert said(SleepingLock(), k, who, a.vm.mmu_lock.unlock) == []
 
 
+def test_the_handler_of_a_device_is_a_thread() -> None:
+    k = kernels.unbooted(V6_12, [1], realtime=True)
+    hardirq(k)
+    take = kernels.add_vcpu(k, "a", 0).vsfile_lock.read_lock_irqsave
+    who, inject = k.hardirq("hardirq/0", 0, 0), "kvm_riscv_vcpu_aia_imsic_inject"
+    assert list(SleepingLock().step(k, Moment(who, take, inject, inject))) == []
+    (found,) = SleepingLock().step(k, Moment(who, take, inject, "hgei_interrupt"))
+    assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
+    (found,) = SleepingLock().step(k, Moment(k.threads[0], take, inject, inject))
+    assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
+
+
 def test_without_preempt_rt_no_lock_sleeps() -> None:
     k = kernels.booted(V6_12, [1])
     a = kernels.owner_on(k, "a", 0)

@@ -62,7 +62,8 @@ def test_percpu_v2_shows_all_its_faults() -> None:
         DOUBLE_OWNER,
         "not-owner:hgei",
         "guest-line:hgei",
-        "bitmap-owner:hgei",
+        "bitmap-owner:free-line",
+        "bitmap-owner:taken-line",
         "dead-owner:free-line",
         "leak:hgei",
         "lock-init-held:hgctrl->lock",
@@ -117,7 +118,7 @@ def test_isolated_counterexample_needs_no_broken_lock() -> None:
     double_owner_steps("v6.12+percpu-v2")
     space, verdict = explored("v6.12+percpu-v2")
     shown = others(space, verdict.counterexamples[DOUBLE_OWNER])
-    assert "bitmap-owner:hgei" in shown
+    assert "bitmap-owner:free-line" in shown
     assert not [finding for finding in shown if "lock" in finding]
 
 

@@ -30,6 +30,8 @@ from tests.timed import machine, start
 
 A = raw_spinlock(None, "a", "A")
 B = raw_spinlock(None, "b", "B")
+C = raw_spinlock(None, "c", "C")
+D = raw_spinlock(None, "d", "D")
 
 
 def watched(driver: TimedDriver) -> LockOrder:
@@ -89,8 +91,8 @@ def test_one_order_is_fine() -> None:
 @pytest.mark.parametrize(
     ("off", "on", "by"),
     [
-        (PREEMPT_DISABLE, PREEMPT_ENABLE, "preemption off"),
-        (LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE, "hardirqs off"),
+        (PREEMPT_DISABLE, PREEMPT_ENABLE, "preemption off in ops"),
+        (LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE, "hardirqs off in ops"),
         (A.lock, A.unlock, "A"),
         (A.lock_irqsave, A.unlock_irqrestore, "A"),
     ],
@@ -100,10 +102,34 @@ def test_a_mutex_where_nobody_may_sleep(off: Op, on: Op, by: str) -> None:
     assert found(ops(off, lock.lock, lock.unlock, on)) == [f"wait-context:M {by}"]
 
 
+def test_what_is_wrong_in_two_places_is_told_twice() -> None:
+    """It is known in one of them, perhaps; of functions of AIA the outermost is named."""
+    lock = mutex(None, "m", "M")
+
+    def kvm_riscv_one() -> Path[None]:
+        yield from ops(PREEMPT_DISABLE, lock.lock, lock.unlock, PREEMPT_ENABLE)
+
+    def other() -> Path[None]:
+        yield PREEMPT_DISABLE
+        yield lock.lock
+        yield lock.unlock
+        yield PREEMPT_ENABLE
+
+    def path() -> Path[None]:
+        yield from kvm_riscv_one()
+        yield from other()
+        yield from kvm_riscv_one()
+
+    assert found(path()) == [
+        "wait-context:M preemption off in kvm_riscv_one",
+        "wait-context:M preemption off in other",
+    ]
+
+
 def test_a_lock_does_not_count_its_own_masking() -> None:
     lock = spinlock(None, "s", "S", realtime=False)
     path = [lock.lock, lock.unlock, lock.lock_irqsave, lock.unlock_irqrestore]
-    assert found(ops(*path), preemption="rt") == ["wait-context:S hardirqs off"]
+    assert found(ops(*path), preemption="rt") == ["wait-context:S hardirqs off in ops"]
 
 
 def test_a_spinlock_inside_a_raw_one() -> None:
@@ -125,11 +151,19 @@ def test_an_ipi_that_is_waited_for_with_interrupts_off() -> None:
         yield LOCAL_IRQ_DISABLE
         who.ipi_mask = 2
         yield Ipi(handler)
+        yield from again()
         yield LOCAL_IRQ_ENABLE
+
+    def again() -> Path[None]:
+        who.ipi_mask = 2
+        yield Ipi(handler)
 
     driver.spawn(who, sends())
     driver.env.run(until=10**12)
-    assert [finding.id for finding in order.found] == ["ipi-irqs-off:sends"]
+    assert [finding.id for finding in order.found] == [
+        "ipi-irqs-off:sends hardirqs off in sends",
+        "ipi-irqs-off:again hardirqs off in again",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +226,45 @@ def test_a_device_may_take_what_its_thread_takes_on_preempt_rt() -> None:
     assert order.found == []
     driver.interrupt(0, lambda who: ops(vcpu.vsfile_lock.read_lock, vcpu.vsfile_lock.read_unlock))
     driver.env.run(until=2 * 10**12)
-    assert [each.id for each in order.found] == ["wait-context:imsic->vsfile_lock hardirq"]
+    assert [each.id for each in order.found] == ["wait-context:imsic->vsfile_lock hardirq in ops"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ((C.lock_irqsave, C.unlock_irqrestore), []),
+        ((D.lock_irqsave, C.lock, C.unlock, D.unlock_irqrestore), []),
+        ((C.lock, C.unlock), ["irq-usage:C IN-HARDIRQ-W HARDIRQ-ON-W"]),
+        (
+            (D.lock_irqsave, D.unlock_irqrestore, C.lock, C.unlock),
+            ["irq-usage:C IN-HARDIRQ-W HARDIRQ-ON-W"],
+        ),
+    ],
+)
+def test_in_its_thread_a_device_masks_interrupts_by_its_locks(
+    path: tuple[Op, ...], expected: list[str]
+) -> None:
+    """On PREEMPT_RT, when a script raises its interrupt."""
+
+    def irqfd_wakeup(current: Runner, sender: Runner) -> Path[None]:
+        yield from ops(*path)
+
+    def handler(current: Runner, sender: Runner) -> Path[None]:
+        yield from ops(C.lock, C.unlock)
+
+    driver = machine(1, 1, preemption="rt")
+    order = watched(driver)
+    who = driver.k.add_thread("t", 0)
+
+    def sends() -> Path[None]:
+        who.ipi_mask = 2
+        yield Ipi(irqfd_wakeup)
+        who.ipi_mask = 2
+        yield Ipi(handler)
+
+    driver.spawn(who, sends())
+    driver.env.run(until=10**12)
+    assert [finding.id for finding in order.found] == expected
 
 
 @pytest.mark.parametrize("sleeps", [False, True])
@@ -234,6 +306,7 @@ def test_the_call_chain_has_kernel_functions_only() -> None:
 
 
 UNDER_RQ = "wait-context:imsic->vsfile_lock rq->__lock"
+IN_UPDATE = "preemption off in kvm_riscv_vcpu_aia_imsic_update"
 
 
 @pytest.mark.slow
@@ -253,10 +326,10 @@ def test_on_preempt_rt() -> None:
     simulation = simulate(load_scenario("realtime", {"variant": "v7.1"}))
     simulation.run(1_000_000)
     assert [i for i in simulation.findings if i.startswith(("wait-context", "irq"))] == [
-        "wait-context:imsic->vsfile_lock preemption off",
-        "wait-context:kvm->mmu_lock preemption off",
-        "wait-context:vcpu->hfence_lock preemption off",
-        "wait-context:imsic->vsfile_lock hardirqs off",
+        f"wait-context:imsic->vsfile_lock {IN_UPDATE}",
+        f"wait-context:kvm->mmu_lock {IN_UPDATE}",
+        f"wait-context:vcpu->hfence_lock {IN_UPDATE}",
+        UNDER_RQ,
     ]
 
 

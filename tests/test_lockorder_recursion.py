@@ -141,6 +141,13 @@ def test_a_read_lock_in_interrupts_does_not_queue(context: str) -> None:
     assert kinds("A:rwlock", f"{context}, read_lock A, read_lock A") == []
 
 
+def test_a_read_lock_on_preempt_rt_waits_for_no_writer_that_waits() -> None:
+    realtime = {"preempt_rt": True}
+    assert kinds("A:rwlock", "read_lock A, read_lock A", config=realtime) == []
+    assert kinds("A:rwlock", "lock A, read_lock A", config=realtime) == ["recursion"]
+    assert kinds("A:rwsem", "read_lock A, read_lock A", config=realtime) == ["recursion"]
+
+
 def test_a_semaphore_queues_in_every_mode() -> None:
     twice = "A:rwsem", "read_lock A, read_lock A"
     assert kinds(*twice, read_lock_mode="recursive") == ["recursion"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from textwrap import dedent
 
+from hgeisim.lockorder.baseline import Pair
 from hgeisim.lockorder.classes import KINDS, Lock
 from hgeisim.lockorder.report import Report
 from hgeisim.lockorder.text import GRADES, TITLES, text_of
@@ -35,6 +37,8 @@ def test_circular() -> None:
         can hang as seen
         VCPU 1 wants mm1.mmap_lock [mmap_lock] (W) {++++} sleep:sleep in kvm_vcpu_fault
           and has vm1.lock [kvm->lock] (W) {+.+.} sleep:sleep since kvm_vm_ioctl
+        New edge: kvm->lock < mmap_lock
+        Old path: mmap_lock < kvm->lock
         Chain, the last wait first:
           -> #1 kvm->lock (SN), lock by notifier inside mmap_lock since kvm_mmu_notifier
               kvm_mmu_notifier
@@ -51,6 +55,9 @@ def test_circular() -> None:
                                                 rlock(mmap_lock)
                                                 lock(kvm->lock)  <- waits for CPU0
           lock(mmap_lock)  <- waits for CPU1
+        Ways out:
+          give kvm->lock up before kvm_vcpu_fault wants mmap_lock
+          or give mmap_lock up before kvm_mmu_notifier wants kvm->lock
         Held:
           #0 vm1.lock [kvm->lock] (W) {+.+.} sleep:sleep since kvm_vm_ioctl
         Here:
@@ -107,6 +114,9 @@ def test_recursion() -> None:
           CPU0
           rlock(X1)
           lock(X2)  <- waits for itself
+        Ways out:
+          give X up before lock X2 wants it again
+          or give the inner one a subclass, if everybody takes them in one order
         Held:
           #0 X1 [X] (r) {++++} sleep:sleep since read_lock X1
         Here:
@@ -142,6 +152,9 @@ def test_irq_usage() -> None:
           lock(A)
           <Interrupt>
             lock(A)  <- waits for itself
+        Ways out:
+          keep interrupts off while tasks hold A, such as in lock A
+          or take A in a thread, not in the handler
         Here:
               lock A
               T1
@@ -164,6 +177,7 @@ def test_irq_dependency() -> None:
         LO-faf49e2e irq-dependency: a lock of a handler leads to one that the handler can interrupt
         T2 wants B (W) {+.+.} config:config in lock B
           and has A (W) {-...} config:config since lock A
+        New edge: A < B
         Usage:
           IN-HARDIRQ-W A, first by T1
               lock A
@@ -185,6 +199,10 @@ def test_irq_dependency() -> None:
                                           lock(B)  <- waits for CPU0
           <Interrupt>
             lock(A)  <- waits for CPU1
+        Ways out:
+          give A up before lock B wants B
+          or keep interrupts off while tasks hold B, such as in lock B
+          or take A in a thread, not in the handler
         Held:
           #0 A (W) {-...} config:config since lock A
         Here:
@@ -215,6 +233,9 @@ def test_wait_context() -> None:
         T0 wants A (W) {....} config:config in lock A
           and has R (W) {+.+.} spin:spin since lock R
           needs config, R allows spin
+        Ways out:
+          give R up before lock A wants A
+          or make A a raw lock, and all that is taken inside it
         Held:
           #0 R (W) {+.+.} spin:spin since lock R
         Here:
@@ -229,9 +250,11 @@ def test_a_place_without_a_lock() -> None:
     told(
         report,
         """
-        LO-f147f401 ipi-irqs-off: an IPI is waited for with interrupts off
+        LO-4ae2a27f ipi-irqs-off: an IPI is waited for with interrupts off
         T0 in ipi_wait
           waits for other CPUs with interrupts off: two that do so hang
+        Ways out:
+          wait for @ipi where interrupts are on
         Here:
               ipi_wait
               T0
@@ -247,6 +270,21 @@ def test_an_event_is_owed() -> None:
     assert "  -> #1 @ev:E (EN), wait by T0 inside M since lock M\n" in text
     assert "(must answer @ev:E)" in text
     assert "wait(@ev:E)  <- waits for CPU0" in text
+
+
+def test_what_a_baseline_knows_is_not_new() -> None:
+    locks = "A:mutex B:mutex C:mutex"
+    (report,) = run(locks, pair("A", "B"), pair("B", "C"), pair("C", "A"))
+
+    def told(known: Container[Pair] | None) -> list[str]:
+        lines = text_of(report, known).splitlines()
+        return [line for line in lines if line.startswith(("New edge", "Old path"))]
+
+    assert told(None) == ["New edge: C < A", "Old path: A < B < C"]
+    assert told({("C", "A")}) == ["New edge: A < B < C", "Old path: C < A"]
+    assert told({("A", "B"), ("C", "A")}) == ["New edge: B < C", "Old path: C < A < B"]
+    everything = {("A", "B"), ("B", "C"), ("C", "A")}
+    assert told(everything) == ["Old path: C < A < B < C"]
 
 
 def test_nothing_is_known_of_the_stack() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.test_lockorder_programs import kinds, rules
+from hgeisim.lockorder.classes import KINDS, Lock
+from hgeisim.lockorder.validator import Validator
+from tests.test_lockorder_programs import kinds, rules, run
+
+REALTIME = {"preempt_rt": True}
 
 WAITS = [
     ("mutex in spinlock", "A:spinlock M:mutex", ["lock A, lock M"], ["wait-context"]),
@@ -142,10 +146,32 @@ def test_raw_nesting_may_be_off() -> None:
 
 def test_on_preempt_rt_a_threaded_handler_may_sleep_on_a_spinlock() -> None:
     program = "A:spinlock", "irq_disable, hardirq_enter threaded=true, lock A"
-    assert kinds(*program, config={"preempt_rt": True}) == []
+    assert kinds(*program, config=REALTIME) == []
 
 
 def test_on_preempt_rt_a_spinlock_sleeps() -> None:
     program = "A:spinlock R:raw_spinlock", "irq_disable, lock R, unlock R, lock A"
     assert kinds(*program) == []
-    assert kinds(*program, config={"preempt_rt": True}) == ["wait-context"]
+    assert kinds(*program, config=REALTIME) == ["wait-context"]
+
+
+def test_a_mask_is_told_with_each_place() -> None:
+    validator, lock = Validator(), Lock("M", KINDS["mutex"])
+    task = validator.context("task")
+    validator.irq_disable(task)
+    for place in ("one", "other", "one"):
+        task.stack = (place,)
+        validator.acquire(task, lock)
+        validator.release(task, lock)
+    assert [report.about[1:] for report in validator.reports] == [
+        ("hardirqs off", "in one"),
+        ("hardirqs off", "in other"),
+    ]
+
+
+def test_a_lock_that_masks_is_named_and_not_its_mask() -> None:
+    program = "A:spinlock M:mutex", "irq_disable, lock A, lock M"
+    (report,) = run(*program)
+    assert report.about == ("M", "A")
+    (report,) = run("A:raw_spinlock S:spinlock", "irq_disable, lock A, lock S", config=REALTIME)
+    assert report.about == ("S", "A")

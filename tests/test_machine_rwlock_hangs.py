@@ -81,8 +81,8 @@ def reads_within_spinlock(lock: RwLock, spinlock: RawSpinlock) -> Path[None]:
     yield spinlock.unlock_irqrestore
 
 
-def second_read_in_task(memory: Memory) -> Sequence[MakePath]:
-    lock = rwlock(memory, "lock", "lock")
+def second_read_in_task(memory: Memory, realtime: bool = False) -> Sequence[MakePath]:
+    lock = rwlock(memory, "lock", "lock", realtime)
     return partial(reads_twice, lock), partial(writes, lock)
 
 
@@ -128,6 +128,7 @@ HANGING: list[tuple[str, Toy]] = [
     ("reader and run queue, a writer", partial(run_queue, 1)),
 ]
 NOT_HANGING: list[tuple[str, Toy]] = [
+    ("a task reads twice on PREEMPT_RT", partial(second_read_in_task, realtime=True)),
     ("the second read is in a hardirq", second_read_in_hardirq),
     ("two readers ABBA", partial(abba, "")),
     ("two readers ABBA, one writer", partial(abba, "a")),

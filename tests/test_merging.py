@@ -84,8 +84,8 @@ def writer_between_readers(memory: Memory) -> toys.Paths:
 
 HANGS: list[tuple[str, toys.Toy, str]] = [
     ("spinlocks in two orders", partial(in_both_orders, raw_spinlock), "deadlock:a+b"),
-    ("mutexes in two orders", partial(in_both_orders, mutex), "deadlock:mutexlock"),
-    ("read twice", writer_between_readers, "deadlock:readlock+writelock"),
+    ("mutexes in two orders", partial(in_both_orders, mutex), "deadlock:a+b"),
+    ("read twice", writer_between_readers, "deadlock:r"),
 ]
 
 

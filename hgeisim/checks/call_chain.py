@@ -13,6 +13,12 @@ from hgeisim.machine.task import Runner
 
 NOT_KERNEL = ("hgeisim.drivers.", "hgeisim.record.", "hgeisim.kernel.script")
 """Modules whose generators stand around kernel functions and are none themselves."""
+AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
+
+
+def entry_function(functions: tuple[str, ...], default: str = "") -> str:
+    """The outermost function of AIA in a call chain: what a report is about."""
+    return next((name for name in functions if name.startswith(AIA_PREFIXES)), default)
 
 
 class CallChains(Protocol):

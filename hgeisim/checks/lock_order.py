@@ -17,13 +17,13 @@ from copy import deepcopy
 from itertools import islice
 from typing import Any
 
-from hgeisim.checks.call_chain import CallChains
+from hgeisim.checks.call_chain import CallChains, entry_function
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.lock_report import finding_of, redundant
-from hgeisim.lockorder.chains import Chain
-from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, Flavour, How, Lock
+from hgeisim.checks.lock_track import Spot, Track
+from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, How, Lock
 from hgeisim.lockorder.config import Config
-from hgeisim.lockorder.context import Context, Held
+from hgeisim.lockorder.context import Context
 from hgeisim.lockorder.irqstate import IRQS_ON, PREEMPT_ON, TASK
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.ipi import Ipi
@@ -56,40 +56,6 @@ STATES = tuple(TASK & ~(IRQS_ON * (s & 1)) & ~(PREEMPT_ON * (s >> 1)) for s in r
 """The bits of irqstate.py for the states of a task: 1 interrupts off, 2 preemption off."""
 _SLEEP, _IPI = 4, 8
 """Waits that are no locks, as bits beside those of the state."""
-
-
-class Spot(Held):
-    """A held lock, and what may be taken next: `after` has the spots that were judged before.
-
-    It is shared by all times that the lock is held there.  `of` is the lock of the machine,
-    `reader` its mode; `open` has bit c set once its context was seen to enable interrupts in state
-    c, `seen` the waits that were judged here.
-    """
-
-    __slots__ = ("after", "of", "open", "reader", "seen")
-
-    def __init__(self, chain: Chain, of: object) -> None:
-        super().__init__(chain, chain.stack)
-        self.of, self.reader, self.open = of, self.flavour != Flavour.EXCLUSIVE, 0
-        self.after: dict[int, Spot] = {}
-        self.seen: set[int] = set()
-
-
-class Track:
-    """A context of the validator with its stack of spots; `after` is for who holds nothing."""
-
-    __slots__ = ("_seen", "after", "context", "held")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.held: list[Any] = context.held
-        self.after: dict[int, Spot] = {}
-        self._seen: set[int] = set()
-
-    def seen(self) -> set[int]:
-        """The waits that were judged with these locks held."""
-        seen: set[int] = self.held[-1].seen if self.held else self._seen
-        return seen
 
 
 class LockOrder:
@@ -169,6 +135,8 @@ class LockOrder:
                 state |= 2
         else:
             track = self._handler(who)
+            if track.in_thread:
+                state = int(op.irqsave and not op.lock.sleeping) or track.masked()
         held = track.held
         spot = (held[-1].after if held else track.after).get(id(op) | state)
         if spot is None:
@@ -241,7 +209,9 @@ class LockOrder:
 
     def ipi_answered(self, who: Runner, op: Any) -> None:
         """An IPI was waited for; a device's interrupt that a script raises is none."""
-        if op.handler.__name__ not in DEVICE_HANDLERS and self._is_new(who, _IPI):
+        if op.handler.__name__ in DEVICE_HANDLERS:
+            return
+        if self._is_new(who, _IPI) or self._is_deaf(who):
             self.validator.wait_for_ipi(self._locate(who))
             self._tell_new()
 
@@ -287,16 +257,24 @@ class LockOrder:
         seen.add(key)
         return new
 
+    def _is_deaf(self, who: Runner) -> bool:
+        """Whether it waits where it must not: that is told for each place."""
+        if who.id or self._handler(who).in_thread:
+            return bool(self._state(who) & 1)
+        return True
+
     def _take(self, who: Runner, track: Track, op: Any, state: int) -> None:
         """Have an acquisition judged, and remember where it leads to."""
         context, held = track.context, track.held
-        if who.id:
+        if who.id or track.in_thread:
             context.state = STATES[state]
-        context.stack = self.chains.functions(who)
+        self._stand(who, context)
         after = held[-1].after if held else track.after
         self.validator.acquire(context, self.lock_of(lock_in(op)), self._how(context, op))
-        spot = after[id(op) | state] = Spot(context.chain, lock_in(op))
-        held[-1] = spot
+        key = id(op) | state
+        if context.chain.atomic:
+            key = ~key  # not to be found by those who go on at once: each place is judged
+        held[-1] = after.setdefault(key, Spot(context.chain, lock_in(op)))
         self._tell_new()
 
     def _how(self, context: Context, op: Op) -> How:
@@ -318,16 +296,23 @@ class LockOrder:
 
     def _locate(self, who: Runner) -> Context:
         """A context with its state and its call chain; a handler keeps its own state."""
-        context = self._track(who).context
-        if who.id:
+        track = self._track(who)
+        context = track.context
+        if who.id or track.in_thread:
             context.state = STATES[self._state(who)]
-        context.stack = self.chains.functions(who)
+        self._stand(who, context)
         return context
 
+    def _stand(self, who: Runner, context: Context) -> None:
+        """Note where a context is."""
+        context.stack = self.chains.functions(who)
+        context.place = entry_function(context.stack)
+
     def _state(self, who: Runner) -> int:
-        """The state of a task is that of its HART."""
+        """The state of a task is that of its HART, of a handler in a thread that of its locks."""
         if not who.id:
-            return 0
+            track = self._handler(who)
+            return track.masked() if track.in_thread else 0
         hart = who.harts[who.cpu]
         return (1 if hart.irq_off else 0) | (2 if hart.preempt_count else 0)
 
@@ -342,10 +327,11 @@ class LockOrder:
 
     def _new_handler(self, who: Runner, entry: str) -> Track:
         context = self.validator.context(f"{self.prefix}{who.name} {entry}")
-        if not (self.realtime and entry in DEVICE_HANDLERS):
+        in_thread = self.realtime and entry in DEVICE_HANDLERS
+        if not in_thread:
             context.mask(IRQS_ON, on=False)
             self.validator.enter_hardirq(context, threaded=entry in DEVICE_HANDLERS)
-        track = self._handlers[who, entry] = Track(context)
+        track = self._handlers[who, entry] = Track(context, in_thread)
         return track
 
     def _new_task(self, who: Runner) -> Track:

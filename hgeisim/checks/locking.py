@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding, Moment
+from hgeisim.checks.lock_order import DEVICE_HANDLERS
 from hgeisim.kernel.module import Module
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.rwlock import ReadLock, WriteLock
@@ -34,11 +35,17 @@ class IpiWaits:
 
 
 class SleepingLock:
-    """On PREEMPT_RT a spinlock_t or rwlock_t is not taken where one must not sleep."""
+    """On PREEMPT_RT a spinlock_t or rwlock_t is not taken where one must not sleep.
+
+    The handler of a device is a thread there.
+    """
 
     def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at each lock that sleeps."""
-        if isinstance(moment.op, Acquire | ReadLock | WriteLock) and moment.op.lock.sleeping:
+        in_thread = not moment.who.id and moment.entry in DEVICE_HANDLERS
+        if in_thread or not isinstance(moment.op, Acquire | ReadLock | WriteLock):
+            return
+        if moment.op.lock.sleeping:
             hart = moment.who.hart
             if hart.preempt_count or moment.who.undisturbed():
                 text = f"{moment.who.name} takes {moment.op.lock}, which sleeps, while atomic"

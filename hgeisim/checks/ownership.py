@@ -75,18 +75,22 @@ class BitmapAgrees:
             yield from self.cpu_state(k, hgctrl)
 
     def cpu_state(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
-        """Report disagreements of one CPU."""
+        """Report disagreements of one CPU; when none of its lines is free or owned, at once."""
         free_bitmap = hgctrl.free_bitmap
-        for line in range(1, min(k.nr_hgei(hgctrl) + 1, len(hgctrl.owners))):
+        lines = range(1, min(k.nr_hgei(hgctrl) + 1, len(hgctrl.owners)))
+        if len(lines) > 1 and not any(free_bitmap >> n & 1 or hgctrl.owners[n] for n in lines):
+            text = f"HART {hgctrl.cpu} has none of {len(lines)} lines free, and nobody owns one"
+            yield Finding("bitmap-owner", "all-lines", text)
+            return
+        for line in lines:
             owner, free = hgctrl.owners[line], free_bitmap >> line & 1
-            place = f"HART {hgctrl.cpu} line {line}"
+            place, state = f"HART {hgctrl.cpu} line {line}", "free" if free else "taken"
             if free != (owner == 0):
-                state = "free" if free else "taken"
                 text = f"{place} is {state} in free_bitmap, its owner is {name_of(k, owner)}"
-                yield Finding("bitmap-owner", "hgei", text)
+                yield Finding("bitmap-owner", f"{state}-line", text)
             if owner and k.vcpu(owner).freed:
                 text = f"{place} is owned by {name_of(k, owner)}, which was freed"
-                yield Finding("dead-owner", "free-line" if free else "taken-line", text)
+                yield Finding("dead-owner", f"{state}-line", text)
 
 
 def lines_of(k: Module, cpu: int) -> int:

@@ -107,7 +107,8 @@ def _report(
 
     space, verdict, walks = seen
     found = [*verdict.counterexamples, *walks.findings]
-    new = new_findings(found, scenario.kernel.variant, options["strict"])
+    kernel = scenario.kernel
+    new = new_findings(found, kernel.variant, options["strict"], kernel.realtime)
     result = document(name, scenario, space, verdict, new)
     add_lock_order(result, scenario, space, walks, new)
     if options["as_json"]:

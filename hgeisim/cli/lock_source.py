@@ -32,7 +32,7 @@ def _load(name: str, variant: str | None, realtime: bool) -> Scenario:
 
     own = {"variant": variant, "preemption": "rt" if realtime else None}
     scenario = load_scenario(name, own, known_variant)
-    if scenario.kernel.preemption == "rt" and not realtime:
+    if scenario.kernel.realtime and not realtime:
         return load_scenario(name, {**own, "preemption": "full"}, known_variant)
     return scenario
 
@@ -42,7 +42,8 @@ def baseline_of(found: Survey, variant: str) -> Baseline:
     from hgeisim.checks.known import known  # noqa: PLC0415
     from hgeisim.lockorder.baseline import learned  # noqa: PLC0415
 
-    entries = {finding: known(finding, variant) for finding in found.findings()}
+    realtime = True in found.validators
+    entries = {finding: known(finding, variant, realtime) for finding in found.findings()}
     reasons = {f: f"{entry.name}: {entry.reason}" for f, entry in entries.items() if entry}
     validators = [validator.known for validator in found.validators.values()]
     return learned(validators, variant, found.scenarios, reasons)

@@ -42,7 +42,7 @@ def command(token: tuple[str, ...], variant: str | None, **options: bool) -> int
     steps, end = _follow(space, meant, variant is not None)
     result = _document(meant, variant or meant.variant, steps, end)
     found = _findings(space, meant, len(steps))
-    new = new_findings(found, result["variant"], options["strict"])
+    new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
     result["findings"] = [{"id": i, "text": t, "new": i in new} for i, t in found.items()]
     if options["as_json"]:
         print_json(result)

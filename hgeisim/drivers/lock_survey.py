@@ -74,7 +74,7 @@ def survey(
     for name, scenario in scenarios:
         progress(name)
         made.scenarios.append(name)
-        realtime = scenario.kernel.preemption == "rt"
+        realtime = scenario.kernel.realtime
         config = Config(preempt_rt=realtime)
         validator = made.validators.setdefault(realtime, Validator(config))
         simulate(scenario, validator=validator).run(scenario.run.until)

@@ -44,7 +44,7 @@ def set_stage(
     `kernel` is the class to use instead of the scenario's variant, such as one with probes in it;
     `validator` learns the lock order of this scenario beside that of others.
     """
-    realtime = scenario.kernel.preemption == "rt"
+    realtime = scenario.kernel.realtime
     cls = kernel or find_variant(scenario.kernel.variant)
     k = cls(scenario.topology, memory, realtime)
     k.enable_virt_at_load = scenario.kernel.enable_virt_at_load

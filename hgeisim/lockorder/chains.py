@@ -29,16 +29,18 @@ class Chain:
 
     `stack` is where it was first made.  `after` holds the chains that are one acquisition longer.
     `witness` is who waited for it to be complete, None when nobody could have waited.  `enabled`
-    holds the interrupt states in which all its locks are known to have been held.
+    holds the interrupt states in which all its locks are known to have been held.  `atomic` tells
+    that its context, and no lock, forbids the wait: that is judged wherever it happens.
     """
 
-    __slots__ = ("after", "cls", "enabled", "stack", "step", "witness")
+    __slots__ = ("after", "atomic", "cls", "enabled", "stack", "step", "witness")
 
     def __init__(self, step: Step, cls: LockClass, stack: tuple[str, ...] = ()) -> None:
         self.step, self.cls, self.stack = step, cls, stack
         self.after: dict[tuple[Lock, How, int, bool], Chain] = {}
         self.witness: Witness | None = None
         self.enabled: set[int] = set()
+        self.atomic = False
 
     @classmethod
     def empty(cls) -> Chain:

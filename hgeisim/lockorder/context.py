@@ -70,14 +70,16 @@ class Waits:
 class Context:
     """A task, with the interrupts that come on top of it.
 
-    `stack` is the kernel functions that it is in, outermost first; who drives the context keeps it
-    current.  `state` is made of the bits of irqstate.py.  `waits` is where it had to wait since it
-    began: whoever waits for it to complete an event waits for all of that.
+    `stack` is the kernel functions that it is in, outermost first, and `place` the one that ids
+    name, the innermost when it is empty; who drives the context keeps them current.  `state` is
+    made of the bits of irqstate.py.  `waits` is where it had to wait since it began: whoever waits
+    for it to complete an event waits for all of that.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.stack: tuple[str, ...] = ()
+        self.place = ""
         self.state = TASK
         self.held: list[Held] = []
         self.bh_disabled = 0

@@ -7,11 +7,12 @@ where a piece of work begins; a simulator knows.
 
 from __future__ import annotations
 
+from hgeisim.lockorder import waits
 from hgeisim.lockorder.classes import DRAIN, KINDS, Flavour, Lock
 from hgeisim.lockorder.dependencies import depend
 from hgeisim.lockorder.graph import Arc, kind_of
 from hgeisim.lockorder.holding import take
-from hgeisim.lockorder.irqstate import IRQS_ON
+from hgeisim.lockorder.irqstate import IN_IRQ, IRQS_ON
 from hgeisim.lockorder.scene import Scene
 
 
@@ -37,7 +38,9 @@ def complete(scene: Scene, completed: Lock) -> None:
 
 def wait_for_ipi(scene: Scene) -> None:
     """Wait until other CPUs have handled an IPI: two that do so with interrupts off hang."""
-    if not scene.context.state & IRQS_ON:
+    state = scene.context.state
+    if not state & IRQS_ON:
         note = "waits for other CPUs with interrupts off: two that do so hang"
-        scene.tell("ipi-irqs-off", (scene.function,), notes=(note,))
+        by = waits.of_handler(state).by if state & IN_IRQ else waits.HARDIRQS_OFF
+        scene.tell("ipi-irqs-off", (scene.function, by, scene.place), notes=(note,))
     wait(scene, scene.known.ipi)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hgeisim.lockorder.chains import Step
 from hgeisim.lockorder.classes import EXCLUSIVE, Flavour, How, Lock
 from hgeisim.lockorder.context import Held
-from hgeisim.lockorder.judge import judge
+from hgeisim.lockorder.judge import judge, judge_wait
 from hgeisim.lockorder.scene import Scene
 
 
@@ -16,6 +16,8 @@ def push(scene: Scene, step: Step, pins: int = 0) -> None:
     taken = chain.after.get(step)
     if taken is None:
         taken = chain.after[step] = judge(scene, step)
+    elif taken.atomic:
+        judge_wait(scene, taken)
     if taken.witness is not None:
         context.waits.add(taken)
     if not step.how.drain:

@@ -27,7 +27,7 @@ def judge(scene: Scene, step: Step) -> Chain:
         _nest_is_held(scene, chain)
         return chain
     _limits(scene, chain)
-    _wait_context(scene, chain)
+    judge_wait(scene, chain)
     if chain.cls.kind.checked:
         mark_acquired(scene, chain.cls, step)
     _nest_is_held(scene, chain)
@@ -56,7 +56,9 @@ def _depth(chains: list[Chain]) -> int:
     return len(chains) - sum(map(bool, merged))
 
 
-def _wait_context(scene: Scene, chain: Chain) -> None:
+def judge_wait(scene: Scene, chain: Chain) -> None:
+    """Whether it may wait so long here.  A lock that forbids it is told with the class, once; the
+    state of the context is with the place."""
     step, config = chain.step, scene.known.config
     needed = waits.needed(config, step.lock.kind, step.how)
     inside = scene.context.held_in(step.state & IN_IRQ)
@@ -65,9 +67,10 @@ def _wait_context(scene: Scene, chain: Chain) -> None:
         note = f"needs {needed.name.lower()}, {limit.by} allows {limit.level.name.lower()}"
         wanted = scene.wanted_view(step.lock, chain.cls, step.how)
         culprits = [scene.hold_view(held.hold) for held in inside if held.cls.name == limit.by]
+        chain.atomic = not limit.lock
         scene.tell(
             "wait-context",
-            (chain.cls.name, limit.by),
+            (chain.cls.name, limit.by, *([scene.place] if chain.atomic else [])),
             wanted=wanted,
             holding=culprits[-1] if culprits else None,
             notes=(note,),

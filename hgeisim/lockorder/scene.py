@@ -38,6 +38,11 @@ class Scene:
         """The innermost kernel function, for ids: it stays when lines move."""
         return self.stack[-1] if self.stack else ""
 
+    @property
+    def place(self) -> str:
+        """The function that an id names when no lock but the context itself is to blame."""
+        return f"in {self.context.place or self.function}"
+
     def tell(self, kind: str, about: tuple[str, ...], **more: Any) -> None:
         """Make a report; `more` is further fields of Report."""
         held = tuple(self.hold_view(held.hold) for held in self.context.held)

@@ -5,9 +5,11 @@ The parts come in the order that readers of lockdep know, in other words than lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
+from hgeisim.lockorder.baseline import Pair
 from hgeisim.lockorder.drawing import drawing
+from hgeisim.lockorder.hints import hints
 from hgeisim.lockorder.report import Grade, Link, LockView, Report
 from hgeisim.lockorder.usage import Mark
 
@@ -46,9 +48,13 @@ GRADES = {
 _INDENT = "  "
 
 
-def text_of(report: Report) -> str:
-    """The report, a line at least for each part that it has."""
-    return "\n".join([*_head(report), *_body(report), ""])
+def text_of(report: Report, known: Container[Pair] | None = None) -> str:
+    """The report, a line at least for each part that it has.
+
+    New are the dependencies that are not `known`, such as those of a baseline; when nothing is said
+    about that, the one that closed it.
+    """
+    return "\n".join([*_head(report), *_ages(report, known), *_body(report), ""])
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -66,10 +72,42 @@ def _head(report: Report) -> Iterator[str]:
     yield from (f"{_INDENT}{note}" for note in report.notes)
 
 
+def _ages(report: Report, known: Container[Pair] | None) -> Iterator[str]:
+    """What is new of a chain, and what was there before."""
+    pairs = [(link.source, link.target) for link in report.chain]
+    if not pairs:
+        return
+    new = _closing(report) if known is None else [pair for pair in pairs if pair not in known]
+    old = [pair for pair in pairs if pair not in new]
+    if new:
+        yield f"New edge: {_path(new)}"
+    if old:
+        yield f"Old path: {_path(old)}"
+
+
+def _closing(report: Report) -> list[Pair]:
+    """The dependency that made the report; none when it was a new usage of a class."""
+    if report.kind == "circular":
+        return [(report.chain[0].source, report.chain[0].target)]
+    if report.wanted and report.holding:
+        return [(report.holding.cls, report.wanted.cls)]
+    return []
+
+
+def _path(pairs: list[Pair]) -> str:
+    """`a < b < c, d < e`: b is wanted inside a."""
+    words, last = "", ""
+    for source, target in pairs:
+        words += f" < {target}" if source == last else f", {source} < {target}"
+        last = target
+    return words.removeprefix(", ")
+
+
 def _body(report: Report) -> Iterator[str]:
     yield from _part("Usage", [line for mark in report.marks for line in _mark(mark)])
     yield from _part("Chain, the last wait first", _chain(report.chain))
     yield from _part("How it hangs", drawing(report))
+    yield from _part("Ways out", hints(report))
     yield from _part("Held", [_held(number, view) for number, view in enumerate(report.held)])
     yield from _part("Here", _frames(report.stack))
 

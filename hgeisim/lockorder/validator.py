@@ -60,7 +60,7 @@ class Validator:
     def acquire(self, context: Context, lock: Lock, how: How = EXCLUSIVE) -> None:
         """Take a lock; a trylock is told only when it succeeds."""
         chain = context.chain.after.get((lock, how, context.state, False))
-        if chain is None:
+        if chain is None or chain.atomic:
             holding.take(self._scene(context), lock, how)
             return
         if chain.witness is not None:
@@ -72,12 +72,13 @@ class Validator:
         self.acquire(context, lock, how._replace(flavour=self.reader(context, lock)))
 
     def reader(self, context: Context, lock: Lock) -> Flavour:
-        """The flavour of a reader here: in interrupts, a queued rwlock lets readers pass."""
+        """The flavour of a reader here: in interrupts and on PREEMPT_RT, a rwlock_t lets readers
+        pass."""
         flavour = lock.kind.readers
         if flavour is None:
             raise ValueError(f"{lock.name}: a {lock.kind.name} has no readers")
-        queued = self.known.config.queued_rwlocks and not context.in_interrupt
-        return flavour if lock.kind.name != "rwlock" or queued else Flavour.RECURSIVE
+        fair = self.known.config.fair_rwlocks and not context.in_interrupt
+        return flavour if lock.kind.name != "rwlock" or fair else Flavour.RECURSIVE
 
     def release(self, context: Context, lock: Lock, *, reader: bool = False) -> None:
         """Give a lock back as a writer or as a reader, in any order."""

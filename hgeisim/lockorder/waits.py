@@ -21,21 +21,30 @@ from hgeisim.lockorder.irqstate import (
     THREADED,
 )
 
+HARDIRQS_OFF = "hardirqs off"
+"""How a task is called that disabled interrupts."""
+
 
 class Limit(NamedTuple):
     """The longest wait in a place, and what sets it: a class, or the state of the context."""
 
     level: Wait
     by: str
+    lock: bool = False
 
 
 def allowed(config: Config, state: int, held: Iterable[LockClass]) -> Limit:
-    """The limit in a context that holds some classes in this irq context, oldest first."""
-    limit = min(_of_context(state), _of_masks(config, state))
+    """The limit in a context that holds some classes in this irq context, oldest first.
+
+    A lock that allows no more than what it masks is named, not the mask: it put the mask on.
+    """
+    masks = _of_masks(config, state)
+    limit = min(of_handler(state), masks)
     for cls in held:
-        if cls.kind.override or Wait.UNCHECKED < cls.kind.inner < limit.level:
-            limit = Limit(cls.kind.inner, cls.name)
-    return Limit(_as_configured(config, limit.level), limit.by)
+        least = masks.level + 1 if limit is masks else limit.level
+        if cls.kind.override or Wait.UNCHECKED < cls.kind.inner < least:
+            limit = Limit(cls.kind.inner, cls.name, lock=True)
+    return limit._replace(level=_as_configured(config, limit.level))
 
 
 def needed(config: Config, kind: LockKind, how: How) -> Wait:
@@ -49,7 +58,8 @@ def _as_configured(config: Config, wait: Wait) -> Wait:
     return Wait.SPIN if wait == Wait.CONFIG and not config.raw_nesting else wait
 
 
-def _of_context(state: int) -> Limit:
+def of_handler(state: int) -> Limit:
+    """What the kind of context allows, whatever it holds and masks."""
     if state & HARDIRQ:
         return Limit(Wait.CONFIG if state & THREADED else Wait.SPIN, "hardirq")
     return Limit(Wait.CONFIG, "softirq") if state & SOFTIRQ else Limit(Wait.ANY, "task")
@@ -61,7 +71,7 @@ def _of_masks(config: Config, state: int) -> Limit:
         return Limit(Wait.ANY, "task")
     atomic = Wait.SPIN if config.preempt_rt else Wait.CONFIG
     if not state & IRQS_ON:
-        return Limit(atomic, "hardirqs off")
+        return Limit(atomic, HARDIRQS_OFF)
     if not state & PREEMPT_ON:
         return Limit(atomic, "preemption off")
     return Limit(Wait.ANY, "task") if state & BH_ON else Limit(Wait.CONFIG, "BH off")

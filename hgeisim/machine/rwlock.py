@@ -1,4 +1,5 @@
-"""rwlock_t: the queued rwlock that RISC-V Linux uses (kernel/locking/qrwlock.c, v6.12).
+"""rwlock_t: the queued rwlock that RISC-V Linux uses (kernel/locking/qrwlock.c, v6.12), and the
+one of PREEMPT_RT, which sleeps (kernel/locking/rwbase_rt.c).
 
 Who has to wait, queues; who waits at the head of the queue keeps it shut until it is inside:
 
@@ -9,6 +10,7 @@ Who has to wait, queues; who waits at the head of the queue keeps it shut until 
   the head it says that a writer waits and goes in when the last reader has gone.
 
 So a task that reads twice hangs when a writer has come to the head in between, a hardirq does not.
+On PREEMPT_RT no reader waits for a writer that waits itself: only one that is inside keeps it out.
 Getting in is a step of the wait and not its end, since a lock that is free may be taken by someone
 who did not queue.
 """
@@ -36,7 +38,7 @@ class RwLock(Shared):
     tickets of the queue (the wait_lock of the C struct).  `readers_inside` and `writers_inside`
     count the contexts between lock and unlock: the lock does not read them, checks may.
     `lock_class` is the class that lock order is about.  `sleeping`: on PREEMPT_RT it sleeps instead
-    of spinning, and turns nothing off; the queue is then that of an rt_mutex, with the same rules.
+    of spinning, and turns nothing off; the queue is then that of the rt_mutex in it.
     """
 
     readers: Field
@@ -116,10 +118,11 @@ class ReadLock(_Lock):
     """read_lock or read_lock_irqsave; of a hardirq when its context is one (id 0)."""
 
     def begin(self, who: Runner) -> None:
-        """Go in if no writer holds or waits; a hardirq is counted at once, others queue."""
+        """Go in if no writer holds or waits, on PREEMPT_RT if none holds; a hardirq is counted at
+        once, others queue."""
         self.keep_out(who)
         lock = self.lock
-        if who.id and (lock.writer or lock.waiting):
+        if who.id and (lock.writer or (lock.waiting and not lock.sleeping)):
             lock.queue(who)
         else:
             lock.readers += 1

@@ -54,7 +54,7 @@ def _finding(
         "id": c.finding.id,
         "text": c.finding.text,
         "new": new,
-        **known_facts(c.finding.id, kernel.variant),
+        **known_facts(c.finding.id, kernel.variant, kernel.realtime),
         "steps": len(schedule),
         "switches": switches(schedule),
         "also_shows": list(others(space, Counterexample(c.finding, schedule))),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hgeisim.drivers.lock_survey import Survey
-from hgeisim.lockorder.baseline import Baseline
+from hgeisim.lockorder.baseline import Baseline, Pair
 from hgeisim.lockorder.compare import Difference, compare
 from hgeisim.lockorder.declared import (
     Breach,
@@ -98,7 +98,7 @@ def document(result: Check) -> dict[str, Any]:
         "added": [_difference(d) for d in result.grown],
         "gone": [_difference(d) for d in result.gone],
         "findings": [
-            {"id": i, "lock_order_id": report.id, "report": text_of(report)}
+            {"id": i, "lock_order_id": report.id, "report": text_of(report, result.before.edges)}
             for i, report in result.findings.items()
         ],
         "known": result.known,
@@ -125,13 +125,13 @@ def text(result: Check) -> Iterator[str]:
     for finding, report in result.findings.items():
         yield ""
         yield from indented(f"new finding {finding}", 0)
-        yield from in_columns(report)
+        yield from in_columns(report, result.before.edges)
 
 
-def in_columns(report: Report) -> Iterator[str]:
+def in_columns(report: Report, known: Container[Pair] | None = None) -> Iterator[str]:
     """A report in the columns of a mail; the drawing of the CPUs stays as wide as it is."""
     drawing = False
-    for line in text_of(report).splitlines():
+    for line in text_of(report, known).splitlines():
         drawing = line.startswith("How it hangs") or (drawing and line.startswith(" "))
         lead = len(line) - len(line.lstrip())
         yield from [line] if drawing or not line else indented(line.strip(), lead, 4)

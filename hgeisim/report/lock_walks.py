@@ -42,7 +42,7 @@ def add_lock_order(
                 "id": finding_id,
                 "text": finding.text,
                 "new": finding_id in new,
-                **known_facts(finding_id, kernel.variant),
+                **known_facts(finding_id, kernel.variant, kernel.realtime),
                 "steps": len(schedule),
                 "switches": switches(schedule),
                 "also_shows": [],

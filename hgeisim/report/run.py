@@ -32,8 +32,8 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
 
 def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) -> dict[str, Any]:
     """What came out."""
-    variant = scenario.kernel.variant
-    new = new_findings(simulation.findings, variant, strict)
+    variant, realtime = scenario.kernel.variant, scenario.kernel.realtime
+    new = new_findings(simulation.findings, variant, strict, realtime)
     return {
         "variant": variant,
         "seed": scenario.run.seed,
@@ -42,7 +42,13 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
         "harts": hart_summaries(simulation.timeline),
         **measures(simulation.timeline, simulation.tables),
         "findings": [
-            {"id": i, "time_ns": now, "text": f.text, "new": i in new, **known_facts(i, variant)}
+            {
+                "id": i,
+                "time_ns": now,
+                "text": f.text,
+                "new": i in new,
+                **known_facts(i, variant, realtime),
+            }
             for i, (now, f) in simulation.findings.items()
         ],
     }

@@ -84,6 +84,11 @@ class Kernel(Table):
     halt_poll_max: Duration = 500_000
     enable_virt_at_load: bool = Field(default=True, description="true or false")
 
+    @property
+    def realtime(self) -> bool:
+        """Whether it is a PREEMPT_RT kernel."""
+        return self.preemption == "rt"
+
 
 def _above_zero(value_ns: int) -> int:
     if value_ns == 0:

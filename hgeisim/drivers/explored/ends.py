@@ -62,9 +62,9 @@ def has_reason_to_wake(k: Module, sleeper: Runner) -> bool:
 
 
 def _classes(ops: list[Op]) -> str:
-    """What is waited for, as a stable id: the locks, if any; others then only wait behind them."""
+    """What is waited for, as a stable id: the spinlocks, else the other locks, if any; who waits
+    for something else then only waits behind them."""
     spinning = {op.lock.lock_class for op in ops if isinstance(op, Acquire)}
-    if spinning:
-        return "+".join(sorted(spinning))
-    locks = [op for op in ops if hasattr(op, "lock")]
-    return "+".join(sorted({type(op).__name__.lower() for op in locks or ops})) or "hart"
+    locks = {op.lock.lock_class for op in ops if hasattr(op, "lock")}
+    others = {type(op).__name__.lower() for op in ops}
+    return "+".join(sorted(spinning or locks or others)) or "hart"

@@ -35,7 +35,8 @@ def others(space: Space, counterexample: Counterexample) -> tuple[str, ...]:
 
 
 def _hazard(space: Space, finding_id: str) -> str:
-    return hazard(finding_id, space.system.k.name)
+    k = space.system.k
+    return hazard(finding_id, k.name, k.realtime)
 
 
 def _others(space: Space, counterexample: Counterexample) -> set[str]:
@@ -54,5 +55,6 @@ def _replace(space: Space, verdict: Verdict, candidate: Counterexample | None) -
 def _weight(space: Space, counterexample: Counterexample) -> tuple[int, int]:
     """How many other hazards a counterexample needs: those that are not accepted, and all."""
     others_here = _others(space, counterexample)
-    ids = new_findings(others(space, counterexample), space.system.k.name)
+    k = space.system.k
+    ids = new_findings(others(space, counterexample), k.name, realtime=k.realtime)
     return len({_hazard(space, i) for i in ids} & others_here), len(others_here)

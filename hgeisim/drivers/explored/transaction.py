@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from hgeisim.checks.call_chain import entry_function
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.explored.automaton import REST, Node
 from hgeisim.drivers.explored.contention import Accesses, Contention
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 BOTH = "both"
 """It moves in either direction."""
-AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 Outcome: TypeAlias = tuple[int, tuple[Finding, ...]]
 """The next local state of the context, and what the checks found."""
 
@@ -206,8 +206,3 @@ class Transaction:
 def may_wait(op: Op) -> bool:
     """Tell whether an operation may have to wait."""
     return op.waits or op.voluntary
-
-
-def entry_function(functions: tuple[str, ...], default: str) -> str:
-    """The outermost function of AIA in a call chain: what a report is about."""
-    return next((name for name in functions if name.startswith(AIA_PREFIXES)), default)
