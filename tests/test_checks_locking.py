@@ -8,9 +8,11 @@ import pytest
 
 from hgeisim.checks.finding import Moment, StepCheck
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
+from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.module import Module
 from hgeisim.machine.ops import STEP, Op
 from hgeisim.machine.task import Runner
+from hgeisim.scenario.load import scenario_from
 from tests import kernels
 from tests.kernels import V6_12
 from tests.test_checks import Case, says
@@ -130,6 +132,21 @@ def test_the_handler_of_a_device_is_a_thread() -> None:
     assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
     (found,) = SleepingLock().step(k, Moment(k.threads[0], take, inject, inject))
     assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
+
+
+def test_in_time_too_a_device_that_a_script_raises_is_a_thread() -> None:
+    scenario = scenario_from(
+        {
+            "machine": {"harts": [{"guest_files": 2}, {"guest_files": 2}]},
+            "kernel": {"variant": V6_12, "preemption": "rt"},
+            "run": {"until": "3ms"},
+            "vcpu": [{"name": "v1", "hart": 0}],
+            "task": [{"name": "device", "hart": 1, "does": ["irqfd v1"]}],
+        }
+    )
+    simulation = simulate(scenario)
+    simulation.run(scenario.run.until)
+    assert not [found for found in simulation.findings if found.startswith("sleep-in-atomic")]
 
 
 def test_without_preempt_rt_no_lock_sleeps() -> None:

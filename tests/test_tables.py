@@ -18,6 +18,7 @@ from hgeisim.record.probes import probed
 from hgeisim.record.spans import SPAN_NAMES
 from hgeisim.record.table import Records, csv_of, read_table
 from hgeisim.record.tables import KINDS, Tables
+from hgeisim.record.timeline import SGEI
 from hgeisim.record.vcpu_time import STATE_NAMES
 from hgeisim.scenario.load import load_scenario, scenario_from
 from tests.simulations import HEALTHY, simulations
@@ -199,6 +200,14 @@ def test_an_msi_for_a_sleeping_vcpu_by_hand() -> None:
     (row,) = sim.tables["vcpus"]
     assert row["swfile_ns"] == row["failed_ns"] == 0
     assert row["vsfile_ns"] == 4 * 100 * US
+
+
+def test_an_sgei_by_the_store_of_another_guest_is_taken_too() -> None:
+    """No path of the kernel stores; the handler finds at least one line pending each time."""
+    sim = simulate(load_scenario("server-64", {"until": "4ms"}))
+    sim.run(4 * MS)
+    handled = sim.timeline.event_kind.count(SGEI)
+    assert 0 < handled <= len(of_kind(sim.tables, "sgei-taken"))
 
 
 def test_without_a_line_an_auto_vcpu_uses_its_swfile() -> None:

@@ -79,8 +79,9 @@ UNDER_RQ_LOCK = (
         for lock in ("rq->__lock", "p->pi_lock", "hgctrl->lock")
     ),
     *(
-        _accepted(f"circular{grade}:{VSFILE} -SN-> rq->__lock -EN->", "B-09", RQ_AND_BACK)
+        _accepted(f"circular{grade}:{VSFILE} -SN-> {way}rq->__lock -EN->", "B-09", RQ_AND_BACK)
         for grade in GRADES
+        for way in ("", "p->pi_lock -EN-> ")
     ),
 )
 """... of vsfile_lock inside rq->__lock; in the bases of SINCE_PUT, where imsic_put takes it."""

@@ -140,7 +140,7 @@ class TimedDriver:
             return
         if op.scheduling or type(op) is RunOn:
             yield from self._schedule(who, op)
-            self._tell(who, op)
+            self.tell(who, op)
         else:
             yield from self._act(who, op)
         yield from settle_anyway(self, who)
@@ -158,13 +158,14 @@ class TimedDriver:
             yield from self.interrupts.stop_machine()
         op.end(who)
         self.waited_ns = waited_ns
-        self._tell(who, op)
+        self.tell(who, op)
         if kind is SendReschedule:
             self.env.lane(self.interrupts.send_reschedule(op.cpu))  # type: ignore[attr-defined]
         if self.parking.parked:
             self.parking.unpark(channel_of(who, op))
 
-    def _tell(self, who: Runner, op: Op) -> None:
+    def tell(self, who: Runner, op: Op) -> None:
+        """Show an operation to those who want to see it."""
         for observe in self.observe[type(op)]:
             observe(who, op)
 

@@ -113,8 +113,11 @@ class Simulation:
             self.driver.observe[kind].append(look)
 
     def _asking(self, check: StepCheck) -> Observe:
+        chains = PathChains(self.driver.paths)
+
         def look(who: Runner, op: Op) -> None:
-            self.note(check.step(self.k, Moment(who, op, who.name)))
+            entry = "" if who.id else chains.entry(who)
+            self.note(check.step(self.k, Moment(who, op, who.name, entry)))
 
         return look
 

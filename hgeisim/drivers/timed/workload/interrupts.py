@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hgeisim.drivers.alone import run_alone
+from hgeisim.drivers.alone import Onlookers, run_alone
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.drivers.timed.workload.host import Host, Process
 from hgeisim.kernel.script import IID
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.vcpu import IPI_IID
+from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
@@ -70,5 +71,6 @@ def _store(host: Host, core: Core, vcpu: Vcpu, target: Vcpu) -> None:
         core.trap(int(host.env.now))
         return
     reached, bus = host.driver.cores[target.pte_cpu], host.driver.interrupts.runner[core.hart.id]
-    run_alone(host.k.imsic_page_write(bus, target, IPI_IID), bus)
+    onlookers = Onlookers({SampleSgei: host.driver.tell})
+    run_alone(host.k.imsic_page_write(bus, target, IPI_IID), bus, onlookers)
     host.driver.interrupts.poll(reached)
