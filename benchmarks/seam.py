@@ -23,9 +23,9 @@ from benchmarks.load import Load
 from benchmarks.naive import Naive
 from benchmarks.shipped import Shipped, Updating
 
-SIZES = {4: 10_000_000, 64: 750_000, 1024: 50_000}
+SIZES = {4: 10_000_000, 64: 1_500_000, 1024: 250_000}
 """Simulated ns by number of HARTs, so that each run takes half a second or so."""
-GROWTH = {4: 8_000_000, 256: 150_000, 1024: 50_000}
+GROWTH = {4: 8_000_000, 256: 300_000, 1024: 100_000}
 """The same for the table of costs; each is run for so long, and for three times as long."""
 
 

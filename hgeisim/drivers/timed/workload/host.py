@@ -40,6 +40,8 @@ class Host:
 
     def hart_from(self, cpu: int, mask: int) -> int:
         """HART `cpu` or the next one, round the end, of the active ones of a mask."""
+        if mask >> cpu & 1 and self.k.hart[cpu].active:
+            return cpu
         active = self.active(mask)
         return next((other for other in active if other >= cpu), active[0])
 
