@@ -143,7 +143,7 @@ def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
         if core.busy:
             yield from driver.wait_for_handler(core)
         if ns:
-            start_ns, stolen_ns = driver.env.now, core.stolen_ns
+            start_ns, stolen_ns = driver.env._now, core.stolen_ns
             yield ns
             if core.busy or core.stolen_ns != stolen_ns:
                 yield from driver.make_up(core, ns, start_ns, stolen_ns)
