@@ -52,6 +52,7 @@ pictures: $(INSTALLED) ## draw the pictures of README.md and docs/ again
 
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam
+	$(BIN)/python -m benchmarks.bytecodes
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.explore
 	$(BIN)/python -m benchmarks.lock_order

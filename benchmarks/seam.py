@@ -89,11 +89,20 @@ def compare(harts: int, until_ns: int, rounds: int) -> str:
     return f"{harts:>5} {absolute} " + " ".join(f"{ratio(*pair):>13.2f}" for pair in pairs)
 
 
-def cost_us(harts: int, until_ns: int) -> float:
-    """What one more operation costs, in us of CPU time."""
-    few, short_s = measure(Shipped(harts, Load(until_ns)))
-    many, long_s = measure(Shipped(harts, Load(3 * until_ns)))
+def cost_us(name: str, harts: int, until_ns: int) -> float:
+    """What one more operation of a side costs, in us of CPU time."""
+    few, short_s = measure(SIDES[name](harts, Load(until_ns)))
+    many, long_s = measure(SIDES[name](harts, Load(3 * until_ns)))
     return (long_s - short_s) / (many - few) * 1e6
+
+
+def growth(name: str, rounds: int) -> str:
+    """What one more operation of a side costs on more HARTs."""
+    costs = [[cost_us(name, *size) for size in GROWTH.items()] for _ in range(rounds)]
+    return " ".join(
+        f"{median(c[i] for c in costs):>8.1f} us ({median(c[i] / c[0] for c in costs):.2f})"
+        for i in range(len(GROWTH))
+    )
 
 
 def main() -> None:
@@ -104,10 +113,9 @@ def main() -> None:
     print(f"HARTs {' '.join(f'{h:>12}' for h in heads)} {' '.join(f'{r:>13}' for r in ratios)}")
     for harts, until_ns in SIZES.items():
         print(compare(harts, until_ns, rounds), flush=True)
-    costs = {harts: [cost_us(harts, ns) for _ in range(rounds)] for harts, ns in GROWTH.items()}
-    for harts, column in costs.items():
-        growth = median(a / b for a, b in zip(column, costs[4], strict=True))
-        print(f"{harts:>5} HARTs: {median(column):.1f} us an operation, {growth:.2f} of 4 HARTs")
+    print(f"one more operation on {', '.join(map(str, GROWTH))} HARTs (times the first):")
+    for name in ("direct", "naive"):
+        print(f"{name:>6} {growth(name, rounds)}", flush=True)
 
 
 if __name__ == "__main__":
