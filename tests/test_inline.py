@@ -36,6 +36,12 @@ def twice(counter: Any) -> Iterator[int]:
     yield from pause(LIMIT)
     counter.up(LIMIT + len(str(counter.count)))
     counter.told()
+    yield from nothing()
+
+
+def nothing() -> Iterator[int]:
+    """A generator all the same."""
+    yield from ()
 
 
 def pause(ns: int) -> Iterator[int]:
@@ -67,6 +73,7 @@ def test_calls_become_statements_with_names_of_their_own() -> None:
         "_up_step = _up_by * 2",
         "c.count += _up_step",
         "c.told()",
+        "pass",
     ]
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.simulation import Simulation
-from hgeisim.machine.ops import Path
+from hgeisim.machine.ops import (
+    LOCAL_IRQ_DISABLE,
+    LOCAL_IRQ_ENABLE,
+    PREEMPT_DISABLE,
+    PREEMPT_ENABLE,
+    Op,
+    Path,
+)
 from hgeisim.record.timeline import EVENT_NAMES, OFFLINE, ONLINE, RELEASE
 from tests.timed import (
     COSTS,
@@ -235,6 +242,33 @@ def test_stop_machine_stops_all_other_harts() -> None:
     back = deaf_until + SWITCH  # who waits for all HARTs has slept
     assert dict(log)["down"] == back + STOP
     assert dict(log)["t"] == SWITCH + 5 * CPUHP + STOP
+
+
+@pytest.mark.parametrize(
+    ("off", "on"), [(PREEMPT_DISABLE, PREEMPT_ENABLE), (LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE)]
+)
+def test_stop_machine_goes_on_when_a_section_ends(off: Op, on: Op) -> None:
+    """Though what follows on that HART takes long, and is not over before."""
+    driver = machine(1, 1)
+    k = driver.k
+    log: Log = []
+
+    def section() -> Path[None]:
+        yield off
+        yield from busy_for(driver, 2 * CPUHP)
+        yield on
+        yield from busy_for(driver, 9 * CPUHP)
+
+    start(driver, "t", 1, section())
+    cpuhp = k.add_thread("cpuhp/0", 0)
+
+    def down() -> Path[None]:
+        yield from k.cpu_down(cpuhp, 0)
+        log.append(("down", now(driver)))
+
+    driver.spawn(cpuhp, down(), urgent=True)
+    driver.env.run()
+    assert log == [("down", SWITCH + 2 * CPUHP + SWITCH + STOP)]
 
 
 def logged(driver: TimedDriver, ns: int, log: Log) -> Path[None]:

@@ -64,14 +64,14 @@ def sample_sgei(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
 
 
 def read_srcu(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """SrcuReadLock and SrcuReadUnlock: they never wait, but who waits for readers may go on."""
+    """SrcuReadLock and SrcuReadUnlock: they take no time, but who waits for readers may go on."""
     op.end(who)
     driver.waited_ns = 0
     for see in driver.observe[kind]:
         see(who, op)
     if op.srcu in driver.parking.parked or driver.parking.stopping:
         driver.parking.unpark(op.srcu)
-    yield from settle(driver, who)
+    yield from ()
 
 
 def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
@@ -98,7 +98,6 @@ def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
     driver.waited_ns = waited_ns
     for see in driver.observe[kind]:
         see(who, op)
-    yield from settle(driver, who)
 
 
 def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
@@ -125,9 +124,9 @@ def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerato
 
 
 def charge(driver: TimedDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:
-    """Let the time go by that an operation of a lock costs; while interrupts are off (`deaf`: they
-    certainly are), nothing can come in between."""
-    if deaf or who.harts[who.cpu].irq_off:
+    """Let the time go by that an operation of a lock costs; when that has turned interrupts off
+    itself (`deaf`), nothing can come in between."""
+    if deaf:
         if ns:
             yield ns
     else:

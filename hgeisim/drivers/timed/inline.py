@@ -74,7 +74,9 @@ class Inliner(ast.NodeTransformer):
         return statements or [ast.Pass()]
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
-        """Expand a call, if it can be."""
+        """Expand a call, if it can be; leave out what only makes a function a generator."""
+        if ast.unparse(node) == "yield from ()":
+            return ast.Pass()
         called = node.value.value if isinstance(node.value, ast.YieldFrom) else node.value
         if isinstance(called, ast.Call):
             function = self._function(called.func)
