@@ -16,6 +16,7 @@ import click
 
 from hgeisim import __version__
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
+from hgeisim.cli.own_patch import mistake
 from hgeisim.cli.stopping import Stopped, stoppable
 from hgeisim.errors import InputError, Problem
 
@@ -150,6 +151,9 @@ def _tell_internal(error: Exception) -> int:
         import traceback  # noqa: PLC0415 - not needed on a good day
 
         traceback.print_exception(error)
+    problem = mistake(error)
+    if problem is not None:
+        return _tell(str(problem), status=EXIT_BAD_INPUT)
     line = f"internal error, a fault of hgeisim: {type(error).__name__}: {error}"
     return _tell(line, "HGEISIM_TRACEBACK=1 in the environment shows where", status=EXIT_INTERNAL)
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from hgeisim.errors import InputError, Problem
 
 REMEDY = "see docs/own-patch.md"
+_executed: list[Path] = []
 
 
 def known_variant(name: str) -> str | None:
@@ -48,13 +49,22 @@ def _execute(file: str) -> ModuleType:
     assert spec is not None, "a .py file has a spec"
     assert spec.loader is not None, "a .py file has a loader"
     module = importlib.util.module_from_spec(spec)
+    _executed.append(path)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-        where = f"line {_line(error, path)}"
-        told = f"{type(error).__name__}: {error}"
-        raise InputError([Problem(file, where, "", told, REMEDY)]) from None
+        raise InputError([_problem(error, path)]) from None
     return module
+
+
+def mistake(error: Exception) -> Problem | None:
+    """What is wrong with a user's patch, when an error came up in it or in what it calls."""
+    return next((_problem(error, path) for path in _executed if _line(error, path)), None)
+
+
+def _problem(error: Exception, path: Path) -> Problem:
+    told = f"{type(error).__name__}: {error}"
+    return Problem(str(path), f"line {_line(error, path)}", "", told, REMEDY)
 
 
 def _line(error: BaseException, path: Path) -> int:

@@ -1,0 +1,55 @@
+"""A mistake in a user's own patch is told with its line, wherever it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands import hgeisim
+
+PATCH = '''"""A patch."""
+
+from hgeisim.kernel.aia import Aia
+
+
+class Mine(Aia):
+    """One path."""
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        """With a mistake, or not."""
+        yield k.hgei[cpu].lock.lock_irqsave
+        {statement}
+        yield k.hgei[cpu].lock.unlock_irqrestore
+'''
+
+
+def written(folder: Path, statement: str) -> str:
+    """The name of a patch with this statement."""
+    (folder / "mine.py").write_text(PATCH.format(statement=statement))
+    return f"v7.1+{folder / 'mine.py'}:Mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("run", "big-little"), ("explore", "patch-race")])
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("yield k.hgei[cpu].nothing", "AttributeError: 'HgeiControl' object has no attribute"),
+        ("k.vcpu(0)", "AssertionError: NULL is no vCPU"),
+    ],
+)
+def test_a_mistake_that_shows_in_a_run_is_told_with_its_line(
+    tmp_path: Path, command: tuple[str, str], statement: str, told: str
+) -> None:
+    variant = written(tmp_path, statement)
+    result = hgeisim(*command, "--variant", variant)
+    assert result.status == 2
+    assert f"mine.py: line 12: {told}" in result.err
+    assert result.err.count("\n") == 1
+    assert "internal error" not in result.err
+
+
+def test_a_patch_without_mistake_runs(tmp_path: Path) -> None:
+    result = hgeisim("run", "big-little", "--until", "1ms", "--variant", written(tmp_path, "pass"))
+    assert (result.status, result.err) in ((0, ""), (1, ""))
