@@ -95,6 +95,36 @@ def test_names_of_operations_are_those_of_the_machine() -> None:
             assert [attrgetter(fact)(op) for op in found] == [value] * len(found)
 
 
+class Misnamed(find_variant(V6_12)):  # type: ignore[misc]
+    """A path whose operations are called what others are called."""
+
+    def kvm_shutdown(k, current: Runner) -> Path[None]:
+        """Interrupts are off in between."""
+        lock, unlock = k.hgei[0].lock.lock_irqsave, k.hgei[0].lock.unlock_irqrestore
+        yield lock
+        told = current.hart.irq_off, current.hart.preempt_count
+        yield unlock
+        assert told == (1, 0)
+        lock, guest = k.kvm_usage_lock.lock, k.kvm_usage_lock.unlock
+        yield lock
+        assert k.kvm_usage_lock.owner == current.id
+        yield guest
+
+
+def test_a_name_that_promises_too_much_is_not_believed() -> None:
+    scenario = load_scenario("homogeneous", {"until": "1ms"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "find_variant", lambda _: Misnamed)
+        run = simulate(scenario, None, probed)
+    thread = run.k.add_thread("t", 0)
+    lane = run.driver.spawn(thread, run.k.kvm_shutdown(thread))
+    run.run(10_000_000)
+    assert lane.processed
+    hart = run.k.hart[thread.cpu]
+    assert run.k.kvm_usage_lock.owner == 0
+    assert hart.preempt_count >= 0
+
+
 class Odd(find_variant(V6_12)):  # type: ignore[misc]
     """Paths that cannot be fused, and one that can."""
 

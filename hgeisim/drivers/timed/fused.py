@@ -4,7 +4,7 @@ A path yields an operation, and the driver completes it: on the way there and ba
 between them is passed, for most operations several times.  In a fused path the statements of
 `completion.py`, and of the operation's own `begin` and `end`, stand in the place of the yield, put
 there mechanically; so it yields ns, as a lane does.  `yield STEP` marks where others may step in:
-in time nobody does, as no time goes by there, and it is left out.  What an operation is, is seen
+in time nobody does, as no time goes by there, and it is left out.  What an operation is, is guessed
 by its name and checked when it is executed; any other is completed by the driver in the general
 way.  Executed without a driver of time, as at boot, a fused path is the plain one.
 """
@@ -53,8 +53,7 @@ KINDS: dict[str, Kind] = {
     "srcu_read_unlock": (SrcuReadUnlock, {}),
 }
 """What an operation most likely is, by the last name of the expression that is yielded: its class,
-which is checked, and what is always true of one of that class and name, but for `lock.sleeping`,
-which is checked, too."""
+and what else is known of it then.  Both are checked when it is executed."""
 
 PROLOGUE = """
 _driver = {k}.timed
@@ -150,7 +149,8 @@ def _completed(last: str) -> str:
     _inliner.facts = {f"_op.{fact}": value for fact, value in facts.items()}
     known = _inliner.free_name(kind.__name__, kind)
     asked = f"_op.__class__ is {known.id}"
-    asked += " and not _op.lock.sleeping" * ("lock.sleeping" in facts)
+    for fact, value in facts.items():
+        asked += f" and _op.{fact}" if value else f" and not _op.{fact}"
     arguments = [name("_driver"), name("_who"), name("_op"), known]
     specially = _inliner.expanded(COMPLETIONS[kind], arguments)
     chosen = ast.parse(f"if {asked}:\n    pass\nelse:\n    {GENERALLY}").body[0]
