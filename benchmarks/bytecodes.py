@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -50,23 +49,13 @@ class Count:
         return self._trace
 
 
-def counted(run: Callable[[], object]) -> Count:
-    """The bytecodes of a call."""
-    with Count() as count:
-        run()
-    return count
-
-
 def operation(name: str, harts: int) -> tuple[float, dict[str, float]]:
     """The bytecodes of an operation of a side, and the functions with most of them."""
-    side, ops = SIDES[name](harts, Load(UNTIL_NS[harts])), [0]
-
-    def run() -> None:
-        ops[0] = side.run()
-
-    count = counted(run)
-    parts = {c.co_qualname: n / ops[0] for c, n in count.by_code.most_common(PARTS)}
-    return count.total / ops[0], parts
+    side = SIDES[name](harts, Load(UNTIL_NS[harts]))
+    with Count() as count:
+        ops = side.run()
+    parts = {c.co_qualname: n / ops for c, n in count.by_code.most_common(PARTS)}
+    return count.total / ops, parts
 
 
 def recording(scenario: str, until: str) -> float:
@@ -75,7 +64,9 @@ def recording(scenario: str, until: str) -> float:
     totals = []
     for name in ("off", "occupancy"):
         simulation = RECORDING[name](loaded)
-        totals.append(counted(lambda: simulation.run(loaded.run.until)).total)  # noqa: B023
+        with Count() as count:
+            simulation.run(loaded.run.until)
+        totals.append(count.total)
     return totals[1] / totals[0] - 1
 
 

@@ -229,13 +229,7 @@ def test_stop_machine_stops_all_other_harts() -> None:
     lock = k.hgei[2].lock
     start(driver, "deaf", 2, critical_section(driver, lock, ("deaf", 0, 2 * CPUHP), log))
     start(driver, "t", 1, logged(driver, 5 * CPUHP, log))
-    cpuhp = k.add_thread("cpuhp/0", 0)
-
-    def down() -> Path[None]:
-        yield from k.cpu_down(cpuhp, 0)
-        log.append(("down", now(driver)))
-
-    driver.spawn(cpuhp, down(), urgent=True)
+    take_down(driver, log)
     driver.env.run()
     deaf_until = SWITCH + LOCK + 2 * CPUHP + UNLOCK
     assert dict(log)["deaf out"] == deaf_until
@@ -250,7 +244,6 @@ def test_stop_machine_stops_all_other_harts() -> None:
 def test_stop_machine_goes_on_when_a_section_ends(off: Op, on: Op) -> None:
     """Though what follows on that HART takes long, and is not over before."""
     driver = machine(1, 1)
-    k = driver.k
     log: Log = []
 
     def section() -> Path[None]:
@@ -260,15 +253,20 @@ def test_stop_machine_goes_on_when_a_section_ends(off: Op, on: Op) -> None:
         yield from busy_for(driver, 9 * CPUHP)
 
     start(driver, "t", 1, section())
-    cpuhp = k.add_thread("cpuhp/0", 0)
+    take_down(driver, log)
+    driver.env.run()
+    assert log == [("down", SWITCH + 2 * CPUHP + SWITCH + STOP)]
+
+
+def take_down(driver: TimedDriver, log: Log) -> None:
+    """HART 0 goes down from now on; the log says when it is."""
+    cpuhp = driver.k.add_thread("cpuhp/0", 0)
 
     def down() -> Path[None]:
-        yield from k.cpu_down(cpuhp, 0)
+        yield from driver.k.cpu_down(cpuhp, 0)
         log.append(("down", now(driver)))
 
     driver.spawn(cpuhp, down(), urgent=True)
-    driver.env.run()
-    assert log == [("down", SWITCH + 2 * CPUHP + SWITCH + STOP)]
 
 
 def logged(driver: TimedDriver, ns: int, log: Log) -> Path[None]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from hgeisim.lockorder.report import Grade
+
 
 @dataclass(frozen=True)
 class Known:
@@ -38,7 +40,6 @@ EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v7.2; docs/finding
 
 VSFILE, MMU, HFENCE = "imsic->vsfile_lock", "kvm->mmu_lock", "vcpu->hfence_lock"
 SLEEPING = (VSFILE, MMU, HFENCE)
-GRADES = ("", "-instances", "-guarded", "-one-task")
 SAFE, UNSAFE = "IN-HARDIRQ-W", "HARDIRQ-ON-W"
 
 
@@ -79,8 +80,10 @@ UNDER_RQ_LOCK = (
         for lock in ("rq->__lock", "p->pi_lock", "hgctrl->lock")
     ),
     *(
-        _accepted(f"circular{grade}:{VSFILE} -SN-> {way}rq->__lock -EN->", "B-09", RQ_AND_BACK)
-        for grade in GRADES
+        _accepted(
+            f"circular{grade.suffix}:{VSFILE} -SN-> {way}rq->__lock -EN->", "B-09", RQ_AND_BACK
+        )
+        for grade in Grade
         for way in ("", "p->pi_lock -EN-> ")
     ),
 )

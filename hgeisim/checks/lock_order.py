@@ -162,10 +162,8 @@ class LockOrder:
             held.pop()
         else:
             self._drop(who, track, op)
-        if held and op.irqrestore and who.id:
-            hart = who.harts[who.cpu]
-            if not hart.irq_off and not held[-1].open & (4 if hart.preempt_count else 1):
-                self._enabled(who, track)
+        if op.irqrestore and who.id and _enables(who, held):
+            self._enabled(who, track)
 
     def given_back(self, who: Runner, op: Any) -> None:
         """A lock was dropped that kept neither off."""
@@ -179,10 +177,7 @@ class LockOrder:
 
     def irqs_changed(self, who: Runner, op: Any) -> None:
         """local_irq_enable or local_irq_disable."""
-        if op.off or not who.id:
-            return
-        hart, held = who.harts[who.cpu], self._track(who).held
-        if held and not hart.irq_off and not held[-1].open & (4 if hart.preempt_count else 1):
+        if not op.off and who.id and _enables(who, self._track(who).held):
             self._enabled(who, self._track(who))
 
     def _enabled(self, who: Runner, track: Track) -> None:
@@ -364,3 +359,10 @@ def lock_type(lock: Any) -> str:
     if isinstance(lock, RawSpinlock):
         return lock.lock_type
     return TYPES[next(cls for cls in TYPES if isinstance(lock, cls))]
+
+
+def _enables(who: Runner, held: list[Any]) -> bool:
+    """Whether interrupts are on for what a task holds, in a state not seen there before."""
+    hart = who.harts[who.cpu]
+    state = 4 if hart.preempt_count else 1
+    return bool(held) and not hart.irq_off and not held[-1].open & state

@@ -40,8 +40,7 @@ def redundant(reports: Iterable[Report]) -> list[str]:
 
 def finding_of(report: Report) -> Finding:
     """The finding; a cycle that cannot hang as it was seen is of a kind of its own."""
-    grade = "" if report.grade is Grade.POSSIBLE else f"-{report.grade.value}"
-    return Finding(f"{report.kind}{grade}", " ".join(report.about), text_of(report))
+    return Finding(f"{report.kind}{report.grade.suffix}", " ".join(report.about), text_of(report))
 
 
 def text_of(report: Report) -> str:

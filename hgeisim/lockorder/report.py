@@ -18,6 +18,11 @@ class Grade(Enum):
     GUARDED = "guarded"
     ONE_TASK = "one-task"
 
+    @property
+    def suffix(self) -> str:
+        """How the id of a report of this grade goes on after its kind."""
+        return "" if self is Grade.POSSIBLE else f"-{self.value}"
+
 
 @dataclass(frozen=True)
 class LockView:

@@ -43,9 +43,10 @@ class RawSpinlock(Shared):
     unlock_irqrestore: Release
     init: InitLock
 
-    def reset(self) -> None:
-        """raw_spin_lock_init: unlocked, with no regard to holders and waiters."""
-        self.next = self.owner = 0
+
+def reset(lock: RawSpinlock) -> None:
+    """Unlock it, with no regard to holders and waiters."""
+    lock.next = lock.owner = 0
 
 
 def raw_spinlock(
@@ -84,9 +85,9 @@ class Acquire(Op):
 
     def begin(self, who: Runner) -> None:
         """Turn interrupts, or at least preemption, off and draw a ticket."""
-        lock = self.lock
         if not self.lock.sleeping:
             hold_off(who.harts[who.cpu], self.irqsave, 1)
+        lock = self.lock
         who.ticket = ticket = lock.next
         lock.next = (ticket + 1) & TICKET_MASK
         lock.drawn += 1
@@ -123,7 +124,7 @@ class Release(Op):
         lock.inside -= 1
         lock.drawn -= 1
         if lock.steady and lock.owner == lock.next:
-            lock.next = lock.owner = 0  # how often it was taken makes no difference to anybody
+            reset(lock)  # how often it was taken makes no difference to anybody
         if not self.lock.sleeping:
             hold_off(who.harts[who.cpu], self.irqrestore, -1)
 
@@ -143,7 +144,7 @@ class InitLock(Op):
 
     def end(self, who: Runner) -> None:
         """Zero both counters, held or not."""
-        self.lock.reset()
+        reset(self.lock)
 
     def __str__(self) -> str:
         return f"init {self.lock}"

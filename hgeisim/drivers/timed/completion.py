@@ -29,16 +29,14 @@ Completion: TypeAlias = Callable[["TimedDriver", Any, Any, type[Op]], LaneGenera
 
 def pass_time(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Spend."""
-    for see in driver.observe[kind]:
-        see(who, op)
+    show(driver, who, op, kind)
     yield from spend(driver, who, driver.costs.of(op))
     yield from settle(driver, who)
 
 
 def run_guest(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """RunGuest: until it has done its stretch or has to exit."""
-    for see in driver.observe[kind]:
-        see(who, op)
+    show(driver, who, op, kind)
     yield from driver.guest_of(who, op).run(driver.cores[who.cpu])
     yield from settle_anyway(driver, who)
 
@@ -46,31 +44,22 @@ def run_guest(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGen
 def act(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """EnterGuest and SweepVsFile: what takes its time and is always ready."""
     yield from spend(driver, who, driver.costs.by_name[op.cost]())
-    op.end(who)
-    driver.waited_ns = 0
-    for see in driver.observe[kind]:
-        see(who, op)
-    if driver.parking.stopping:
-        driver.parking.unpark(None)
+    finish(driver, who, op, kind, 0)
+    let_go_on(driver, StopMachine)
     yield from settle_anyway(driver, who)
 
 
 def sample_sgei(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SampleSgei: a HART may take an interrupt, this one or another."""
-    for see in driver.observe[kind]:
-        see(who, op)
+    show(driver, who, op, kind)
     driver.interrupts.poll(driver.cores[op.cpu])
     yield from settle_anyway(driver, who)
 
 
 def read_srcu(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SrcuReadLock and SrcuReadUnlock: they take no time, but who waits for readers may go on."""
-    op.end(who)
-    driver.waited_ns = 0
-    for see in driver.observe[kind]:
-        see(who, op)
-    if op.srcu in driver.parking.parked or driver.parking.stopping:
-        driver.parking.unpark(op.srcu)
+    finish(driver, who, op, kind, 0)
+    let_go_on(driver, op.srcu)
     yield from ()
 
 
@@ -81,10 +70,7 @@ def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> Lan
     if op.lock.owner != who.ticket:
         waited_ns = yield from driver.wait(who, op)
     yield from charge(driver, who, op.irqsave, driver.lock_ns or driver.lock_cost())
-    op.end(who)
-    driver.waited_ns = waited_ns
-    for see in driver.observe[kind]:
-        see(who, op)
+    finish(driver, who, op, kind, waited_ns)
 
 
 def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
@@ -94,33 +80,44 @@ def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
     waited_ns = 0
     if who.phase:
         waited_ns = yield from driver.wait(who, op)
-    op.end(who)
-    driver.waited_ns = waited_ns
-    for see in driver.observe[kind]:
-        see(who, op)
+    finish(driver, who, op, kind, waited_ns)
 
 
 def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
     yield from charge(driver, who, op.irqrestore, driver.unlock_ns or driver.unlock_cost())
-    op.end(who)
-    driver.waited_ns = 0
-    for see in driver.observe[kind]:
-        see(who, op)
-    if op.lock in driver.parking.parked or driver.parking.stopping:
-        driver.parking.unpark(op.lock)
+    finish(driver, who, op, kind, 0)
+    let_go_on(driver, op.lock)
     yield from settle(driver, who)
 
 
 def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Interrupts or preemption go off or on, which takes no time."""
     op.end(who)
+    show(driver, who, op, kind)
+    if not op.off:
+        let_go_on(driver, StopMachine)
+        yield from settle(driver, who)
+
+
+def finish(driver: TimedDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
+    """Let an operation that was waited for so long have its effect."""
+    op.end(who)
+    driver.waited_ns = waited_ns
+    show(driver, who, op, kind)
+
+
+def show(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> None:
+    """Show an operation to those who want to see it."""
     for see in driver.observe[kind]:
         see(who, op)
-    if not op.off:
-        if driver.parking.stopping:
-            driver.parking.unpark(StopMachine)
-        yield from settle(driver, who)
+
+
+def let_go_on(driver: TimedDriver, channel: object) -> None:
+    """Wake those who wait for this, or for whole HARTs; asked here, since mostly nobody does."""
+    parked = driver.parking.parked
+    if channel in parked or StopMachine in parked:
+        driver.parking.unpark(channel)
 
 
 def charge(driver: TimedDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:

@@ -20,15 +20,11 @@ class Costs:
     """
 
     def __init__(self, timing: Timing, streams: Streams) -> None:
-        self.streams = streams
+        self.timing, self.streams = timing, streams
         self.by_name: dict[str, Draw] = {"": lambda: 0}
         self.by_owner: dict[tuple[str, str], Draw] = {}
-        self._constants: dict[str, int] = {}
         for name in type(timing).model_fields:
-            law = getattr(timing, name)
-            self.by_name[name] = self._draw(f"timing/{name}", law)
-            if isinstance(law, Constant):
-                self._constants[name] = law.value
+            self.by_name[name] = self._draw(f"timing/{name}", getattr(timing, name))
 
     def of_owner(self, what: str, owner: str, distribution: Distribution) -> None:
         """Set what a time costs one owner, such as the guest run time of a vCPU."""
@@ -36,7 +32,8 @@ class Costs:
 
     def constant(self, name: str) -> int:
         """What it always costs; 0 when that is nothing or has to be drawn."""
-        return self._constants.get(name, 0)
+        law = getattr(self.timing, name)
+        return law.value if isinstance(law, Constant) else 0
 
     def of(self, spend: Spend) -> int:
         """Draw how long this takes; a time that nobody set is no time."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, spend
+from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, show, spend
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
@@ -166,8 +166,7 @@ class TimedDriver:
 
     def tell(self, who: Runner, op: Op) -> None:
         """Show an operation to those who want to see it."""
-        for observe in self.observe[type(op)]:
-            observe(who, op)
+        show(self, who, op, type(op))
 
     def wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
         """Wait until an operation is ready; returns how many ns that took.

@@ -17,18 +17,15 @@ Parked: TypeAlias = list[tuple[Op, Runner, Lane]]
 class Parking:
     """Lanes by the channel that they wait on: the object whose change may let them go on.
 
-    The channel `StopMachine` stands for all HARTs and is looked at whenever anything changes, while
-    somebody waits there (`stopping`).
+    The channel `StopMachine` stands for all HARTs and is looked at whenever anything changes.
     """
 
     def __init__(self) -> None:
         self.parked: dict[object, Parked] = {}
-        self.stopping = False
 
     def park(self, channel: object, op: Op, who: Runner, lane: Lane) -> None:
         """Let a lane wait; it is to yield None next."""
         self.parked.setdefault(channel, []).append((op, who, lane))
-        self.stopping = StopMachine in self.parked
 
     def waiting(self) -> list[tuple[Op, Runner]]:
         """Who waits for what now."""
@@ -54,7 +51,6 @@ class Parking:
                 lane.wake()
         if still:
             self.parked[channel] = still
-        self.stopping = StopMachine in self.parked
 
 
 def channel_of(who: Runner, op: Op) -> object:
