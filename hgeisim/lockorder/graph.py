@@ -115,9 +115,7 @@ class Graph:
     def __init__(self) -> None:
         self.after: dict[LockClass, dict[LockClass, Edge]] = {}
         self.before: dict[LockClass, dict[LockClass, Edge]] = {}
-        self.ranks = Ranks(
-            lambda cls: self.after.get(cls, ()), lambda cls: self.before.get(cls, ())
-        )
+        self.ranks = Ranks(self.after, self.before)
 
     def edge(self, source: LockClass, target: LockClass) -> Edge:
         """The dependency between two classes, made when first asked for."""

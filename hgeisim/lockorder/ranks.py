@@ -7,18 +7,22 @@ acyclic graphs", ACM JEA 11, 2006): only what stands between the ends of a depen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from hgeisim.lockorder.classes import LockClass
 
-Neighbours = Callable[[LockClass], Iterable[LockClass]]
+Neighbours = Mapping[LockClass, Iterable[LockClass]]
 
 
 class Ranks:
-    """Numbers of classes, smaller before larger; `circular` once no order can be."""
+    """Numbers of classes, smaller before larger; `circular` once no order can be.
 
-    def __init__(self, ahead: Neighbours, back: Neighbours) -> None:
-        self._ahead, self._back = ahead, back
+    `after` and `before` are the graph's own maps and not functions: a copy of the graph that is
+    made with `deepcopy` must look into its own maps.
+    """
+
+    def __init__(self, after: Neighbours, before: Neighbours) -> None:
+        self._after, self._before = after, before
         self._rank: dict[LockClass, int] = {}
         self.circular = False
 
@@ -28,11 +32,11 @@ class Ranks:
         high = self._rank.setdefault(source, len(self._rank))
         if source is target or self.circular or high < low:
             return
-        after = self._reached(target, self._ahead, lambda rank: rank <= high)
+        after = self._reached(target, self._after, lambda rank: rank <= high)
         if source in after:
             self.circular = True
             return
-        before = self._reached(source, self._back, lambda rank: rank >= low)
+        before = self._reached(source, self._before, lambda rank: rank >= low)
         self._move(before, after)
 
     def apart(self, source: LockClass, target: LockClass) -> bool:
@@ -44,7 +48,7 @@ class Ranks:
     ) -> list[LockClass]:
         found, left = {root: None}, [root]
         while left:
-            for cls in neighbours(left.pop()):
+            for cls in neighbours.get(left.pop(), ()):
                 if cls not in found and near(self._rank[cls]):
                     found[cls] = None
                     left.append(cls)
