@@ -1,4 +1,4 @@
-"""What a user did wrong, told all at once and in full."""
+"""What a user did wrong, told all at once and in full; and what the model itself got wrong."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ class InputError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class ModelError(AssertionError):
+    """The model relies on something that does not hold: a fault of hgeisim, or of a user's patch.
+
+    It is raised by code that `python -O` keeps, which an assert is not.
+    """

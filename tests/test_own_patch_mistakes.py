@@ -36,7 +36,9 @@ def written(folder: Path, statement: str) -> str:
     ("statement", "told"),
     [
         ("yield k.hgei[cpu].nothing", "AttributeError: 'HgeiControl' object has no attribute"),
-        ("k.vcpu(0)", "AssertionError: NULL is no vCPU"),
+        ("k.vcpu(0)", "ModelError: NULL is no vCPU"),
+        ("assert not k.vcpus", "AssertionError: assert not k.vcpus"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
     ],
 )
 def test_a_mistake_that_shows_in_a_run_is_told_with_its_line(
@@ -53,3 +55,34 @@ def test_a_mistake_that_shows_in_a_run_is_told_with_its_line(
 def test_a_patch_without_mistake_runs(tmp_path: Path) -> None:
     result = hgeisim("run", "big-little", "--until", "1ms", "--variant", written(tmp_path, "pass"))
     assert (result.status, result.err) in ((0, ""), (1, ""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mine.py", "./mine.py", "sub/../mine.py", "link.py"])
+def test_a_mistake_in_a_file_that_is_named_by_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    written(tmp_path, "yield k.hgei[cpu].nothing")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.py").symlink_to("mine.py")
+    monkeypatch.chdir(tmp_path)
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{name}:Mine")
+    assert result.status == 2
+    assert f"{name}: line 12: AttributeError" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import", "line 1: SyntaxError: invalid syntax"),
+        ("\n\nassert 1 > 2\n", "line 3: AssertionError: assert 1 > 2"),
+        ("raise SystemExit(0)", "line 1: SystemExit: 0"),
+        ("\0", "source code string cannot contain null bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_executed(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert result.status == 2
+    assert f"mine.py: {told}" in result.err or told in result.err
+    assert "Traceback" not in result.err

@@ -109,10 +109,10 @@ def test_alloc_waits_for_whoever_is_inside() -> None:
 def test_alloc_asserts_what_its_caller_promises() -> None:
     k = kernels.booted(V6_12, [1, 1])
     owner = kernels.add_vcpu(k, "a", 0)
-    with pytest.raises(AssertionError, match="cpu is not this CPU"):
+    with pytest.raises(AssertionError, match="runs on CPU 0, not on CPU 1"):
         run_alone(k.kvm_riscv_aia_alloc_hgei(1, owner), owner.thread)
     k.per_cpu[0].virtualization_enabled = 0
-    with pytest.raises(AssertionError, match="CPU without virtualization"):
+    with pytest.raises(AssertionError, match="without virtualization"):
         run_alone(k.kvm_riscv_aia_alloc_hgei(0, kernels.add_vcpu(k, "b", 0)), k.threads[0])
 
 

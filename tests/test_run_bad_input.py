@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hgeisim.drivers.explored.explorable import explored_digest
 from hgeisim.drivers.explored.token import Token, encode
 from hgeisim.scenario.load import load_scenario
 from tests.commands import hgeisim
 
 KERNEL = ("v6.12+percpu-v2", "full")
-DIGEST = load_scenario("patch-race").digest
+DIGEST = explored_digest(load_scenario("patch-race"))
 GOOD = encode(Token("patch-race", *KERNEL, DIGEST, (0, 0, 0)))
 """A token that replays."""
 
@@ -107,8 +108,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "random times to explore": (
         ("explore", "both.toml"),
         (
-            "error: both.toml: vm: is about times, and an explored scenario has none",
-            "error: both.toml: balance: is about times",
+            "error: both.toml: vm: is not explored; a search understands machine, kernel, vcpu",
+            "error: both.toml: balance: is not explored",
             "leave it out, or use `hgeisim run`",
         ),
     ),
@@ -119,16 +120,16 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no token": (("replay",), ("Missing argument 'TOKEN...'",)),
     "not a token": (
         ("replay", "hello"),
-        ("command line: TOKEN = hello: is no replay token", "starts with 'hello', not with 'hg1'"),
+        ("command line: TOKEN = hello: is no replay token", "starts with 'hello', not with 'hg2'"),
     ),
     "a truncated token": (("replay", GOOD[:-1]), ("a part of it is missing or changed",)),
     "an altered token": (
         ("replay", GOOD[:9] + "x" + GOOD[10:]),
-        ("TOKEN = hg1.", "its checksum does not fit", "copy the whole word"),
+        ("TOKEN = hg2.", "its checksum does not fit", "copy the whole word"),
     ),
     "another version": (
-        ("replay", GOOD.replace("hg1", "hg2")),
-        ("starts with 'hg2', not with 'hg1'",),
+        ("replay", GOOD.replace("hg2", "hg9")),
+        ("starts with 'hg9', not with 'hg2'",),
     ),
     "a token of another scenario": (
         ("replay", encode(Token("patch-rice", *KERNEL, DIGEST, (0,)))),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from hashlib import blake2b
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgeisim.drivers.explored.token import Token, TokenError, decode, encode
+from hgeisim.drivers.explored.token import Token, TokenError, command, decode, encode
 
-schedules = st.lists(st.integers(0, 255), max_size=400).map(tuple)
+schedules = st.lists(st.integers(0, 2000), max_size=400).map(tuple)
 words = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=20)
 
 
@@ -48,5 +51,43 @@ def test_long_runs_are_cut_and_joined() -> None:
 
 
 def test_other_versions_are_named() -> None:
-    with pytest.raises(TokenError, match="starts with 'hg2', not with 'hg1'"):
-        decode("hg2.abc.123456")
+    with pytest.raises(TokenError, match="starts with 'hg9', not with 'hg2'"):
+        decode("hg9.abc.123456")
+
+
+def test_older_versions_are_refused_with_a_sentence() -> None:
+    with pytest.raises(TokenError, match="version hg1, which counted steps in another way") as told:
+        decode("hg1.cGF0Y2gtcmFjZQp2Ni4xMg.f7a1f8")
+    assert told.value.remedy == "explore again with this version"
+
+
+def word(packed: bytes) -> str:
+    body = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return f"hg2.{body}.{blake2b(body.encode(), digest_size=3).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"a\0v7.1\0full\0" + b"8a5d091e",
+        b"a\0v7.1\0full\x008a5d091e\0\x01",
+        b"a\0v7.1\0full\x008a5d091e\0\x01\x81",
+        b"a\0v7.1\0full\x008a5d091e\0\x01" + b"\xff" * 8 + b"\x01",
+        b"a\x1b[31m\0v7.1\0full\x008a5d091e\0\x01\x01",
+        b"\xff\0v7.1\0full\x008a5d091e\0\x01\x01",
+    ],
+    ids=["no runs", "half a run", "no end", "too long", "not printable", "not UTF-8"],
+)
+def test_content_that_no_search_wrote(packed: bytes) -> None:
+    with pytest.raises(TokenError, match="its content"):
+        decode(word(packed))
+
+
+def test_the_command_names_files_and_nothing_else() -> None:
+    plain = token()
+    assert command(plain) == f"hgeisim replay {encode(plain)}"
+    of_files = Token("my dir/a.toml", "v7.1+b.py:B", "full", "8a5d091e", (0,))
+    files = "--scenario 'my dir/a.toml' --variant v7.1+b.py:B"
+    assert command(of_files) == f"hgeisim replay {encode(of_files)} {files}"
+    moved = command(of_files, scenario="c.toml", variant="v7.1+d.py:B")
+    assert moved.endswith("--scenario c.toml --variant v7.1+d.py:B")

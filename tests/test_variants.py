@@ -160,6 +160,22 @@ def test_a_users_own_patch_goes_in_front(monkeypatch: pytest.MonkeyPatch) -> Non
     assert order[1:4] == (Probe, PercpuV5, PercpuV2)
 
 
+class Further(Probe):
+    """A patch on it."""
+
+
+def test_a_patch_comes_after_the_one_that_it_derives_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OWN, "probe.py:Probe", Probe)
+    monkeypatch.setitem(OWN, "probe.py:Further", Further)
+    assert variant_problem("v7.1+probe.py:Probe+probe.py:Further") is None
+    wrong = variant_problem("v7.1+probe.py:Further+probe.py:Probe")
+    assert wrong == "stacks patches in an order that their classes do not allow"
+
+
+def test_a_variant_is_one_class_each_time() -> None:
+    assert find_variant("v7.1+percpu-v5") is find_variant("v7.1+percpu-v5")
+
+
 def test_the_state_has_no_paths_of_its_own() -> None:
     k = Kernel(kernels.machine([1]))
     thread = k.add_thread("t", 0)

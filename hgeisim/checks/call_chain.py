@@ -8,6 +8,7 @@ from inspect import CO_GENERATOR
 from types import FrameType
 from typing import Any, Protocol
 
+from hgeisim.errors import ModelError
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
@@ -68,7 +69,8 @@ def _executed(outermost: FrameType) -> list[FrameType]:
     frames = []
     frame = sys._getframe()
     while frame is not outermost:
-        assert frame.f_back is not None, "the path is being executed"
+        if frame.f_back is None:
+            raise ModelError("the path is not being executed")
         frame = frame.f_back
         if frame.f_code.co_flags & CO_GENERATOR and not frame.f_code.co_name.startswith("<"):
             frames.append(frame)

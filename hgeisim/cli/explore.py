@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.own_patch import variant_option
 
 if TYPE_CHECKING:
     from hgeisim.drivers.explored.exhaustive import Progress
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scenario")
-@click.option("--variant", help="Kernel to explore, such as v6.12+percpu-v2.")
+@variant_option("Kernel to explore, such as v6.12+percpu-v2.")
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option(
     "--states", default=3_000_000, show_default=True, type=click.IntRange(1),
@@ -43,12 +44,12 @@ def command(scenario: str, **options: Any) -> int:
 
     Exit status: 0 nothing new, 1 a new finding, 4 the states ran out first.
     """
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
     overrides = {name: options[name] for name in ("variant", "preemption", "seed")}
-    loaded = load_scenario(scenario, overrides, known_variant)
+    loaded = load_scenario(scenario, overrides, variant_problem)
     space = space_of(loaded)
     verdict = _search(space, loaded, options)
     walks = _lock_walks(space, loaded, verdict)

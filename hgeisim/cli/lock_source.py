@@ -27,13 +27,13 @@ def surveyed(names: Sequence[str], variant: str | None, realtime: bool = False) 
 
 
 def _load(name: str, variant: str | None, realtime: bool) -> Scenario:
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
     own = {"variant": variant, "preemption": "rt" if realtime else None}
-    scenario = load_scenario(name, own, known_variant)
+    scenario = load_scenario(name, own, variant_problem)
     if scenario.kernel.realtime and not realtime:
-        return load_scenario(name, {**own, "preemption": "full"}, known_variant)
+        return load_scenario(name, {**own, "preemption": "full"}, variant_problem)
     return scenario
 
 
@@ -65,15 +65,27 @@ def lock_order_of(word: str) -> Baseline:
 
 
 def _known(word: str) -> str:
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.cli.own_patch import execute  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.lockorder.shipped import shipped_names  # noqa: PLC0415
 
-    wrong = known_variant(word)
+    execute(word)
+    wrong = variant_problem(word)
     if wrong:
         here = ", ".join(shipped_names())
         allowed = f"is no file, no baseline of those here ({here}), and no kernel: {wrong}"
         raise InputError([Problem("command line", "", repr(word), allowed)])
     return word
+
+
+def known_kernel(order: Baseline, word: str) -> str:
+    """The kernel that a lock order is of, if it can be run; `word` is how the command line calls
+    the lock order."""
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
+
+    if wrong := variant_problem(order.kernel):
+        raise InputError([Problem(word, "kernel", repr(order.kernel), wrong)])
+    return order.kernel
 
 
 def write_text(path: Path, text: str) -> None:

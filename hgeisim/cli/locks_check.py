@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.own_patch import variant_option
 
 
 @click.command("check", short_help="Compare the lock order of a kernel with a baseline.")
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--baseline", required=True, help="A file, or a kernel whose baseline comes along.")
-@click.option("--variant", help="Kernel to check; default: that of the baseline.")
+@variant_option("Kernel to check; default: that of the baseline.")
 @click.option("--order", type=click.Path(path_type=Path), help="A declared order to check, too.")
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
@@ -39,13 +40,18 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
     Exit status: 0 nothing new, 1 something new, 2 a file is malformed.
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import baseline_of, lock_order_of, surveyed  # noqa: PLC0415
+    from hgeisim.cli.lock_source import (  # noqa: PLC0415
+        baseline_of,
+        known_kernel,
+        lock_order_of,
+        surveyed,
+    )
     from hgeisim.lockorder.declared import Declared, read_declared  # noqa: PLC0415
     from hgeisim.report.lock_check import checked, document, text  # noqa: PLC0415
 
     before = lock_order_of(baseline)
     declared = read_declared(options["order"]) if options["order"] else Declared()
-    variant = options["variant"] or before.kernel
+    variant = options["variant"] or known_kernel(before, baseline)
     found = surveyed(scenarios or before.scenarios, variant, options["rt"])
     result = checked(before, baseline_of(found, variant), found, declared)
     if options["strict"]:

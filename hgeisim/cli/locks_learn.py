@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.own_patch import variant_option
 
 if TYPE_CHECKING:
     from hgeisim.lockorder.baseline import Baseline
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("learn", short_help="Write down the lock order of a kernel.")
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
-@click.option("--variant", default="v7.1", show_default=True, help="Kernel to learn.")
+@variant_option("Kernel to learn.", default="v7.1", show_default=True)
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -124,7 +124,7 @@ def main(args: Sequence[str] | None = None) -> int:
         _close_quietly()
         told = Problem("output", "", "", f"cannot be written: {error.strerror}")
         return _tell(str(told), status=EXIT_BAD_INPUT)
-    except Exception as error:  # noqa: BLE001 - the last place that can speak to the user
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place to speak
         return _tell_internal(error)
     return status
 
@@ -146,7 +146,7 @@ def _tell(*lines: str, status: int) -> int:
     return status
 
 
-def _tell_internal(error: Exception) -> int:
+def _tell_internal(error: BaseException) -> int:
     if os.environ.get("HGEISIM_TRACEBACK"):
         import traceback  # noqa: PLC0415 - not needed on a good day
 

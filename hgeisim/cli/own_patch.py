@@ -1,70 +1,95 @@
 """A user's own patch: `--variant v7.1+path/to/file.py:Name`.
 
-The file is Python and is executed.  `Name` is a class that derives from one of the classes of
-`hgeisim.kernel`, as those in `hgeisim/kernel/variants/` do, and overrides what the patch changes.
+The file is Python and is executed, so only the command line may name one: a scenario, a token, a
+baseline or a run folder that names a file is refused (`variant_problem`).  `Name` is a class that
+derives from one of the classes of `hgeisim.kernel`, as those in `hgeisim/kernel/variants/` do, and
+overrides what the patch changes.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import linecache
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeVar
+
+import click
 
 from hgeisim.errors import InputError, Problem
 
+C = TypeVar("C", bound=Callable[..., Any])
 REMEDY = "see docs/own-patch.md"
-_executed: list[Path] = []
+_executed: dict[Path, str] = {}
+"""The files that were executed, and how the command line calls them."""
 
 
-def known_variant(name: str) -> str | None:
-    """Make the patches known that a variant names by file; say what is wrong with it, or None.
+def variant_option(help_text: str, **settings: Any) -> Callable[[C], C]:
+    """The option `--variant`, which executes the files that it names."""
+    return click.option("--variant", help=help_text, callback=_executing, **settings)
 
-    Raises `InputError` when a file cannot be used.
+
+def _executing(ctx: click.Context, option: click.Parameter, variant: str | None) -> str | None:
+    if variant is not None:
+        execute(variant)
+    return variant
+
+
+def execute(variant: str) -> None:
+    """Execute the files that a variant names and make their classes known.
+
+    Call it only for a variant from the command line.  Raises `InputError` when a file cannot be
+    used.
     """
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415 - late, for a quick --help
+    modules: dict[Path, ModuleType] = {}
+    for part in variant.split("+")[1:]:
+        file, _, name = part.partition(":")
+        if file.endswith(".py"):
+            path = Path(file).resolve()
+            if path not in modules:
+                modules[path] = _module(file, path)
+            _add(part, getattr(modules[path], name, None) if name else None)
 
-    for part in name.split("+")[1:]:
-        if part.partition(":")[0].endswith(".py"):
-            _add(part)
-    return variant_problem(name)
 
-
-def _add(part: str) -> None:
-    from hgeisim.kernel.state import Kernel  # noqa: PLC0415
+def _add(part: str, found: Any) -> None:
+    from hgeisim.kernel.state import Kernel  # noqa: PLC0415 - late, for a quick --help
     from hgeisim.kernel.variants import OWN  # noqa: PLC0415
 
     file, _, name = part.partition(":")
-    found = getattr(_execute(file), name, None) if name else None
     if not (isinstance(found, type) and issubclass(found, Kernel)):
         allowed = "must name a class of that file which derives from one of hgeisim.kernel's"
         raise InputError([Problem(file, "class", repr(name), allowed, REMEDY)])
     OWN[part] = found
 
 
-def _execute(file: str) -> ModuleType:
-    path = Path(file)
+def _module(file: str, path: Path) -> ModuleType:
+    """Execute a file; its asserts stay, also under `python -O`."""
     if not path.is_file():
         raise InputError([Problem(file, "", "", "there is no such file", REMEDY)])
-    spec = importlib.util.spec_from_file_location(f"own_patch_{path.stem}", path)
-    assert spec is not None, "a .py file has a spec"
-    assert spec.loader is not None, "a .py file has a loader"
-    module = importlib.util.module_from_spec(spec)
-    _executed.append(path)
+    _executed[path] = file
+    linecache.checkcache(str(path))
+    module = sys.modules[f"own_patch_{path.stem}"] = ModuleType(f"own_patch_{path.stem}")
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True, optimize=0)
+        exec(code, vars(module))  # noqa: S102 - the user has asked for it
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
         raise InputError([_problem(error, path)]) from None
     return module
 
 
-def mistake(error: Exception) -> Problem | None:
+def mistake(error: BaseException) -> Problem | None:
     """What is wrong with a user's patch, when an error came up in it or in what it calls."""
     return next((_problem(error, path) for path in _executed if _line(error, path)), None)
 
 
-def _problem(error: Exception, path: Path) -> Problem:
-    told = f"{type(error).__name__}: {error}"
-    return Problem(str(path), f"line {_line(error, path)}", "", told, REMEDY)
+def _problem(error: BaseException, path: Path) -> Problem:
+    """What a patch did wrong, with its line; an error without words shows that line itself."""
+    line = _line(error, path)
+    words = str(error) or linecache.getline(str(path), line).strip()
+    where = f"line {line}" if line else ""
+    return Problem(_executed[path], where, "", f"{type(error).__name__}: {words}", REMEDY)
 
 
 def _line(error: BaseException, path: Path) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -17,19 +18,24 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("token", nargs=-1, required=True)
-@click.option("--variant", help="Try the schedule on another kernel.")
+@click.option("--scenario", help="The file that the schedule is of, if it is of a file.")
+@variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(token: tuple[str, ...], variant: str | None, **options: bool) -> int:
+def command(
+    token: tuple[str, ...], scenario: str | None, variant: str | None, **options: bool
+) -> int:
     """Follow the schedule in TOKEN step by step and tell what each step did.
 
-    A token that a mail has broken into several words is put together again.  Another kernel may
-    not be able to follow the whole schedule; then the last line says so.
+    A token that a mail has broken into several words is put together again.  It opens no file:
+    where it was made from a file of yours, name that file.  Another kernel may not be able to
+    follow the whole schedule; then the last line says so.
 
     \b
     Example:
-      hgeisim replay hg1.cGF0Y2gtcmFjZQp2Ni4xMitwZXJ...
+      hgeisim replay hg2.cGF0Y2gtcmFjZQB2Ni4xMitwZXJ...
+      hgeisim replay hg2.bWluZS50b21sAHY3LjEA... --scenario mine.toml
 
     Exit status: 0 it shows nothing new, 1 it shows a new finding, 2 it is no token of a scenario
     that is here.
@@ -38,8 +44,9 @@ def command(token: tuple[str, ...], variant: str | None, **options: bool) -> int
     from hgeisim.cli.console import print_json  # noqa: PLC0415
 
     meant = _decode(token)
-    space = _space(meant, variant)
-    steps, end = _follow(space, meant, variant is not None)
+    _check_files(meant, scenario, variant)
+    space = _space(meant, scenario or meant.scenario, variant or meant.variant)
+    steps, end = _follow(space, meant, variant not in (None, meant.variant))
     result = _document(meant, variant or meant.variant, steps, end)
     found = _findings(space, meant, len(steps))
     new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
@@ -77,24 +84,42 @@ def _decode(words: tuple[str, ...]) -> Token:
         shown = "".join(words)
         shown = shown if len(shown) < 40 else f"{shown[:36]}..."
         problem = f"is no replay token: {error}"
-        remedy = "copy the whole word that `hgeisim explore` printed"
-        raise InputError([Problem("command line", "TOKEN", shown, problem, remedy)]) from None
+        raise InputError([Problem("command line", "TOKEN", shown, problem, error.remedy)]) from None
 
 
-def _space(token: Token, variant: str | None) -> Space:
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+def _check_files(token: Token, scenario: str | None, variant: str | None) -> None:
+    """A token may come from anybody, so only the command line names files to open."""
+    from hgeisim.drivers.explored.token import command as full_command  # noqa: PLC0415
+    from hgeisim.kernel.variants import own_files  # noqa: PLC0415
+    from hgeisim.scenario.locate import is_bare_name  # noqa: PLC0415
+
+    remedy = f"if you trust them: {full_command(token, scenario or '', variant or '')}"
+    missing = []
+    if scenario is None and not is_bare_name(token.scenario):
+        missing.append(("--scenario", token.scenario))
+    if variant is None and own_files(token.variant):
+        missing.append(("--variant", token.variant))
+    if missing:
+        options = " and ".join(option for option, _ in missing)
+        files = " and ".join(repr(file) for _, file in missing)
+        allowed = f"needs {options}: it was made with {files}, and a token opens no file"
+        raise InputError([Problem("command line", "TOKEN", "", allowed, remedy)])
+
+
+def _space(token: Token, scenario: str, variant: str) -> Space:
+    from hgeisim.drivers.explored.explorable import explored_digest  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.token import DIGEST_DIGITS  # noqa: PLC0415
+    from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
     own = {"variant": token.variant, "preemption": token.preemption}
-    scenario = load_scenario(token.scenario, own, known_variant)
-    if scenario.digest[:DIGEST_DIGITS] != token.digest:
+    checked = None if own_files(token.variant) else variant_problem
+    made_with = load_scenario(scenario, own, checked)
+    if explored_digest(made_with)[:DIGEST_DIGITS] != token.digest:
         problem = "the token was made from another version of this scenario"
-        raise InputError([Problem(scenario.file, "", "", problem, "explore it again")])
-    if variant:
-        scenario = load_scenario(token.scenario, {**own, "variant": variant}, known_variant)
-    return space_of(scenario)
+        raise InputError([Problem(made_with.file, "", "", problem, "explore it again")])
+    return space_of(load_scenario(scenario, {**own, "variant": variant}, variant_problem))
 
 
 def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken], str]:

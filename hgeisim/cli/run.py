@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.settings import settings_option
 from hgeisim.errors import InputError, Problem
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("scenario")
 @click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
-@click.option("--variant", help="Kernel to simulate, such as v6.12+percpu-v5.")
+@variant_option("Kernel to simulate, such as v6.12+percpu-v5.")
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option("--until", help="How long to simulate, such as 20ms.")
 @click.option("--seed", help="Seed of all random streams, a whole number.")
@@ -65,7 +66,7 @@ def command(
 def _checked(name: str, said: dict[str, Any], out: Path | None) -> Scenario:
     """The scenario with what the command line says; all problems are told at once, also those of
     the place for the run folder."""
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
@@ -77,7 +78,7 @@ def _checked(name: str, said: dict[str, Any], out: Path | None) -> Scenario:
     except InputError as error:
         problems += error.problems
     try:
-        loaded = load_scenario(name, _values(said), known_variant, settings)
+        loaded = load_scenario(name, _values(said), variant_problem, settings)
     except InputError as error:
         raise InputError([*error.problems, *problems]) from error
     if problems:

@@ -121,10 +121,10 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
 
 
 def _load(name: str, settings: tuple[str, ...] = ()) -> Scenario:
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
-    return load_scenario(name, known_variant=known_variant, settings=settings)
+    return load_scenario(name, known_variant=variant_problem, settings=settings)
 
 
 def _check(name: str) -> Scenario | InputError:

@@ -9,6 +9,7 @@ import click
 
 from hgeisim.cli import trace_calibrate, trace_compare, trace_record
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.trace_options import (
     events_of_user,
     events_option,
@@ -79,7 +80,7 @@ def import_command(
 
 @command.command("check", short_help="Whether the model agrees with a trace.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--variant", required=True, help="Kernel that left the trace, such as v6.12.")
+@variant_option("Kernel that left the trace, such as v6.12.", required=True)
 @events_option
 @lines_option
 @click.option("--middle", is_flag=True, help="Lines are held when the trace begins.")
@@ -117,9 +118,9 @@ def check_command(
 
 
 def _check_variant(variant: str) -> None:
-    from hgeisim.cli.own_patch import known_variant  # noqa: PLC0415
+    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
 
-    if wrong := known_variant(variant):
+    if wrong := variant_problem(variant):
         raise InputError([Problem("--variant", "", repr(variant), wrong)])
 
 

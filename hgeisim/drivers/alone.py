@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Thread, make_hardirq
 from hgeisim.machine.ipi import Ipi
@@ -41,7 +42,8 @@ def run_alone(path: Path[object], who: Runner, onlookers: Onlookers | None = Non
         if isinstance(op, Ipi):
             answer_ipi(op, who, looking)
         while not op.ready(who):
-            assert op.proceed(who), f"{op} waits, but {who} is alone"
+            if not op.proceed(who):
+                raise ModelError(f"{op} waits, but {who} is alone")
         op.end(who)
         looking.saw(who, op)
         if isinstance(op, Schedule) and op.task.allowed:

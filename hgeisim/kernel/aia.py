@@ -137,10 +137,8 @@ class Aia(Interrupts):
         hgctrl = k.hgei[cpu]
         ret = -ENOENT
         yield hgctrl.lock.lock_irqsave
-        assert owner.thread.cpu == cpu, "alloc_hgei: cpu is not this CPU"
-        assert k.per_cpu[cpu].virtualization_enabled or k.globals.kvm_rebooting, (
-            "alloc_hgei: CPU without virtualization (F1)"
-        )
+        k.must_be_on(owner.thread, cpu)
+        k.must_be_enabled(cpu)
         free_bitmap = hgctrl.free_bitmap
         if free_bitmap:
             ret = ffs(free_bitmap)

@@ -26,7 +26,7 @@ class Cpuhp(Block):
 
         One CPU at a time (F4); the last one stays: -EBUSY.
         """
-        assert current.cpu == cpu, "cpuhp runs on its CPU (F4)"
+        k.must_be_on(current, cpu)
         yield k.cpu_hotplug_lock.down_write
         ret = -EBUSY if k.is_last_cpu(cpu) else 0
         if k.hart[cpu].online and not ret:
@@ -43,7 +43,7 @@ class Cpuhp(Block):
 
     def cpu_up(k, current: Thread, cpu: int) -> Path[int]:
         """cpu_up, v6.12: the CPU is online, KVM is enabled on it, then it takes tasks again."""
-        assert current.cpu == cpu, "cpuhp runs on its CPU (F4)"
+        k.must_be_on(current, cpu)
         yield k.cpu_hotplug_lock.down_write
         if not k.hart[cpu].online:
             yield CPUHP_STATE

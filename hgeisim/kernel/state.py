@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from hgeisim.errors import ModelError
 from hgeisim.kernel.structs import (
     AUTO,
     Globals,
@@ -30,6 +32,25 @@ from hgeisim.machine.shared import Fixed, Memory, build
 from hgeisim.machine.spinlock import raw_spinlock
 from hgeisim.machine.task import Runner
 from hgeisim.machine.topology import Topology
+
+
+def no_step(check: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a check of what a path relies on: what it reads is not an access of the path.
+
+    It is an input all the same, so a remembered step is checked wherever it may go wrong.
+    """
+
+    @wraps(check)
+    def checked(k: Kernel, *args: Any) -> None:
+        memory = k.memory
+        if memory is None:
+            check(k, *args)
+            return
+        touched, memory.touched = memory.touched, {}
+        check(k, *args)
+        memory.touched = touched
+
+    return checked
 
 
 class Kernel(Fixed):
@@ -107,8 +128,21 @@ class Kernel(Fixed):
     def vcpu(k, ident: int) -> Vcpu:
         """The vCPU that an `owners` entry points to."""
         vcpu = k.vcpus[ident]
-        assert vcpu is not None, "NULL is no vCPU"
+        if vcpu is None:
+            raise ModelError("NULL is no vCPU")
         return vcpu
+
+    @no_step
+    def must_be_on(k, current: Runner, cpu: int) -> None:
+        """A context runs on the CPU that its path is about (F4); raises `ModelError` if not."""
+        if current.cpu != cpu:
+            raise ModelError(f"{current} runs on CPU {current.cpu}, not on CPU {cpu} (F4)")
+
+    @no_step
+    def must_be_enabled(k, cpu: int) -> None:
+        """Virtualization is on where a vCPU enters its guest (F1); raises `ModelError` if not."""
+        if not (k.per_cpu[cpu].virtualization_enabled or k.globals.kvm_rebooting):
+            raise ModelError(f"CPU {cpu} is used without virtualization (F1)")
 
     def imsic_vsfile_local_read(k, current: Runner, sender: Any) -> Path[None]:
         """Read and clear a VS-file on its own CPU."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hgeisim.errors import ModelError
 from hgeisim.lockorder.classes import Flavour, LockClass
 from hgeisim.lockorder.cycles import ahead, back, shortest
 from hgeisim.lockorder.graph import FROM_EXCLUSIVE, TO_BLOCKING, Arc, Edge, Graph
@@ -88,5 +89,6 @@ class _Matching:
 
     def found(self) -> Mark:
         """The mark that made the last match."""
-        assert self._found is not None, "asked for without a match"
+        if self._found is None:
+            raise ModelError("asked for without a match")
         return self._found

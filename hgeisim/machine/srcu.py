@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hgeisim.errors import ModelError
 from hgeisim.machine.ops import LEFT, Op, Sleep
 from hgeisim.machine.shared import Array, Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
@@ -82,7 +83,8 @@ class SrcuReadUnlock(Op):
 
     def end(self, who: Runner) -> None:
         """Count no longer, under the index under which it was counted."""
-        assert who.srcu, f"{who} is in no section of {self.srcu}"
+        if not who.srcu:
+            raise ModelError(f"{who} is in no section of {self.srcu}")
         who.srcu, digit = divmod(who.srcu, 3)
         self.srcu.readers[digit - 1] -= 1
 

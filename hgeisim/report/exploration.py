@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.checks.known import known_facts
+from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.isolate import others
 from hgeisim.drivers.explored.shrink import shrink, switches
 from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.token import Token, encode
+from hgeisim.drivers.explored.token import Token, command, encode
 from hgeisim.drivers.explored.verdict import Counterexample, Verdict
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
@@ -49,7 +50,6 @@ def _finding(
 ) -> dict[str, Any]:
     schedule = shrink(space, c.schedule, c.finding.id)
     kernel = scenario.kernel
-    token = Token(name, kernel.variant, kernel.preemption, scenario.digest, schedule)
     return {
         "id": c.finding.id,
         "text": c.finding.text,
@@ -58,8 +58,13 @@ def _finding(
         "steps": len(schedule),
         "switches": switches(schedule),
         "also_shows": list(others(space, Counterexample(c.finding, schedule))),
-        "token": encode(token),
+        **replay_facts(token_of(name, scenario, schedule)),
     }
+
+
+def replay_facts(token: Token) -> dict[str, str]:
+    """A token, and the command that replays it."""
+    return {"token": encode(token), "replay": command(token)}
 
 
 def text(result: dict[str, Any]) -> Iterator[str]:
@@ -113,4 +118,4 @@ def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
         yield from indented(f"known: {finding['reason']}", 2)
     if finding["also_shows"]:
         yield from indented("on the way: " + ", ".join(finding["also_shows"]), 2)
-    yield f"  hgeisim replay {finding['token']}"
+    yield f"  {finding['replay']}"

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 from hgeisim.checks.known import known_facts
+from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.lock_walks import LockWalks, shown_alone
 from hgeisim.drivers.explored.shrink import switches
 from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.token import Token, encode
 from hgeisim.drivers.explored.verdict import SAMPLED
+from hgeisim.report.exploration import replay_facts
 from hgeisim.scenario.schema import Scenario
 
 
@@ -36,7 +37,6 @@ def add_lock_order(
     kernel = scenario.kernel
     for finding_id, (finding, schedule) in walks.findings.items():
         shown = shown_alone(space, schedule)
-        name = result["scenario"], kernel.variant, kernel.preemption, scenario.digest
         result["findings"].append(
             {
                 "id": finding_id,
@@ -46,7 +46,7 @@ def add_lock_order(
                 "steps": len(schedule),
                 "switches": switches(schedule),
                 "also_shows": [],
-                "token": encode(Token(*name, schedule)),
+                **replay_facts(token_of(result["scenario"], scenario, schedule)),
                 "alone": finding_id in shown,
             }
         )

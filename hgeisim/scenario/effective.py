@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any
@@ -32,10 +32,14 @@ def effective(scenario: Scenario) -> dict[str, Any]:
     return text | {"machine": _machine(scenario.topology)} | content
 
 
-def digest(scenario: Scenario) -> str:
-    """Digest of everything that a result depends on: not of title, paths or layout of the file."""
-    content = effective(scenario)
-    del content["title"], content["look_at"]
+def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
+    """Digest of everything that a result depends on: not of title, paths or layout of the file.
+
+    With `tables`, only those count.
+    """
+    whole = effective(scenario)
+    del whole["title"], whole["look_at"]
+    content = {key: value for key, value in whole.items() if not tables or key in tables}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, ModelError, Problem
 from hgeisim.machine.topology import Topology
 from hgeisim.scenario.consistency import inconsistencies
 from hgeisim.scenario.draft import KEYS, Draft
@@ -70,7 +70,8 @@ def scenario_from(
     problems += [*inconsistencies(draft), *_unknown_variant(draft, known_variant)]
     if problems:
         raise InputError(problems)
-    assert draft.topology is not None, "a machine without a problem has a topology"
+    if draft.topology is None:
+        raise ModelError("a machine without a problem has a topology")
     return _scenario(draft, draft.topology)
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from numpy.random import PCG64, Generator, SeedSequence
 
+from hgeisim.errors import ModelError
 from hgeisim.scenario.distribution import Empirical, Exponential, Law, Uniform
 
 BLOCK_MAX = 1024
@@ -65,7 +66,8 @@ class Stream:
 
     def below(self, n: int) -> int:
         """Draw a whole number in 0..n-1, each equally likely; n is at most 2**64."""
-        assert 0 < n <= WORDS, f"below({n}) must be 1..2**64"
+        if not (0 < n <= WORDS):
+            raise ModelError(f"below({n}) must be 1..2**64")
         while True:
             product = self._word() * n
             rest = product & WORDS - 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from hgeisim.errors import ModelError
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.ftrace import Lost
 from hgeisim.trace.interval import Event, Interval
@@ -125,7 +126,8 @@ class _Following:
 
     def _freed(self, call: Interval, at: Moment) -> None:
         told = call.first.meaning
-        assert isinstance(told, kvm.Free | kvm.FreeReturn), "a free interval has one of its events"
+        if not isinstance(told, kvm.Free | kvm.FreeReturn):
+            raise ModelError("a free interval has one of its events")
         if told.cpu is not None and told.line is not None and min(told.cpu, told.line - 1) >= 0:
             self.result.frees.append(Freed(at, told.cpu, told.line))
             self.lines.freed(at, told.cpu, told.line)
@@ -211,5 +213,6 @@ class _Following:
 
 def _told(event: Event, cls: type[T]) -> T:
     """What an event says, as the class by which it was chosen."""
-    assert isinstance(event.meaning, cls), "events are looked up by the class of their meaning"
+    if not isinstance(event.meaning, cls):
+        raise ModelError("events are looked up by the class of their meaning")
     return event.meaning

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from hgeisim.errors import ModelError
 from hgeisim.trace import kernel_event as kernel
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.events import Events
@@ -80,7 +81,8 @@ class Interval:
     def first(self) -> Event:
         """The entry, or the return if only that is there."""
         event = self.start or self.end
-        assert event is not None, "an interval is made of an event"
+        if event is None:
+            raise ModelError("an interval is made of an event")
         return event
 
     @property

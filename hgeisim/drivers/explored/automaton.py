@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.frames import SeamError, frame_key, functions
 from hgeisim.drivers.explored.held import Held, held_after
+from hgeisim.errors import ModelError
 from hgeisim.machine.ops import STEP, Op, Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
@@ -65,7 +66,8 @@ class Automaton:
     def node(self, here: int) -> Node:
         """Return a state other than `REST`."""
         node = self.nodes[here]
-        assert node is not None, f"{self.name} is at rest"
+        if node is None:
+            raise ModelError(f"{self.name} is at rest")
         return node
 
     def advance(self, node: Node, memory: Memory) -> int:

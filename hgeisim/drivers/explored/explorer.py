@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.interrupts import SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
 from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
+from hgeisim.drivers.explored.explorable import unexplorable
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
 from hgeisim.drivers.stage import set_stage
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.schema import Scenario
@@ -41,9 +40,9 @@ def space_of(scenario: Scenario, validator: Validator | None = None) -> Space:
 def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     """The contexts of a scenario's [[task]]s and interrupts; a `validator` sees the start.
 
-    Raises `InputError` when the scenario has none, or a random workload, which cannot be explored.
+    Raises `InputError` when the scenario has none, or a table that a search does not understand.
     """
-    if problems := list(_not_explored(scenario)):
+    if problems := list(unexplorable(scenario)):
         raise InputError(problems)
     stage = set_stage(scenario, Memory(), validator=validator)
     system = System(stage.k, scenario.kernel.preemption, STEP_CHECKS)
@@ -53,15 +52,3 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
     return system
-
-
-def _not_explored(scenario: Scenario) -> Iterator[Problem]:
-    """What keeps a scenario from being explored."""
-    if not scenario.task:
-        allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
-        yield Problem(scenario.file, "task", "", allowed, "try patch-race")
-        return
-    for key in ("vm", "balance", "hotplug", "random_hotplug"):
-        if getattr(scenario, key):
-            allowed = "is about times, and an explored scenario has none"
-            yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")

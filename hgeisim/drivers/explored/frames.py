@@ -13,6 +13,7 @@ from types import CellType, FrameType, FunctionType, GeneratorType
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.liveness import live_locals
+from hgeisim.errors import ModelError
 from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.shared import Fixed, Shared
 
@@ -45,7 +46,8 @@ def frame_key(path: Path[Any]) -> FrameKey:
 
 
 def _frame(g: Frame) -> FrameType:
-    assert g.gi_frame is not None, "a path that has finished has no key"
+    if g.gi_frame is None:
+        raise ModelError("a path that has finished has no key")
     return g.gi_frame
 
 

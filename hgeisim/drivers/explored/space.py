@@ -13,6 +13,7 @@ from hgeisim.drivers.explored.contention import Contention
 from hgeisim.drivers.explored.frames import SeamError
 from hgeisim.drivers.explored.invariants import Invariants, watched_cells
 from hgeisim.drivers.explored.system import System
+from hgeisim.errors import ModelError
 
 Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]
 
@@ -120,7 +121,8 @@ class Space:
         state, schedule = self.initial(), list[int]()
         for slot in slots:
             answer = self.ask(slot, state)
-            assert answer.writes is not None, "a schedule that was searched can be followed"
+            if answer.writes is None:
+                raise ModelError("a schedule that was searched cannot be followed")
             schedule += [slot] * answer.length
             state = after(state, answer.writes)
         return tuple(schedule)

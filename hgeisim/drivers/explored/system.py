@@ -19,6 +19,7 @@ from hgeisim.checks.lock_order import LockOrder
 from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath, Node, start_of
 from hgeisim.drivers.explored.contention import Contention
 from hgeisim.drivers.explored.transaction import Outcome, Transaction
+from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Caller, Thread
 from hgeisim.machine.hart import Hart
@@ -46,7 +47,8 @@ class System:
     """
 
     def __init__(self, k: Module, preemption: str, checks: Sequence[StepCheck] = ()) -> None:
-        assert k.memory is not None, "an explored kernel has tracked memory"
+        if k.memory is None:
+            raise ModelError("an explored kernel needs tracked memory")
         self.k, self.memory, self.checks = k, k.memory, checks
         self.preemptible_kernel = preemption in PREEMPTIBLE
         self.automata: list[Automaton] = []
@@ -196,7 +198,8 @@ class System:
         pinned = bool(hart.irq_off or hart.preempt_count)
         leaves = node is None or node.op.voluntary
         sleeping_lock = node is not None and node.op.waits
-        assert not (pinned and leaves) or sleeping_lock, f"{who.name} schedules while atomic"
+        if pinned and leaves and not sleeping_lock:
+            raise ModelError(f"{who.name} schedules while atomic")
         current = who.id if pinned or not (leaves or self.preemptible_kernel) else 0
         if hart.current != current:
             hart.current = current
@@ -236,7 +239,8 @@ class System:
         hart.hardirq = CALL
         sender = self.by_number[number]
         op = sender.node(self.memory.read(sender.location)).op
-        assert isinstance(op, Ipi), f"{sender.name} waits for an IPI"
+        if not isinstance(op, Ipi):
+            raise ModelError(f"{sender.name} does not wait for an IPI")
         return lambda: op.handler(runner, sender.runner)
 
     def _return_from_interrupt(self, hart: Hart) -> None:

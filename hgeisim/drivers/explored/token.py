@@ -1,31 +1,44 @@
 """Replay tokens: a schedule as one word that can be pasted into a mail.
 
-    hg1.<base64url of header and runs>.<checksum>
+    hg2.<base64url of header and runs>.<checksum>
 
-The header is scenario, variant, preemption and the first digits of the scenario's digest, each
-ended by a newline.  The runs are pairs of bytes: a context, and how many steps it makes.
+The header is scenario, variant, preemption and the first digits of the digest of what a search
+depends on, each ended by a NUL.  The runs are pairs of numbers: a context, and how many steps it
+makes; a number has seven bits in a byte, the lowest first, and the last byte of one is below 128.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
 
-VERSION = "hg1"
+from hgeisim.kernel.variants import own_files
+from hgeisim.scenario.locate import is_bare_name
+
+VERSION = "hg2"
+OLDER = ("hg1",)
 DIGEST_DIGITS = 8
-RUN_MAX = 255
+STEPS_MAX = 10_000_000
+"""Longest schedule that is read; far above what a search finds."""
+COPY_ALL = "copy the whole word that `hgeisim explore` printed"
 
 
 class TokenError(ValueError):
-    """A word that is not a token of this version; the message says why."""
+    """A word that is not a token of this version; the message says why, `remedy` what to do."""
+
+    def __init__(self, why: str, remedy: str = COPY_ALL) -> None:
+        self.remedy = remedy
+        super().__init__(why)
 
 
 @dataclass(frozen=True)
 class Token:
-    """A schedule of a scenario; `digest` starts that of the effective scenario it belongs to."""
+    """A schedule of a scenario; `digest` starts that of what it depends on."""
 
     scenario: str
     variant: str
@@ -37,8 +50,9 @@ class Token:
 def encode(token: Token) -> str:
     """Write a token as one word of letters, digits, `-`, `_` and dots."""
     header = (token.scenario, token.variant, token.preemption, token.digest[:DIGEST_DIGITS])
-    runs = bytes(x for context, n in _runs(token.schedule) for x in (context, n))
-    packed = "".join(part + "\n" for part in header).encode() + runs
+    runs = ((context, len(list(steps))) for context, steps in groupby(token.schedule))
+    packed = "".join(part + "\0" for part in header).encode()
+    packed += b"".join(_packed(number) for run in runs for number in run)
     body = base64.urlsafe_b64encode(packed).decode().rstrip("=")
     return f"{VERSION}.{body}.{_checksum(body)}"
 
@@ -46,6 +60,9 @@ def encode(token: Token) -> str:
 def decode(word: str) -> Token:
     """Read a token, ignoring white space.  Raises `TokenError`."""
     version, _, rest = "".join(word.split()).partition(".")
+    if version in OLDER:
+        why = f"it is of version {version}, which counted steps in another way"
+        raise TokenError(why, "explore again with this version")
     if version != VERSION:
         raise TokenError(f"it starts with {version[:12]!r}, not with {VERSION!r}")
     body, _, checksum = rest.partition(".")
@@ -53,26 +70,58 @@ def decode(word: str) -> Token:
         raise TokenError("its checksum does not fit: a part of it is missing or changed")
     try:
         packed = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-        *header, runs = packed.split(b"\n", 4)
-        scenario, variant, preemption, digest = (part.decode() for part in header)
+        *header, runs = packed.split(b"\0", 4)
+        scenario, variant, preemption, digest = texts = [part.decode() for part in header]
+        schedule = _schedule(runs)
     except (binascii.Error, ValueError):
         raise TokenError("its content cannot be read") from None
-    return Token(scenario, variant, preemption, digest, _schedule(runs))
+    if not all(text.isprintable() for text in texts):
+        raise TokenError("its content is not printable")
+    return Token(scenario, variant, preemption, digest, schedule)
 
 
-def _runs(schedule: tuple[int, ...]) -> list[tuple[int, int]]:
-    runs = []
-    for context, steps in groupby(schedule):
-        left = len(list(steps))
-        while left:
-            runs.append((context, min(left, RUN_MAX)))
-            left -= runs[-1][1]
-    return runs
+def command(token: Token, scenario: str = "", variant: str = "") -> str:
+    """The command that replays a token, for a shell.
+
+    A token opens no file, so the command names those that it needs; `scenario` and `variant` take
+    the place of those that the token was made with.
+    """
+    words = ["hgeisim", "replay", encode(token)]
+    if scenario or not is_bare_name(token.scenario):
+        words += ["--scenario", scenario or token.scenario]
+    if variant or own_files(token.variant):
+        words += ["--variant", variant or token.variant]
+    return shlex.join(words)
 
 
-def _schedule(runs: bytes) -> tuple[int, ...]:
-    pairs = zip(runs[::2], runs[1::2], strict=False)
-    return tuple(context for context, n in pairs for _ in range(n))
+def _packed(number: int) -> bytes:
+    digits = bytearray()
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+def _numbers(packed: bytes) -> Iterable[int]:
+    """Raises `ValueError` when the last number has no end."""
+    number = shift = 0
+    for byte in packed:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            yield number
+            number = shift = 0
+    if shift:
+        raise ValueError("the last number has no end")
+
+
+def _schedule(packed: bytes) -> tuple[int, ...]:
+    """Raises `ValueError` when the runs are no pairs, or too long to be a schedule."""
+    numbers = tuple(_numbers(packed))
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if sum(steps for _, steps in pairs) > STEPS_MAX:
+        raise ValueError("too many steps")
+    return tuple(context for context, steps in pairs for _ in range(steps))
 
 
 def _checksum(body: str) -> str:

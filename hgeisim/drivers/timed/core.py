@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from hgeisim.drivers.timed.environment import Lane
+from hgeisim.errors import ModelError
 from hgeisim.kernel.structs import Rq
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.ops import Path
@@ -110,7 +111,8 @@ class Core:
 
     def trap(self, now_ns: int) -> None:
         """The guest that runs exits by what it does itself."""
-        assert self.guest is not None, "a guest runs"
+        if self.guest is None:
+            raise ModelError("no guest runs")
         self.hart.guest, self.exited_ns = 0, now_ns
         lane, self.guest = self.guest(), None
         lane.wake()

@@ -14,6 +14,7 @@ from hgeisim.drivers.timed.interrupts import Handler, Interrupts
 from hgeisim.drivers.timed.parking import Parking, channel_of
 from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.drivers.timed.scheduler import Scheduler
+from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.machine.guest import RunGuest
 from hgeisim.machine.ipi import Ipi, SendReschedule
@@ -230,7 +231,8 @@ class TimedDriver:
             op.end(who)
             yield from self._come_in(who, urgent=True)
         else:
-            assert isinstance(op, Schedule), f"{op} is done here"
+            if not isinstance(op, Schedule):
+                raise ModelError(f"{op} is not completed here")
             yield from self._switch(who, op)
 
     def _switch(self, who: Any, op: Schedule) -> LaneGenerator:

@@ -177,7 +177,9 @@ def _compiled(
     function.returns = None
     outer = ast.FunctionDef("outer", arguments, [function], [])
     module = ast.fix_missing_locations(ast.Module([outer], []))
-    code: CodeType = compile(module, path.__code__.co_filename, "exec", dont_inherit=True)
+    code: CodeType = compile(
+        module, path.__code__.co_filename, "exec", dont_inherit=True, optimize=0
+    )
     for _ in ("outer", "the function"):
         code = next(const for const in code.co_consts if hasattr(const, "co_code"))
     closure = tuple(cells[ident] for ident in code.co_freevars)

@@ -16,6 +16,8 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any, TypeGuard
 
+from hgeisim.errors import ModelError
+
 
 def definition_of(function: FunctionType) -> ast.FunctionDef:
     """The source of a function as a tree, in the lines of its file.
@@ -23,7 +25,8 @@ def definition_of(function: FunctionType) -> ast.FunctionDef:
     Raises `OSError` when the source is not to be had.
     """
     (definition,) = ast.parse(dedent(inspect.getsource(function))).body
-    assert isinstance(definition, ast.FunctionDef), f"{function} is a function"
+    if not isinstance(definition, ast.FunctionDef):
+        raise ModelError(f"{function} is not a function")
     ast.increment_lineno(definition, function.__code__.co_firstlineno - 1)
     return definition
 
@@ -67,7 +70,7 @@ class Inliner(ast.NodeTransformer):
         for variable in _variables(definition):
             names[variable] = name(f"_{function.__name__}_{variable}")
         names |= self._freed(function, names)
-        for statement in definition.body[1:]:
+        for statement in _body(definition):
             renamed = _Renamed(names).visit(deepcopy(statement))
             for known in _listed(_Folded(self.facts).visit(renamed)):
                 statements += _listed(self.visit(known))
@@ -87,7 +90,7 @@ class Inliner(ast.NodeTransformer):
     def expression(self, function: FunctionType, call: ast.Call) -> ast.expr:
         """A call of a function that is nothing but `return`, of names and numbers: what it
         returns."""
-        body = _kept(function).body[1:]
+        body = _body(_kept(function))
         simple = all(isinstance(argument, ast.Name | ast.Constant) for argument in call.args)
         if not (simple and len(body) == 1 and isinstance(body[0], ast.Return)):
             return call
@@ -124,7 +127,8 @@ class Inliner(ast.NodeTransformer):
     def free_name(self, ident: str, value: object) -> ast.Name:
         """A free variable for an object, called after `ident`."""
         free = f"_{ident}_"
-        assert self.free.setdefault(free, value) is value, f"{ident} means two things"
+        if self.free.setdefault(free, value) is not value:
+            raise ModelError(f"{ident} means two things")
         return name(free)
 
 
@@ -192,7 +196,8 @@ def _listed(made: Any) -> list[ast.stmt]:
 
 
 def _stored(expression: ast.expr) -> ast.expr:
-    assert isinstance(expression, ast.Name), "only names are written to"
+    if not isinstance(expression, ast.Name):
+        raise ModelError("only names can be written to")
     return ast.Name(expression.id, ast.Store())
 
 
@@ -203,6 +208,11 @@ def _variables(definition: ast.FunctionDef) -> list[str]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     ]
     return list(dict.fromkeys(stored))
+
+
+def _body(definition: ast.FunctionDef) -> list[ast.stmt]:
+    """The statements of a function, without its docstring if it has one."""
+    return definition.body[1 if ast.get_docstring(definition) is not None else 0 :]
 
 
 @cache

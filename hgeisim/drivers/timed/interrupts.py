@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hgeisim.drivers.timed.core import Arrived, Core
 from hgeisim.drivers.timed.environment import Lane, LaneGenerator
+from hgeisim.errors import ModelError
 from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
@@ -109,7 +110,8 @@ class Interrupts:
     def stop_machine(self) -> LaneGenerator:
         """Every online HART stands still while one is taken down."""
         stopped = [core for core in self.cores if core.hart.online]
-        assert not any(core.busy for core in stopped), "the stopper waits for hardirqs"
+        if any(core.busy for core in stopped):
+            raise ModelError("the stopper did not wait for a hardirq")
         for core in stopped:
             core.hold_up(int(self.env.now))
         yield self.costs.by_name["stop_machine"]()

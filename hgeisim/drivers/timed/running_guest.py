@@ -5,6 +5,7 @@ from __future__ import annotations
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.guest_timer import GuestTimer
+from hgeisim.errors import ModelError
 from hgeisim.machine.ops import Spend
 
 
@@ -20,7 +21,8 @@ class RunningGuest:
 
     def run(self, core: Core) -> LaneGenerator:
         """Work until the stretch is over or an interrupt makes the guest exit."""
-        assert self.left_ns is not None, "a stretch has begun"
+        if self.left_ns is None:
+            raise ModelError("no stretch has begun")
         start_ns = int(self.env.now)
         if core.hart.guest:
             self._on = core, self.env.active_lane
@@ -41,5 +43,6 @@ class RunningGuest:
         lane.wake()
 
     def _place(self) -> tuple[Core, Lane]:
-        assert self._on is not None, "it has run"
+        if self._on is None:
+            raise ModelError("it has not run")
         return self._on

@@ -19,6 +19,7 @@ from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.workload.start import start_workload
+from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.structs import HgeiControl
@@ -183,7 +184,8 @@ class Simulation:
 
     def event_in_detail(self, kind: int, hart: int, vcpu: int, line: int) -> None:
         """Record what a probe tells, also for what becomes of it."""
-        assert self.details is not None, "this kernel has details"
+        if self.details is None:
+            raise ModelError("this kernel has no details")
         self.details.asked(kind, vcpu)
         self.event(kind, hart, vcpu, line)
 
@@ -209,7 +211,8 @@ class Simulation:
 
     def lock_made(self, who: Runner, op: Op) -> None:
         """Record the lines of a HART whose lock was initialised: they may be new, too."""
-        assert isinstance(op, InitLock)
+        if not isinstance(op, InitLock):
+            raise ModelError(f"{op} initialises no lock")
         self.occupy(self.control[op.lock])
 
     def occupy(self, hgctrl: HgeiControl) -> int:

@@ -8,6 +8,7 @@ from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.hypothesis import Hypothesis
 from hgeisim.drivers.traced.middle import is_unknown
 from hgeisim.drivers.traced.probe import Probe
+from hgeisim.errors import ModelError
 from hgeisim.kernel.structs import ENOENT, Vcpu
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
@@ -19,7 +20,8 @@ def contradictions(h: Hypothesis, context: Context, event: Event) -> Iterator[st
     """What does not fit between an event and the probe at which its call stands."""
     h.install()
     probe, told = context.probe, event.meaning
-    assert probe is not None, "a call that stands at a probe"
+    if probe is None:
+        raise ModelError("the call stands at no probe")
     if context.cpu != event.record.cpu and probe.name != "lread":
         yield f"is on CPU {event.record.cpu}, the call began on CPU {context.cpu}"
     pointer = getattr(told, "vcpu", None)

@@ -12,6 +12,7 @@ from hgeisim.drivers.traced.middle import is_of_before
 from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import vsfile
 from hgeisim.drivers.traced.shown import show_disarmed, show_mode
+from hgeisim.errors import ModelError
 from hgeisim.kernel.structs import EMUL
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
@@ -19,7 +20,8 @@ from hgeisim.trace.interval import Event
 
 def run(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """A guest is entered, with VGEIN as imsic_update left it."""
-    assert isinstance(event.meaning, kvm.Run), "the handler of run"
+    if not isinstance(event.meaning, kvm.Run):
+        raise ModelError("the handler of run got another event")
     actor = event.thread
     show_mode(h, h.contexts.get(actor), event.meaning)
     for each in follower.arrive(h, event, actor):
@@ -37,7 +39,8 @@ def run(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]
 
 def _begin_update(h: Hypothesis, event: Event) -> None:
     """An update of which nothing is recorded: the vCPU has its VS-file here, or needs none."""
-    assert isinstance(event.meaning, kvm.Run), "the handler of run"
+    if not isinstance(event.meaning, kvm.Run):
+        raise ModelError("the handler of run got another event")
     vcpu = h.world.vcpus[event.meaning.vcpu]
     if vcpu.id not in h.known and not event.meaning.vgein:
         h.modes.setdefault(vcpu.id, EMUL)
@@ -47,7 +50,8 @@ def _begin_update(h: Hypothesis, event: Event) -> None:
 def enter(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """Compare what imsic_update has led to with a guest entry."""
     told, context = event.meaning, h.contexts[event.thread]
-    assert isinstance(told, kvm.Run), "the handler of run"
+    if not isinstance(told, kvm.Run):
+        raise ModelError("the handler of run got another event")
     h.install()
     vcpu = h.world.vcpus[told.vcpu]
     if not context.done:
@@ -84,7 +88,8 @@ def wakeon(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothes
 def inject(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """An MSI is injected into the VS-file that the vCPU has at that moment."""
     told = event.meaning
-    assert isinstance(told, kvm.Inject), "the handler of inject"
+    if not isinstance(told, kvm.Inject):
+        raise ModelError("the handler of inject got another event")
     vcpu = h.world.vcpus[told.vcpu]
     for each in before(h, vsfile(vcpu.id)):
         each.install()

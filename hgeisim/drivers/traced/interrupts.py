@@ -11,13 +11,15 @@ from hgeisim.drivers.traced.middle import is_unknown
 from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import hgei
 from hgeisim.drivers.traced.shown import show_armed
+from hgeisim.errors import ModelError
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
 
 
 def sgei(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """A HART takes an SGEI: only for lines that it has, and that are enabled."""
-    assert isinstance(event.meaning, kvm.Sgei), "the handler of SGEI"
+    if not isinstance(event.meaning, kvm.Sgei):
+        raise ModelError("the handler of SGEI got another event")
     cpu = event.record.cpu
     for each in before(h, hgei(cpu)):
         if wrong := list(show_armed(each, event)):
@@ -59,7 +61,8 @@ def preempt_depth(event: Event) -> int:
 
 def sweep(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """A VS-file is read and cleared, in an IPI from whoever takes it from its owner."""
-    assert isinstance(event.meaning, kvm.Sweep), "the handler of lread"
+    if not isinstance(event.meaning, kvm.Sweep):
+        raise ModelError("the handler of lread got another event")
     owner = h.owner(event.record.cpu, event.meaning.line)
     senders = [
         actor

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
+from hgeisim.errors import ModelError
 from hgeisim.kernel.structs import AUTO, HWACCEL, Vcpu
 from hgeisim.machine.hart import bit
 from hgeisim.trace import meaning as kvm
@@ -43,7 +44,8 @@ def show_armed(h: Hypothesis, event: Event) -> Iterator[str]:
     its bit set (v6.12): the next owner may be interrupted by it.
     """
     told, cpu = event.meaning, event.record.cpu
-    assert isinstance(told, kvm.Sgei), "only SGEI shows them"
+    if not isinstance(told, kvm.Sgei):
+        raise ModelError("only SGEI shows them, not this event")
     h.install()
     hart = h.world.k.hart[cpu]
     unowned = told.mask & ~(_owned_lines(h, cpu) | _unswept_lines(h, cpu))
@@ -103,7 +105,8 @@ def _unknown_lines(h: Hypothesis, cpu: int) -> int:
 def show_disarmed(h: Hypothesis, event: Event) -> None:
     """An owner that blocks or has blocked sets or clears the bit of its line."""
     told, cpu = event.meaning, event.record.cpu
-    assert isinstance(told, kvm.Wakeon), "only wakeon shows it"
+    if not isinstance(told, kvm.Wakeon):
+        raise ModelError("only wakeon shows it, not this event")
     h.install()
     vcpu, hart = h.world.vcpus[told.vcpu], h.world.k.hart[cpu]
     if vcpu.vsfile_cpu == cpu:

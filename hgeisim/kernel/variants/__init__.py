@@ -8,6 +8,7 @@ file and class: `v7.1+path/to/file.py:Name`.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.module import Module
@@ -43,18 +44,46 @@ def variant_problem(name: str) -> str | None:
     base, *patches = name.split("+")
     wrong = _unknown("base", base, list(BASES))
     for patch in patches:
+        if patch in own_files(name) and patch not in OWN:
+            wrong = wrong or f"names a file, and only --variant executes one: --variant {name}"
         wrong = wrong or _unknown("patch", patch, [*PATCHES, *OWN])
-    return wrong or _wrong_stack(patches)
+    return wrong or _wrong_stack(patches) or _unstackable(name)
+
+
+def own_files(name: str) -> list[str]:
+    """The patches of a variant that are a user's own, `path/to/file.py:Name`."""
+    return [patch for patch in name.split("+")[1:] if patch.partition(":")[0].endswith(".py")]
 
 
 def find_variant(name: str) -> type[Module]:
-    """Return the kernel class of a variant.  Raises `ValueError` when there is none."""
+    """Return the kernel class of a variant, each time the same.
+
+    Raises `ValueError` when there is none.
+    """
     wrong = variant_problem(name)
     if wrong:
         raise ValueError(wrong)
+    return _class_of(name)
+
+
+def _class_of(name: str) -> type[Module]:
     base, *patches = name.split("+")
     classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
-    return type(name, (*classes, BASES[base]), {"__module__": __name__, "name": name})
+    return _stacked(name, (*classes, BASES[base]))
+
+
+@cache
+def _stacked(name: str, classes: tuple[type, ...]) -> type[Module]:
+    return type(name, classes, {"__module__": __name__, "name": name})
+
+
+def _unstackable(name: str) -> str | None:
+    """A patch that derives from another one has to come after it."""
+    try:
+        _class_of(name)
+    except TypeError:
+        return "stacks patches in an order that their classes do not allow"
+    return None
 
 
 def _wrong_stack(patches: list[str]) -> str | None:

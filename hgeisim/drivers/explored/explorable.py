@@ -1,0 +1,40 @@
+"""What an exploration uses of a scenario, and what it refuses to pass over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgeisim.drivers.explored.token import Token
+from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.errors import Problem
+from hgeisim.scenario.draft import KEYS
+from hgeisim.scenario.effective import digest
+from hgeisim.scenario.schema import Scenario
+
+USED = ("machine", "kernel", "vcpu", "task")
+"""The tables of which every key counts, but for the time in `kernel.halt_poll_max`."""
+IGNORED = ("title", "look_at", "run", "timing")
+"""What tells of time, which an exploration has none of, or is said to the reader only."""
+
+
+def unexplorable(scenario: Scenario) -> Iterator[Problem]:
+    """What keeps a scenario from being explored: no task, or a table that a search would miss."""
+    if not scenario.task:
+        allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
+        yield Problem(scenario.file, "task", "", allowed, "try patch-race")
+        return
+    for key in KEYS:
+        if key not in USED + IGNORED and getattr(scenario, key):
+            allowed = f"is not explored; a search understands {', '.join(USED)}"
+            yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")
+
+
+def explored_digest(scenario: Scenario) -> str:
+    """Digest of what a search depends on: a token stays good when a time or the seed changes."""
+    return digest(scenario, USED)
+
+
+def token_of(name: str, scenario: Scenario, schedule: Schedule) -> Token:
+    """The token of a schedule; `name` is how the command line calls the scenario."""
+    kernel = scenario.kernel
+    return Token(name, kernel.variant, kernel.preemption, explored_digest(scenario), schedule)
