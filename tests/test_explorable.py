@@ -8,6 +8,7 @@ import pytest
 
 from hgeisim.drivers.explored import explorable
 from hgeisim.drivers.explored.explorable import explored_digest, unexplorable
+from hgeisim.scenario import draft
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 
@@ -27,7 +28,7 @@ def later(**more: Any) -> Scenario:
 
 
 def test_a_table_that_nobody_thought_of_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explorable, "KEYS", (*explorable.KEYS, NEW))
+    monkeypatch.setattr(draft, "KEYS", (*draft.KEYS, NEW))
     assert list(unexplorable(later())) == []
     (problem,) = unexplorable(later(power_down=(1,)))
     assert problem.where == NEW
@@ -36,7 +37,7 @@ def test_a_table_that_nobody_thought_of_is_refused(monkeypatch: pytest.MonkeyPat
 
 def test_each_key_of_a_scenario_is_used_ignored_or_refused() -> None:
     refused = {"vm", "balance", "hotplug", "random_hotplug"}
-    assert set(explorable.KEYS) == {*explorable.USED, *explorable.IGNORED, *refused}
+    assert set(draft.KEYS) == {*explorable.USED, *explorable.IGNORED, *refused}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.source import ROOT
-from tests.test_notebooks import run_cells
+from tests.test_notebooks import cells, run_cells
 
 FILE = ROOT / "notebooks" / "lock-order.ipynb"
 
@@ -17,4 +17,5 @@ def test_its_cells_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert "+ edge hgctrl->lock < imsic->vsfile_lock" in printed
     assert "LO-c583559c recursion" in printed
-    assert len(names["figure"].axes) == 1
+    assert names["picture"]._repr_png_().startswith(b"\x89PNG")
+    assert cells(FILE)[-1]["source"][-1] == "picture"

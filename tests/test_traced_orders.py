@@ -122,7 +122,7 @@ def test_nobody_is_given_a_line_of_a_cpu_that_is_off() -> None:
     told = follow(*off, exit_, *alloc(1, "v3", 1))
     assert told.disagreement is not None
     (why,) = told.disagreement.why
-    assert why.endswith("alloc_hgei: CPU without virtualization (F1)")
+    assert why.endswith("CPU 1 is used without virtualization (F1)")
 
 
 def test_copies_of_a_state_go_on_as_the_first_would() -> None:

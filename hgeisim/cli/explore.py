@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--walk", type=click.IntRange(1), help="Run this many random schedules instead.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
+@click.option("--first", is_flag=True, help="Stop at the first new finding.")
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenario: str, **options: Any) -> int:
@@ -36,13 +37,14 @@ def command(scenario: str, **options: Any) -> int:
 
     Every interleaving is visited, up to the order of independent operations.  Each finding comes
     with a short schedule, one that shows few other findings on the way.  With --walk, random
-    schedules only.  Lock order is looked at along a sample of schedules in any case.
+    schedules only.  Lock order is looked at along a sample of schedules in any case.  Ctrl-C ends
+    the search and prints what it has found.
 
     \b
     Example:
       hgeisim explore patch-race --variant v6.12+percpu-v2
 
-    Exit status: 0 nothing new, 1 a new finding, 4 the states ran out first.
+    Exit status: 0 nothing new, 1 a new finding, 4 the states ran out first, 130 interrupted.
     """
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
@@ -53,32 +55,51 @@ def command(scenario: str, **options: Any) -> int:
     space = space_of(loaded)
     verdict = _search(space, loaded, options)
     walks = _lock_walks(space, loaded, verdict)
-    return _report(scenario, loaded, (space, verdict, walks), options)
+    status = _report(scenario, loaded, (space, verdict, walks), options)
+    if verdict.stopped is not None:
+        raise verdict.stopped
+    return status
 
 
 def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdict:
+    from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.drivers.explored.exhaustive import exhaustive  # noqa: PLC0415
     from hgeisim.drivers.explored.isolate import isolate  # noqa: PLC0415
     from hgeisim.drivers.explored.walk import random_walk  # noqa: PLC0415
 
+    kernel = scenario.kernel
+
+    def enough(finding_id: str) -> bool:
+        found = new_findings([finding_id], kernel.variant, options["strict"], kernel.realtime)
+        return options["first"] and bool(found)
+
     if options["walk"]:
         from hgeisim.scenario.streams import Streams  # noqa: PLC0415
 
-        return random_walk(space, options["walk"], Streams(scenario.run.seed).stream("walk").below)
+        below = Streams(scenario.run.seed).stream("walk").below
+        return random_walk(space, options["walk"], below, enough)
     with _progress() as progress:
-        verdict = exhaustive(space, options["states"], progress=progress)
-    isolate(space, verdict, options["states"])
+        verdict = exhaustive(space, options["states"], progress=progress, enough=enough)
+    if verdict.stopped is None and not options["first"]:
+        isolate(space, verdict, options["states"])
     return verdict
 
 
-def _lock_walks(space: Space, scenario: Scenario, verdict: Verdict) -> LockWalks:
-    """Lock order along the counterexamples and some random schedules."""
+def _lock_walks(space: Space, scenario: Scenario, verdict: Verdict) -> LockWalks | None:
+    """Lock order along the counterexamples and some random schedules; not when the search was
+    stopped."""
+    if verdict.stopped is not None:
+        return None
     from hgeisim.drivers.explored.lock_walks import WALKS, lock_walks  # noqa: PLC0415
     from hgeisim.scenario.streams import Streams  # noqa: PLC0415
 
     known = [counterexample.schedule for counterexample in verdict.counterexamples.values()]
     below = Streams(scenario.run.seed).stream("lock-order").below
-    return lock_walks(space, known, WALKS, below)
+    try:
+        return lock_walks(space, known, WALKS, below)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told after the report
+        verdict.stopped = error
+        return None
 
 
 @contextmanager
@@ -98,7 +119,7 @@ def _progress() -> Iterator[Progress | None]:
 def _report(
     name: str,
     scenario: Scenario,
-    seen: tuple[Space, Verdict, LockWalks],
+    seen: tuple[Space, Verdict, LockWalks | None],
     options: dict[str, Any],
 ) -> int:
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
@@ -107,11 +128,12 @@ def _report(
     from hgeisim.report.lock_walks import add_lock_order  # noqa: PLC0415
 
     space, verdict, walks = seen
-    found = [*verdict.counterexamples, *walks.findings]
+    found = [*verdict.counterexamples, *(walks.findings if walks else ())]
     kernel = scenario.kernel
     new = new_findings(found, kernel.variant, options["strict"], kernel.realtime)
     result = document(name, scenario, space, verdict, new)
-    add_lock_order(result, scenario, space, walks, new)
+    if walks is not None:
+        add_lock_order(result, scenario, space, walks, new)
     if options["as_json"]:
         print_json(result)
     else:

@@ -2,55 +2,111 @@
 
 A state of a hundred cells is then a hundred bytes, which Python hashes, compares and copies much
 faster than a tuple of integers, and takes a tenth of the memory.  Most cells of a system are never
-written; those need no place in a state at all.
+written; those need no place in a state at all.  The few that take more than 256 values, such as
+the position in a long path, have a second byte behind the first bytes of all cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeAlias
 
 CODES_MAX = 256
+"""Values of a cell with one byte."""
+WIDE_CODES_MAX = CODES_MAX**2
+"""Values of a cell with two."""
+
+Code: TypeAlias = tuple[tuple[int, int], ...]
+"""A place and a byte, or two of them."""
+
+
+class TooNarrow(Exception):
+    """A cell with one byte took more than 256 values; `address` says which."""
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+        super().__init__(address)
 
 
 class CodebookFull(Exception):
-    """A cell took more than 256 values: the system is too wide for exploration."""
+    """A cell took more than 65,536 values: the system is too wide for exploration."""
 
 
 class Codebook:
     """Translates between the cells of a memory and states.
 
     `start` are all cells as they are at the start, `names` what they are called.  A state has a
-    byte for each address in `places`, which maps it to its index there; the other cells stay as
-    they are at the start.
+    byte for each of the `live` addresses and a second one for those that are `wide`; the other
+    cells stay as they are at the start.  `places` maps an address to where its bytes are, the low
+    one first.
     """
 
-    def __init__(self, start: Sequence[int], names: Sequence[str], live: Iterable[int]) -> None:
+    def __init__(
+        self,
+        start: Sequence[int],
+        names: Sequence[str],
+        live: Iterable[int],
+        wide: Collection[int] = (),
+    ) -> None:
         self.start, self.names = list(start), names
         self.addresses = sorted(live)
-        self.places = {address: place for place, address in enumerate(self.addresses)}
+        self.places: dict[int, tuple[int, ...]] = {
+            address: (place,) for place, address in enumerate(self.addresses)
+        }
+        for high, address in enumerate(filter(wide.__contains__, self.addresses)):
+            self.places[address] += (len(self.addresses) + high,)
         self.values = [[start[address]] for address in self.addresses]
         self.codes = [{start[address]: 0} for address in self.addresses]
 
-    def code(self, place: int, value: int) -> int:
-        """The code of a value at a place, given out if it is new."""
-        codes = self.codes[place]
+    @property
+    def size(self) -> int:
+        """How many bytes a state has."""
+        return sum(map(len, self.places.values()))
+
+    def code(self, address: int, value: int) -> Code:
+        """The code of a cell's value, given out if it is new.
+
+        Raises `TooNarrow` or `CodebookFull` when there is none left.
+        """
+        places = self.places[address]
+        codes = self.codes[places[0]]
         code = codes.get(value)
         if code is None:
-            code = len(codes)
-            if code == CODES_MAX:
-                name = self.names[self.addresses[place]]
-                raise CodebookFull(f"{name} took more than {CODES_MAX} values")
-            codes[value] = code
-            self.values[place].append(value)
+            code = self._new(address, value)
+        return tuple((place, code >> 8 * byte & 255) for byte, place in enumerate(places))
+
+    def _new(self, address: int, value: int) -> int:
+        places = self.places[address]
+        codes = self.codes[places[0]]
+        code = len(codes)
+        if code == WIDE_CODES_MAX:
+            name = self.names[address]
+            raise CodebookFull(f"{name} took more than {WIDE_CODES_MAX:,} values")
+        if code == CODES_MAX and len(places) == 1:
+            raise TooNarrow(address)
+        codes[value] = code
+        self.values[places[0]].append(value)
         return code
+
+    def crowded(self) -> list[int]:
+        """The addresses that need a second byte for the values seen so far."""
+        seen = zip(self.addresses, self.values, strict=True)
+        return [address for address, values in seen if len(values) > CODES_MAX]
 
     def initial(self) -> bytes:
         """The state at the start."""
-        return bytes(len(self.addresses))
+        return bytes(self.size)
 
     def decode(self, state: bytes) -> list[int]:
         """The cells of a state."""
         cells = self.start.copy()
-        for address, values, code in zip(self.addresses, self.values, state, strict=True):
-            cells[address] = values[code]
+        for address, values, code in zip(self.addresses, self.values, state, strict=False):
+            cells[address] = (
+                values[code] if len(values) <= CODES_MAX else self._value(address, state)
+            )
         return cells
+
+    def _value(self, address: int, state: bytes) -> int:
+        """The value of a cell that has more than one byte has codes for."""
+        low, high = self.places[address]
+        return self.values[low][state[low] | state[high] << 8]

@@ -13,7 +13,7 @@ from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.invariants import View
 from hgeisim.drivers.explored.scout import scout
 from hgeisim.drivers.explored.space import Outgrown, Space
-from hgeisim.drivers.explored.verdict import BOUNDED, Schedule, Verdict
+from hgeisim.drivers.explored.verdict import BOUNDED, Enough, Schedule, Verdict, never
 
 Progress = Callable[[int, int], None]
 """Told (states seen, states still to expand) now and then."""
@@ -25,19 +25,22 @@ def exhaustive(
     states_max: int,
     avoid: frozenset[str] = frozenset(),
     progress: Progress | None = None,
+    enough: Enough = never,
 ) -> Verdict:
     """Visit all reachable states, `states_max` at most.
 
-    The verdict is `exhausted` when the queue ran empty, else `bounded`.  With `avoid`, ids of
-    findings, the search turns back where one of them shows: what is found then needs none of them.
+    The verdict is `exhausted` when the queue ran empty, else `bounded`: by the states, by the first
+    finding that is `enough`, or by what stopped the search.  With `avoid`, ids of findings, the
+    search turns back where one of them shows: what is found then needs none of them.
     """
-    if space.contention is not None and not space.steps_learned:
-        scout(space)
-    search = _Search(space, avoid)
-    while not search.run(states_max, progress):
-        space.forget()
-        search = _Search(space, avoid)
-    return search.verdict
+    verdict = Verdict(enough=enough)
+    with verdict.kept():
+        if space.contention is not None and not space.steps_learned:
+            scout(space)
+        while not _Search(space, verdict, avoid).run(states_max, progress):
+            space.forget()
+            verdict.start_again()
+    return verdict
 
 
 class _Search:
@@ -48,8 +51,8 @@ class _Search:
     expanded, what the contexts answered in the state before it and what the checks saw there.
     """
 
-    def __init__(self, space: Space, avoid: frozenset[str]) -> None:
-        self.space, self.avoid, self.verdict = space, avoid, Verdict()
+    def __init__(self, space: Space, verdict: Verdict, avoid: frozenset[str]) -> None:
+        self.space, self.verdict, self.avoid = space, verdict, avoid
         self.width = len(space.locations)
         start = space.initial()
         self.states, self.seen, self.origins = [start], {start}, array("Q", [0])
@@ -66,6 +69,8 @@ class _Search:
             return self.expand_all(states_max, progress)
         except Outgrown:
             return False
+        finally:
+            self.verdict.states = len(self.states)
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Expand all states, in a space that has room for them; tell whether that was valid."""
@@ -83,7 +88,6 @@ class _Search:
             if queued and len(states) >= states_max:
                 verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
                 break
-        verdict.states = len(states)
         return not space.outdated
 
     def expand(self, number: int, state: bytes) -> None:

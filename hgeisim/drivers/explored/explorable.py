@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hgeisim.drivers.explored.token import Token
 from hgeisim.drivers.explored.verdict import Schedule
 from hgeisim.errors import Problem
-from hgeisim.scenario.draft import KEYS
+from hgeisim.scenario import draft
 from hgeisim.scenario.effective import digest
 from hgeisim.scenario.schema import Scenario
 
@@ -23,7 +23,7 @@ def unexplorable(scenario: Scenario) -> Iterator[Problem]:
         allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
         yield Problem(scenario.file, "task", "", allowed, "try patch-race")
         return
-    for key in KEYS:
+    for key in draft.KEYS:
         if key not in USED + IGNORED and getattr(scenario, key):
             allowed = f"is not explored; a search understands {', '.join(USED)}"
             yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")

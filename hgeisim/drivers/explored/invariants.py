@@ -35,7 +35,8 @@ class Invariants:
     ) -> None:
         self.system, self.codebook, self.checks = system, codebook, checks
         places = codebook.places
-        watched = sorted(places[a] for a in watched_cells(system, checks) if a in places)
+        cells = [address for address in watched_cells(system, checks) if address in places]
+        watched = sorted(place for address in cells for place in places[address])
         self.watched = mask(watched)
         self.key: Callable[[bytes], Any] = (
             itemgetter(*watched) if len(watched) > 1 else lambda state: state

@@ -23,9 +23,12 @@ def isolate(space: Space, verdict: Verdict, states_max: int) -> None:
     for name, findings in ids.items():
         mixed = [c for c in verdict.counterexamples.values() if name in _others(space, c)]
         if mixed:
-            without = exhaustive(space, states_max, avoid=frozenset(findings)).counterexamples
+            without = exhaustive(space, states_max, avoid=frozenset(findings))
             for counterexample in mixed:
-                _replace(space, verdict, without.get(counterexample.finding.id))
+                _replace(space, verdict, without.counterexamples.get(counterexample.finding.id))
+            if without.stopped is not None:
+                verdict.stopped = without.stopped
+                return
 
 
 def others(space: Space, counterexample: Counterexample) -> tuple[str, ...]:

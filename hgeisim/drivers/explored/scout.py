@@ -25,6 +25,7 @@ RUN_MEAN = 32
 def scout(space: Space) -> None:
     """Learn steps along random walks, then forget them, but not who contends for what."""
     below = Streams(0).stream("scout").below
+    space.make_room()
     walks = 0
     while walks < WALKS_WITHOUT_NEWS:
         known = space.lessons

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from hgeisim.checks.finding import Finding, StateCheck
 from hgeisim.drivers.explored.answer import Answer, Writes, after, mask
-from hgeisim.drivers.explored.codebook import Codebook
+from hgeisim.drivers.explored.codebook import Codebook, TooNarrow
 from hgeisim.drivers.explored.contention import Contention
 from hgeisim.drivers.explored.frames import SeamError
 from hgeisim.drivers.explored.invariants import Invariants, watched_cells
@@ -19,7 +19,8 @@ Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]
 
 
 class Outgrown(Exception):
-    """A step wrote a cell that has no place in a state, because no step before it wrote it."""
+    """A step wrote a cell that has no place in a state, because no step before it wrote it, or a
+    value for which that place is too narrow."""
 
 
 class Space:
@@ -40,22 +41,31 @@ class Space:
         self.contention = Contention(system, watched_cells(system, checks)) if merging else None
         self.steps_learned = 0
         self.written = set(self.locations)
+        self.wide: set[int] = set()
         self._clear(range(len(system.start)))
 
-    def _clear(self, live: Iterable[int]) -> None:
-        """Nothing is known about any step, and states have places for the `live` addresses."""
-        system = self.system
-        self.codebook = Codebook(system.start, system.memory.names, live)
+    def _clear(self, live: Iterable[int], roomy: bool = False) -> None:
+        """Nothing is known about any step, and states have places for the `live` addresses, two
+        for each if `roomy`."""
+        system, live = self.system, list(live)
+        wide = live if roomy else self.wide
+        self.codebook = Codebook(system.start, system.memory.names, live, frozenset(wide))
         self.invariants = Invariants(system, self.codebook, self.checks)
         self.trees: list[dict[int, Any]] = [{} for _ in self.locations]
-        self._places = [self.codebook.places[location] for location in self.locations]
+        places = self.codebook.places
+        self._places = [places[location][0] for location in self.locations]
+        self._further = [places[location][1:] for location in self.locations]
         self._reads = [0] * len(self.locations)
         self._disturbed: dict[Answer, tuple[int, ...]] = {}
 
     @cached_property
     def fine(self) -> Space:
         """The same space in steps of one operation."""
-        return self if self.contention is None else Space(self.system, self.checks)
+        if self.contention is None:
+            return self
+        made = Space(self.system, self.checks)
+        made.make_room()
+        return made
 
     @property
     def lessons(self) -> int:
@@ -69,15 +79,16 @@ class Space:
 
     def forget(self) -> None:
         """Forget all answers, but not who contends for what, nor which cells are written: only
-        those have places in states from now on."""
+        those have places in states from now on, as wide as they need to be."""
+        self.wide.update(self.codebook.crowded())
         self._clear(self.written)
         if self.contention is not None:
             self.contention.start_again()
 
     def make_room(self) -> None:
-        """Give all cells a place in states, if they have none: whatever a step writes fits in."""
-        if len(self.codebook.places) < len(self.system.start):
-            self._clear(range(len(self.system.start)))
+        """Give all cells two places in states, if they lack one: whatever a step writes fits in."""
+        if self.codebook.size < 2 * len(self.system.start):
+            self._clear(range(len(self.system.start)), roomy=True)
             if self.contention is not None:
                 self.contention.start_again()
 
@@ -148,7 +159,8 @@ class Space:
         self.steps_learned += 1
         memory.begin_step(cells)
         outcome = self.system.attempt(slot, cells[location], self.contention)
-        inputs = [places[a] for a in memory.reads if a in places and a != location]
+        inputs = [*self._further[slot]]
+        inputs += [p for a in memory.reads if a in places and a != location for p in places[a]]
         reads = mask([self._places[slot], *inputs])
         if outcome is None:
             answer = Answer(reads)
@@ -165,8 +177,12 @@ class Space:
         self.written.update(changed)
         if not changed.keys() <= codebook.places.keys():
             raise Outgrown
-        coded = ((codebook.places[address], value) for address, value in sorted(changed.items()))
-        return tuple((place, codebook.code(place, value)) for place, value in coded)
+        try:
+            codes = [codebook.code(address, value) for address, value in sorted(changed.items())]
+        except TooNarrow as narrow:
+            self.wide.add(narrow.address)
+            raise Outgrown from None
+        return tuple(part for code in codes for part in code)
 
     def _plant(self, slot: int, state: bytes, inputs: list[int], answer: Answer) -> None:
         trees: dict[int, Any] = self.trees[slot]

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.codebook import CodebookFull
 
 EXHAUSTED, BOUNDED, SAMPLED = "exhausted", "bounded", "sampled"
 
 Schedule = tuple[int, ...]
 """The contexts that step, one after the other, from the initial state."""
+
+
+Enough = Callable[[str], bool]
+"""Whether a search may end with the finding of an id."""
+
+
+def never(finding_id: str) -> bool:
+    """Search on, whatever was found."""
+    return False
+
+
+class Found(Exception):
+    """What the search was made for is found."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +42,9 @@ class Verdict:
 
     `coverage` is one of the three words: all interleavings, those within a bound, or a sample.
     `bound` says which bound or how many schedules.  `states` and `transitions` count distinct
-    states and steps taken; `ends` are the states in which nothing can happen any more.
+    states and steps taken; `ends` are the states in which nothing can happen any more.  `stopped`
+    is the error or the interruption that ended the search early, if one did.  `earlier` is what was
+    found before the search had to start again: it can happen, but is not the shortest way.
     """
 
     coverage: str = EXHAUSTED
@@ -35,7 +53,49 @@ class Verdict:
     transitions: int = 0
     ends: int = 0
     counterexamples: dict[str, Counterexample] = field(default_factory=dict)
+    stopped: BaseException | None = None
+    enough: Enough = never
+    earlier: dict[str, Counterexample] = field(default_factory=dict, compare=False)
 
     def note(self, finding: Finding, schedule: Schedule) -> None:
-        """Keep the first counterexample of each finding."""
-        self.counterexamples.setdefault(finding.id, Counterexample(finding, schedule))
+        """Keep the first counterexample of each finding; raises `Found` when it is enough."""
+        if finding.id not in self.counterexamples:
+            self.counterexamples[finding.id] = Counterexample(finding, schedule)
+            if self.enough(finding.id):
+                raise Found
+
+    def start_again(self) -> None:
+        """Forget what was counted; what was found counts if the search does not come to its end."""
+        self.earlier |= self.counterexamples
+        self.counterexamples = {}
+        self.states = self.transitions = self.ends = 0
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep what a search has found, whatever ends it early: then it is `bounded`."""
+        try:
+            yield
+        except Found:
+            self.coverage, self.bound = BOUNDED, "the first finding"
+        except CodebookFull as full:
+            self.coverage, self.bound = BOUNDED, f"{self.states:,} states, where {full}"
+        except BaseException as error:  # noqa: BLE001 - told again by the caller
+            self.coverage = BOUNDED
+            self.bound = f"{self.states:,} states, where it {_ended(error)}"
+            self.stopped = error.with_traceback(None) if _ate_all(error) else error
+        if self.coverage == BOUNDED:
+            self.counterexamples = self.earlier | self.counterexamples
+
+
+def _ended(error: BaseException) -> str:
+    """How a search came to its end, in words."""
+    if _ate_all(error):
+        return "ran out of memory"
+    if isinstance(error, Exception):
+        return f"failed ({type(error).__name__})"
+    return "was interrupted"
+
+
+def _ate_all(error: BaseException) -> bool:
+    """Whether the frames of an error hold memory that a report needs."""
+    return isinstance(error, MemoryError)

@@ -11,17 +11,25 @@ from collections.abc import Callable
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import SAMPLED, Verdict
+from hgeisim.drivers.explored.verdict import SAMPLED, Enough, Verdict, never
 
 
-def random_walk(space: Space, schedules: int, below: Callable[[int], int]) -> Verdict:
-    """Run a number of random schedules; `below(n)` draws an integer of 0..n-1."""
-    verdict = Verdict(SAMPLED, f"{schedules} random schedules")
+def random_walk(
+    space: Space, schedules: int, below: Callable[[int], int], enough: Enough = never
+) -> Verdict:
+    """Run a number of random schedules; `below(n)` draws an integer of 0..n-1.
+
+    Fewer of them when a finding is `enough`, or something stops the walks.
+    """
+    verdict = Verdict(SAMPLED, enough=enough)
     seen: set[bytes] = set()
     space.make_room()
-    for _ in range(schedules):
-        _walk(space, verdict, below, seen)
-    verdict.states = len(seen)
+    number = 0
+    with verdict.kept():
+        for number in range(1, schedules + 1):  # noqa: B007 - how far it came is asked below
+            _walk(space, verdict, below, seen)
+    verdict.states, verdict.coverage = len(seen), SAMPLED
+    verdict.bound = f"{number} random schedules"
     return verdict
 
 

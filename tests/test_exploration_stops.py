@@ -1,0 +1,99 @@
+"""A search that is ended early prints what it has found, with tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hgeisim.drivers.explored import exhaustive, lock_walks, walk
+from tests.commands import hgeisim
+
+V2 = ("--variant", "v6.12+percpu-v2")
+STOPS: dict[str, tuple[BaseException, int, str]] = {
+    "Ctrl-C": (KeyboardInterrupt(), 130, "was interrupted"),
+    "an error": (ValueError("what now"), 3, "failed (ValueError)"),
+    "no memory": (MemoryError(), 2, "ran out of memory"),
+}
+
+
+def after(number: int, error: BaseException, really: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that raises when it is called for the nth time."""
+    calls = iter(range(number))
+
+    def call(*args: Any, **named: Any) -> Any:
+        if next(calls, None) is None:
+            raise error
+        return really(*args, **named)
+
+    return call
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("error", "status", "words"), STOPS.values(), ids=STOPS)
+def test_a_search_that_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, words: str
+) -> None:
+    expand = after(30_000, error, exhaustive._Search.expand)
+    monkeypatch.setattr(exhaustive._Search, "expand", expand)
+    told = hgeisim("explore", "patch-race", *V2)
+    assert told.status == status
+    assert "violation (bounded): no further than" in told.out
+    assert words in told.out.replace("\n  ", " ")
+    assert "lock-init-held:hgctrl->lock (V2-1)" in told.out
+    tokens = [line.split()[2] for line in told.out.splitlines() if "hgeisim replay" in line]
+    monkeypatch.undo()
+    assert len(tokens) == 4
+    assert [hgeisim("replay", token).status for token in tokens] == [1, 1, 0, 0]
+
+
+@pytest.mark.slow
+def test_what_is_found_before_the_search_starts_again_counts_when_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error comes at the first step of the second search."""
+    run, runs = exhaustive._Search.run, list[bool]()
+
+    def once(search: Any, *args: Any) -> bool:
+        if runs:
+            raise KeyboardInterrupt
+        runs.append(run(search, 20_000, None))
+        return False
+
+    monkeypatch.setattr(exhaustive._Search, "run", once)
+    told = hgeisim("explore", "patch-race", *V2)
+    assert told.status == 130
+    assert "hgeisim replay" in told.out
+
+
+@pytest.mark.slow
+def test_walks_that_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "_walk", after(30, KeyboardInterrupt(), walk._walk))
+    told = hgeisim("explore", "patch-race", *V2, "--walk", "1000", "--json")
+    assert told.status == 130
+    assert '"bound": "31 random schedules"' in told.out
+    assert '"token": "hg2.' in told.out
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_lock_order_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock_walks, "_walk", after(3, KeyboardInterrupt(), lock_walks._walk))
+    told = hgeisim("explore", "blocked-move", "--variant", "v6.12")
+    assert told.status == 130
+    assert "exhausted" in told.out
+    assert "lock order" not in told.out
+
+
+@pytest.mark.slow
+def test_the_first_new_finding_is_enough() -> None:
+    told = hgeisim("explore", "patch-race", *V2, "--first")
+    assert told.status == 1
+    assert "bounded): no further than the first finding" in told.out.replace("\n  ", " ")
+    assert told.out.count("lock-init-held") == 1
+    assert "broken-lock" not in told.out
+    accepted = hgeisim("explore", "stale-attr", "--variant", "v6.12", "--first")
+    assert accepted.status == 0
+    assert "exhausted" in accepted.out
+    strict = hgeisim("explore", "stale-attr", "--variant", "v6.12", "--first", "--strict")
+    assert "the first finding" in strict.out
