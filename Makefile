@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test lint check pictures bench golden clean
+.PHONY: help venv run explore test proof lint check pictures bench golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18

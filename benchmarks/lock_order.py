@@ -13,6 +13,7 @@ import sys
 import time
 from statistics import median
 
+from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.lockorder.classes import KINDS, Lock
 from hgeisim.lockorder.validator import Validator
@@ -31,7 +32,7 @@ CONTEXTS, DEPTH = 8, 4
 def prepared(name: str, checked: bool, warm_ms: int) -> Simulation:
     """A simulation that has come to where it is warm."""
     scenario = load_scenario(name, {"until": f"{4 * warm_ms}ms"})
-    simulation = simulate(scenario)
+    simulation = simulate(scenario, form=fused)
     if not checked:
         order = simulation.lock_order
         assert order is not None, "a run is checked"

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
+from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.module import Module
 from hgeisim.record.detail_probes import with_details
@@ -40,7 +41,7 @@ class Deaf(Timeline):
 
 def off(scenario: Scenario) -> Simulation:
     """A simulation in which nothing is recorded."""
-    simulation = simulate(scenario, probes=lambda kernel: kernel)
+    simulation = simulate(scenario, probes=lambda kernel: kernel, form=fused)
     simulation.timeline = Deaf(scenario.topology)
     return simulation
 
@@ -52,9 +53,9 @@ def _details(kernel: type[Module]) -> type[Module]:
 
 SIDES: dict[str, Callable[[Scenario], Simulation]] = {
     "off": off,
-    "occupancy": lambda scenario: simulate(scenario, probes=probed),
-    "tables": lambda scenario: simulate(scenario, probes=_details),
-    "all": simulate,
+    "occupancy": lambda scenario: simulate(scenario, probes=probed, form=fused),
+    "tables": lambda scenario: simulate(scenario, probes=_details, form=fused),
+    "all": lambda scenario: simulate(scenario, form=fused),
 }
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from statistics import median
 
+from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.record.probes import probed
 from hgeisim.record.timeline import SGEI
@@ -26,7 +27,7 @@ def row(name: str, harts: int, rounds: int) -> str:
     scenario = load_scenario(name, {})
     rates, parts = [], []
     for _ in range(rounds):
-        simulation = simulate(scenario, probes=probed)
+        simulation = simulate(scenario, probes=probed, form=fused)
         start = time.process_time()
         simulation.run(scenario.run.until)
         spent_s = time.process_time() - start
@@ -38,7 +39,7 @@ def row(name: str, harts: int, rounds: int) -> str:
 def leftovers(until: str) -> str:
     """Entries of the queue before and after many SGEIs."""
     scenario = load_scenario("sgei-storm", {"until": until})
-    simulation = simulate(scenario, probes=probed)
+    simulation = simulate(scenario, probes=probed, form=fused)
     simulation.run(scenario.run.until // 100)
     before = len(simulation.env._queue)
     simulation.run(scenario.run.until)

@@ -50,10 +50,9 @@ def told_by(scenario: Scenario, plainly: bool) -> Told:
 
 def made(scenario: Scenario, plainly: bool) -> Simulation:
     """A run with paths as they are on stock processes, or with neither."""
-    with pytest.MonkeyPatch.context() as patch:
-        if plainly:
-            patch.setattr(simulation, "fused", lambda kernel: kernel)
-        return simulate(scenario, StockEnvironment() if plainly else None, probed)
+    if plainly:
+        return simulate(scenario, StockEnvironment(), probed)
+    return simulate(scenario, probes=probed, form=fused)
 
 
 @pytest.mark.slow
@@ -115,7 +114,7 @@ def test_a_name_that_promises_too_much_is_not_believed() -> None:
     scenario = load_scenario("homogeneous", {"until": "1ms"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "find_variant", lambda _: Misnamed)
-        run = simulate(scenario, None, probed)
+        run = simulate(scenario, probes=probed, form=fused)
     thread = run.k.add_thread("t", 0)
     lane = run.driver.spawn(thread, run.k.kvm_shutdown(thread))
     run.run(10_000_000)

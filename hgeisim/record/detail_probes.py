@@ -6,6 +6,7 @@ from typing import Any
 
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
+from hgeisim.kernel.variants import stacked
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 from hgeisim.record.details import Details, claim_of
@@ -89,7 +90,6 @@ class DetailProbes(Probes):
 
 
 def with_details(kernel: type[Module]) -> type[Module]:
-    """Put the probes of the timeline, and these in front of them, on a kernel."""
-    return type(
-        kernel.__name__, (DetailProbes, kernel), {"__module__": __name__, "name": kernel.name}
-    )
+    """Put the probes of the timeline, and these in front of them, on a kernel; the same class each
+    time."""
+    return stacked(kernel.name, (DetailProbes, kernel))

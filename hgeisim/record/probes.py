@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Caller, Vcpu
+from hgeisim.kernel.variants import stacked
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI
@@ -56,5 +57,5 @@ class Probes(Module):
 
 
 def probed(kernel: type[Module]) -> type[Module]:
-    """Put the probes on a kernel."""
-    return type(kernel.__name__, (Probes, kernel), {"__module__": __name__, "name": kernel.name})
+    """Put the probes on a kernel; the same class each time."""
+    return stacked(kernel.name, (Probes, kernel))

@@ -11,8 +11,8 @@ import hgeisim
 from hgeisim.errors import InputError, Problem
 from hgeisim.scenario.mistakes import did_you_mean
 
-BUILT_IN = Path(hgeisim.__file__).parent.parent / "scenarios"
-"""Folder of the scenarios that come with hgeisim."""
+BUILT_IN = Path(hgeisim.__file__).parent / "scenarios"
+"""Folder of the scenarios that come with hgeisim: in a checkout a link to the one at the top."""
 
 
 def built_in_names() -> list[str]:

@@ -17,7 +17,6 @@ from hgeisim.drivers.stage import Stage, set_stage
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import Observe, TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment
-from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
@@ -46,6 +45,7 @@ AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists(), ModeGranted())
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
 Probing: TypeAlias = Callable[[type[Module]], type[Module]]
+Form: TypeAlias = Callable[[type[Module]], type[Module]]
 SLICES = 200
 """How often progress is told in a run."""
 
@@ -223,20 +223,28 @@ class Simulation:
         return taken
 
 
+def as_written(kernel: type[Module]) -> type[Module]:
+    """The paths as they are: one run is too short to earn back what fusing them costs."""
+    return kernel
+
+
 def simulate(
     scenario: Scenario,
     env: LaneEnvironment | None = None,
     probes: Probing = with_details,
     validator: Validator | None = None,
+    form: Form = as_written,
 ) -> Simulation:
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest.
 
     `probes` puts probes on its kernel: `with_details` for all that can be recorded, `probed` for
     the timeline alone, without lock order, which is quicker; the timeline is the same.  A
-    `validator` learns the lock order of this scenario beside that of others.
+    `validator` learns the lock order of this scenario beside that of others.  `form` is what the
+    paths are executed as: `fused` gives the same, and pays where one process runs many scenarios or
+    a long one.
     """
     streams = Streams(scenario.run.seed)
-    kernel = probes(fused(find_variant(scenario.kernel.variant)))
+    kernel = probes(form(find_variant(scenario.kernel.variant)))
     stage = set_stage(scenario, kernel=kernel, validator=validator)
     if probes is not with_details:
         stage.lock_order = None

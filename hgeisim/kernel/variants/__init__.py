@@ -69,11 +69,12 @@ def find_variant(name: str) -> type[Module]:
 def _class_of(name: str) -> type[Module]:
     base, *patches = name.split("+")
     classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
-    return _stacked(name, (*classes, BASES[base]))
+    return stacked(name, (*classes, BASES[base]))
 
 
 @cache
-def _stacked(name: str, classes: tuple[type, ...]) -> type[Module]:
+def stacked(name: str, classes: tuple[type, ...]) -> type[Module]:
+    """A kernel of this name, whose classes are asked in this order; each time the same."""
     return type(name, classes, {"__module__": __name__, "name": name})
 
 
