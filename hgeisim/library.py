@@ -35,6 +35,7 @@ from hgeisim.record.tables import Tables, texts_of
 from hgeisim.record.timeline import Timeline
 from hgeisim.record.windows import Windows
 from hgeisim.report.run import manifest, summary
+from hgeisim.report.screen import screen
 from hgeisim.scenario.load import OVERRIDES, load_scenario
 from hgeisim.scenario.mistakes import did_you_mean
 from hgeisim.scenario.schema import Scenario
@@ -54,6 +55,12 @@ class Result:
     summary: dict[str, Any]
     timeline: Timeline
     tables: Tables
+
+    def __str__(self) -> str:
+        """The run on one screen."""
+        return screen(self.manifest, self.summary)
+
+    __repr__ = __str__
 
     @property
     def harts(self) -> list[dict[str, Any]]:

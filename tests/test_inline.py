@@ -113,3 +113,23 @@ def test_a_function_without_source_is_an_os_error() -> None:
     assert isinstance(space["made"], FunctionType)
     with pytest.raises(OSError, match="source"):
         Inliner({}).expanded(space["made"], [name("c")])
+
+
+def undocumented(counter: Any) -> None:
+    counter.up(1)
+    counter.up(2)
+
+
+def test_a_first_statement_that_is_no_docstring_stays() -> None:
+    statements = Inliner().expanded(undocumented, [name("c")])
+    assert [ast.unparse(each) for each in statements] == ["c.up(1)", "c.up(2)"]
+
+
+def plainly(value: int) -> int:
+    return value
+
+
+def test_an_expression_without_docstring_is_put_in_place() -> None:
+    call, function = ast.Call(name("plainly"), [name("x")], []), plainly
+    assert isinstance(function, FunctionType)
+    assert ast.unparse(Inliner().expression(function, call)) == "x"

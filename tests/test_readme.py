@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from itertools import pairwise
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_every_picture_of_the_argument_is_there_and_is_drawn_by_make() -> None:
 def commands(page: str) -> list[list[str]]:
     """The words of each `hgeisim ...` line of a page, up to the text beside it."""
     lines = re.findall(r"^ {4}hgeisim (.*)$|`hgeisim ([^`]+)`", page, re.MULTILINE)
-    return [re.split(r" {2,}", block or quoted)[0].split() for block, quoted in lines]
+    return [shlex.split(re.split(r" {2,}", block or quoted)[0]) for block, quoted in lines]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/scenario-format.md", "docs/findings.md"])

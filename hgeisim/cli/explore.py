@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=scenarios)
 @variant_option("Kernel to explore, such as v6.12+percpu-v2.")
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option(

@@ -26,6 +26,8 @@ EXIT_INTERRUPTED = 130
 """That of SIGINT."""
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has seen enough (`hgeisim ... | head`)."""
+COMPLETION = "_HGEISIM_COMPLETE"
+"""Where a shell says what it wants to be completed (README.md)."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a full disk says."""
 
@@ -44,6 +46,7 @@ COMMANDS = {
     ),
     "topology": Entry("hgeisim.cli.topology:command", "Show the HARTs of a devicetree blob."),
     "scenario": Entry("hgeisim.cli.scenario:command", "List, show or check scenario files."),
+    "variants": Entry("hgeisim.cli.variants:command", "List kernels and patches for --variant."),
     "explore": Entry("hgeisim.cli.explore:command", "Search the interleavings of a scenario."),
     "locks": Entry("hgeisim.cli.locks:command", "Lock order: learn, check, diff, show."),
     "trace": Entry("hgeisim.cli.trace:command", "Read the trace of a real kernel."),
@@ -131,6 +134,10 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _run(args: Sequence[str] | None) -> int:
     """Let click choose; a subcommand returns its status, or leaves by `ctx.exit(status)`."""
+    if asked := os.environ.get(COMPLETION):
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - a shell asks, rarely
+
+        return shell_complete(group, {}, "hgeisim", COMPLETION, asked)
     words = sys.argv[1:] if args is None else list(args)
     try:
         with group.make_context("hgeisim", words) as ctx:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hgeisim.cli.completion import variants
 from hgeisim.errors import InputError, Problem
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -27,11 +28,13 @@ _executed: dict[Path, str] = {}
 
 def variant_option(help_text: str, **settings: Any) -> Callable[[C], C]:
     """The option `--variant`, which executes the files that it names."""
-    return click.option("--variant", help=help_text, callback=_executing, **settings)
+    return click.option(
+        "--variant", help=help_text, callback=_executing, shell_complete=variants, **settings
+    )
 
 
 def _executing(ctx: click.Context, option: click.Parameter, variant: str | None) -> str | None:
-    if variant is not None:
+    if variant is not None and not ctx.resilient_parsing:  # a shell that completes runs nothing
         execute(variant)
     return variant
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hgeisim.cli.completion import scenarios
 from hgeisim.cli.console import print_json
 from hgeisim.cli.settings import settings_option
 from hgeisim.errors import InputError, Problem
@@ -72,7 +73,7 @@ def _built_in() -> Iterator[dict[str, str]]:
 
 
 @command.command("show", short_help="A scenario with all defaults filled in.")
-@click.argument("name", metavar="NAME|FILE")
+@click.argument("name", metavar="NAME|FILE", shell_complete=scenarios)
 @settings_option
 @json_option
 def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
@@ -98,7 +99,7 @@ def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command("check", short_help="All problems of scenario files.")
-@click.argument("names", metavar="NAME|FILE...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME|FILE...", nargs=-1, required=True, shell_complete=scenarios)
 @json_option
 @click.pass_context
 def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
@@ -144,12 +145,13 @@ def _verdict(name: str, found: Scenario | InputError) -> dict[str, object]:
 
 
 def _size(scenario: Scenario) -> str:
-    vcpus = len(scenario.vcpu) + sum(vm.vcpus for vm in scenario.vm)
+    vms = {vcpu.vm or vcpu.name: None for vcpu in scenario.vcpu}
+    vcpus = len(scenario.vcpu) + sum(vm.vcpus * (vm.count or 1) for vm in scenario.vm)
     return ", ".join(
         _count(number, noun)
         for number, noun in (
             (len(scenario.topology.harts), "HART"),
-            (len(scenario.vm), "VM"),
+            (len(vms) + sum(vm.count or 1 for vm in scenario.vm), "VM"),
             (vcpus, "vCPU"),
             (len(scenario.task), "task"),
         )

@@ -28,14 +28,14 @@ class HartTable(NamedTuple):
 def hart_tables(harts: Sequence[Hart]) -> Iterator[HartTable]:
     """The tables of a run: one, or for a big machine its groups and its worst HARTs."""
     if len(harts) <= SHOWN_MAX:
-        yield HartTable("", ("HART", *HEADS), [*map(_row, harts), _all(harts)])
+        yield HartTable("", ("HART", *HEADS), [*map(hart_row, harts), total_row(harts)])
         return
     groups = [list(group) for _, group in groupby(harts, _kind)]
     shown = [_group(group) for group in groups] if 1 < len(groups) <= SHOWN_MAX else []
     title = "Equal neighbours together; mean, exhausted: averages"
     yield HartTable(title, ("HARTs", *HEADS), [*shown, ("all", *_group(harts)[1:])])
     order = sorted(harts, key=lambda hart: (-hart["exhausted"], -hart["fail"], hart["hart"]))
-    worst = [_row(hart) for hart in order if hart["exhausted"]][:WORST]
+    worst = [hart_row(hart) for hart in order if hart["exhausted"]][:WORST]
     if worst:
         title = f"The {len(worst)} that were out of lines longest; --json tells all"
         yield HartTable(title, ("HART", *HEADS), worst)
@@ -45,7 +45,8 @@ def _kind(hart: Hart) -> tuple[int, int]:
     return hart["lines"], hart["guest_files"]
 
 
-def _row(hart: Hart) -> tuple[object, ...]:
+def hart_row(hart: Hart) -> tuple[object, ...]:
+    """The cells of one HART."""
     return (
         hart["hart"],
         hart["lines"],
@@ -70,7 +71,8 @@ def _group(harts: Sequence[Hart]) -> tuple[object, ...]:
     )
 
 
-def _all(harts: Sequence[Hart]) -> tuple[object, ...]:
+def total_row(harts: Sequence[Hart]) -> tuple[object, ...]:
+    """The cells of all HARTs together."""
     mean = f"{sum(hart['busy_mean'] for hart in harts):.2f}"
     counts = (_total(harts, name) for name in COUNTS)
     return ("all", _total(harts, "lines"), "", mean, "", *counts)

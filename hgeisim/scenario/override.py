@@ -45,7 +45,7 @@ def parse_setting(text: str) -> Override:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not _KEY.fullmatch(key):
-        allowed = "must be KEY=VALUE, such as run.until=5ms, vm.web.vcpus=4 or hotplug[0].hart=1"
+        allowed = "must be KEY=VALUE, such as run.until=5ms, vm.web.vcpus=4 or 'hotplug[0].hart=1'"
         raise InputError([Problem(COMMAND_LINE, "-s", show(text), allowed)])
     parts = re.findall(r"[^.\[\]]+|\[\d+\]", key)
     path = tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)

@@ -7,6 +7,7 @@ file and class: `v7.1+path/to/file.py:Name`.
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 from functools import cache
 
@@ -70,6 +71,12 @@ def _class_of(name: str) -> type[Module]:
     base, *patches = name.split("+")
     classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
     return stacked(name, (*classes, BASES[base]))
+
+
+def sentence_of(kernel: type[Kernel]) -> str:
+    """What a base or a patch is, as the file that it is in begins."""
+    doc = sys.modules[kernel.__module__].__doc__ or ""
+    return " ".join(doc.partition("\n\n")[0].split())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Linux v6.12: the base that all other versions here are told apart from."""
+"""Linux v6.12: the first version here; the others are what they change of it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,44 @@
+"""`hgeisim variants`: the kernels that there are, and the patches that go on top."""
+
+from __future__ import annotations
+
+import click
+
+from hgeisim.cli.console import print_json
+from hgeisim.cli.exits import EXIT_NOTHING_NEW
+
+
+@click.command("variants")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(as_json: bool) -> int:
+    """List the kernels and the patches that --variant can name.
+
+    A variant is a base and any patches on it, applied in the order in which they are named.  Your
+    own patch is named by its file and class, see docs/own-patch.md.
+
+    \b
+    Example:
+      hgeisim variants
+      hgeisim run big-little --variant v6.12+percpu-v2+review-clamp
+    """
+    from hgeisim.kernel.variants import BASES, PATCHES, sentence_of  # noqa: PLC0415 - late
+    from hgeisim.report.layout import indented  # noqa: PLC0415
+
+    kinds: dict[str, dict[str, str]] = {
+        kind: {name: sentence_of(kernel) for name, kernel in table}
+        for kind, table in (("bases", BASES.items()), ("patches", PATCHES.items()))
+    }
+    if as_json:
+        print_json(
+            {
+                kind: [{"name": name, "summary": sentence} for name, sentence in each.items()]
+                for kind, each in kinds.items()
+            }
+        )
+        return EXIT_NOTHING_NEW
+    for kind, sentences in kinds.items():
+        click.echo(f"{kind.capitalize()}:")
+        for name, sentence in sentences.items():
+            click.echo("\n".join(indented(f"{name:<24}{sentence}", 2, 24)))
+        click.echo("")
+    return EXIT_NOTHING_NEW
