@@ -21,7 +21,7 @@ from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
-from hgeisim.kernel.structs import HgeiControl
+from hgeisim.kernel.structs import HgeiControl, Vm
 from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
@@ -40,7 +40,7 @@ from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 
-AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists(), ModeGranted())
+AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists())
 """The checks that look at the state in which a run ends."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
@@ -79,7 +79,7 @@ class Simulation:
     def _connect(self) -> None:
         """Let recorder and checks look on."""
         if isinstance(self.k, Probes):
-            self.k.tell = self.event
+            self._connect_probes(self.k)
         seen: dict[type[Op], list[Observe]] = {
             Release: [self.released],
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
@@ -97,6 +97,12 @@ class Simulation:
             self.occupy(hgctrl)
         if isinstance(self.k, DetailProbes):
             self._connect_details(self.k)
+
+    def _connect_probes(self, k: Probes) -> None:
+        """Be told what happens from now on; the VMs of [[vcpu]] tables are there already."""
+        k.tell, k.created = self.event, self.vm_created
+        for vm in k.vms:
+            self.vm_created(vm)
 
     def _connect_details(self, k: DetailProbes) -> None:
         self.details, k.tell = k.details, self.event_in_detail
@@ -186,6 +192,11 @@ class Simulation:
         assert self.details is not None, "this kernel has details"
         self.details.asked(kind, vcpu)
         self.event(kind, hart, vcpu, line)
+
+    def vm_created(self, vm: Vm) -> None:
+        """Look whether a VM has the AIA mode that was asked for."""
+        emptied = self.k.emptied if isinstance(self.k, Probes) else None
+        self.note(ModeGranted(emptied).vm_state(self.k, vm))
 
     def guest_entered(self, who: Runner, op: Op) -> None:
         """Look at the line on which a guest starts to run."""
