@@ -70,6 +70,5 @@ class PercpuV5(PercpuV2):
             yield STEP
             found = k.globals.kvm_riscv_aia_nr_hgei
             if found == seen:
-                k.globals.kvm_riscv_aia_nr_hgei = nr_hgei
-                return
+                k.globals.kvm_riscv_aia_nr_hgei = found = nr_hgei
             seen = found
