@@ -66,16 +66,25 @@ def test_how_many_are_inside_a_lock(count: int, ids: list[str]) -> None:
 # IPIs
 
 
-def irq_off(k: Module) -> None:
+def irq_off(k: Module) -> Runner:
     k.hart[0].irq_off = 1
+    return k.threads[0]
 
 
-def hardirq(k: Module) -> None:
+def hardirq(k: Module) -> Runner:
     k.hart[0].hardirq = 1
+    return k.hardirq("hardirq/0", 0, 0)
 
 
-def preempt_off(k: Module) -> None:
+def on_top(k: Module) -> Runner:
+    """A hardirq is about to run on top of a task, which has just completed something."""
+    k.hart[0].hardirq = 1
+    return k.threads[0]
+
+
+def preempt_off(k: Module) -> Runner:
     k.hart[0].preempt_count = 1
+    return k.threads[0]
 
 
 @pytest.mark.parametrize(
@@ -83,19 +92,20 @@ def preempt_off(k: Module) -> None:
     [
         (irq_off, ["ipi-wait-atomic:imsic_vsfile_local_read"]),
         (hardirq, ["ipi-wait-atomic:imsic_vsfile_local_read"]),
+        (on_top, []),
         (preempt_off, []),
     ],
 )
 def test_an_ipi_is_waited_for_with_interrupts_on(
-    where: Callable[[Module], None], ids: list[str]
+    where: Callable[[Module], Runner], ids: list[str]
 ) -> None:
     """With preemption off one may: imsic_update does."""
     k = kernels.booted(V6_12, [1])
     assert said(IpiWaits(), k, k.threads[0], k.vsfile_local_read) == []
-    where(k)
-    assert said(IpiWaits(), k, k.threads[0], k.vsfile_local_read) == ids
-    assert said(IpiWaits(), k, k.threads[0], k.reschedule[0]) == []
-    assert said(IpiWaits(), k, k.threads[0], STEP) == []
+    who = where(k)
+    assert said(IpiWaits(), k, who, k.vsfile_local_read) == ids
+    assert said(IpiWaits(), k, who, k.reschedule[0]) == []
+    assert said(IpiWaits(), k, who, STEP) == []
 
 
 # locks that sleep (PREEMPT_RT)
@@ -103,18 +113,19 @@ def test_an_ipi_is_waited_for_with_interrupts_on(
 
 @pytest.mark.parametrize("where", [irq_off, hardirq, preempt_off])
 def test_a_lock_that_sleeps_is_not_taken_while_atomic(
-    where: Callable[[Module], None],
+    where: Callable[[Module], Runner],
 ) -> None:
     k = kernels.unbooted(V6_12, [1], realtime=True)
-    a, who = kernels.add_vcpu(k, "a", 0), k.add_thread("t", 0)
+    k.add_thread("t", 0)
+    a = kernels.add_vcpu(k, "a", 0)
     sleeping: dict[Op, str] = {
         a.vsfile_lock.read_lock_irqsave: "imsic->vsfile_lock",
         a.vsfile_lock.write_lock_irqsave: "imsic->vsfile_lock",
         a.hfence_lock.lock: "vcpu->hfence_lock",
         a.vm.mmu_lock.lock: "kvm->mmu_lock",
     }
-    assert [said(SleepingLock(), k, who, op) for op in sleeping] == [[]] * 4
-    where(k)
+    assert [said(SleepingLock(), k, k.threads[0], op) for op in sleeping] == [[]] * 4
+    who = where(k)
     for op, lock_class in sleeping.items():
         assert said(SleepingLock(), k, who, op) == [f"sleep-in-atomic:{lock_class}"]
     raw = a.swfile_extirq_lock, k.hgei[0].lock, k.rq[0].lock, a.thread.pi_lock
@@ -130,6 +141,7 @@ def test_the_handler_of_a_device_is_a_thread() -> None:
     assert list(SleepingLock().step(k, Moment(who, take, inject, inject))) == []
     (found,) = SleepingLock().step(k, Moment(who, take, inject, "hgei_interrupt"))
     assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
+    k.hart[0].irq_off = 1
     (found,) = SleepingLock().step(k, Moment(k.threads[0], take, inject, inject))
     assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
 

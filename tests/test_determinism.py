@@ -39,6 +39,7 @@ VARIANTS = {
     "server-64": ("v7.1+percpu-v5",),
     "sgei-storm": ("v6.18", "v7.1"),
     "stale-attr": ("v6.12", "v7.1"),
+    "three-widths": ("v7.1", "v7.1+percpu-v5"),
     "virt-2socket": ("v7.1",),
     "virt-guests3": ("v7.1",),
     "virt-guests5": ("v7.1",),

@@ -50,6 +50,12 @@ def ops(*wanted: Op) -> Path[None]:
         i += 1
 
 
+def look_at_waits(driver: TimedDriver, order: LockOrder) -> None:
+    """Have judged what is still waited for."""
+    for who, wait in driver.waits:
+        order.waits(who, wait.op, wait.irq_off, wait.preempt_count)
+
+
 def found(*paths: Path[None], preemption: str = "none") -> list[str]:
     """The ids of what is found when tasks, a HART for each, execute these."""
     driver = machine(*(1 for _ in paths), preemption=preemption)
@@ -57,8 +63,7 @@ def found(*paths: Path[None], preemption: str = "none") -> list[str]:
     for cpu, path in enumerate(paths):
         start(driver, f"t{cpu}", cpu, path)
     driver.env.run(until=10**12)
-    for op, who in driver.parking.waiting():
-        order.waits(who, op)
+    look_at_waits(driver, order)
     return [finding.id for finding in order.found]
 
 
@@ -78,8 +83,7 @@ def test_two_tasks_that_hang_are_told_by_what_they_wait_for() -> None:
     start(driver, "t1", 1, ops(other.lock, one.lock))
     driver.env.run(until=10**12)
     assert order.found == []
-    for op, who in driver.parking.waiting():
-        order.waits(who, op)
+    look_at_waits(driver, order)
     assert [finding.id for finding in order.found] == ["circular:A -EN-> B -EN->"]
 
 

@@ -7,6 +7,7 @@ import pytest
 from hgeisim.drivers.alone import boot, run_alone
 from hgeisim.kernel.structs import ENOENT
 from hgeisim.kernel.variants import find_variant
+from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.topology import HartSpec, Topology
 from tests import kernels
@@ -76,7 +77,7 @@ def test_the_patches_count_each_hart_for_itself(variant: str, init_hart: int) ->
 
 @pytest.mark.parametrize(
     ("variant", "init_hart", "count"),
-    [(V6_12, 0, 3), (V7_1, 0, 0), (V2, 0, 3), (V2, 2, 0), (V5, 0, 0)],
+    [(V6_12, 0, 3), (V7_1, 0, 0), (V2, 0, 3), (V2, 2, 0), (V5, 0, 0), (V5, 2, 0)],
 )
 def test_the_global_count(variant: str, init_hart: int, count: int) -> None:
     k = kernels.booted(variant, [3, 1, 0], init_hart=init_hart)
@@ -186,8 +187,10 @@ SGEI_ON = [
 ]
 ONCE_UNLOCKED = ["step", *RESET_BITMAP, "step | hgei0.free_bitmap_initialized = 1"]
 CLAMPED = "step | hgei0.nr_hgei = 1"
+BOUNDED = [CLAMPED, "step"]
+"""By the guest files, and the global count is read, which is not above."""
 ONCE_LOCKED = [
-    CLAMPED,
+    *BOUNDED,
     "lock hgei0.lock",
     "step",
     "step | hgei0.free_bitmap = 2",
@@ -228,6 +231,59 @@ def test_the_minimum_of_the_review_is_lowered_between_the_count_and_the_bitmap()
     assert lowered < told.index("step | hgei1.free_bitmap = 3")
 
 
+WIDE = [HartSpec(7, geilen=7), HartSpec(7, geilen=3), HartSpec(7, geilen=0)]
+"""All have the same guest files, so only their HGEIE tells them apart."""
+
+
+def test_percpu_v5_lowers_the_global_count_with_each_narrower_hart_and_does_not_skip_0() -> None:
+    """V5-1: and neither disabling that HART nor another enable raises it again."""
+    k = kernels.unbooted(V5, WIDE)
+    swapper = k.add_thread("swapper", 0)
+    run_alone(k.kvm_riscv_aia_init(swapper), swapper)
+    counts = []
+    for cpu in (0, 1, 0, 2):
+        swapper.cpu = cpu
+        run_alone(k.kvm_riscv_aia_enable(swapper), swapper)
+        counts.append(k.globals.kvm_riscv_aia_nr_hgei)
+    assert counts == [7, 3, 3, 0]
+    run_alone(k.kvm_riscv_aia_disable(swapper), swapper)
+    swapper.cpu = 0
+    run_alone(k.kvm_riscv_aia_enable(swapper), swapper)
+    assert k.globals.kvm_riscv_aia_nr_hgei == 0
+    run_alone(k.kvm_riscv_aia_init(swapper), swapper)
+    assert k.globals.kvm_riscv_aia_nr_hgei == 7
+
+
+def test_percpu_v5_lowers_the_global_count_in_one_step_after_it_was_read() -> None:
+    memory = Memory()
+    k = kernels.unbooted(V5, WIDE, memory)
+    swapper = k.add_thread("swapper", 1)
+    run_alone(k.kvm_riscv_aia_init(swapper), swapper)
+    told = story(memory, k.kvm_riscv_aia_enable(swapper), swapper)
+    lowered = told.index("step | globals.kvm_riscv_aia_nr_hgei = 3")
+    assert told[lowered - 2 : lowered + 2] == [
+        "step | hgei1.nr_hgei = 3",
+        "step",
+        "step | globals.kvm_riscv_aia_nr_hgei = 3",
+        "lock hgei1.lock",
+    ]
+
+
+@pytest.mark.parametrize(("found", "left"), [(5, 3), (3, 3), (1, 1), (0, 0)])
+def test_percpu_v5_looks_again_when_another_hart_has_lowered_the_count(
+    found: int, left: int
+) -> None:
+    k = kernels.unbooted(V5, WIDE, Memory())
+    swapper = k.add_thread("swapper", 1)
+    run_alone(k.kvm_riscv_aia_init(swapper), swapper)
+    assert isinstance(k, PercpuV5)
+    lowering = Context(k.lower_nr_hgei(3), swapper)
+    lowering.step()
+    k.globals.kvm_riscv_aia_nr_hgei = found
+    lowering.finish()
+    assert k.globals.kvm_riscv_aia_nr_hgei == left
+
+
 def test_enable_does_nothing_without_aia() -> None:
     memory = Memory()
     k = kernels.unbooted(V5, [1], memory)
@@ -241,7 +297,7 @@ AGAIN = {
     V2: ENABLE[V2],
     BITMAP_RESET: ENABLE[BITMAP_RESET],
     LOCK_INIT: ["start", *PROBE, "step", INIT_LOCK, *SGEI_ON],
-    V5: ["start", *PROBE, CLAMPED, "lock hgei0.lock", "unlock hgei0.lock", *SGEI_ON],
+    V5: ["start", *PROBE, *BOUNDED, "lock hgei0.lock", "unlock hgei0.lock", *SGEI_ON],
 }
 
 

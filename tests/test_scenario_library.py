@@ -130,13 +130,30 @@ def test_big_little_with_the_minimum_wastes_lines(variant: str) -> None:
 
 
 def test_multi_vendor() -> None:
-    last = harts("multi-vendor")[7]
-    assert (last["lines"], last["alloc"], last["busy_max"]) == (0, 0, 0)
-    assert last["fail"] > 100
-    rows = harts("multi-vendor", "v7.1")
+    assert total("multi-vendor", "alloc") == total("multi-vendor", "fail") == 0
+    at_ns, finding = ran("multi-vendor").findings["mode-refused:aia"]
+    assert at_ns < MS
+    assert "enabling HART 7, which has none, lowered their count to 0 at 0.000 ms" in finding.text
+    assert harts("multi-vendor", "v7.1")[7]["busy_max"] == 3
+    assert found("multi-vendor", "v7.1") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
+
+
+def test_three_widths() -> None:
+    rows = harts("three-widths")
+    assert [hart["busy_max"] for hart in rows[4:]] == [3, 3, 3, 1]
+    assert max(hart["busy_max"] for hart in rows[:4]) > 3
+    assert rows[7]["fail"] > 100
+    rows = harts("three-widths", "v7.1")
     assert max(hart["busy_max"] for hart in rows[:4]) == 3, "big HARTs waste four each"
     assert rows[7]["busy_max"] == 3
-    assert found("multi-vendor", "v7.1") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
+    assert found("three-widths", "v7.1") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
+
+
+@pytest.mark.parametrize("variant", ["v7.1+percpu-v2", PERCPU])
+def test_weak_init(variant: str) -> None:
+    assert total("weak-init", "alloc", variant) == 0
+    assert "mode-refused:aia" in ran("weak-init", variant).findings
+    assert found("weak-init", variant) == ({"mode-refused:aia"} if variant != PERCPU else set())
 
 
 def test_exhaustion_auto() -> None:

@@ -44,8 +44,8 @@ HOME = {"v1": 0, "v2": 1, "v3": 1, "v4": 0}
 def small(
     machine: tuple[str, tuple[int, ...], str], does: Mapping[str, tuple[str, ...]], preemption: str
 ) -> Scenario:
-    """A machine with such a kernel, HARTs and mode, where tasks do such things."""
-    variant, guest_files, mode = machine
+    """A machine with such a kernel, lines of HARTs and mode, where tasks do such things."""
+    variant, lines, mode = machine
     tasks: list[dict[str, Any]] = []
     for task, actions in does.items():
         kind, _, name = task.partition("/")
@@ -54,7 +54,7 @@ def small(
     vcpus = [{"name": name, "hart": hart, "mode": mode} for name, hart in HOME.items()]
     return scenario_from(
         {
-            "machine": {"harts": [{"guest_files": files} for files in guest_files]},
+            "machine": {"harts": [{"guest_files": max(lines), "geilen": n} for n in lines]},
             "kernel": {"variant": variant, "preemption": preemption, "halt_poll_max": "0ns"},
             "run": {"until": "20ms"},
             "vcpu": vcpus if does is BUSY else [],
@@ -69,7 +69,7 @@ BUSY_MACHINES = [
     (V7_1, (1, 1), "emul"),
     (BITMAP_RESET, (0, 2), "auto"),
 ]
-"""Variants, guest files and modes that have all the steps between them, with the reloaded ones."""
+"""Variants, lines and modes that have all the steps between them, with the reloaded ones."""
 RELOADED = [(V5, (3, 2), "auto"), (MIN, (3, 2), "auto")]
 
 
@@ -147,9 +147,10 @@ NOT_FOLLOWED = {
     "kvm_riscv_vcpu_aia_has_interrupts",
     *("kvm_riscv_vcpu_aia_imsic_inject", "kick_after_store", "kvm_riscv_vcpu_set_interrupt"),
     *("irqfd_wakeup", "imsic_page_write", "imsic_swfile_extirq_update"),
+    "lower_nr_hgei",
 }
 """What no event of a trace begins: loading and putting, looking for something pending, and MSIs,
-which are compared with where the VS-file is, no more."""
+which are compared with where the VS-file is, no more; and the first time that a HART is enabled."""
 EMUL_RETURNS = 1
 """A vCPU in EMUL has no events."""
 

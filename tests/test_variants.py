@@ -113,7 +113,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     V6_16: {
         *("kvm_arch_vcpu_blocking", "kvm_arch_vcpu_unblocking", "kvm_riscv_vcpu_aia_put"),
         *("kvm_riscv_vcpu_aia_has_interrupts", "request_sgei", "kick_after_store"),
-        "disarm_new_line",
+        *("disarm_new_line", "riscv_kvm_exit"),
     },
     V6_18: {"kvm_riscv_vcpu_aia_has_interrupts"},
     V7_1: {"guest_files_max"},
@@ -123,7 +123,10 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     },
     PercpuV2BitmapReset: {"set_hgei_up"},
     PercpuV2LockInit: {"set_free_bitmap"},
-    PercpuV5: {"kvm_riscv_aia_init", "aia_hgei_init", "request_sgei", "set_hgei_up"},
+    PercpuV5: {
+        *("kvm_riscv_aia_init", "aia_hgei_init", "request_sgei"),
+        *("set_hgei_up", "lower_nr_hgei"),
+    },
     ReviewClamp: {"probe_nr_hgei"},
     ReviewMin: {"probe_nr_hgei"},
 }
@@ -133,7 +136,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
 def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
     functions = {name for name, value in vars(patch).items() if callable(value)}
     assert functions == OVERRIDES[patch]
-    new_names = {"set_hgei_up", "probe_nr_hgei", "set_free_bitmap"}
+    new_names = {"set_hgei_up", "probe_nr_hgei", "set_free_bitmap", "lower_nr_hgei"}
     assert all(hasattr(Module, name) for name in functions - new_names)
 
 

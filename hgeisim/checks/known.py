@@ -36,7 +36,8 @@ RQ_AND_BACK = "vsfile_lock and rq->__lock, in either order; docs/findings.md"
 TWO_INSIDE = "raw_spin_lock_init on re-enable lets two contexts inside"
 NOT_DISARMED = "an owner that moved left its HGEIE bit set, until v6.16; docs/findings.md"
 ALL_63 = "BIT(63 + 1) - 1 is 0, so no line is free on a HART with all 63; docs/findings.md"
-EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v7.2; docs/findings.md"
+EXIT_ORDER = "kvm_riscv_aia_exit comes before kvm_exit, until v6.15; docs/findings.md"
+ONE_FOR_ALL = "a HART without lines takes AUTO and HWACCEL from all VMs; docs/findings.md"
 
 VSFILE, MMU, HFENCE = "imsic->vsfile_lock", "kvm->mmu_lock", "vcpu->hfence_lock"
 SLEEPING = (VSFILE, MMU, HFENCE)
@@ -104,7 +105,7 @@ KNOWN = (
     *(_realtime(f"sleep-in-atomic:{each}", "B-08", SLEEPS) for each in SLEEPING),
     *LOCK_ORDER,
     *(replace(each, variants=base) for base in SINCE_PUT for each in UNDER_RQ_LOCK),
-    _accepted("irq-freed-enabled:sgei", "B-17", EXIT_ORDER),
+    _accepted("irq-freed-enabled:sgei", "B-17", EXIT_ORDER, "v6.12*"),
     _accepted("stale-armed:hgei", "F-5", NOT_DISARMED, "v6.12*"),
     Known("lost-wakeup:vcpu", "v6.12*", "B-02", "HGEIE is set on whatever CPU it blocks on"),
     Known("lost-wakeup:vcpu", "v6.16*", "B-03", "HGEIP is read on whatever CPU it blocks on"),
@@ -130,6 +131,7 @@ KNOWN = (
         "raw_spin_lock_init on re-enable",
     ),
     Known("deadlock:hgctrl->lock", "*+percpu-v2*", "V2-1", "raw_spin_lock_init on re-enable"),
+    _accepted("mode-refused:aia", "V5-1", ONE_FOR_ALL, "*+percpu-v5*"),
     Known("mode-refused:aia", "*", "V2-9", "the count was probed on a HART without lines"),
     Known("no-such-line:hgei", "*", "F-2", "one HGEI count for HARTs that differ"),
     Known("illegal-instruction:vsireg", "*", "F-2", "one HGEI count for HARTs that differ"),

@@ -50,6 +50,8 @@ DEVICE_HANDLERS = ("irqfd_wakeup", "kvm_riscv_vcpu_aia_imsic_inject")
 elsewhere, too, and there they are no hardirqs."""
 SLEEPS = ("schedule",)
 """schedule() by name: preempt_schedule() is no sleep, its caller does not ask for it."""
+SPINNING = (Acquire, ReadLock, WriteLock)
+"""Taking these turns interrupts or preemption off, but for a lock that sleeps."""
 READING = frozenset((ReadLock, DownRead, SrcuReadLock, ReadUnlock, UpRead, SrcuReadUnlock))
 TYPES: dict[type, str] = {RwLock: "rwlock", Mutex: "mutex", RwSem: "rwsem", Srcu: "srcu"}
 STATES = tuple(TASK & ~(IRQS_ON * (s & 1)) & ~(PREEMPT_ON * (s >> 1)) for s in range(4))
@@ -89,7 +91,7 @@ class LockOrder:
     def observers(self) -> dict[type[Op], Observe]:
         """What is to be called just after an operation of each type."""
         return {
-            **dict.fromkeys((Acquire, ReadLock, WriteLock), self.spun),
+            **dict.fromkeys(SPINNING, self.spun),
             **dict.fromkeys((MutexLock, DownRead, DownWrite, SrcuReadLock), self.got),
             **dict.fromkeys((Release, WriteUnlock, ReadUnlock), self.released),
             **dict.fromkeys((MutexUnlock, UpWrite, UpRead, SrcuReadUnlock), self.given_back),
@@ -190,9 +192,9 @@ class LockOrder:
 
     # What happens less often
 
-    def synchronized(self, who: Runner, op: Any) -> None:
+    def synchronized(self, who: Runner, op: Any, state: int | None = None) -> None:
         """synchronize_srcu."""
-        context = self._locate(who)
+        context = self._locate(who, state)
         self.validator.synchronize(context, self.lock_of(op.srcu))
         self._tell_new()
 
@@ -202,22 +204,23 @@ class LockOrder:
         self.validator.init(context, self.lock_of(op.lock))
         self._tell_new()
 
-    def ipi_answered(self, who: Runner, op: Any) -> None:
+    def ipi_answered(self, who: Runner, op: Any, state: int | None = None) -> None:
         """An IPI was waited for; a device's interrupt that a script raises is none."""
         if op.handler.__name__ in DEVICE_HANDLERS:
             return
-        if self._is_new(who, _IPI) or self._is_deaf(who):
-            self.validator.wait_for_ipi(self._locate(who))
+        state = self._state(who) if state is None else state
+        if self._is_new(who, _IPI | state) or self._is_deaf(who, state):
+            self.validator.wait_for_ipi(self._locate(who, state))
             self._tell_new()
 
-    def stopped(self, who: Runner, op: Op) -> None:
+    def stopped(self, who: Runner, op: Op, state: int | None = None) -> None:
         """stop_machine was waited for."""
-        self.validator.wait(self._locate(who), "stop_machine")
+        self.validator.wait(self._locate(who, state), "stop_machine")
         self._tell_new()
 
     def slept(self, who: Runner, op: Op) -> None:
         """A task gave its HART up because it wanted to."""
-        if not self._is_new(who, _SLEEP):
+        if not self._is_new(who, _SLEEP | self._state(who)):
             return
         context = self._locate(who)
         if type(op) is not Schedule or any(name in SLEEPS for name in context.stack):
@@ -226,14 +229,25 @@ class LockOrder:
         else:
             self._track(who).seen().discard(_SLEEP | self._state(who))
 
-    def waits(self, who: Runner, op: Any) -> None:
-        """An operation is not over when a run ends: judged as if it had come to its end."""
-        if isinstance(op, Acquire | ReadLock | WriteLock | MutexLock | DownRead | DownWrite):
-            context = self._locate(who)
+    def waits(self, who: Runner, op: Any, irq_off: int, preempt_count: int) -> None:
+        """An operation is not over: judged as if it had come to its end.
+
+        The state is the one of its HART when the wait began.  A task that waits may have been
+        switched out since, or a hardirq may run on top of it.
+        """
+        own = type(op) in SPINNING and not (op.irqsave or op.lock.sleeping)
+        state = (1 if irq_off else 0) | (2 if preempt_count > own else 0)
+        state = state if who.id else self._state(who)
+        if isinstance(op, Ipi):
+            self.ipi_answered(who, op, state)
+        elif isinstance(op, StopMachine):
+            self.stopped(who, op, state)
+        elif isinstance(op, SynchronizeSrcu):
+            self.synchronized(who, op, state)
+        elif type(op) in (*SPINNING, MutexLock, DownRead, DownWrite):
+            context = self._locate(who, state)
             self.validator.might_lock(context, self.lock_of(op.lock), self._how(context, op))
             self._tell_new()
-        elif isinstance(op, Ipi | StopMachine | SynchronizeSrcu):
-            self.observers()[type(op)](who, op)
 
     # Where it happens
 
@@ -246,17 +260,15 @@ class LockOrder:
         return known
 
     def _is_new(self, who: Runner, wait: int) -> bool:
-        """Whether a wait was not judged yet with these locks held in this state; now it is."""
-        seen, key = self._track(who).seen(), wait | self._state(who)
-        new = key not in seen
-        seen.add(key)
+        """Whether a wait, with its state, was not judged yet with these locks held; now it is."""
+        seen = self._track(who).seen()
+        new = wait not in seen
+        seen.add(wait)
         return new
 
-    def _is_deaf(self, who: Runner) -> bool:
+    def _is_deaf(self, who: Runner, state: int) -> bool:
         """Whether it waits where it must not: that is told for each place."""
-        if who.id or self._handler(who).in_thread:
-            return bool(self._state(who) & 1)
-        return True
+        return bool(state & 1) or not (who.id or self._handler(who).in_thread)
 
     def _take(self, who: Runner, track: Track, op: Any, state: int) -> None:
         """Have an acquisition judged, and remember where it leads to."""
@@ -289,12 +301,13 @@ class LockOrder:
         ]
         self._tell_new()
 
-    def _locate(self, who: Runner) -> Context:
-        """A context with its state and its call chain; a handler keeps its own state."""
+    def _locate(self, who: Runner, state: int | None = None) -> Context:
+        """A context with its state, by default that of now, and its call chain; a handler keeps its
+        own state."""
         track = self._track(who)
         context = track.context
         if who.id or track.in_thread:
-            context.state = STATES[self._state(who)]
+            context.state = STATES[self._state(who) if state is None else state]
         self._stand(who, context)
         return context
 
@@ -304,7 +317,8 @@ class LockOrder:
         context.place = entry_function(context.stack)
 
     def _state(self, who: Runner) -> int:
-        """The state of a task is that of its HART, of a handler in a thread that of its locks."""
+        """The state of a task that completes something is that of its HART, which it then has to
+        itself; that of a handler in a thread is the one of its locks."""
         if not who.id:
             track = self._handler(who)
             return track.masked() if track.in_thread else 0

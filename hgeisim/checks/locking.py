@@ -11,6 +11,7 @@ from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.rwlock import ReadLock, WriteLock
 from hgeisim.machine.shared import addresses
 from hgeisim.machine.spinlock import Acquire, InitLock
+from hgeisim.machine.task import Runner
 
 
 class LockInitHeld:
@@ -23,13 +24,19 @@ class LockInitHeld:
             yield Finding("lock-init-held", "hgctrl->lock", text)
 
 
+def _deaf(who: Runner) -> bool:
+    """Whether interrupts are off for a context that completes something: always for a hardirq.  A
+    task has its HART to itself then, so one that is about to be taken there does not count."""
+    return not who.id or who.hart.irq_off > 0
+
+
 class IpiWaits:
     """Whoever waits for other HARTs to handle an IPI has interrupts on, and is a task
     (lockdep_assert_irqs_enabled in smp_call_function_many_cond, v6.12)."""
 
     def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at each IPI that is waited for."""
-        if isinstance(moment.op, Ipi) and moment.who.undisturbed():
+        if isinstance(moment.op, Ipi) and _deaf(moment.who):
             text = f"{moment.who.name} waits for {moment.op} with interrupts off"
             yield Finding("ipi-wait-atomic", moment.op.handler.__name__, text)
 
@@ -45,11 +52,9 @@ class SleepingLock:
         in_thread = not moment.who.id and moment.entry in DEVICE_HANDLERS
         if in_thread or not isinstance(moment.op, Acquire | ReadLock | WriteLock):
             return
-        if moment.op.lock.sleeping:
-            hart = moment.who.hart
-            if hart.preempt_count or moment.who.undisturbed():
-                text = f"{moment.who.name} takes {moment.op.lock}, which sleeps, while atomic"
-                yield Finding("sleep-in-atomic", moment.op.lock.lock_class, text)
+        if moment.op.lock.sleeping and (moment.who.hart.preempt_count or _deaf(moment.who)):
+            text = f"{moment.who.name} takes {moment.op.lock}, which sleeps, while atomic"
+            yield Finding("sleep-in-atomic", moment.op.lock.lock_class, text)
 
 
 class OneInside:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import Caller, Vcpu
+from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
 from hgeisim.kernel.variants import stacked
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
@@ -18,9 +18,38 @@ Tell = Callable[[int, int, int, int], None]
 
 
 class Probes(Module):
-    """Overrides the functions of interest and calls `k.tell(kind, hart, vcpu, line)`."""
+    """Overrides the functions of interest and calls `k.tell(kind, hart, vcpu, line)`, and
+    `k.created(vm)` with a VM that was created.
+
+    `emptied` says what made the global count of lines 0: the HART, the time in ns, and whether it
+    was enabling that HART (True) or the initcall there; None while the count is not 0.
+    """
 
     tell: Tell = staticmethod(lambda kind, hart, vcpu, line: None)
+    created: Callable[[Vm], None] = staticmethod(lambda vm: None)
+    emptied: tuple[int, int, bool] | None = None
+
+    def kvm_riscv_aia_init(k, current: Runner) -> Path[None]:
+        """Look whether the initcall counts any line."""
+        yield from super().kvm_riscv_aia_init(current)
+        k.look_at_count(current.cpu, enabling=False)
+
+    def kvm_riscv_aia_enable(k, current: Runner) -> Path[None]:
+        """Look whether a HART leaves any line in the count."""
+        yield from super().kvm_riscv_aia_enable(current)
+        k.look_at_count(current.cpu, enabling=True)
+
+    def look_at_count(k, cpu: int, enabling: bool) -> None:
+        """Remember what made the global count 0, if something has."""
+        if k.globals.kvm_riscv_aia_nr_hgei:
+            k.emptied = None
+        else:
+            k.emptied = k.emptied or (cpu, k.ktime_get(), enabling)
+
+    def kvm_create_vm(k, current: Thread, vm: Vm) -> Path[None]:
+        """Tell of a VM, which has its AIA mode by now."""
+        yield from super().kvm_create_vm(current, vm)
+        k.created(vm)
 
     def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
         """Tell of a line taken, or of none free."""

@@ -114,7 +114,8 @@ def _show(space: Space, order: LockOrder, state: bytes, slot: int, there_state: 
     order.chains = NodeChains(tuple(name for name in node.functions if name not in SCRIPTED))
     if there is not None and there.waiting and there.op == node.op:
         if not node.waiting:
-            order.waits(automaton.runner, node.op)
+            hart = automaton.runner.hart
+            order.waits(automaton.runner, node.op, hart.irq_off, hart.preempt_count)
     else:
         look = order.looks.get(type(node.op))
         if look is not None:

@@ -14,6 +14,7 @@ from hgeisim.drivers.timed.interrupts import Handler, Interrupts
 from hgeisim.drivers.timed.parking import Parking, channel_of
 from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.drivers.timed.scheduler import Scheduler
+from hgeisim.drivers.timed.waits import Waits
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.machine.guest import RunGuest
@@ -57,6 +58,7 @@ class TimedDriver:
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
         self.observe: defaultdict[type[Op], list[Observe]] = defaultdict(list)
         self.paths: dict[Runner, Path[Any]] = {}
+        self.waits = Waits(self.paths)
         self.waited_ns = 0
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
         self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
@@ -175,13 +177,15 @@ class TimedDriver:
         Who waits at a voluntary operation does not keep its HART; by the time that it is back
         somebody else may have been faster.
         """
-        asked_ns = self.env.now
+        asked_ns = int(self.env.now)
+        below = self.waits.begin(who, op, asked_ns)
         if who.id and op.voluntary and not who.hart.irq_off:
             while not op.ready(who):
                 yield from self._sleep(who, op)
         else:
             yield from self._until_ready(who, op, self.cores[who.cpu] if who.id else None)
-        return int(self.env.now - asked_ns)
+        self.waits.end(who, below)
+        return int(self.env.now) - asked_ns
 
     def _sleep(self, who: Any, op: Op) -> LaneGenerator:
         """Give the HART up until an operation may be ready.
@@ -237,12 +241,14 @@ class TimedDriver:
 
     def _switch(self, who: Any, op: Schedule) -> LaneGenerator:
         """Another task has the HART until this one is runnable and has one."""
+        below = self.waits.begin(who, op, int(self.env.now))
         self._give_up(who)
         while not op.ready(who):
             channel = StopMachine if who.on_rq else who
             self.parking.park(channel, op, who, self.env.active_lane)
             yield None
         yield from self.scheduler.enter(who)
+        self.waits.end(who, below)
         op.end(who)
         yield from self._switch_to(who)
 

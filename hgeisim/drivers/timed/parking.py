@@ -27,10 +27,6 @@ class Parking:
         """Let a lane wait; it is to yield None next."""
         self.parked.setdefault(channel, []).append((op, who, lane))
 
-    def waiting(self) -> list[tuple[Op, Runner]]:
-        """Who waits for what now."""
-        return [(op, who) for parked in self.parked.values() for op, who, _ in parked]
-
     def unpark(self, channel: object) -> None:
         """Wake those that wait for this, or for all HARTs to be preemptible, and can go on."""
         for key in (channel, StopMachine):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from hgeisim.checks.call_chain import PathChains
@@ -21,7 +23,7 @@ from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
-from hgeisim.kernel.structs import HgeiControl
+from hgeisim.kernel.structs import HgeiControl, Vm
 from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
@@ -40,7 +42,7 @@ from hgeisim.record.timeline import ONLINE, Timeline
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 
-AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists(), ModeGranted())
+AT_THE_END = (BitmapAgrees(), SgeiRequested(), LineExists())
 """The checks that look at the state in which a run ends."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
@@ -80,7 +82,7 @@ class Simulation:
     def _connect(self) -> None:
         """Let recorder and checks look on."""
         if isinstance(self.k, Probes):
-            self.k.tell = self.event
+            self._connect_probes(self.k)
         seen: dict[type[Op], list[Observe]] = {
             Release: [self.released],
             InitLock: [self.lock_made, self._asking(LockInitHeld())],
@@ -99,6 +101,12 @@ class Simulation:
         if isinstance(self.k, DetailProbes):
             self._connect_details(self.k)
 
+    def _connect_probes(self, k: Probes) -> None:
+        """Be told what happens from now on; the VMs of [[vcpu]] tables are there already."""
+        k.tell, k.created = self.event, self.vm_created
+        for vm in k.vms:
+            self.vm_created(vm)
+
     def _connect_details(self, k: DetailProbes) -> None:
         self.details, k.tell = k.details, self.event_in_detail
         observers = Observers(k, lambda: self.driver.waited_ns)
@@ -108,7 +116,7 @@ class Simulation:
     def _watch_locks(self, order: LockOrder) -> None:
         """Show every lock to the validator of lock order, which has seen the boot already."""
         chains = PathChains(self.driver.paths)
-        order.chains, order.tell = chains, lambda finding: self.note([finding])
+        order.chains, order.tell = chains, self.note_one
         self.note(order.found)
         for kind, look in order.observers().items():
             self.driver.observe[kind].append(look)
@@ -139,11 +147,15 @@ class Simulation:
             self._look_at_waits(self.lock_order)
         for check in AT_THE_END:
             self.note(check.state(self.k))
+        self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
 
     def _look_at_waits(self, order: LockOrder) -> None:
-        """Show the validator what is still waited for, and drop what it told twice."""
-        for op, who in self.driver.parking.waiting():
-            order.waits(who, op)
+        """Show the validator what is still waited for, each in the state in which that wait began,
+        and drop what it told twice."""
+        for who, wait in self.driver.waits:
+            order.tell = partial(self.note_one, since_ns=wait.since_ns, what="it has waited")
+            order.waits(who, wait.op, wait.irq_off, wait.preempt_count)
+        order.tell = self.note_one
         for finding_id in order.redundant():
             self.findings.pop(finding_id, None)
 
@@ -163,7 +175,9 @@ class Simulation:
             key = vcpu.id, ran_ns.get(vcpu.thread, 0)
             since_ns = asleep_ns[key] = self.asleep_ns.get(key, now_ns)
             if since_ns <= now_ns - min(ON_ITS_WAY_NS, now_ns // 2):
-                self.note([finding])
+                wait = self.driver.waits.of(vcpu.thread)
+                asleep_since_ns = wait.since_ns if wait else since_ns
+                self.note_one(finding, asleep_since_ns, "it has slept")
         self.asleep_ns = asleep_ns
 
     @property
@@ -174,7 +188,15 @@ class Simulation:
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep findings that are new."""
         for finding in findings:
+            self.note_one(finding)
+
+    def note_one(self, finding: Finding, since_ns: int | None = None, what: str = "") -> None:
+        """Keep a finding if it is new; `what` has gone on since a time, until now."""
+        if since_ns is None:
             self.findings.setdefault(finding.id, (int(self.env.now), finding))
+        else:
+            text = f"{finding.text}; {what} since {since_ns / 1e6:.3f} ms"
+            self.findings.setdefault(finding.id, (since_ns, replace(finding, text=text)))
 
     def event(self, kind: int, hart: int, vcpu: int, line: int) -> None:
         """Record what a probe tells; a CPU that comes online has all its lines checked."""
@@ -188,6 +210,11 @@ class Simulation:
             raise ModelError("this kernel has no details")
         self.details.asked(kind, vcpu)
         self.event(kind, hart, vcpu, line)
+
+    def vm_created(self, vm: Vm) -> None:
+        """Look whether a VM has the AIA mode that was asked for."""
+        emptied = self.k.emptied if isinstance(self.k, Probes) else None
+        self.note(ModeGranted(emptied).vm_state(self.k, vm))
 
     def guest_entered(self, who: Runner, op: Op) -> None:
         """Look at the line on which a guest starts to run."""

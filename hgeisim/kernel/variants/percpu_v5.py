@@ -47,6 +47,7 @@ class PercpuV5(PercpuV2):
         yield from k.probe_nr_hgei(current, hgctrl)
         yield STEP
         hgctrl.nr_hgei = min(hgctrl.nr_hgei, k.topology.harts[current.cpu].guest_files)
+        yield from k.lower_nr_hgei(hgctrl.nr_hgei)
         yield hgctrl.lock.lock_irqsave
         if not hgctrl.free_bitmap_initialized:
             yield STEP
@@ -56,3 +57,18 @@ class PercpuV5(PercpuV2):
             yield STEP
             hgctrl.free_bitmap_initialized = 1
         yield hgctrl.lock.unlock_irqrestore
+
+    def lower_nr_hgei(k, nr_hgei: int) -> Path[None]:
+        """The loop of kvm_riscv_aia_enable with the patch (2.3, steps 6a-6c): the global count is
+        not above that of this CPU.
+
+        0 is not skipped, and nothing raises the count again (V5-1).
+        """
+        yield STEP
+        seen = k.globals.kvm_riscv_aia_nr_hgei
+        while seen > nr_hgei:
+            yield STEP
+            found = k.globals.kvm_riscv_aia_nr_hgei
+            if found == seen:
+                k.globals.kvm_riscv_aia_nr_hgei = found = nr_hgei
+            seen = found

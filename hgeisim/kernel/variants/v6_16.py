@@ -22,6 +22,12 @@ class V6_16(V6_12):  # noqa: N801 - the version as people write it
         """kvm_arch_vcpu_unblocking, v6.16: nothing."""
         yield from ()
 
+    def riscv_kvm_exit(k, current: Thread) -> Path[None]:
+        """riscv_kvm_exit, v6.15: every CPU is disabled first, then AIA goes (fixes bug B-17)."""
+        if k.enable_virt_at_load:
+            yield from k.kvm_disable_virtualization(current)
+        yield from k.kvm_riscv_aia_exit(current)
+
     def request_sgei(k) -> Path[None]:
         """request_percpu_irq of SGEI in aia_hgei_init, v6.16 (2.2): only with a line (15ff2ff3c3b9,
         v6.13)."""
