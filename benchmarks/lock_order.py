@@ -36,7 +36,7 @@ def prepared(name: str, checked: bool, warm_ms: int) -> Simulation:
     if not checked:
         order = simulation.lock_order
         assert order is not None, "a run is checked"
-        for looks in simulation.driver.observe.values():
+        for looks in simulation.k.watch.done.values():
             looks[:] = [look for look in looks if getattr(look, "__self__", None) is not order]
     simulation.run(warm_ms * MS)
     return simulation

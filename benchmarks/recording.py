@@ -2,7 +2,7 @@
 
     python -m benchmarks.recording [ROUNDS]
 
-`off` has no probes and no recording observers; `occupancy` records the timeline; `tables` all that
+`off` is watched by nobody; `occupancy` records the timeline; `tables` all that
 can be recorded; with `all`, lock order is checked, too, as `hgeisim run` does by default.  They run
 alternately in one process, in CPU time; the ratios are medians of the rounds.  Memory is that of
 the columns of occupancy in bytes a record.
@@ -18,9 +18,6 @@ from statistics import median
 
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import Simulation, simulate
-from hgeisim.kernel.module import Module
-from hgeisim.record.detail_probes import with_details
-from hgeisim.record.probes import probed
 from hgeisim.record.timeline import Timeline
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
@@ -28,33 +25,28 @@ from hgeisim.scenario.schema import Scenario
 OCCUPANCY_RECORDS = 1_000_000
 
 
-class Deaf(Timeline):
-    """A timeline that records nothing."""
-
-    def occupy(self, now_ns: int, hart: int, busy: int) -> None:
-        """Forget all but how many are taken now."""
-        self.busy_at[hart] = busy
-
-    def event(self, now_ns: int, kind: int, hart: int, vcpu: int = 0, line: int = 0) -> None:
-        """Forget it."""
-
-
 def off(scenario: Scenario) -> Simulation:
-    """A simulation in which nothing is recorded."""
-    simulation = simulate(scenario, probes=lambda kernel: kernel, form=fused)
-    simulation.timeline = Deaf(scenario.topology)
+    """A simulation that nobody watches."""
+    simulation = simulate(scenario, record="occupancy", form=fused)
+    watch = simulation.k.watch
+    for table in (watch.done, watch.entered, watch.returned):
+        table.clear()
     return simulation
 
 
-def _details(kernel: type[Module]) -> type[Module]:
-    """The probes of all details, but not by their name, so lock order is not checked."""
-    return with_details(kernel)
+def tables(scenario: Scenario) -> Simulation:
+    """All tables, and nobody who looks at lock order."""
+    simulation = simulate(scenario, form=fused)
+    order, simulation.lock_order = simulation.lock_order, None
+    for looks in simulation.k.watch.done.values():
+        looks[:] = [look for look in looks if getattr(look, "__self__", None) is not order]
+    return simulation
 
 
 SIDES: dict[str, Callable[[Scenario], Simulation]] = {
     "off": off,
-    "occupancy": lambda scenario: simulate(scenario, probes=probed, form=fused),
-    "tables": lambda scenario: simulate(scenario, probes=_details, form=fused),
+    "occupancy": lambda scenario: simulate(scenario, record="occupancy", form=fused),
+    "tables": tables,
     "all": lambda scenario: simulate(scenario, form=fused),
 }
 

@@ -11,18 +11,20 @@ from benchmarks.load import LINES, Load
 from hgeisim.drivers.alone import boot
 from hgeisim.drivers.stage import Stage
 from hgeisim.drivers.timed.costs import Costs
-from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.drivers.timed.driver import TimedDriver
+from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator, TimedClock
 from hgeisim.drivers.timed.fused import fused
-from hgeisim.drivers.timed.simulation import Simulation
+from hgeisim.drivers.timed.simulation import ALWAYS, Simulation
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path
 from hgeisim.machine.topology import HartSpec, Topology
-from hgeisim.record.probes import probed
+from hgeisim.machine.watch import functions_of, watched
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
 from hgeisim.scenario.distribution import Constant, Exponential
 from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Timing
+from hgeisim.watch.line_count import LineCount
 
 Process = Generator[simpy.Event, Any, None]
 EMPTY_NS = 20_000
@@ -160,7 +162,8 @@ class Updating(Shipped):
 def _simulation(kernel: type[Loaded], harts: int, load: Load, streams: Streams) -> Simulation:
     """A kernel on a homogeneous machine; a lock is held for the hold time."""
     topology = Topology((HartSpec(LINES),) * harts, 4, "benchmark")
-    k = probed(fused(kernel))(topology)
+    env = LaneEnvironment()
+    k = watched(fused(kernel), functions_of(*ALWAYS))(topology, clock=TimedClock(env))
     boot(k, k.add_thread("swapper", 0))
     hold = Constant.model_construct(value=load.hold_ns)
     nothing = Constant.model_construct(value=0)
@@ -170,7 +173,7 @@ def _simulation(kernel: type[Loaded], harts: int, load: Load, streams: Streams) 
         interrupt_entry=nothing,
         wake_up=nothing,
     )
-    return Simulation(Stage(k), Costs(timing, streams))
+    return Simulation(Stage(k), TimedDriver(env, k, Costs(timing, streams)), LineCount(k))
 
 
 def _exponential(mean_ns: int) -> Exponential:

@@ -14,7 +14,6 @@ from statistics import median
 
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.record.probes import probed
 from hgeisim.record.timeline import SGEI
 from hgeisim.scenario.load import load_scenario
 
@@ -27,7 +26,7 @@ def row(name: str, harts: int, rounds: int) -> str:
     scenario = load_scenario(name, {})
     rates, parts = [], []
     for _ in range(rounds):
-        simulation = simulate(scenario, probes=probed, form=fused)
+        simulation = simulate(scenario, record="occupancy", form=fused)
         start = time.process_time()
         simulation.run(scenario.run.until)
         spent_s = time.process_time() - start
@@ -39,7 +38,7 @@ def row(name: str, harts: int, rounds: int) -> str:
 def leftovers(until: str) -> str:
     """Entries of the queue before and after many SGEIs."""
     scenario = load_scenario("sgei-storm", {"until": until})
-    simulation = simulate(scenario, probes=probed, form=fused)
+    simulation = simulate(scenario, record="occupancy", form=fused)
     simulation.run(scenario.run.until // 100)
     before = len(simulation.env._queue)
     simulation.run(scenario.run.until)

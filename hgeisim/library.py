@@ -24,11 +24,9 @@ from hgeisim.kernel.variants import variant_problem
 from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.steps import steps_of_harts
 from hgeisim.record.arrays import event_records, occupancy_records
-from hgeisim.record.detail_probes import with_details
 from hgeisim.record.folder import read_run, read_tables, write_run
 from hgeisim.record.holders import holders
 from hgeisim.record.measures import durations
-from hgeisim.record.probes import probed
 from hgeisim.record.spans import SPAN_NAMES
 from hgeisim.record.table import Records
 from hgeisim.record.tables import Tables, texts_of
@@ -174,7 +172,7 @@ def run(scenario: Scenario | str | Path, record: str = "all") -> Result:
     if record not in ("all", "occupancy"):
         raise InputError([Problem("run", "record", record, 'must be "all" or "occupancy"')])
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
-    simulation = simulate(loaded, probes=with_details if record == "all" else probed)
+    simulation = simulate(loaded, record="all" if record == "all" else "occupancy")
     simulation.run(loaded.run.until)
     result = summary(loaded, simulation)
     return Result(manifest(loaded), result, simulation.timeline, simulation.tables)

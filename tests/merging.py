@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hgeisim.checks.finding import StateCheck
+from hgeisim.checks.check import StateCheck
 from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
@@ -21,7 +21,7 @@ class Result(NamedTuple):
     states: int
 
 
-def searched(system: System, checks: Sequence[StateCheck], merging: bool) -> Result:
+def searched(system: System, checks: Sequence[StateCheck[Any]], merging: bool) -> Result:
     space = Space(system, checks, merging)
     verdict = exhaustive(space, STATES_MAX)
     assert verdict.coverage == "exhausted"
@@ -45,7 +45,7 @@ def good_ends(space: Space) -> set[tuple[int, ...]]:
     return ends
 
 
-def agree(make: Callable[[], tuple[System, Sequence[StateCheck]]]) -> tuple[Result, Result]:
+def agree(make: Callable[[], tuple[System, Sequence[StateCheck[Any]]]]) -> tuple[Result, Result]:
     """Search in single operations, and in merged steps."""
     single, merged = searched(*make(), merging=False), searched(*make(), merging=True)
     assert merged.findings == single.findings

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.system import System
 from hgeisim.kernel.module import Module
@@ -84,7 +85,7 @@ def address_ipi(mask: int, box: Box, who: Runner) -> None:
     who.ipi_mask = mask
 
 
-class Seen:
+class Seen(StateCheck[Module]):
     """A state check that tells every combination of values that some cells take."""
 
     def __init__(self, box: Box, cells: Sequence[int]) -> None:
@@ -94,7 +95,7 @@ class Seen:
         every = list(addresses(self.box, "cells"))
         yield from (every[cell] for cell in self.cells)
 
-    def state(self, k: Module) -> Iterator[Finding]:
+    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
         values = "+".join(str(self.box.cells[cell]) for cell in self.cells)
         yield Finding("seen", values, "")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
 
-from hgeisim.checks.finding import Finding, Moment, StateCheck
+from hgeisim.checks.check import StateCheck
+from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import OneInside
@@ -37,11 +39,11 @@ class Case:
         self.hgctrl = self.k.hgei[0]
 
 
-def says(check: StateCheck, k: Module) -> list[str]:
+def says(check: StateCheck[Any], k: Module) -> list[str]:
     return [finding.id for finding in check.state(k)]
 
 
-def text(check: StateCheck, k: Module) -> str:
+def text(check: StateCheck[Any], k: Module) -> str:
     (finding,) = check.state(k)
     return finding.text
 
@@ -62,7 +64,7 @@ STATE_CHECKS = [
 
 @pytest.mark.parametrize("check", STATE_CHECKS)
 @pytest.mark.parametrize("variant", kernels.ALL_VARIANTS)
-def test_nothing_is_wrong_with_a_booted_kernel(check: StateCheck, variant: str) -> None:
+def test_nothing_is_wrong_with_a_booted_kernel(check: StateCheck[Any], variant: str) -> None:
     assert says(check, Case(None, variant).k) == []
 
 
@@ -283,7 +285,7 @@ def spoil_guest(case: Case) -> None:
 )
 @pytest.mark.parametrize("variant", [V6_12, V5])
 def test_a_verdict_depends_on_nothing_but_what_is_watched(
-    check: StateCheck, spoil: Callable[[Case], None], variant: str
+    check: StateCheck[Any], spoil: Callable[[Case], None], variant: str
 ) -> None:
     memory = Memory()
     case = Case(memory, variant)
@@ -301,7 +303,7 @@ def touch(memory: Memory, case: Case, reads: Collection[int], writes: Collection
     touched = [*reads, *writes]
     who = case.k.threads[0]
     moment = Moment(who, STEP, "imsic_release", "kvm_riscv_aia_disable", touched, writes)
-    return [finding.id for finding in UseAfterFree().step(case.k, moment)]
+    return [finding.id for finding in UseAfterFree().wrong(case.k, moment)]
 
 
 UAF = "use-after-free:kvm_riscv_aia_disable"
@@ -356,6 +358,6 @@ def test_a_use_after_free_says_in_which_function() -> None:
     case.a.freed = 1
     touched = [address_of(case.a, "mode")]
     moment = Moment(case.k.threads[0], STEP, "kick", "hgei_interrupt", touched)
-    (finding,) = UseAfterFree().step(case.k, moment)
+    (finding,) = UseAfterFree().wrong(case.k, moment)
     assert finding.id == "use-after-free:hgei_interrupt"
     assert finding.text == "swapper touches a after it was freed, in kick"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hgeisim.checks.finding import Moment, StepCheck
+from hgeisim.checks.check import OperationCheck
+from hgeisim.checks.finding import Moment
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.module import Module
@@ -18,16 +19,16 @@ from tests.kernels import V6_12
 from tests.test_checks import Case, says
 
 
-def said(check: StepCheck, k: Module, who: Runner, op: Op) -> list[str]:
+def said(check: OperationCheck, k: Module, who: Runner, op: Op) -> list[str]:
     """What a check says about an operation."""
-    return [finding.id for finding in check.step(k, Moment(who, op, "f"))]
+    return [finding.id for finding in check.wrong(k, Moment(who, op, "f"))]
 
 
 def init_lock(case: Case) -> list[str]:
     """Let the boot thread initialise HART 0's lock and ask the check."""
     who, op = case.k.threads[0], case.hgctrl.lock.init
     op.end(who)
-    return [f.id for f in LockInitHeld().step(case.k, Moment(who, op, "kvm_riscv_aia_enable"))]
+    return [f.id for f in LockInitHeld().wrong(case.k, Moment(who, op, "kvm_riscv_aia_enable"))]
 
 
 def test_a_lock_initialised_while_it_is_held() -> None:
@@ -43,7 +44,7 @@ def test_other_operations_on_a_held_lock_are_no_initialisation() -> None:
     case = Case()
     case.hgctrl.lock.inside = 1
     for op in (STEP, case.hgctrl.lock.unlock_irqrestore, case.hgctrl.lock.lock_irqsave):
-        assert [*LockInitHeld().step(case.k, Moment(case.a.thread, op, "f"))] == []
+        assert [*LockInitHeld().wrong(case.k, Moment(case.a.thread, op, "f"))] == []
 
 
 def test_a_lock_initialised_while_somebody_waits() -> None:
@@ -138,11 +139,11 @@ def test_the_handler_of_a_device_is_a_thread() -> None:
     hardirq(k)
     take = kernels.add_vcpu(k, "a", 0).vsfile_lock.read_lock_irqsave
     who, inject = k.hardirq("hardirq/0", 0, 0), "kvm_riscv_vcpu_aia_imsic_inject"
-    assert list(SleepingLock().step(k, Moment(who, take, inject, inject))) == []
-    (found,) = SleepingLock().step(k, Moment(who, take, inject, "hgei_interrupt"))
+    assert list(SleepingLock().wrong(k, Moment(who, take, inject, inject))) == []
+    (found,) = SleepingLock().wrong(k, Moment(who, take, inject, "hgei_interrupt"))
     assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
     k.hart[0].irq_off = 1
-    (found,) = SleepingLock().step(k, Moment(k.threads[0], take, inject, inject))
+    (found,) = SleepingLock().wrong(k, Moment(k.threads[0], take, inject, inject))
     assert found.id == "sleep-in-atomic:imsic->vsfile_lock"
 
 

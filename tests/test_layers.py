@@ -13,6 +13,7 @@ from tests.source import ROOT, imports, python_files, tree_of
 
 LAYERS: dict[str, set[str]] = {
     "cli": {
+        "watch",
         "report",
         "trace",
         "lockorder",
@@ -24,11 +25,14 @@ LAYERS: dict[str, set[str]] = {
         "kernel",
         "machine",
     },
-    "report": {"drivers", "lockorder", "checks", "record", "scenario", "kernel", "machine"},
+    "report": {
+        *("drivers", "watch", "lockorder", "checks", "record", "scenario", "kernel", "machine"),
+    },
     "plot": {"lockorder", "record", "machine"},
     "trace": {"record", "scenario", "machine"},
     "lockorder": set(),
-    "drivers": {"trace", "lockorder", "checks", "record", "scenario", "kernel", "machine"},
+    "drivers": {"trace", "watch", "lockorder", "checks", "record", "scenario", "kernel", "machine"},
+    "watch": {"checks", "lockorder", "record", "kernel", "machine"},
     "checks": {"lockorder", "kernel", "machine"},
     "record": {"kernel", "machine"},
     "scenario": {"machine"},

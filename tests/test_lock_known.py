@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from hgeisim.checks.known import KNOWN, known, new_findings
-from hgeisim.checks.lock_report import finding_of
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.variants import OWN
@@ -19,6 +18,7 @@ from hgeisim.machine.ops import (
 )
 from hgeisim.machine.task import Runner
 from hgeisim.scenario.load import load_scenario
+from hgeisim.watch.lock_report import finding_of
 from tests.kernels import BASES, V6_12
 
 MS = 1_000_000

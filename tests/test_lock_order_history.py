@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hgeisim.checks.lock_report import finding_of, redundant
 from hgeisim.lockorder.cases import cases_from
 from hgeisim.lockorder.conformance import play
+from hgeisim.watch.lock_report import finding_of, redundant
 
 TYPES = {
     "vsfile_lock": "rwlock",

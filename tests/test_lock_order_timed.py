@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.checks.call_chain import PathChains
 from hgeisim.checks.known import new_findings
-from hgeisim.checks.lock_order import LockOrder, lock_type
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.machine.ipi import Ipi
@@ -25,6 +23,8 @@ from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock, spinlock
 from hgeisim.machine.srcu import Srcu, srcu
 from hgeisim.machine.task import Runner
 from hgeisim.scenario.load import load_scenario
+from hgeisim.watch.call_chain import PathChains
+from hgeisim.watch.lock_order import LockOrder, lock_type
 from tests.kernels import BASES, V6_12, booted
 from tests.timed import machine, start
 
@@ -37,8 +37,7 @@ D = raw_spinlock(None, "d", "D")
 def watched(driver: TimedDriver) -> LockOrder:
     """The validator on everything that a driver executes."""
     order = LockOrder(driver.k.realtime, PathChains(driver.paths))
-    for kind, look in order.observers().items():
-        driver.observe.setdefault(kind, []).append(look)
+    driver.k.watch.add(order)
     return order
 
 
@@ -53,7 +52,7 @@ def ops(*wanted: Op) -> Path[None]:
 def look_at_waits(driver: TimedDriver, order: LockOrder) -> None:
     """Have judged what is still waited for."""
     for who, wait in driver.waits:
-        order.waits(who, wait.op, wait.irq_off, wait.preempt_count)
+        order.waiting(who, wait.op, wait.irq_off, wait.preempt_count)
 
 
 def found(*paths: Path[None], preemption: str = "none") -> list[str]:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from hgeisim.checks.call_chain import PathChains
-from hgeisim.checks.lock_order import LockOrder
-from hgeisim.drivers.alone import Onlookers, run_alone
+from hgeisim.drivers.alone import run_alone
 from hgeisim.kernel.structs import Thread
 from hgeisim.machine.guest import EnterGuest
+from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock
 from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.rwlock import ReadLock, WriteLock
 from hgeisim.machine.schedule import TASK_INTERRUPTIBLE
+from hgeisim.machine.spinlock import Acquire
+from hgeisim.machine.srcu import SrcuReadLock
 from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import Watch, done
+from hgeisim.watch.call_chain import PathChains
+from hgeisim.watch.lock_order import LockOrder
 from tests.kernels import V6_12, booted
 from tests.source import ROOT
 
 FACTS = (ROOT / "tests" / "data" / "lock-sequence-6.12.txt").read_text(encoding="utf-8")
-TAKING = ("spun", "got")
 
 
 def real(part: str) -> list[str]:
@@ -26,21 +30,17 @@ def real(part: str) -> list[str]:
     return [held for name, _, held in lines if name == part]
 
 
-class Watch:
+class Holding:
     """Executes paths alone and notes what is held after each acquisition."""
 
     def __init__(self) -> None:
-        self.looking = Onlookers()
+        self.looking = Watch()
         self.order = LockOrder(False, PathChains(self.looking.paths))
         self.held: list[str] = []
-        for kind, look in self.order.observers().items():
-            if look.__name__ in TAKING:
-                self.looking.observe = {**self.looking.observe, kind: self.taken}
-            else:
-                self.looking.observe = {**self.looking.observe, kind: look}
+        self.looking.add(self.order, self)
 
-    def taken(self, who: Runner, op: Op) -> None:
-        self.order.looks[type(op)](who, op)
+    @done(Acquire, ReadLock, WriteLock, MutexLock, DownRead, DownWrite, SrcuReadLock)
+    def taken(self, who: Runner, op: Op, waited_ns: int) -> None:
         spots = self.order._track(who).held
         self.held.append(" ".join(f"{s.of.lock_class}{':r' if s.reader else ''}" for s in spots))
 
@@ -67,7 +67,7 @@ def test_the_first_entry_of_a_vcpu() -> None:
         yield from k.kvm_vcpu_ioctl_begin(thread, vcpu)
         yield from up_to_the_guest(k.vcpu_enter_guest(thread, vcpu))
 
-    assert Watch().run(path(vcpu.thread), vcpu.thread) == real("entry")
+    assert Holding().run(path(vcpu.thread), vcpu.thread) == real("entry")
 
 
 def test_an_sgei_that_wakes_a_vcpu() -> None:
@@ -77,4 +77,4 @@ def test_an_sgei_that_wakes_a_vcpu() -> None:
     vcpu.thread.state, vcpu.thread.on_rq, vcpu.thread.on_cpu = TASK_INTERRUPTIBLE, 0, 0
     k.hart[0].hgeip = k.hart[0].hgeie = 2
     current = k.hardirq("hardirq/0", 1, 0)
-    assert Watch().run(k.hgei_interrupt(current), current) == real("sgei")
+    assert Holding().run(k.hgei_interrupt(current), current) == real("sgei")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hgeisim.checks.finding import StateCheck
+from hgeisim.checks.check import StateCheck
 from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
@@ -159,7 +159,7 @@ def push_off(k: Module) -> Path[None]:
     yield PushOff(0)
 
 
-def pushed_off() -> tuple[System, Sequence[StateCheck]]:
+def pushed_off() -> tuple[System, Sequence[StateCheck[Any]]]:
     """A task that asks twice where it is, and somebody who takes its HART away."""
     memory = Memory()
     k = kernels.booted(kernels.V6_12, [1, 1], memory)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.answer import after
 from hgeisim.drivers.explored.exhaustive import exhaustive
-from hgeisim.drivers.explored.explorer import STATE_CHECKS, space_of, system_of
+from hgeisim.drivers.explored.explorer import space_of, system_of
 from hgeisim.drivers.explored.space import Space
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.scenario.load import load_scenario, scenario_from
@@ -56,7 +57,7 @@ def small(tasks: list[tuple[int | str, list[str]]], variant: str, preemption: st
 
 
 def agree_on(scenario: Scenario) -> None:
-    agree(lambda: (system_of(scenario), STATE_CHECKS))
+    agree(lambda: (system_of(scenario), asked(At.STATE)))
 
 
 @pytest.mark.parametrize("preemption", ["full", "none", "rt"])

@@ -10,6 +10,7 @@ from hgeisim.drivers.alone import run_alone
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import HWACCEL, IRQ_VS_EXT, Vcpu
 from hgeisim.kernel.vcpu import EXIT_INTR
+from hgeisim.machine.clock import Clock
 from hgeisim.machine.schedule import TASK_INTERRUPTIBLE, TASK_RUNNING
 from tests import kernels
 from tests.kernels import BASES, V6_12, V6_16, V6_18, V7_1, msi, owner_on, pend, vsfile
@@ -253,20 +254,20 @@ def test_a_sleeper_is_in_no_srcu_section(variant: str) -> None:
     assert a.thread.srcu
 
 
-class Clock:
+class Ticking(Clock):
     """A clock that goes on by 1 us whenever somebody looks."""
 
     def __init__(self) -> None:
         self.ns = 0
 
-    def __call__(self) -> int:
+    def now_ns(self) -> int:
         self.ns += 1_000
         return self.ns
 
 
-def polling(limit_ns: int, poll_ns: int) -> tuple[Module, Vcpu, Clock]:
-    k, clock = kernels.booted(V6_18, [1]), Clock()
-    k.halt_poll_ns_max, k.ktime_get = limit_ns, clock
+def polling(limit_ns: int, poll_ns: int) -> tuple[Module, Vcpu, Ticking]:
+    k, clock = kernels.booted(V6_18, [1]), Ticking()
+    k.halt_poll_ns_max, k.clock = limit_ns, clock
     a = loaded(k, owner_on(k, "a", 0))
     a.halt_poll_ns = poll_ns
     return k, a, clock

@@ -10,8 +10,6 @@ import hgeisim
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.state import Kernel
-from hgeisim.record.detail_probes import with_details
-from hgeisim.record.probes import probed
 from hgeisim.scenario.load import load_scenario
 
 RUNS = 12
@@ -52,9 +50,3 @@ def test_fused_kernels_are_made_once() -> None:
     kernels = {type(simulate(scenario, form=fused).k) for _ in range(3)}
     assert len(kernels) == 1
     assert len({type(simulate(scenario).k) for _ in range(3)}) == 1
-
-
-@pytest.mark.parametrize("probes", [probed, with_details])
-def test_probes_make_one_class_of_one_kernel(probes: object) -> None:
-    assert callable(probes)
-    assert probes(Kernel) is probes(Kernel)

@@ -11,7 +11,6 @@ import pytest
 from hgeisim.checks.known import new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.structs import HgeiControl
-from hgeisim.record.detail_probes import with_details
 from hgeisim.record.summary import hart_summaries
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE
 from hgeisim.scenario.load import load_scenario
@@ -34,7 +33,7 @@ def ran(name: str, variant: str | None = None) -> Simulation:
 
 def in_detail(name: str, until_ns: int) -> Simulation:
     """The begin of a run, with everything recorded and the order of locks checked."""
-    simulation = simulate(load_scenario(name), probes=with_details)
+    simulation = simulate(load_scenario(name))
     simulation.run(until_ns)
     return simulation
 

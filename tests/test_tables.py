@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgeisim.drivers.timed.simulation import Simulation, simulate
-from hgeisim.record.detail_probes import with_details
+from hgeisim.drivers.timed.simulation import Record, Simulation, simulate
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures, spread
-from hgeisim.record.probes import probed
 from hgeisim.record.spans import SPAN_NAMES
 from hgeisim.record.table import Records, csv_of, read_table
 from hgeisim.record.tables import KINDS, Tables
@@ -132,8 +130,8 @@ def test_holds_add_up_to_the_time_in_which_a_lock_was_held(sim: Simulation, unti
         for at, lock in enumerate(locks):
             held_ns[at] += int(sim.env.now - before_ns) * (inside[at] > 0)
             since_ns[at] = held_ns[at] if lock.inside == 0 else since_ns[at]
-    assert sim.details is not None
-    assert [sim.details.locks.uses[lock].hold_ns_total for lock in locks] == since_ns
+    uses = sim.recorded["locks"].locks.uses
+    assert [uses[lock].hold_ns_total for lock in locks] == since_ns
 
 
 @pytest.mark.slow
@@ -155,11 +153,12 @@ def test_the_timeline_is_the_same_without_details(data: st.DataObject, until_ns:
         "balance": {"every": {"distribution": "exponential", "mean": "50us"}},
     }
     prints = []
-    for probes in (with_details, probed):
-        sim = simulate(scenario_from(tables), probes=probes)
+    wanted: tuple[Record, ...] = ("all", "occupancy")
+    for record in wanted:
+        sim = simulate(scenario_from(tables), record=record)
         sim.run(until_ns)
         prints.append(fingerprint(sim.timeline))
-        assert bool(sim.tables) == (probes is with_details)
+        assert bool(sim.tables) == (record == "all")
     assert prints[0] == prints[1]
 
 

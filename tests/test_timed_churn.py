@@ -86,8 +86,8 @@ def test_after_all_vms_have_gone_nobody_is_left() -> None:
     assert sim.driver.parking.parked == {}
     assert [core.load for core in sim.driver.cores] == [0] * 4
     assert [(h.irq_off, h.preempt_count, h.hardirq) for h in sim.k.hart] == [(0, 0, 0)] * 4
-    assert sim.details is not None
-    locks = [lock for lock in sim.details.locks.uses if isinstance(lock, RawSpinlock)]
+    uses = sim.recorded["locks"].locks.uses
+    locks = [lock for lock in uses if isinstance(lock, RawSpinlock)]
     assert all(lock.next == lock.owner and not lock.inside for lock in locks)
     waiting = [entry for entry in sim.env._queue if entry[0] < 2 * QUIET_MS * MS]
     assert len(waiting) <= 1 + len(sim.k.vcpus), "the balancer, and each device until its next MSI"

@@ -23,7 +23,6 @@ from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Op, Path, Step
 from hgeisim.machine.task import Runner
 from hgeisim.record.fingerprint import fingerprint
-from hgeisim.record.probes import probed
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from tests.kernels import V6_12, add_vcpu, booted
@@ -41,8 +40,8 @@ def told_by(scenario: Scenario, plainly: bool) -> Told:
     told: Told = []
     run = made(scenario, plainly)
     for kind in EVERY_OP.keys() - {Step}:
-        run.driver.observe[kind].append(
-            lambda who, op: told.append((int(run.env.now), who.name, str(op)))
+        run.driver.done[kind].append(
+            lambda who, op, waited_ns: told.append((int(run.env.now), who.name, str(op)))
         )
     run.run(1_000_000)
     return told
@@ -51,8 +50,8 @@ def told_by(scenario: Scenario, plainly: bool) -> Told:
 def made(scenario: Scenario, plainly: bool) -> Simulation:
     """A run with paths as they are on stock processes, or with neither."""
     if plainly:
-        return simulate(scenario, StockEnvironment(), probed)
-    return simulate(scenario, probes=probed, form=fused)
+        return simulate(scenario, StockEnvironment(), "occupancy")
+    return simulate(scenario, record="occupancy", form=fused)
 
 
 @pytest.mark.slow
@@ -114,7 +113,7 @@ def test_a_name_that_promises_too_much_is_not_believed() -> None:
     scenario = load_scenario("homogeneous", {"until": "1ms"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "find_variant", lambda _: Misnamed)
-        run = simulate(scenario, probes=probed, form=fused)
+        run = simulate(scenario, record="occupancy", form=fused)
     thread = run.k.add_thread("t", 0)
     lane = run.driver.spawn(thread, run.k.kvm_shutdown(thread))
     run.run(10_000_000)
@@ -146,7 +145,9 @@ class Odd(find_variant(V6_12)):  # type: ignore[misc]
 
 
 def test_what_cannot_be_fused_stays() -> None:
-    changed = {name for name in vars(Odd) if getattr(fused(Odd), name) is not getattr(Odd, name)}
+    changed = {
+        name for name in list(vars(Odd)) if getattr(fused(Odd), name) is not getattr(Odd, name)
+    }
     assert changed & {"told", "nobody", "ack_flush", "scheduler_ipi"} == {"scheduler_ipi"}
 
 

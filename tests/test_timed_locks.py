@@ -44,11 +44,11 @@ def waits(driver: TimedDriver) -> list[tuple[str, str, int]]:
     """Record each wait for a lock: who, for which, ns."""
     found: list[tuple[str, str, int]] = []
 
-    def note(who: Runner, op: Op) -> None:
+    def note(who: Runner, op: Op, waited_ns: int) -> None:
         assert isinstance(op, Acquire)
-        found.append((who.name, op.lock.name, driver.waited_ns))
+        found.append((who.name, op.lock.name, waited_ns))
 
-    driver.observe[Acquire] = [note]
+    driver.done[Acquire] = [note]
     return found
 
 
@@ -96,9 +96,9 @@ def test_the_lock_table_has_the_same_times() -> None:
     driver = machine(1, 1, 1)
     lock = driver.k.hgei[2].lock
     table = LockTable([lock])
-    take, drop = driver.observe[Acquire], driver.observe[Release]
-    take.append(lambda who, op: table.acquired(lock, now(driver), driver.waited_ns))
-    drop.append(lambda who, op: table.released(lock, now(driver)))
+    take, drop = driver.done[Acquire], driver.done[Release]
+    take.append(lambda who, op, waited_ns: table.acquired(lock, now(driver), waited_ns))
+    drop.append(lambda who, op, waited_ns: table.released(lock, now(driver)))
     contend(driver, lock, 0, 300, 200)
     turn, held = LOCK + HOLD + UNLOCK, HOLD + UNLOCK
     assert table.uses[lock].row() == (3, 2, 3 * turn - 500, 2 * turn - 300, 3 * held, held)
@@ -161,11 +161,11 @@ def handlers(driver: TimedDriver) -> Log:
     """Record when each handler has its lock."""
     found: Log = []
 
-    def note(who: Runner, op: Op) -> None:
+    def note(who: Runner, op: Op, waited_ns: int) -> None:
         if who.id == 0:
             found.append((who.name, now(driver)))
 
-    driver.observe[Acquire] = [note]
+    driver.done[Acquire] = [note]
     return found
 
 
@@ -180,7 +180,6 @@ def test_nobody_waits_longer_than_all_others_may_hold() -> None:
     sim = simulate(scenario)
     sim.run(scenario.run.until)
     others = len(sim.k.hart) - 1
-    assert sim.details is not None
-    for lock, use in sim.details.locks.uses.items():
+    for lock, use in sim.recorded["locks"].locks.uses.items():
         if isinstance(lock, RawSpinlock):
             assert use.wait_ns_max <= others * (use.hold_ns_max + 40), lock.name

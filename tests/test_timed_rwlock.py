@@ -37,7 +37,7 @@ def test_first_come_first_served_in_time() -> None:
     waits: list[tuple[str, int]] = []
     reader, writer = of_reader(lock), of_writer(lock)
     for op in (reader[0], writer[0]):
-        driver.observe[type(op)] = [lambda who, op: waits.append((who.name, driver.waited_ns))]
+        driver.done[type(op)] = [lambda who, op, waited_ns: waits.append((who.name, waited_ns))]
     for cpu, ops in enumerate((reader, writer, reader, reader, writer)):
         start(driver, f"t{cpu}", cpu, section(driver, ops, (f"t{cpu}", 100 * cpu), log))
     driver.env.run()

@@ -13,7 +13,7 @@ import simpy
 from hgeisim.drivers.alone import boot
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
-from hgeisim.drivers.timed.environment import LaneEnvironment
+from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.structs import Thread, Vcpu, Vm
 from hgeisim.kernel.variants import find_variant
@@ -71,10 +71,11 @@ Log = list[tuple[str, int]]
 
 def machine(*lines: int, variant: str = "v6.12", preemption: str = "none") -> TimedDriver:
     """Boot a kernel on HARTs with so many lines, at time 0."""
-    k = find_variant(variant)(topology(*lines), None, preemption == "rt")
+    env = LaneEnvironment()
+    k = find_variant(variant)(topology(*lines), None, preemption == "rt", clock=TimedClock(env))
     boot(k, k.add_thread("swapper", 0))
     costs = Costs(Timing.model_validate(COSTS), Streams(1))
-    return TimedDriver(LaneEnvironment(), k, costs, preemption)
+    return TimedDriver(env, k, costs, preemption)
 
 
 def simulation(**tables: object) -> Simulation:

@@ -1,12 +1,10 @@
-"""A violation that a check saw, and what a check is."""
+"""A violation that a check saw, and where a check looks."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from hgeisim.kernel.module import Module
 from hgeisim.machine.ops import Op
 from hgeisim.machine.task import Runner
 
@@ -28,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Moment:
-    """One operation as an observer sees it, just after it was completed and its path went on.
+    """One operation as a check sees it, just after it was completed.
 
     `function` is the kernel function that did, `entry` the outermost one of AIA that led there,
     which a stable id is about; `touched` are the addresses of tracked memory that were accessed,
@@ -41,20 +39,3 @@ class Moment:
     entry: str = ""
     touched: Collection[int] = ()
     writes: Collection[int] = ()
-
-
-class StepCheck(Protocol):
-    """A check that looks at each step."""
-
-    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
-        """Yield what is wrong with this step."""
-
-
-class StateCheck(Protocol):
-    """A check that looks at the state between steps."""
-
-    def watches(self, k: Module) -> Iterator[int]:
-        """Yield the addresses of tracked memory that the verdict depends on, and no others."""
-
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Yield what is wrong with the state."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import lines_of, name_of, vcpus
 from hgeisim.kernel.module import Module
@@ -11,7 +12,7 @@ from hgeisim.machine.hart import Hart
 from hgeisim.machine.shared import addresses
 
 
-class HostAlive:
+class HostAlive(StateCheck[Hart]):
     """The host takes no illegal-instruction exception; a real one would panic."""
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -19,15 +20,18 @@ class HostAlive:
         for hart in k.hart:
             yield from addresses(hart, "trapped")
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report each HART that has trapped."""
-        for hart in k.hart:
-            if hart.trapped:
-                text = f"HART {hart.id} accessed a VS-file that it does not have: host panic"
-                yield Finding("illegal-instruction", "vsireg", text)
+    def subjects(self, k: Module) -> Iterable[Hart]:
+        """All HARTs."""
+        return k.hart
+
+    def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report a HART that has trapped."""
+        if hart.trapped:
+            text = f"HART {hart.id} accessed a VS-file that it does not have: host panic"
+            yield Finding("illegal-instruction", "vsireg", text)
 
 
-class OwnVsFile:
+class OwnVsFile(StateCheck[Hart]):
     """Registers of a VS-file are read and written only for the vCPU that owns its line."""
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -36,21 +40,23 @@ class OwnVsFile:
             yield from addresses(hart, "vgein", "vsfile_of")
             yield from addresses(hgctrl, "owners")
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report each HART whose VGEIN names a file of another vCPU than it is set for."""
-        for hart in k.hart:
-            if hart.vsfile_of:
-                yield from self.hart_state(k, hart)
+    def subjects(self, k: Module) -> Iterable[Hart]:
+        """All HARTs."""
+        return k.hart
 
-    def hart_state(self, k: Module, hart: Hart) -> Iterator[Finding]:
-        """Report one HART on which the host has set VGEIN."""
+    def valid(self, k: Module, hart: Hart) -> bool:
+        """The host has set VGEIN."""
+        return bool(hart.vsfile_of)
+
+    def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report a HART whose VGEIN names a file of another vCPU than it is set for."""
         owner = k.hgei[hart.id].owners[hart.vgein] if hart.vgein < k.slots else 0
         if owner != hart.vsfile_of:
             text = f"HART {hart.id} accesses line {hart.vgein} for {name_of(k, hart.vsfile_of)}; "
             yield Finding("foreign-vsfile", "hgei", f"{text}it belongs to {name_of(k, owner)}")
 
 
-class GuestLine:
+class GuestLine(StateCheck[Hart]):
     """What a HART executes with hstatus.VGEIN = h is the guest of the owner of its line h."""
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -61,17 +67,17 @@ class GuestLine:
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "vgein")
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report each HART on which a guest uses what is not its own."""
-        for cpu in range(len(k.hart)):
-            yield from self.cpu_state(k, cpu)
+    def subjects(self, k: Module) -> Iterable[Hart]:
+        """All HARTs."""
+        return k.hart
 
-    def cpu_state(self, k: Module, cpu: int) -> Iterator[Finding]:
-        """Report one HART."""
-        guest = k.hart[cpu].guest
-        if not guest or not k.vcpu(guest).vgein:
-            return
-        vcpu = k.vcpu(guest)
+    def valid(self, k: Module, hart: Hart) -> bool:
+        """A guest runs, on a VS-file."""
+        return bool(hart.guest and k.vcpu(hart.guest).vgein)
+
+    def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report a HART on which a guest uses what is not its own."""
+        vcpu, cpu = k.vcpu(hart.guest), hart.id
         owner = k.hgei[cpu].owners[vcpu.vgein]
         if owner != vcpu.id:
             text = f"{vcpu.name} runs on HART {cpu} line {vcpu.vgein} of {name_of(k, owner)}"

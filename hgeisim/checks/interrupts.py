@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.module import Module
@@ -12,7 +13,7 @@ from hgeisim.kernel.vcpu import pending_in_vsfile
 from hgeisim.machine.shared import addresses
 
 
-class SgeiRequested:
+class SgeiRequested(StateCheck[Module]):
     """The SGEI interrupt is not freed while a CPU has it enabled (bug B-17)."""
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -21,7 +22,7 @@ class SgeiRequested:
         for per_cpu in k.per_cpu:
             yield from addresses(per_cpu, "sgei_irq_enabled")
 
-    def state(self, k: Module) -> Iterator[Finding]:
+    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
         """Report the CPUs that listen to an interrupt that is gone."""
         if not k.globals.hgei_parent_irq:
             for cpu, per_cpu in enumerate(k.per_cpu):
@@ -30,27 +31,29 @@ class SgeiRequested:
                     yield Finding("irq-freed-enabled", "sgei", text)
 
 
-class NobodyForgotten:
+class NobodyForgotten(StateCheck[Vcpu]):
     """A vCPU that sleeps has nothing to wake up for, or somebody is about to wake it up.
 
-    For the end of a run.  A wake-up is on its way while its locks are held, or an interrupt is
+    For two looks, long apart.  A wake-up is on its way while its locks are held, or an interrupt is
     being handled where its VS-file is.
     """
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report each vCPU that sleeps through an interrupt."""
-        return (finding for _, finding in self.forgotten(k))
+    def subjects(self, k: Module) -> Iterable[Vcpu]:
+        """All vCPUs."""
+        return vcpus(k)
 
-    def forgotten(self, k: Module) -> Iterator[tuple[Vcpu, Finding]]:
-        """Yield each vCPU that sleeps through an interrupt, and the report of it."""
-        for vcpu in vcpus(k):
-            if vcpu.wait.waiter and not vcpu.thread.on_rq and self._forgotten(k, vcpu):
-                text = f"{vcpu.name} sleeps for ever with an interrupt pending"
-                yield vcpu, Finding("lost-wakeup", "vcpu", text)
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """It sleeps, and nobody is about to wake it up."""
+        asleep = vcpu.wait.waiter and not vcpu.thread.on_rq
+        return bool(asleep) and not (vcpu.thread.pi_lock.drawn or vcpu.swfile_extirq_lock.drawn)
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU that sleeps through an interrupt."""
+        if self._forgotten(k, vcpu):
+            text = f"{vcpu.name} sleeps for ever with an interrupt pending"
+            yield Finding("lost-wakeup", "vcpu", text)
 
     def _forgotten(self, k: Module, vcpu: Vcpu) -> bool:
-        if vcpu.thread.pi_lock.drawn or vcpu.swfile_extirq_lock.drawn:
-            return False
         if pending_in_vsfile(k, vcpu):
             hart = k.hart[vcpu.vsfile_cpu]
             return not (hart.sgei_pending() or hart.hardirq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.module import Module
@@ -11,10 +12,10 @@ from hgeisim.kernel.structs import Vcpu
 from hgeisim.machine.shared import address_of, addresses
 
 
-class UseAfterFree:
+class UseAfterFree(OperationCheck):
     """No step reads or writes a vCPU that an earlier step freed.  Needs tracked memory."""
 
-    def step(self, k: Module, moment: Moment) -> Iterator[Finding]:
+    def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at what the step touched."""
         for vcpu in vcpus(k):
             if not own_cells(vcpu).isdisjoint(moment.touched) and freed_before(vcpu, moment):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import HgeiControl, Vcpu
@@ -26,14 +27,14 @@ def name_of(k: Module, owner: int) -> str:
     return k.vcpu(owner).name if owner else "nobody"
 
 
-class OneOwner:
+class OneOwner(StateCheck[Module]):
     """No two vCPUs have the same VS-file."""
 
     def watches(self, k: Module) -> Iterator[int]:
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
 
-    def state(self, k: Module) -> Iterator[Finding]:
+    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
         """Report each line that two vCPUs hold."""
         holder: dict[tuple[int, int], Vcpu] = {}
         for vcpu in vcpus(k):
@@ -48,7 +49,7 @@ class OneOwner:
             holder[line] = vcpu
 
 
-class BitmapAgrees:
+class BitmapAgrees(StateCheck[HgeiControl]):
     """free_bitmap and owners[] tell the same, and every owner is alive.
 
     Looked at when nobody is inside the lock and the CPU is enabled.
@@ -64,18 +65,23 @@ class BitmapAgrees:
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "freed")
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report disagreements of all CPUs that are at rest."""
-        for hgctrl in k.hgei:
-            yield from self.at_rest(k, hgctrl)
+    def subjects(self, k: Module) -> Iterable[HgeiControl]:
+        """All CPUs."""
+        return k.hgei
 
-    def at_rest(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
-        """Report disagreements of one CPU, if it is enabled and nobody is inside its lock."""
-        if k.per_cpu[hgctrl.cpu].virtualization_enabled and not hgctrl.lock.inside:
-            yield from self.cpu_state(k, hgctrl)
+    def valid(self, k: Module, hgctrl: HgeiControl) -> bool:
+        """The CPU is enabled, and nobody is inside its lock."""
+        return bool(k.per_cpu[hgctrl.cpu].virtualization_enabled and not hgctrl.lock.inside)
 
-    def cpu_state(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
-        """Report disagreements of one CPU; when none of its lines is free or owned, at once."""
+    def suspects(self, k: Module, hgctrl: HgeiControl) -> bool:
+        """Whether other lines are taken than are owned, by number."""
+        owners, provisioned = hgctrl.owners, (2 << k.nr_hgei(hgctrl)) - 2
+        taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
+        return taken != len(owners) - owners.count(0)
+
+    def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
+        """Report disagreements of one CPU, in one finding when none of its lines is free or
+        owned."""
         free_bitmap = hgctrl.free_bitmap
         lines = range(1, min(k.nr_hgei(hgctrl) + 1, len(hgctrl.owners)))
         if len(lines) > 1 and not any(free_bitmap >> n & 1 or hgctrl.owners[n] for n in lines):
@@ -98,27 +104,26 @@ def lines_of(k: Module, cpu: int) -> int:
     return min(k.hart[cpu].geilen, k.topology.harts[cpu].guest_files)
 
 
-class LineExists:
+class LineExists(StateCheck[Vcpu]):
     """A VS-file is one that the HART has."""
 
     def watches(self, k: Module) -> Iterator[int]:
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report each vCPU on a line that does not exist."""
-        for vcpu in vcpus(k):
-            yield from self.vcpu_state(k, vcpu)
+    def subjects(self, k: Module) -> Iterable[Vcpu]:
+        """All vCPUs."""
+        return vcpus(k)
 
-    def vcpu_state(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report one vCPU."""
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU on a line that does not exist."""
         cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         if cpu >= 0 and hgei > lines_of(k, cpu):
             text = f"{vcpu.name} was given line {hgei} of HART {cpu}, which has {lines_of(k, cpu)}"
             yield Finding("no-such-line", "hgei", text)
 
 
-class VsFileOwned:
+class VsFileOwned(StateCheck[Vcpu]):
     """A vCPU owns the line of its VS-file, at every step."""
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -127,16 +132,19 @@ class VsFileOwned:
         for hgctrl in k.hgei:
             yield from addresses(hgctrl, "owners")
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report each vCPU whose line is somebody else's, or nobody's."""
-        for vcpu in vcpus(k):
-            cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-            if cpu >= 0 and k.hgei[cpu].owners[hgei] != vcpu.id:
-                text = f"{vcpu.name} has HART {cpu} line {hgei}, which belongs to "
-                yield Finding("not-owner", "hgei", text + name_of(k, k.hgei[cpu].owners[hgei]))
+    def subjects(self, k: Module) -> Iterable[Vcpu]:
+        """All vCPUs."""
+        return vcpus(k)
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU whose line is somebody else's, or nobody's."""
+        cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        if cpu >= 0 and k.hgei[cpu].owners[hgei] != vcpu.id:
+            text = f"{vcpu.name} has HART {cpu} line {hgei}, which belongs to "
+            yield Finding("not-owner", "hgei", text + name_of(k, k.hgei[cpu].owners[hgei]))
 
 
-class NothingStranded:
+class NothingStranded(StateCheck[Module]):
     """At the end, no interrupt waits where nobody looks."""
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -148,7 +156,7 @@ class NothingStranded:
         for hart in k.hart:
             yield from addresses(hart, "hgeip")
 
-    def state(self, k: Module) -> Iterator[Finding]:
+    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
         """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
         for vcpu in vcpus(k):
             if vcpu.swfile.eip and vcpu.vsfile_cpu >= 0:
@@ -161,22 +169,21 @@ class NothingStranded:
                     yield Finding("lost-interrupt", "vsfile", text)
 
 
-class NoLeak:
+class NoLeak(StateCheck[HgeiControl]):
     """At the end, every taken line has an owner that names it."""
 
     def watches(self, k: Module) -> Iterator[int]:
         """Owners and VS-files."""
         yield from VsFileOwned().watches(k)
 
-    def state(self, k: Module) -> Iterator[Finding]:
-        """Report lines that nobody can give back any more."""
-        for cpu, hgctrl in enumerate(k.hgei):
-            for line in range(1, len(hgctrl.owners)):
-                yield from self.line_state(k, cpu, line)
+    def subjects(self, k: Module) -> Iterable[HgeiControl]:
+        """All CPUs."""
+        return k.hgei
 
-    def line_state(self, k: Module, cpu: int, line: int) -> Iterator[Finding]:
-        """Report one line."""
-        owner = k.hgei[cpu].owners[line]
-        if owner and (k.vcpu(owner).vsfile_cpu, k.vcpu(owner).vsfile_hgei) != (cpu, line):
-            text = f"HART {cpu} line {line} stays with {name_of(k, owner)}, which does not use it"
-            yield Finding("leak", "hgei", text)
+    def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
+        """Report lines of one CPU that nobody can give back any more."""
+        for line in range(1, len(hgctrl.owners)):
+            owner, place = hgctrl.owners[line], (hgctrl.cpu, line)
+            if owner and (k.vcpu(owner).vsfile_cpu, k.vcpu(owner).vsfile_hgei) != place:
+                text = f"HART {hgctrl.cpu} line {line} stays with {name_of(k, owner)}, "
+                yield Finding("leak", "hgei", text + "which does not use it")

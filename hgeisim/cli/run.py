@@ -50,12 +50,10 @@ def command(
     Exit status: 0 nothing new, 1 a new finding.
     """
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
-    from hgeisim.record.detail_probes import with_details  # noqa: PLC0415
-    from hgeisim.record.probes import probed  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
 
     loaded = _checked(scenario, said, out)
-    simulation = simulate(loaded, probes=with_details if record == "all" else probed)
+    simulation = simulate(loaded, record="all" if record == "all" else "occupancy")
     _run(simulation, loaded.run.until)
     result = summary(loaded, simulation, strict)
     if out is not None:

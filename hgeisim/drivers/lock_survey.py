@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.lock_report import finding_of, redundant
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.lock_walks import lock_walks
 from hgeisim.drivers.timed.simulation import simulate
@@ -20,6 +19,7 @@ from hgeisim.lockorder.report import Report
 from hgeisim.lockorder.validator import Validator
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
+from hgeisim.watch.lock_report import finding_of, redundant
 
 SCENARIOS = (
     "big-little",

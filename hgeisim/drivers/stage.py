@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from hgeisim.checks.call_chain import PathChains
-from hgeisim.checks.lock_order import LockOrder
-from hgeisim.drivers.alone import Onlookers, boot, run_alone
+from hgeisim.drivers.alone import boot, run_alone
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Command, Script
 from hgeisim.kernel.structs import Thread, Vcpu, Vm
-from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.validator import Validator
+from hgeisim.machine.clock import Clock
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
+from hgeisim.machine.watch import Watch
 from hgeisim.scenario.action import Action
 from hgeisim.scenario.schema import Scenario, Task
+from hgeisim.watch.call_chain import PathChains
+from hgeisim.watch.lock_order import LockOrder
 
 
 @dataclass
@@ -33,43 +34,45 @@ class Stage:
     lock_order: LockOrder | None = None
 
 
-def set_stage(
+def kernel_of(
     scenario: Scenario,
+    cls: type[Module],
     memory: Memory | None = None,
-    kernel: type[Module] | None = None,
-    validator: Validator | None = None,
-) -> Stage:
-    """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
-
-    `kernel` is the class to use instead of the scenario's variant, such as one with probes in it;
-    `validator` learns the lock order of this scenario beside that of others.
-    """
-    realtime = scenario.kernel.realtime
-    cls = kernel or find_variant(scenario.kernel.variant)
-    k = cls(scenario.topology, memory, realtime)
+    clock: Clock | None = None,
+) -> Module:
+    """The kernel of a scenario before it boots, of a class such as a watched one of its variant."""
+    k = cls(scenario.topology, memory, scenario.kernel.realtime, clock=clock)
     k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
     k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
+    return k
+
+
+def set_stage(scenario: Scenario, k: Module, validator: Validator | None = None) -> Stage:
+    """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
+
+    `validator` learns the lock order of this scenario beside that of others.
+    """
     monitor = k.add_thread("swapper", scenario.kernel.init_hart)
-    onlookers = Onlookers()
-    prefix = f"{PurePath(scenario.file).stem} {'explored' if memory else 'timed'}: "
+    watch = Watch()
+    prefix = f"{PurePath(scenario.file).stem} {'explored' if k.memory else 'timed'}: "
     prefix = prefix if validator else ""
-    lock_order = LockOrder(realtime, PathChains(onlookers.paths), validator, prefix)
-    onlookers.observe = lock_order.observers()
-    boot(k, monitor, onlookers)
+    lock_order = LockOrder(k.realtime, PathChains(watch.paths), validator, prefix)
+    watch.add(lock_order)
+    boot(k, monitor, watch)
     stage = Stage(k, lock_order=lock_order)
     vms: dict[str, Vm] = {}
     for entry in scenario.vcpu:
         name = entry.vm or entry.name
         if name not in vms:
             vms[name] = k.add_vm(name, entry.mode)
-            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, onlookers)
+            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, watch)
         stage.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
     for vm in vms.values():
-        run_alone(k.aia_init(monitor, vm), monitor, onlookers)
+        run_alone(k.aia_init(monitor, vm), monitor, watch)
     for entry in scenario.vcpu:
         vcpu = stage.vcpus[entry.name]
         stays = any(task.vcpu == entry.name for task in scenario.task)
-        run_alone(_first_entry(k, vcpu, stays), vcpu.thread, onlookers)
+        run_alone(_first_entry(k, vcpu, stays), vcpu.thread, watch)
     stage.scripts = [_script(stage, task) for task in scenario.task]
     return stage
 

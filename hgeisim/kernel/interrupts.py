@@ -7,6 +7,10 @@ from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_TIMER, Vcpu
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
+DEVICE_HANDLERS = ("irqfd_wakeup", "kvm_riscv_vcpu_aia_imsic_inject")
+"""Handlers of devices' interrupts, which PREEMPT_RT runs in threads: so they may take spinlock_t
+elsewhere, too, and there they are no hardirqs."""
+
 
 class Interrupts(Mmu):
     """irqs_pending and irqs_pending_mask: two words, each accessed atomically, not both at once."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from hgeisim.errors import ModelError
@@ -23,6 +24,7 @@ from hgeisim.kernel.structs import (
     make_vcpu,
     make_vm,
 )
+from hgeisim.machine.clock import Clock
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.ipi import Ipi, SendReschedule
 from hgeisim.machine.mutex import mutex, rwsem
@@ -32,6 +34,7 @@ from hgeisim.machine.shared import Fixed, Memory, build
 from hgeisim.machine.spinlock import raw_spinlock
 from hgeisim.machine.task import Runner
 from hgeisim.machine.topology import Topology
+from hgeisim.machine.watch import Watch
 
 
 def no_step(check: Callable[..., None]) -> Callable[..., None]:
@@ -60,17 +63,25 @@ class Kernel(Fixed):
     `k.vcpus[id]` by vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
     With a `memory` all of it is tracked.  `realtime`: PREEMPT_RT, spinlock_t and rwlock_t sleep.
     `locks_are_steady`: no path initialises a lock that others may use by then.
-    `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM; `ktime_get` tells the
-    time in ns, always 0 where there is none.
+    `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
+    that look on while it runs, and `shown` the functions that they can see, with their parameters.
     """
 
     name = ""
     locks_are_steady = True
+    shown: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(
-        k, topology: Topology, memory: Memory | None = None, realtime: bool = False
+        k,
+        topology: Topology,
+        memory: Memory | None = None,
+        realtime: bool = False,
+        watch: Watch | None = None,
+        clock: Clock | None = None,
     ) -> None:
         k.topology, k.memory, k.realtime = topology, memory, realtime
+        k.watch, k.clock = watch or Watch(), clock or Clock()
+        k.watch.functions = k.shown
         cpus = range(len(topology.harts))
         k.slots = max(hart.lines for hart in topology.harts) + 1
         k.hart = [make_hart(memory, cpu, topology.harts[cpu].lines, k.slots) for cpu in cpus]
@@ -92,11 +103,14 @@ class Kernel(Fixed):
         k.cpuhp_thread = [RunOn(cpu) for cpu in cpus]
         k.halt_poll_ns_max = 0
         k.enable_virt_at_load = True
-        k.ktime_get: Callable[[], int] = _no_time
         k.threads: list[Thread] = []
         k.vms: list[Vm] = []
         k.vcpus: list[Vcpu | None] = [None]
         k.vcpu_of: dict[Runner, Vcpu] = {}
+
+    def ktime_get(k) -> int:
+        """The time in ns, always 0 where there is none."""
+        return k.clock.now_ns()
 
     def add_thread(k, name: str, cpu: int) -> Thread:
         """Make a thread that starts on a CPU; its id counts from 1."""
@@ -163,7 +177,3 @@ class Kernel(Fixed):
     def irqfd_wakeup(k, current: Runner, sender: Any) -> Path[None]:
         """A device's interrupt injects an MSI."""
         raise NotImplementedError
-
-
-def _no_time() -> int:
-    return 0

@@ -15,7 +15,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hgeisim.record.details import Details
 from hgeisim.record.locks import NAMES
 from hgeisim.record.spans import SPAN_NAMES, Spans
 from hgeisim.record.table import Records, csv_of, dtype, records
@@ -60,16 +59,6 @@ KINDS = {"owners": (OWNERS,), "spans": (SPANS,), "vcpus": (VCPUS, TRACED_VCPUS),
 """The types that a table may have, by its name."""
 
 
-def tables_of(details: Details, end_ns: int) -> Tables:
-    """Return what was recorded up to the end of a run."""
-    return {
-        "owners": np.array(details.owners.intervals(end_ns), OWNERS),
-        "spans": span_records(details.spans),
-        "vcpus": _vcpus(details, end_ns),
-        "locks": np.array([(*key, *use.row()) for key, use in details.locks.rows.items()], LOCKS),
-    }
-
-
 def span_records(spans: Spans) -> Records:
     """Return spans as records of type `SPANS`, each with the name of its kind."""
     names = np.array(SPAN_NAMES, dtype=object)
@@ -90,20 +79,3 @@ def vcpu_names(tables: Tables) -> dict[int, str]:
         return {}
     names = table["name"] if "name" in (table.dtype.names or ()) else table["thread"]
     return dict(zip(table["vcpu"].tolist(), names.tolist(), strict=True))
-
-
-def _vcpus(details: Details, end_ns: int) -> Records:
-    rows = [
-        (
-            number,
-            each.vcpu.name,
-            each.vcpu.vm.name,
-            each.vcpu.vm.aia_mode,
-            each.born_ns,
-            end_ns if each.gone_ns is None else each.gone_ns,
-            int(each.gone_ns is not None),
-            *each.until(end_ns),
-        )
-        for number, each in details.vcpus.items()
-    ]
-    return np.array(rows, VCPUS)

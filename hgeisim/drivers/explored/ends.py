@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.ownership import NoLeak, NothingStranded
 from hgeisim.drivers.explored.automaton import Node
 from hgeisim.drivers.explored.space import Space
 from hgeisim.drivers.explored.system import System
@@ -22,7 +22,7 @@ def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
     waiting = tuple(_waiting_for_ever(space, state))
     if any(finding.kind == "deadlock" for finding in waiting):
         return waiting
-    return waiting + space.invariants.ask((NoLeak(), NothingStranded()), state)
+    return waiting + space.invariants.ask(asked(At.QUIET), state)
 
 
 def _waiting_for_ever(space: Space, state: bytes) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from hgeisim.checks.finding import Finding, StateCheck
+from hgeisim.checks.check import StateCheck
+from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.answer import Answer, mask
 from hgeisim.drivers.explored.codebook import Codebook
 from hgeisim.drivers.explored.system import System
@@ -31,7 +32,7 @@ class Invariants:
     """The state checks of a space; `watched` is the mask of the places that they look at."""
 
     def __init__(
-        self, system: System, codebook: Codebook, checks: Sequence[StateCheck] = ()
+        self, system: System, codebook: Codebook, checks: Sequence[StateCheck[Any]] = ()
     ) -> None:
         self.system, self.codebook, self.checks = system, codebook, checks
         places = codebook.places
@@ -65,12 +66,12 @@ class Invariants:
             following = view.following[step] = self.view(state)
         return following
 
-    def ask(self, checks: Sequence[StateCheck], state: bytes) -> tuple[Finding, ...]:
+    def ask(self, checks: Sequence[StateCheck[Any]], state: bytes) -> tuple[Finding, ...]:
         """Let checks look at a state."""
         self.system.memory.begin_step(self.codebook.decode(state))
         return tuple(finding for check in checks for finding in check.state(self.system.k))
 
 
-def watched_cells(system: System, checks: Sequence[StateCheck]) -> frozenset[int]:
+def watched_cells(system: System, checks: Sequence[StateCheck[Any]]) -> frozenset[int]:
     """The addresses that state checks look at."""
     return frozenset(address for check in checks for address in check.watches(system.k))

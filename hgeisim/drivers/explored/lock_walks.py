@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.lock_order import LockOrder
 from hgeisim.drivers.explored.replay import step_with
-from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.space import Space, Successor
 from hgeisim.drivers.explored.verdict import Schedule
 from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import Watch
+from hgeisim.watch.lock_order import LockOrder
 
 WALKS = 64
 """Random schedules of an exploration."""
@@ -83,6 +84,7 @@ def _walk(
     """One schedule, given or random, up to its end or to where this kernel cannot follow it."""
     order, gone = made.order, list[int]()
     order.rewind()
+    watch = Watch(order)
     order.tell = lambda finding: made.note(finding, tuple(gone))
     for finding in order.found:
         made.note(finding, ())
@@ -97,13 +99,14 @@ def _walk(
         if taken is None:
             break
         gone.append(taken[0])
-        _show(space, order, state, taken[0], taken[1])
+        _show(space, order, watch, state, taken)
         state = taken[1]
     made.schedules += 1
 
 
-def _show(space: Space, order: LockOrder, state: bytes, slot: int, there_state: bytes) -> None:
+def _show(space: Space, order: LockOrder, watch: Watch, state: bytes, taken: Successor) -> None:
     """Show the validator what a step completed, or began to wait for."""
+    slot, there_state, _ = taken
     automaton = space.system.automata[slot]
     location = automaton.location
     before, cells = space.codebook.decode(state), space.codebook.decode(there_state)
@@ -115,11 +118,9 @@ def _show(space: Space, order: LockOrder, state: bytes, slot: int, there_state: 
     if there is not None and there.waiting and there.op == node.op:
         if not node.waiting:
             hart = automaton.runner.hart
-            order.waits(automaton.runner, node.op, hart.irq_off, hart.preempt_count)
+            watch.show_wait(automaton.runner, node.op, hart.irq_off, hart.preempt_count)
     else:
-        look = order.looks.get(type(node.op))
-        if look is not None:
-            look(automaton.runner, node.op)
+        watch.show(automaton.runner, node.op)
 
 
 def shown_alone(space: Space, schedule: Schedule) -> dict[str, Finding]:

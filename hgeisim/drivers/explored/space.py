@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from hgeisim.checks.finding import Finding, StateCheck
+from hgeisim.checks.check import StateCheck
+from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.answer import Answer, Writes, after, mask
 from hgeisim.drivers.explored.codebook import Codebook, TooNarrow
 from hgeisim.drivers.explored.contention import Contention
@@ -34,7 +35,7 @@ class Space:
     """
 
     def __init__(
-        self, system: System, checks: Sequence[StateCheck] = (), merging: bool = False
+        self, system: System, checks: Sequence[StateCheck[Any]] = (), merging: bool = False
     ) -> None:
         self.system, self.checks = system, checks
         self.locations = [automaton.location for automaton in system.automata]

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hgeisim.checks.call_chain import PathChains
-from hgeisim.checks.finding import Finding, StepCheck
-from hgeisim.checks.lock_order import LockOrder
+from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath, Node, start_of
 from hgeisim.drivers.explored.contention import Contention
 from hgeisim.drivers.explored.transaction import Outcome, Transaction
@@ -28,7 +27,11 @@ from hgeisim.machine.ops import Op
 from hgeisim.machine.schedule import PREEMPTIBLE, PushOff, RunOn, Schedule, SelectRq
 from hgeisim.machine.shared import addresses
 from hgeisim.machine.task import Runner
+from hgeisim.watch.asker import ask_after_operations
+from hgeisim.watch.call_chain import PathChains
+from hgeisim.watch.lock_order import LockOrder
 
+ACCESS = asked(At.ACCESS)
 CALL = 2
 """`Hart.hardirq` while it runs a function that another HART sent."""
 CONTROL_OF_HART = (
@@ -46,10 +49,17 @@ class System:
     long that step was.  `lock_order` has seen what was before the start; a search does not ask it.
     """
 
-    def __init__(self, k: Module, preemption: str, checks: Sequence[StepCheck] = ()) -> None:
+    OFFERS = (At.OPERATION, At.ACCESS, At.STATE, At.QUIET)
+    REPORTS = ("deadlock", "lost-wakeup")
+    """What the end of a schedule shows beside what checks say (`ends.py`)."""
+
+    def __init__(self, k: Module, preemption: str) -> None:
         if k.memory is None:
             raise ModelError("an explored kernel needs tracked memory")
-        self.k, self.memory, self.checks = k, k.memory, checks
+        self.k, self.memory = k, k.memory
+        self._moment: Moment | None = None
+        self._found: list[Finding] = []
+        ask_after_operations(k, k.watch, self._found.extend, self._now)
         self.preemptible_kernel = preemption in PREEMPTIBLE
         self.automata: list[Automaton] = []
         self.tasks: list[Thread] = []
@@ -184,6 +194,27 @@ class System:
             cpu = self._active_or_other(op.task.cpu)
             if cpu != op.task.cpu and op.task.hart.current != op.task.id:
                 op.task.cpu = cpu
+
+    def show(self, moment: Moment) -> tuple[Finding, ...]:
+        """Show an operation, just completed for the first time, to those who watch; returns what
+        they found.  What they read is an input of the step, and no access of the path."""
+        touched, self.memory.touched = self.memory.touched, {}
+        self._moment = moment
+        self.k.watch.show(moment.who, moment.op)
+        self.memory.touched = touched
+        found = tuple(self._found)
+        self._found.clear()
+        return found
+
+    def _now(self, who: Runner, op: Op) -> Moment:
+        """The moment that is shown just now."""
+        if self._moment is None:
+            raise ModelError(f"{op} is shown to nobody")
+        return self._moment
+
+    def accessed(self, moment: Moment) -> tuple[Finding, ...]:
+        """What is wrong with the cells that a whole step touched."""
+        return tuple(finding for check in ACCESS for finding in check.wrong(self.k, moment))
 
     def _push(self, thread: Thread, cpu: int) -> None:
         """Move a task in one step; of its preempt notifiers only what vcpu->cpu is in the end."""

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from hgeisim.checks.call_chain import entry_function
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.explored.automaton import REST, Node
 from hgeisim.drivers.explored.contention import Accesses, Contention
@@ -33,6 +32,7 @@ from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
+from hgeisim.watch.call_chain import entry_function
 
 if TYPE_CHECKING:
     from hgeisim.drivers.explored.system import System
@@ -142,6 +142,8 @@ class Transaction:
         mover = op.mover(who)
         op.end(who)
         self.system.complete(who, op)
+        if self.system.k.watch.done[type(op)]:
+            self.findings += self.system.show(Moment(who, op, *self._functions(node)))
         return self._resume(node, mover)
 
     def _send(self) -> None:
@@ -155,18 +157,20 @@ class Transaction:
         by_op = self.memory.touched
         there = self.automaton.advance(node, self.memory)
         by_path = self.memory.touched
-        function = node.functions[-1] if node.functions else self.automaton.name
         touched = by_op | by_path
         writes = [address for address, written in touched.items() if written]
-        entry = entry_function(node.functions, function)
-        moment = Moment(self.who, node.op, function, entry, touched.keys(), writes)
-        for check in self.system.checks:
-            self.findings += tuple(check.step(self.system.k, moment))
+        moment = Moment(self.who, node.op, *self._functions(node), touched.keys(), writes)
+        self.findings += self.system.accessed(moment)
         if self.contention is not None:
             self.mover = self._mover(self.contention, node, mover, by_op, by_path)
             if there == REST and self.who.id in self.system.movers:
                 self.mover = BOUNDARY
         return there
+
+    def _functions(self, node: Node) -> tuple[str, str]:
+        """The innermost function of the kernel, and the outermost one of AIA."""
+        function = node.functions[-1] if node.functions else self.automaton.name
+        return function, entry_function(node.functions, function)
 
     def _mover(
         self, contention: Contention, node: Node, mover: str, by_op: Accesses, by_path: Accesses

@@ -29,14 +29,14 @@ Completion: TypeAlias = Callable[["TimedDriver", Any, Any, type[Op]], LaneGenera
 
 def pass_time(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Spend."""
-    show(driver, who, op, kind)
+    show(driver, who, op, kind, 0)
     yield from spend(driver, who, driver.costs.of(op))
     yield from settle(driver, who)
 
 
 def run_guest(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """RunGuest: until it has done its stretch or has to exit."""
-    show(driver, who, op, kind)
+    show(driver, who, op, kind, 0)
     yield from driver.guest_of(who, op).run(driver.cores[who.cpu])
     yield from settle_anyway(driver, who)
 
@@ -51,7 +51,7 @@ def act(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator
 
 def sample_sgei(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SampleSgei: a HART may take an interrupt, this one or another."""
-    show(driver, who, op, kind)
+    show(driver, who, op, kind, 0)
     driver.interrupts.poll(driver.cores[op.cpu])
     yield from settle_anyway(driver, who)
 
@@ -94,7 +94,7 @@ def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGen
 def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Interrupts or preemption go off or on, which takes no time."""
     op.end(who)
-    show(driver, who, op, kind)
+    show(driver, who, op, kind, 0)
     if not op.off:
         let_go_on(driver, StopMachine)
         yield from settle(driver, who)
@@ -103,14 +103,13 @@ def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerato
 def finish(driver: TimedDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
     """Let an operation that was waited for so long have its effect."""
     op.end(who)
-    driver.waited_ns = waited_ns
-    show(driver, who, op, kind)
+    show(driver, who, op, kind, waited_ns)
 
 
-def show(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> None:
+def show(driver: TimedDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
     """Show an operation to those who want to see it."""
-    for see in driver.observe[kind]:
-        see(who, op)
+    for see in driver.done[kind]:
+        see(who, op, waited_ns)
 
 
 def let_go_on(driver: TimedDriver, channel: object) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Generator
-from typing import Any, TypeAlias
+from typing import Any
 
-from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, show, spend
+from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, spend
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
@@ -31,8 +30,6 @@ from hgeisim.machine.schedule import (
 )
 from hgeisim.machine.task import Runner
 
-Observe: TypeAlias = Callable[[Runner, Op], None]
-
 
 class TimedDriver:
     """Runs contexts of a kernel as lanes of a SimPy environment, in integer ns.
@@ -41,10 +38,9 @@ class TimedDriver:
     goes on only while it has its HART and no hardirq runs there: what a handler takes is added.
     From the moment at which it is no longer `on_cpu` until it gave its HART up, nothing comes in
     between.
-    `observe` lists who wants to see operations of a type: just before a `Spend` or `RunGuest`, just
-    after any other, when `waited_ns` is how long that one was not ready.  `paths` has the path that
-    each context executes, the innermost when one runs on top of another.  How operations are
-    completed is said in completion.py for those of which there are most, and here for the others.
+    The kernel's `watch` is shown each operation, with how many ns it was not ready.  How operations
+    are completed is said in completion.py for those of which there are most, and here for the
+    others.
     """
 
     def __init__(
@@ -56,16 +52,13 @@ class TimedDriver:
         self.parking = Parking()
         self.interrupts = Interrupts(self)
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
-        self.observe: defaultdict[type[Op], list[Observe]] = defaultdict(list)
-        self.paths: dict[Runner, Path[Any]] = {}
+        self.done, self.paths = k.watch.done, k.watch.paths
         self.waits = Waits(self.paths)
-        self.waited_ns = 0
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
         self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
-        k.ktime_get = lambda: int(env._now)
-        k.timed = self  # type: ignore[attr-defined]  # its paths may be fused
+        k.clock.driver = self
 
     def _cost(self, name: str) -> tuple[int, Draw]:
         """What an operation always costs, and how to draw it where that is 0."""
@@ -143,7 +136,7 @@ class TimedDriver:
             return
         if op.scheduling or type(op) is RunOn:
             yield from self._schedule(who, op)
-            self.tell(who, op)
+            self.k.watch.show(who, op)
         else:
             yield from self._act(who, op)
         yield from settle_anyway(self, who)
@@ -160,16 +153,11 @@ class TimedDriver:
         if kind is StopMachine:
             yield from self.interrupts.stop_machine()
         op.end(who)
-        self.waited_ns = waited_ns
-        self.tell(who, op)
+        self.k.watch.show(who, op, waited_ns)
         if kind is SendReschedule:
             self.env.lane(self.interrupts.send_reschedule(op.cpu))  # type: ignore[attr-defined]
         if self.parking.parked:
             self.parking.unpark(channel_of(who, op))
-
-    def tell(self, who: Runner, op: Op) -> None:
-        """Show an operation to those who want to see it."""
-        show(self, who, op, type(op))
 
     def wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
         """Wait until an operation is ready; returns how many ns that took.

@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
+from hgeisim.machine.clock import Clock
+
 LaneGenerator: TypeAlias = Generator[int | None, None, None]
 """Yields ns to sleep, or None to park until `Lane.wake` is called."""
 
@@ -56,6 +58,17 @@ class _NoLane(Lane):
 
     def __init__(self, env: LaneEnvironment) -> None:
         simpy.Event.__init__(self, env)
+
+
+class TimedClock(Clock):
+    """The clock of a kernel that runs in an environment."""
+
+    def __init__(self, env: simpy.Environment) -> None:
+        self.env = env
+
+    def now_ns(self) -> int:
+        """The time in ns."""
+        return int(self.env._now)
 
 
 class LaneEnvironment(simpy.Environment):

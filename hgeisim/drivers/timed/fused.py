@@ -56,7 +56,7 @@ KINDS: dict[str, Kind] = {
 and what else is known of it then.  Both are checked when it is executed."""
 
 PROLOGUE = """
-_driver = {k}.timed
+_driver = {k}.clock.driver
 _who = _driver and _driver.env.active_lane.who
 if _who is None:
     return (yield from _plain({arguments}))
@@ -68,12 +68,12 @@ def fused(kernel: type[Module]) -> type[Module]:
     """The same kernel with every path fused, but for those that are decorated, take more than
     positional arguments, or whose source is not to be had.
 
-    Its `timed` is the driver that executes it, None before there is one.
+    The driver that executes it is that of its clock, None before there is one.
     """
     if kernel not in _made:
         paths = {ident: _fuse(path) for ident, path in _paths(kernel)}
         space = {"__module__": __name__, "__doc__": kernel.__doc__, "name": kernel.name, **paths}
-        _made[kernel] = type(kernel.__name__, (kernel,), {**space, "timed": None})
+        _made[kernel] = type(kernel.__name__, (kernel,), space)
     return _made[kernel]
 
 

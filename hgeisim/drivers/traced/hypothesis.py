@@ -6,17 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgeisim.checks.finding import Finding, StateCheck
-from hgeisim.checks.guest import GuestLine, HostAlive
-from hgeisim.checks.ownership import BitmapAgrees, LineExists, OneOwner, VsFileOwned
+from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
 
-CHECKS: tuple[StateCheck, ...] = (
-    *(OneOwner(), BitmapAgrees(), LineExists(), VsFileOwned(), HostAlive()),
-)
-"""Invariants that are looked at after every step."""
+OFFERS = (At.STATE, At.ENTERED)
+"""The moments at which checks are asked: after every event, and where a guest is entered."""
+STATE, ENTERED = asked(At.STATE), asked(At.ENTERED)
 
 
 class Inferred(NamedTuple):
@@ -103,17 +101,19 @@ class Hypothesis:
             return
         self.moved = False
         self.install()
-        for check in CHECKS:
+        for check in STATE:
             for finding in check.state(self.world.k):
                 self.findings.setdefault(finding.id, Found(line, finding))
 
     def check_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
         """Note it when a guest is entered with a line that is not its own."""
         self.install()
-        self.world.k.hart[cpu].guest = vcpu.id
-        for finding in GuestLine().cpu_state(self.world.k, cpu):
-            self.findings.setdefault(finding.id, Found(line, finding))
-        self.world.k.hart[cpu].guest = 0
+        hart = self.world.k.hart[cpu]
+        hart.guest = vcpu.id
+        for check in ENTERED:
+            for finding in check.of(self.world.k, hart):
+                self.findings.setdefault(finding.id, Found(line, finding))
+        hart.guest = 0
 
     def owners(self, cpu: int) -> list[str]:
         """Who owns the lines of a CPU, from line 1 on; "" for nobody."""

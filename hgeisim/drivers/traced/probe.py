@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import Caller, Thread, Vcpu
-from hgeisim.machine.ops import Op, Path
+from hgeisim.machine.ops import Op
 from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import Stop, stopping
 
 Sections = frozenset[tuple[str, int]]
 """What a path may touch before its next probe: ("hgei", CPU) and ("vsfile", vCPU id)."""
@@ -40,79 +40,60 @@ def vsfile(vcpu: int) -> Sections:
     return frozenset([("vsfile", vcpu)])
 
 
-class Probed(Module):
-    """Overrides the functions that have probes; nothing else changes."""
+def _sgei(current: Runner) -> Probe:
+    """The real probe is a little later, where nothing but HGEIE has changed."""
+    mask = current.hart.hgeip & current.hart.hgeie
+    return Probe("sgei", hgei(current.cpu), 0, current.cpu, value=mask)
 
-    def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
-        """Alloc and alloc_ret."""
-        yield Probe("alloc", hgei(cpu), owner.id, cpu)
-        ret = yield from super().kvm_riscv_aia_alloc_hgei(cpu, owner)
-        yield Probe("alloc_ret", vsfile(owner.id), owner.id, cpu, value=ret)
-        return ret
 
-    def kvm_riscv_aia_free_hgei(k, cpu: int, hgei_: int) -> Path[None]:
-        """Free and free_ret."""
-        yield Probe("free", hgei(cpu), 0, cpu, hgei_)
-        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei_)
-        yield Probe("free_ret", NOTHING, 0, cpu, hgei_)
-
-    def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
-        """Upd and upd_ret."""
-        yield Probe("upd", vsfile(vcpu.id), vcpu.id)
-        ret = yield from super().kvm_riscv_vcpu_aia_imsic_update(current, vcpu)
-        yield Probe("upd_ret", NOTHING, vcpu.id, value=ret)
-        return ret
-
-    def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
-        """Rel and rel_ret; the loop of kvm_riscv_aia_disable looks at the next owner after it."""
-        yield Probe("rel", vsfile(vcpu.id), vcpu.id)
-        yield from super().kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
-        yield Probe("rel_ret", hgei(current.cpu), vcpu.id)
-
-    def kvm_riscv_mmu_ioremap(k, current: Runner, vcpu: Vcpu, cpu: int, hgei_: int) -> Path[None]:
-        """Ioremap."""
-        yield Probe("ioremap", vsfile(vcpu.id), vcpu.id, cpu, hgei_)
-        yield from super().kvm_riscv_mmu_ioremap(current, vcpu, cpu, hgei_)
-
-    def kvm_riscv_mmu_iounmap(k, current: Runner, vcpu: Vcpu) -> Path[None]:
-        """Iounmap."""
-        yield Probe("iounmap", NOTHING, vcpu.id)
-        yield from super().kvm_riscv_mmu_iounmap(current, vcpu)
-
-    def imsic_vsfile_local_read(k, current: Runner, sender: Caller) -> Path[None]:
-        """Lread, on the CPU of the VS-file."""
-        yield Probe("lread", NOTHING, sender.data.vcpu, current.cpu, sender.data.hgei)
-        yield from super().imsic_vsfile_local_read(current, sender)
-
-    def hgei_interrupt(k, current: Runner) -> Path[None]:
-        """Sgei; the real probe is a little later, where nothing but HGEIE has changed."""
-        mask = current.hart.hgeip & current.hart.hgeie
-        yield Probe("sgei", hgei(current.cpu), 0, current.cpu, value=mask)
-        yield from super().hgei_interrupt(current)
-
-    def kvm_vcpu_kick(k, current: Runner, vcpu: Vcpu) -> Path[None]:
-        """Kick."""
-        yield Probe("kick", hgei(current.cpu), vcpu.id)
-        yield from super().kvm_vcpu_kick(current, vcpu)
-
-    def kvm_riscv_aia_disable(k, current: Caller) -> Path[None]:
-        """Dis and dis_ret."""
-        yield Probe("dis", hgei(current.cpu), 0, current.cpu)
-        yield from super().kvm_riscv_aia_disable(current)
-        yield Probe("dis_ret", hgei(current.cpu), 0, current.cpu)
-
-    def kvm_riscv_aia_enable(k, current: Runner) -> Path[None]:
-        """En and en_ret; virtualization_enabled, which an allocation needs, is set after it."""
-        yield Probe("en", hgei(current.cpu), 0, current.cpu)
-        yield from super().kvm_riscv_aia_enable(current)
-        yield Probe("en_ret", hgei(current.cpu), 0, current.cpu)
-
-    def kvm_riscv_aia_wakeon_hgei(k, current: Runner, owner: Vcpu, enable: int) -> Path[None]:
-        """Wakeon."""
-        yield Probe("wakeon", hgei(current.cpu), owner.id, current.cpu, value=enable)
-        yield from super().kvm_riscv_aia_wakeon_hgei(current, owner, enable)
+STOPS: dict[str, Stop] = {
+    "kvm_riscv_aia_alloc_hgei": Stop(
+        lambda cpu, owner: [Probe("alloc", hgei(cpu), owner.id, cpu)],
+        lambda ret, cpu, owner: [Probe("alloc_ret", vsfile(owner.id), owner.id, cpu, value=ret)],
+    ),
+    "kvm_riscv_aia_free_hgei": Stop(
+        lambda cpu, line: [Probe("free", hgei(cpu), 0, cpu, line)],
+        lambda ret, cpu, line: [Probe("free_ret", NOTHING, 0, cpu, line)],
+    ),
+    "kvm_riscv_vcpu_aia_imsic_update": Stop(
+        lambda current, vcpu: [Probe("upd", vsfile(vcpu.id), vcpu.id)],
+        lambda ret, current, vcpu: [Probe("upd_ret", NOTHING, vcpu.id, value=ret)],
+    ),
+    # The loop of kvm_riscv_aia_disable looks at the next owner after it.
+    "kvm_riscv_vcpu_aia_imsic_release": Stop(
+        lambda current, vcpu: [Probe("rel", vsfile(vcpu.id), vcpu.id)],
+        lambda ret, current, vcpu: [Probe("rel_ret", hgei(current.cpu), vcpu.id)],
+    ),
+    "kvm_riscv_mmu_ioremap": Stop(
+        lambda current, vcpu, cpu, line: [Probe("ioremap", vsfile(vcpu.id), vcpu.id, cpu, line)]
+    ),
+    "kvm_riscv_mmu_iounmap": Stop(lambda current, vcpu: [Probe("iounmap", NOTHING, vcpu.id)]),
+    "imsic_vsfile_local_read": Stop(
+        lambda current, sender: [
+            Probe("lread", NOTHING, sender.data.vcpu, current.cpu, sender.data.hgei)
+        ]
+    ),
+    "hgei_interrupt": Stop(lambda current: [_sgei(current)]),
+    "kvm_vcpu_kick": Stop(lambda current, vcpu: [Probe("kick", hgei(current.cpu), vcpu.id)]),
+    "kvm_riscv_aia_disable": Stop(
+        lambda current: [Probe("dis", hgei(current.cpu), 0, current.cpu)],
+        lambda ret, current: [Probe("dis_ret", hgei(current.cpu), 0, current.cpu)],
+    ),
+    # virtualization_enabled, which an allocation needs, is set after it.
+    "kvm_riscv_aia_enable": Stop(
+        lambda current: [Probe("en", hgei(current.cpu), 0, current.cpu)],
+        lambda ret, current: [Probe("en_ret", hgei(current.cpu), 0, current.cpu)],
+    ),
+    "kvm_riscv_aia_wakeon_hgei": Stop(
+        lambda current, owner, enable: [
+            Probe("wakeon", hgei(current.cpu), owner.id, current.cpu, value=enable)
+        ]
+    ),
+}
+"""Where the paths of a kernel stop, by function."""
 
 
 def probed(kernel: type[Module]) -> type[Module]:
-    """Put the probes on a kernel."""
-    return type(kernel.__name__, (Probed, kernel), {"__module__": __name__, "name": kernel.name})
+    """The same kernel, which stops where the trace of a real one has its probes."""
+    made: type[Module] = stopping(kernel, STOPS)
+    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hgeisim.drivers.alone import Onlookers, run_alone
+from hgeisim.drivers.alone import run_alone
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.drivers.timed.workload.host import Host, Process
@@ -71,6 +71,5 @@ def _store(host: Host, core: Core, vcpu: Vcpu, target: Vcpu) -> None:
         core.trap(int(host.env.now))
         return
     reached, bus = host.driver.cores[target.pte_cpu], host.driver.interrupts.runner[core.hart.id]
-    onlookers = Onlookers({SampleSgei: host.driver.tell})
-    run_alone(host.k.imsic_page_write(bus, target, IPI_IID), bus, onlookers)
+    run_alone(host.k.imsic_page_write(bus, target, IPI_IID), bus, host.k.watch.only(SampleSgei))
     host.driver.interrupts.poll(reached)

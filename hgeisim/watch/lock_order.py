@@ -1,7 +1,7 @@
 """Lock order: shows the operations of a model's contexts to the validator.
 
-    lock_order = LockOrder(k.realtime, chains, tell)
-    driver.observe = lock_order.observers()
+    lock_order = LockOrder(k.realtime, chains)
+    k.watch.add(lock_order)
 
 A lock is told when it was taken, with the interrupt and preemption state from before.  A task is
 one context of the validator wherever it runs; a hardirq is one for each HART and handler, and
@@ -17,10 +17,8 @@ from copy import deepcopy
 from itertools import islice
 from typing import Any
 
-from hgeisim.checks.call_chain import CallChains, entry_function
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.lock_report import finding_of, redundant
-from hgeisim.checks.lock_track import Spot, Track
+from hgeisim.kernel.interrupts import DEVICE_HANDLERS
 from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, How, Lock
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.context import Context
@@ -43,11 +41,11 @@ from hgeisim.machine.schedule import PushOff, RunOn, Schedule, StopMachine
 from hgeisim.machine.spinlock import Acquire, InitLock, RawSpinlock, Release
 from hgeisim.machine.srcu import Srcu, SrcuReadLock, SrcuReadUnlock, SynchronizeSrcu
 from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import done, waits
+from hgeisim.watch.call_chain import CallChains, entry_function
+from hgeisim.watch.lock_report import finding_of, redundant
+from hgeisim.watch.lock_track import Spot, Track
 
-Observe = Callable[[Runner, Op], None]
-DEVICE_HANDLERS = ("irqfd_wakeup", "kvm_riscv_vcpu_aia_imsic_inject")
-"""Handlers of devices' interrupts, which PREEMPT_RT runs in threads: so they may take spinlock_t
-elsewhere, too, and there they are no hardirqs."""
 SLEEPS = ("schedule",)
 """schedule() by name: preempt_schedule() is no sleep, its caller does not ask for it."""
 SPINNING = (Acquire, ReadLock, WriteLock)
@@ -85,23 +83,7 @@ class LockOrder:
         self._handlers: dict[tuple[Runner, str], Track] = {}
         self._names: dict[str, int] = {}
         self._start: dict[Track, list[Any]] = {}
-        self.looks = self.observers()
         self._told = len(self.validator.reports)
-
-    def observers(self) -> dict[type[Op], Observe]:
-        """What is to be called just after an operation of each type."""
-        return {
-            **dict.fromkeys(SPINNING, self.spun),
-            **dict.fromkeys((MutexLock, DownRead, DownWrite, SrcuReadLock), self.got),
-            **dict.fromkeys((Release, WriteUnlock, ReadUnlock), self.released),
-            **dict.fromkeys((MutexUnlock, UpWrite, UpRead, SrcuReadUnlock), self.given_back),
-            SynchronizeSrcu: self.synchronized,
-            InitLock: self.initialised,
-            Irq: self.irqs_changed,
-            Ipi: self.ipi_answered,
-            StopMachine: self.stopped,
-            **dict.fromkeys((Schedule, PushOff, RunOn), self.slept),
-        }
 
     def mark_start(self) -> None:
         """Remember who holds what now, to begin there again."""
@@ -125,7 +107,8 @@ class LockOrder:
     # What happens often: operations live as long as their lock, so the id of one is a key, and its
     # lowest bits are free for the state (1: interrupts off, 2: preemption off).
 
-    def spun(self, who: Runner, op: Any) -> None:
+    @done(*SPINNING)
+    def spun(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A lock was taken that spins: it keeps interrupts or preemption off itself."""
         state = 0
         if who.id:
@@ -146,7 +129,8 @@ class LockOrder:
         else:
             held.append(spot)
 
-    def got(self, who: Runner, op: Op) -> None:
+    @done(MutexLock, DownRead, DownWrite, SrcuReadLock)
+    def got(self, who: Runner, op: Op, waited_ns: int) -> None:
         """A lock was taken that touches neither interrupts nor preemption."""
         track, state = self._track(who), self._state(who)
         held = track.held
@@ -156,7 +140,8 @@ class LockOrder:
         else:
             held.append(spot)
 
-    def released(self, who: Runner, op: Any) -> None:
+    @done(Release, WriteUnlock, ReadUnlock)
+    def released(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A lock was dropped that kept interrupts or preemption off."""
         track = (self._tasks.get(who) if who.id else None) or self._track(who)
         held = track.held
@@ -167,7 +152,8 @@ class LockOrder:
         if op.irqrestore and who.id and _enables(who, held):
             self._enabled(who, track)
 
-    def given_back(self, who: Runner, op: Any) -> None:
+    @done(MutexUnlock, UpWrite, UpRead, SrcuReadUnlock)
+    def given_back(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A lock was dropped that kept neither off."""
         track = self._track(who)
         held = track.held
@@ -177,7 +163,8 @@ class LockOrder:
         else:
             self._drop(who, track, op)
 
-    def irqs_changed(self, who: Runner, op: Any) -> None:
+    @done(Irq)
+    def irqs_changed(self, who: Runner, op: Any, waited_ns: int) -> None:
         """local_irq_enable or local_irq_disable."""
         if not op.off and who.id and _enables(who, self._track(who).held):
             self._enabled(who, self._track(who))
@@ -192,19 +179,22 @@ class LockOrder:
 
     # What happens less often
 
-    def synchronized(self, who: Runner, op: Any, state: int | None = None) -> None:
+    @done(SynchronizeSrcu)
+    def synchronized(self, who: Runner, op: Any, waited_ns: int, state: int | None = None) -> None:
         """synchronize_srcu."""
         context = self._locate(who, state)
         self.validator.synchronize(context, self.lock_of(op.srcu))
         self._tell_new()
 
-    def initialised(self, who: Runner, op: Any) -> None:
+    @done(InitLock)
+    def initialised(self, who: Runner, op: Any, waited_ns: int) -> None:
         """raw_spin_lock_init."""
         context = self._locate(who)
         self.validator.init(context, self.lock_of(op.lock))
         self._tell_new()
 
-    def ipi_answered(self, who: Runner, op: Any, state: int | None = None) -> None:
+    @done(Ipi)
+    def ipi_answered(self, who: Runner, op: Any, waited_ns: int, state: int | None = None) -> None:
         """An IPI was waited for; a device's interrupt that a script raises is none."""
         if op.handler.__name__ in DEVICE_HANDLERS:
             return
@@ -213,12 +203,14 @@ class LockOrder:
             self.validator.wait_for_ipi(self._locate(who, state))
             self._tell_new()
 
-    def stopped(self, who: Runner, op: Op, state: int | None = None) -> None:
+    @done(StopMachine)
+    def stopped(self, who: Runner, op: Op, waited_ns: int, state: int | None = None) -> None:
         """stop_machine was waited for."""
         self.validator.wait(self._locate(who, state), "stop_machine")
         self._tell_new()
 
-    def slept(self, who: Runner, op: Op) -> None:
+    @done(Schedule, PushOff, RunOn)
+    def slept(self, who: Runner, op: Op, waited_ns: int) -> None:
         """A task gave its HART up because it wanted to."""
         if not self._is_new(who, _SLEEP | self._state(who)):
             return
@@ -229,7 +221,8 @@ class LockOrder:
         else:
             self._track(who).seen().discard(_SLEEP | self._state(who))
 
-    def waits(self, who: Runner, op: Any, irq_off: int, preempt_count: int) -> None:
+    @waits
+    def waiting(self, who: Runner, op: Any, irq_off: int, preempt_count: int) -> None:
         """An operation is not over: judged as if it had come to its end.
 
         The state is the one of its HART when the wait began.  A task that waits may have been
@@ -239,11 +232,11 @@ class LockOrder:
         state = (1 if irq_off else 0) | (2 if preempt_count > own else 0)
         state = state if who.id else self._state(who)
         if isinstance(op, Ipi):
-            self.ipi_answered(who, op, state)
+            self.ipi_answered(who, op, 0, state)
         elif isinstance(op, StopMachine):
-            self.stopped(who, op, state)
+            self.stopped(who, op, 0, state)
         elif isinstance(op, SynchronizeSrcu):
-            self.synchronized(who, op, state)
+            self.synchronized(who, op, 0, state)
         elif type(op) in (*SPINNING, MutexLock, DownRead, DownWrite):
             context = self._locate(who, state)
             self.validator.might_lock(context, self.lock_of(op.lock), self._how(context, op))

@@ -12,7 +12,7 @@ from hgeisim.errors import ModelError
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
-NOT_KERNEL = ("hgeisim.drivers.", "hgeisim.record.", "hgeisim.kernel.script")
+NOT_KERNEL = ("hgeisim.drivers.", "hgeisim.machine.watch", "hgeisim.kernel.script")
 """Modules whose generators stand around kernel functions and are none themselves."""
 AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 

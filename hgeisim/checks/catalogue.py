@@ -1,0 +1,117 @@
+"""Every check once: what it reports, how bad that is, and the moments at which it can be asked.
+
+A driver says which of these moments it offers; a check is asked at each of its moments that is
+offered, and `not_checked` names what is asked at none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import Enum, IntEnum
+from typing import Any, NamedTuple
+
+from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
+from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
+from hgeisim.checks.lifetime import UseAfterFree
+from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
+from hgeisim.checks.mode import ModeGranted
+from hgeisim.checks.ownership import (
+    BitmapAgrees,
+    LineExists,
+    NoLeak,
+    NothingStranded,
+    OneOwner,
+    VsFileOwned,
+)
+
+
+class At(Enum):
+    """A moment at which a check can be asked."""
+
+    OPERATION = "after an operation, before its path goes on"
+    ACCESS = "after a step, with the cells that it touched"
+    STATE = "in every state"
+    AT_REST = "when the lock of a HART's lines is dropped"
+    ONLINE = "when a HART was enabled"
+    ENTERED = "when a guest has been entered"
+    SWEEP = "when the host has accessed a VS-file"
+    CREATED = "when a VM was created"
+    TWICE = "at two times, long apart"
+    END = "when a run is cut, wherever its contexts are"
+    QUIET = "when nothing can happen any more"
+
+
+class Severity(IntEnum):
+    """How bad a finding is, the worst first: reports are in this order."""
+
+    ISOLATION = 0
+    """A guest, the host, or memory that was freed is touched by somebody else."""
+    OWNERSHIP = 1
+    """A line has no owner, two, or the wrong one."""
+    INTERRUPT = 2
+    """An interrupt is lost, or has nobody to handle it."""
+    DEADLOCK = 3
+    """The kernel hangs, or a lock no longer keeps others out."""
+    LOCK_ORDER = 4
+    """Two paths lock in a way that may hang."""
+    POLICY = 5
+    """It works, but not as was asked for."""
+
+
+class Row(NamedTuple):
+    """A check, the kinds of its findings, how bad they are, and its moments."""
+
+    check: Any
+    kinds: tuple[str, ...]
+    severity: Severity
+    moments: tuple[At, ...]
+
+
+ISOLATION, OWNERSHIP, INTERRUPT, DEADLOCK, LOCK_ORDER, POLICY = Severity
+CATALOGUE = (
+    Row(HostAlive(), ("illegal-instruction",), ISOLATION, (At.STATE, At.SWEEP)),
+    Row(UseAfterFree(), ("use-after-free",), ISOLATION, (At.ACCESS,)),
+    Row(GuestLine(), ("guest-line", "no-such-line"), ISOLATION, (At.STATE, At.ENTERED)),
+    Row(OwnVsFile(), ("foreign-vsfile",), ISOLATION, (At.STATE,)),
+    Row(OneOwner(), ("double-owner",), OWNERSHIP, (At.STATE,)),
+    Row(VsFileOwned(), ("not-owner",), OWNERSHIP, (At.STATE,)),
+    Row(
+        BitmapAgrees(),
+        ("bitmap-owner", "dead-owner"),
+        OWNERSHIP,
+        (At.STATE, At.AT_REST, At.ONLINE, At.END),
+    ),
+    Row(LineExists(), ("no-such-line",), ISOLATION, (At.STATE, At.END)),
+    Row(NoLeak(), ("leak",), OWNERSHIP, (At.QUIET,)),
+    Row(NobodyForgotten(), ("lost-wakeup",), INTERRUPT, (At.TWICE,)),
+    Row(NothingStranded(), ("lost-interrupt",), INTERRUPT, (At.QUIET,)),
+    Row(SgeiRequested(), ("irq-freed-enabled",), INTERRUPT, (At.STATE, At.END)),
+    Row(LockInitHeld(), ("lock-init-held",), DEADLOCK, (At.OPERATION,)),
+    Row(OneInside(), ("broken-lock",), DEADLOCK, (At.STATE,)),
+    Row(IpiWaits(), ("ipi-wait-atomic",), DEADLOCK, (At.OPERATION,)),
+    Row(SleepingLock(), ("sleep-in-atomic",), DEADLOCK, (At.OPERATION,)),
+    Row(ModeGranted(), ("mode-refused",), POLICY, (At.CREATED,)),
+)
+OTHERS = {"deadlock": DEADLOCK, "stale-armed": INTERRUPT}
+"""Kinds that a driver reports by itself; all others come from lock order."""
+
+
+def asked(moment: At) -> tuple[Any, ...]:
+    """The checks that are asked at a moment."""
+    return tuple(row.check for row in CATALOGUE if moment in row.moments)
+
+
+def not_checked(offered: Collection[At], otherwise: Collection[str] = ()) -> list[str]:
+    """The kinds of findings that no check with one of these moments reports; `otherwise` are those
+    that the driver reports in another way."""
+    rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offered)]
+    known = {kind for row in rows for kind in row.kinds} | set(otherwise)
+    kinds = dict.fromkeys(kind for row in CATALOGUE for kind in row.kinds)
+    return [kind for kind in kinds if kind not in known]
+
+
+def severity_of(finding_id: str) -> Severity:
+    """How bad a finding is, by its id."""
+    kind = finding_id.partition(":")[0]
+    rows = (row.severity for row in CATALOGUE if kind in row.kinds)
+    return next(rows, OTHERS.get(kind, LOCK_ORDER))

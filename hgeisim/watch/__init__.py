@@ -1,0 +1,1 @@
+"""What looks on while a kernel runs: the recorder, latencies, owners, checks, lock order."""

@@ -1,0 +1,95 @@
+"""Asks the checks of the catalogue while a kernel runs in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.check import OperationCheck
+from hgeisim.checks.finding import Finding, Moment
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import HgeiControl, Thread, Vm
+from hgeisim.machine.guest import EnterGuest, SweepVsFile
+from hgeisim.machine.shared import Shared
+from hgeisim.machine.spinlock import Release
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import Done, Watch, done, returned
+from hgeisim.watch.line_count import LineCount
+
+Note: TypeAlias = Callable[[Iterable[Finding]], None]
+MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
+
+
+def ask_after_operations(k: Module, watch: Watch, note: Note, moment: MakeMoment) -> None:
+    """Let each check of operations look at those that it is about."""
+
+    def asking(check: OperationCheck) -> Done:
+        return lambda who, op, waited_ns: note(check.wrong(k, moment(who, op)))
+
+    for check in asked(At.OPERATION):
+        for kind in check.about if check.applies(k) else ():
+            watch.done[kind].append(asking(check))
+
+
+class Asker:
+    """Asks about a HART or a VM when something happened to it."""
+
+    OFFERS = (
+        *(At.OPERATION, At.AT_REST, At.ONLINE, At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
+    )
+
+    def __init__(self, k: Module, note: Note, count: LineCount) -> None:
+        self.k, self.note, self.count = k, note, count
+        self.control: dict[Shared, HgeiControl] = {h.lock: h for h in k.hgei}
+        self.trapped: set[int] = set()
+        for vm in k.vms:
+            self._look_at_mode(vm)
+
+    @done(Release)
+    def released(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """The lock of a HART's lines is dropped: they may be at rest."""
+        hgctrl = self.control.get(op.lock)
+        if hgctrl is not None:
+            for check in AT_REST:
+                if check.suspects(self.k, hgctrl):
+                    self.note(check.of(self.k, hgctrl))
+
+    @done(EnterGuest)
+    def guest_entered(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A guest starts to run on a HART."""
+        for check in ENTERED:
+            self.note(check.of(self.k, who.hart))
+
+    @done(SweepVsFile)
+    def swept(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """The host may have trapped; then the run goes on as if it had not."""
+        if who.hart.trapped and who.cpu not in self.trapped:
+            self.trapped.add(who.cpu)
+            for check in asked(At.SWEEP):
+                self.note(check.state(self.k))
+
+    @returned("kvm_enable_virtualization_cpu")
+    def online(self, ret: None, current: Runner) -> None:
+        """A HART was enabled: all of its lines are looked at."""
+        for check in asked(At.ONLINE):
+            self.note(check.wrong(self.k, self.k.hgei[current.cpu]))
+
+    @returned("kvm_create_vm")
+    def created(self, ret: None, current: Thread, vm: Vm) -> None:
+        """A VM has its AIA mode."""
+        self._look_at_mode(vm)
+
+    def _look_at_mode(self, vm: Vm) -> None:
+        for check in asked(At.CREATED):
+            for finding in check.of(self.k, vm):
+                self.note([replace(finding, text=finding.text + self.count.cause())])
+
+    def end(self) -> None:
+        """The run is cut."""
+        for check in asked(At.END):
+            self.note(check.state(self.k))
+
+
+AT_REST, ENTERED = asked(At.AT_REST), asked(At.ENTERED)

@@ -1,0 +1,48 @@
+"""The table of locks: how long each was waited for, and held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hgeisim.kernel.module import Module
+from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock, MutexUnlock, UpRead, UpWrite
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
+from hgeisim.machine.spinlock import Acquire, Release
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import done
+from hgeisim.record.locks import LockTable
+from hgeisim.record.table import Records
+from hgeisim.record.tables import LOCKS
+
+
+class LockUses:
+    """Counts acquisitions, waits and holds; each HGEI lock by itself."""
+
+    def __init__(self, k: Module) -> None:
+        self.now, self.locks = k.ktime_get, LockTable(hgctrl.lock for hgctrl in k.hgei)
+
+    @done(Acquire, WriteLock, MutexLock, DownWrite)
+    def taken(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A lock is held."""
+        self.locks.acquired(op.lock, self.now(), waited_ns)
+
+    @done(Release, WriteUnlock, MutexUnlock, UpWrite)
+    def dropped(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A lock is no longer held."""
+        self.locks.released(op.lock, self.now())
+
+    @done(ReadLock, DownRead)
+    def read_taken(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A reader is inside."""
+        self.locks.read_acquired(op.lock, who, self.now(), waited_ns)
+
+    @done(ReadUnlock, UpRead)
+    def read_dropped(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A reader has left."""
+        self.locks.read_released(op.lock, who, self.now())
+
+    def table(self, end_ns: int) -> Records:
+        """A row for each lock, or class of locks."""
+        return np.array([(*key, *use.row()) for key, use in self.locks.rows.items()], LOCKS)

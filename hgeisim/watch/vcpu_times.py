@@ -1,0 +1,75 @@
+"""The table of vCPUs: what each spent its time on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.vcpu import FAIL_ENTRY
+from hgeisim.machine.guest import EnterGuest
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import done, entered, returned
+from hgeisim.record.table import Records
+from hgeisim.record.tables import VCPUS
+from hgeisim.record.vcpu_time import BLOCKED, FAILED, HOST, SWFILE, VSFILE, VcpuTime
+
+
+class VcpuTimes:
+    """Keeps the state of each vCPU, and since when it has been in it."""
+
+    def __init__(self, k: Module) -> None:
+        self.k, self.now = k, k.ktime_get
+        self.times: dict[int, VcpuTime] = {}
+        for vcpu in k.vcpus[1:]:
+            if vcpu is not None:
+                self.born(vcpu)
+
+    @returned("add_vcpu")
+    def born(self, vcpu: Vcpu, *how: object) -> None:
+        """A vCPU was made."""
+        self.times[vcpu.id] = VcpuTime(vcpu, self.now(), self.now())
+
+    @done(EnterGuest)
+    def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
+        """A guest begins to run."""
+        self._become(op.vcpu, VSFILE if self.k.vcpu(op.vcpu).vgein else SWFILE)
+
+    @returned("kvm_riscv_vcpu_enter_exit")
+    def guest_left(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
+        """The guest was left."""
+        self._become(vcpu.id, HOST)
+
+    @entered("kvm_vcpu_halt")
+    def blocks(self, current: Thread, vcpu: Vcpu) -> None:
+        """A vCPU waits for an interrupt, polling or asleep."""
+        self._become(vcpu.id, BLOCKED)
+
+    @returned("kvm_vcpu_halt")
+    def goes_on(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """Its wait is over."""
+        self._become(vcpu.id, HOST)
+
+    @returned("kvm_riscv_vcpu_aia_imsic_update")
+    def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
+        """The entry fails without a line."""
+        if ret <= FAIL_ENTRY:
+            self._become(vcpu.id, FAILED)
+
+    @returned("kvm_riscv_vcpu_aia_imsic_cleanup")
+    def gone(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """A vCPU was destroyed."""
+        self.times[vcpu.id].end(self.now())
+
+    def _become(self, vcpu: int, state: int) -> None:
+        self.times[vcpu].become(state, self.now())
+
+    def table(self, end_ns: int) -> Records:
+        """A row for each vCPU, its life up to the end of the run."""
+        return np.array([self._row(time, end_ns) for time in self.times.values()], VCPUS)
+
+    def _row(self, time: VcpuTime, end_ns: int) -> tuple[object, ...]:
+        vcpu, gone_ns = time.vcpu, time.gone_ns
+        lasts_ns, destroyed = (end_ns, 0) if gone_ns is None else (gone_ns, 1)
+        names = vcpu.name, vcpu.vm.name, vcpu.vm.aia_mode
+        return vcpu.id, *names, time.born_ns, lasts_ns, destroyed, *time.until(end_ns)
