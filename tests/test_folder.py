@@ -137,7 +137,7 @@ def test_a_broken_rename_brings_the_old_run_back(run: Path, monkeypatch: Any) ->
     rename = Path.rename
 
     def stop_at_new(path: Path, target: Path) -> Path:
-        if path.name == "new":
+        if path.parent.name == "new":
             raise KeyboardInterrupt
         return rename(path, target)
 

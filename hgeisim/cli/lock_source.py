@@ -76,15 +76,6 @@ def _known(word: str) -> str:
     return word
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole, or say why not."""
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        reason = f"cannot be written: {error.strerror or error}"
-        raise InputError([Problem(str(path), "", "", reason)]) from None
-
-
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """On a terminal, show which scenario runs."""

@@ -35,8 +35,9 @@ def command(
     Exit status: 0 every finding has a reason, 1 some have none.
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import baseline_of, surveyed, write_text  # noqa: PLC0415
+    from hgeisim.cli.lock_source import baseline_of, surveyed  # noqa: PLC0415
     from hgeisim.lockorder.baseline_text import read_baseline, text_of_baseline  # noqa: PLC0415
+    from hgeisim.record.place import put_file  # noqa: PLC0415
 
     kept = read_baseline(out).accepted if out is not None and out.exists() else {}
     found = surveyed(scenarios, variant, rt)
@@ -45,7 +46,7 @@ def command(
     made.accepted |= {finding: kept[finding] for finding in findings if finding in kept}
     new = [finding for finding in findings if finding not in made.accepted]
     if out is not None:
-        write_text(out, text_of_baseline(made))
+        put_file(out, text_of_baseline(made))
     if as_json:
         print_json({**document(made), "new": new})
     elif out is None:

@@ -9,13 +9,11 @@ import click
 
 from hgeisim.cli.console import print_json
 from hgeisim.errors import InputError, Problem
-from hgeisim.plot.kinds import TABLES_OF, TIMELINE_ONLY
+from hgeisim.record.picture_kinds import SUFFIXES, TABLES_OF, TIMELINE_ONLY
 
 if TYPE_CHECKING:
     from hgeisim.plot.pictures import Picture
     from hgeisim.plot.recording import Recording
-
-SUFFIXES = (".png", ".svg")
 
 
 @click.command("plot")
