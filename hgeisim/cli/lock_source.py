@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hgeisim.errors import InputError, Problem
+from hgeisim.user_file import is_file, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,10 +53,10 @@ def baseline_of(found: Survey, variant: str) -> Baseline:
 def lock_order_of(word: str) -> Baseline:
     """The lock order that a word names: a file, a variant with a baseline here, or any variant."""
     from hgeisim.lockorder.baseline_text import baseline_from, read_baseline  # noqa: PLC0415
-    from hgeisim.lockorder.dump import dump_from, is_dump, read_text  # noqa: PLC0415
+    from hgeisim.lockorder.dump import dump_from, is_dump  # noqa: PLC0415
     from hgeisim.lockorder.shipped import shipped_path  # noqa: PLC0415
 
-    if Path(word).is_file():
+    if is_file(word):
         text = read_text(Path(word))
         return dump_from(text, word) if is_dump(text) else baseline_from(text, word)
     path = shipped_path(word)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hgeisim.errors import InputError, Problem
+from hgeisim.user_file import is_file, read_bytes
 
 REMEDY = "see docs/own-patch.md"
 _executed: list[Path] = []
@@ -43,8 +44,9 @@ def _add(part: str) -> None:
 
 def _execute(file: str) -> ModuleType:
     path = Path(file)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError([Problem(file, "", "", "there is no such file", REMEDY)])
+    read_bytes(path)
     spec = importlib.util.spec_from_file_location(f"own_patch_{path.stem}", path)
     assert spec is not None, "a .py file has a spec"
     assert spec.loader is not None, "a .py file has a loader"

@@ -42,10 +42,14 @@ def lines_of_user(text: str | None) -> tuple[int, ...]:
     from hgeisim.machine.topology import HGEIE_BITS_MAX  # noqa: PLC0415
 
     words = text.split(",") if text is not None else []
-    if all(word.isascii() and word.isdigit() and int(word) <= HGEIE_BITS_MAX for word in words):
+    if all(_is_number(word) and int(word) <= HGEIE_BITS_MAX for word in words):
         return tuple(map(int, words))
     allowed = f"must be numbers 0..{HGEIE_BITS_MAX} with commas between, such as 7,7,3,3"
     raise InputError([Problem("--lines", "", repr(text), allowed)])
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 5
 
 
 @contextmanager

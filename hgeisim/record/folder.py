@@ -38,6 +38,7 @@ from hgeisim.record.table import head_of, read_table
 from hgeisim.record.tables import KINDS, Tables
 from hgeisim.record.timeline import Timeline
 from hgeisim.record.workshop import is_workshop, recover
+from hgeisim.user_file import RECORD_MAX, read_text
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -176,9 +177,10 @@ def _names_in(path: Path) -> list[str]:
 def _own_files(path: Path) -> set[str]:
     """Names in a folder that a run wrote; none when it is no run folder."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        file = path / "manifest.json"
+        manifest = parse_document(str(file), read_text(file))
         ours = {"manifest.json", *manifest["files"]}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (InputError, TypeError, KeyError):
         return set()
     return ours if manifest.get("format") == FORMAT else set()
 
@@ -190,15 +192,12 @@ def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
     if "manifest.json" not in _names_in(path):
         remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
         raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
-    texts, problems = {}, []
+    texts, problems = {}, list[Problem]()
     for name in names:
         try:
-            texts[name] = (path / name).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            problems.append(Problem(_name(path, name), "", "", "is damaged: it is no UTF-8 text"))
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            problems.append(Problem(_name(path, name), "", "", reason))
+            texts[name] = read_text(path / name, limit=RECORD_MAX)
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(problems)
     return texts
