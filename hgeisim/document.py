@@ -19,7 +19,7 @@ _BITS_MAX = 3300
 _LONG_NUMBER = re.compile(rf"(?<![0-9_])[0-9](?:_?[0-9]){{{DIGITS_MAX},}}+").search
 _KEY_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _DEEP_KEY = re.compile(rf"""(?<![\w"'-])(?:{_KEY_PART}\.[ \t]*+){{{NESTING_MAX}}}""").search
-_TOO_DEEP = f"must not be nested deeper than {NESTING_MAX} tables or lists"
+_TOO_DEEP = f"must be nested at most {NESTING_MAX} tables or lists deep"
 _TWICE = ("Cannot overwrite", "Cannot mutate", "Cannot redefine")
 """How complaints of the TOML reader begin that are about a key that is already there."""
 
@@ -67,7 +67,7 @@ def _beyond_bounds(file: str, text: str, error: Exception) -> Problem:
     found = _LONG_NUMBER(text)
     if found is None:
         return Problem(file, "", "", f"cannot be read: {error}")
-    allowed = f"must not have more than {DIGITS_MAX} digits; it has {len(found[0])}"
+    allowed = f"must be a number of at most {DIGITS_MAX} digits; it has {len(found[0])}"
     return Problem(file, _line(text, found.start()), found[0], allowed)
 
 
@@ -78,7 +78,7 @@ def _check(document: Any, file: str) -> None:
             raise InputError([Problem(file, "", "", _TOO_DEEP)])
         if isinstance(value, int) and value.bit_length() > _BITS_MAX:
             shown = f"{value >> value.bit_length() - 64:#x}..."
-            allowed = f"is a number of more than {DIGITS_MAX} digits"
+            allowed = f"must be a number of at most {DIGITS_MAX} digits"
             raise InputError([Problem(file, "", shown, allowed)])
 
 

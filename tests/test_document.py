@@ -12,7 +12,7 @@ from hgeisim.document import DIGITS_MAX, NESTING_MAX, json_of, toml_of
 from hgeisim.errors import SHOWN_MAX, InputError, Problem
 from hgeisim.user_file import GROWTH_MAX, read_bytes, read_text
 
-DEEP = f"f: must not be nested deeper than {NESTING_MAX} tables or lists"
+DEEP = f"f: must be nested at most {NESTING_MAX} tables or lists deep"
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,13 @@ DEEP = f"f: must not be nested deeper than {NESTING_MAX} tables or lists"
         ("\n[" + "a ." * 99_999 + "a]", DEEP.replace("f:", "f: line 2:")),
         ("\n" + "'a b' . " * 9_999 + "a = 1", DEEP.replace("f:", "f: line 2:")),
         ("\n" + '"a\\"b"."" .' * 9_999 + "a = 1", DEEP.replace("f:", "f: line 2:")),
-        ("\nx = " + "9" * 5000, "...: must not have more than 1000 digits; it has 5000"),
+        ("\nx = " + "9" * 5000, "...: must be a number of at most 1000 digits; it has 5000"),
         ("x = [1, 0x" + "f" * 5000, "f: end of document: must be TOML: Unclosed array"),
-        ("x = [0x" + "f" * 5000 + "]", "f = 0xffffffffffffffff...: is a number of more than 1000"),
-        ("x = 1" + "0" * (DIGITS_MAX + 1), "is a number of more than 1000 digits"),
+        (
+            "x = [0x" + "f" * 5000 + "]",
+            "f = 0xffffffffffffffff...: must be a number of at most 1000",
+        ),
+        ("x = 1" + "0" * (DIGITS_MAX + 1), "must be a number of at most 1000 digits"),
     ],
 )
 def test_toml_beyond_the_bounds(text: str, told: str) -> None:
@@ -45,7 +48,7 @@ def test_toml_beyond_the_bounds(text: str, told: str) -> None:
         ('{"a":' * 100_000, DEEP),
         ("[" * (NESTING_MAX + 1) + "]" * (NESTING_MAX + 1), DEEP),
         ("\n[1,\n" + "9" * 5000 + "]", "f: line 3 = 999"),
-        ("[1" + "0" * (DIGITS_MAX + 1) + "]", "is a number of more than 1000 digits"),
+        ("[1" + "0" * (DIGITS_MAX + 1) + "]", "must be a number of at most 1000 digits"),
         ("[\n1,", "f: line 2 column 3: must be JSON: "),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.paths import PATH
 
 if TYPE_CHECKING:
     from hgeisim.lockorder.baseline import Baseline
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--variant", default="v7.1", show_default=True, help="Kernel to learn.")
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write here, not to stdout.")
+@click.option("--out", type=PATH, help="Write here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     scenarios: tuple[str, ...], variant: str, rt: bool, out: Path | None, as_json: bool

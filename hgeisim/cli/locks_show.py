@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ FORM_OF = {
     "--format", "form", default="text", show_default=True,
     type=click.Choice(["text", "dot", "graphml", *PICTURES]), help="How to show it.",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="Write here, not to stdout.")
+@click.option("--out", type=PATH, help="Write here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(kernel: str, **options: Any) -> int:
     """Show the lock order of a kernel, of a baseline file, or of a copy of /proc/lockdep.

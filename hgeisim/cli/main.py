@@ -19,7 +19,7 @@ from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
 from hgeisim.cli.own_patch import mistake
 from hgeisim.cli.stopping import Stopped, stoppable
 from hgeisim.cli.streams import drop_what_is_left, prepare_streams
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError
 
 SIGNALLED = 128
 """What shells add to the number of the signal that ended a command."""
@@ -154,9 +154,6 @@ def _outcome(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> int:
     """Let click choose; a subcommand returns its status, or leaves by `ctx.exit(status)`."""
-    if wrong := [word for word in words if "\0" in word]:  # only a program can say such a thing
-        allowed = "must not have a NUL in it"
-        raise InputError([Problem("command line", "", repr(word), allowed) for word in wrong])
     try:
         with group.make_context("hgeisim", list(words)) as ctx:
             status = group.invoke(ctx)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.paths import PATH
 from hgeisim.cli.settings import settings_option
 from hgeisim.errors import InputError, Problem
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scenario")
-@click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
+@click.option("--out", type=PATH, help="Leave a run folder here.")
 @click.option("--variant", help="Kernel to simulate, such as v6.12+percpu-v5.")
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option("--until", help="How long to simulate, such as 20ms.")

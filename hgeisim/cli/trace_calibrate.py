@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hgeisim.cli.exits import EXIT_NOTHING_NEW
+from hgeisim.cli.paths import PATH
 from hgeisim.cli.trace_options import (
     events_of_user,
     events_option,
@@ -17,10 +18,8 @@ from hgeisim.cli.trace_options import (
 
 
 @click.command("calibrate", short_help="A timing table from traces.")
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the table here.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option("-o", "--out", type=PATH, help="Write the table here.")
 @events_option
 @json_option
 def command(files: tuple[Path, ...], out: Path | None, events: Path | None, as_json: bool) -> int:

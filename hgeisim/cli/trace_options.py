@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hgeisim.trace.imported import Progress
 
 events_option = click.option(
-    "--events", type=click.Path(path_type=Path), metavar="TABLE.toml",
+    "--events", type=PATH, metavar="TABLE.toml",
     help="Other names of events and arguments.",
 )  # fmt: skip
 lines_option = click.option(
