@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SHOWN_MAX = 200
+"""So many letters of a key or value are shown."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -21,10 +24,15 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}: {self.where}" if self.where else self.file
-        given = f" = {self.value}" if self.value else ""
+        place = f"{self.file}: {_cut(self.where)}" if self.where else self.file
+        given = f" = {_cut(self.value)}" if self.value else ""
         hint = f"; {self.remedy}" if self.remedy else ""
         return f"{place}{given}: {self.allowed}{hint}"
+
+
+def _cut(text: str) -> str:
+    """A text that may be anything, short enough for a message."""
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 
 class InputError(Exception):

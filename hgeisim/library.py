@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import variant_problem
-from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.steps import steps_of_harts
 from hgeisim.record.arrays import event_records, occupancy_records
 from hgeisim.record.folder import read_run, read_tables, write_run
 from hgeisim.record.holders import holders
 from hgeisim.record.measures import durations
+from hgeisim.record.picture_kinds import TABLES_OF
 from hgeisim.record.spans import SPAN_NAMES
 from hgeisim.record.table import Records
 from hgeisim.record.tables import Tables, texts_of

@@ -25,8 +25,8 @@ from hgeisim.lockorder.dump import (
     is_dump,
     lacking_in_kernel,
     lacking_in_model,
-    read_text,
 )
+from hgeisim.user_file import read_text
 
 ORDER = """\
 # outermost first
@@ -177,5 +177,5 @@ def test_a_packed_dump(tmp_path: Path) -> None:
     text = read_text(tmp_path / "dump.gz")
     assert is_dump(text)
     (tmp_path / "cut.gz").write_bytes(gzip.compress(DUMP.encode())[:40])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cut short here"):
         read_text(tmp_path / "cut.gz")

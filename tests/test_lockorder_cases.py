@@ -107,7 +107,7 @@ def test_a_file_that_is_no_json(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "cases.json"
     path.write_bytes(b"[\xff]")
-    with pytest.raises(InputError, match=r"cases\.json: byte 1: must be UTF-8"):
+    with pytest.raises(InputError, match=r"cases\.json: line 1 = byte 0xff: must be UTF-8"):
         read_cases(path)
 
 

@@ -180,3 +180,31 @@ def test_show_as_a_picture(tmp_path: Path) -> None:
         assert pictures[0].startswith(magic)
     told = hgeisim("locks", "show", "--format", "png")
     assert (told.status, "a picture needs a file" in told.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "told"),
+    [
+        ("svg", "x.png", "x.png: does not fit --format svg; --format png"),
+        ("png", "x.SVG", "x.SVG: does not fit --format png; --format svg"),
+        ("png", "x", "x: does not fit --format png; end it in .png"),
+        ("png", "x.jpg", "x.jpg: does not fit --format png; end it in .png"),
+        ("text", "x.dot", "x.dot: does not fit --format text; --format dot"),
+        ("dot", "x.graphml", "x.graphml: does not fit --format dot; --format graphml"),
+        ("graphml", "x.txt", "x.txt: does not fit --format graphml; --format text"),
+        ("dot", "x.svg", "x.svg: does not fit --format dot; --format svg"),
+    ],
+)
+def test_a_name_that_promises_another_form(tmp_path: Path, form: str, name: str, told: str) -> None:
+    answer = hgeisim("locks", "show", "--format", form, "--out", str(tmp_path / name))
+    assert (answer.status, answer.out) == (2, "")
+    assert told in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("dot", "x.gv"), ("text", "x"), ("dot", "x.of-v7.1"), ("graphml", "x.xml")]
+)
+def test_other_names_promise_nothing(tmp_path: Path, form: str, name: str) -> None:
+    assert hgeisim("locks", "show", "--format", form, "--out", str(tmp_path / name)).status == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]

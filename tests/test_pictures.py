@@ -20,14 +20,13 @@ from hgeisim.cli.main import main
 from hgeisim.plot.exhaustion import BINS, HEAT, heat
 from hgeisim.plot.fills import FILLS, Fills, fills_of
 from hgeisim.plot.groups import OTHERS
-from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.latency import PANELS
 from hgeisim.plot.pictures import DRAW, Picture, fullest_hart, missing
 from hgeisim.plot.recording import Recording, title_of
 from hgeisim.plot.steps import steps_of_harts
 from hgeisim.plot.style import picture_of, save
 from hgeisim.plot.vcpu_time import STATES
-from hgeisim.record.folder import IS_PICTURE
+from hgeisim.record.picture_kinds import TABLES_OF, is_picture
 from hgeisim.record.timeline import Timeline
 from hgeisim.record.units import short_time
 from tests.recordings import recorded, recording, scenario_of, write_folder
@@ -216,7 +215,7 @@ def test_equal_runs_give_equal_pictures(tmp_path: Path, picture: Picture, form: 
     for path in paths:
         save(picture.draw(made), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert IS_PICTURE(f"{picture.stem}.{form}")
+    assert is_picture(f"{picture.stem}.{form}")
 
 
 def test_heat_adds_up_to_the_share_of_time() -> None:

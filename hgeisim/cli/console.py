@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH_DEFAULT = 80
+WIDTH_MIN, WIDTH_MAX = 40, 9999
+"""Widths that $COLUMNS may say; in fewer columns a table would lose some of its own."""
 _RULE_UNDER_HEAD = "    \n    \n -- \n" + "    \n" * 5
 
 
@@ -24,9 +26,21 @@ def console(file: TextIO | None = None) -> Console:
     """Make a console on `file` (default: stdout); colours and real width on a terminal only."""
     from rich.console import Console  # noqa: PLC0415 - late, for a quick --help
 
-    stream = file or sys.stdout
-    width = None if stream.isatty() else int(os.environ.get("COLUMNS") or WIDTH_DEFAULT)
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    stream, environ = file or sys.stdout, _environ()
+    width = None if stream.isatty() else int(environ.get("COLUMNS", WIDTH_DEFAULT))
+    style: Any = {"highlight": False, "markup": False, "emoji": False}
+    return Console(file=stream, width=width, _environ=environ, **style)
+
+
+def _environ() -> dict[str, str]:
+    """The environment without a size that no terminal has; rich would take any."""
+    sizes = () if _is_width(os.environ.get("COLUMNS", "")) else ("COLUMNS",)
+    return {name: text for name, text in os.environ.items() if name not in (*sizes, "LINES")}
+
+
+def _is_width(text: str) -> bool:
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(WIDTH_MAX))
+    return digits and WIDTH_MIN <= int(text) <= WIDTH_MAX
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
@@ -59,7 +73,8 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: s
 
 def print_json(document: Any) -> None:
     """Print one JSON document to stdout, with its keys in the order in which they stand."""
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    few_letters = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(document, indent=2, ensure_ascii=few_letters, allow_nan=False)
     sys.stdout.write(text + "\n")
 
 

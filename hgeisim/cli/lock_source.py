@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hgeisim.errors import InputError, Problem
+from hgeisim.user_file import is_file, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,10 +53,10 @@ def baseline_of(found: Survey, variant: str) -> Baseline:
 def lock_order_of(word: str) -> Baseline:
     """The lock order that a word names: a file, a variant with a baseline here, or any variant."""
     from hgeisim.lockorder.baseline_text import baseline_from, read_baseline  # noqa: PLC0415
-    from hgeisim.lockorder.dump import dump_from, is_dump, read_text  # noqa: PLC0415
+    from hgeisim.lockorder.dump import dump_from, is_dump  # noqa: PLC0415
     from hgeisim.lockorder.shipped import shipped_path  # noqa: PLC0415
 
-    if Path(word).is_file():
+    if is_file(word):
         text = read_text(Path(word))
         return dump_from(text, word) if is_dump(text) else baseline_from(text, word)
     path = shipped_path(word)
@@ -86,15 +87,6 @@ def known_kernel(order: Baseline, word: str) -> str:
     if wrong := variant_problem(order.kernel):
         raise InputError([Problem(word, "kernel", repr(order.kernel), wrong)])
     return order.kernel
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole, or say why not."""
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        reason = f"cannot be written: {error.strerror or error}"
-        raise InputError([Problem(str(path), "", "", reason)]) from None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from hgeisim.cli.locks_check import command as check_command
 from hgeisim.cli.locks_diff import command as diff_command
 from hgeisim.cli.locks_learn import command as learn_command
 from hgeisim.cli.locks_show import command as show_command
+from hgeisim.cli.paths import PATH
 
 if TYPE_CHECKING:
     from hgeisim.lockorder.conformance import Conformance
@@ -28,7 +29,7 @@ def command() -> None:
 
 
 @command.command("conformance", short_help="Play a file of locking cases.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def conformance_command(file: Path, as_json: bool) -> int:
     """Play the cases of FILE and compare verdict and kind with what the file expects.

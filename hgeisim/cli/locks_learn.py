@@ -9,6 +9,7 @@ import click
 
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.paths import PATH
 
 if TYPE_CHECKING:
     from hgeisim.lockorder.baseline import Baseline
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
 @variant_option("Kernel to learn.", default="v7.1", show_default=True)
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write here, not to stdout.")
+@click.option("--out", type=PATH, help="Write here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     scenarios: tuple[str, ...], variant: str, rt: bool, out: Path | None, as_json: bool
@@ -36,8 +37,9 @@ def command(
     Exit status: 0 every finding has a reason, 1 some have none.
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import baseline_of, surveyed, write_text  # noqa: PLC0415
+    from hgeisim.cli.lock_source import baseline_of, surveyed  # noqa: PLC0415
     from hgeisim.lockorder.baseline_text import read_baseline, text_of_baseline  # noqa: PLC0415
+    from hgeisim.record.place import put_file  # noqa: PLC0415
 
     kept = read_baseline(out).accepted if out is not None and out.exists() else {}
     found = surveyed(scenarios, variant, rt)
@@ -46,7 +48,7 @@ def command(
     made.accepted |= {finding: kept[finding] for finding in findings if finding in kept}
     new = [finding for finding in findings if finding not in made.accepted]
     if out is not None:
-        write_text(out, text_of_baseline(made))
+        put_file(out, text_of_baseline(made))
     if as_json:
         print_json({**document(made), "new": new})
     elif out is None:

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from hgeisim.lockorder.baseline import Baseline
 
 PICTURES = ("png", "svg")
+FORM_OF = {
+    **{f".{form}": form for form in ("dot", "graphml", *PICTURES)},
+    ".gv": "dot",
+    ".xml": "graphml",
+    ".txt": "text",
+}
+"""The form that the suffix of a file promises."""
 
 
 @click.command("show", short_help="The graph of a lock order: text, DOT, GraphML, a picture.")
@@ -24,7 +32,7 @@ PICTURES = ("png", "svg")
     "--format", "form", default="text", show_default=True,
     type=click.Choice(["text", "dot", "graphml", *PICTURES]), help="How to show it.",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="Write here, not to stdout.")
+@click.option("--out", type=PATH, help="Write here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(kernel: str, **options: Any) -> int:
     """Show the lock order of a kernel, of a baseline file, or of a copy of /proc/lockdep.
@@ -38,22 +46,24 @@ def command(kernel: str, **options: Any) -> int:
       hgeisim locks show v7.1 --format png --out locks.png
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import lock_order_of, write_text  # noqa: PLC0415
+    from hgeisim.cli.lock_source import lock_order_of  # noqa: PLC0415
     from hgeisim.cli.locks_learn import document  # noqa: PLC0415
     from hgeisim.lockorder.picture import adjacent, around  # noqa: PLC0415
+    from hgeisim.record.place import put_file  # noqa: PLC0415
 
+    form, out = options["form"], options["out"]
+    _check_suffix(form, out)
     order = lock_order_of(kernel)
     if not options["everything"]:
         order = adjacent(order)
     if options["around"]:
         order = around(order, options["around"], options["depth"])
-    form, out = options["form"], options["out"]
     if form in PICTURES:
-        _draw(order, form, out)
+        _draw(order, out)
     elif options["as_json"]:
         print_json(document(order))
     elif out is not None:
-        write_text(out, _text(order, form))
+        put_file(out, _text(order, form))
     else:
         click.echo(_text(order, form), nl=False)
     return 0
@@ -67,11 +77,21 @@ def _text(order: Baseline, form: str) -> str:
     return dot(order) if form == "dot" else graphml(order)
 
 
-def _draw(order: Baseline, form: str, out: Path | None) -> None:
-    from hgeisim.plot.lock_graph import draw_locks  # noqa: PLC0415
-
-    if out is None:
+def _check_suffix(form: str, out: Path | None) -> None:
+    """Refuse a file whose name promises another form, and a picture without its suffix."""
+    if form in PICTURES and out is None:
         allowed = f"a picture needs a file: --out locks.{form}"
         raise InputError([Problem("command line", "--format", form, allowed)])
-    draw_locks(order, out, form)
+    suffix = out.suffix.lower() if out is not None else ""
+    promised = FORM_OF.get(suffix, suffix.lstrip(".") if form in PICTURES else form)
+    if out is not None and promised != form:
+        allowed = f"does not fit --format {form}"
+        remedy = f"--format {promised}" if promised in FORM_OF.values() else f"end it in .{form}"
+        raise InputError([Problem(str(out), "", "", allowed, remedy)])
+
+
+def _draw(order: Baseline, out: Path) -> None:
+    from hgeisim.plot.lock_graph import draw_locks  # noqa: PLC0415
+
+    draw_locks(order, out)
     click.echo(f"wrote {out}")

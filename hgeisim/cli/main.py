@@ -5,10 +5,10 @@ Subcommands are imported when they are called, so that help comes at once.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from hgeisim import __version__
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
 from hgeisim.cli.own_patch import mistake
 from hgeisim.cli.stopping import Stopped, stoppable
-from hgeisim.errors import InputError, Problem
+from hgeisim.cli.streams import drop_what_is_left, prepare_streams
+from hgeisim.errors import InputError
 
 SIGNALLED = 128
 """What shells add to the number of the signal that ended a command."""
@@ -28,8 +29,8 @@ EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has seen enough (`hgeisim ... | head`)."""
 COMPLETION = "_HGEISIM_COMPLETE"
 """Where a shell says what it wants to be completed (README.md)."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What a full disk says."""
+_NO_ROOM_FOR_A_LIBRARY = "failed to map segment"
+"""What the loader says for want of memory."""
 
 
 class Entry(NamedTuple):
@@ -105,42 +106,61 @@ def group() -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line `args` (default: that of the process) and return the exit status."""
+    words = sys.argv[1:] if args is None else list(args)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would take memory for idle threads
+    if why := prepare_streams():
+        return _tell(f"output: cannot be written: {why}", status=EXIT_BAD_INPUT)
+    status: int | None
+    try:
+        status = _outcome(words)
+    except MemoryError:
+        status = None
+    if status is None:  # only here, what took the memory is gone
+        told = f"hgeisim {' '.join(words)[:200]}: there is not enough memory for this"
+        status = _tell(told, status=EXIT_BAD_INPUT)
+    drop_what_is_left()
+    return status
+
+
+def _outcome(words: Sequence[str]) -> int:
+    """Run a command; every way in which it may end is a status, but for want of memory."""
     try:
         with stoppable():
-            status = _run(args)
+            status = _run(words)
             sys.stdout.flush()
     except InputError as error:
         return _tell(*(str(problem) for problem in error.problems), status=EXIT_BAD_INPUT)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return EXIT_BAD_INPUT
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except Stopped as stopped:
         return SIGNALLED + stopped.number
     except BrokenPipeError:
-        _close_quietly()
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        if error.errno not in NO_ROOM:
-            return _tell_internal(error)
-        _close_quietly()
-        told = Problem("output", "", "", f"cannot be written: {error.strerror}")
-        return _tell(str(told), status=EXIT_BAD_INPUT)
+        return _tell(str(mistake(error) or _why(error)), status=EXIT_BAD_INPUT)
+    except MemoryError:
+        raise
+    except ImportError as error:
+        if _NO_ROOM_FOR_A_LIBRARY in str(error):
+            raise MemoryError from error
+        return _tell_internal(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place to speak
         return _tell_internal(error)
     return status
 
 
-def _run(args: Sequence[str] | None) -> int:
+def _run(words: Sequence[str]) -> int:
     """Let click choose; a subcommand returns its status, or leaves by `ctx.exit(status)`."""
     if asked := os.environ.get(COMPLETION):
         from click.shell_completion import shell_complete  # noqa: PLC0415 - a shell asks, rarely
 
         return shell_complete(group, {}, "hgeisim", COMPLETION, asked)
-    words = sys.argv[1:] if args is None else list(args)
     try:
-        with group.make_context("hgeisim", words) as ctx:
+        with group.make_context("hgeisim", list(words)) as ctx:
             status = group.invoke(ctx)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -148,9 +168,18 @@ def _run(args: Sequence[str] | None) -> int:
 
 
 def _tell(*lines: str, status: int) -> int:
-    for line in lines:
-        click.echo(f"hgeisim: error: {line}", err=True)
+    with suppress(OSError):  # nobody reads stderr
+        for line in lines:
+            click.echo(f"hgeisim: error: {line}", err=True)
     return status
+
+
+def _why(error: OSError) -> str:
+    """What the system says; without the name of a file it is about our own output."""
+    reason = error.strerror or str(error)
+    return (
+        f"{error.filename}: {reason}" if error.filename else f"output: cannot be written: {reason}"
+    )
 
 
 def _tell_internal(error: BaseException) -> int:
@@ -163,8 +192,3 @@ def _tell_internal(error: BaseException) -> int:
         return _tell(str(problem), status=EXIT_BAD_INPUT)
     line = f"internal error, a fault of hgeisim: {type(error).__name__}: {error}"
     return _tell(line, "HGEISIM_TRACEBACK=1 in the environment shows where", status=EXIT_INTERNAL)
-
-
-def _close_quietly() -> None:
-    """Point stdout at nothing, or Python complains when it flushes it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,6 +19,7 @@ import click
 
 from hgeisim.cli.completion import variants
 from hgeisim.errors import InputError, Problem
+from hgeisim.user_file import is_file, read_bytes
 
 C = TypeVar("C", bound=Callable[..., Any])
 REMEDY = "see docs/own-patch.md"
@@ -49,6 +50,8 @@ def execute(variant: str) -> None:
     for part in variant.split("+")[1:]:
         file, _, name = part.partition(":")
         if file.endswith(".py"):
+            if not is_file(file):
+                raise InputError([Problem(file, "", "", "there is no such file", REMEDY)])
             path = Path(file).resolve()
             if path not in modules:
                 modules[path] = _module(file, path)
@@ -68,14 +71,13 @@ def _add(part: str, found: Any) -> None:
 
 def _module(file: str, path: Path) -> ModuleType:
     """Execute a file; its asserts stay, also under `python -O`."""
-    if not path.is_file():
-        raise InputError([Problem(file, "", "", "there is no such file", REMEDY)])
     _executed[path] = file
     linecache.checkcache(str(path))
     module = sys.modules[f"own_patch_{path.stem}"] = ModuleType(f"own_patch_{path.stem}")
     module.__file__ = str(path)
+    source = read_bytes(path)
     try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True, optimize=0)
+        code = compile(source, str(path), "exec", dont_inherit=True, optimize=0)
         exec(code, vars(module))  # noqa: S102 - the user has asked for it
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
         raise InputError([_problem(error, path)]) from None

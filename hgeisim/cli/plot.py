@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from hgeisim.cli.console import print_json
+from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
-from hgeisim.plot.kinds import TABLES_OF, TIMELINE_ONLY
+from hgeisim.record.picture_kinds import SUFFIXES, TABLES_OF, TIMELINE_ONLY
 
 if TYPE_CHECKING:
     from hgeisim.plot.pictures import Picture
     from hgeisim.plot.recording import Recording
 
-SUFFIXES = (".png", ".svg")
-
 
 @click.command("plot")
-@click.argument("run_folder", type=click.Path(path_type=Path))
+@click.argument("run_folder", type=PATH)
 @click.option(
     "-k",
     "--kind",
@@ -39,7 +38,7 @@ SUFFIXES = (".png", ".svg")
     "outputs",
     multiple=True,
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where to draw it, .png or .svg; may be given again.  Default: both, in RUN_FOLDER.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the paths as one JSON document.")

@@ -10,6 +10,7 @@ import click
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.paths import PATH
 from hgeisim.cli.settings import settings_option
 from hgeisim.errors import InputError, Problem
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scenario", shell_complete=scenarios)
-@click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
+@click.option("--out", type=PATH, help="Leave a run folder here.")
 @variant_option("Kernel to simulate, such as v6.12+percpu-v5.")
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option("--until", help="How long to simulate, such as 20ms.")

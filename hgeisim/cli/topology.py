@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.console import print_json, print_table
+from hgeisim.user_file import is_file
 
 if TYPE_CHECKING:
     from hgeisim.machine.topology import HartSpec, Topology
@@ -50,7 +51,7 @@ def _read(source: str) -> Topology:
     from hgeisim.scenario.locate import is_bare_name  # noqa: PLC0415
 
     path = Path(source)
-    if path.suffix == ".toml" or (is_bare_name(source) and not path.is_file()):
+    if path.suffix == ".toml" or (is_bare_name(source) and not is_file(path)):
         from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
         return load_scenario(source).topology

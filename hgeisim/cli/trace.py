@@ -10,6 +10,7 @@ import click
 from hgeisim.cli import trace_calibrate, trace_compare, trace_record
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.paths import PATH
 from hgeisim.cli.trace_options import (
     events_of_user,
     events_option,
@@ -35,8 +36,8 @@ def command() -> None:
 
 
 @command.command("import", short_help="A table and a run folder from a trace.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Leave a run folder here.")
+@click.argument("file", type=PATH)
+@click.option("--out", type=PATH, help="Leave a run folder here.")
 @events_option
 @lines_option
 @json_option
@@ -79,7 +80,7 @@ def import_command(
 
 
 @command.command("check", short_help="Whether the model agrees with a trace.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @variant_option("Kernel that left the trace, such as v6.12.", required=True)
 @events_option
 @lines_option

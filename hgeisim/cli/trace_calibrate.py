@@ -8,20 +8,18 @@ from typing import Any
 import click
 
 from hgeisim.cli.exits import EXIT_NOTHING_NEW
+from hgeisim.cli.paths import PATH
 from hgeisim.cli.trace_options import (
     events_of_user,
     events_option,
     json_option,
     reading_progress,
 )
-from hgeisim.errors import InputError, Problem
 
 
 @click.command("calibrate", short_help="A timing table from traces.")
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the table here.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@click.option("-o", "--out", type=PATH, help="Write the table here.")
 @events_option
 @json_option
 def command(files: tuple[Path, ...], out: Path | None, events: Path | None, as_json: bool) -> int:
@@ -40,6 +38,7 @@ def command(files: tuple[Path, ...], out: Path | None, events: Path | None, as_j
       cat machine-and-load.toml timing.toml > mine.toml; hgeisim run mine.toml
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.record.place import put_file  # noqa: PLC0415
     from hgeisim.trace.calibration import Calibration  # noqa: PLC0415
     from hgeisim.trace.timing_table import document, text  # noqa: PLC0415
 
@@ -51,7 +50,7 @@ def command(files: tuple[Path, ...], out: Path | None, events: Path | None, as_j
     result = document(made)
     toml = "\n".join(text(result)) + "\n"
     if out is not None:
-        _write(out, toml)
+        put_file(out, toml)
     if as_json:
         print_json(result)
     elif out is None:
@@ -59,14 +58,6 @@ def command(files: tuple[Path, ...], out: Path | None, events: Path | None, as_j
     else:
         click.echo(_summary(result, out))
     return EXIT_NOTHING_NEW
-
-
-def _write(out: Path, toml: str) -> None:
-    try:
-        out.write_text(toml, encoding="utf-8", newline="\n")
-    except OSError as error:
-        reason = f"cannot be written: {error.strerror or error}"
-        raise InputError([Problem("--out", "", str(out), reason)]) from None
 
 
 def _summary(result: dict[str, Any], out: Path) -> str:

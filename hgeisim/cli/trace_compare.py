@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from hgeisim.cli.exits import EXIT_NOTHING_NEW
+from hgeisim.cli.paths import PATH
 from hgeisim.cli.trace_options import json_option
 
 
 @click.command("compare", short_help="A trace beside its simulation, in numbers.")
-@click.argument("left", type=click.Path(path_type=Path))
-@click.argument("right", type=click.Path(path_type=Path))
+@click.argument("left", type=PATH)
+@click.argument("right", type=PATH)
 @json_option
 def command(left: Path, right: Path, as_json: bool) -> int:
     """Put two run folders side by side: LEFT of `trace import`, RIGHT of `run`, or any two.

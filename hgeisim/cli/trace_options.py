@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hgeisim.trace.imported import Progress
 
 events_option = click.option(
-    "--events", type=click.Path(path_type=Path), metavar="TABLE.toml",
+    "--events", type=PATH, metavar="TABLE.toml",
     help="Other names of events and arguments.",
 )  # fmt: skip
 lines_option = click.option(
@@ -42,10 +43,14 @@ def lines_of_user(text: str | None) -> tuple[int, ...]:
     from hgeisim.machine.topology import HGEIE_BITS_MAX  # noqa: PLC0415
 
     words = text.split(",") if text is not None else []
-    if all(word.isascii() and word.isdigit() and int(word) <= HGEIE_BITS_MAX for word in words):
+    if all(_is_number(word) and int(word) <= HGEIE_BITS_MAX for word in words):
         return tuple(map(int, words))
     allowed = f"must be numbers 0..{HGEIE_BITS_MAX} with commas between, such as 7,7,3,3"
     raise InputError([Problem("--lines", "", repr(text), allowed)])
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 5
 
 
 @contextmanager

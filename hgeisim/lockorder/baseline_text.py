@@ -17,7 +17,7 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.lockorder.baseline import SYMBOLS, USAGE_LENGTH, Baseline, ClassFacts, EdgeFacts
 from hgeisim.lockorder.classes import KINDS, Wait
 from hgeisim.lockorder.graph import KIND_NAMES
-from hgeisim.lockorder.text_file import read_text
+from hgeisim.user_file import read_text
 
 HEAD = """\
 # Lock order: classes with type, wait levels and usage; dependencies with kinds and first site;

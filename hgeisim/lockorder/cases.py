@@ -6,18 +6,18 @@ fresh for each case.  What a case says besides the keys that are read here is fo
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hgeisim.document import json_of
 from hgeisim.errors import InputError, Problem
 from hgeisim.lockorder.case_field import Field
 from hgeisim.lockorder.case_ops import OPERATIONS, Operation, Takes
 from hgeisim.lockorder.classes import KINDS
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.reclaim import GFP
-from hgeisim.lockorder.text_file import read_text
+from hgeisim.user_file import read_text
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,7 @@ class Case:
 def read_cases(path: Path) -> tuple[Case, ...]:
     """The cases of a file; InputError holds the problems of all its cases, with their places."""
     file = str(path)
-    try:
-        document = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise InputError([Problem(file, where, "", f"must be JSON: {error.msg}")]) from error
-    return cases_from(document, file)
+    return cases_from(json_of(read_text(path), file), file)
 
 
 def cases_from(document: Any, file: str = "cases") -> tuple[Case, ...]:

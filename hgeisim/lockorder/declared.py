@@ -21,7 +21,7 @@ import networkx as nx
 
 from hgeisim.errors import InputError, Problem
 from hgeisim.lockorder.baseline import Pair
-from hgeisim.lockorder.text_file import read_text
+from hgeisim.user_file import read_text
 
 
 @dataclass

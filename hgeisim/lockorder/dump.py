@@ -7,10 +7,8 @@ follow from those that it has.
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import networkx as nx
 
@@ -19,7 +17,7 @@ from hgeisim.lockorder.baseline import Baseline, ClassFacts, EdgeFacts, Pair
 
 FIRST_LINE = "all lock classes:"
 _CLASS = re.compile(
-    r"(?P<key>[0-9a-f]+) (OPS:\s*\d+ )?FD:\s*(?P<reach>\d+) BD:\s*\d+ "
+    r"(?P<key>[0-9a-f]+) (OPS:\s*\d+ )?FD:\s*(?P<reach>[0-9]{1,9}) BD:\s*\d+ "
     r"(?P<usage>[.+?-]{4}): (?P<name>\S.*)"
 )
 _EDGE = re.compile(r" -> \[(?P<key>[0-9a-f]+)\] (?P<name>\S.*)")
@@ -46,18 +44,6 @@ KERNEL_NAMES = {
 def is_dump(text: str) -> bool:
     """Whether a text looks like /proc/lockdep."""
     return text.startswith(FIRST_LINE)
-
-
-def read_text(path: Path) -> str:
-    """A text file, unpacked if it is a .gz."""
-    try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError([Problem(str(path), f"byte {error.start}", "", "must be UTF-8")]) from None
-    except (OSError, EOFError) as error:
-        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise InputError([Problem(str(path), "", "", reason)]) from error
 
 
 def dump_from(text: str, file: str = "lockdep") -> Baseline:

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from hgeisim.errors import InputError, Problem
 from hgeisim.plot.style import picture_of, save
-
-SUFFIXES = (".png", ".svg")
+from hgeisim.record.picture_kinds import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,7 @@ class Drawing:
         if place.suffix.lower() not in SUFFIXES:
             allowed = f"must end in {' or '.join(SUFFIXES)}"
             raise InputError([Problem(str(path), "", "", allowed)])
-        try:
-            save(self.figure, place)
-        except OSError as error:
-            reason = f"cannot be written: {error.strerror}"
-            raise InputError([Problem(str(path), "", "", reason)]) from None
+        save(self.figure, place)
 
     def _repr_png_(self) -> bytes:
         return picture_of(self.figure, "png")

@@ -34,9 +34,9 @@ ROW_INCHES, COLUMN_INCHES, MARGIN_INCHES = 1.0, 2.5, 0.8
 Place = tuple[float, float]
 
 
-def draw_locks(order: Baseline, path: Path, form: str) -> None:
-    """Draw a lock order into a file, as png or svg; the same order gives the same bytes."""
-    save(lock_figure(order), path if path.suffix == f".{form}" else path.with_suffix(f".{form}"))
+def draw_locks(order: Baseline, path: Path) -> None:
+    """Draw a lock order into a file, PNG or SVG by the suffix; equal orders give equal bytes."""
+    save(lock_figure(order), path)
 
 
 def lock_figure(order: Baseline) -> Figure:

@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 HEAD_LINE, HEAD_GAP = 0.24, 0.42
+HEAD_LINES_MAX = 20
+"""More lines of a title are left out: a picture has only so much room."""
 LEGEND_LINE = 0.2
 _LETTERS_PER_INCH = 10.5
 _LEGEND_LETTERS_PER_INCH = 13
@@ -90,5 +92,5 @@ def wrapped(title: str, width: float) -> list[str]:
     lines: list[str] = []
     for text in title.split("\n"):
         letters = int(width * (_LETTERS_PER_INCH if lines else _LETTERS_PER_INCH * 0.8))
-        lines += textwrap.wrap(text, letters) or [""]
-    return lines
+        lines += textwrap.wrap(text[: letters * (HEAD_LINES_MAX + 1)], letters) or [""]
+    return lines if len(lines) <= HEAD_LINES_MAX else [*lines[: HEAD_LINES_MAX - 1], "..."]

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from hgeisim.plot.exhaustion import exhaustion_figure
-from hgeisim.plot.kinds import TABLES_OF
 from hgeisim.plot.latency import latency_figure
 from hgeisim.plot.lines import lines_figure
 from hgeisim.plot.locks import locks_figure
 from hgeisim.plot.occupancy import occupancy_figure
 from hgeisim.plot.recording import Recording
 from hgeisim.plot.summary import summary_figure
+from hgeisim.record.picture_kinds import TABLES_OF, stem_of
 
 DRAW: Mapping[str, Callable[[Recording], Figure]] = {
     "occupancy": lambda recording: occupancy_figure(recording.timeline, recording.title),
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
     @property
     def stem(self) -> str:
         """Its file name without the suffix."""
-        return self.kind if self.hart is None else f"{self.kind}-hart{self.hart}"
+        return stem_of(self.kind, self.hart)
 
     def draw(self, recording: Recording) -> Figure:
         """Draw it; the tables that it needs must be there."""

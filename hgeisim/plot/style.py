@@ -7,7 +7,6 @@ time by place, hatching, line style or a number, for print without colour.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from hgeisim.record.place import put_file
 from hgeisim.record.units import short_time
 
 STYLE: dict[str, Any] = {
@@ -59,14 +59,8 @@ def picture_of(figure: Figure, form: str) -> bytes:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or SVG, by the suffix."""
-    picture = picture_of(figure, path.suffix.lower().lstrip("."))
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(picture)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write a figure as PNG or SVG, by the suffix; InputError when that cannot be."""
+    put_file(path, picture_of(figure, path.suffix.lower().lstrip(".")))
 
 
 def name_decades(panel: Axes) -> None:

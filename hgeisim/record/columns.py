@@ -12,7 +12,7 @@ from hgeisim.record.timeline import BUSY_BITS, BUSY_MAX, EVENT_NAMES, Timeline
 OCCUPANCY_HEAD = "time_ns,hart,busy"
 EVENTS_HEAD = "time_ns,event,hart,vcpu,line"
 _PROBLEMS_MAX = 10
-_WHOLE = re.compile(r"-?[0-9]+").fullmatch
+_WHOLE = re.compile(r"-?[0-9]{1,18}").fullmatch
 _KINDS = {name: kind for kind, name in enumerate(EVENT_NAMES)}
 
 

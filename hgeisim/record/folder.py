@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -32,17 +32,14 @@ from hgeisim.record.manifest import (
     parse_document,
     topology_facts,
 )
-from hgeisim.record.place import put, why_not_writable
+from hgeisim.record.picture_kinds import is_picture
+from hgeisim.record.place import UNCHANGED, put_folder, why_not_writable
 from hgeisim.record.table import head_of, read_table
 from hgeisim.record.tables import KINDS, Tables
 from hgeisim.record.timeline import Timeline
+from hgeisim.record.workshop import is_workshop, recover
+from hgeisim.user_file import RECORD_MAX, read_text
 
-IS_PICTURE = re.compile(
-    r"(occupancy|exhaustion|lines-hart[0-9]+|locks|latency|summary)\.(png|svg)"
-).fullmatch
-"""What `hgeisim plot` adds to a folder; a new run takes them away, for they are of the old one."""
-
-_UNCHANGED = "nothing was changed"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -71,21 +68,19 @@ def write_run(
     """
     files = _texts(manifest, summary, timeline, extra_files)
     check_replaceable(path)
-    try:
-        put(path.resolve(), files)
-    except OSError as error:
-        reason = f"cannot be written: {error.strerror or error}"
-        raise InputError([Problem(str(path), "", "", reason, _UNCHANGED)]) from None
+    put_folder(path, files)
 
 
 def check_replaceable(path: Path) -> None:
     """Refuse, by InputError, a place whose content a run must not take away, or that it cannot
     write.
 
-    Free are: nothing, an empty folder, a run folder that holds only what a run or plot wrote.
+    Free are: nothing, an empty folder, a run folder that holds only what a run or plot wrote, or
+    left when it was killed.
     """
     if reason := why_not_writable(path):
-        raise InputError([Problem(str(path), "", "", f"cannot be written: {reason}", _UNCHANGED)])
+        raise InputError([Problem(str(path), "", "", f"cannot be written: {reason}", UNCHANGED)])
+    recover(path.resolve().parent)
     names = _names_in(path)
     if os.path.lexists(path) and (names or not path.is_dir()):
         _check_own(path, names)
@@ -96,11 +91,17 @@ def check_replaceable(path: Path) -> None:
 
 def _check_own(path: Path, names: list[str]) -> None:
     ours = _own_files(path)
-    foreign = sorted(name for name in names if name not in ours and not IS_PICTURE(name))
+    foreign = sorted(name for name in names if name not in ours and not _is_by_plot(path / name))
     if ours and not foreign:
         return
     told = f"holds {', '.join(foreign[:3])}, which no run wrote" if ours else "is no run folder"
     raise InputError([Problem(str(path), "", "", told, "choose another place, or move it away")])
+
+
+def _is_by_plot(path: Path) -> bool:
+    """Whether it is a picture, or where one was made by a plot that was killed; both are of the old
+    run."""
+    return is_picture(path.name) or is_workshop(path)
 
 
 def read_run(path: Path) -> Run:
@@ -176,30 +177,36 @@ def _names_in(path: Path) -> list[str]:
 def _own_files(path: Path) -> set[str]:
     """Names in a folder that a run wrote; none when it is no run folder."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        file = path / "manifest.json"
+        manifest = parse_document(str(file), read_text(file))
         ours = {"manifest.json", *manifest["files"]}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (InputError, TypeError, KeyError):
         return set()
     return ours if manifest.get("format") == FORMAT else set()
 
 
 def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
     """Read files of a run; all that cannot be read are told at once."""
+    if not _names_in(path):
+        _recover_at(path)
     if "manifest.json" not in _names_in(path):
         remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
         raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
-    texts, problems = {}, []
+    texts, problems = {}, list[Problem]()
     for name in names:
         try:
-            texts[name] = (path / name).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            problems.append(Problem(_name(path, name), "", "", "is damaged: it is no UTF-8 text"))
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            problems.append(Problem(_name(path, name), "", "", reason))
+            texts[name] = read_text(path / name, limit=RECORD_MAX)
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(problems)
     return texts
+
+
+def _recover_at(path: Path) -> None:
+    """Bring the folder back that a killed run had moved away."""
+    with suppress(OSError, ValueError, RuntimeError):  # what `resolve` says of a strange path
+        recover(path.resolve().parent)
 
 
 def _name(path: Path, file: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hgeisim.document import json_of
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import HGEIE_BITS_MAX, HartSpec, Topology
 
@@ -35,11 +36,7 @@ def topology_facts(topology: Topology) -> dict[str, Any]:
 
 def parse_document(file: str, text: str) -> dict[str, Any]:
     """Read the JSON table in `text`; InputError names `file` and the line."""
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}"
-        raise InputError([Problem(file, where, "", f"is no JSON: {error.msg}")]) from None
+    document = json_of(text, file)
     if not isinstance(document, dict):
         raise InputError([Problem(file, "line 1", "", "must be a JSON table, {...}")])
     return document

@@ -1,14 +1,22 @@
-"""Putting a folder of texts into its place: whole or not at all, also when it is interrupted."""
+"""Putting a file, or a folder of texts, into its place: whole or not at all, whatever happens.
+
+It is made in a workshop beside the place and renamed; what stood there stays until then.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import copymode
 
+from hgeisim.errors import InputError, Problem
+from hgeisim.record.workshop import NEW, OLD, workshop
+
+UNCHANGED = "nothing was changed"
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command."""
 
@@ -22,8 +30,8 @@ def why_not_writable(place: Path) -> str:
         whole = place.resolve()
     except RuntimeError:  # what Python 3.11 says of a loop
         return "its symbolic links lead nowhere"
-    except OSError as error:
-        return error.strerror or str(error)
+    except (OSError, ValueError) as error:
+        return reason_of(error)
     parents = [whole.parent, *whole.parents]
     there = next(parent for parent in parents if os.path.lexists(parent))
     if not there.is_dir():
@@ -31,13 +39,45 @@ def why_not_writable(place: Path) -> str:
     return "" if os.access(there, os.W_OK | os.X_OK) else f"no permission to write in {there}"
 
 
-def put(place: Path, files: Mapping[str, str]) -> None:
+def put_folder(place: Path, files: Mapping[str, str]) -> None:
     """Write texts by file name into a folder at `place`, in place of the folder that is there.
 
-    If anything goes wrong (OSError, an interruption), all is as it was.
+    If anything goes wrong, an interruption too, all is as it was.  InputError says what did.
     """
-    with _parents_of(place), _beside(place) as beside:
-        new, old = Path(beside, "new"), Path(beside, "old")
+    with _told(place):
+        _put_folder(place.resolve(), files)
+
+
+def put_file(path: Path, content: str | bytes) -> None:
+    """Write a file, in place of the one that is there, with its permissions.
+
+    If anything goes wrong, an interruption too, all is as it was.  InputError says what did.
+    """
+    with _told(path):
+        place = path.resolve()
+        if place.exists() and not place.is_file():
+            write_file(place, content)  # a terminal, a pipe: it has no old content
+            return
+        with workshop(place.parent) as beside:
+            new, _ = _rooms(beside, place)
+            write_file(new, content)
+            _take_permissions(place, new)
+            new.replace(place)
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write one file, the same on every system; a name that is no UTF-8 is written as escapes."""
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        if path.is_file():
+            os.fsync(file.fileno())  # or a power failure after the renaming leaves an empty file
+
+
+def _put_folder(place: Path, files: Mapping[str, str]) -> None:
+    with _parents_of(place), workshop(place.parent) as beside:
+        new, old = _rooms(beside, place)
         new.mkdir()
         for name, text in files.items():
             write_file(new / name, text)
@@ -45,9 +85,33 @@ def put(place: Path, files: Mapping[str, str]) -> None:
             _exchange(place, new, old)
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write one file of a folder, the same on every system."""
-    path.write_text(text, encoding="utf-8", newline="\n")
+def reason_of(error: Exception) -> str:
+    """What the system says, in its own words."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _rooms(beside: Path, place: Path) -> tuple[Path, Path]:
+    """Where the new one is made, and where the old one waits, inside a workshop."""
+    for room in (NEW, OLD):
+        Path(beside, room).mkdir()
+    return Path(beside, NEW, place.name), Path(beside, OLD, place.name)
+
+
+def _take_permissions(place: Path, new: Path) -> None:
+    """Give the new file the permissions of the old one; PermissionError when it may not go."""
+    if place.exists():
+        if not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        copymode(place, new)
+
+
+@contextmanager
+def _told(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = f"cannot be written: {reason_of(error)}"
+        raise InputError([Problem(str(place), "", "", reason, UNCHANGED)]) from None
 
 
 @contextmanager
@@ -93,9 +157,3 @@ def _remove_empty(folders: list[Path]) -> None:
             continue
         except OSError:
             return
-
-
-def _beside(place: Path) -> TemporaryDirectory[str]:
-    """A folder beside the place, so on the same disk."""
-    prefix = f".{place.name}."
-    return TemporaryDirectory(prefix=prefix, dir=place.parent, ignore_cleanup_errors=True)

@@ -14,6 +14,7 @@ Records: TypeAlias = NDArray[np.void]
 """A structured array: `records["hart"]` is a column, `records[0]` a record."""
 
 PROBLEMS_MAX = 10
+CELL_SHOWN = 40
 _WHOLE = re.compile(r"-?[0-9]{1,18}").fullmatch
 
 
@@ -77,7 +78,7 @@ def _value(cell: str, kind: np.dtype[Any]) -> int | str:
     if kind.kind == "O":
         return cell
     if not _WHOLE(cell):
-        raise ValueError(f"'{cell}' must be a whole number")
+        raise ValueError(f"'{cell[:CELL_SHOWN]}' must be a whole number")
     if kind.itemsize == np.dtype("i4").itemsize and abs(int(cell)) >= 1 << 31:
         raise ValueError(f"{cell} is out of range")
     return int(cell)

@@ -13,6 +13,8 @@ from hgeisim.errors import InputError, Problem
 
 MAGIC = 0xD00DFEED
 """First word of every devicetree blob (big endian)."""
+NESTING_MAX = 64
+"""How deep nodes may be nested; the kernel's own reader takes as many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +46,12 @@ def read_nodes(data: bytes, file: str) -> list[Node]:
     _check_header(data, file)
     try:
         root = fdt.parse_dtb(data).root
+    except MemoryError:
+        raise
     except Exception as error:  # the parser raises bare Exception, IndexError, struct.error, ...
         allowed = f"must be a whole devicetree blob ({type(error).__name__}: {error})"
         raise InputError([Problem(file, "", "", allowed)]) from error
-    return list(_walk(root)) if root is not None else []
+    return list(_walk(root, file)) if root is not None else []
 
 
 def _check_header(data: bytes, file: str) -> None:
@@ -60,12 +64,15 @@ def _check_header(data: bytes, file: str) -> None:
         raise InputError([Problem(file, "", "", allowed)])
 
 
-def _walk(root: Any) -> Iterator[Node]:
+def _walk(root: Any, file: str) -> Iterator[Node]:
     """Parents first, in the order of the blob; a stack, because garbage may nest deep."""
     stack: list[tuple[Any, Node | None]] = [(root, None)]
     while stack:
         raw, parent = stack.pop()
         node = _node(raw, parent)
+        if node.path.count("/") > NESTING_MAX:
+            allowed = f"must not be nested deeper than {NESTING_MAX} nodes"
+            raise InputError([Problem(file, node.path, "", allowed)])
         yield node
         stack.extend((child, node) for child in reversed(raw.nodes))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.scenario.blob import Node, read_nodes
+from hgeisim.user_file import read_bytes
 
 PAGE_BYTES = 4096
 """Size of one interrupt file in the address space."""
@@ -29,12 +30,7 @@ def read_topology(path: Path, source: str | None = None) -> Topology:
     stays None.  InputError when the file is unreadable, broken or describes no usable IMSIC.
     """
     file = source or str(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        problem = Problem(file, "", "", f"cannot be read: {error.strerror or error}")
-        raise InputError([problem]) from error
-    return _topology(_Blob(file, read_nodes(data, file)))
+    return _topology(_Blob(file, read_nodes(read_bytes(path, file), file)))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hgeisim.document import toml_of
 from hgeisim.errors import InputError, Problem
 from hgeisim.scenario.draft import KEYS
 from hgeisim.scenario.mistakes import did_you_mean, show
@@ -55,8 +55,8 @@ def parse_setting(text: str) -> Override:
 def parse_value(text: str) -> Any:
     """Read a value as TOML would; what is none (`5ms`, `auto`) is text."""
     try:
-        document = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+        document = toml_of(f"value = {text}", COMMAND_LINE)
+    except InputError:
         return text
     return document["value"] if document.keys() == {"value"} else text
 

@@ -21,16 +21,20 @@ LAYOUT = "must be 'COMM-PID [CPU] FLAGS SECONDS.FRACTION: EVENT: ARGUMENTS'"
 CPUS_MAX = 4096
 """CPU numbers are below this; a larger one comes from a damaged line."""
 
+# Nothing that matched is tried again in another way (`++`, `(?>`), so a line takes linear time.
 _RECORD = re.compile(
-    r" *(.+?)-([0-9]{1,9}) +(?:\( *[0-9-]+\) +)?\[([0-9]{3,4})\] +(?:([^ ]{4,8}) +)?"
-    r"([0-9]{1,9}|[1-8][0-9]{9})\.([0-9]{1,9}): +([^ :]+): ?(.*)\n"
+    r"(?> *+((?<= )|.+?)-([0-9]{1,9}) ++(?:\( *+[0-9-]++\) ++)?"
+    r"\[([0-9]{3,4})\] ++(?:([^ ]{4,8}) ++)?"
+    r"([0-9]{1,9}|[1-8][0-9]{9})\.([0-9]{1,9}): ++([^ :]++): ?)(.*)\n"
 ).fullmatch
 _LOST = (
-    re.compile(r"CPU:([0-9]{1,4}) \[LOST(?: ([0-9]+))? EVENTS\]\n").fullmatch,
-    re.compile(r"CPU:([0-9]{1,4}) \[(?:([0-9]+) )?EVENTS DROPPED\]\n").fullmatch,
+    re.compile(r"CPU:([0-9]{1,4}) \[LOST(?: ([0-9]{1,18}))? EVENTS\]\n").fullmatch,
+    re.compile(r"CPU:([0-9]{1,4}) \[(?:([0-9]{1,18}) )?EVENTS DROPPED\]\n").fullmatch,
     re.compile(r"##### CPU ([0-9]{1,4}) buffer started() ####\n").fullmatch,
 )
-_PAIR = re.compile(r"([A-Za-z_]\w*)(?:=|: +)(\S+(?: +(?!==>|\(|[A-Za-z_]\w*(?:=|: ))\S+)*)").findall
+_PAIR = re.compile(
+    r"\b([A-Za-z_]\w*+)(?:=|: ++)(\S++(?: ++(?!==>|\(|[A-Za-z_]\w*+(?:=|: ))\S++)*+)"
+).findall
 _LAST_WORD = re.compile(r"(?:^|.*\s)\(([^()]*)\)\s*").fullmatch
 _NS = [10 ** (9 - digits) for digits in range(10)]
 """What the last digit of a fraction of so many digits is worth."""

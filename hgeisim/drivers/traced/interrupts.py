@@ -56,7 +56,7 @@ def preempt_depth(event: Event) -> int:
     They are irqs-off, need-resched, hardirq/softirq, depth; `f` stands for what cannot be told.
     """
     depth = event.record.flags[3:4]
-    return int(depth) if depth.isdigit() else 0
+    return int(depth) if depth.isdecimal() else 0
 
 
 def sweep(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
