@@ -1,12 +1,11 @@
 """Every check once: what it reports, how bad that is, and the moments at which it can be asked.
 
-A driver says which of these moments it offers; a check is asked at each of its moments that is
-offered, and `not_checked` names what is asked at none.
+A driver says which of these moments it offers (`Offer`); a check is asked at each of its moments
+that is offered, and `not_checked` names what is asked at none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
@@ -93,7 +92,14 @@ CATALOGUE = (
     Row(ModeGranted(), ("mode-refused",), POLICY, (At.CREATED,)),
 )
 OTHERS = {"deadlock": DEADLOCK, "stale-armed": INTERRUPT}
-"""Kinds that a driver reports by itself; all others come from lock order."""
+"""Kinds that no check reports, but a driver; all others come from lock order."""
+
+
+class Offer(NamedTuple):
+    """What a driver offers: moments at which checks are asked, and kinds that it reports itself."""
+
+    moments: tuple[At, ...]
+    kinds: tuple[str, ...] = ()
 
 
 def asked(moment: At) -> tuple[Any, ...]:
@@ -101,13 +107,12 @@ def asked(moment: At) -> tuple[Any, ...]:
     return tuple(row.check for row in CATALOGUE if moment in row.moments)
 
 
-def not_checked(offered: Collection[At], otherwise: Collection[str] = ()) -> list[str]:
-    """The kinds of findings that no check with one of these moments reports; `otherwise` are those
-    that the driver reports in another way."""
-    rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offered)]
-    known = {kind for row in rows for kind in row.kinds} | set(otherwise)
-    kinds = dict.fromkeys(kind for row in CATALOGUE for kind in row.kinds)
-    return [kind for kind in kinds if kind not in known]
+def not_checked(offer: Offer) -> list[str]:
+    """The kinds of findings that a driver cannot report, the worst first."""
+    rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offer.moments)]
+    known = {kind for row in rows for kind in row.kinds} | set(offer.kinds)
+    kinds = [*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS]
+    return sorted((kind for kind in dict.fromkeys(kinds) if kind not in known), key=severity_of)
 
 
 def severity_of(finding_id: str) -> Severity:

@@ -126,6 +126,7 @@ def _report(
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
     from hgeisim.report.exploration import document, text  # noqa: PLC0415
+    from hgeisim.report.findings import in_order  # noqa: PLC0415
     from hgeisim.report.lock_walks import add_lock_order  # noqa: PLC0415
 
     space, verdict, walks = seen
@@ -135,6 +136,7 @@ def _report(
     result = document(name, scenario, space, verdict, new)
     if walks is not None:
         add_lock_order(result, scenario, space, walks, new)
+    result["findings"] = in_order(result["findings"])
     if options["as_json"]:
         print_json(result)
     else:

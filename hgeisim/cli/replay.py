@@ -42,6 +42,7 @@ def command(
     """
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = _decode(token)
     _check_files(meant, scenario, variant)
@@ -50,7 +51,8 @@ def command(
     result = _document(meant, variant or meant.variant, steps, end)
     found = _findings(space, meant, len(steps))
     new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
-    result["findings"] = [{"id": i, "text": t, "new": i in new} for i, t in found.items()]
+    told = ({"id": i, "text": t, "new": i in new} for i, t in found.items())
+    result["findings"] = in_order(told)
     if options["as_json"]:
         print_json(result)
     else:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.traced.conformance import Conformance, Disagreement
+from hgeisim.drivers.traced.hypothesis import TRACED
+from hgeisim.report.findings import in_order, unlooked
 from hgeisim.report.layout import count, indented
 
 INFERRED_SHOWN = 10
@@ -33,7 +36,8 @@ def document(result: Conformance) -> dict[str, Any]:
         "last_line": result.last_line,
         "gave_up": result.gave_up,
         "inferred": [inferred._asdict() for inferred in result.inferred],
-        "findings": list(_findings(result)),
+        "findings": in_order(_findings(result)),
+        "not_checked": not_checked(TRACED),
         "disagreement": _disagreement(result.disagreement) if result.disagreement else None,
     }
 
@@ -117,5 +121,6 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
         name = f" ({finding['known_as']})" if finding["known_as"] else ""
         yield f"finding {finding['id']}{name}, line {finding['line']}"
         yield from indented(finding["text"], 2)
+    yield from unlooked(result["not_checked"])
     if not all(result["lines_proven"]):
         yield "?  A guess: no allocation failed there.  --lines tells how many there are."

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.isolate import others
 from hgeisim.drivers.explored.shrink import shrink, switches
 from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.system import EXPLORED
 from hgeisim.drivers.explored.token import Token, command, encode
 from hgeisim.drivers.explored.verdict import Counterexample, Verdict
+from hgeisim.report.findings import unlooked
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 
@@ -42,6 +45,7 @@ def document(
             _finding(name, scenario, space, c, c.finding.id in new)
             for c in verdict.counterexamples.values()
         ],
+        "not_checked": not_checked(EXPLORED),
     }
 
 
@@ -75,11 +79,14 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     )
     yield from _verdict(result)
     yield from _lock_order(result)
-    for finding in sorted(result["findings"], key=lambda finding: not finding["new"]):
+    for finding in result["findings"]:
         yield ""
         yield from _finding_lines(finding)
     if not result["findings"]:
         yield "no finding"
+    else:
+        yield ""
+    yield from unlooked(result["not_checked"])
 
 
 def _verdict(result: dict[str, Any]) -> Iterator[str]:

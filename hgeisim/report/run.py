@@ -7,15 +7,18 @@ from textwrap import wrap
 from typing import Any
 
 from hgeisim import __version__
+from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
+from hgeisim.report.findings import in_order, unlooked
 from hgeisim.report.layout import WIDTH, indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
+from hgeisim.watch.asker import IN_TIME
 
 
 def manifest(scenario: Scenario) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
         "fingerprint": fingerprint(simulation.timeline),
         "harts": hart_summaries(simulation.timeline),
         **measures(simulation.timeline, simulation.tables),
-        "findings": [
+        "findings": in_order(
             {
                 "id": i,
                 "time_ns": now,
@@ -50,7 +53,8 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
                 **known_facts(i, variant, realtime),
             }
             for i, (now, f) in simulation.findings.items()
-        ],
+        ),
+        "not_checked": not_checked(IN_TIME),
     }
 
 
@@ -76,3 +80,4 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
             yield from indented(f"known: {finding['reason']}", 2)
     if not result["findings"]:
         yield "no finding in this run (one schedule)"
+    yield from unlooked(result["not_checked"])

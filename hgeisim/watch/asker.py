@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.catalogue import At, Offer, asked
 from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.kernel.module import Module
@@ -18,6 +18,10 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Done, Watch, done, returned
 from hgeisim.watch.line_count import LineCount
 
+IN_TIME = Offer(
+    (At.OPERATION, At.AT_REST, At.ONLINE, At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END)
+)
+"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does."""
 Note: TypeAlias = Callable[[Iterable[Finding]], None]
 MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
 
@@ -35,10 +39,6 @@ def ask_after_operations(k: Module, watch: Watch, note: Note, moment: MakeMoment
 
 class Asker:
     """Asks about a HART or a VM when something happened to it."""
-
-    OFFERS = (
-        *(At.OPERATION, At.AT_REST, At.ONLINE, At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
-    )
 
     def __init__(self, k: Module, note: Note, count: LineCount) -> None:
         self.k, self.note, self.count = k, note, count

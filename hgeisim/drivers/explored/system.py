@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.catalogue import At, Offer, asked
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath, Node, start_of
 from hgeisim.drivers.explored.contention import Contention
@@ -31,6 +31,8 @@ from hgeisim.watch.asker import ask_after_operations
 from hgeisim.watch.call_chain import PathChains
 from hgeisim.watch.lock_order import LockOrder
 
+EXPLORED = Offer((At.OPERATION, At.ACCESS, At.STATE, At.QUIET), ("deadlock", "lost-wakeup"))
+"""What is asked in a search; the end of a schedule shows the rest (`ends.py`)."""
 ACCESS = asked(At.ACCESS)
 CALL = 2
 """`Hart.hardirq` while it runs a function that another HART sent."""
@@ -48,10 +50,6 @@ class System:
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
     long that step was.  `lock_order` has seen what was before the start; a search does not ask it.
     """
-
-    OFFERS = (At.OPERATION, At.ACCESS, At.STATE, At.QUIET)
-    REPORTS = ("deadlock", "lost-wakeup")
-    """What the end of a schedule shows beside what checks say (`ends.py`)."""
 
     def __init__(self, k: Module, preemption: str) -> None:
         if k.memory is None:

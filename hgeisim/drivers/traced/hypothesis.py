@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.catalogue import At, Offer, asked
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
 
-OFFERS = (At.STATE, At.ENTERED)
-"""The moments at which checks are asked: after every event, and where a guest is entered."""
+TRACED = Offer((At.STATE, At.ENTERED), ("stale-armed",))
+"""What is asked along a trace: after every event, and where a guest is entered."""
 STATE, ENTERED = asked(At.STATE), asked(At.ENTERED)
 
 

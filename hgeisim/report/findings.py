@@ -1,0 +1,25 @@
+"""The findings of a run, a search or a trace: in one order, and what nobody looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from hgeisim.checks.catalogue import severity_of
+from hgeisim.report.layout import indented
+
+
+def in_order(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The worst first; then those with the fewest switches, steps, and the earliest."""
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: dict[str, Any]) -> tuple[int, ...]:
+    numbers = (finding.get(key, 0) for key in ("switches", "steps", "time_ns", "line"))
+    return severity_of(finding["id"]), *numbers
+
+
+def unlooked(kinds: Sequence[str]) -> Iterator[str]:
+    """The line that names the kinds of findings which could not show here."""
+    if kinds:
+        yield from indented(f"not checked here: {', '.join(kinds)}", 0)
