@@ -111,10 +111,11 @@ class Watch:
             return
         if function not in self.functions:
             raise ModelError(f"{method.__qualname__}: this kernel does not show {function}")
-        names = list(inspect.signature(method).parameters.values())[moment == RETURNED :]
+        names = list(inspect.signature(method).parameters.values())
+        more = any(each.kind is each.VAR_POSITIONAL for each in names)
         takes = [each.name for each in names if each.kind is not each.VAR_POSITIONAL]
-        gets = [*self.functions[function]]
-        gets = gets[: len(takes)] if len(takes) < len(names) else gets
+        takes = takes[moment == RETURNED :]
+        gets = [*self.functions[function]][: len(takes) if more else None]
         if len(takes) != len(gets) or (takes != gets and sorted(takes) == sorted(gets)):
             raise ModelError(f"{method.__qualname__}{takes} watches {function}{gets}")
 

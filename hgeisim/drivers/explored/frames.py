@@ -14,9 +14,12 @@ from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.liveness import live_locals
 from hgeisim.errors import ModelError
+from hgeisim.machine import watch
 from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.shared import Fixed, Shared
 
+OVERRIDES = watch.__file__
+"""Where the code of overrides comes from, which are not functions of the kernel."""
 Frame: TypeAlias = "GeneratorType[Any, Any, Any]"
 FrameKey: TypeAlias = tuple[Any, ...]
 SCALARS = (int, str, bool, type(None))
@@ -37,7 +40,7 @@ def frames(path: Path[Any]) -> Iterator[Frame]:
 
 def functions(path: Path[Any]) -> tuple[str, ...]:
     """The call chain of a suspended path, outermost first."""
-    return tuple(g.gi_code.co_name for g in frames(path))
+    return tuple(g.gi_code.co_name for g in frames(path) if g.gi_code.co_filename != OVERRIDES)
 
 
 def frame_key(path: Path[Any]) -> FrameKey:
