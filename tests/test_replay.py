@@ -6,9 +6,10 @@ import pytest
 
 from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.replay import CannotStep, findings_of, follow
+from hgeisim.drivers.explored.replay import findings_of, follow
 from hgeisim.drivers.explored.shrink import shrink, switches
 from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.strategy import CannotStep
 from hgeisim.drivers.explored.token import Token, decode, encode
 from hgeisim.drivers.explored.verdict import Counterexample, Verdict
 from hgeisim.drivers.explored.walk import random_walk

@@ -129,7 +129,8 @@ def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken
 
     The kernel that the token was made on has to follow all of it.
     """
-    from hgeisim.drivers.explored.replay import CannotStep, follow  # noqa: PLC0415
+    from hgeisim.drivers.explored.replay import follow  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategy import CannotStep  # noqa: PLC0415
 
     steps: list[StepTaken] = []
     try:

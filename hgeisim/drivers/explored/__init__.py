@@ -3,6 +3,6 @@
 What a context is:  liveness -> frames -> held -> automaton
 What a step is:     contention -> transaction -> system
 What a state is:    answer -> codebook -> invariants -> space -> ends
-Searching:          explorer -> scout -> exhaustive -> isolate / walk -> verdict
-Telling:            replay -> shrink -> token
+What happens next:  strategy -> exhaustive / walk / lock_walks -> verdict
+What is reported:   replay -> shrink, isolate -> token
 """

@@ -11,8 +11,8 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.answer import Answer
 from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.invariants import View
-from hgeisim.drivers.explored.scout import scout
 from hgeisim.drivers.explored.space import Outgrown, Space
+from hgeisim.drivers.explored.strategy import warm_up
 from hgeisim.drivers.explored.verdict import BOUNDED, Enough, Schedule, Verdict, never
 
 Progress = Callable[[int, int], None]
@@ -36,7 +36,7 @@ def exhaustive(
     verdict = Verdict(enough=enough)
     with verdict.kept():
         if space.contention is not None and not space.steps_learned:
-            scout(space)
+            warm_up(space)
         while not _Search(space, verdict, avoid).run(states_max, progress):
             space.forget()
             verdict.start_again()

@@ -7,12 +7,12 @@ from all of them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.replay import step_with
-from hgeisim.drivers.explored.space import Space, Successor
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.strategy import Below, Chain, Given, Random, Step, schedules
 from hgeisim.drivers.explored.verdict import Schedule
 from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.task import Runner
@@ -56,57 +56,40 @@ def lock_walks(
     space: Space,
     known: Iterable[Schedule],
     walks: int,
-    below: Callable[[int], int],
+    below: Below,
     order: LockOrder | None = None,
 ) -> LockWalks:
-    """Go through some known schedules and a number of random ones; `below(n)` draws from 0..n-1.
+    """Go through some known schedules and a number of random ones.
 
     `order` learns; by default one that has seen only the start, and nobody else has to do with.
     """
     made = LockWalks(order or space.system.lock_order.copy())
     fine = space.fine
     fine.make_room()
-    for schedule in known:
-        _walk(fine, made, iter(schedule))
-    for _ in range(walks):
-        _walk(fine, made, None, below)
+    for schedule in schedules(fine, Chain(Given(known, loose=True), Random(below, walks))):
+        _walk(fine, made, schedule)
     for finding_id in made.order.redundant():
         made.findings.pop(finding_id, None)
     return made
 
 
-def _walk(
-    space: Space,
-    made: LockWalks,
-    schedule: Iterator[int] | None,
-    below: Callable[[int], int] = lambda _: 0,
-) -> None:
-    """One schedule, given or random, up to its end or to where this kernel cannot follow it."""
+def _walk(space: Space, made: LockWalks, schedule: Iterator[Step]) -> None:
+    """Show one schedule to the validator, up to where this kernel can follow it."""
     order, gone = made.order, list[int]()
     order.rewind()
     watch = Watch(order)
     order.tell = lambda finding: made.note(finding, tuple(gone))
     for finding in order.found:
         made.note(finding, ())
-    state = space.initial()
-    while True:
-        if schedule is None:
-            choices = list(space.successors(state))
-            taken = choices[below(len(choices))] if choices else None
-        else:
-            slot = next(schedule, None)
-            taken = None if slot is None else step_with(space, state, slot)
-        if taken is None:
-            break
-        gone.append(taken[0])
-        _show(space, order, watch, state, taken)
-        state = taken[1]
+    for step in schedule:
+        gone.append(step.slot)
+        _show(space, order, watch, step)
     made.schedules += 1
 
 
-def _show(space: Space, order: LockOrder, watch: Watch, state: bytes, taken: Successor) -> None:
+def _show(space: Space, order: LockOrder, watch: Watch, step: Step) -> None:
     """Show the validator what a step completed, or began to wait for."""
-    slot, there_state, _ = taken
+    slot, state, there_state, _ = step
     automaton = space.system.automata[slot]
     location = automaton.location
     before, cells = space.codebook.decode(state), space.codebook.decode(there_state)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.answer import after
 from hgeisim.drivers.explored.automaton import Node
 from hgeisim.drivers.explored.ends import end_findings
-from hgeisim.drivers.explored.space import Space, Successor
+from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.strategy import CannotStep, Given, Step, schedules
 from hgeisim.drivers.explored.verdict import Schedule
 
 
@@ -44,37 +44,14 @@ class StepTaken:
     findings: tuple[Finding, ...]
 
 
-class CannotStep(ValueError):
-    """A schedule asks for a step that is not possible: its number and the name of the context."""
-
-    def __init__(self, number: int, context: str) -> None:
-        self.number, self.context = number, context
-        super().__init__(f"at step {number}, {context} cannot step")
-
-
-def step_with(space: Space, state: bytes, slot: int) -> Successor | None:
-    """The step of one context, None when it cannot step here, or does not exist."""
-    if slot >= len(space.locations):
-        return None
-    step = space.ask(slot, state)
-    return None if step.writes is None else (slot, after(state, step.writes), step.findings)
-
-
 def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
     """Yield the steps of a schedule.
 
     Raises `CannotStep` when a context cannot step in its turn.
     """
     space = space.fine
-    state = space.initial()
-    for number, slot in enumerate(schedule, 1):
-        taken = step_with(space, state, slot)
-        if taken is None:
-            automata = space.system.automata
-            name = automata[slot].name if slot < len(automata) else f"context {slot}"
-            raise CannotStep(number, name)
-        yield _describe(space, state, taken)
-        state = taken[1]
+    for steps in schedules(space, Given([schedule])):
+        yield from (_describe(space, step) for step in steps)
 
 
 def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
@@ -83,21 +60,21 @@ def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
     Nothing when the schedule cannot be followed.
     """
     space = space.fine
-    state = space.initial()
-    found: list[Finding] = []
-    for slot in schedule:
-        taken = step_with(space, state, slot)
-        if taken is None:
-            return ()
-        state = taken[1]
-        found += (*taken[2], *space.invariants.of(state))
+    state, found = space.initial(), list[Finding]()
+    try:
+        for steps in schedules(space, Given([schedule])):
+            for step in steps:
+                state = step.after
+                found += (*step.findings, *space.invariants.of(state))
+    except CannotStep:
+        return ()
     if next(space.successors(state), None) is None:
         found += end_findings(space, state)
     return tuple(found)
 
 
-def _describe(space: Space, state: bytes, taken: Successor) -> StepTaken:
-    slot, there_state, findings = taken
+def _describe(space: Space, step: Step) -> StepTaken:
+    slot, state, there_state, findings = step
     automaton = space.system.automata[slot]
     before_cells, after_cells = space.codebook.decode(state), space.codebook.decode(there_state)
     node = automaton.nodes[before_cells[automaton.location]]

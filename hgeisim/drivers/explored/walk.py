@@ -6,52 +6,48 @@ notes are told in single operations.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.ends import end_findings
 from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.strategy import Below, Random, Step, schedules
 from hgeisim.drivers.explored.verdict import SAMPLED, Enough, Verdict, never
 
 
-def random_walk(
-    space: Space, schedules: int, below: Callable[[int], int], enough: Enough = never
-) -> Verdict:
-    """Run a number of random schedules; `below(n)` draws an integer of 0..n-1.
+def random_walk(space: Space, number: int, below: Below, enough: Enough = never) -> Verdict:
+    """Run a number of random schedules.
 
     Fewer of them when a finding is `enough`, or something stops the walks.
     """
     verdict = Verdict(SAMPLED, enough=enough)
     seen: set[bytes] = set()
     space.make_room()
-    number = 0
+    begun = 0
     with verdict.kept():
-        for number in range(1, schedules + 1):  # noqa: B007 - how far it came is asked below
-            _walk(space, verdict, below, seen)
+        for schedule in schedules(space, Random(below, number)):
+            begun += 1
+            _note_all(space, verdict, schedule, seen)
     verdict.states, verdict.coverage = len(seen), SAMPLED
-    verdict.bound = f"{number} random schedules"
+    verdict.bound = f"{begun} random schedules"
     return verdict
 
 
-def _walk(space: Space, verdict: Verdict, below: Callable[[int], int], seen: set[bytes]) -> None:
-    state = space.initial()
-    schedule: list[int] = []
-    while True:
+def _note_all(space: Space, verdict: Verdict, schedule: Iterator[Step], seen: set[bytes]) -> None:
+    """Note the findings of one schedule, and of its end."""
+    slots, state = list[int](), space.initial()
+    seen.add(state)
+    for step in schedule:
+        slots.append(step.slot)
+        state = step.after
         seen.add(state)
-        choices = list(space.successors(state))
-        if not choices:
-            break
-        slot, state, findings = choices[below(len(choices))]
-        schedule.append(slot)
         verdict.transitions += 1
-        _note(space, verdict, (*findings, *space.invariants.of(state)), schedule)
+        _note(space, verdict, (*step.findings, *space.invariants.of(state)), slots)
     verdict.ends += 1
-    _note(space, verdict, end_findings(space, state), schedule)
+    _note(space, verdict, end_findings(space, state), slots)
 
 
-def _note(
-    space: Space, verdict: Verdict, findings: tuple[Finding, ...], schedule: list[int]
-) -> None:
+def _note(space: Space, verdict: Verdict, findings: tuple[Finding, ...], slots: list[int]) -> None:
     for finding in findings:
         if finding.id not in verdict.counterexamples:
-            verdict.note(finding, space.in_full(schedule))
+            verdict.note(finding, space.in_full(slots))
