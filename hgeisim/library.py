@@ -26,7 +26,7 @@ from hgeisim.record.arrays import event_records, occupancy_records
 from hgeisim.record.folder import read_run, read_tables, write_run
 from hgeisim.record.holders import holders
 from hgeisim.record.measures import durations
-from hgeisim.record.picture_kinds import TABLES_OF
+from hgeisim.record.picture_kinds import KINDS
 from hgeisim.record.spans import SPAN_NAMES
 from hgeisim.record.table import Records
 from hgeisim.record.tables import Tables, texts_of
@@ -125,12 +125,12 @@ class Result:
         from hgeisim.plot.pictures import Picture  # noqa: PLC0415
         from hgeisim.plot.recording import Recording, title_of  # noqa: PLC0415
 
-        if kind not in TABLES_OF:
-            allowed = f"must be one of {', '.join(TABLES_OF)}"
+        if kind not in KINDS:
+            allowed = f"must be one of {', '.join(KINDS)}"
             raise InputError([Problem("plot", "kind", kind, allowed)])
-        for name in TABLES_OF[kind]:
+        for name in KINDS[kind].needs:
             self._table(name)
-        picture = Picture(kind, self._number(hart) if kind == "lines" else None)
+        picture = Picture(kind, self._number(hart) if KINDS[kind].of_hart else None)
         title = title_of(self.manifest)
         made = Recording(self.timeline, title, self.tables, self.summary)
         return Drawing(picture.draw(made))

@@ -21,12 +21,12 @@ from hgeisim.plot.exhaustion import BINS, HEAT, heat
 from hgeisim.plot.fills import FILLS, Fills, fills_of
 from hgeisim.plot.groups import OTHERS
 from hgeisim.plot.latency import PANELS
-from hgeisim.plot.pictures import DRAW, Picture, fullest_hart, missing
+from hgeisim.plot.pictures import Picture, fullest_hart, missing
 from hgeisim.plot.recording import Recording, title_of
 from hgeisim.plot.steps import steps_of_harts
 from hgeisim.plot.style import picture_of, save
 from hgeisim.plot.vcpu_time import STATES
-from hgeisim.record.picture_kinds import TABLES_OF, is_picture
+from hgeisim.record.picture_kinds import KINDS, is_picture
 from hgeisim.record.timeline import Timeline
 from hgeisim.record.units import short_time
 from tests.recordings import recorded, recording, scenario_of, write_folder
@@ -37,7 +37,7 @@ MACHINES = {
     8: (7, 7, 7, 7, 3, 3, 3, 3),
     64: (7,) * 16 + (3,) * 48,
 }
-PICTURES = [Picture(kind, 0 if kind == "lines" else None) for kind in TABLES_OF]
+PICTURES = [Picture(name, 0 if kind.of_hart else None) for name, kind in KINDS.items()]
 
 
 def stem(picture: object) -> str:
@@ -123,7 +123,7 @@ def test_many_vms_are_readable(picture: Picture) -> None:
 def test_any_title_can_be_drawn(title: object, drawn: str) -> None:
     """In letters, without a word about letters that the font lacks: warnings are errors here."""
     facts = {"scenario": {"title": title}, "variant": "v7.1\ud800", "preemption": "none", "seed": 1}
-    figure = DRAW["occupancy"](Recording(busy_timeline((3,)), title_of(facts)))
+    figure = Picture("occupancy").draw(Recording(busy_timeline((3,)), title_of(facts)))
     assert picture_of(figure, "svg")
     assert picture_of(figure, "png")
     assert f"{drawn}\nv7.1 , preemption none, seed 1" in words(figure)
@@ -134,7 +134,7 @@ def test_locks_that_nobody_took_are_drawn() -> None:
     made = recording(MACHINES[4])
     locks = made.tables["locks"].copy()
     locks["acquisitions"] = 0
-    check_readable(DRAW["locks"](replace(made, tables={**made.tables, "locks": locks})))
+    check_readable(Picture("locks").draw(replace(made, tables={**made.tables, "locks": locks})))
 
 
 def legend(figure: Figure) -> set[str]:
@@ -193,7 +193,7 @@ def test_a_bar_is_named_by_what_its_look_leaves_open() -> None:
     assert Fills({}, {}, {}).labels(5) == ("vCPU 5", "vCPU 5")
 
 
-@pytest.mark.parametrize("picture", [p for p in PICTURES if not TABLES_OF[p.kind]], ids=stem)
+@pytest.mark.parametrize("picture", [p for p in PICTURES if not KINDS[p.kind].needs], ids=stem)
 def test_a_trace_has_the_timeline_only(picture: Picture) -> None:
     made = Recording(busy_timeline((3, 63, 0)), "Trace of a kernel\nunknown", {}, {"trace": {}})
     figure = picture.draw(made)
@@ -201,9 +201,9 @@ def test_a_trace_has_the_timeline_only(picture: Picture) -> None:
     assert not missing(made, picture.kind)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DRAW if not TABLES_OF[kind]])
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.needs])
 def test_a_run_of_no_time_can_be_drawn(kind: str) -> None:
-    check_readable(DRAW[kind](Recording(Timeline(topology(0, 3)), "nothing")))
+    check_readable(Picture(kind).draw(Recording(Timeline(topology(0, 3)), "nothing")))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 from hgeisim.errors import InputError
 from hgeisim.record import place
 from hgeisim.record.folder import read_run, write_run
-from hgeisim.record.picture_kinds import SUFFIXES, TABLES_OF, stem_of
+from hgeisim.record.picture_kinds import KINDS, SUFFIXES, PictureKind, stem_of
 from hgeisim.record.place import put_file, put_folder
 from hgeisim.record.workshop import recover, workshop
 from tests.commands import hgeisim
@@ -232,7 +232,7 @@ def test_a_folder_that_came_to_the_place_meanwhile_is_not_replaced(tmp_path: Pat
     assert (left / "old" / "run" / "note").read_text() == "old"
 
 
-@pytest.mark.parametrize("kind", TABLES_OF)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_picture_gives_way_to_a_new_run(tmp_path: Path, kind: str) -> None:
     make(tmp_path / "run", 1)
     for suffix in SUFFIXES:
@@ -249,7 +249,7 @@ def test_a_new_kind_of_picture_needs_no_second_place(
     (tmp_path / "run" / "novelty.svg").write_text("")
     with pytest.raises(InputError, match=r"holds novelty.svg, which no run wrote"):
         make(tmp_path / "run", 2)
-    monkeypatch.setitem(TABLES_OF, "novelty", ())
+    monkeypatch.setitem(KINDS, "novelty", PictureKind("something", "nothing:draws_it"))
     make(tmp_path / "run", 2)
     assert made(tmp_path / "run") == 2
 

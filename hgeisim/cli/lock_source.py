@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 def surveyed(names: Sequence[str], variant: str | None, realtime: bool = False) -> Survey:
     """Learn from scenarios; without names from those that show between them all there is."""
-    from hgeisim.drivers.lock_survey import SCENARIOS, survey  # noqa: PLC0415 - late: --help
+    from hgeisim.drivers.lock_survey import survey  # noqa: PLC0415 - late: --help
+    from hgeisim.scenario.locate import surveyed_names  # noqa: PLC0415
 
-    loaded = [(name, _load(name, variant, realtime)) for name in names or SCENARIOS]
+    loaded = [(name, _load(name, variant, realtime)) for name in names or surveyed_names()]
     with _progress() as progress:
         return survey(loaded, progress)
 

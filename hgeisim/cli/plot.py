@@ -10,19 +10,33 @@ import click
 from hgeisim.cli.console import print_json
 from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
-from hgeisim.record.picture_kinds import SUFFIXES, TABLES_OF, TIMELINE_ONLY
+from hgeisim.record.picture_kinds import KINDS, SUFFIXES
 
 if TYPE_CHECKING:
     from hgeisim.plot.pictures import Picture
     from hgeisim.plot.recording import Recording
 
 
-@click.command("plot")
+_KINDS = "\n".join(f"{name:<11} {kind.shows}" for name, kind in KINDS.items())
+HELP = f"""Draw a folder that `hgeisim run` or `trace import` left.
+
+\b
+{_KINDS}
+all         each of them that the folder has records for
+
+\b
+Example:
+  hgeisim run big-little --out out/big-little
+  hgeisim plot out/big-little --kind lines --hart 5 -o picture.svg
+"""
+
+
+@click.command("plot", help=HELP)
 @click.argument("run_folder", type=PATH)
 @click.option(
     "-k",
     "--kind",
-    type=click.Choice([*TABLES_OF, "all"]),
+    type=click.Choice([*KINDS, "all"]),
     metavar="KIND",
     help="Which picture, see above.  Default: occupancy.",
 )
@@ -45,22 +59,7 @@ if TYPE_CHECKING:
 def command(
     run_folder: Path, kind: str | None, hart: int | None, outputs: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Draw a folder that `hgeisim run` or `trace import` left.
-
-    \b
-    occupancy   how the lines of each HART fill up
-    exhaustion  which HART was out of lines when, as a heat map
-    lines       who owned each line of one HART, and who got none
-    locks       waits and holds
-    latency     MSIs, SGEIs and vCPUs that look for a VS-file
-    summary     a run on one page
-    all         each of them that the folder has records for
-
-    \b
-    Example:
-      hgeisim run big-little --out out/big-little
-      hgeisim plot out/big-little --kind lines --hart 5 -o picture.svg
-    """
+    """Draw a run folder."""
     _check_options(kind, hart, outputs)
     asked = kind or ("occupancy" if hart is None else "lines")
     recording = _read(run_folder, asked)
@@ -96,7 +95,8 @@ def _read(run_folder: Path, kind: str) -> Recording:
     from hgeisim.record.folder import read_run, read_tables  # noqa: PLC0415
 
     run = read_run(run_folder)
-    tables = {} if kind in TIMELINE_ONLY else read_tables(run_folder, run.manifest)
+    bare = kind != "all" and KINDS[kind].timeline_only
+    tables = {} if bare else read_tables(run_folder, run.manifest)
     return Recording(run.timeline, title_of(run.manifest), tables, run.summary)
 
 
@@ -104,7 +104,7 @@ def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | Non
     """The pictures that are asked for, if the run has what they need."""
     from hgeisim.plot.pictures import Picture, fullest_hart, missing  # noqa: PLC0415
 
-    can = [name for name in TABLES_OF if not missing(recording, name)]
+    can = [name for name in KINDS if not missing(recording, name)]
     if kind != "all" and kind not in can:
         files = ", ".join(f"{name}.csv" for name in missing(recording, kind))
         allowed = f"needs {files}, which this folder has not"
@@ -115,7 +115,7 @@ def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | Non
         raise InputError([Problem("command line", "--hart", str(hart), f"must be 0..{last}")])
     whose = fullest_hart(recording) if hart is None else hart
     names = can if kind == "all" else [kind]
-    return [Picture(name, whose if name == "lines" else None) for name in names]
+    return [Picture(name, whose if KINDS[name].of_hart else None) for name in names]
 
 
 def _draw(recording: Recording, picture: Picture, paths: tuple[Path, ...]) -> None:

@@ -21,21 +21,6 @@ from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from hgeisim.watch.lock_report import finding_of, redundant
 
-SCENARIOS = (
-    "big-little",
-    "blocked-move",
-    "host-shutdown",
-    "hotplug-storm",
-    "module-exit",
-    "move-offline",
-    "moved-sleeper",
-    "patch-race",
-    "realtime",
-    "stale-attr",
-    "vm-churn",
-    "weak-init",
-)
-"""Those that come with hgeisim and show, between them, all that the others show, in seconds."""
 WALKS = 24
 """Random schedules of each scenario that has tasks."""
 

@@ -14,7 +14,7 @@ from hgeisim.machine.clock import Clock
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.watch import Watch
-from hgeisim.scenario.action import Action
+from hgeisim.scenario.action import VERBS, Action
 from hgeisim.scenario.schema import Scenario, Task
 from hgeisim.watch.call_chain import PathChains
 from hgeisim.watch.lock_order import LockOrder
@@ -101,8 +101,6 @@ def _thread(k: Module, task: Task, own: Vcpu | None) -> Thread:
 
 def _command(stage: Stage, action: Action, own: Vcpu | None) -> Command:
     vcpu = stage.vcpus[action.vcpu] if action.vcpu is not None else own
-    if action.verb == "move" and vcpu is not None and vcpu not in stage.moved:
+    if VERBS[action.verb].moves and vcpu is not None and vcpu not in stage.moved:
         stage.moved.append(vcpu)
-    if action.verb in ("migrate", "offline", "online"):
-        vcpu = None
-    return action.verb, action.hart or 0, vcpu
+    return Command(action.verb, action.hart or 0, vcpu)

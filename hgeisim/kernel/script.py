@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import REQ_VCPU_RESET, Thread, Vcpu
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Fixed
 
-Command = tuple[str, int, Vcpu | None]
-"""A verb, the HART and the vCPU it is about (0 and None where it is about none)."""
 IID = 1
 """The identity of the MSIs that scripts send."""
 
 
+class Command(NamedTuple):
+    """A verb, the HART and the vCPU it is about: 0 and None where it is about none."""
+
+    verb: str
+    cpu: int
+    vcpu: Vcpu | None
+
+
 class Script(Fixed):
-    """Executes commands one after the other in one thread.
+    """Executes commands one after the other in one thread; a verb is a method of this class.
 
     All that a vCPU's own thread does here happens within KVM_RUN, which "exit" leaves and calls
     again.
@@ -33,68 +41,82 @@ class Script(Fixed):
             i += 1
 
     def command(self, i: int) -> Path[object]:
-        """The path of command `i`; raises `KeyError` for a verb that nobody knows."""
+        """The path of command `i`; raises `AttributeError` for a verb that does not exist."""
         verb, cpu, vcpu = self.commands[i]
-        if vcpu is not None:
-            return self._about(verb, vcpu, cpu)
-        of_cpu = {
-            "migrate": self.k.move_to,
-            "offline": self.k.cpu_down,
-            "online": self.k.cpu_up,
-        }
-        if verb in of_cpu:
-            return of_cpu[verb](self.thread, cpu)
-        of_host = {
-            "load": self.k.riscv_kvm_init,
-            "unload": self.k.riscv_kvm_exit,
-            "shutdown": self.k.kvm_shutdown,
-        }
-        return of_host[verb](self.thread)
+        path: Path[object] = getattr(self, verb)(vcpu, cpu)
+        return path
 
-    def _about(self, verb: str, vcpu: Vcpu, cpu: int) -> Path[object]:
-        k = self.k
-        of_vcpu = {
-            "run": k.vcpu_enter_guest,
-            "block": k.kvm_riscv_vcpu_wfi,
-            "destroy": k.kvm_riscv_vcpu_aia_imsic_cleanup,
-            "rw_attr": k.kvm_riscv_aia_imsic_rw_attr,
-            "exit": self.exit,
-        }
-        if verb in of_vcpu:
-            return of_vcpu[verb](self.thread, vcpu)
-        if verb == "move":
-            return move(self.thread, vcpu, cpu)
-        others = {"msi": self.msi, "irqfd": self.irqfd, "reset": self.reset}
-        return others[verb](vcpu)
+    # Verbs of a vCPU's own thread
 
-    def msi(self, vcpu: Vcpu) -> Path[None]:
+    def migrate(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """The thread goes to another HART."""
+        return self.k.move_to(self.thread, cpu)
+
+    def run(self, vcpu: Vcpu, cpu: int) -> Path[int]:
+        """The guest is entered."""
+        return self.k.vcpu_enter_guest(self.thread, vcpu)
+
+    def block(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """The guest has executed WFI."""
+        return self.k.kvm_riscv_vcpu_wfi(self.thread, vcpu)
+
+    def exit(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """KVM_RUN returns to the monitor, which calls it again."""
+        yield from self.k.kvm_vcpu_ioctl_end(self.thread, vcpu)
+        yield from self.k.kvm_vcpu_ioctl_begin(self.thread, vcpu)
+
+    # Verbs of a task on a HART
+
+    def destroy(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """A vCPU is destroyed."""
+        return self.k.kvm_riscv_vcpu_aia_imsic_cleanup(self.thread, vcpu)
+
+    def offline(self, vcpu: None, cpu: int) -> Path[int]:
+        """A HART goes offline."""
+        return self.k.cpu_down(self.thread, cpu)
+
+    def online(self, vcpu: None, cpu: int) -> Path[int]:
+        """A HART comes online."""
+        return self.k.cpu_up(self.thread, cpu)
+
+    def msi(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A guest on this HART stores to the IMSIC page of a vCPU."""
         yield from self.k.imsic_page_write(self.thread, vcpu, IID)
 
-    def irqfd(self, vcpu: Vcpu) -> Path[None]:
+    def irqfd(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A device's interrupt arrives at this HART, for a vCPU."""
         yield STEP
         data = self.thread.data
         data.vcpu, data.value, self.thread.ipi_mask = vcpu.id, IID, 1 << self.thread.cpu
         yield self.k.irqfd
 
-    def exit(self, thread: Thread, vcpu: Vcpu) -> Path[None]:
-        """KVM_RUN returns to the monitor, which calls it again."""
-        yield from self.k.kvm_vcpu_ioctl_end(thread, vcpu)
-        yield from self.k.kvm_vcpu_ioctl_begin(thread, vcpu)
+    def move(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """sched_setaffinity of a vCPU's thread by another: the driver moves it where it may."""
+        yield STEP
+        vcpu.thread.wanted = cpu + 1
 
-    def reset(self, vcpu: Vcpu) -> Path[None]:
+    def reset(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A vCPU is to be reset before it enters its guest again."""
         yield STEP
         vcpu.requests |= REQ_VCPU_RESET
         yield from self.k.kvm_vcpu_kick(self.thread, vcpu)
 
+    def rw_attr(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """An ioctl reads or writes a register of a vCPU's interrupt file."""
+        return self.k.kvm_riscv_aia_imsic_rw_attr(self.thread, vcpu)
 
-SCRIPTED = ("path", "msi", "irqfd", "reset", "move")
-"""The generators of this module: they stand around kernel functions and are none."""
+    def unload(self, vcpu: None, cpu: int) -> Path[None]:
+        """KVM is unloaded."""
+        return self.k.riscv_kvm_exit(self.thread)
+
+    def load(self, vcpu: None, cpu: int) -> Path[None]:
+        """KVM is loaded."""
+        return self.k.riscv_kvm_init(self.thread)
+
+    def shutdown(self, vcpu: None, cpu: int) -> Path[None]:
+        """The host is shut down."""
+        return self.k.kvm_shutdown(self.thread)
 
 
-def move(current: Thread, vcpu: Vcpu, cpu: int) -> Path[None]:
-    """sched_setaffinity of a vCPU's thread by another: the driver moves it where it may."""
-    yield STEP
-    vcpu.thread.wanted = cpu + 1
+SCRIPTED = frozenset(name for name, _ in inspect.getmembers(Script, inspect.isgeneratorfunction))
+"""The generators of this module: they stand around kernel functions and are none themselves."""

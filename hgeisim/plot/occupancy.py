@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from hgeisim.plot.page import legend_columns
-from hgeisim.plot.recording import offline_label
+from hgeisim.plot.recording import Recording, offline_label
 from hgeisim.plot.sheet import Sheet, line_ticks, sheet
 from hgeisim.plot.steps import Steps, steps_of_harts
 from hgeisim.plot.style import (
@@ -41,6 +41,11 @@ THIN_FROM = 150
 """Steps of a HART from which its curve is thin, so as not to hide what it encloses."""
 STEPS_MAX = 4000
 """Steps of a HART above which SVG holds its curve as pixels, or the file would be huge."""
+
+
+def occupancy_of(recording: Recording) -> Figure:
+    """Draw the occupancy of a run."""
+    return occupancy_figure(recording.timeline, recording.title)
 
 
 def occupancy_figure(timeline: Timeline, title: str) -> Figure:

@@ -1,29 +1,14 @@
-"""Which pictures there are, what each needs, and how each is called."""
+"""Which pictures there are to make, and how each is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from hgeisim.plot.exhaustion import exhaustion_figure
-from hgeisim.plot.latency import latency_figure
-from hgeisim.plot.lines import lines_figure
-from hgeisim.plot.locks import locks_figure
-from hgeisim.plot.occupancy import occupancy_figure
 from hgeisim.plot.recording import Recording
-from hgeisim.plot.summary import summary_figure
-from hgeisim.record.picture_kinds import TABLES_OF, stem_of
-
-DRAW: Mapping[str, Callable[[Recording], Figure]] = {
-    "occupancy": lambda recording: occupancy_figure(recording.timeline, recording.title),
-    "exhaustion": exhaustion_figure,
-    "locks": locks_figure,
-    "latency": latency_figure,
-    "summary": summary_figure,
-}
-"""How to draw each kind that is about the whole machine."""
+from hgeisim.record.picture_kinds import KINDS, stem_of
 
 
 class Picture(NamedTuple):
@@ -39,14 +24,16 @@ class Picture(NamedTuple):
 
     def draw(self, recording: Recording) -> Figure:
         """Draw it; the tables that it needs must be there."""
-        if self.hart is not None:
-            return lines_figure(recording, self.hart)
-        return DRAW[self.kind](recording)
+        module, function = KINDS[self.kind].draw.split(":")
+        draw = getattr(import_module(module), function)
+        whose = () if self.hart is None else (self.hart,)
+        figure: Figure = draw(recording, *whose)
+        return figure
 
 
 def missing(recording: Recording, kind: str) -> list[str]:
     """Names of the tables that a kind needs and a run has not."""
-    return [name for name in TABLES_OF[kind] if name not in recording.tables]
+    return [name for name in KINDS[kind].needs if name not in recording.tables]
 
 
 def fullest_hart(recording: Recording) -> int:

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from hgeisim.scenario.mistakes import did_you_mean
 
-VCPU_VERBS = {"migrate": "HART", "run": "", "block": "", "exit": ""}
-"""Verbs of a vCPU's own thread, and what they are followed by."""
-HART_VERBS = {
-    "destroy": "VCPU",
-    "offline": "HART",
-    "online": "HART",
-    "msi": "VCPU",
-    "irqfd": "VCPU",
-    "move": "VCPU HART",
-    "reset": "VCPU",
-    "rw_attr": "VCPU",
-    "unload": "",
-    "load": "",
-    "shutdown": "",
+
+class Verb(NamedTuple):
+    """A verb: what follows it (`objects`), and what is special about it.
+
+    `own`: it is for a vCPU's own thread, the others are for a task on a HART.  `hotplug`: its task
+    is the thread cpuhp/N, and is about that HART.  `moves`: it moves the thread of another vCPU.
+    `once`: what a vCPU can be only once.  A verb is a method of `hgeisim.kernel.script.Script`.
+    """
+
+    objects: str = ""
+    own: bool = False
+    hotplug: bool = False
+    moves: bool = False
+    once: str = ""
+
+
+VERBS = {
+    "migrate": Verb("HART", own=True),
+    "run": Verb(own=True),
+    "block": Verb(own=True),
+    "exit": Verb(own=True),
+    "destroy": Verb("VCPU", once="be destroyed once"),
+    "offline": Verb("HART", hotplug=True),
+    "online": Verb("HART", hotplug=True),
+    "msi": Verb("VCPU"),
+    "irqfd": Verb("VCPU"),
+    "move": Verb("VCPU HART", moves=True),
+    "reset": Verb("VCPU"),
+    "rw_attr": Verb("VCPU"),
+    "unload": Verb(),
+    "load": Verb(),
+    "shutdown": Verb(),
 }
-"""Verbs of a task on a HART, and what they are followed by."""
-VERBS = VCPU_VERBS | HART_VERBS
+
+
+def verbs_of(own: bool) -> dict[str, Verb]:
+    """The verbs of a vCPU's own thread, or those of a task on a HART."""
+    return {name: verb for name, verb in VERBS.items() if verb.own is own}
 
 
 @dataclass(frozen=True)
@@ -46,7 +68,7 @@ def parse_action(text: object) -> Action:
     verb, *rest = text.split() if isinstance(text, str) and text.strip() else [""]
     if verb not in VERBS:
         raise ValueError(f"must be one of {allowed_actions(VERBS)}", did_you_mean(verb, VERBS))
-    kinds = VERBS[verb].split()
+    kinds = VERBS[verb].objects.split()
     found = dict(zip(kinds, rest, strict=False))
     if len(rest) != len(kinds) or not _is_number(found.get("HART", "0")):
         raise ValueError(f"must be {allowed_actions({verb: VERBS[verb]})}")
@@ -54,9 +76,10 @@ def parse_action(text: object) -> Action:
     return Action(verb, hart, found.get("VCPU"))
 
 
-def allowed_actions(verbs: dict[str, str]) -> str:
+def allowed_actions(verbs: Mapping[str, Verb]) -> str:
     """List actions for a message: "migrate HART", "run", "block"."""
-    return ", ".join(f'"{verb} {kind}"'.replace(' "', '"') for verb, kind in verbs.items())
+    texts = (f'"{name} {verb.objects}"' for name, verb in verbs.items())
+    return ", ".join(text.replace(' "', '"') for text in texts)
 
 
 def _is_number(word: str) -> bool:

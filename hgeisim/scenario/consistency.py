@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from hgeisim.errors import Problem
+from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.distribution import never_takes_time
 from hgeisim.scenario.draft import Draft, present
 from hgeisim.scenario.duration import format_duration
@@ -81,7 +82,7 @@ def _hotplug_elsewhere(draft: Draft) -> Iterator[Finding]:
     """The thread cpuhp/N runs on HART N."""
     for where, task in present("task", draft.task):
         for i, action in enumerate(task.does):
-            if action.verb in ("offline", "online") and action.hart != task.hart:
+            if VERBS[action.verb].hotplug and action.hart != task.hart:
                 if draft.topology and (action.hart or 0) >= len(draft.topology.harts):
                     continue  # told already
                 allowed = f"must be about the HART of its task, {task.hart}"
@@ -118,10 +119,10 @@ def _vcpus_used_twice(draft: Draft) -> Iterator[Finding]:
     """A vCPU has one thread, and ends once."""
     first: dict[tuple[str, str], str] = {}
     for where, value, vcpu in _vcpus_used(draft):
-        verb = "run" if where.endswith(".vcpu") else value.strip('"').split()[0]
-        if verb in ("run", "destroy") and first.setdefault((verb, vcpu), where) != where:
-            what = "have one thread" if verb == "run" else "be destroyed once"
-            yield where, value, f"a vCPU can only {what}; see {first[verb, vcpu]}"
+        own = where.endswith(".vcpu")
+        what = "have one thread" if own else VERBS[value.strip('"').split()[0]].once
+        if what and first.setdefault((what, vcpu), where) != where:
+            yield where, value, f"a vCPU can only {what}; see {first[what, vcpu]}"
 
 
 def _order_of_times(draft: Draft) -> Iterator[Finding]:

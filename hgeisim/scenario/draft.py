@@ -13,39 +13,17 @@ from pydantic_core import ErrorDetails
 from hgeisim.errors import Problem
 from hgeisim.machine.topology import Topology
 from hgeisim.scenario.mistakes import problem_of, show, unknown_key
-from hgeisim.scenario.schema import (
-    Balance,
-    Hotplug,
-    Kernel,
-    Machine,
-    RandomHotplug,
-    Run,
-    Task,
-    Vcpu,
-    Vm,
-)
+from hgeisim.scenario.schema import TABLES, Kind
 from hgeisim.scenario.table import Table
-from hgeisim.scenario.timing import Timing
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]").search
 """What a terminal would obey; a text of several lines may have tabs and line ends."""
 
 T = TypeVar("T", bound=Table)
 
-KEYS = (
-    "title",
-    "look_at",
-    "machine",
-    "kernel",
-    "run",
-    "vm",
-    "balance",
-    "hotplug",
-    "random_hotplug",
-    "timing",
-    "vcpu",
-    "task",
-)
+TEXTS = ("title", "look_at")
+FLAGS = ("survey",)
+KEYS = (*TEXTS, *FLAGS, *TABLES)
 """Keys of a scenario file, in the order in which it is printed."""
 
 
@@ -58,18 +36,24 @@ class Draft:
     def __init__(self, raw: dict[str, Any], file: str) -> None:
         self.raw, self.file = raw, file
         self.problems = [unknown_key(file, k, v, KEYS) for k, v in raw.items() if k not in KEYS]
-        self.title, self.look_at = self._text("title"), self._text("look_at")
-        self.machine = self._table("machine", Machine, required=True)
-        self.kernel, self.run = self._table("kernel", Kernel), self._table("run", Run)
-        self.vm = self._tables("vm", Vm)
-        self.balance = self._table("balance", Balance) if "balance" in raw else None
-        self.hotplug = self._tables("hotplug", Hotplug)
-        self.random_hotplug = None
-        if "random_hotplug" in raw:
-            self.random_hotplug = self._table("random_hotplug", RandomHotplug)
-        self.timing = self._table("timing", Timing)
-        self.vcpu, self.task = self._tables("vcpu", Vcpu), self._tables("task", Task)
+        self.parts: dict[str, Any] = {key: self._text(key) for key in TEXTS}
+        self.parts |= {key: self._flag(key) for key in FLAGS}
+        self.parts |= {key: self._part(key, kind) for key, kind in TABLES.items()}
         self.topology: Topology | None = None
+
+    def __getattr__(self, key: str) -> Any:
+        """What stands under a key; None for a table that could not be read."""
+        try:
+            return self.__dict__["parts"][key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+    def _part(self, key: str, kind: Kind) -> Any:
+        if kind.many:
+            return self._tables(key, kind.model)
+        if kind.optional and key not in self.raw:
+            return None
+        return self._table(key, kind.model, required=kind.required)
 
     def names(self, key: str) -> list[tuple[str, str]]:
         """Place and name of each table under a key, also of those with mistakes in other keys."""
@@ -85,6 +69,13 @@ class Draft:
         allowed = "must be text without control characters"
         self.problems.append(Problem(self.file, key, show(value), allowed))
         return ""
+
+    def _flag(self, key: str) -> bool:
+        value = self.raw.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.problems.append(Problem(self.file, key, show(value), "must be true or false"))
+        return False
 
     def _table(self, key: str, model: type[T], *, required: bool = False) -> T | None:
         if required and key not in self.raw:

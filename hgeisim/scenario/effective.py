@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from hgeisim.machine.topology import HartSpec, Topology
-from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.schema import TABLES, Scenario
 
 
 def hart_groups(topology: Topology) -> Iterator[tuple[int, int, HartSpec]]:
@@ -29,17 +29,19 @@ def effective(scenario: Scenario) -> dict[str, Any]:
     own = {"machine", "topology", "file", "digest"}
     content = scenario.model_dump(mode="json", exclude=own, exclude_none=True)
     text = {key: content.pop(key) for key in ("title", "look_at")}
+    if content.pop("survey"):
+        text["survey"] = True
     return text | {"machine": _machine(scenario.topology)} | content
 
 
 def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
-    """Digest of everything that a result depends on: not of title, paths or layout of the file.
+    """Digest of everything that a result depends on: not of what the file says of itself (title and
+    so on), nor of paths or layout.
 
     With `tables`, only those count.
     """
-    whole = effective(scenario)
-    del whole["title"], whole["look_at"]
-    content = {key: value for key, value in whole.items() if not tables or key in tables}
+    counting = tables or TABLES
+    content = {key: value for key, value in effective(scenario).items() if key in counting}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -117,7 +117,8 @@ def _unknown_variant(draft: Draft, known_variant: VariantCheck | None) -> list[P
 def _variant_of(draft: Draft) -> str | None:
     """The variant that is meant, also where something else in [kernel] is wrong."""
     if draft.kernel is not None:
-        return draft.kernel.variant
+        named: str = draft.kernel.variant
+        return named
     table = draft.raw.get("kernel")
     variant = table.get("variant") if isinstance(table, dict) else None
     return variant if isinstance(variant, str) else None

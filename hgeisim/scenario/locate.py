@@ -20,6 +20,11 @@ def built_in_names() -> list[str]:
     return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
 
 
+def surveyed_names() -> list[str]:
+    """Names of those that say `survey = true`: between them they show all locking there is."""
+    return [name for name in built_in_names() if read_toml(locate(name)).get("survey") is True]
+
+
 def is_bare_name(name: str) -> bool:
     """Whether `name` is a built-in scenario's name and not a path: no suffix, no folder."""
     return bool(name) and Path(name).name == name and not Path(name).suffix

@@ -11,19 +11,11 @@ from hgeisim.document import toml_of
 from hgeisim.errors import InputError, Problem
 from hgeisim.scenario.draft import KEYS
 from hgeisim.scenario.mistakes import did_you_mean, show
-from hgeisim.scenario.schema import Balance, Kernel, Machine, RandomHotplug, Run
+from hgeisim.scenario.schema import TABLES
 from hgeisim.scenario.table import Table
-from hgeisim.scenario.timing import Timing
 
 COMMAND_LINE = "command line"
-SINGLE: dict[str, type[Table]] = {
-    "machine": Machine,
-    "kernel": Kernel,
-    "run": Run,
-    "balance": Balance,
-    "random_hotplug": RandomHotplug,
-    "timing": Timing,
-}
+SINGLE: dict[str, type[Table]] = {k: kind.model for k, kind in TABLES.items() if not kind.many}
 """The tables that a file has once."""
 _KEY = re.compile(r"[A-Za-z0-9_/-]+(?:\.[A-Za-z0-9_/-]+|\[\d{1,5}\])*")
 

@@ -5,12 +5,12 @@ Attributes are called like the keys of the file; every time is in integer nanose
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
 from hgeisim.machine.topology import HGEIE_BITS_MAX, Topology
-from hgeisim.scenario.action import HART_VERBS, VCPU_VERBS, ActionText, allowed_actions
+from hgeisim.scenario.action import ActionText, allowed_actions, verbs_of
 from hgeisim.scenario.distribution import EXAMPLE, Interval
 from hgeisim.scenario.table import Duration, HartNumber, Name, Table, TaskName
 from hgeisim.scenario.timing import Timing
@@ -186,7 +186,8 @@ class Task(Table):
     def _verbs(self) -> Task:
         if (self.hart is None) == (self.vcpu is None):
             raise ValueError("must have either `hart` or `vcpu`")
-        kind, verbs = ("hart", HART_VERBS) if self.vcpu is None else ("vcpu", VCPU_VERBS)
+        own = self.vcpu is not None
+        kind, verbs = "vcpu" if own else "hart", verbs_of(own)
         strange = [str(action) for action in self.does if action.verb not in verbs]
         if strange:
             allowed = f"must use only {allowed_actions(verbs)} in a task with `{kind}`"
@@ -194,15 +195,43 @@ class Task(Table):
         return self
 
 
+class Kind(NamedTuple):
+    """What stands under a key of a file: a table, which may have to be there (`required`) or mean
+    nothing when it is not (`optional`), or a list of them (`many`)."""
+
+    model: type[Table]
+    required: bool = False
+    optional: bool = False
+    many: bool = False
+
+
+TABLES: dict[str, Kind] = {
+    "machine": Kind(Machine, required=True),
+    "kernel": Kind(Kernel),
+    "run": Kind(Run),
+    "vm": Kind(Vm, many=True),
+    "balance": Kind(Balance, optional=True),
+    "hotplug": Kind(Hotplug, many=True),
+    "random_hotplug": Kind(RandomHotplug, optional=True),
+    "timing": Kind(Timing),
+    "vcpu": Kind(Vcpu, many=True),
+    "task": Kind(Task, many=True),
+}
+"""The tables of a file, in the order in which they are printed; each is an attribute of `Scenario`
+as well."""
+
+
 class Scenario(Table):
     """A whole scenario that was checked: the tables of the file, defaults filled in.
 
+    `survey`: a lock order is learned from it, unless other scenarios are named.
     `topology` is the machine that results, `file` how messages call the file, and `digest` names
     everything that a result depends on (see `hgeisim.scenario.effective`).
     """
 
     title: str = ""
     look_at: str = ""
+    survey: bool = False
     machine: Machine
     kernel: Kernel
     run: Run

@@ -23,6 +23,7 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import functions_of, watched
 from hgeisim.record.tables import Tables
 from hgeisim.record.timeline import Timeline
+from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from hgeisim.watch.asker import Asker, ask_after_operations
@@ -185,7 +186,7 @@ def simulate(
     simulation = Simulation(stage, driver, count, record)
     start_workload(driver, streams, scenario)
     for script in stage.scripts:
-        hotplug = any(verb in ("offline", "online") for verb, _, _ in script.commands)
+        hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)
         driver.spawn(script.thread, _acted(driver, script), hotplug)
     return simulation
 
@@ -194,5 +195,5 @@ def _acted(driver: TimedDriver, script: Script) -> Path[None]:
     """The path of a script; the scheduler is told of each vCPU that is to move."""
     for i, (verb, cpu, vcpu) in enumerate(script.commands):
         yield from script.command(i)
-        if verb == "move" and vcpu is not None:
+        if VERBS[verb].moves and vcpu is not None:
             driver.scheduler.move(vcpu.thread, cpu)
