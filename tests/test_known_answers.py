@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import permutations
 from string import ascii_letters
 
-from hgeisim.checks.known import KNOWN, Known, known
+from hgeisim.checks.known import entries, known
+from hgeisim.checks.known_entry import Known
 from hgeisim.kernel.variants import BASES, PATCHES, variant_problem
 from tests.golden import check_golden
 
@@ -48,7 +49,7 @@ class Legend:
 def matrix() -> Iterator[str]:
     """For each model of preemption a row for each finding, with a letter for each variant."""
     legend, columns = Legend(), list(variants())
-    findings = sorted({entry.finding for entry in KNOWN}) + list(NEIGHBOURS)
+    findings = sorted({finding for entry in entries() for finding in entry.ids}) + list(NEIGHBOURS)
     yield from (f"column {number}: {variant}" for number, variant in enumerate(columns, 1))
     for realtime in (False, True):
         yield f"\npreemption {'rt' if realtime else 'full'}"
