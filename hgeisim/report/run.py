@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from hgeisim import __version__
 from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
@@ -16,6 +15,7 @@ from hgeisim.report.layout import WIDTH, indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
+from hgeisim.version import VERSION
 
 
 def manifest(scenario: Scenario) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
         "variant": scenario.kernel.variant,
         "preemption": scenario.kernel.preemption,
         "seed": scenario.run.seed,
-        "versions": {"hgeisim": __version__},
+        "versions": {"hgeisim": VERSION},
     }
 
 
