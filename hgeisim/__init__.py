@@ -8,11 +8,13 @@ named, so that the command answers at once.
 
 from typing import TYPE_CHECKING, Any
 
+from hgeisim.version import VERSION
+
 if TYPE_CHECKING:
     from hgeisim.errors import InputError
     from hgeisim.library import Result, load, read, run
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["InputError", "Result", "load", "read", "run"]
 
 

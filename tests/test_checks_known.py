@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.checks.known import KNOWN, known, new_findings
+from hgeisim.checks.known import entries, known, new_findings
 from tests.kernels import V2, V5, V6_12
 
 
@@ -12,7 +12,7 @@ def test_a_known_finding_has_a_name_and_a_reason() -> None:
     entry = known("lock-init-held:hgctrl->lock", V2)
     assert entry is not None
     assert (entry.name, entry.accepted) == ("V2-1", False)
-    assert all(e.name and e.reason for e in KNOWN)
+    assert all(e.name and e.reason for e in entries())
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import networkx as nx
 import pytest
 
 from tests.golden import difference, updating
@@ -33,7 +34,7 @@ LAYERS: dict[str, set[str]] = {
     "lockorder": set(),
     "drivers": {"trace", "watch", "lockorder", "checks", "record", "scenario", "kernel", "machine"},
     "watch": {"checks", "lockorder", "record", "kernel", "machine"},
-    "checks": {"lockorder", "kernel", "machine"},
+    "checks": {"kernel", "machine"},
     "record": {"kernel", "machine"},
     "scenario": {"machine"},
     "kernel": {"machine"},
@@ -79,6 +80,33 @@ def layer_of(place: str) -> str:
     return parts[1] if inside and parts[1] in LAYERS else ""
 
 
+def modules_of(sources: dict[str, ast.Module]) -> nx.DiGraph[str]:
+    """Which module imports which, wherever in a file it does so, and for type checkers only, too.
+
+    Importing a name from a package is importing the module of that name, if there is one.
+    """
+    names = {file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): file
+             for file in sources}  # fmt: skip
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(names)
+    for module, file in names.items():
+        for _, imported in imports(file, sources[file]):
+            target = imported if imported in names else imported.rpartition(".")[0]
+            if target in names:
+                graph.add_edge(module, target)
+    return graph
+
+
+def circles(graph: nx.DiGraph[str]) -> Iterator[str]:
+    """The modules that import each other, one circle of each group of them."""
+    alone: Iterable[str] = nx.nodes_with_selfloops(graph)
+    yield from (f"{module} imports itself" for module in alone)
+    for group in nx.strongly_connected_components(graph):
+        if len(group) > 1:
+            edges = nx.find_cycle(graph.subgraph(sorted(group)))
+            yield " -> ".join([*(edge[0] for edge in edges), edges[0][0]])
+
+
 def import_graph() -> str:
     """Draw which layer imports which, from the imports as they are; errors.py is left out."""
     found: dict[str, set[str]] = {layer: set() for layer in LAYERS}
@@ -97,6 +125,35 @@ def test_imports_go_downwards(check: object) -> None:
     assert callable(check)
     found = [told for name in python_files("hgeisim") for told in check(name, tree_of(name))]
     assert not found, "\n".join(found)
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = modules_of({name: tree_of(name) for name in python_files("hgeisim")})
+    found = sorted(circles(graph))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        (
+            {"h/a.py": "import h.b", "h/b.py": "if TYPE_CHECKING:\n    from h.a import A"},
+            "h.a -> h.b -> h.a",
+        ),
+        (
+            {"h/a.py": "from h import b", "h/b.py": "def f():\n    from h.c import C",
+             "h/c.py": "from .a import A"},
+            "h.a -> h.b -> h.c -> h.a",
+        ),
+        ({"h/__init__.py": "from h.a import A", "h/a.py": "from h import X"}, "h -> h.a -> h"),
+        ({"h/a.py": "import h.a"}, "h.a imports itself"),
+        ({"h/a.py": "import h.b\nimport h.c", "h/b.py": "import h.c", "h/c.py": ""}, ""),
+        ({"h/__init__.py": "", "h/a.py": "from h import b", "h/b.py": ""}, ""),
+    ],
+)  # fmt: skip
+def test_a_circle_is_seen(sources: dict[str, str], told: str) -> None:
+    found = circles(modules_of({name: ast.parse(text) for name, text in sources.items()}))
+    assert "\n".join(found) == told
 
 
 def test_every_folder_is_a_layer() -> None:

@@ -103,7 +103,7 @@ def test_every_runner_has_a_number_of_its_own_that_fits_the_queue() -> None:
 
 def test_a_sample_of_sgei_changes_nothing() -> None:
     k = kernels.unbooted(kernels.V6_12, [1])
-    who, op = k.add_thread("t", 0), k.hart[0].sgei
+    who, op = k.add_thread("t", 0), k.sgei[0]
     assert op.mover(who) == LEFT
     assert str(op) == "sgei hart0"
 
@@ -112,3 +112,8 @@ def test_a_sample_of_sgei_changes_nothing() -> None:
 
     Context(path(), who).finish()
     assert not k.hart[0].sgei_pending()
+
+
+def test_own_patches_may_name_the_sample_by_its_hart() -> None:
+    k = kernels.unbooted(kernels.V6_12, [1, 1])
+    assert [hart.sgei for hart in k.hart] == k.sgei

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import click
 
-from hgeisim import __version__
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
 from hgeisim.cli.own_patch import mistake
 from hgeisim.cli.stopping import Stopped, stoppable
 from hgeisim.cli.streams import drop_what_is_left, prepare_streams
 from hgeisim.errors import InputError
+from hgeisim.version import VERSION
 
 SIGNALLED = 128
 """What shells add to the number of the signal that ended a command."""
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "-V", "--version", message="hgeisim %(version)s")
+@click.version_option(VERSION, "-V", "--version", message="hgeisim %(version)s")
 def group() -> None:
     """Test and size the RISC-V KVM code that hands HGEI lines to virtual CPUs.
 

@@ -81,7 +81,7 @@ class Aia(Interrupts):
         yield k.sgei_desc_lock.unlock_irqrestore
         yield STEP
         hart.sgeie = 1
-        yield hart.sgei
+        yield k.sgei[hart.id]
         yield STEP
         hart.hvien = 1
 
@@ -199,7 +199,7 @@ class Aia(Interrupts):
                 current.hart.write_hgeie(current.hart.hgeie | bit(hgei))
             else:
                 current.hart.hgeie &= ~bit(hgei)
-            yield current.hart.sgei
+            yield k.sgei[current.cpu]
 
     def hgei_interrupt(k, current: Runner) -> Path[None]:
         """hgei_interrupt, v6.12 (2.7): the hardirq handler of SGEI on this CPU.

@@ -57,7 +57,7 @@ class Imsic(Aia):
             hart.update_hgeip(hgei)
         hart.vgein, hart.vsfile_of = old_vgein, old_of
         mrif.clear()
-        yield hart.sgei
+        yield k.sgei[hart.id]
 
     def imsic_vsfile_read(k, current: Caller, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
         """imsic_vsfile_read, v6.12 (2.8 step 9): on_each_cpu_mask with wait, into `data.mrif`.
@@ -171,7 +171,7 @@ class Imsic(Aia):
         if vcpu.vsfile_cpu >= 0:
             hart = k.hart[vcpu.vsfile_cpu]
             hart.write_msi(vcpu.vsfile_hgei, iid)
-            yield hart.sgei
+            yield k.sgei[hart.id]
             yield from k.kick_after_store(current, vcpu)
         else:
             vcpu.swfile.eip |= bit(iid)
@@ -203,6 +203,6 @@ class Imsic(Aia):
         yield STEP
         if cpu >= 0:
             k.hart[cpu].write_msi(hgei, iid)
-            yield k.hart[cpu].sgei
+            yield k.sgei[cpu]
         else:
             yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)

@@ -26,7 +26,7 @@ from hgeisim.kernel.structs import (
 )
 from hgeisim.machine.clock import Clock
 from hgeisim.machine.guest import EnterGuest
-from hgeisim.machine.ipi import Ipi, SendReschedule
+from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
 from hgeisim.machine.mutex import mutex, rwsem
 from hgeisim.machine.ops import Path
 from hgeisim.machine.schedule import RunOn
@@ -99,8 +99,11 @@ class Kernel(Fixed):
         k.ack_kick = Ipi(k.ack_flush)
         k.disable_here = Ipi(k.kvm_disable_virtualization_cpu)
         k.irqfd = Ipi(k.irqfd_wakeup)
+        k.sgei = [SampleSgei(cpu) for cpu in cpus]
         k.reschedule = [SendReschedule(cpu) for cpu in cpus]
         k.cpuhp_thread = [RunOn(cpu) for cpu in cpus]
+        for hart, sgei in zip(k.hart, k.sgei, strict=True):
+            hart.sgei = sgei
         k.halt_poll_ns_max = 0
         k.enable_virt_at_load = True
         k.threads: list[Thread] = []

@@ -8,7 +8,6 @@ from typing import TypeAlias
 from hgeisim.machine.guest import EnterGuest, RunGuest
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.interrupt_file import InterruptFile
-from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.mutex import Mutex, mutex
 from hgeisim.machine.rwlock import RwLock, rwlock
 from hgeisim.machine.schedule import Activate, Schedule, SelectRq, Task, WaitOffCpu
@@ -177,7 +176,7 @@ def make_hart(memory: Memory | None, cpu: int, lines: int, slots: int) -> Hart:
     """A HART with its lines, active and online; its arrays have `slots` elements."""
     files = dict.fromkeys(("eidelivery", "eithreshold", "eip", "eie"), slots)
     hart = build(Hart, memory, f"hart{cpu}", active=1, online=1, **files)
-    hart.id, hart.name, hart.geilen, hart.sgei = cpu, f"hart{cpu}", lines, SampleSgei(cpu)
+    hart.id, hart.name, hart.geilen = cpu, f"hart{cpu}", lines
     return hart
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hgeisim.machine.interrupt_file import topei
-from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.shared import Array, Field, Shared
 
 XLEN = 64
@@ -54,6 +55,8 @@ class Hart(Shared):
     it is to run, the oldest in the lowest bits; `resched_ipi` is 1 when it was sent a reschedule
     IPI.  `trapped` is 1 once the host took an illegal-instruction exception.  Only checks read
     `vsfile_of`: the id of the vCPU for which the kernel has set `vgein`, 0 when it has not.
+
+    `sgei` is the kernel's operation `k.sgei[id]`; users' own patches may name it in this way, too.
     """
 
     hgeie: Field
@@ -80,7 +83,7 @@ class Hart(Shared):
     id: int
     name: str
     geilen: int
-    sgei: SampleSgei
+    sgei: Any
 
     @property
     def lines_mask(self) -> int:

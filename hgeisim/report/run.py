@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from hgeisim import __version__
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation
@@ -18,6 +17,7 @@ from hgeisim.report.layout import WIDTH, indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
+from hgeisim.version import VERSION
 from hgeisim.watch.asker import IN_TIME
 
 
@@ -29,7 +29,7 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
         "variant": scenario.kernel.variant,
         "preemption": scenario.kernel.preemption,
         "seed": scenario.run.seed,
-        "versions": {"hgeisim": __version__},
+        "versions": {"hgeisim": VERSION},
     }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import hgeisim
 from hgeisim.document import toml_of
 from hgeisim.errors import InputError, Problem
 from hgeisim.scenario.mistakes import did_you_mean
 from hgeisim.user_file import read_text
 
-BUILT_IN = Path(hgeisim.__file__).parent / "scenarios"
+BUILT_IN = Path(__file__).parents[1] / "scenarios"
 """Folder of the scenarios that come with hgeisim: in a checkout a link to the one at the top."""
 
 

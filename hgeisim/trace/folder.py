@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hgeisim import __version__
 from hgeisim.record.folder import write_run
 from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI, Timeline
 from hgeisim.trace.imported import Imported
 from hgeisim.trace.machine import Machine
 from hgeisim.trace.occupancy import Occupancy
 from hgeisim.trace.ownership import Moment
+from hgeisim.version import VERSION
 
 VARIANT = "traced kernel"
 """Stands where a simulation names its kernel: a trace does not say which one it was."""
@@ -49,7 +49,7 @@ def write_folder(
         "variant": VARIANT,
         "preemption": "unknown",
         "seed": 0,
-        "versions": {"hgeisim": __version__},
+        "versions": {"hgeisim": VERSION},
     }
     extra = {"owners.csv": _owners(imported.occupancy), "vcpus.csv": _vcpus(imported.occupancy)}
     write_run(out, manifest, summary, timeline, extra)

@@ -15,12 +15,10 @@ decides by, and writes itself, is everybody's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from hgeisim.drivers.explored.contexts import Contexts
 from hgeisim.drivers.explored.held import Held
-
-if TYPE_CHECKING:
-    from hgeisim.drivers.explored.system import System
 
 Accesses: TypeAlias = dict[int, bool]
 """Cells that were touched, and whether they were written."""
@@ -35,10 +33,10 @@ class Contention:
     what was learned.
     """
 
-    def __init__(self, system: System, watched: frozenset[int]) -> None:
-        cells = len(system.start)
-        self.watched, self.control = watched, frozenset(system.control())
-        self.handed = system.handed()
+    def __init__(self, contexts: Contexts, watched: frozenset[int]) -> None:
+        cells = len(contexts.start)
+        self.watched, self.control = watched, frozenset(contexts.control())
+        self.handed = contexts.handed()
         self.readers, self.writers = [0] * cells, [0] * cells
         self.locks: list[frozenset[str] | None] = [None] * cells
         self.relied: set[int] = set()

@@ -22,20 +22,19 @@ Without a `Contention` nothing is merged: each operation is a step of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.explored.automaton import REST, Node
 from hgeisim.drivers.explored.contention import Accesses, Contention
 from hgeisim.drivers.explored.held import held_after
+from hgeisim.drivers.explored.placement import Placement
+from hgeisim.drivers.explored.step_asker import StepAsker
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
 from hgeisim.watch.call_chain import entry_function
-
-if TYPE_CHECKING:
-    from hgeisim.drivers.explored.system import System
 
 BOTH = "both"
 """It moves in either direction."""
@@ -51,10 +50,12 @@ class Transaction:
     `depth` counts what kept the context on its HART before the last operation.
     """
 
-    def __init__(self, system: System, slot: int, contention: Contention | None) -> None:
-        self.system, self.memory, self.slot = system, system.memory, slot
-        self.contention = contention
-        self.automaton = system.automata[slot]
+    def __init__(
+        self, placement: Placement, asker: StepAsker, slot: int, contention: Contention | None
+    ) -> None:
+        self.placement, self.memory, self.slot = placement, placement.memory, slot
+        self.asker, self.contention = asker, contention
+        self.automaton = placement.automata[slot]
         self.who = self.automaton.runner
         self.findings: tuple[Finding, ...] = ()
         self.length = 0
@@ -98,7 +99,7 @@ class Transaction:
         op = node.op
         if node.waiting or op.scheduling or isinstance(op, RunOn):
             return True
-        if op.voluntary and not self.system.preemptible_kernel:
+        if op.voluntary and not self.placement.preemptible_kernel:
             return True
         return self.took and not self.who.undisturbed()
 
@@ -141,9 +142,9 @@ class Transaction:
                 return here
         mover = op.mover(who)
         op.end(who)
-        self.system.complete(who, op)
-        if self.system.k.watch.done[type(op)]:
-            self.findings += self.system.show(Moment(who, op, *self._functions(node)))
+        self.placement.complete(who, op)
+        if self.placement.k.watch.done[type(op)]:
+            self.findings += self.asker.completed(Moment(who, op, *self._functions(node)))
         return self._resume(node, mover)
 
     def _send(self) -> None:
@@ -160,10 +161,10 @@ class Transaction:
         touched = by_op | by_path
         writes = [address for address, written in touched.items() if written]
         moment = Moment(self.who, node.op, *self._functions(node), touched.keys(), writes)
-        self.findings += self.system.accessed(moment)
+        self.findings += self.asker.accessed(moment)
         if self.contention is not None:
             self.mover = self._mover(self.contention, node, mover, by_op, by_path)
-            if there == REST and self.who.id in self.system.movers:
+            if there == REST and self.who.id in self.placement.movers:
                 self.mover = BOUNDARY
         return there
 

@@ -8,10 +8,16 @@ For that there is no `return` in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from typing import Any, Protocol, TypeAlias
 
-from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.drivers.timed.core import Core
+from hgeisim.drivers.timed.costs import Costs, Draw
+from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
+from hgeisim.drivers.timed.interrupts import Interrupts
+from hgeisim.drivers.timed.parking import Parking
+from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
@@ -19,29 +25,59 @@ from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.schedule import StopMachine
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import Done
 
-if TYPE_CHECKING:
-    from hgeisim.drivers.timed.driver import TimedDriver
 
-Completion: TypeAlias = Callable[["TimedDriver", Any, Any, type[Op]], LaneGenerator]
+class CompletingDriver(Protocol):
+    """What a completion needs of the driver of time; `done` has those who see each operation."""
+
+    env: LaneEnvironment
+    costs: Costs
+    cores: list[Core]
+    parking: Parking
+    interrupts: Interrupts
+    done: defaultdict[type[Op], list[Done]]
+    lock_ns: int
+    lock_cost: Draw
+    unlock_ns: int
+    unlock_cost: Draw
+
+    def wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
+        """Wait until an operation is ready; returns how many ns that took."""
+
+    def wait_for_handler(self, core: Core) -> LaneGenerator:
+        """Wait until no hardirq runs on a HART."""
+
+    def make_up(self, core: Core, ns: int, start_ns: float, stolen_ns: int) -> LaneGenerator:
+        """Let the time go by that handlers took from a task."""
+
+    def give_way(self, who: Any, core: Core) -> LaneGenerator:
+        """Let a hardirq or another task go first."""
+
+    def guest_of(self, who: Runner, op: RunGuest) -> RunningGuest:
+        """The guest that a vCPU's thread runs."""
+
+
+Completion: TypeAlias = Callable[[CompletingDriver, Any, Any, type[Op]], LaneGenerator]
 """completion(driver, who, op, kind): completes an operation of a kind for a runner."""
 
 
-def pass_time(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def pass_time(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Spend."""
     show(driver, who, op, kind, 0)
     yield from spend(driver, who, driver.costs.of(op))
     yield from settle(driver, who)
 
 
-def run_guest(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def run_guest(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """RunGuest: until it has done its stretch or has to exit."""
     show(driver, who, op, kind, 0)
     yield from driver.guest_of(who, op).run(driver.cores[who.cpu])
     yield from settle_anyway(driver, who)
 
 
-def act(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def act(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """EnterGuest and SweepVsFile: what takes its time and is always ready."""
     yield from spend(driver, who, driver.costs.by_name[op.cost]())
     finish(driver, who, op, kind, 0)
@@ -49,21 +85,21 @@ def act(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator
     yield from settle_anyway(driver, who)
 
 
-def sample_sgei(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def sample_sgei(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SampleSgei: a HART may take an interrupt, this one or another."""
     show(driver, who, op, kind, 0)
     driver.interrupts.poll(driver.cores[op.cpu])
     yield from settle_anyway(driver, who)
 
 
-def read_srcu(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def read_srcu(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SrcuReadLock and SrcuReadUnlock: they take no time, but who waits for readers may go on."""
     finish(driver, who, op, kind, 0)
     let_go_on(driver, op.srcu)
     yield from ()
 
 
-def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def take_spinlock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Acquire: spin until it is our turn, then take the time that taking the lock costs."""
     op.begin(who)
     waited_ns = 0
@@ -73,7 +109,7 @@ def take_spinlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> Lan
     finish(driver, who, op, kind, waited_ns)
 
 
-def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def take_rwlock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """ReadLock and WriteLock: as others may come first, it is asked after the time was spent."""
     op.begin(who)
     yield from charge(driver, who, op.irqsave, driver.lock_ns or driver.lock_cost())
@@ -83,7 +119,7 @@ def take_rwlock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
     finish(driver, who, op, kind, waited_ns)
 
 
-def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def drop_lock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
     yield from charge(driver, who, op.irqrestore, driver.unlock_ns or driver.unlock_cost())
     finish(driver, who, op, kind, 0)
@@ -91,7 +127,7 @@ def drop_lock(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGen
     yield from settle(driver, who)
 
 
-def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def turn(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Interrupts or preemption go off or on, which takes no time."""
     op.end(who)
     show(driver, who, op, kind, 0)
@@ -100,26 +136,26 @@ def turn(driver: TimedDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerato
         yield from settle(driver, who)
 
 
-def finish(driver: TimedDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
+def finish(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
     """Let an operation that was waited for so long have its effect."""
     op.end(who)
     show(driver, who, op, kind, waited_ns)
 
 
-def show(driver: TimedDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
+def show(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
     """Show an operation to those who want to see it."""
     for see in driver.done[kind]:
         see(who, op, waited_ns)
 
 
-def let_go_on(driver: TimedDriver, channel: object) -> None:
+def let_go_on(driver: CompletingDriver, channel: object) -> None:
     """Wake those who wait for this, or for whole HARTs; asked here, since mostly nobody does."""
     parked = driver.parking.parked
     if channel in parked or StopMachine in parked:
         driver.parking.unpark(channel)
 
 
-def charge(driver: TimedDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:
+def charge(driver: CompletingDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:
     """Let the time go by that an operation of a lock costs; when that has turned interrupts off
     itself (`deaf`), nothing can come in between."""
     if deaf:
@@ -129,7 +165,7 @@ def charge(driver: TimedDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:
         yield from spend(driver, who, ns)
 
 
-def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
+def spend(driver: CompletingDriver, who: Any, ns: int) -> LaneGenerator:
     """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
     if not who.id:
         yield ns
@@ -144,14 +180,14 @@ def spend(driver: TimedDriver, who: Any, ns: int) -> LaneGenerator:
                 yield from driver.make_up(core, ns, start_ns, stolen_ns)
 
 
-def settle(driver: TimedDriver, who: Any) -> LaneGenerator:
+def settle(driver: CompletingDriver, who: Any) -> LaneGenerator:
     """Between two operations of a task, not in a guest: what comes in between, if interrupts are
     on."""
     if not who.harts[who.cpu].irq_off:
         yield from settle_anyway(driver, who)
 
 
-def settle_anyway(driver: TimedDriver, who: Any) -> LaneGenerator:
+def settle_anyway(driver: CompletingDriver, who: Any) -> LaneGenerator:
     """The same, also for a guest, which interrupts leave although they are off."""
     if who.id:
         core = driver.cores[who.cpu]

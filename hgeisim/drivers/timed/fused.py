@@ -52,8 +52,9 @@ KINDS: dict[str, Kind] = {
     "srcu_read_lock": (SrcuReadLock, {}),
     "srcu_read_unlock": (SrcuReadUnlock, {}),
 }
-"""What an operation most likely is, by the last name of the expression that is yielded: its class,
-and what else is known of it then.  Both are checked when it is executed."""
+"""What an operation most likely is, by the last name of the expression that is yielded, which is
+`sgei` for `k.sgei[cpu]`: its class, and what else is known of it then.  Both are checked when it is
+executed."""
 
 PROLOGUE = """
 _driver = {k}.clock.driver
@@ -133,6 +134,8 @@ def _last_name(operation: ast.expr) -> str:
     match operation:
         case ast.Attribute(_, last) | ast.Name(last):
             return last
+        case ast.Subscript(operations):
+            return _last_name(operations)
     return ""
 
 

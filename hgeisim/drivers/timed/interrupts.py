@@ -4,27 +4,45 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from hgeisim.drivers.timed.core import Arrived, Core
-from hgeisim.drivers.timed.environment import Lane, LaneGenerator
+from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
+from hgeisim.drivers.timed.parking import Parking
+from hgeisim.drivers.timed.scheduler import Scheduler
 from hgeisim.errors import ModelError
+from hgeisim.kernel.module import Module
 from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.schedule import Task
 from hgeisim.machine.task import Runner
 
-if TYPE_CHECKING:
-    from hgeisim.drivers.timed.driver import TimedDriver
-
 Handler = Callable[[Runner], Path[None]]
+
+
+class InterruptedDriver(Protocol):
+    """What interrupts need of the driver whose HARTs they reach."""
+
+    env: LaneEnvironment
+    k: Module
+    costs: Costs
+    cores: list[Core]
+    parking: Parking
+    scheduler: Scheduler
+
+    def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
+        """Complete the operations of a handler's path."""
+
+    def spawn(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
+        """Start a thread."""
 
 
 class Interrupts:
     """What reaches the HARTs of a driver: devices, SGEIs, IPIs, and the stopper of stop_machine."""
 
-    def __init__(self, driver: TimedDriver) -> None:
+    def __init__(self, driver: InterruptedDriver) -> None:
         self.driver, self.env, self.k = driver, driver.env, driver.k
         self.cores, self.costs = driver.cores, driver.costs
         self.runner = [self.k.hardirq(f"hardirq/{core.hart.id}", n, n) for n, core in self._all()]
@@ -128,7 +146,7 @@ class IrqThread:
     """The thread of a HART that handles the interrupts of devices on PREEMPT_RT, one after the
     other."""
 
-    def __init__(self, driver: TimedDriver, thread: Task) -> None:
+    def __init__(self, driver: InterruptedDriver, thread: Task) -> None:
         self.driver, self.thread = driver, thread
         self.handlers: deque[Handler] = deque()
         self.awake = False

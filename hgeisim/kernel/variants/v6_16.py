@@ -46,7 +46,7 @@ class V6_16(V6_12):  # noqa: N801 - the version as people write it
             yield vcpu.vsfile_lock.read_lock_irqsave
             if vcpu.vsfile_cpu > -1:
                 current.hart.write_hgeie(current.hart.hgeie | bit(vcpu.vsfile_hgei))
-                yield current.hart.sgei
+                yield k.sgei[current.cpu]
             yield vcpu.vsfile_lock.read_unlock_irqrestore
 
     def kick_after_store(k, current: Runner, vcpu: Vcpu) -> Path[None]:

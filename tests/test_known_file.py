@@ -1,0 +1,119 @@
+"""known.toml is checked when it is read, and its entries compare bases as versions."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from hgeisim.checks.known import entries
+from hgeisim.checks.known_entry import Known
+from hgeisim.checks.known_file import read_known
+from hgeisim.errors import InputError
+from tests.test_known_answers import variants
+
+GOOD = {"name": '"F-1"', "reason": '"because"', "ids": '["leak:hgei"]'}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "known.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def block(**keys: str) -> str:
+    lines = [f"{key} = {value}\n" for key, value in {**GOOD, **keys}.items() if value]
+    return "".join(["[[known]]\n", *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (block(name=""), "known[0].name: is missing; it must be a name"),
+        (block(ids=""), "known[0].ids: is missing"),
+        (block() + block(reason=""), "known[1].reason: is missing"),
+        (block(reason='" "'), 'known[0].reason = " ": must be a sentence'),
+        (block(name="1"), "known[0].name = 1: must be a name"),
+        (block(ids='"leak:hgei"'), 'known[0].ids = "leak:hgei": must be a list'),
+        (block(ids="[]"), "known[0].ids = []: must be a list"),
+        (block(ids="[1]"), "known[0].ids = [1]: must be a list"),
+        (block(ids='["leak:*"]'), 'known[0].ids = ["leak:*"]: must be a list of whole ids'),
+        (block(ids='["a", "a"]'), 'known[0].ids = ["a", "a"]: must be a list'),
+        (block(accepted='"yes"'), 'known[0].accepted = "yes": must be true or false'),
+        (block(realtime="1"), "known[0].realtime = 1: must be true or false"),
+        (block(first='"v6.12*"'), 'known[0].first = "v6.12*": must be a base such as "v6.12"'),
+        (block(first="6.12"), "known[0].first = 6.12: must be a base"),
+        (block(last='"v7"'), 'known[0].last = "v7": must be a base'),
+        (
+            block(first='"v6.12"', last='"v6.9"'),
+            'known[0].last = "v6.9": must not be before first = "v6.12"',
+        ),
+        (block(patches='["percpu-v3"]'), 'known[0].patches = ["percpu-v3"]: must be a list of'),
+        (block(without="[]"), "known[0].without = []: must be a list of patches (percpu-v2, "),
+        (block(patches="[[]]"), "known[0].patches = [[]]: must be a list of patches"),
+        (block(id='"leak:hgei"'), 'known[0].id = "leak:hgei": is not a key; there are name, '),
+        ('[known]\nname = "F-1"', 'known = {"name": "F-1"}: must be blocks: [[known]]'),
+        ("known = [1]", "known = [1]: must be blocks: [[known]]"),
+        ("[[unknown]]", "unknown = [{}]: only [[known]] may stand here"),
+        ("[[known]", "line 1, column 8: must be TOML"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        read_known(written(tmp_path, text))
+    (problem,) = raised.value.problems
+    assert f"known.toml: {told}" in str(problem)
+
+
+def test_all_mistakes_are_told(tmp_path: Path) -> None:
+    text = block(name="", first='"six"') + block(accepted="3", extra="1")
+    with pytest.raises(InputError) as raised:
+        read_known(written(tmp_path, text))
+    places = [problem.where for problem in raised.value.problems]
+    assert places == ["known[0].name", "known[0].first", "known[1].accepted", "known[1].extra"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "base", "holds"),
+    [
+        ("v7.0", "", "v7.2", True),
+        ("v7.0", "", "v7.10", True),
+        ("v7.0", "", "v6.18", False),
+        ("v6.9", "v6.12", "v6.10", True),
+        ("v6.9", "v6.12", "v6.1", False),
+        ("", "v6.12", "v6.9", True),
+        ("", "v6.9", "v6.12", False),
+        ("v6.12", "v6.14", "v6.12.115", True),
+        ("", "", "trunk", True),
+        ("", "v7.1", "trunk", False),
+        ("v6.12", "", "trunk", False),
+    ],
+)
+def test_bases_are_compared_as_versions(first: str, last: str, base: str, holds: bool) -> None:
+    entry = Known("F-1", "because", ("leak:hgei",), first=first, last=last)
+    assert entry.holds_in(base, realtime=False) is holds
+    assert entry.holds_in(f"{base}+percpu-v2+x.py:Y", realtime=True) is holds
+
+
+def test_patches_are_whole_names() -> None:
+    entry = Known("F-1", "because", ("leak:hgei",), patches=("percpu-v2",), without=("review-min",))
+    assert entry.holds_in("v6.12+x.py:Y+percpu-v2", realtime=False)
+    for variant in ("v6.12", "v6.12+percpu-v2-lock-init", "v6.12+percpu-v2.py:Y"):
+        assert not entry.holds_in(variant, realtime=False)
+    assert not entry.holds_in("v6.12+percpu-v2+review-min", realtime=False)
+
+
+def test_blocks_are_sorted_by_name_and_ids_by_what_they_say() -> None:
+    numbered = [re.split(r"(\d+)", entry.name) for entry in entries()]
+    keys = [[int(part) if part.isdigit() else part for part in name] for name in numbered]
+    assert keys == sorted(keys)
+    assert [entry.ids for entry in entries() if list(entry.ids) != sorted(entry.ids)] == []
+
+
+def test_no_two_entries_answer_for_one_finding() -> None:
+    names = [*variants(), "v7.2", "v7.2+x.py:Y"]
+    both = [(a, b) for a, b in combinations(entries(), 2) if set(a.ids) & set(b.ids)]
+    for a, b in both:
+        assert [each for each in names if a.holds_in(each, True) and b.holds_in(each, True)] == []
