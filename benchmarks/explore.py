@@ -18,9 +18,9 @@ from collections import deque
 from collections.abc import Callable
 from statistics import median
 
-from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.scenario.load import load_scenario
 
 SCENARIOS = ("patch-race", "move-offline", "blocked-move")

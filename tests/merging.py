@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from hgeisim.checks.check import StateCheck
-from hgeisim.drivers.explored.exhaustive import exhaustive
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 
 STATES_MAX = 100_000
 

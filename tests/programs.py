@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.system import System
 from hgeisim.kernel.module import Module
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.mutex import mutex, rwsem

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.drivers.explored.automaton import REST, Automaton, Node
 from hgeisim.drivers.explored.explorer import system_of
-from hgeisim.drivers.explored.frames import functions
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.automaton import REST, Automaton, Node
+from hgeisim.drivers.explored.model.frames import functions
+from hgeisim.drivers.explored.model.system import System
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.schema import Scenario

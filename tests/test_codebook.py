@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgeisim.drivers.explored import codebook
-from hgeisim.drivers.explored.codebook import Codebook, CodebookFull, TooNarrow
-from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.verdict import Verdict
-from hgeisim.drivers.explored.walk import random_walk
+from hgeisim.drivers.explored.model import codebook
+from hgeisim.drivers.explored.model.codebook import Codebook, CodebookFull, TooNarrow
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 from tests.commands import hgeisim

@@ -6,14 +6,14 @@ from functools import cache
 
 import pytest
 
-from hgeisim.drivers.explored.exhaustive import exhaustive
+from hgeisim.drivers.explored.counterexample.isolate import isolate, others
+from hgeisim.drivers.explored.counterexample.replay import StepTaken, findings_of, follow
+from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.isolate import isolate, others
-from hgeisim.drivers.explored.replay import StepTaken, findings_of, follow
-from hgeisim.drivers.explored.shrink import shrink, switches
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import Verdict
-from hgeisim.drivers.explored.walk import random_walk
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.errors import InputError
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hgeisim.drivers.explored import exhaustive, lock_walks, walk
+from hgeisim.drivers.explored.strategies import exhaustive, lock_walks, walk
 from tests.commands import hgeisim
 
 V2 = ("--variant", "v6.12+percpu-v2")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hgeisim.drivers.explored.token import Token, encode
+from hgeisim.drivers.explored.counterexample.token import Token, encode
 from tests.commands import Told, hgeisim
 
 EVIL = '''"""A patch that leaves a mark when it is executed."""

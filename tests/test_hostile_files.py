@@ -14,7 +14,7 @@ from shutil import copytree
 import pytest
 
 from hgeisim import user_file
-from hgeisim.drivers.explored.token import Token, encode
+from hgeisim.drivers.explored.counterexample.token import Token, encode
 from hgeisim.errors import InputError
 from hgeisim.trace.ftrace import arguments_of, parse_ftrace
 from tests.commands import Told, hgeisim

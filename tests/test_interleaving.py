@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.replay import Change, StepTaken
+from hgeisim.drivers.explored.counterexample.replay import Change, StepTaken
 from hgeisim.report.interleaving import interleaving
 from tests.golden import check_golden
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from hgeisim.drivers.explored.liveness import live_locals
+from hgeisim.drivers.explored.model.liveness import live_locals
 
 
 def straight(a: int, b: int) -> Iterator[int]:

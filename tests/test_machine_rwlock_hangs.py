@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from hgeisim.drivers.explored.automaton import MakePath
+from hgeisim.drivers.explored.model.automaton import MakePath
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.rwlock import RwLock, rwlock

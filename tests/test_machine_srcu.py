@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgeisim.drivers.alone import run_alone
-from hgeisim.drivers.explored.automaton import MakePath
+from hgeisim.drivers.explored.model.automaton import MakePath
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.machine.mutex import Mutex, mutex
 from hgeisim.machine.ops import BOUNDARY, LEFT, STEP, Path

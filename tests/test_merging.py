@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hgeisim.checks.check import StateCheck
-from hgeisim.drivers.explored.exhaustive import exhaustive
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.kernel.module import Module
 from hgeisim.machine.mutex import mutex
 from hgeisim.machine.ops import STEP, Op, Path

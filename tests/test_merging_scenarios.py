@@ -8,10 +8,10 @@ import pytest
 
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.answer import after
-from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import space_of, system_of
-from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.drivers.explored.exhaustive import exhaustive
+from hgeisim.drivers.explored.counterexample.replay import findings_of, follow
+from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
+from hgeisim.drivers.explored.counterexample.token import Token, decode, encode
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.replay import findings_of, follow
-from hgeisim.drivers.explored.shrink import shrink, switches
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.strategy import CannotStep
-from hgeisim.drivers.explored.token import Token, decode, encode
-from hgeisim.drivers.explored.verdict import Counterexample, Verdict
-from hgeisim.drivers.explored.walk import random_walk
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.strategy import CannotStep
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario

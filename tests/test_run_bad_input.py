@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hgeisim.drivers.explored.counterexample.token import Token, encode
 from hgeisim.drivers.explored.explorable import explored_digest
-from hgeisim.drivers.explored.token import Token, encode
 from hgeisim.scenario.load import load_scenario
 from tests.commands import hgeisim
 

@@ -10,11 +10,11 @@ from collections import deque
 import pytest
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.ends import end_findings
-from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import BOUNDED, Schedule, Verdict
+from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict
 from hgeisim.kernel.variants import BASES, PATCHES, SERIES, variant_problem
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from hgeisim.drivers.explored.automaton import REST, Automaton
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.frames import SeamError, frame_key
-from hgeisim.drivers.explored.space import Space
+from hgeisim.drivers.explored.model.automaton import REST, Automaton
+from hgeisim.drivers.explored.model.frames import SeamError, frame_key
+from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Array, Field, Memory, Shared, build

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.walk import random_walk
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.traced.calls import UPDATE
 from hgeisim.drivers.traced.conformance import check_trace

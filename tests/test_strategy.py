@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.strategy import (
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.strategy import (
     Able,
     CannotStep,
     Chain,
@@ -17,7 +17,7 @@ from hgeisim.drivers.explored.strategy import (
     WarmUp,
     schedules,
 )
-from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hgeisim.drivers.explored.token import Token, TokenError, command, decode, encode
+from hgeisim.drivers.explored.counterexample.token import Token, TokenError, command, decode, encode
 
 schedules = st.lists(st.integers(0, 2000), max_size=400).map(tuple)
 words = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=20)

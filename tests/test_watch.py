@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.alone import run_alone
-from hgeisim.drivers.explored.exhaustive import exhaustive
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.frames import functions as functions_in
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.frames import functions as functions_in
+from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from hgeisim.drivers.explored.automaton import MakePath
-from hgeisim.drivers.explored.exhaustive import exhaustive
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.automaton import MakePath
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.streams import Streams
 from tests import kernels

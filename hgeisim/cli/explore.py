@@ -13,10 +13,10 @@ from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
 
 if TYPE_CHECKING:
-    from hgeisim.drivers.explored.exhaustive import Progress
-    from hgeisim.drivers.explored.lock_walks import LockWalks
-    from hgeisim.drivers.explored.space import Space
-    from hgeisim.drivers.explored.verdict import Verdict
+    from hgeisim.drivers.explored.model.space import Space
+    from hgeisim.drivers.explored.strategies.exhaustive import Progress
+    from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
+    from hgeisim.drivers.explored.strategies.verdict import Verdict
     from hgeisim.scenario.schema import Scenario
 
 
@@ -64,9 +64,9 @@ def command(scenario: str, **options: Any) -> int:
 
 def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdict:
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
-    from hgeisim.drivers.explored.exhaustive import exhaustive  # noqa: PLC0415
-    from hgeisim.drivers.explored.isolate import isolate  # noqa: PLC0415
-    from hgeisim.drivers.explored.walk import random_walk  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.isolate import isolate  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategies.exhaustive import exhaustive  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategies.walk import random_walk  # noqa: PLC0415
 
     kernel = scenario.kernel
 
@@ -91,7 +91,7 @@ def _lock_walks(space: Space, scenario: Scenario, verdict: Verdict) -> LockWalks
     stopped."""
     if verdict.stopped is not None:
         return None
-    from hgeisim.drivers.explored.lock_walks import WALKS, lock_walks  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategies.lock_walks import WALKS, lock_walks  # noqa: PLC0415
     from hgeisim.scenario.streams import Streams  # noqa: PLC0415
 
     known = [counterexample.schedule for counterexample in verdict.counterexamples.values()]

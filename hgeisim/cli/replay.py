@@ -11,9 +11,9 @@ from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from hgeisim.drivers.explored.replay import StepTaken
-    from hgeisim.drivers.explored.space import Space
-    from hgeisim.drivers.explored.token import Token
+    from hgeisim.drivers.explored.counterexample.replay import StepTaken
+    from hgeisim.drivers.explored.counterexample.token import Token
+    from hgeisim.drivers.explored.model.space import Space
 
 
 @click.command()
@@ -78,7 +78,7 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
 
 
 def _decode(words: tuple[str, ...]) -> Token:
-    from hgeisim.drivers.explored.token import TokenError, decode  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.token import TokenError, decode  # noqa: PLC0415
 
     try:
         return decode("".join(words))
@@ -91,7 +91,7 @@ def _decode(words: tuple[str, ...]) -> Token:
 
 def _check_files(token: Token, scenario: str | None, variant: str | None) -> None:
     """A token may come from anybody, so only the command line names files to open."""
-    from hgeisim.drivers.explored.token import command as full_command  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.token import command as full_command  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
     from hgeisim.scenario.locate import is_bare_name  # noqa: PLC0415
 
@@ -109,9 +109,9 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
 
 
 def _space(token: Token, scenario: str, variant: str) -> Space:
+    from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS  # noqa: PLC0415
     from hgeisim.drivers.explored.explorable import explored_digest  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
-    from hgeisim.drivers.explored.token import DIGEST_DIGITS  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
@@ -129,8 +129,8 @@ def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken
 
     The kernel that the token was made on has to follow all of it.
     """
-    from hgeisim.drivers.explored.replay import follow  # noqa: PLC0415
-    from hgeisim.drivers.explored.strategy import CannotStep  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.replay import follow  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategies.strategy import CannotStep  # noqa: PLC0415
 
     steps: list[StepTaken] = []
     try:
@@ -144,8 +144,8 @@ def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken
 
 
 def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
-    from hgeisim.drivers.explored.lock_walks import shown_alone  # noqa: PLC0415
-    from hgeisim.drivers.explored.replay import findings_of  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.replay import findings_of  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategies.lock_walks import shown_alone  # noqa: PLC0415
 
     schedule = token.schedule[:length]
     found = {f.id: f.text for f in findings_of(space, schedule)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.lock_walks import lock_walks
+from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.report import Report

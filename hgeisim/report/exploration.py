@@ -7,13 +7,13 @@ from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
+from hgeisim.drivers.explored.counterexample.isolate import others
+from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
+from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explorable import token_of
-from hgeisim.drivers.explored.isolate import others
-from hgeisim.drivers.explored.shrink import shrink, switches
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.system import EXPLORED
-from hgeisim.drivers.explored.token import Token, command, encode
-from hgeisim.drivers.explored.verdict import Counterexample, Verdict
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import EXPLORED
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
 from hgeisim.report.findings import unlooked
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.replay import Change, StepTaken
+from hgeisim.drivers.explored.counterexample.replay import Change, StepTaken
 from hgeisim.report.layout import indented
 
 HIDDEN = (

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from typing import Any
 
 from hgeisim.checks.known import known_facts
+from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explorable import token_of
-from hgeisim.drivers.explored.lock_walks import LockWalks, shown_alone
-from hgeisim.drivers.explored.shrink import switches
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import SAMPLED
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.lock_walks import LockWalks, shown_alone
+from hgeisim.drivers.explored.strategies.verdict import SAMPLED
 from hgeisim.report.exploration import replay_facts
 from hgeisim.scenario.schema import Scenario
 

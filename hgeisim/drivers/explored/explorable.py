@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hgeisim.drivers.explored.token import Token
-from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.drivers.explored.counterexample.token import Token
+from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.errors import Problem
 from hgeisim.scenario import draft
 from hgeisim.scenario.effective import digest

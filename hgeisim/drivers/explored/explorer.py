@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.drivers.explored.explorable import unexplorable
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.stage import kernel_of, set_stage
 from hgeisim.errors import InputError
 from hgeisim.kernel.variants import find_variant

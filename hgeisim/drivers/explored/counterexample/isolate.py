@@ -9,10 +9,10 @@ accepted weigh less: they are in every kernel.
 from __future__ import annotations
 
 from hgeisim.checks.known import hazard, new_findings
-from hgeisim.drivers.explored.exhaustive import exhaustive
-from hgeisim.drivers.explored.replay import findings_of
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import Counterexample, Verdict
+from hgeisim.drivers.explored.counterexample.replay import findings_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
 
 
 def isolate(space: Space, verdict: Verdict, states_max: int) -> None:

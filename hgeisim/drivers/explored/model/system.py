@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from hgeisim.checks.catalogue import At, Offer
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath, start_of
-from hgeisim.drivers.explored.contention import Contention
-from hgeisim.drivers.explored.placement import Placement
-from hgeisim.drivers.explored.step_asker import StepAsker
-from hgeisim.drivers.explored.transaction import Outcome, Transaction
+from hgeisim.drivers.explored.model.automaton import REST, Automaton, MakePath, start_of
+from hgeisim.drivers.explored.model.contention import Contention
+from hgeisim.drivers.explored.model.placement import Placement
+from hgeisim.drivers.explored.model.step_asker import StepAsker
+from hgeisim.drivers.explored.model.transaction import Outcome, Transaction
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Thread

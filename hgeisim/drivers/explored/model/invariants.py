@@ -13,9 +13,9 @@ from typing import Any
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.answer import Answer, mask
-from hgeisim.drivers.explored.codebook import Codebook
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.answer import Answer, mask
+from hgeisim.drivers.explored.model.codebook import Codebook
+from hgeisim.drivers.explored.model.system import System
 
 
 class View:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.answer import after
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.scenario.streams import Streams
 
 Below: TypeAlias = Callable[[int], int]

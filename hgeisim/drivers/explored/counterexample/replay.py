@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.automaton import Node
-from hgeisim.drivers.explored.ends import end_findings
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.strategy import CannotStep, Given, Step, schedules
-from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.drivers.explored.model.automaton import Node
+from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.strategy import CannotStep, Given, Step, schedules
+from hgeisim.drivers.explored.strategies.verdict import Schedule
 
 
 class Change(NamedTuple):
@@ -125,7 +125,7 @@ def _writing_function() -> str:
     """The kernel path that is writing right now, if one is."""
     frame = inspect.currentframe()
     while frame is not None:
-        driver = frame.f_globals["__name__"].startswith(__package__)
+        driver = frame.f_globals["__name__"].startswith("hgeisim.drivers.")
         if frame.f_code.co_flags & inspect.CO_GENERATOR and not driver:
             return frame.f_code.co_name
         frame = frame.f_back

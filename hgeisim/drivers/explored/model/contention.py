@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from hgeisim.drivers.explored.contexts import Contexts
-from hgeisim.drivers.explored.held import Held
+from hgeisim.drivers.explored.model.contexts import Contexts
+from hgeisim.drivers.explored.model.held import Held
 
 Accesses: TypeAlias = dict[int, bool]
 """Cells that were touched, and whether they were written."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.automaton import Node
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.automaton import Node
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import System
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.vcpu import pending_in_vsfile
 from hgeisim.machine.ops import Op

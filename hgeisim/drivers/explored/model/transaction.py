@@ -25,11 +25,11 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.drivers.explored.automaton import REST, Node
-from hgeisim.drivers.explored.contention import Accesses, Contention
-from hgeisim.drivers.explored.held import held_after
-from hgeisim.drivers.explored.placement import Placement
-from hgeisim.drivers.explored.step_asker import StepAsker
+from hgeisim.drivers.explored.model.automaton import REST, Node
+from hgeisim.drivers.explored.model.contention import Accesses, Contention
+from hgeisim.drivers.explored.model.held import held_after
+from hgeisim.drivers.explored.model.placement import Placement
+from hgeisim.drivers.explored.model.step_asker import StepAsker
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.schedule import RunOn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hgeisim.drivers.explored.automaton import REST, Automaton, MakePath
+from hgeisim.drivers.explored.model.automaton import REST, Automaton, MakePath
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Caller, Thread

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.ends import end_findings
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.strategy import Below, Random, Step, schedules
-from hgeisim.drivers.explored.verdict import SAMPLED, Enough, Verdict, never
+from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.strategy import Below, Random, Step, schedules
+from hgeisim.drivers.explored.strategies.verdict import SAMPLED, Enough, Verdict, never
 
 
 def random_walk(space: Space, number: int, below: Below, enough: Enough = never) -> Verdict:

@@ -11,9 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.strategy import Below, Chain, Given, Random, Step, schedules
-from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.strategy import (
+    Below,
+    Chain,
+    Given,
+    Random,
+    Step,
+    schedules,
+)
+from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch

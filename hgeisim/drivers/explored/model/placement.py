@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from hgeisim.drivers.explored.automaton import Node
-from hgeisim.drivers.explored.contexts import Contexts
+from hgeisim.drivers.explored.model.automaton import Node
+from hgeisim.drivers.explored.model.contexts import Contexts
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Thread

@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.answer import Answer, Writes, after, mask
-from hgeisim.drivers.explored.codebook import Codebook, TooNarrow
-from hgeisim.drivers.explored.contention import Contention
-from hgeisim.drivers.explored.frames import SeamError
-from hgeisim.drivers.explored.invariants import Invariants, watched_cells
-from hgeisim.drivers.explored.system import System
+from hgeisim.drivers.explored.model.answer import Answer, Writes, after, mask
+from hgeisim.drivers.explored.model.codebook import Codebook, TooNarrow
+from hgeisim.drivers.explored.model.contention import Contention
+from hgeisim.drivers.explored.model.frames import SeamError
+from hgeisim.drivers.explored.model.invariants import Invariants, watched_cells
+from hgeisim.drivers.explored.model.system import System
 from hgeisim.errors import ModelError
 
 Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from math import inf
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.answer import Answer
-from hgeisim.drivers.explored.ends import end_findings
-from hgeisim.drivers.explored.invariants import View
-from hgeisim.drivers.explored.space import Outgrown, Space
-from hgeisim.drivers.explored.strategy import warm_up
-from hgeisim.drivers.explored.verdict import BOUNDED, Enough, Schedule, Verdict, never
+from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.invariants import View
+from hgeisim.drivers.explored.model.space import Outgrown, Space
+from hgeisim.drivers.explored.strategies.strategy import warm_up
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Enough, Schedule, Verdict, never
 
 Progress = Callable[[int, int], None]
 """Told (states seen, states still to expand) now and then."""

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from hgeisim.drivers.explored.frames import SeamError, frame_key, functions
-from hgeisim.drivers.explored.held import Held, held_after
+from hgeisim.drivers.explored.model.frames import SeamError, frame_key, functions
+from hgeisim.drivers.explored.model.held import Held, held_after
 from hgeisim.errors import ModelError
 from hgeisim.machine.ops import STEP, Op, Path
 from hgeisim.machine.shared import Memory

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.codebook import CodebookFull
+from hgeisim.drivers.explored.model.codebook import CodebookFull
 
 EXHAUSTED, BOUNDED, SAMPLED = "exhausted", "bounded", "sampled"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import CellType, FrameType, FunctionType, GeneratorType
 from typing import Any, TypeAlias
 
-from hgeisim.drivers.explored.liveness import live_locals
+from hgeisim.drivers.explored.model.liveness import live_locals
 from hgeisim.errors import ModelError
 from hgeisim.machine import watch
 from hgeisim.machine.ops import Op, Path

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from itertools import groupby, pairwise
 
-from hgeisim.drivers.explored.replay import findings_of
-from hgeisim.drivers.explored.space import Space
-from hgeisim.drivers.explored.verdict import Schedule
+from hgeisim.drivers.explored.counterexample.replay import findings_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.verdict import Schedule
 
 
 def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
