@@ -262,3 +262,60 @@ def test_what_a_killed_plot_left_gives_way_to_a_new_run(tmp_path: Path) -> None:
     make(tmp_path / "run", 2)
     assert made(tmp_path / "run") == 2
     assert not half.exists()
+
+
+def planted(folder: Path) -> Path:
+    """A workshop of nobody who lives."""
+    left = folder / ".hgeisim-abcdefgh"
+    left.mkdir(parents=True)
+    return left
+
+
+def test_a_workshop_that_somebody_sent_moves_nothing(tmp_path: Path) -> None:
+    """Its rooms are links to a folder of the user."""
+    home = tmp_path / "home" / ".ssh"
+    home.mkdir(parents=True)
+    (home / "key").write_text("precious")
+    left = planted(tmp_path / "run")
+    for room in ("old", "new"):
+        (left / room).symlink_to(home.parent)
+    recover(tmp_path / "run")
+    assert (home / "key").read_text() == "precious"
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [left.name]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_workshop_that_somebody_sent_replaces_no_file(tmp_path: Path, there: bool) -> None:
+    left = planted(tmp_path)
+    for room in ("old", "new"):
+        (left / room).mkdir()
+        (left / room / "notes.txt").write_text("evil")
+    if there:
+        (tmp_path / "notes.txt").write_text("precious")
+    recover(tmp_path)
+    assert (tmp_path / "notes.txt").exists() is there
+    assert not there or (tmp_path / "notes.txt").read_text() == "precious"
+
+
+def test_a_folder_that_took_the_place_meanwhile_stays(tmp_path: Path) -> None:
+    left = planted(tmp_path)
+    for room in ("old", "new"):
+        (left / room / "run").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    recover(tmp_path)
+    assert (left / "old" / "run").is_dir()
+    (tmp_path / "run").rmdir()
+    recover(tmp_path)
+    assert (tmp_path / "run").is_dir()
+    assert not left.exists()
+
+
+def test_what_belongs_to_another_user_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = planted(tmp_path)
+    for room in ("old", "new"):
+        (left / room / "run").mkdir(parents=True)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    recover(tmp_path)
+    assert (left / "old" / "run").is_dir()

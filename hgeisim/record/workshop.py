@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,8 +26,14 @@ _IS_WORKSHOP = re.compile(r"\.hgeisim-[a-z0-9_]{8}").fullmatch
 
 
 def is_workshop(folder: Path) -> bool:
-    """Whether a folder is one of ours, by its name and by what it holds."""
-    return bool(_IS_WORKSHOP(folder.name)) and set(_names(folder)) <= {NEW, OLD}
+    """Whether a folder is one of ours: by its name, its owner and what it holds.
+
+    One may come with a folder that somebody sent, so a link is never followed.
+    """
+    if not (_IS_WORKSHOP(folder.name) and _is_our_folder(folder)):
+        return False
+    rooms = _names(folder)
+    return set(rooms) <= {NEW, OLD} and all(_is_our_folder(folder / room) for room in rooms)
 
 
 @contextmanager
@@ -45,10 +52,19 @@ def recover(folder: Path) -> None:
     """Put right what a killed process left in `folder`: all of its places are as they were."""
     for left in _workshops(folder):
         with suppress(OSError), _lock_of_the_dead(left):
-            for name in _names(left / OLD):
-                if os.path.lexists(left / NEW / name):  # or else the new one is in its place
-                    (left / OLD / name).rename(folder / name)
-            rmtree(left)
+            if _brought_back(left, folder):
+                rmtree(left)
+
+
+def _brought_back(left: Path, folder: Path) -> bool:
+    """Bring back the folder that was moved away; False when that would take another's place, or it
+    is something that we do not move away."""
+    for name in _names(left / OLD):
+        if os.path.lexists(left / NEW / name):  # or else the new one is in its place
+            if os.path.lexists(folder / name) or not _is_our_folder(left / OLD / name):
+                return False
+            (left / OLD / name).rename(folder / name)
+    return True
 
 
 def _locked(folder: Path) -> tuple[Path, int]:
@@ -79,6 +95,15 @@ def _lock_of_the_dead(left: Path) -> Iterator[None]:
 
 def _workshops(folder: Path) -> list[Path]:
     return [folder / name for name in _names(folder) if is_workshop(folder / name)]
+
+
+def _is_our_folder(path: Path) -> bool:
+    """Whether it is a folder, no link to one, of the user that we run as."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid()
 
 
 def _names(folder: Path) -> list[str]:
