@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hgeisim.cli.stopping import Stopped
+from hgeisim.drivers.explored.counterexample import isolate, shrink
 from hgeisim.drivers.explored.strategies import exhaustive, lock_walks, walk
 from tests.commands import hgeisim
 
@@ -72,17 +74,35 @@ def test_walks_that_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "_note_all", after(30, KeyboardInterrupt(), walk._note_all))
     told = hgeisim("explore", "patch-race", *V2, "--walk", "1000", "--json")
     assert told.status == 130
-    assert '"bound": "31 random schedules"' in told.out
+    assert '"bound": "31 random schedules, where it was interrupted"' in told.out
     assert '"token": "hg2.' in told.out
 
 
+AFTERWARDS = {
+    "telling hazards apart": (isolate, "_others"),
+    "lock order": (lock_walks, "_walk"),
+    "lock order alone": (lock_walks, "shown_alone"),
+    "shorter schedules": (shrink, "_shows"),
+}
+
+
 @pytest.mark.slow
-def test_ctrl_c_while_lock_order_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock_walks, "_walk", after(3, KeyboardInterrupt(), lock_walks._walk))
-    told = hgeisim("explore", "blocked-move", "--variant", "v6.12")
-    assert told.status == 130
-    assert "exhausted" in told.out
-    assert "lock order" not in told.out
+@pytest.mark.parametrize(("module", "function"), AFTERWARDS.values(), ids=AFTERWARDS)
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), 130), (Stopped(15), 143), (ValueError("no"), 3)]
+)
+def test_what_comes_after_the_search_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, module: Any, function: str, error: BaseException, status: int
+) -> None:
+    """The search is told in full: its findings, with tokens, and what it covered."""
+    monkeypatch.setattr(module, function, after(0, error, getattr(module, function)))
+    told = hgeisim("explore", "move-offline", "--variant", "v7.1")
+    assert told.status == status
+    assert "exhausted: every interleaving" in told.out
+    assert told.out.count("hgeisim replay hg2.") >= 4
+    if function == "_walk":
+        text = told.out.replace("\n  ", " ")
+        assert "0 schedules, where it " in text
 
 
 @pytest.mark.slow

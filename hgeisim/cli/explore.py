@@ -55,8 +55,8 @@ def command(scenario: str, **options: Any) -> int:
     loaded = load_scenario(scenario, overrides, variant_problem)
     space = space_of(loaded)
     verdict = _search(space, loaded, options)
-    walks = _lock_walks(space, loaded, verdict)
-    status = _report(scenario, loaded, (space, verdict, walks), options)
+    walks = _follow_up(space, loaded, verdict, options)
+    status = _report(scenario, loaded, (verdict, walks), options)
     if verdict.stopped is not None:
         raise verdict.stopped
     return status
@@ -64,7 +64,6 @@ def command(scenario: str, **options: Any) -> int:
 
 def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdict:
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
-    from hgeisim.drivers.explored.counterexample.isolate import isolate  # noqa: PLC0415
     from hgeisim.drivers.explored.strategies.exhaustive import exhaustive  # noqa: PLC0415
     from hgeisim.drivers.explored.strategies.walk import random_walk  # noqa: PLC0415
 
@@ -80,27 +79,40 @@ def _search(space: Space, scenario: Scenario, options: dict[str, Any]) -> Verdic
         below = Streams(scenario.run.seed).stream("walk").below
         return random_walk(space, options["walk"], below, enough)
     with _progress() as progress:
-        verdict = exhaustive(space, options["states"], progress=progress, enough=enough)
-    if verdict.stopped is None and not options["first"]:
-        isolate(space, verdict, options["states"])
-    return verdict
+        return exhaustive(space, options["states"], progress=progress, enough=enough)
 
 
-def _lock_walks(space: Space, scenario: Scenario, verdict: Verdict) -> LockWalks | None:
-    """Lock order along the counterexamples and some random schedules; not when the search was
-    stopped."""
-    if verdict.stopped is not None:
-        return None
+def _follow_up(
+    space: Space, scenario: Scenario, verdict: Verdict, options: dict[str, Any]
+) -> LockWalks | None:
+    """Tell hazards apart, look at lock order, shorten schedules: each unless it was stopped before.
+
+    The search is over: whatever stops this takes away nothing that was found.
+    """
+    from hgeisim.drivers.explored.counterexample.isolate import isolate  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.shrink import shrink_all  # noqa: PLC0415
+
+    walks = None
+    with verdict.unharmed():
+        if verdict.stopped is None and not (options["walk"] or options["first"]):
+            isolate(space, verdict, options["states"])
+        if verdict.stopped is None:
+            walks = _lock_walks(space, scenario, verdict)
+            verdict.stopped = walks.stopped
+        if walks is not None and verdict.stopped is None:
+            walks.try_alone(space)
+            shrink_all(space, verdict)
+    return walks
+
+
+def _lock_walks(space: Space, scenario: Scenario, verdict: Verdict) -> LockWalks:
+    """Lock order along the counterexamples and some random schedules."""
     from hgeisim.drivers.explored.strategies.lock_walks import WALKS, lock_walks  # noqa: PLC0415
     from hgeisim.scenario.streams import Streams  # noqa: PLC0415
 
     known = [counterexample.schedule for counterexample in verdict.counterexamples.values()]
     below = Streams(scenario.run.seed).stream("lock-order").below
-    try:
-        return lock_walks(space, known, WALKS, below)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told after the report
-        verdict.stopped = error
-        return None
+    return lock_walks(space, known, WALKS, below)
 
 
 @contextmanager
@@ -120,7 +132,7 @@ def _progress() -> Iterator[Progress | None]:
 def _report(
     name: str,
     scenario: Scenario,
-    seen: tuple[Space, Verdict, LockWalks | None],
+    seen: tuple[Verdict, LockWalks | None],
     options: dict[str, Any],
 ) -> int:
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
@@ -129,13 +141,13 @@ def _report(
     from hgeisim.report.findings import in_order  # noqa: PLC0415
     from hgeisim.report.lock_walks import add_lock_order  # noqa: PLC0415
 
-    space, verdict, walks = seen
+    verdict, walks = seen
     found = [*verdict.counterexamples, *(walks.findings if walks else ())]
     kernel = scenario.kernel
     new = new_findings(found, kernel.variant, options["strict"], kernel.realtime)
-    result = document(name, scenario, space, verdict, new)
+    result = document(name, scenario, verdict, new)
     if walks is not None:
-        add_lock_order(result, scenario, space, walks, new)
+        add_lock_order(result, scenario, walks, new)
     result["findings"] = in_order(result["findings"])
     if options["as_json"]:
         print_json(result)

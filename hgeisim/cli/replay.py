@@ -91,11 +91,11 @@ def _decode(words: tuple[str, ...]) -> Token:
 
 def _check_files(token: Token, scenario: str | None, variant: str | None) -> None:
     """A token may come from anybody, so only the command line names files to open."""
-    from hgeisim.drivers.explored.counterexample.token import command as full_command  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample import token as tokens  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
     from hgeisim.scenario.locate import is_bare_name  # noqa: PLC0415
 
-    remedy = f"if you trust them: {full_command(token, scenario or '', variant or '')}"
+    remedy = f"if you trust them: {tokens.command(token, scenario or '', variant or '')}"
     missing = []
     if scenario is None and not is_bare_name(token.scenario):
         missing.append(("--scenario", token.scenario))

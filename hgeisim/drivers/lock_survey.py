@@ -68,5 +68,7 @@ def survey(
             space = space_of(scenario, validator)
             below = Streams(scenario.run.seed).stream("lock-order").below
             walks = lock_walks(space, (), WALKS, below, space.system.lock_order)
+            if walks.stopped is not None:
+                raise walks.stopped
             made.schedules += walks.schedules
     return made

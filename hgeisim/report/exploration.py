@@ -7,11 +7,9 @@ from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
-from hgeisim.drivers.explored.counterexample.isolate import others
-from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
+from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explorable import token_of
-from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
 from hgeisim.report.findings import unlooked
@@ -25,9 +23,7 @@ COVERED = {
 }
 
 
-def document(
-    name: str, scenario: Scenario, space: Space, verdict: Verdict, new: list[str]
-) -> dict[str, Any]:
+def document(name: str, scenario: Scenario, verdict: Verdict, new: list[str]) -> dict[str, Any]:
     """Everything an exploration has to say, as plain data."""
     return {
         "scenario": name,
@@ -42,27 +38,24 @@ def document(
         "transitions": verdict.transitions,
         "ends": verdict.ends,
         "findings": [
-            _finding(name, scenario, space, c, c.finding.id in new)
+            _finding(name, scenario, c, c.finding.id in new)
             for c in verdict.counterexamples.values()
         ],
         "not_checked": not_checked(EXPLORED),
     }
 
 
-def _finding(
-    name: str, scenario: Scenario, space: Space, c: Counterexample, new: bool
-) -> dict[str, Any]:
-    schedule = shrink(space, c.schedule, c.finding.id)
+def _finding(name: str, scenario: Scenario, c: Counterexample, new: bool) -> dict[str, Any]:
     kernel = scenario.kernel
     return {
         "id": c.finding.id,
         "text": c.finding.text,
         "new": new,
         **known_facts(c.finding.id, kernel.variant, kernel.realtime),
-        "steps": len(schedule),
-        "switches": switches(schedule),
-        "also_shows": list(others(space, Counterexample(c.finding, schedule))),
-        **replay_facts(token_of(name, scenario, schedule)),
+        "steps": len(c.schedule),
+        "switches": switches(c.schedule),
+        "also_shows": list(c.also_shows),
+        **replay_facts(token_of(name, scenario, c.schedule)),
     }
 
 
@@ -105,9 +98,10 @@ def _lock_order(result: dict[str, Any]) -> Iterator[str]:
     """How much of the lock order was seen; a document may come without."""
     order = result.get("lock_order")
     if order:
+        schedules = f"{count(order['schedules'], 'schedule')}{order['cut']}"
         yield from indented(
-            f"lock order: {order['coverage']}: {COVERED[order['coverage']]} "
-            f"{count(order['schedules'], 'schedule')}; {count(order['classes'], 'class', 'es')}, "
+            f"lock order: {order['coverage']}: {COVERED[order['coverage']]} {schedules}; "
+            f"{count(order['classes'], 'class', 'es')}, "
             f"{count(order['dependencies'], 'dependency').replace('dependencys', 'dependencies')}",
             0,
         )
@@ -116,7 +110,7 @@ def _lock_order(result: dict[str, Any]) -> Iterator[str]:
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     name = f" ({finding['known_as']})" if finding["known_as"] else ""
     accepted = "" if finding["new"] else ", accepted"
-    alone = "" if finding.get("alone", True) else ", together with other schedules"
+    alone = ", together with other schedules" if finding.get("alone") is False else ""
     accepted = f"{alone}{accepted}"
     shape = f"{count(finding['steps'], 'step')}, {count(finding['switches'], 'switch', 'es')}"
     yield from indented(f"{finding['id']}{name}: {shape}{accepted}", 0, 4)

@@ -8,9 +8,8 @@ from typing import Any
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explorable import token_of
-from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.lock_walks import LockWalks, shown_alone
-from hgeisim.drivers.explored.strategies.verdict import SAMPLED
+from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
+from hgeisim.drivers.explored.strategies.verdict import SAMPLED, ended
 from hgeisim.report.exploration import replay_facts
 from hgeisim.scenario.schema import Scenario
 
@@ -18,25 +17,24 @@ from hgeisim.scenario.schema import Scenario
 def add_lock_order(
     result: dict[str, Any],
     scenario: Scenario,
-    space: Space,
     walks: LockWalks,
     new: Collection[str],
 ) -> None:
     """Add the findings and the coverage to the document of an exploration.
 
-    `alone` tells whether the schedule of a finding shows it without the others; the verdict of the
-    sample is never more than `sampled`.
+    `alone` tells whether the schedule of a finding shows it without the others, where that was
+    tried; `cut` what ended the sample early.  Its verdict is never more than `sampled`.
     """
     sizes = walks.order.validator.sizes
     result["lock_order"] = {
         "coverage": SAMPLED,
         "schedules": walks.schedules,
+        "cut": f", where it {ended(walks.stopped)}" if walks.stopped else "",
         "classes": sizes.classes,
         "dependencies": sizes.dependencies,
     }
     kernel = scenario.kernel
     for finding_id, (finding, schedule) in walks.findings.items():
-        shown = shown_alone(space, schedule)
         result["findings"].append(
             {
                 "id": finding_id,
@@ -47,6 +45,6 @@ def add_lock_order(
                 "switches": switches(schedule),
                 "also_shows": [],
                 **replay_facts(token_of(result["scenario"], scenario, schedule)),
-                "alone": finding_id in shown,
+                "alone": walks.alone.get(finding_id),
             }
         )

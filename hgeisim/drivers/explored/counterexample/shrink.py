@@ -7,11 +7,21 @@ on for as long as it can.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby, pairwise
 
+from hgeisim.drivers.explored.counterexample.isolate import others
 from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule, Verdict
+
+
+def shrink_all(space: Space, verdict: Verdict) -> None:
+    """Make each counterexample of a verdict easier to read, and see what else shows on its way."""
+    for finding_id, long in list(verdict.counterexamples.items()):
+        short = Counterexample(long.finding, shrink(space, long.schedule, finding_id))
+        also_shows = others(space, short)
+        verdict.counterexamples[finding_id] = replace(short, also_shows=also_shows)
 
 
 def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:

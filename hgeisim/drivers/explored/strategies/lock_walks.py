@@ -20,7 +20,7 @@ from hgeisim.drivers.explored.strategies.strategy import (
     Step,
     schedules,
 )
-from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
 from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch
@@ -48,15 +48,23 @@ class NodeChains:
 @dataclass
 class LockWalks:
     """`findings` with the schedule that showed each first, how many `schedules` there were, and the
-    `order` that learned from them."""
+    `order` that learned from them; `stopped` is what ended them early, if anything did, and `alone`
+    says whether the schedule of a finding shows it without the others, where that was tried."""
 
     order: LockOrder
     findings: dict[str, tuple[Finding, Schedule]] = field(default_factory=dict)
     schedules: int = 0
+    stopped: BaseException | None = None
+    alone: dict[str, bool] = field(default_factory=dict)
 
     def note(self, finding: Finding, schedule: Schedule) -> None:
         """Keep the first schedule of each finding."""
         self.findings.setdefault(finding.id, (finding, schedule))
+
+    def try_alone(self, space: Space) -> None:
+        """Look at each schedule without the others."""
+        for finding_id, (_, schedule) in self.findings.items():
+            self.alone[finding_id] = finding_id in shown_alone(space, schedule)
 
 
 def lock_walks(
@@ -73,8 +81,11 @@ def lock_walks(
     made = LockWalks(order or space.system.lock_order.copy())
     fine = space.fine
     fine.make_room()
-    for schedule in schedules(fine, Chain(Given(known, loose=True), Random(below, walks))):
-        _walk(fine, made, schedule)
+    try:
+        for schedule in schedules(fine, Chain(Given(known, loose=True), Random(below, walks))):
+            _walk(fine, made, schedule)
+    except BaseException as error:  # noqa: BLE001 - raised again by the caller
+        made.stopped = without_memory(error)
     for finding_id in made.order.redundant():
         made.findings.pop(finding_id, None)
     return made
@@ -116,4 +127,6 @@ def _show(space: Space, order: LockOrder, watch: Watch, step: Step) -> None:
 def shown_alone(space: Space, schedule: Schedule) -> dict[str, Finding]:
     """What one schedule shows to a validator that has seen only the start before it."""
     walks = lock_walks(space, [schedule], 0, lambda _: 0)
+    if walks.stopped is not None:
+        raise walks.stopped
     return {i: finding for i, (finding, _) in walks.findings.items()}

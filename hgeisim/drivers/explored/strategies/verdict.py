@@ -30,10 +30,11 @@ class Found(Exception):
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A finding and a schedule that ends in it."""
+    """A finding, a schedule that ends in it, and the ids of what else shows on the way."""
 
     finding: Finding
     schedule: Schedule
+    also_shows: tuple[str, ...] = ()
 
 
 @dataclass
@@ -43,8 +44,9 @@ class Verdict:
     `coverage` is one of the three words: all interleavings, those within a bound, or a sample.
     `bound` says which bound or how many schedules.  `states` and `transitions` count distinct
     states and steps taken; `ends` are the states in which nothing can happen any more.  `stopped`
-    is the error or the interruption that ended the search early, if one did.  `earlier` is what was
-    found before the search had to start again: it can happen, but is not the shortest way.
+    is the error or the interruption that ended the search or what follows it, if one did; `cut`
+    says so of the search.  `earlier` is what was found before the search had to start again: it can
+    happen, but is not the shortest way.
     """
 
     coverage: str = EXHAUSTED
@@ -54,6 +56,7 @@ class Verdict:
     ends: int = 0
     counterexamples: dict[str, Counterexample] = field(default_factory=dict)
     stopped: BaseException | None = None
+    cut: str = ""
     enough: Enough = never
     earlier: dict[str, Counterexample] = field(default_factory=dict, compare=False)
 
@@ -79,23 +82,31 @@ class Verdict:
             self.coverage, self.bound = BOUNDED, "the first finding"
         except CodebookFull as full:
             self.coverage, self.bound = BOUNDED, f"{self.states:,} states, where {full}"
-        except BaseException as error:  # noqa: BLE001 - told again by the caller
-            self.coverage = BOUNDED
-            self.bound = f"{self.states:,} states, where it {_ended(error)}"
-            self.stopped = error.with_traceback(None) if _ate_all(error) else error
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            self.coverage, self.cut = BOUNDED, f", where it {ended(error)}"
+            self.bound = f"{self.states:,} states{self.cut}"
+            self.stopped = without_memory(error)
         if self.coverage == BOUNDED:
             self.counterexamples = self.earlier | self.counterexamples
 
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """What was found and covered stays as it is, whatever ends what comes after the search."""
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            self.stopped = self.stopped or without_memory(error)
 
-def _ended(error: BaseException) -> str:
-    """How a search came to its end, in words."""
-    if _ate_all(error):
+
+def ended(error: BaseException) -> str:
+    """How an error or an interruption ended something, in words."""
+    if isinstance(error, MemoryError):
         return "ran out of memory"
     if isinstance(error, Exception):
         return f"failed ({type(error).__name__})"
     return "was interrupted"
 
 
-def _ate_all(error: BaseException) -> bool:
-    """Whether the frames of an error hold memory that a report needs."""
-    return isinstance(error, MemoryError)
+def without_memory(error: BaseException) -> BaseException:
+    """The same error; where memory ran out, without the frames that hold what a report needs."""
+    return error.with_traceback(None) if isinstance(error, MemoryError) else error

@@ -29,7 +29,7 @@ def random_walk(space: Space, number: int, below: Below, enough: Enough = never)
             begun += 1
             _note_all(space, verdict, schedule, seen)
     verdict.states, verdict.coverage = len(seen), SAMPLED
-    verdict.bound = f"{begun} random schedules"
+    verdict.bound = f"{begun} random schedules{verdict.cut}"
     return verdict
 
 
