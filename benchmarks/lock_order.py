@@ -77,6 +77,7 @@ def random_operations(classes: int, draw: Stream) -> float:
         (contexts[draw.below(CONTEXTS)], sorted({draw.below(classes) for _ in range(DEPTH)}))
         for _ in range(OPERATIONS // (2 * DEPTH))
     ]
+    gc.collect()  # the validator of the round before
     start_s = time.process_time()
     for context, wanted in plans:
         for number in wanted:

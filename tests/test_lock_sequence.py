@@ -7,6 +7,7 @@ from itertools import groupby
 
 from hgeisim.drivers.alone import run_alone
 from hgeisim.kernel.structs import Thread
+from hgeisim.lockorder.context import Held
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock
 from hgeisim.machine.ops import Op, Path
@@ -37,12 +38,15 @@ class Holding:
         self.looking = Watch()
         self.order = LockOrder(False, PathChains(self.looking.paths))
         self.held: list[str] = []
+        self.entries: set[type] = set()
         self.looking.add(self.order, self)
 
     @done(Acquire, ReadLock, WriteLock, MutexLock, DownRead, DownWrite, SrcuReadLock)
     def taken(self, who: Runner, op: Op, waited_ns: int) -> None:
-        spots = self.order._track(who).held
-        self.held.append(" ".join(f"{s.of.lock_class}{':r' if s.reader else ''}" for s in spots))
+        track = self.order._track(who)
+        self.entries |= {type(each) for each in track.context.held}
+        path = track.position.path()
+        self.held.append(" ".join(f"{p.lock.key}{':r' if p.reader else ''}" for p in path))
 
     def run(self, path: Path[object], who: Runner) -> list[str]:
         self.held.clear()
@@ -78,3 +82,12 @@ def test_an_sgei_that_wakes_a_vcpu() -> None:
     k.hart[0].hgeip = k.hart[0].hgeie = 2
     current = k.hardirq("hardirq/0", 1, 0)
     assert Holding().run(k.hgei_interrupt(current), current) == real("sgei")
+
+
+def test_a_validator_holds_entries_of_its_own_only() -> None:
+    k = booted(V6_12, [1])
+    vcpu, holding = k.add_vcpu("v0", 0, k.add_vm("vm")), Holding()
+    for _ in range(2):
+        holding.run(k.kvm_riscv_vcpu_aia_imsic_inject(vcpu.thread, vcpu, 1), vcpu.thread)
+    assert len(holding.held) > 1
+    assert holding.entries == {Held}

@@ -254,6 +254,54 @@ def test_a_handler_may_interrupt_anybody() -> None:
     assert [link.who for link in only(validator).chain] == ["a handler", "task"]
 
 
+def test_a_context_resumes_where_it_was() -> None:
+    validator, a, b, c = Validator(), mutex("A"), mutex("B"), mutex("C")
+    task = validator.context("task")
+    for lock in (a, b):
+        task.stack = (f"take_{lock.name}",)
+        validator.acquire(task, lock)
+    position = task.chain
+    assert [chain.lock for chain in position.path()] == [a, b]
+    validator.resume(task, position.below)
+    validator.assert_not_held(task, b)
+    take(validator, task, c)
+    validator.resume(task, position)
+    validator.assert_held(task, b)
+    assert [(held.lock, held.stack) for held in task.held] == [(a, ("take_A",)), (b, ("take_B",))]
+    validator.resume(task, task.root)
+    assert task.chain.is_empty
+    assert list(validator.reports) == []
+
+
+def test_a_position_leads_where_the_validator_would_go(judged: list[str]) -> None:
+    validator, a, b = Validator(), mutex("A"), mutex("B")
+    task = validator.context("task")
+    take(validator, task, a, b)
+    (one,) = task.root.after.values()
+    (two,) = one.after.values()
+    assert one.after.get(two.step) is two
+    assert (one.lock, one.below, two.lock, two.below) == (a, task.root, b, one)
+    validator.resume(task, one)
+    validator.acquire(task, b)
+    assert task.chain is two
+    assert judged == ["A", "B"]
+
+
+def test_what_depends_on_the_place_is_no_position_to_go_to() -> None:
+    """A handler that sleeps is reported for each function in which it does."""
+    validator, a = Validator(), mutex("A")
+    handler = validator.context("handler")
+    validator.enter_hardirq(handler)
+    for place in ("one", "two"):
+        handler.stack, handler.place = (place,), place
+        take(validator, handler, a)
+    assert handler.root.after == {}
+    assert [chain.lock for chain in handler.root.again.values()] == [a]
+    told = [report.about[-1] for report in validator.reports if report.kind == "wait-context"]
+    assert told == ["in one", "in two"]
+    assert validator.sizes.chains == 1
+
+
 def test_what_is_not_validated_is_not_learned() -> None:
     validator, quiet = Validator(), Lock("N", KINDS["mutex_novalidate"])
     task = validator.context("task")

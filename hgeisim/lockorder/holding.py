@@ -13,9 +13,10 @@ def push(scene: Scene, step: Step, pins: int = 0) -> None:
     """Take a lock."""
     context = scene.context
     chain = context.chain
-    taken = chain.after.get(step)
+    taken = chain.after.get(step) or chain.again.get(step)
     if taken is None:
-        taken = chain.after[step] = judge(scene, step)
+        taken = judge(scene, step)
+        (chain.again if taken.atomic else chain.after)[step] = taken
     elif taken.atomic:
         judge_wait(scene, taken)
     if taken.witness is not None:
@@ -26,7 +27,7 @@ def push(scene: Scene, step: Step, pins: int = 0) -> None:
 
 def take(scene: Scene, lock: Lock, how: How = EXCLUSIVE) -> None:
     """Take a lock in the interrupt state of now."""
-    push(scene, Step(lock, how, scene.context.state))
+    push(scene, scene.known.steps.of(lock, how, scene.context.state))
 
 
 def touch(scene: Scene, lock: Lock, how: How = EXCLUSIVE) -> None:
@@ -102,15 +103,16 @@ def _keep_all(scene: Scene, above: list[Held]) -> None:
 
 def _keep(scene: Scene, held: Held, how: How) -> None:
     """Put back what was never given up: nobody waits for it, but what it nests in may be gone."""
-    _put(scene, held, held.chain.step._replace(how=how, kept=True))
+    _put(scene, held, how, kept=True)
 
 
 def _retake(scene: Scene, held: Held, how: How) -> None:
     """Put back what is now of another class, or inside one: as if it had always been so."""
-    _put(scene, held, held.chain.step._replace(how=how, kept=False))
+    _put(scene, held, how, kept=False)
 
 
-def _put(scene: Scene, held: Held, step: Step) -> None:
+def _put(scene: Scene, held: Held, how: How, kept: bool) -> None:
+    step = scene.known.steps.of(held.lock, how, held.chain.step.state, kept)
     push(Scene(scene.known, scene.context, held.stack), step, held.pins)
 
 

@@ -22,7 +22,8 @@ DEPTH_MAX = 48
 
 def judge(scene: Scene, step: Step) -> Chain:
     """Judge an acquisition before it is made; the chain that it leads to need not be again."""
-    chain = Chain(step, scene.known.classes.of(step.lock, step.how.subclass), scene.stack)
+    cls = scene.known.classes.of(step.lock, step.how.subclass)
+    chain = Chain(step, cls, scene.stack, scene.context.chain)
     if step.kept:
         _nest_is_held(scene, chain)
         return chain

@@ -19,9 +19,9 @@ def mark_acquired(scene: Scene, cls: LockClass, step: Step) -> None:
 def mark_enabled(scene: Scene) -> None:
     """Set the bits of all that a context holds, when interrupts or BH were just enabled."""
     context = scene.context
-    if context.state in context.chain.enabled:
+    if context.chain.enabled >> context.state & 1:
         return
-    context.chain.enabled.add(context.state)
+    context.chain.enabled |= 1 << context.state
     for line in LINES:
         for held in context.held:
             if held.cls.kind.checked:

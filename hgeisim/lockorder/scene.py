@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from hgeisim.lockorder.chains import Steps
 from hgeisim.lockorder.classes import KINDS, Classes, Flavour, How, Lock, LockClass
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.context import Context
@@ -19,6 +20,7 @@ class Knowledge:
 
     config: Config
     classes: Classes = field(default_factory=Classes)
+    steps: Steps = field(default_factory=Steps)
     graph: Graph = field(default_factory=Graph)
     usage: Usage = field(default_factory=Usage)
     reports: Reports = field(default_factory=Reports)

@@ -30,9 +30,10 @@ def sizes_of(known: Knowledge, contexts: Iterable[Context]) -> Sizes:
 def _depths(root: Chain) -> list[int]:
     """The length of each chain in a tree."""
     depths: list[int] = []
-    left = [(chain, 1) for chain in root.after.values()]
+    left = [(root, 0)]
     while left:
         chain, depth = left.pop()
         depths.append(depth)
-        left += [(longer, depth + 1) for longer in chain.after.values()]
-    return depths
+        longer = (*chain.after.values(), *chain.again.values())
+        left += [(each, depth + 1) for each in longer]
+    return depths[1:]

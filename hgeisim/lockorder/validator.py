@@ -14,6 +14,7 @@ It neither blocks nor refuses, and it never switches itself off.  Who drives it 
 from __future__ import annotations
 
 from hgeisim.lockorder import events, holding, interrupts, misuse
+from hgeisim.lockorder.chains import Chain
 from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, Flavour, How, Lock
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.context import Context, Held, Waits
@@ -59,9 +60,10 @@ class Validator:
 
     def acquire(self, context: Context, lock: Lock, how: How = EXCLUSIVE) -> None:
         """Take a lock; a trylock is told only when it succeeds."""
-        chain = context.chain.after.get((lock, how, context.state, False))
-        if chain is None or chain.atomic:
-            holding.take(self._scene(context), lock, how)
+        step = self.known.steps.of(lock, how, context.state)
+        chain = context.chain.after.get(step)
+        if chain is None:
+            holding.push(self._scene(context), step)
             return
         if chain.witness is not None:
             context.waits.add(chain)
@@ -88,6 +90,10 @@ class Validator:
             context.held.pop()
         else:
             holding.release(self._scene(context), lock, reader)
+
+    def resume(self, context: Context, position: Chain) -> None:
+        """Let a context hold what it held at a position, where that was `context.chain`."""
+        context.held[:] = [Held(chain, chain.stack) for chain in position.path()]
 
     def downgrade(self, context: Context, lock: Lock) -> None:
         """downgrade_write()."""

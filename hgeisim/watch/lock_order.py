@@ -5,13 +5,15 @@
 
 A lock is told when it was taken, with the interrupt and preemption state from before.  A task is
 one context of the validator wherever it runs; a hardirq is one for each HART and handler, and
-nothing that it interrupts.  What was judged once is found again by two look-ups in dicts, so a warm
-run does not enter the validator; `since` in a report therefore names where a lock was first taken
-with those locks held.
+nothing that it interrupts.  What was judged once is found again in the validator's own chains: an
+operation has a step, and the position of a context leads on by it.  So a warm run does not enter
+the validator; `since` in a report therefore names where a lock was first taken with those locks
+held.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from copy import deepcopy
 from itertools import islice
@@ -19,6 +21,7 @@ from typing import Any
 
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
+from hgeisim.lockorder.chains import Chain, Step
 from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, How, Lock
 from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.context import Context
@@ -44,7 +47,7 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, waits
 from hgeisim.watch.call_chain import CallChains, entry_function
 from hgeisim.watch.lock_report import finding_of, redundant
-from hgeisim.watch.lock_track import Spot, Track
+from hgeisim.watch.lock_track import Track
 
 SLEEPS = ("schedule",)
 """schedule() by name: preempt_schedule() is no sleep, its caller does not ask for it."""
@@ -52,6 +55,8 @@ SPINNING = (Acquire, ReadLock, WriteLock)
 """Taking these turns interrupts or preemption off, but for a lock that sleeps."""
 READING = frozenset((ReadLock, DownRead, SrcuReadLock, ReadUnlock, UpRead, SrcuReadUnlock))
 TYPES: dict[type, str] = {RwLock: "rwlock", Mutex: "mutex", RwSem: "rwsem", Srcu: "srcu"}
+UNKNOWN = Step(Lock("", KINDS["lockdep_map"]), EXCLUSIVE, 0)
+"""Not the step of any operation."""
 STATES = tuple(TASK & ~(IRQS_ON * (s & 1)) & ~(PREEMPT_ON * (s >> 1)) for s in range(4))
 """The bits of irqstate.py for the states of a task: 1 interrupts off, 2 preemption off."""
 _SLEEP, _IPI = 4, 8
@@ -82,17 +87,19 @@ class LockOrder:
         self._tasks: dict[Runner, Track] = {}
         self._handlers: dict[tuple[Runner, str], Track] = {}
         self._names: dict[str, int] = {}
-        self._start: dict[Track, list[Any]] = {}
+        self._start: dict[Track, Chain] = {}
+        self._steps: defaultdict[int, dict[int, Step]] = defaultdict(dict)
+        self._judged: dict[Chain, int] = {}
         self._told = len(self.validator.reports)
 
     def mark_start(self) -> None:
         """Remember who holds what now, to begin there again."""
-        self._start = {track: list(track.held) for track in self._tracks()}
+        self._start = {track: track.position for track in self._tracks()}
 
     def rewind(self) -> None:
         """Let everybody hold what they held at the start; what was learned stays."""
         for track in self._tracks():
-            track.held[:] = self._start.get(track, [])
+            track.position = self._start.get(track, track.context.root)
 
     def copy(self) -> LockOrder:
         """Another one that has learned as much, of the same contexts and locks."""
@@ -122,59 +129,63 @@ class LockOrder:
             track = self._handler(who)
             if track.in_thread:
                 state = int(op.irqsave and not op.lock.sleeping) or track.masked()
-        held = track.held
-        spot = (held[-1].after if held else track.after).get(id(op) | state)
-        if spot is None:
+        position = track.position.after.get(track.steps.get(id(op) | state, UNKNOWN))
+        if position is None:
             self._take(who, track, op, state)
         else:
-            held.append(spot)
+            track.position = position
 
     @done(MutexLock, DownRead, DownWrite, SrcuReadLock)
     def got(self, who: Runner, op: Op, waited_ns: int) -> None:
         """A lock was taken that touches neither interrupts nor preemption."""
         track, state = self._track(who), self._state(who)
-        held = track.held
-        spot = (held[-1].after if held else track.after).get(id(op) | state)
-        if spot is None:
+        position = track.position.after.get(track.steps.get(id(op) | state, UNKNOWN))
+        if position is None:
             self._take(who, track, op, state)
         else:
-            held.append(spot)
+            track.position = position
 
     @done(Release, WriteUnlock, ReadUnlock)
     def released(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A lock was dropped that kept interrupts or preemption off."""
         track = (self._tasks.get(who) if who.id else None) or self._track(who)
-        held = track.held
-        if held and held[-1].of is op.lock and held[-1].reader is (type(op) is ReadUnlock):
-            held.pop()
+        top = track.position
+        if top.lock is self.locks.get(op.lock) and top.reader is (type(op) is ReadUnlock):
+            track.position = top.below
         else:
             self._drop(who, track, op)
-        if op.irqrestore and who.id and _enables(who, held):
+        if op.irqrestore and who.id and self._enables(who, track.position):
             self._enabled(who, track)
 
     @done(MutexUnlock, UpWrite, UpRead, SrcuReadUnlock)
     def given_back(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A lock was dropped that kept neither off."""
         track = self._track(who)
-        held = track.held
-        reader = type(op) in READING
-        if held and held[-1].of is lock_in(op) and held[-1].reader is reader:
-            held.pop()
+        top = track.position
+        if top.lock is self.locks.get(lock_in(op)) and top.reader is (type(op) in READING):
+            track.position = top.below
         else:
             self._drop(who, track, op)
 
     @done(Irq)
     def irqs_changed(self, who: Runner, op: Any, waited_ns: int) -> None:
         """local_irq_enable or local_irq_disable."""
-        if not op.off and who.id and _enables(who, self._track(who).held):
+        if not op.off and who.id and self._enables(who, self._track(who).position):
             self._enabled(who, self._track(who))
+
+    def _enables(self, who: Runner, position: Chain) -> bool:
+        """Whether interrupts are on for what a task holds, in a state not seen there before."""
+        hart = who.harts[who.cpu]
+        if hart.irq_off or position.is_empty:
+            return False
+        return not self._judged.get(position, 0) & (4 if hart.preempt_count else 1)
 
     def _enabled(self, who: Runner, track: Track) -> None:
         """What a task holds with interrupts on may be interrupted."""
         context = self._locate(who)
         context.mask(IRQS_ON, on=False)
         self.validator.irq_enable(context)
-        track.held[-1].open |= 1 << self._state(who)
+        self._is_new(who, self._state(who))
         self._tell_new()
 
     # What happens less often
@@ -189,6 +200,8 @@ class LockOrder:
     @done(InitLock)
     def initialised(self, who: Runner, op: Any, waited_ns: int) -> None:
         """raw_spin_lock_init."""
+        for track in self._tracks():
+            self.validator.resume(track.context, track.position)
         context = self._locate(who)
         self.validator.init(context, self.lock_of(op.lock))
         self._tell_new()
@@ -219,7 +232,7 @@ class LockOrder:
             self.validator.might_sleep(context)
             self._tell_new()
         else:
-            self._track(who).seen().discard(_SLEEP | self._state(who))
+            self._judged[self._track(who).position] ^= 1 << (_SLEEP | self._state(who))
 
     @waits
     def waiting(self, who: Runner, op: Any, irq_off: int, preempt_count: int) -> None:
@@ -254,10 +267,10 @@ class LockOrder:
 
     def _is_new(self, who: Runner, wait: int) -> bool:
         """Whether a wait, with its state, was not judged yet with these locks held; now it is."""
-        seen = self._track(who).seen()
-        new = wait not in seen
-        seen.add(wait)
-        return new
+        position = self._track(who).position
+        judged = self._judged.get(position, 0)
+        self._judged[position] = judged | 1 << wait
+        return not judged >> wait & 1
 
     def _is_deaf(self, who: Runner, state: int) -> bool:
         """Whether it waits where it must not: that is told for each place."""
@@ -265,16 +278,10 @@ class LockOrder:
 
     def _take(self, who: Runner, track: Track, op: Any, state: int) -> None:
         """Have an acquisition judged, and remember where it leads to."""
-        context, held = track.context, track.held
-        if who.id or track.in_thread:
-            context.state = STATES[state]
-        self._stand(who, context)
-        after = held[-1].after if held else track.after
+        context = self._locate(who, state)
         self.validator.acquire(context, self.lock_of(lock_in(op)), self._how(context, op))
-        key = id(op) | state
-        if context.chain.atomic:
-            key = ~key  # not to be found by those who go on at once: each place is judged
-        held[-1] = after.setdefault(key, Spot(context.chain, lock_in(op)))
+        track.position = context.chain
+        track.steps[id(op) | state] = context.chain.step
         self._tell_new()
 
     def _how(self, context: Context, op: Op) -> How:
@@ -287,11 +294,7 @@ class LockOrder:
         context = self._locate(who)
         lock = lock_in(op)
         self.validator.release(context, self.lock_of(lock), reader=type(op) in READING)
-        names = {known: of for of, known in self.locks.items()}
-        track.held[:] = [
-            each if isinstance(each, Spot) else Spot(each.chain, names[each.lock])
-            for each in track.held
-        ]
+        track.position = context.chain
         self._tell_new()
 
     def _locate(self, who: Runner, state: int | None = None) -> Context:
@@ -299,6 +302,7 @@ class LockOrder:
         own state."""
         track = self._track(who)
         context = track.context
+        self.validator.resume(context, track.position)
         if who.id or track.in_thread:
             context.state = STATES[self._state(who) if state is None else state]
         self._stand(who, context)
@@ -333,14 +337,16 @@ class LockOrder:
         if not in_thread:
             context.mask(IRQS_ON, on=False)
             self.validator.enter_hardirq(context, threaded=entry in DEVICE_HANDLERS)
-        track = self._handlers[who, entry] = Track(context, in_thread)
+        track = Track(context, self._steps[context.state], in_thread)
+        self._handlers[who, entry] = track
         return track
 
     def _new_task(self, who: Runner) -> Track:
         """Two tasks of one name are two contexts."""
         number = self._names[who.name] = self._names.get(who.name, 0) + 1
         name = f"{self.prefix}{who.name}" + (f"#{number}" if number > 1 else "")
-        track = self._tasks[who] = Track(self.validator.context(name))
+        context = self.validator.context(name)
+        track = self._tasks[who] = Track(context, self._steps[context.state])
         return track
 
     def _tell_new(self) -> None:
@@ -366,10 +372,3 @@ def lock_type(lock: Any) -> str:
     if isinstance(lock, RawSpinlock):
         return lock.lock_type
     return TYPES[next(cls for cls in TYPES if isinstance(lock, cls))]
-
-
-def _enables(who: Runner, held: list[Any]) -> bool:
-    """Whether interrupts are on for what a task holds, in a state not seen there before."""
-    hart = who.harts[who.cpu]
-    state = 4 if hart.preempt_count else 1
-    return bool(held) and not hart.irq_off and not held[-1].open & state
