@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 SHOWN_MAX = 200
 """So many letters of a key or value are shown."""
+ALLOWED_MAX = 1000
+"""And of what is allowed, which may quote what was given."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,12 @@ class Problem:
         place = f"{self.file}: {_cut(self.where)}" if self.where else self.file
         given = f" = {_cut(self.value)}" if self.value else ""
         hint = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}{given}: {self.allowed}{hint}"
+        return f"{place}{given}: {_cut(self.allowed, ALLOWED_MAX)}{hint}"
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int = SHOWN_MAX) -> str:
     """A text that may be anything, short enough for a message."""
-    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 class InputError(Exception):

@@ -52,6 +52,39 @@ def test_a_mistake_that_shows_in_a_run_is_told_with_its_line(
     assert "internal error" not in result.err
 
 
+PATHS = {
+    "no unlock": ("cpu, hgei", "yield k.hgei[cpu].lock.lock_irqsave", "schedules while atomic"),
+    "other arguments": ("cpu", "yield STEP", "TypeError: "),
+    "no yield": ("cpu, hgei", "pass", "TypeError: 'NoneType' object is not iterable"),
+    "no operation": ("cpu, hgei", "yield 5", "AttributeError: 'int' object"),
+    "a for loop": ("cpu, hgei", "for _ in k.hgei: yield STEP", "SeamError: kvm_riscv_aia_free_hg"),
+    "a number": ("cpu, hgei", "yield STEP; k.hgei[cpu].free_bitmap = 10**30", "Error: "),
+    "StopIteration": ("cpu, hgei", "yield STEP; raise StopIteration", "RuntimeError: generator"),
+    "GeneratorExit": ("cpu, hgei", "yield STEP; raise GeneratorExit", "line 8: GeneratorExit: "),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("arguments", "body", "told"), PATHS.values(), ids=PATHS)
+def test_a_mistake_that_shows_in_the_model_is_told_with_the_patch(
+    tmp_path: Path, arguments: str, body: str, told: str
+) -> None:
+    """The model fails far from the patch, and is not to blame."""
+    (tmp_path / "mine.py").write_text(
+        "from hgeisim.kernel.aia import Aia\n"
+        "from hgeisim.machine.ops import STEP\n\n\n"
+        "class Mine(Aia):\n"
+        "    \n"
+        f"    def kvm_riscv_aia_free_hgei(k, {arguments}):\n"
+        f"        {body}\n"
+    )
+    result = hgeisim("explore", "patch-race", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert result.status == 2
+    assert f"{tmp_path}/mine.py: " in result.err
+    assert told in result.err
+    assert result.err.count("\n") == 1
+
+
 def test_a_patch_without_mistake_runs(tmp_path: Path) -> None:
     result = hgeisim("run", "big-little", "--until", "1ms", "--variant", written(tmp_path, "pass"))
     assert (result.status, result.err) in ((0, ""), (1, ""))

@@ -24,6 +24,13 @@ def test_round_trip(schedule: tuple[int, ...], scenario: str) -> None:
     assert decode(encode(token(schedule, scenario))) == token(schedule, scenario)
 
 
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=20))
+def test_every_name_of_a_file_can_be_told(scenario: str) -> None:
+    """What a system calls a file need not be text: lone surrogates stand for its bytes."""
+    told = decode(encode(token(scenario=scenario))).scenario
+    assert told == "".join(c if c.isprintable() else "?" for c in scenario)
+
+
 @given(st.data())
 def test_any_changed_character_is_refused(data: st.DataObject) -> None:
     word = encode(token())

@@ -14,6 +14,11 @@ def scenarios(ctx: click.Context, argument: click.Parameter, begun: str) -> list
     return [*map(CompletionItem, names), CompletionItem(begun, type="file")]
 
 
+def kernels(ctx: click.Context, argument: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The kernels that `variants` completes, and files."""
+    return [*variants(ctx, argument, begun), CompletionItem(begun, type="file")]
+
+
 def variants(ctx: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
     """The bases, or after a `+` the patches."""
     from hgeisim.kernel.variants import BASES, PATCHES  # noqa: PLC0415

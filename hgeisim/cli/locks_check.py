@@ -6,14 +6,18 @@ from typing import Any
 
 import click
 
+from hgeisim.cli import completion
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.paths import PATH
 
 
 @click.command("check", short_help="Compare the lock order of a kernel with a baseline.")
-@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
-@click.option("--baseline", required=True, help="A file, or a kernel whose baseline comes along.")
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=completion.scenarios)
+@click.option(
+    "--baseline", required=True, shell_complete=completion.kernels,
+    help="A file, or a kernel whose baseline comes along.",
+)  # fmt: skip
 @variant_option("Kernel to check; default: that of the baseline.")
 @click.option("--order", type=PATH, help="A declared order to check, too.")
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")

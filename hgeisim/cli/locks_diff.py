@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.completion import kernels
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff", short_help="Compare two kernels, baselines, or /proc/lockdep.")
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=kernels)
+@click.argument("b", shell_complete=kernels)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(a: str, b: str, as_json: bool) -> int:
     """Tell how the lock order B differs from A.

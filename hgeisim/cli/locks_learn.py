@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli import completion
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.paths import PATH
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("learn", short_help="Write down the lock order of a kernel.")
-@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=completion.scenarios)
 @variant_option("Kernel to learn.", default="v7.1", show_default=True)
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
 @click.option("--out", type=PATH, help="Write here, not to stdout.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.completion import kernels
 from hgeisim.cli.paths import PATH
 from hgeisim.errors import InputError, Problem
 
@@ -24,7 +25,7 @@ FORM_OF = {
 
 
 @click.command("show", short_help="The graph of a lock order: text, DOT, GraphML, a picture.")
-@click.argument("kernel", metavar="[KERNEL|FILE]", default="v7.1")
+@click.argument("kernel", metavar="[KERNEL|FILE]", default="v7.1", shell_complete=kernels)
 @click.option("--around", metavar="CLASS", help="Only what is near a class.")
 @click.option("--depth", default=1, show_default=True, type=click.IntRange(0), help="How near.")
 @click.option("--all", "everything", is_flag=True, help="Also what follows from other edges.")
@@ -52,6 +53,9 @@ def command(kernel: str, **options: Any) -> int:
     from hgeisim.record.place import put_file  # noqa: PLC0415
 
     form, out = options["form"], options["out"]
+    if options["as_json"] and (out is not None or form != "text"):
+        allowed = "goes to stdout, in a form of its own: no --out, no --format"
+        raise InputError([Problem("command line", "--json", "", allowed)])
     _check_suffix(form, out)
     order = lock_order_of(kernel)
     if not options["everything"]:

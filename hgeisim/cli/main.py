@@ -15,7 +15,7 @@ from typing import NamedTuple
 import click
 
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
-from hgeisim.cli.own_patch import mistake
+from hgeisim.cli.own_patch import mistake, suspect
 from hgeisim.cli.stopping import Stopped, stoppable
 from hgeisim.cli.streams import drop_what_is_left, prepare_streams
 from hgeisim.errors import InputError
@@ -108,6 +108,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line `args` (default: that of the process) and return the exit status."""
     words = sys.argv[1:] if args is None else list(args)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would take memory for idle threads
+    os.environ["MPLBACKEND"] = "agg"  # pictures are files: no window, whatever is set
     if why := prepare_streams():
         return _tell(f"output: cannot be written: {why}", status=EXIT_BAD_INPUT)
     status: int | None
@@ -148,7 +149,7 @@ def _outcome(words: Sequence[str]) -> int:
         if _NO_ROOM_FOR_A_LIBRARY in str(error):
             raise MemoryError from error
         return _tell_internal(error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place to speak
+    except BaseException as error:  # noqa: BLE001 - the last place to speak
         return _tell_internal(error)
     return status
 
@@ -187,7 +188,7 @@ def _tell_internal(error: BaseException) -> int:
         import traceback  # noqa: PLC0415 - not needed on a good day
 
         traceback.print_exception(error)
-    problem = mistake(error)
+    problem = mistake(error) or suspect(error)
     if problem is not None:
         return _tell(str(problem), status=EXIT_BAD_INPUT)
     line = f"internal error, a fault of hgeisim: {type(error).__name__}: {error}"

@@ -89,6 +89,18 @@ def mistake(error: BaseException) -> Problem | None:
     return next((_problem(error, path) for path in _executed if _line(error, path)), None)
 
 
+def suspect(error: BaseException) -> Problem | None:
+    """The user's patch, where one was executed: it has asked the model for what it cannot do.
+
+    An error need not come up in the patch, such as when a task sleeps with the spinlock that the
+    patch has forgotten to unlock.
+    """
+    if not _executed:
+        return None
+    files = ", ".join(_executed.values())
+    return Problem(files, "", "", f"with this patch, {type(error).__name__}: {error}", REMEDY)
+
+
 def _problem(error: BaseException, path: Path) -> Problem:
     """What a patch did wrong, with its line; an error without words shows that line itself."""
     line = _line(error, path)

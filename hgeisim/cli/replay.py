@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("token", nargs=-1, required=True)
-@click.option("--scenario", help="The file that the schedule is of, if it is of a file.")
+@click.option(
+    "--scenario", help="The file that the schedule is of, if it is of a file.",
+    shell_complete=scenarios,
+)  # fmt: skip
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hgeisim.cli.completion import scenarios
 from hgeisim.cli.console import print_json, print_table
 from hgeisim.user_file import is_file
 
@@ -21,7 +22,7 @@ UNKNOWN_BITS = """\
 
 
 @click.command("topology")
-@click.argument("source", metavar="FILE|SCENARIO")
+@click.argument("source", metavar="FILE|SCENARIO", shell_complete=scenarios)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(source: str, as_json: bool) -> None:
     """Show the guest interrupt files of each HART, by the rule of the kernel's IMSIC driver.

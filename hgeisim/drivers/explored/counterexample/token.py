@@ -48,10 +48,13 @@ class Token:
 
 
 def encode(token: Token) -> str:
-    """Write a token as one word of letters, digits, `-`, `_` and dots."""
+    """Write a token as one word of letters, digits, `-`, `_` and dots.
+
+    A name of a file may hold anything; here it is only told, so what cannot be printed is a `?`.
+    """
     header = (token.scenario, token.variant, token.preemption, token.digest[:DIGEST_DIGITS])
     runs = ((context, len(list(steps))) for context, steps in groupby(token.schedule))
-    packed = "".join(part + "\0" for part in header).encode()
+    packed = "".join(_printable(part) + "\0" for part in header).encode()
     packed += b"".join(_packed(number) for run in runs for number in run)
     body = base64.urlsafe_b64encode(packed).decode().rstrip("=")
     return f"{VERSION}.{body}.{_checksum(body)}"
@@ -92,6 +95,10 @@ def command(token: Token, scenario: str = "", variant: str = "") -> str:
     if variant or own_files(token.variant):
         words += ["--variant", variant or token.variant]
     return shlex.join(words)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _packed(number: int) -> bytes:
