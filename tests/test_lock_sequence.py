@@ -91,3 +91,18 @@ def test_a_validator_holds_entries_of_its_own_only() -> None:
         holding.run(k.kvm_riscv_vcpu_aia_imsic_inject(vcpu.thread, vcpu, 1), vcpu.thread)
     assert len(holding.held) > 1
     assert holding.entries == {Held}
+
+
+def test_who_holds_a_lock_that_is_initialised_is_known_without_its_being_judged() -> None:
+    """The validator knows nobody's position of now, until it is asked about all of them."""
+    k = booted(V6_12, [1])
+    lock, order = k.hgei[0].lock, Holding().order
+    holder, other = k.add_thread("holder", 0), k.add_thread("other", 0)
+    for _ in range(2):
+        order.spun(holder, lock.lock, 0)
+        order.released(holder, lock.unlock, 0)
+    order.initialised(other, lock.init, 0)
+    assert order.found == []
+    order.spun(holder, lock.lock, 0)
+    order.initialised(other, lock.init, 0)
+    assert [finding.id for finding in order.found] == ["held-init:hgctrl->lock "]
