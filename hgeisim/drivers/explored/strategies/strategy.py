@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.model.answer import Answer, after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.scenario.streams import Streams
@@ -34,15 +34,23 @@ class Step(NamedTuple):
 
 
 class Able:
-    """The contexts that can step in a state; each is asked only when the strategy looks at it."""
+    """The contexts that can step in a state; each is asked when a strategy looks at it, once."""
+
+    __slots__ = ("answers", "space", "state")
 
     def __init__(self, space: Space, state: bytes) -> None:
         self.space, self.state = space, state
+        self.answers: dict[int, Answer] = {}
 
-    def __contains__(self, slot: object) -> bool:
-        if not (isinstance(slot, int) and 0 <= slot < len(self.space.locations)):
-            return False
-        return self.space.ask(slot, self.state).writes is not None
+    def answer(self, slot: int) -> Answer:
+        """What a context would do."""
+        known = self.answers.get(slot)
+        if known is None:
+            known = self.answers[slot] = self.space.ask(slot, self.state)
+        return known
+
+    def __contains__(self, slot: int | None) -> bool:
+        return slot is not None and self.answer(slot).writes is not None
 
     def __iter__(self) -> Iterator[int]:
         return (slot for slot in range(len(self.space.locations)) if slot in self)
@@ -69,8 +77,8 @@ def schedules(space: Space, strategy: Strategy) -> Iterator[Iterator[Step]]:
 
 def _steps(space: Space, strategy: Strategy) -> Iterator[Step]:
     state, last = space.initial(), None
-    while (slot := strategy.choose(Able(space, state), last)) is not None:
-        answer = space.ask(slot, state)
+    while (slot := strategy.choose(able := Able(space, state), last)) is not None:
+        answer = able.answer(slot)
         before, state, last = state, after(state, answer.writes or ()), slot
         yield Step(slot, before, state, answer.findings)
 
@@ -125,11 +133,11 @@ class Given:
             return None
         slot = self.schedule[self.number]
         self.number += 1
-        if slot in able:
+        automata = able.space.system.automata
+        if slot < len(automata) and slot in able:
             return slot
         if self.loose:
             return None
-        automata = able.space.system.automata
         name = automata[slot].name if slot < len(automata) else f"context {slot}"
         raise CannotStep(self.number, name)
 
