@@ -100,6 +100,8 @@ def test_what_comes_after_the_search_is_stopped(
     assert told.status == status
     assert "exhausted: every interleaving" in told.out
     assert told.out.count("hgeisim replay hg2.") >= 4
+    assert "schedules may be longer than they need be" in told.out.replace("\n  ", " ")
+    assert ("lock order was not looked at" in told.out) is (module is isolate)
     if function == "_walk":
         text = told.out.replace("\n  ", " ")
         assert "0 schedules, where it " in text

@@ -292,7 +292,7 @@ def test_a_method_has_the_parameters_of_its_function(parameters: Sequence[str], 
     if fits:
         k.watch.add(watcher)
     else:
-        with pytest.raises(ModelError, match="watches kvm_riscv_aia_free_hgei"):
+        with pytest.raises(ModelError, match="kvm_riscv_aia_free_hgei takes"):
             k.watch.add(watcher)
 
 
@@ -300,3 +300,27 @@ def test_a_function_that_is_not_shown_cannot_be_watched() -> None:
     k = booted(V7_1, [1])
     with pytest.raises(ModelError, match="this kernel does not show"):
         k.watch.add(Counter())
+
+
+@pytest.mark.parametrize("names", ["cpu, see", "ret, owner", "_next, k", "_k, _see", "_ret, __k"])
+def test_a_patch_may_name_its_parameters_as_it_likes(names: str) -> None:
+    """What shows a function has names of its own."""
+    space: dict[str, Any] = {"STEP": STEP}
+    source = f"def path(kernel, {names}):\n yield STEP\n return [{names}]"
+    exec(source, space)  # noqa: S102 - a patch for each case
+    mine: Any = type("Mine", (find_variant(V7_1),), {"kvm_riscv_aia_free_hgei": space["path"]})
+    got: list[object] = []
+
+    class Watcher:
+        """Keeps what it is shown."""
+
+        @entered("kvm_riscv_aia_free_hgei")
+        @returned("kvm_riscv_aia_free_hgei")
+        def freed(self, *arguments: object) -> None:
+            got.append(arguments)
+
+    k = watched(mine, functions_of(Watcher))(machine([1]))
+    k.watch.add(Watcher())
+    assert list(k.kvm_riscv_aia_free_hgei(4, 5)) == [STEP]
+    assert got == [(4, 5), ([4, 5], 4, 5)]
+    assert k.kvm_riscv_aia_free_hgei.__qualname__ == "kvm_riscv_aia_free_hgei"

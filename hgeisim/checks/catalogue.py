@@ -96,10 +96,12 @@ OTHERS = {"deadlock": DEADLOCK, "stale-armed": INTERRUPT}
 
 
 class Offer(NamedTuple):
-    """What a driver offers: moments at which checks are asked, and kinds that it reports itself."""
+    """What a driver offers: moments at which checks are asked, kinds that it reports itself, and
+    kinds that cannot show there, since it never does what they come from."""
 
     moments: tuple[At, ...]
     kinds: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
 
 
 def asked(moment: At) -> tuple[Any, ...]:
@@ -110,7 +112,7 @@ def asked(moment: At) -> tuple[Any, ...]:
 def not_checked(offer: Offer) -> list[str]:
     """The kinds of findings that a driver cannot report, the worst first."""
     rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offer.moments)]
-    known = {kind for row in rows for kind in row.kinds} | set(offer.kinds)
+    known = {kind for row in rows for kind in row.kinds}.union(offer.kinds) - set(offer.never)
     kinds = [*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS]
     return sorted((kind for kind in dict.fromkeys(kinds) if kind not in known), key=severity_of)
 

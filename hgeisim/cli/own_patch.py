@@ -51,7 +51,8 @@ def execute(variant: str) -> None:
         file, _, name = part.partition(":")
         if file.endswith(".py"):
             if not is_file(file):
-                raise InputError([Problem(file, "", "", "there is no such file", REMEDY)])
+                remedy = f"no `+` and no `:` may be in its path; {REMEDY}"
+                raise InputError([Problem(file, "", "", "there is no such file", remedy)])
             path = Path(file).resolve()
             if path not in modules:
                 modules[path] = _module(file, path)

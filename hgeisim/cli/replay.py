@@ -44,8 +44,10 @@ def command(
     Exit status: 0 it shows nothing new, 1 it shows a new finding, 2 it is no token of a scenario
     that is here.
     """
+    from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = _decode(token)
@@ -57,6 +59,7 @@ def command(
     new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
     told = ({"id": i, "text": t, "new": i in new} for i, t in found.items())
     result["findings"] = in_order(told)
+    result["not_checked"] = not_checked(EXPLORED)
     if options["as_json"]:
         print_json(result)
     else:
@@ -65,6 +68,7 @@ def command(
 
 
 def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
+    from hgeisim.report.findings import unlooked  # noqa: PLC0415
     from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415
 
@@ -79,6 +83,7 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
         click.echo("\n".join(indented(line, 0)))
     if not result["findings"]:
         click.echo("no finding")
+    click.echo("\n".join(unlooked(result["not_checked"])))
 
 
 def _decode(words: tuple[str, ...]) -> Token:

@@ -117,7 +117,10 @@ class Watch:
         takes = takes[moment == RETURNED :]
         gets = [*self.functions[function]][: len(takes) if more else None]
         if len(takes) != len(gets) or (takes != gets and sorted(takes) == sorted(gets)):
-            raise ModelError(f"{method.__qualname__}{takes} watches {function}{gets}")
+            raise ModelError(
+                f"{function} takes ({', '.join(gets)}), but {method.__qualname__} watches it with "
+                f"({', '.join(takes)}): it may name them otherwise, not take more, less or others"
+            )
 
     def show(self, who: Runner, op: Op, waited_ns: int = 0) -> None:
         """An operation was completed, after a wait."""
@@ -143,25 +146,27 @@ def functions_of(*watchers: type) -> frozenset[str]:
 
 
 SHOWS = """
-def {name}(k, {arguments}):
-    for see in k.watch.entered["{name}"]:
-        see({arguments})
-    see = None
-    ret = {call}(k, {arguments})
-    for see in k.watch.returned["{name}"]:
-        see(ret, {arguments})
-    see = None
-    return ret
+def override(_k, {arguments}):
+    for _see in _k.watch.entered["{name}"]:
+        _see({arguments})
+    _see = None
+    _ret = {call}(_k, {arguments})
+    for _see in _k.watch.returned["{name}"]:
+        _see(_ret, {arguments})
+    _see = None
+    return _ret
 """
-"""`see` is cleared since a search refuses a frame that holds a method across a yield."""
+"""`_see` is cleared since a search refuses a frame that holds a method across a yield."""
 STOPS = """
-def {name}(k, {arguments}):
+def override(_k, {arguments}):
     yield from _begins({arguments})
-    ret = yield from _next(k, {arguments})
-    yield from _ends(ret, {arguments})
-    return ret
+    _ret = yield from _next(_k, {arguments})
+    yield from _ends(_ret, {arguments})
+    return _ret
 """
 """For a driver that has its path stop there, which a watcher cannot."""
+TAKEN = frozenset(("_k", "_see", "_ret", "_next", "_begins", "_ends"))
+"""Names in these templates; a parameter of a patch that is called so is called otherwise here."""
 
 
 def watched(kernel: type[K], functions: frozenset[str]) -> type[K]:
@@ -176,7 +181,7 @@ def watched(kernel: type[K], functions: frozenset[str]) -> type[K]:
 
 def _compose(kernel: Any, functions: frozenset[str]) -> Any:
     shown = {name: parameters_of(getattr(kernel, name)) for name in sorted(functions)}
-    overrides = {name: _override(SHOWS, getattr(kernel, name)) for name in shown}
+    overrides = {name: _override(SHOWS, kernel, name) for name in shown}
     space = {"__module__": __name__, "__doc__": kernel.__doc__, "shown": shown, **overrides}
     return type(kernel)(kernel.__name__, (kernel,), space)
 
@@ -189,7 +194,7 @@ def stopping(kernel: Any, stops: Mapping[str, Stop]) -> Any:
     the two parts of a `Stop` yield."""
     space: dict[str, Any] = {"__module__": __name__, "__doc__": kernel.__doc__}
     for name, stop in stops.items():
-        space[name] = _override(STOPS, getattr(kernel, name), _begins=stop.begins, _ends=stop.ends)
+        space[name] = _override(STOPS, kernel, name, _begins=stop.begins, _ends=stop.ends)
     return type(kernel)(kernel.__name__, (kernel,), space)
 
 
@@ -206,11 +211,12 @@ def parameters_of(function: Any) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:]
 
 
-def _override(template: str, function: Any, **known: Any) -> FunctionType:
-    arguments, is_path = ", ".join(parameters_of(function)), inspect.isgeneratorfunction(function)
-    code = _code(template, function.__name__, arguments, is_path)
+def _override(template: str, kernel: Any, name: str, **known: Any) -> FunctionType:
+    function = getattr(kernel, name)
+    names = (each if each not in TAKEN else f"{each}_" for each in parameters_of(function))
+    code = _code(template, name, ", ".join(names), inspect.isgeneratorfunction(function))
     space = {"_next": function, "__name__": __name__, **known}
-    return FunctionType(code, space, function.__name__, function.__defaults__)
+    return FunctionType(code, space, name, function.__defaults__)
 
 
 @cache
@@ -218,4 +224,5 @@ def _code(template: str, name: str, arguments: str, is_path: bool) -> CodeType:
     call = "yield from _next" if is_path else "_next"
     source = template.format(name=name, arguments=arguments, call=call)
     constants = compile(source, __file__, "exec").co_consts
-    return next(each for each in constants if isinstance(each, CodeType))
+    code = next(each for each in constants if isinstance(each, CodeType))
+    return code.replace(co_name=name, co_qualname=name)

@@ -11,7 +11,7 @@ from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.model.system import EXPLORED
-from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict, ended
 from hgeisim.report.findings import unlooked
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
@@ -37,6 +37,7 @@ def document(name: str, scenario: Scenario, verdict: Verdict, new: list[str]) ->
         "states": verdict.states,
         "transitions": verdict.transitions,
         "ends": verdict.ends,
+        "stopped": ended(verdict.stopped) if verdict.stopped else "",
         "findings": [
             _finding(name, scenario, c, c.finding.id in new)
             for c in verdict.counterexamples.values()
@@ -72,6 +73,8 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     )
     yield from _verdict(result)
     yield from _lock_order(result)
+    if result["stopped"]:
+        yield from indented(_unfinished(result), 0)
     for finding in result["findings"]:
         yield ""
         yield from _finding_lines(finding)
@@ -105,6 +108,14 @@ def _lock_order(result: dict[str, Any]) -> Iterator[str]:
             f"{count(order['dependencies'], 'dependency').replace('dependencys', 'dependencies')}",
             0,
         )
+
+
+def _unfinished(result: dict[str, Any]) -> str:
+    """What was left undone when an exploration was stopped."""
+    left = "schedules may be longer than they need be"
+    if "lock_order" not in result:
+        left = f"lock order was not looked at, and {left}"
+    return f"it {result['stopped']}: {left}"
 
 
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:

@@ -12,8 +12,11 @@ from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
 
-TRACED = Offer((At.STATE, At.ENTERED), ("stale-armed",))
-"""What is asked along a trace: after every event, and where a guest is entered."""
+TRACED = Offer(
+    (At.STATE, At.ENTERED), ("stale-armed",), never=("foreign-vsfile", "irq-freed-enabled")
+)
+"""What is asked along a trace: after every event, and where a guest is entered.  No VS-file is in
+the middle of an access there, and the module is never unloaded."""
 STATE, ENTERED = asked(At.STATE), asked(At.ENTERED)
 
 
