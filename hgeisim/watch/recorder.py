@@ -40,11 +40,19 @@ class Recorder:
     def allocated(self, hgei: int, cpu: int, owner: Vcpu) -> None:
         """A line was taken, or none was free."""
         self._event(ALLOC if hgei > 0 else FAIL, cpu, owner.id, max(hgei, 0))
+        self._look(cpu)
 
     @returned("kvm_riscv_aia_free_hgei")
     def freed(self, ret: None, cpu: int, hgei: int) -> None:
         """A line was given back."""
         self._event(FREE, cpu, 0, hgei)
+        self._look(cpu)
+
+    def _look(self, cpu: int) -> None:
+        """See what a patch does that takes no lock; nothing is new where one was dropped."""
+        hgctrl = self.k.hgei[cpu]
+        if not hgctrl.lock.inside:
+            self.occupy(hgctrl)
 
     @returned("hgei_interrupt")
     def handled(self, ret: None, current: Runner) -> None:

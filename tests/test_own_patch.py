@@ -1,0 +1,62 @@
+"""A sound patch of a user's own is recorded as it is."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.commands import hgeisim
+
+LOCK_FREE = '''"""hgctrl without a lock."""
+
+from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.structs import ENOENT
+from hgeisim.machine.hart import bit, ffs
+from hgeisim.machine.ops import STEP
+
+
+class LockFree(Aia):
+    """Each change of free_bitmap is one compare-and-exchange."""
+
+    def kvm_riscv_aia_alloc_hgei(k, cpu, owner):
+        """kvm_riscv_aia_alloc_hgei, v7.1 without its lock."""
+        hgctrl = k.hgei[cpu]
+        yield STEP
+        free_bitmap = hgctrl.free_bitmap
+        if not free_bitmap:
+            return -ENOENT
+        hgctrl.free_bitmap = free_bitmap & ~bit(ffs(free_bitmap))
+        yield STEP
+        hgctrl.owners[ffs(free_bitmap)] = owner.id
+        return ffs(free_bitmap)
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        """kvm_riscv_aia_free_hgei, v7.1 without its lock."""
+        hgctrl = k.hgei[cpu]
+        yield STEP
+        hgctrl.owners[hgei] = 0
+        yield STEP
+        hgctrl.free_bitmap = hgctrl.free_bitmap | bit(hgei)
+'''
+
+
+@pytest.mark.slow
+def test_occupancy_is_seen_without_a_lock(tmp_path: Path) -> None:
+    """At the end each HART has as many lines taken as were taken and not given back."""
+    (tmp_path / "mine.py").write_text(LOCK_FREE)
+    variant, out = f"v7.1+{tmp_path}/mine.py:LockFree", tmp_path / "out"
+    command = ("run", "homogeneous", "--until", "2ms", "--variant", variant, "--out", str(out))
+    assert hgeisim(*command).status == 0
+    busy = {row["hart"]: int(row["busy"]) for row in rows(out / "occupancy.csv")}
+    events = Counter((row["hart"], row["event"]) for row in rows(out / "events.csv"))
+    assert busy == {hart: events[hart, "alloc"] - events[hart, "free"] for hart in busy}
+    assert len(busy) == 8
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
