@@ -78,7 +78,16 @@ def test_a_mistake_that_shows_in_the_model_is_told_with_the_patch(
         f"    def kvm_riscv_aia_free_hgei(k, {arguments}):\n"
         f"        {body}\n"
     )
-    result = hgeisim("explore", "patch-race", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    commands = [("explore", "patch-race")]
+    if told.startswith("AttributeError"):
+        commands.append(("run", "vm-churn"))
+    for command in commands:
+        it_is_told(tmp_path, command, told)
+
+
+def it_is_told(tmp_path: Path, command: tuple[str, str], told: str) -> None:
+    """By a command, with exit status 2."""
+    result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
     assert result.status == 2
     assert f"{tmp_path}/mine.py: " in result.err
     assert told in result.err

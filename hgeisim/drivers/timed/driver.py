@@ -56,6 +56,7 @@ class TimedDriver:
         self.waits = Waits(self.paths)
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
         self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
+        self.times = (int, type(None)) if getattr(k, "yields_ns", False) else ()
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.clock.driver = self
@@ -103,8 +104,9 @@ class TimedDriver:
         below, self.paths[who] = self.paths.get(who, path), path
         self.env.active_lane.who = who
         op: Any
+        times = self.times
         for op in path:
-            if op is None or op.__class__ is int:
+            if op.__class__ in times:
                 yield op
             elif op.__class__ is not Step:
                 yield from self.complete(who, op)

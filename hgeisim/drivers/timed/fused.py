@@ -74,7 +74,7 @@ def fused(kernel: type[Module]) -> type[Module]:
     if kernel not in _made:
         paths = {ident: _fuse(path) for ident, path in _paths(kernel)}
         space = {"__module__": __name__, "__doc__": kernel.__doc__, "name": kernel.name, **paths}
-        _made[kernel] = type(kernel.__name__, (kernel,), space)
+        _made[kernel] = type(kernel.__name__, (kernel,), space | {"yields_ns": True})
     return _made[kernel]
 
 
