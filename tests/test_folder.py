@@ -171,8 +171,12 @@ def test_a_signal_waits_while_the_old_run_is_out_of_its_place(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", rename_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        write_run(run, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_run(run, MANIFEST | {"seed": 2}, SUMMARY, busy_timeline((1,)))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert read_run(run).manifest["seed"] == 2
     assert list(run.parent.iterdir()) == [run]
 
