@@ -55,6 +55,8 @@ class Severity(IntEnum):
     """Two paths lock in a way that may hang."""
     POLICY = 5
     """It works, but not as was asked for."""
+    NOTE = 6
+    """Nothing is wrong; a reader should know."""
 
 
 class Row(NamedTuple):
@@ -66,7 +68,7 @@ class Row(NamedTuple):
     moments: tuple[At, ...]
 
 
-ISOLATION, OWNERSHIP, INTERRUPT, DEADLOCK, LOCK_ORDER, POLICY = Severity
+ISOLATION, OWNERSHIP, INTERRUPT, DEADLOCK, LOCK_ORDER, POLICY, NOTE = Severity
 CATALOGUE = (
     Row(HostAlive(), ("illegal-instruction",), ISOLATION, (At.STATE, At.SWEEP)),
     Row(UseAfterFree(), ("use-after-free",), ISOLATION, (At.ACCESS,)),
@@ -91,7 +93,14 @@ CATALOGUE = (
     Row(SleepingLock(), ("sleep-in-atomic",), DEADLOCK, (At.OPERATION,)),
     Row(ModeGranted(), ("mode-refused",), POLICY, (At.CREATED,)),
 )
-OTHERS = {"deadlock": DEADLOCK, "stale-armed": INTERRUPT}
+OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception", "warn-on")
+"""What goes wrong with a user's patch while it runs."""
+OTHERS = {
+    "deadlock": DEADLOCK,
+    "stale-armed": INTERRUPT,
+    **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
+    "waits-for-guest": NOTE,
+}
 """Kinds that no check reports, but a driver; all others come from lock order."""
 
 
@@ -114,7 +123,8 @@ def not_checked(offer: Offer) -> list[str]:
     rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offer.moments)]
     known = {kind for row in rows for kind in row.kinds}.union(offer.kinds) - set(offer.never)
     kinds = [*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS]
-    return sorted((kind for kind in dict.fromkeys(kinds) if kind not in known), key=severity_of)
+    missing = (kind for kind in dict.fromkeys(kinds) if kind not in known and not is_note(kind))
+    return sorted(missing, key=severity_of)
 
 
 def severity_of(finding_id: str) -> Severity:
@@ -122,3 +132,8 @@ def severity_of(finding_id: str) -> Severity:
     kind = finding_id.partition(":")[0]
     rows = (row.severity for row in CATALOGUE if kind in row.kinds)
     return next(rows, OTHERS.get(kind, LOCK_ORDER))
+
+
+def is_note(finding_id: str) -> bool:
+    """Whether a finding is no fault, only something to know."""
+    return severity_of(finding_id) is NOTE

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.known_entry import Known
 from hgeisim.checks.known_file import read_known
 
@@ -49,6 +50,6 @@ def hazard(finding_id: str, variant: str, realtime: bool = False) -> str:
 def new_findings(
     finding_ids: Iterable[str], variant: str, strict: bool = False, realtime: bool = False
 ) -> list[str]:
-    """The ids that the baseline does not accept; with `strict`, all of them."""
-    looked_up = ((i, known(i, variant, realtime)) for i in finding_ids)
+    """The ids that the baseline does not accept; with `strict`, all of them.  Notes are none."""
+    looked_up = ((i, known(i, variant, realtime)) for i in finding_ids if not is_note(i))
     return [i for i, entry in looked_up if strict or entry is None or not entry.accepted]

@@ -68,7 +68,7 @@ def command(
 
 
 def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
-    from hgeisim.report.findings import unlooked  # noqa: PLC0415
+    from hgeisim.report.findings import nothing_found, standing, unlooked  # noqa: PLC0415
     from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415
 
@@ -78,10 +78,10 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
     if result["end"]:
         click.echo(f"this kernel leaves the schedule here: {result['end']}")
     for finding in result["findings"]:
-        accepted = "" if finding["new"] else " (accepted)"
-        line = f"{finding['id']}: {finding['text']}{accepted}"
+        how = standing(finding).removeprefix(", ")
+        line = f"{finding['id']}: {finding['text']}{how and f' ({how})'}"
         click.echo("\n".join(indented(line, 0)))
-    if not result["findings"]:
+    if nothing_found(result["findings"]):
         click.echo("no finding")
     click.echo("\n".join(unlooked(result["not_checked"])))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.structs import Thread
+from hgeisim.machine.balance import IRQS, PREEMPTION, hands_over
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path
 from hgeisim.machine.schedule import TASK_RUNNING
 
@@ -44,6 +45,7 @@ class Sched(Kernel):
         yield k.rq[cpu].lock.unlock
         return woken
 
+    @hands_over("rq->__lock", PREEMPTION)
     def task_rq_lock(k, p: Thread) -> Path[int]:
         """__task_rq_lock, v6.12: lock the run queue that `p` is on; returns its CPU."""
         while True:
@@ -71,6 +73,7 @@ class Sched(Kernel):
         yield rq.lock.lock_irqsave
         yield from k.switch_to_others(current)
 
+    @hands_over("rq->__lock", IRQS, PREEMPTION)
     def switch_to_others(k, current: Thread) -> Path[None]:
         """context_switch, v6.12: between the two notifiers the HART is somebody else's.
 

@@ -27,7 +27,7 @@ class Script(Fixed):
     """Executes commands one after the other in one thread; a verb is a method of this class.
 
     All that a vCPU's own thread does here happens within KVM_RUN, which "exit" leaves and calls
-    again.
+    again, and "leave" leaves at the end.
     """
 
     def __init__(self, k: Module, thread: Thread, commands: Sequence[Command]) -> None:
@@ -64,6 +64,10 @@ class Script(Fixed):
         """KVM_RUN returns to the monitor, which calls it again."""
         yield from self.k.kvm_vcpu_ioctl_end(self.thread, vcpu)
         yield from self.k.kvm_vcpu_ioctl_begin(self.thread, vcpu)
+
+    def leave(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """KVM_RUN returns to the monitor for good."""
+        return self.k.kvm_vcpu_ioctl_end(self.thread, vcpu)
 
     # Verbs of a task on a HART
 

@@ -12,6 +12,7 @@ from hgeisim.kernel.structs import (
     Thread,
     Vcpu,
 )
+from hgeisim.machine.balance import hands_over
 from hgeisim.machine.hart import bit
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
@@ -125,6 +126,7 @@ class VcpuRun(ImsicDevice):
             elif reason != EXIT_AGAIN:
                 return reason
 
+    @hands_over("kvm->srcu")
     def guest_mode(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """The part of the loop with interrupts off, v6.12 (2.16 steps 6-17): between setting the
         mode and looking at the requests nobody can slip through."""
@@ -180,12 +182,14 @@ class VcpuRun(ImsicDevice):
         vcpu.mmio = 0
         yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, target, IPI_IID)
 
+    @hands_over("vcpu->mutex", "kvm->srcu")
     def kvm_vcpu_ioctl_begin(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_ioctl(KVM_RUN), v6.12, before the loop."""
         yield vcpu.mutex.lock
         yield vcpu.vm.srcu.srcu_read_lock
         yield from k.vcpu_load(current, vcpu)
 
+    @hands_over("vcpu->mutex", "kvm->srcu")
     def kvm_vcpu_ioctl_end(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_ioctl(KVM_RUN), v6.12, after the loop."""
         yield from k.vcpu_put(current, vcpu)

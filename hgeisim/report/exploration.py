@@ -12,7 +12,7 @@ from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict, ended
-from hgeisim.report.findings import unlooked
+from hgeisim.report.findings import nothing_found, standing, unlooked
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 
@@ -78,10 +78,10 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     for finding in result["findings"]:
         yield ""
         yield from _finding_lines(finding)
-    if not result["findings"]:
-        yield "no finding"
-    else:
+    if result["findings"]:
         yield ""
+    if nothing_found(result["findings"]):
+        yield "no finding"
     yield from unlooked(result["not_checked"])
 
 
@@ -120,11 +120,9 @@ def _unfinished(result: dict[str, Any]) -> str:
 
 def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     name = f" ({finding['known_as']})" if finding["known_as"] else ""
-    accepted = "" if finding["new"] else ", accepted"
     alone = ", together with other schedules" if finding.get("alone") is False else ""
-    accepted = f"{alone}{accepted}"
     shape = f"{count(finding['steps'], 'step')}, {count(finding['switches'], 'switch', 'es')}"
-    yield from indented(f"{finding['id']}{name}: {shape}{accepted}", 0, 4)
+    yield from indented(f"{finding['id']}{name}: {shape}{alone}{standing(finding)}", 0, 4)
     yield from indented(finding["text"], 2)
     if finding["reason"]:
         yield from indented(f"known: {finding['reason']}", 2)

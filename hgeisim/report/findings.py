@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hgeisim.checks.catalogue import severity_of
+from hgeisim.checks.catalogue import is_note, severity_of
 from hgeisim.report.layout import indented
 
 
@@ -17,6 +17,18 @@ def in_order(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _rank(finding: dict[str, Any]) -> tuple[int, ...]:
     numbers = (finding.get(key, 0) for key in ("switches", "steps", "time_ns", "line"))
     return severity_of(finding["id"]), *numbers
+
+
+def standing(finding: dict[str, Any]) -> str:
+    """How a finding counts, as it follows its id: nothing where it is new."""
+    if is_note(finding["id"]):
+        return ", a note"
+    return "" if finding["new"] else ", accepted"
+
+
+def nothing_found(findings: Iterable[dict[str, Any]]) -> bool:
+    """Whether there are none, but for notes."""
+    return all(is_note(finding["id"]) for finding in findings)
 
 
 def unlooked(kinds: Sequence[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
-from hgeisim.report.findings import in_order, unlooked
+from hgeisim.report.findings import in_order, nothing_found, standing, unlooked
 from hgeisim.report.layout import WIDTH, indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
@@ -72,12 +72,13 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
     """The findings as text."""
     for finding in result["findings"]:
         name = f" ({finding['known_as']})" if finding["known_as"] else ""
-        accepted = "" if finding["new"] else ", accepted"
         when = f"{finding['time_ns'] / 1e6:.3f} ms"
-        yield from indented(f"finding {finding['id']}{name}, first at {when}{accepted}", 0, 4)
+        yield from indented(
+            f"finding {finding['id']}{name}, first at {when}{standing(finding)}", 0, 4
+        )
         yield from indented(finding["text"], 2)
         if finding["reason"]:
             yield from indented(f"known: {finding['reason']}", 2)
-    if not result["findings"]:
+    if nothing_found(result["findings"]):
         yield "no finding in this run (one schedule)"
     yield from unlooked(result["not_checked"])

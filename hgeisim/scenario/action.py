@@ -16,7 +16,9 @@ class Verb(NamedTuple):
 
     `own`: it is for a vCPU's own thread, the others are for a task on a HART.  `hotplug`: its task
     is the thread cpuhp/N, and is about that HART.  `moves`: it moves the thread of another vCPU.
-    `once`: what a vCPU can be only once.  A verb is a method of `hgeisim.kernel.script.Script`.
+    `once`: what a vCPU can be only once.  `last`: nothing comes after it.
+
+    A verb is a method of `hgeisim.kernel.script.Script`.
     """
 
     objects: str = ""
@@ -24,6 +26,7 @@ class Verb(NamedTuple):
     hotplug: bool = False
     moves: bool = False
     once: str = ""
+    last: bool = False
 
 
 VERBS = {
@@ -31,6 +34,7 @@ VERBS = {
     "run": Verb(own=True),
     "block": Verb(own=True),
     "exit": Verb(own=True),
+    "leave": Verb(own=True, last=True),
     "destroy": Verb("VCPU", once="be destroyed once"),
     "offline": Verb("HART", hotplug=True),
     "online": Verb("HART", hotplug=True),

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from hgeisim.machine.topology import HGEIE_BITS_MAX, Topology
-from hgeisim.scenario.action import ActionText, allowed_actions, verbs_of
+from hgeisim.scenario.action import VERBS, ActionText, allowed_actions, verbs_of
 from hgeisim.scenario.distribution import EXAMPLE, Interval
 from hgeisim.scenario.table import Duration, HartNumber, Name, Table, TaskName
 from hgeisim.scenario.timing import Timing
@@ -192,6 +192,9 @@ class Task(Table):
         if strange:
             allowed = f"must use only {allowed_actions(verbs)} in a task with `{kind}`"
             raise ValueError(f"{allowed}; not {', '.join(strange)}")
+        early = [str(action) for action in self.does[:-1] if VERBS[action.verb].last]
+        if early:
+            raise ValueError(f"must have {early[0]!r} as its last action")
         return self
 
 

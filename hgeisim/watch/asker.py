@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from hgeisim.checks.catalogue import At, Offer, asked
+from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer, asked
 from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.kernel.module import Module
@@ -19,7 +19,8 @@ from hgeisim.machine.watch import Done, Watch, done, returned
 from hgeisim.watch.line_count import LineCount
 
 IN_TIME = Offer(
-    (At.OPERATION, At.AT_REST, At.ONLINE, At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END)
+    (At.OPERATION, At.AT_REST, At.ONLINE, At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
+    OF_OWN_PATCHES,
 )
 """What is asked in a run: `Asker` asks, but for TWICE, which the simulation does."""
 Note: TypeAlias = Callable[[Iterable[Finding]], None]

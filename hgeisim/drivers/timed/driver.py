@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from hgeisim.drivers.timed.careful import Careful
 from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, spend
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
@@ -38,6 +39,7 @@ class TimedDriver:
     goes on only while it has its HART and no hardirq runs there: what a handler takes is added.
     From the moment at which it is no longer `on_cpu` until it gave its HART up, nothing comes in
     between.
+    `careful` follows a user's own patch.
     The kernel's `watch` is shown each operation, with how many ns it was not ready.  How operations
     are completed is said in completion.py for those of which there are most, and here for the
     others.
@@ -57,6 +59,7 @@ class TimedDriver:
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
         self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
         self.times = (int, type(None)) if getattr(k, "yields_ns", False) else ()
+        self.careful: Careful | None = None
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.clock.driver = self
@@ -105,7 +108,7 @@ class TimedDriver:
         self.env.active_lane.who = who
         op: Any
         times = self.times
-        for op in path:
+        for op in self.careful.follow(who, path) if self.careful else path:
             if op.__class__ in times:
                 yield op
             elif op.__class__ is not Step:

@@ -9,10 +9,13 @@ from typing import Any, Literal, TypeAlias
 
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding, Moment
+from hgeisim.drivers.crash import FAILURES, crash, has_own_patch
 from hgeisim.drivers.stage import Stage, kernel_of, set_stage
+from hgeisim.drivers.timed.careful import Careful
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
+from hgeisim.drivers.timed.held_up import held_up
 from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
@@ -58,7 +61,8 @@ class Simulation:
     and, if asked for, lock order and what fills the tables.
 
     `env` is an ordinary `simpy.Environment`: add processes as you like, then `run`.  `findings`
-    holds each finding once, with the time in ns when it first showed.
+    holds each finding once, with the time in ns when it first showed; `crashed` says that a user's
+    patch has failed, so that the run ended there.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Simulation:
         self.stage, self.k, self.driver, self.env = stage, stage.k, driver, driver.env
         self.timeline = Timeline(stage.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
+        self.crashed = False
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.asker = Asker(self.k, self.note, count)
         names = TABLES if record == "all" else ()
@@ -90,18 +95,38 @@ class Simulation:
 
         `progress` is told the time in ns now and then; nothing else depends on it.
         """
-        before_ns = until_ns - min(ON_ITS_WAY_NS, until_ns // 2)
-        for stop_ns in self._stops(before_ns, until_ns, progress is not None):
-            self.env.run(until=stop_ns)
-            if stop_ns in (before_ns, until_ns):
-                self._look_for_sleepers()
-            if progress is not None:
-                progress(stop_ns)
+        before_ns = until_ns - _long(until_ns)
+        try:
+            for stop_ns in self._stops(before_ns, until_ns, progress is not None):
+                self.env.run(until=stop_ns)
+                if stop_ns in (before_ns, until_ns):
+                    self._look_for_sleepers()
+                if progress is not None:
+                    progress(stop_ns)
+            self._look_at_the_end()
+        except FAILURES as error:
+            if not has_own_patch(self.k):
+                raise
+            self._crash(error)
         self.timeline.end_ns = int(self.env.now)
+        self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
+
+    def _look_at_the_end(self) -> None:
+        """What goes on when the run is cut."""
+        now_ns = int(self.env.now)
+        for since_ns, note in held_up(self.k, self.driver.waits, now_ns):
+            self.note_one(note, since_ns)
+        if self.driver.careful is not None:
+            for finding, since_ns in self.driver.careful.endless(now_ns - _long(now_ns)):
+                self.note_one(finding, since_ns, "it has spun")
         if self.lock_order is not None:
             self._look_at_waits(self.lock_order)
         self.asker.end()
-        self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
+
+    def _crash(self, error: BaseException) -> None:
+        """A user's patch has failed, and with it the run."""
+        self.note_one(crash(self.k, error))
+        self.crashed = True
 
     def _look_at_waits(self, order: LockOrder) -> None:
         """Show the validator what is still waited for, each in the state in which that wait began,
@@ -130,7 +155,7 @@ class Simulation:
             for finding in check.of(self.k, vcpu):
                 key = vcpu.id, ran_ns.get(vcpu.thread, 0)
                 since_ns = asleep_ns[key] = self.asleep_ns.get(key, now_ns)
-                if since_ns <= now_ns - min(ON_ITS_WAY_NS, now_ns // 2):
+                if since_ns <= now_ns - _long(now_ns):
                     wait = self.driver.waits.of(vcpu.thread)
                     asleep_since_ns = wait.since_ns if wait else since_ns
                     self.note_one(finding, asleep_since_ns, "it has slept")
@@ -152,8 +177,13 @@ class Simulation:
         if since_ns is None:
             self.findings.setdefault(finding.id, (int(self.env.now), finding))
         else:
-            text = f"{finding.text}; {what} since {since_ns / 1e6:.3f} ms"
+            text = f"{finding.text}; {what} since {since_ns / 1e6:.3f} ms" if what else finding.text
             self.findings.setdefault(finding.id, (since_ns, replace(finding, text=text)))
+
+
+def _long(now_ns: int) -> int:
+    """How many ns before the end something must have begun that does not come to its own."""
+    return min(ON_ITS_WAY_NS, now_ns // 2)
 
 
 def as_written(kernel: type[Module]) -> type[Module]:
@@ -184,6 +214,8 @@ def simulate(
     stage = set_stage(scenario, k, validator)
     driver = TimedDriver(env, k, Costs(scenario.timing, streams), scenario.kernel.preemption)
     simulation = Simulation(stage, driver, count, record)
+    if has_own_patch(k):
+        driver.careful = Careful(k, simulation.note_one)
     start_workload(driver, streams, scenario)
     for script in stage.scripts:
         hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.automaton import Node
+from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import CannotStep, Given, Step, schedules
@@ -55,7 +56,8 @@ def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
 
 
 def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
-    """Everything that a schedule shows, in order; the end is looked at if it is one.
+    """Everything that a schedule shows, in order; the end is looked at if it is one, or if from
+    there on a context goes round for ever.
 
     Nothing when the schedule cannot be followed.
     """
@@ -70,6 +72,8 @@ def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
         return ()
     if next(space.successors(state), None) is None:
         found += end_findings(space, state)
+    elif space.system.own_patch:
+        found += endless(space, state)
     return tuple(found)
 
 

@@ -22,10 +22,11 @@ class Answer:
     checks say about the step.  `reads` has a bit for each cell on which the answer depends: in any
     two states that agree on these cells, the context answers the same.  `written` has a bit for
     each cell that the step changes; `watched` tells whether a state check looks at one of them.
-    `length` counts the operations that are merged into the step.
+    `length` counts the operations that are merged into the step.  After a step that `crashes`
+    nothing comes: it leaves the state as it was.
     """
 
-    __slots__ = ("findings", "length", "reads", "watched", "writes", "written")
+    __slots__ = ("crashes", "findings", "length", "reads", "watched", "writes", "written")
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Answer:
     ) -> None:
         self.reads, self.writes, self.findings = reads, writes, findings
         self.written = mask(place for place, _ in writes or ())
-        self.length = length
+        self.length, self.crashes = length, False
         self.watched = bool(self.written & watched)
 
 

@@ -12,12 +12,13 @@ A local state (`Node`) is what `frames.frame_key` says, with the operation the p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.model.frames import SeamError, frame_key, functions
 from hgeisim.drivers.explored.model.held import Held, held_after
 from hgeisim.errors import ModelError
+from hgeisim.machine.balance import NOTHING, Balance, Call, Left, frames, returned
 from hgeisim.machine.ops import STEP, Op, Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
@@ -32,7 +33,10 @@ class Node:
     """A local state: about to complete `op`; `waiting` when it has begun.
 
     `held` are the locks that the context holds there.  `origin` makes the path anew, `history` are
-    the memories that led here, so that the path can be brought to this state again.
+    the memories that led here, so that the path can be brought to this state again.  `balance` is
+    what the path keeps before the operation, `began` what it kept when each of its functions began,
+    and `told` what one of them has left that was told.  `straight` counts the operations since it
+    has called or left a function.
     """
 
     op: Op
@@ -41,15 +45,24 @@ class Node:
     history: tuple[tuple[int, ...], ...]
     functions: tuple[str, ...]
     held: Held = ()
+    balance: Balance = NOTHING
+    began: tuple[Balance, ...] = ()
+    told: Balance = NOTHING
+    straight: int = 0
 
 
 @dataclass
 class Automaton:
-    """The local states of one context; `location` is the memory cell that holds its index."""
+    """The local states of one context; `location` is the memory cell that holds its index.
+
+    `left` are the functions of the `kernel` that its last step left out of balance.
+    """
 
     name: str
     runner: Runner
     location: int
+    kernel: type = object
+    left: list[Left] = field(default_factory=list)
     nodes: list[Node | None] = field(default_factory=lambda: [None])
     index: dict[Any, int] = field(default_factory=dict)
 
@@ -60,8 +73,7 @@ class Automaton:
     def wait(self, here: int) -> int:
         """Return the state after `here` has begun its operation and must wait."""
         node = self.node(here)
-        made = Node(node.op, True, node.origin, node.history, node.functions, node.held)
-        return self._add(("wait", here), made)
+        return self._add(("wait", here), replace(node, waiting=True))
 
     def node(self, here: int) -> Node:
         """Return a state other than `REST`."""
@@ -81,14 +93,28 @@ class Automaton:
         path = _revive(node, memory)
         memory.cells, memory.reads, memory.writes = present
         memory.touched = {}
+        calls = [Call(*call) for call in zip(frames(path), node.began, strict=False)]
+        balance = node.balance.after(node.op)
         try:
             op = path.send(None)
         except StopIteration:
+            _, self.left = returned(self.kernel, calls, (), balance, node.told)
             return REST
-        history = (*node.history, seen)
-        held = held_after(node.held, node.op)
-        made = Node(op, False, node.origin, history, functions(path), held)
-        return self._add((frame_key(path), op, held), made)
+        now, self.left = returned(self.kernel, calls, tuple(frames(path)), balance, node.told)
+        same = [call.frame for call in now] == [call.frame for call in calls]
+        made = replace(
+            node,
+            op=op,
+            waiting=False,
+            history=(*node.history, seen),
+            functions=functions(path),
+            held=held_after(node.held, node.op),
+            balance=balance,
+            began=tuple(call.began for call in now),
+            told=self.left[-1].balance if self.left else node.told,
+            straight=node.straight + 1 if same else 0,
+        )
+        return self._add((frame_key(path), op, made.held), made)
 
     def _add(self, key: Any, node: Node) -> int:
         known = self.index.get(key)

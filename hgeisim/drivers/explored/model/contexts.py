@@ -37,7 +37,8 @@ class Contexts:
 
     def add_task(self, thread: Thread, origin: MakePath) -> None:
         """Add a task that will execute a path."""
-        automaton = Automaton(thread.name, thread, self.memory.cell(f"pc {thread.name}"))
+        pc = self.memory.cell(f"pc {thread.name}")
+        automaton = Automaton(thread.name, thread, pc, type(self.k))
         self.memory.cells[automaton.location] = self._start(automaton, origin)
         self.automata.append(automaton)
         self.tasks.append(thread)
@@ -69,7 +70,7 @@ class Contexts:
         self.start = list(self.memory.cells)
 
     def _add_context(self, name: str, runner: Runner) -> Automaton:
-        automaton = Automaton(name, runner, self.memory.cell(f"pc {name}"))
+        automaton = Automaton(name, runner, self.memory.cell(f"pc {name}"), type(self.k))
         self.automata.append(automaton)
         return automaton
 

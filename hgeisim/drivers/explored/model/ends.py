@@ -7,44 +7,55 @@ from collections.abc import Iterator
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.automaton import Node
+from hgeisim.drivers.explored.model.blocked import Blocked, sleeps
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.vcpu import pending_in_vsfile
 from hgeisim.machine.ops import Op
-from hgeisim.machine.schedule import Schedule
 from hgeisim.machine.spinlock import Acquire
 from hgeisim.machine.task import Runner
 
 
 def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
     """What is wrong with a state that has no successor; in a deadlock nothing else matters."""
-    waiting = tuple(_waiting_for_ever(space, state))
-    if any(finding.kind == "deadlock" for finding in waiting):
-        return waiting
-    return waiting + space.invariants.ask(asked(At.QUIET), state)
-
-
-def _waiting_for_ever(space: Space, state: bytes) -> Iterator[Finding]:
-    """Whoever is not at rest waits for ever; a vCPU in WFI with nothing pending may."""
     system = space.system
-    cells = space.codebook.decode(state)
-    system.memory.begin_step(cells)
-    stuck: list[str] = []
-    waiting: list[Op] = []
-    for slot in space.pending(state):
+    system.memory.begin_step(space.codebook.decode(state))
+    pending = space.pending(state)
+    blocked = Blocked(system, pending)
+    sleepless = tuple(_sleepless(system, pending))
+    if blocked.stuck:
+        return (*sleepless, _deadlock(system, blocked))
+    waits = tuple(_waits_for_guests(system, blocked))
+    return (*sleepless, *waits, *space.invariants.ask(asked(At.QUIET), state))
+
+
+def _sleepless(system: System, pending: list[int]) -> Iterator[Finding]:
+    """Each vCPU that sleeps in WFI with something pending."""
+    for slot in pending:
         automaton = system.automata[slot]
-        node = automaton.node(cells[automaton.location])
-        op = node.op
-        if not isinstance(op, Schedule) or op.task.on_rq:
-            stuck.append(f"{automaton.name} at {op}")
-            if _waits(system, slot, node):
-                waiting.append(op)
-        elif has_reason_to_wake(system.k, automaton.runner):
+        node = automaton.node(system.memory.cells[automaton.location])
+        if sleeps(node.op) and has_reason_to_wake(system.k, automaton.runner):
             text = f"{automaton.name} sleeps for ever with an interrupt pending"
             yield Finding("lost-wakeup", "vcpu", text)
-    if stuck:
-        yield Finding("deadlock", _classes(waiting), f"for ever: {', '.join(stuck)}")
+
+
+def _deadlock(system: System, blocked: Blocked) -> Finding:
+    """Those that wait for ever, and what they wait for."""
+    nodes = {slot: blocked.waiting[slot] for slot in blocked.stuck}
+    texts = [f"{system.automata[slot].name} at {node.op}" for slot, node in nodes.items()]
+    waiting = [node.op for slot, node in nodes.items() if _waits(system, slot, node)]
+    return Finding("deadlock", _classes(waiting), f"for ever: {', '.join(texts)}")
+
+
+def _waits_for_guests(system: System, blocked: Blocked) -> Iterator[Finding]:
+    """Those that wait until a thread leaves KVM_RUN."""
+    for slot, guests in blocked.held_up.items():
+        node, name = blocked.waiting[slot], system.automata[slot].name
+        whom = ", ".join(dict.fromkeys(vcpu.thread.name for vcpu in guests))
+        holds = ", ".join(node.balance.locks()) or "nothing"
+        text = f"{name} at {node.op}, holding {holds}: until {whom} leaves KVM_RUN"
+        yield Finding("waits-for-guest", _classes([node.op]), text)
 
 
 def _waits(system: System, slot: int, node: Node) -> bool:

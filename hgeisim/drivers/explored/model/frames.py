@@ -8,13 +8,13 @@ the frame: no iterator, no half-evaluated expression, no container that changes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from types import CellType, FrameType, FunctionType, GeneratorType
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.model.liveness import live_locals
 from hgeisim.errors import ModelError
 from hgeisim.machine import watch
+from hgeisim.machine.balance import frames
 from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.shared import Fixed, Shared
 
@@ -28,14 +28,6 @@ REFERENCES = (Shared, Fixed, Op, type)
 
 class SeamError(Exception):
     """A path breaks a rule that memoising it relies on: a fault of the model, not of the kernel."""
-
-
-def frames(path: Path[Any]) -> Iterator[Frame]:
-    """Yield the generators of a suspended path, outermost first."""
-    inner: Any = path
-    while inner is not None and getattr(inner, "gi_frame", None) is not None:
-        yield inner
-        inner = inner.gi_yieldfrom
 
 
 def functions(path: Path[Any]) -> tuple[str, ...]:

@@ -8,9 +8,9 @@
 
 from __future__ import annotations
 
+from hgeisim.drivers.crash import AtomicSleep
 from hgeisim.drivers.explored.model.automaton import Node
 from hgeisim.drivers.explored.model.contexts import Contexts
-from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Thread
 from hgeisim.machine.ops import Op
@@ -73,7 +73,9 @@ class Placement(Contexts):
         leaves = node is None or node.op.voluntary
         sleeping_lock = node is not None and node.op.waits
         if pinned and leaves and not sleeping_lock:
-            raise ModelError(f"{who.name} schedules while atomic")
+            what = "finishes" if node is None else f"schedules (at {node.op})"
+            functions = node.functions if node else ()
+            raise AtomicSleep(f"{who.name} {what} while atomic", functions)
         current = who.id if pinned or not (leaves or self.preemptible_kernel) else 0
         if hart.current != current:
             hart.current = current

@@ -165,6 +165,9 @@ class Space:
         reads = mask([self._places[slot], *inputs])
         if outcome is None:
             answer = Answer(reads)
+        elif self.system.crashed:
+            answer = Answer(reads, (), outcome[1], length=self.system.length)
+            answer.crashes = True
         else:
             memory.write(location, outcome[0])
             watched, length = self.invariants.watched, self.system.length

@@ -8,10 +8,12 @@ Tasks step where they may run (placement.py).  Besides,
 
 from __future__ import annotations
 
-from hgeisim.checks.catalogue import At, Offer
+from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.crash import FAILURES, crash, has_own_patch
 from hgeisim.drivers.explored.model.automaton import REST, Automaton, MakePath, start_of
 from hgeisim.drivers.explored.model.contention import Contention
+from hgeisim.drivers.explored.model.frames import SeamError
 from hgeisim.drivers.explored.model.placement import Placement
 from hgeisim.drivers.explored.model.step_asker import StepAsker
 from hgeisim.drivers.explored.model.transaction import Outcome, Transaction
@@ -24,7 +26,9 @@ from hgeisim.machine.task import Runner
 from hgeisim.watch.call_chain import PathChains
 from hgeisim.watch.lock_order import LockOrder
 
-EXPLORED = Offer((At.OPERATION, At.ACCESS, At.STATE, At.QUIET), ("deadlock", "lost-wakeup"))
+EXPLORED = Offer(
+    (At.OPERATION, At.ACCESS, At.STATE, At.QUIET), ("deadlock", "lost-wakeup", *OF_OWN_PATCHES)
+)
 """What is asked in a search; the end of a schedule shows the rest (`ends.py`)."""
 CALL = 2
 """`Hart.hardirq` while it runs a function that another HART sent."""
@@ -34,13 +38,16 @@ class System(Placement):
     """Contexts that step: build it, `add_task` the contexts, then `seal` it.
 
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
-    long that step was.  `lock_order` has seen what was before the start; a search does not ask it.
+    long that step was, and `crashed` whether a user's patch failed on the way, so that nothing
+    comes after it.  `lock_order` has seen what was before the start; a search does not ask it.
     """
 
     def __init__(self, k: Module, preemption: str) -> None:
         super().__init__(k, preemption)
         self.asker = StepAsker(k, self.memory)
         self.length = 0
+        self.crashed = False
+        self.own_patch = has_own_patch(k)
         self.lock_order = LockOrder(k.realtime, PathChains({}))
 
     def attempt(
@@ -52,16 +59,27 @@ class System(Placement):
         unless there is a `contention` to say which may be merged.
         """
         transaction = Transaction(self, self.asker, slot, contention)
-        automaton = self.automata[slot]
-        interrupt = slot - len(self.tasks)
+        self.crashed = False
+        try:
+            return self._attempt(transaction, here)
+        except SeamError:
+            raise
+        except FAILURES as error:
+            if not self.own_patch:
+                raise
+            self.crashed = True
+            return here, (*transaction.findings, crash(self.k, error))
+        finally:
+            self.length = transaction.length
+
+    def _attempt(self, transaction: Transaction, here: int) -> Outcome | None:
+        automaton = transaction.automaton
+        interrupt = transaction.slot - len(self.tasks)
         if interrupt < 0:
-            after = None if here == REST else self._task(transaction, automaton, here)
-        elif interrupt < 2 * len(self.k.hart):
-            after = self._interrupt(transaction, automaton, here)
-        else:
-            after = self._mover(transaction, automaton, here)
-        self.length = transaction.length
-        return after
+            return None if here == REST else self._task(transaction, automaton, here)
+        if interrupt < 2 * len(self.k.hart):
+            return self._interrupt(transaction, automaton, here)
+        return self._mover(transaction, automaton, here)
 
     def _task(self, transaction: Transaction, automaton: Automaton, here: int) -> Outcome | None:
         mover = self.movers.get(automaton.runner.id)

@@ -25,17 +25,23 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from hgeisim.checks.finding import Finding, Moment
+from hgeisim.drivers.crash import Endless
 from hgeisim.drivers.explored.model.automaton import REST, Node
 from hgeisim.drivers.explored.model.contention import Accesses, Contention
 from hgeisim.drivers.explored.model.held import held_after
 from hgeisim.drivers.explored.model.placement import Placement
 from hgeisim.drivers.explored.model.step_asker import StepAsker
+from hgeisim.drivers.unbalanced import unbalanced
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
 from hgeisim.watch.call_chain import entry_function
 
+LONGEST = 64
+"""Operations that are merged into one step, so that a loop without end has steps, too."""
+STRAIGHT_LONGEST = 500
+"""Operations of one function in a row, each in another local state; more do not come to an end."""
 BOTH = "both"
 """It moves in either direction."""
 Outcome: TypeAlias = tuple[int, tuple[Finding, ...]]
@@ -75,15 +81,15 @@ class Transaction:
 
     def start(self, node: Node) -> Outcome:
         """Begin an interrupt's path: up to its first operation."""
-        self.memory.touched = {}
+        self.memory.touched, self.length = {}, 1
         there = self._resume(node)
-        self.mover, self.length = BOUNDARY, 1
+        self.mover = BOUNDARY
         return self._go_on(there)
 
     def _go_on(self, there: int) -> Outcome:
         """Merge as much as may be merged."""
         taking = self.mover in (RIGHT, BOTH)
-        while self.contention is not None and there != REST:
+        while self.contention is not None and there != REST and self.length < LONGEST:
             node = self.automaton.node(there)
             if self._ends_before(node):
                 break
@@ -129,6 +135,11 @@ class Transaction:
         self.memory.touched, self.mover = {}, BOUNDARY
         self.waited = may_wait(op)
         self.length += 1
+        if node.straight > STRAIGHT_LONGEST:
+            text = (
+                f"{who.name} has made {STRAIGHT_LONGEST} steps in it, each in another local state"
+            )
+            raise Endless(text, node.functions)
         if op.waits and not node.waiting:
             op.begin(who)
             if isinstance(op, Ipi):
@@ -158,6 +169,7 @@ class Transaction:
         by_op = self.memory.touched
         there = self.automaton.advance(node, self.memory)
         by_path = self.memory.touched
+        self.findings += tuple(unbalanced(self.who, left) for left in self.automaton.left)
         touched = by_op | by_path
         writes = [address for address, written in touched.items() if written]
         moment = Moment(self.who, node.op, *self._functions(node), touched.keys(), writes)

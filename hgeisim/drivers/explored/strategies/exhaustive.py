@@ -9,6 +9,7 @@ from math import inf
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.invariants import View
 from hgeisim.drivers.explored.model.space import Outgrown, Space
@@ -49,6 +50,7 @@ class _Search:
     `origins` says how each state was reached first: the number of the state before it times the
     number of contexts, plus the context that stepped.  `parents` has, for each state still to be
     expanded, what the contexts answered in the state before it and what the checks saw there.
+    `dead_ends` are the states from which every step led to a state seen before.
     """
 
     def __init__(self, space: Space, verdict: Verdict, avoid: frozenset[str]) -> None:
@@ -57,6 +59,7 @@ class _Search:
         start = space.initial()
         self.states, self.seen, self.origins = [start], {start}, array("Q", [0])
         self.parents = deque[tuple[list[Answer], View]]()
+        self.dead_ends = array("Q")
         if self.note(0, space.invariants.of(start)):
             self.states.clear()  # what is to be avoided is there from the start
 
@@ -66,9 +69,13 @@ class _Search:
         It goes on for a while then: what else it learns need not be learned by another search.
         """
         try:
-            return self.expand_all(states_max, progress)
+            if not self.expand_all(states_max, progress):
+                return False
+            self.look_for_loops()
         except Outgrown:
             return False
+        else:
+            return True
         finally:
             self.verdict.states = len(self.states)
 
@@ -90,10 +97,17 @@ class _Search:
                 break
         return not space.outdated
 
+    def look_for_loops(self) -> None:
+        """Find contexts that go round for ever; shipped kernels are not looked at, for the time it
+        takes."""
+        for number in self.dead_ends:
+            self.note(number, endless(self.space, self.states[number]))
+
     def expand(self, number: int, state: bytes) -> None:
         """Find the successors of a state; the loop that takes all the time, so calls are few."""
         answers, view = here = self.look(number, state)
         first, seen, states, steps = number * self.width, self.seen, self.states, 0
+        known = 0
         for slot, step in enumerate(answers):
             if step.writes is None:
                 continue
@@ -104,14 +118,19 @@ class _Search:
             for place, code in step.writes:
                 cells[place] = code
             there = bytes(cells)
-            if there in seen or (step.watched and self.breaks(view, step, there, number, slot)):
+            if there in seen:
+                known += 1
+                continue
+            if step.watched and self.breaks(view, step, there, number, slot):
                 continue
             seen.add(there)
             states.append(there)
             self.origins.append(first + slot)
             self.parents.append(here)
         self.verdict.transitions += steps
-        if not steps:
+        if known == steps > 0 and self.space.system.own_patch:
+            self.dead_ends.append(number)
+        elif not steps:
             self.verdict.ends += 1
             self.note(number, end_findings(self.space, state))
 

@@ -5,7 +5,8 @@
             ...
 
 A strategy says whether there is another schedule to make, and then which of the contexts that can
-step does.  A schedule ends where no context can step, or where the strategy chooses none.
+step does.  A schedule ends where no context can step, where a user's patch fails, or where the
+strategy chooses none; one that does not come to an end is cut.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.scenario.streams import Streams
 
+LONGEST = 3_000
+"""Steps of a schedule that does not come to its end."""
 Below: TypeAlias = Callable[[int], int]
 """below(n) draws from 0..n-1."""
 
@@ -76,11 +79,16 @@ def schedules(space: Space, strategy: Strategy) -> Iterator[Iterator[Step]]:
 
 
 def _steps(space: Space, strategy: Strategy) -> Iterator[Step]:
-    state, last = space.initial(), None
-    while (slot := strategy.choose(able := Able(space, state), last)) is not None:
+    state, last, steps = space.initial(), None, 0
+    while (
+        steps < LONGEST and (slot := strategy.choose(able := Able(space, state), last)) is not None
+    ):
         answer = able.answer(slot)
         before, state, last = state, after(state, answer.writes or ()), slot
+        steps += 1
         yield Step(slot, before, state, answer.findings)
+        if answer.crashes:
+            return
 
 
 @dataclass
@@ -183,6 +191,10 @@ RUN_MEAN = 32
 """Steps that a context makes before it is put last, on average."""
 
 
+WARM_UP_LONGEST = 1_000
+"""Steps of one of these schedules."""
+
+
 class WarmUp:
     """Short schedules before a search, to see what contexts write and contend for.
 
@@ -198,6 +210,7 @@ class WarmUp:
         self.space, self.below = space, Streams(0).stream("scout").below
         self.without_news, self.known = -1, space.lessons
         self.order: list[int] = []
+        self.steps, self.state = 0, b""
 
     def begin(self) -> bool:
         """Whether one of the last schedules taught anything; then a new order."""
@@ -205,6 +218,7 @@ class WarmUp:
         self.without_news, self.known = 0 if news else self.without_news + 1, self.space.lessons
         if self.without_news == WALKS_WITHOUT_NEWS:
             return False
+        self.steps, self.state = 0, b""
         self.order = order = list(range(len(self.space.locations)))
         for last in range(len(order) - 1, 0, -1):
             other = self.below(last + 1)
@@ -212,7 +226,10 @@ class WarmUp:
         return True
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The first that can step."""
+        """The first that can step; none once a step has changed nothing, or after very many."""
+        self.steps, before, self.state = self.steps + 1, self.state, able.state
+        if able.state == before or self.steps == WARM_UP_LONGEST:
+            return None
         for place, slot in enumerate(self.order):
             if slot in able:
                 if not self.below(RUN_MEAN):

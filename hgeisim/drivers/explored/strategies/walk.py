@@ -43,8 +43,9 @@ def _note_all(space: Space, verdict: Verdict, schedule: Iterator[Step], seen: se
         seen.add(state)
         verdict.transitions += 1
         _note(space, verdict, (*step.findings, *space.invariants.of(state)), slots)
-    verdict.ends += 1
-    _note(space, verdict, end_findings(space, state), slots)
+    if not any(space.successors(state)):
+        verdict.ends += 1
+        _note(space, verdict, end_findings(space, state), slots)
 
 
 def _note(space: Space, verdict: Verdict, findings: tuple[Finding, ...], slots: list[int]) -> None:

@@ -1,0 +1,61 @@
+"""A user's patch is followed step by step: what its functions leave behind, and where it spins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hgeisim.checks.finding import Finding
+from hgeisim.drivers.crash import AtomicSleep
+from hgeisim.drivers.unbalanced import unbalanced
+from hgeisim.kernel.module import Module
+from hgeisim.machine.balance import NOTHING, Call, frames, returned
+from hgeisim.machine.ops import Op, Path, Spend, Step
+from hgeisim.machine.task import Runner
+
+POLL = Spend("halt_poll")
+"""A loop of steps alone takes no time, so from `PATIENCE` steps on each of them takes this."""
+PATIENCE = 1000
+
+
+class Careful:
+    """Follows the paths of a kernel; `spinning` has who makes nothing but steps now, with the time
+    in ns since which it does, and where."""
+
+    def __init__(self, k: Module, note: Callable[[Finding], None]) -> None:
+        self.k, self.note = k, note
+        self.spinning: dict[Runner, tuple[int, str]] = {}
+
+    def follow(self, who: Runner, path: Path[Any]) -> Iterator[Op]:
+        """Yield the operations of a path.  Raises `AtomicSleep` where it must not sleep."""
+        calls: tuple[Call, ...] = ()
+        balance = told = NOTHING
+        steps = 0
+        for op in path:
+            calls, left = returned(type(self.k), calls, tuple(frames(path)), balance, told)
+            told = left[-1].balance if left else told
+            self._note(who, left)
+            steps = steps + 1 if type(op) is Step else 0
+            if not steps:
+                self.spinning.pop(who, None)
+            elif steps > PATIENCE:
+                self.spinning.setdefault(who, (self.k.ktime_get(), calls[-1].frame.__name__))
+                yield POLL
+            if op.voluntary and not op.waits and (who.hart.irq_off or who.hart.preempt_count):
+                names = tuple(call.frame.__name__ for call in calls)
+                raise AtomicSleep(f"{who.name} schedules (at {op}) while atomic", names)
+            yield op
+            balance = balance.after(op)
+        self.spinning.pop(who, None)
+        self._note(who, returned(type(self.k), calls, (), balance, told)[1])
+
+    def endless(self, before_ns: int) -> Iterator[tuple[Finding, int]]:
+        """Yield a finding for each context that has made nothing but steps since before a time, and
+        since when."""
+        for who, (since_ns, function) in self.spinning.items():
+            if since_ns <= before_ns:
+                yield Finding("endless", function, f"{who.name} does not come out of it"), since_ns
+
+    def _note(self, who: Runner, left: list[Any]) -> None:
+        for each in left:
+            self.note(unbalanced(who, each))

@@ -1,0 +1,151 @@
+"""What a context keeps: locks, interrupts off, preemption off; and what a function leaves of it.
+
+A function ends with what it began with, unless it says so, as sparse has it in C with `__acquires`
+and `__releases`::
+
+    @hands_over("vcpu->mutex", "kvm->srcu")
+    def kvm_vcpu_ioctl_begin(k, current, vcpu): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock, MutexUnlock, UpRead, UpWrite
+from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
+from hgeisim.machine.spinlock import Acquire, Release
+from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
+
+F = TypeVar("F", bound=Callable[..., Any])
+IRQS, PREEMPTION = "interrupts", "preemption"
+"""How `hands_over` calls what is no lock."""
+TAKES = (Acquire, ReadLock, WriteLock, MutexLock, DownRead, DownWrite, SrcuReadLock)
+GIVES = (Release, ReadUnlock, WriteUnlock, MutexUnlock, UpRead, UpWrite, SrcuReadUnlock)
+Kept: TypeAlias = tuple[tuple[str, str, int], ...]
+"""Each class and name of a lock (or of what is none) that is kept, and how often; sorted."""
+
+
+class Balance(NamedTuple):
+    """What a context has taken more often than it gave it back, or less often."""
+
+    kept: Kept = ()
+
+    def after(self, op: Op) -> Balance:
+        """The balance once an operation is completed."""
+        changes = tuple(_changes(op))
+        return self.plus(Balance(changes)) if changes else self
+
+    def plus(self, other: Balance) -> Balance:
+        """Both together."""
+        counts: dict[tuple[str, str], int] = {}
+        for lock_class, name, count in (*self.kept, *other.kept):
+            counts[lock_class, name] = counts.get((lock_class, name), 0) + count
+        return Balance(tuple((*what, n) for what, n in sorted(counts.items()) if n))
+
+    def minus(self, other: Balance) -> Balance:
+        """What is kept beyond another balance."""
+        return self.plus(Balance(tuple((cls, name, -n) for cls, name, n in other.kept)))
+
+    def without(self, classes: frozenset[str]) -> Balance:
+        """The same without what is of these classes."""
+        return Balance(tuple(each for each in self.kept if each[0] not in classes))
+
+    def locks(self) -> tuple[str, ...]:
+        """The names of the locks that are held."""
+        others = (IRQS, PREEMPTION)
+        return tuple(name for cls, name, n in self.kept if n > 0 and cls not in others)
+
+    def __str__(self) -> str:
+        return " and ".join(_words(*each) for each in self.kept)
+
+
+NOTHING = Balance()
+
+
+def _words(lock_class: str, name: str, count: int) -> str:
+    if lock_class in (IRQS, PREEMPTION):
+        often = f" {count} times" if count > 1 else ""
+        return f"{name} off{often}" if count > 0 else f"{name} enabled once too often"
+    return f"{name} held" if count > 0 else f"{name} unlocked without being held"
+
+
+def _changes(op: Op) -> Iterator[tuple[str, str, int]]:
+    """What an operation takes or gives back."""
+    if isinstance(op, Irq | Preempt):
+        name = IRQS if isinstance(op, Irq) else PREEMPTION
+        yield name, name, 1 if op.off else -1
+    elif isinstance(op, (*TAKES, *GIVES)):
+        sign = 1 if isinstance(op, TAKES) else -1
+        lock = _lock_of(op)
+        yield lock.lock_class, lock.name, sign
+        spins = isinstance(op, Acquire | Release | ReadLock | ReadUnlock | WriteLock | WriteUnlock)
+        if spins and not lock.sleeping:
+            yield PREEMPTION, PREEMPTION, sign
+            if getattr(op, "irqsave", False) or getattr(op, "irqrestore", False):
+                yield IRQS, IRQS, sign
+
+
+def _lock_of(op: Any) -> Any:
+    return op.srcu if isinstance(op, SrcuReadLock | SrcuReadUnlock) else op.lock
+
+
+def hands_over(*classes: str) -> Callable[[F], F]:
+    """Say that a function ends with these classes of locks, or with interrupts or preemption,
+    otherwise than it began; an override of it may, too."""
+
+    def mark(function: F) -> F:
+        function.hands_over = frozenset(classes)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def handed_over(kernel: type, function: str) -> frozenset[str]:
+    """What a function of a kernel, or one that it overrides, says it hands over."""
+    found = (vars(cls).get(function) for cls in kernel.__mro__)
+    return frozenset().union(*(getattr(each, "hands_over", ()) for each in found))
+
+
+def frames(path: Any) -> Iterator[Any]:
+    """Yield the generators of a suspended path, outermost first."""
+    while path is not None and getattr(path, "gi_frame", None) is not None:
+        yield path
+        path = path.gi_yieldfrom
+
+
+class Call(NamedTuple):
+    """A function that a path is in: its frame, and the balance when it began."""
+
+    frame: Any
+    began: Balance
+
+
+class Left(NamedTuple):
+    """A function that has returned with what it did not begin with."""
+
+    function: str
+    balance: Balance
+
+
+def returned(
+    kernel: type, calls: Sequence[Call], frames: Sequence[Any], now: Balance, told: Balance
+) -> tuple[tuple[Call, ...], list[Left]]:
+    """The calls of a path that has gone on, now in these frames, and which functions it has left
+    out of balance on the way.
+
+    What has been `told` of an inner function is not told again of the outer ones, nor is anything
+    of a frame that is no function of the kernel, such as that of a script.
+    """
+    same = 0
+    while same < min(len(calls), len(frames)) and calls[same].frame is frames[same]:
+        same += 1
+    left: list[Left] = []
+    for frame, began in reversed(calls[same:]):
+        name = frame.gi_code.co_name
+        wrong = now.minus(began).without(handed_over(kernel, name))
+        if wrong not in (NOTHING, told) and hasattr(kernel, name):
+            left.append(Left(name, wrong))
+            told = wrong
+    return (*calls[:same], *(Call(frame, now) for frame in frames[same:])), left
