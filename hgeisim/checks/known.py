@@ -12,6 +12,9 @@ from functools import cache
 from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.known_entry import Known
 from hgeisim.checks.known_file import read_known
+from hgeisim.lockorder.baseline_text import read_baseline
+from hgeisim.lockorder.circle import Edges, circle_of
+from hgeisim.lockorder.shipped import shipped_path
 
 
 @cache
@@ -30,9 +33,35 @@ def _entries_by_id() -> dict[str, list[Known]]:
 
 
 def known(finding_id: str, variant: str, realtime: bool = False) -> Known | None:
-    """The entry for a finding in a variant, with PREEMPT_RT or without."""
+    """The entry for a finding in a variant, with PREEMPT_RT or without.
+
+    A circle of locks is also known if it is a longer way of a known one over dependencies that the
+    kernel has without the user's own patches (`lockorder/circle.py`).
+    """
     candidates = _entries_by_id().get(finding_id, [])
-    return next((entry for entry in candidates if entry.holds_in(variant, realtime)), None)
+    holding = (entry for entry in candidates if entry.holds_in(variant, realtime))
+    return next(holding, None) or _known_circle(finding_id, variant, realtime)
+
+
+def _known_circle(finding_id: str, variant: str, realtime: bool) -> Known | None:
+    circle = circle_of(finding_id)
+    if circle is None:
+        return None
+    edges = _edges_of(variant)
+    for entry in entries():
+        known_ones = filter(None, map(circle_of, entry.ids))
+        if entry.holds_in(variant, realtime) and circle.is_known_by(known_ones, edges):
+            return entry
+    return None
+
+
+@cache
+def _edges_of(variant: str) -> Edges:
+    """The dependencies of the kernel that a variant is made of, as far as it has a baseline."""
+    parts = variant.split("+")
+    stacks = ("+".join(parts[:length]) for length in range(len(parts), 0, -1))
+    path = next(filter(None, map(shipped_path, stacks)), None)
+    return read_baseline(path).edges if path else {}
 
 
 def known_facts(finding_id: str, variant: str, realtime: bool = False) -> dict[str, str | None]:

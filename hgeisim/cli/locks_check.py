@@ -28,8 +28,9 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
 
     New are: a class, a dependency or a kind of one, a usage bit, a changed type or wait level, a
     finding without a reason, and whatever breaks the declared order.  What the baseline knows and
-    nobody showed is stale; it is told when all of its scenarios ran.  Runs and random schedules are
-    a sample: what they did not do, they cannot tell.
+    nobody showed, though all of its scenarios ran, is listed: as lost where the kernel is that of
+    the baseline, as stale where it is another one.  Runs and random schedules are a sample: what
+    they did not do, they cannot tell.
 
     \b
     A declared order is text, a rule to a line:
@@ -41,7 +42,7 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
     Example:
       hgeisim locks check --baseline v7.1 --variant v7.1+my-patch.py:MyPatch
 
-    Exit status: 0 nothing new, 1 something new, 2 a file is malformed.
+    Exit status: 0 nothing new, 1 something new or lost, 2 a file is malformed.
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
     from hgeisim.cli.lock_source import (  # noqa: PLC0415
@@ -64,4 +65,4 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
         print_json(document(result))
     else:
         click.echo("\n".join(text(result)))
-    return EXIT_FINDING if result.new else EXIT_NOTHING_NEW
+    return EXIT_FINDING if result.new or result.lost else EXIT_NOTHING_NEW

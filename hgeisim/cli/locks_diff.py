@@ -23,8 +23,9 @@ def command(a: str, b: str, as_json: bool) -> int:
 
     Each is a baseline file, a kernel (v7.1, v7.1+my-patch.py:MyPatch), or a copy of /proc/lockdep
     of a real kernel, plain or .gz.  `+` is in B only, `-` in A only, `~` has changed.  Against
-    /proc/lockdep only classes that both have are compared, and a dependency of the model counts as
-    there when it follows from others, since that file leaves out those at a distance.
+    /proc/lockdep only classes that both have are compared, without their use in softirqs, which the
+    model does not have.  A dependency of the model counts as there when it follows from others,
+    since that file leaves out those at a distance.
 
     \b
     Example:
@@ -64,6 +65,7 @@ def _common(before: Baseline, after: Baseline) -> list[str]:
 def _rows(before: Baseline, after: Baseline) -> Iterator[Row]:
     from hgeisim.lockorder.compare import compare, edge_detail  # noqa: PLC0415
     from hgeisim.lockorder.dump import (  # noqa: PLC0415
+        differing_usage,
         hides_some,
         lacking_in_kernel,
         lacking_in_model,
@@ -74,6 +76,9 @@ def _rows(before: Baseline, after: Baseline) -> Iterator[Row]:
         return
     dump, model, sign = (before, after, "-") if _is_dump(before) else (after, before, "+")
     other = "+" if sign == "-" else "-"
+    for name in differing_usage(dump, model):
+        a, b = before.classes[name].usage, after.classes[name].usage
+        yield "~", "usage", name, f"{{{a}}} -> {{{b}}}"
     for pair in lacking_in_model(dump, model):
         yield sign, "edge", " < ".join(pair), "the real kernel has it, the model does not"
     for pair in lacking_in_kernel(dump, model):

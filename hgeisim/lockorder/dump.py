@@ -102,6 +102,23 @@ def common(dump: Baseline, model: Baseline) -> list[str]:
     return sorted(set(dump.classes) & set(model.classes))
 
 
+def differing_usage(dump: Baseline, model: Baseline) -> list[str]:
+    """The common classes that are not used alike, but for use in softirqs: the model has none."""
+    return [
+        name
+        for name in common(dump, model)
+        if _without_softirqs(dump.classes[name].usage) != model.classes[name].usage
+    ]
+
+
+def _without_softirqs(usage: str) -> str:
+    """The usage of a class without what softirqs do with it: the last two letters are theirs."""
+    return usage[:2] + usage[2:].translate(_NOT_IN_SOFTIRQ)
+
+
+_NOT_IN_SOFTIRQ = str.maketrans("-?", ".+")
+
+
 def lacking_in_model(dump: Baseline, model: Baseline) -> list[Pair]:
     """Dependencies of the real kernel between common classes that the model has not shown."""
     shared = set(common(dump, model))

@@ -8,6 +8,7 @@ from typing import Any
 
 from hgeisim.drivers.lock_survey import Survey
 from hgeisim.lockorder.baseline import Baseline, Pair
+from hgeisim.lockorder.circle import circle_of
 from hgeisim.lockorder.compare import Difference, compare
 from hgeisim.lockorder.declared import (
     Breach,
@@ -47,6 +48,13 @@ class Check:
         """How many things are new."""
         return len(self.grown) + len(self.findings) + len(self.breaches)
 
+    @property
+    def lost(self) -> int:
+        """How many facts the kernel of the baseline does not show any more itself; what another
+        kernel does not show is no fault."""
+        same = self.before.kernel == self.after.kernel
+        return len(self.gone) + len(self.stale) if same else 0
+
     def strict(self) -> Check:
         """The same with nothing accepted."""
         return replace(self, findings={**self.findings, **self.accepted}, known={})
@@ -57,7 +65,7 @@ def checked(before: Baseline, after: Baseline, found: Survey, declared: Declared
     whole = set(before.scenarios) <= set(found.scenarios)
     differences = [d for d in compare(before, after) if d.what != "finding"]
     reports = found.reports()
-    known = {i: before.accepted[i] for i in reports if i in before.accepted}
+    known = {i: reason for i in reports if (reason := _accepted(before, i))}
     return Check(
         before,
         after,
@@ -71,6 +79,19 @@ def checked(before: Baseline, after: Baseline, found: Survey, declared: Declared
         list(_notes(declared, after)),
         {i: reports[i] for i in known},
     )
+
+
+def _accepted(before: Baseline, finding_id: str) -> str:
+    """The reason why a baseline accepts a finding, also for a longer way of a circle; "" if it
+    does not."""
+    if finding_id in before.accepted:
+        return before.accepted[finding_id]
+    circle = circle_of(finding_id)
+    for accepted, reason in before.accepted.items():
+        known = circle_of(accepted)
+        if circle and known and circle.is_known_by([known], before.edges):
+            return reason
+    return ""
 
 
 def _coverage(found: Survey) -> str:
@@ -93,6 +114,7 @@ def document(result: Check) -> dict[str, Any]:
         "baseline": result.before.kernel,
         "coverage": result.coverage,
         "new": result.new,
+        "lost": result.lost,
         "classes": len(result.after.classes),
         "edges": len(result.after.edges),
         "added": [_difference(d) for d in result.grown],
@@ -143,7 +165,7 @@ def _summary(result: Check) -> str:
     stale = len(result.gone) + len(result.stale)
     return (
         f"lock order of {result.after.kernel} against {result.before.kernel}: {result.new} new, "
-        f"{len(result.known)} known, {stale} stale; "
+        f"{len(result.known)} known, {stale} {'lost' if result.lost else 'stale'}; "
         f"{count(len(result.after.edges), 'edge')} (+{added} -{removed})"
     )
 
@@ -152,5 +174,5 @@ def _parts(result: Check) -> Iterator[tuple[str, list[str]]]:
     yield "new", [str(d) for d in result.grown]
     yield "against the declared order", [str(b) for b in result.breaches]
     yield "known, with a reason in the baseline", list(result.known)
-    yield "stale", [*(str(d) for d in result.gone), *(f"- finding {i}" for i in result.stale)]
+    yield "lost" if result.lost else "stale", [*(str(d) for d in result.gone), *(f"- finding {i}" for i in result.stale)]
     yield "notes", result.notes
