@@ -153,7 +153,7 @@ def test_what_vsfile_lock_inverts_on_preempt_rt_follows_from_b_08(base: str) -> 
     for report in reports:
         last = report.chain[-1]
         assert (last.source, last.target) == ("rq->__lock", "imsic->vsfile_lock")
-        assert last.stack[-1] == "kvm_riscv_vcpu_aia_put"
+        assert last.stack[-1] == "kvm_riscv_vcpu_aia_imsic_put"
         name = known(finding_of(report).id, base, realtime=True)
         assert name is not None
         assert name.name == "B-08"

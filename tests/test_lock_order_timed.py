@@ -303,6 +303,7 @@ def test_the_call_chain_has_kernel_functions_only() -> None:
         "kvm_sched_out",
         "kvm_arch_vcpu_put",
         "kvm_riscv_vcpu_aia_put",
+        "kvm_riscv_vcpu_aia_imsic_put",
     )
     assert report.holding is not None
     assert report.holding.stack[-1] == "schedule"

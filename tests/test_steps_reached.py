@@ -144,6 +144,7 @@ WRITTEN = [
 NOT_FOLLOWED = {
     *("vcpu_load", "vcpu_put", "kvm_arch_vcpu_load", "kvm_arch_vcpu_put"),
     *("kvm_sched_in", "kvm_sched_out", "kvm_riscv_vcpu_aia_put"),
+    "kvm_riscv_vcpu_aia_imsic_put",
     "kvm_riscv_vcpu_aia_has_interrupts",
     *("kvm_riscv_vcpu_aia_imsic_inject", "kick_after_store", "kvm_riscv_vcpu_set_interrupt"),
     *("irqfd_wakeup", "imsic_page_write", "imsic_swfile_extirq_update"),

@@ -22,10 +22,7 @@ SIMPLIFIED = re.search(
     re.MULTILINE | re.DOTALL,
 )
 ROWS = re.findall(r"^\| ([\d.]+)[^|]*\| ([^|]+)\|.*\| `([\w/.]+)` \|$", TABLE, re.MULTILINE)
-OTHER_NAMES = {
-    "imsic_has_interrupt": "kvm_riscv_vcpu_aia_has_interrupts",
-    "imsic_put": "kvm_riscv_vcpu_aia_put",
-}
+OTHER_NAMES = {"imsic_has_interrupt": "kvm_riscv_vcpu_aia_has_interrupts"}
 """What later versions call a function that v6.12 has under another name."""
 NOT_IN_THE_KERNEL = {"imsic_page_write", "vcpu_thread", "guest_traps", "move_to"}
 """Paths of a guest, of a monitor, and of whoever moves a task."""

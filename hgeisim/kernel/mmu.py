@@ -13,18 +13,20 @@ class Mmu(Request):
 
     def kvm_riscv_mmu_ioremap(k, current: Runner, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
         """kvm_riscv_gstage_ioremap, v6.12 (2.8 step 7): the page is that guest file from now on."""
+        yield vcpu.vm.mmu_lock.lock
         yield from k.gstage_set_pte(current, vcpu, cpu, hgei)
+        yield vcpu.vm.mmu_lock.unlock
 
     def kvm_riscv_mmu_iounmap(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_gstage_iounmap, v6.12 (2.9 step 3): the page traps from now on."""
+        yield vcpu.vm.mmu_lock.lock
         yield from k.gstage_set_pte(current, vcpu, -1, -1)
+        yield vcpu.vm.mmu_lock.unlock
 
     def gstage_set_pte(k, current: Runner, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
         """gstage_set_pte or gstage_op_pte, v6.12: the fence is waited for under mmu_lock."""
-        yield vcpu.vm.mmu_lock.lock
         vcpu.pte_cpu, vcpu.pte_hgei = cpu, hgei
         yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
-        yield vcpu.vm.mmu_lock.unlock
 
     def kvm_riscv_hfence_gvma_vmid_gpa(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """make_xfence_request, v6.12: queue the fence for every vCPU of the VM, then ask for it."""

@@ -41,6 +41,7 @@ class Link:
     """One dependency of a chain: `who` held `source` since `since` and wanted `target` at `stack`.
 
     `owed` tells that `source` was not held: it is an event that `who` would have completed.
+    `through` are the classes that `who` took after `source` and held as well.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Link:
     since: tuple[str, ...]
     stack: tuple[str, ...]
     owed: bool = False
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,16 @@ def link(arc: Arc) -> Link:
         owner.stack if owner else (),
         witness.stack,
         owed=owner is None,
+        through=_through(arc),
     )
+
+
+def _through(arc: Arc) -> tuple[str, ...]:
+    """The classes that were held between the two ends of a dependency, oldest first."""
+    holds, owner = arc.witness.holds, arc.witness.owner
+    inside = holds[holds.index(owner) + 1 :] if owner in holds else ()
+    ends = (arc.edge.source.name, arc.edge.target.name)
+    return tuple(dict.fromkeys(hold.cls.name for hold in inside if hold.cls.name not in ends))
 
 
 def verb(arc: Arc) -> str:

@@ -1,6 +1,7 @@
 """A report as people read it: id and verdict first, then who wants what, why it hangs, and where.
 
-The parts come in the order that readers of lockdep know, in other words than lockdep's.
+The first line is the one that readers of lockdep know, if it has one of the kind; the parts come in
+the order that they know, in other words.
 """
 
 from __future__ import annotations
@@ -37,6 +38,20 @@ TITLES = {
 }
 """What each kind of report says, in a few words."""
 
+HEADLINES = {
+    "circular": "WARNING: possible circular locking dependency detected",
+    "recursion": "WARNING: possible recursive locking detected",
+    "irq-usage": "WARNING: inconsistent lock state",
+    "irq-inversion": "WARNING: possible irq lock inversion dependency detected",
+    "irq-dependency": "WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
+    "wait-context": "[ BUG: Invalid wait context ]",
+    "nest-not-held": "WARNING: Nested lock was not taken",
+    "bad-unlock": "WARNING: bad unlock balance detected!",
+    "held-free": "WARNING: held lock freed!",
+    "held-at-exit": "WARNING: lock held when returning to user space!",
+}
+"""The line with which the kernel's lockdep begins a report of a kind, which people grep for."""
+
 GRADES = {
     Grade.POSSIBLE: "can hang as seen",
     Grade.INSTANCES: "by class only: the instances seen do not close it",
@@ -58,6 +73,8 @@ def text_of(report: Report, known: Container[Pair] | None = None) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
+    if report.kind in HEADLINES:
+        yield HEADLINES[report.kind]
     yield f"{report.id} {report.kind}: {TITLES[report.kind]}"
     if report.kind == "circular":
         yield GRADES[report.grade].format(gates=" and ".join(report.gates))
@@ -83,6 +100,9 @@ def _ages(report: Report, known: Container[Pair] | None) -> Iterator[str]:
         yield f"New edge: {_path(new)}"
     if old:
         yield f"Old path: {_path(old)}"
+    if report.kind == "circular" and any(link.through for link in report.chain):
+        classes = [cls for link in report.chain for cls in (link.source, *link.through)]
+        yield f"In full:  {' < '.join([*classes, classes[0]])}"
 
 
 def _closing(report: Report) -> list[Pair]:

@@ -174,5 +174,8 @@ def _parts(result: Check) -> Iterator[tuple[str, list[str]]]:
     yield "new", [str(d) for d in result.grown]
     yield "against the declared order", [str(b) for b in result.breaches]
     yield "known, with a reason in the baseline", list(result.known)
-    yield "lost" if result.lost else "stale", [*(str(d) for d in result.gone), *(f"- finding {i}" for i in result.stale)]
+    yield (
+        "lost" if result.lost else "stale",
+        [*(str(d) for d in result.gone), *(f"- finding {i}" for i in result.stale)],
+    )
     yield "notes", result.notes

@@ -36,6 +36,10 @@ class V6_16(V6_12):  # noqa: N801 - the version as people write it
             k.globals.hgei_parent_irq = 1
 
     def kvm_riscv_vcpu_aia_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_put, v6.16 (2.10), but for the CSRs that it saves."""
+        yield from k.kvm_riscv_vcpu_aia_imsic_put(current, vcpu)
+
+    def kvm_riscv_vcpu_aia_imsic_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_put, v6.16 (2.10): arms the line, on *this* CPU, of a vCPU that
         is about to sleep.
 
