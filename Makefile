@@ -1,10 +1,11 @@
 # `make` alone tells what there is. Needs Python 3.11 and make; everything else goes into .venv.
 
 PYTHON ?= python3
+SEEDS ?= 1000 200
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test proof lint check pictures bench golden clean
+.PHONY: help venv run explore test proof seeds lint check pictures bench golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,6 +30,9 @@ test: $(INSTALLED) ## run the tests, on all cores
 
 proof: $(INSTALLED) ## run the tests that take minutes: whole searches, made in two ways
 	$(BIN)/python -m pytest -q -m proof
+
+seeds: $(INSTALLED) ## 200 seeds of each scenario, on all cores; may be stopped and started again
+	$(BIN)/python -m benchmarks.seeds $(SEEDS)
 
 lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check

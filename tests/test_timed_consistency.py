@@ -82,7 +82,7 @@ class Watched:
         self._spawn = driver.spawn
         driver.spawn = self._note  # type: ignore[method-assign]
 
-    def _note(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
+    def _note(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
         lane = self._spawn(who, path, urgent)
         self.tasks.append((who, lane))
         return lane

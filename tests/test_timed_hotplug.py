@@ -6,14 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.machine.ops import (
-    LOCAL_IRQ_DISABLE,
-    LOCAL_IRQ_ENABLE,
-    PREEMPT_DISABLE,
-    PREEMPT_ENABLE,
-    Op,
     Path,
 )
 from hgeisim.record.timeline import EVENT_NAMES, OFFLINE, ONLINE, RELEASE
@@ -22,7 +16,6 @@ from tests.timed import (
     CPUHP,
     ENTRY,
     FIND,
-    HANDLER,
     LOCK,
     STOP,
     SWEEP,
@@ -33,12 +26,10 @@ from tests.timed import (
     Log,
     at,
     busy_for,
-    critical_section,
     guest,
     injects,
     machine,
     now,
-    raises,
     simulation,
     start,
     work,
@@ -196,7 +187,8 @@ def test_the_whole_of_going_down_takes_what_its_parts_take() -> None:
     cpuhp = k.add_thread("cpuhp/0", 0)
     driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
     driver.env.run()
-    assert now(driver) == SWITCH + CPUHP + 2 * FIND + STOP
+    stopped = SWITCH + CPUHP + 2 * FIND + SWITCH
+    assert now(driver) == stopped + STOP, "after the stopper of HART 1 has come"
 
 
 def test_one_hart_at_a_time_goes_down_and_the_last_one_stays() -> None:
@@ -219,83 +211,6 @@ def test_one_hart_at_a_time_goes_down_and_the_last_one_stays() -> None:
         "offline",
         "online",
     ] * 2
-
-
-def test_stop_machine_stops_all_other_harts() -> None:
-    """A task of another HART stands still; one with preemption off is waited for."""
-    driver = machine(1, 1, 1)
-    log: Log = []
-    k = driver.k
-    lock = k.hgei[2].lock
-    start(driver, "deaf", 2, critical_section(driver, lock, ("deaf", 0, 2 * CPUHP), log))
-    start(driver, "t", 1, logged(driver, 5 * CPUHP, log))
-    take_down(driver, log)
-    driver.env.run()
-    deaf_until = SWITCH + LOCK + 2 * CPUHP + UNLOCK
-    assert dict(log)["deaf out"] == deaf_until
-    back = deaf_until + SWITCH  # who waits for all HARTs has slept
-    assert dict(log)["down"] == back + STOP
-    assert dict(log)["t"] == SWITCH + 5 * CPUHP + STOP
-
-
-@pytest.mark.parametrize(
-    ("off", "on"), [(PREEMPT_DISABLE, PREEMPT_ENABLE), (LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE)]
-)
-def test_stop_machine_goes_on_when_a_section_ends(off: Op, on: Op) -> None:
-    """Though what follows on that HART takes long, and is not over before."""
-    driver = machine(1, 1)
-    log: Log = []
-
-    def section() -> Path[None]:
-        yield off
-        yield from busy_for(driver, 2 * CPUHP)
-        yield on
-        yield from busy_for(driver, 9 * CPUHP)
-
-    start(driver, "t", 1, section())
-    take_down(driver, log)
-    driver.env.run()
-    assert log == [("down", SWITCH + 2 * CPUHP + SWITCH + STOP)]
-
-
-def take_down(driver: TimedDriver, log: Log) -> None:
-    """HART 0 goes down from now on; the log says when it is."""
-    cpuhp = driver.k.add_thread("cpuhp/0", 0)
-
-    def down() -> Path[None]:
-        yield from driver.k.cpu_down(cpuhp, 0)
-        log.append(("down", now(driver)))
-
-    driver.spawn(cpuhp, down(), urgent=True)
-
-
-def logged(driver: TimedDriver, ns: int, log: Log) -> Path[None]:
-    yield from busy_for(driver, ns)
-    log.append(("t", now(driver)))
-
-
-def test_stop_machine_waits_for_a_hart_in_hardirq() -> None:
-    driver = machine(2, 2)
-    k = driver.k
-    cpuhp = k.add_thread("cpuhp/0", 0)
-    driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
-    stops = SWITCH + CPUHP + 2 * FIND
-    at(driver, stops - 50, raises(driver, 1, 2))
-    driver.env.run()
-    handled = stops - 50 + HANDLER
-    assert now(driver) == handled + SWITCH + STOP
-    assert driver.cores[1].stolen_ns == HANDLER + STOP
-
-
-def test_an_interrupt_that_comes_while_the_machine_is_stopped_is_handled_after_it() -> None:
-    driver = machine(2, 2)
-    k = driver.k
-    cpuhp = k.add_thread("cpuhp/0", 0)
-    driver.spawn(cpuhp, k.cpu_down(cpuhp, 0), urgent=True)
-    stopped = SWITCH + CPUHP + 2 * FIND
-    at(driver, stopped + 1000, raises(driver, 1, 2))
-    driver.env.run()
-    assert now(driver) == stopped + STOP + HANDLER
 
 
 def test_the_thread_of_a_script_that_takes_its_hart_down_stays_there() -> None:

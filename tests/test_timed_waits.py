@@ -154,14 +154,14 @@ def test_who_spins_with_interrupts_on_may_be_interrupted_by_who_wants_the_lock(t
 
 
 def test_stop_machine_that_waits_for_others_is_not_judged_by_them() -> None:
-    driver = machine(1, 1)
+    """Nor is one that sleeps until it is its turn, while the stopper of the first has its HART."""
+    driver = machine(1, 1, 1)
     order = watched(driver)
-    start(driver, "stops", 0, ops(work(driver, S), STOP_MACHINE))
-    start(driver, "other", 1, keeps(driver, PREEMPT_DISABLE))
-    driver.env.run(until=3 * S)
-    start(driver, "comes", 0, keeps(driver, PREEMPT_DISABLE))
+    start(driver, "first", 0, ops(work(driver, S), STOP_MACHINE))
+    start(driver, "second", 1, ops(work(driver, 2 * S), STOP_MACHINE))
+    start(driver, "other", 2, keeps(driver, PREEMPT_DISABLE))
     driver.env.run(until=LATE)
-    assert driver.k.hart[0].preempt_count
+    assert driver.k.hart[1].preempt_count
     look_at_waits(driver, order)
     assert order.found == []
 

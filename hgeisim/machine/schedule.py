@@ -137,7 +137,16 @@ class PushOff(Sleep):
 
 @dataclass(frozen=True, slots=True)
 class StopMachine(Sleep):
-    """stop_machine: waits until every online HART has left its preempt-disabled section."""
+    """stop_machine: waits until the stopper of every online HART has come.
+
+    They come one by one, and in time so they do (`drivers/timed/stoppers.py`).  Here, and so in a
+    search, they come in one step, when every HART is preemptible.  That has the same outcomes: a
+    stopper that came earlier only keeps the task of its HART from stepping, which an explorer may
+    do anyway, and answers interrupts, after which its HART is preemptible again.  Nor can a HART
+    that is held so hang another: whoever waits there without giving its HART up waits for a lock
+    that spins, whose holder and whose queue have preemption off, or for an interrupt.  A patch
+    that polls for what a preemptible task does is the exception; its hang is not found here.
+    """
 
     cost: ClassVar[str] = "stop_machine"
 

@@ -16,13 +16,12 @@ from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
 from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.interrupts import Interrupts
-from hgeisim.drivers.timed.parking import Parking
+from hgeisim.drivers.timed.parking import ANY_HART, Parking
 from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
-from hgeisim.machine.schedule import StopMachine
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 from hgeisim.machine.task import Runner
@@ -81,7 +80,7 @@ def act(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGene
     """EnterGuest and SweepVsFile: what takes its time and is always ready."""
     yield from spend(driver, who, driver.costs.by_name[op.cost]())
     finish(driver, who, op, kind, 0)
-    let_go_on(driver, StopMachine)
+    let_go_on(driver, ANY_HART)
     yield from settle_anyway(driver, who)
 
 
@@ -132,7 +131,7 @@ def turn(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGen
     op.end(who)
     show(driver, who, op, kind, 0)
     if not op.off:
-        let_go_on(driver, StopMachine)
+        let_go_on(driver, ANY_HART)
         yield from settle(driver, who)
 
 
@@ -149,9 +148,9 @@ def show(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns:
 
 
 def let_go_on(driver: CompletingDriver, channel: object) -> None:
-    """Wake those who wait for this, or for whole HARTs; asked here, since mostly nobody does."""
+    """Wake those who wait for this, or for a HART; asked here, since mostly nobody does."""
     parked = driver.parking.parked
-    if channel in parked or StopMachine in parked:
+    if channel in parked or ANY_HART in parked:
         driver.parking.unpark(channel)
 
 

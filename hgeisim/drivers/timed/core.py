@@ -19,13 +19,14 @@ from hgeisim.machine.task import Runner
 class Waiting:
     """A task that waits for a HART: since when, and its lane, which is woken when it has it.
 
-    An `urgent` one (a kernel thread of hotplug) stays on its HART and goes first.
+    An `urgent` one (a kernel thread of a HART) stays on its HART and goes first, the stopper before
+    the others.
     """
 
     task: Task
     lane: Lane
     since_ns: int
-    urgent: bool = False
+    urgent: int = 0
 
     @property
     def movable(self) -> bool:
@@ -48,8 +49,8 @@ class Core:
     `running` is the task that has the HART, since `since_ns`; while `switching` the HART is still
     on its way to it.  `queue` are those that wait.
     `arrived` are interrupts that wait to be taken, `taken` is the last one that was.  `busy` is
-    true while a hardirq runs or the machine is stopped, since `busy_ns`; `held_up` are the lanes
-    that wait for its end; `stolen_ns` adds up what all that took.  `guest` is how to make the guest
+    true while a hardirq runs, since `busy_ns`; `held_up` are the lanes that wait for its end;
+    `stolen_ns` adds up what all that took.  `guest` is how to make the guest
     exit that runs, which returns its lane; `exited_ns` is when one last had to.  `watched` tells
     whether somebody waits for the end of the slice.
     """

@@ -11,9 +11,10 @@ from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.interrupts import Handler, Interrupts
-from hgeisim.drivers.timed.parking import Parking, channel_of
+from hgeisim.drivers.timed.parking import ANY_HART, Parking, channel_of
 from hgeisim.drivers.timed.running_guest import RunningGuest
 from hgeisim.drivers.timed.scheduler import Scheduler
+from hgeisim.drivers.timed.stoppers import Stoppers
 from hgeisim.drivers.timed.waits import Waits
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
@@ -54,6 +55,7 @@ class TimedDriver:
         self.parking = Parking()
         self.interrupts = Interrupts(self)
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
+        self.stoppers = Stoppers(self)
         self.done, self.paths = k.watch.done, k.watch.paths
         self.waits = Waits(self.paths)
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
@@ -68,7 +70,7 @@ class TimedDriver:
         """What an operation always costs, and how to draw it where that is 0."""
         return self.costs.constant(name), self.costs.by_name[name]
 
-    def spawn(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
+    def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
         """Start a task: it queues for its HART first.  An urgent one is a kernel thread: bound to
         its HART, and at the head of the queue."""
         return self.env.lane(self._task(who, path, urgent))
@@ -77,7 +79,7 @@ class TimedDriver:
         """An interrupt of a device arrives at a HART."""
         self.interrupts.device(cpu, handler)
 
-    def _task(self, who: Task, path: Path[Any], urgent: bool) -> LaneGenerator:
+    def _task(self, who: Task, path: Path[Any], urgent: int) -> LaneGenerator:
         who.on_rq, who.on_cpu = 1, 0
         yield from self._come_in(who, urgent)
         yield from self.execute(who, path)
@@ -85,7 +87,7 @@ class TimedDriver:
         self._guests.pop(who, None)
         self.scheduler.end(who)
 
-    def _come_in(self, who: Task, urgent: bool = False) -> LaneGenerator:
+    def _come_in(self, who: Task, urgent: int = 0) -> LaneGenerator:
         """Queue for a HART, which then switches to the task."""
         yield from self.scheduler.enter(who, urgent)
         who.on_cpu = 1
@@ -99,7 +101,7 @@ class TimedDriver:
         who.hart.preempt_count += 1
         yield from self.execute(who, notifier(who))
         who.hart.preempt_count -= 1
-        self.parking.unpark(StopMachine)
+        self.parking.unpark(ANY_HART)
 
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
         """Complete the operations of a path one after the other; a fused one completes most of
@@ -142,6 +144,10 @@ class TimedDriver:
         if op.scheduling or type(op) is RunOn:
             yield from self._schedule(who, op)
             self.k.watch.show(who, op)
+        elif type(op) is StopMachine:
+            yield from self.stoppers.stop(who, op)
+            self.k.watch.show(who, op)
+            return  # what follows is done while nothing else goes on anywhere
         else:
             yield from self._act(who, op)
         yield from settle_anyway(self, who)
@@ -152,11 +158,9 @@ class TimedDriver:
         op.begin(who)
         if kind is Ipi:
             self.interrupts.send(who, op)  # type: ignore[arg-type]
-        elif op.cost and kind is not StopMachine:
+        elif op.cost:
             yield from spend(self, who, self.costs.by_name[op.cost]())
         waited_ns = 0 if op.ready(who) else (yield from self.wait(who, op))
-        if kind is StopMachine:
-            yield from self.interrupts.stop_machine()
         op.end(who)
         self.k.watch.show(who, op, waited_ns)
         if kind is SendReschedule:
@@ -176,7 +180,7 @@ class TimedDriver:
             while not op.ready(who):
                 yield from self._sleep(who, op)
         else:
-            yield from self._until_ready(who, op, self.cores[who.cpu] if who.id else None)
+            yield from self.until_ready(who, op, self.cores[who.cpu] if who.id else None)
         self.waits.end(who, below)
         return int(self.env.now) - asked_ns
 
@@ -191,14 +195,14 @@ class TimedDriver:
         stays = depth > 0 and who not in self.scheduler.bound
         hart.preempt_count = 0
         self.scheduler.leave(who)
-        self.parking.unpark(StopMachine)
-        yield from self._until_ready(who, op, None)
+        self.parking.unpark(ANY_HART)
+        yield from self.until_ready(who, op, None)
         yield from self._come_in(who, urgent=stays)
         if stays:
             del self.scheduler.bound[who]
         hart.preempt_count += depth
 
-    def _until_ready(self, who: Runner, op: Op, spins_on: Core | None) -> LaneGenerator:
+    def until_ready(self, who: Runner, op: Op, spins_on: Core | None) -> LaneGenerator:
         """Wait, with a HART or without.  A spinning task proceeds, or notices that it may go on,
         only while no hardirq runs on top of it; it may let others go on."""
         channel = channel_of(who, op)
@@ -237,7 +241,7 @@ class TimedDriver:
         below = self.waits.begin(who, op, int(self.env.now))
         self._give_up(who)
         while not op.ready(who):
-            channel = StopMachine if who.on_rq else who
+            channel = ANY_HART if who.on_rq else who
             self.parking.park(channel, op, who, self.env.active_lane)
             yield None
         yield from self.scheduler.enter(who)
@@ -267,7 +271,7 @@ class TimedDriver:
             yield ns
 
     def wait_for_handler(self, core: Core) -> LaneGenerator:
-        """Wait until no hardirq runs on a HART, nor the stopper."""
+        """Wait until no hardirq runs on a HART."""
         while core.busy:
             core.held_up.append(self.env.active_lane)
             yield None

@@ -1,17 +1,16 @@
-"""Interrupts in time: how they reach a HART, what they take from it, and when it is stopped."""
+"""Interrupts in time: how they reach a HART, and what they take from it."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from hgeisim.drivers.timed.core import Arrived, Core
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
+from hgeisim.drivers.timed.hart_thread import HartThread
 from hgeisim.drivers.timed.parking import Parking
 from hgeisim.drivers.timed.scheduler import Scheduler
-from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
@@ -35,18 +34,18 @@ class InterruptedDriver(Protocol):
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
         """Complete the operations of a handler's path."""
 
-    def spawn(self, who: Task, path: Path[Any], urgent: bool = False) -> Lane:
+    def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
         """Start a thread."""
 
 
 class Interrupts:
-    """What reaches the HARTs of a driver: devices, SGEIs, IPIs, and the stopper of stop_machine."""
+    """What reaches the HARTs of a driver: devices, SGEIs and IPIs."""
 
     def __init__(self, driver: InterruptedDriver) -> None:
         self.driver, self.env, self.k = driver, driver.env, driver.k
         self.cores, self.costs = driver.cores, driver.costs
         self.runner = [self.k.hardirq(f"hardirq/{core.hart.id}", n, n) for n, core in self._all()]
-        self.threads: dict[int, IrqThread] = {}
+        self.threads: dict[int, HartThread] = {}
         self._lanes: dict[int, Lane] = {}
 
     def _all(self) -> enumerate[Core]:
@@ -61,8 +60,8 @@ class Interrupts:
     def _wake_thread(self, cpu: int, handler: Handler) -> Path[None]:
         yield STEP
         if cpu not in self.threads:
-            self.threads[cpu] = IrqThread(self.driver, self.k.add_thread(f"irq/{cpu}", cpu))
-        self.threads[cpu].handle(handler)
+            self.threads[cpu] = HartThread(self.driver, self.k.add_thread(f"irq/{cpu}", cpu))
+        self.threads[cpu].execute(handler)
 
     def reschedule(self, core: Core) -> None:
         """The HART is interrupted for the scheduler's sake; a guest exits."""
@@ -125,40 +124,6 @@ class Interrupts:
             self._go_on(core)
             yield None
 
-    def stop_machine(self) -> LaneGenerator:
-        """Every online HART stands still while one is taken down."""
-        stopped = [core for core in self.cores if core.hart.online]
-        if any(core.busy for core in stopped):
-            raise ModelError("the stopper did not wait for a hardirq")
-        for core in stopped:
-            core.hold_up(int(self.env.now))
-        yield self.costs.by_name["stop_machine"]()
-        for core in stopped:
-            core.let_go(int(self.env.now))
-            self._go_on(core)
-
     def _go_on(self, core: Core) -> None:
         self.poll(core)
         self.driver.scheduler.pick(core)
-
-
-class IrqThread:
-    """The thread of a HART that handles the interrupts of devices on PREEMPT_RT, one after the
-    other."""
-
-    def __init__(self, driver: InterruptedDriver, thread: Task) -> None:
-        self.driver, self.thread = driver, thread
-        self.handlers: deque[Handler] = deque()
-        self.awake = False
-
-    def handle(self, handler: Handler) -> None:
-        """Wake the thread up, if it sleeps, to handle one more."""
-        self.handlers.append(handler)
-        if not self.awake:
-            self.awake = True
-            self.driver.spawn(self.thread, self._path(), urgent=True)
-
-    def _path(self) -> Path[None]:
-        while self.handlers:
-            yield from self.handlers.popleft()(self.thread)
-        self.awake = False

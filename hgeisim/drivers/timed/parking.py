@@ -8,16 +8,18 @@ from hgeisim.drivers.timed.environment import Lane
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.mutex import MutexLock
 from hgeisim.machine.ops import Op
-from hgeisim.machine.schedule import PushOff, StopMachine
+from hgeisim.machine.schedule import PushOff
 from hgeisim.machine.task import Runner
 
 Parked: TypeAlias = list[tuple[Op, Runner, Lane]]
+ANY_HART = "any HART"
+"""The channel of those who wait for a HART to be preemptible, or active."""
 
 
 class Parking:
     """Lanes by the channel that they wait on: the object whose change may let them go on.
 
-    The channel `StopMachine` stands for all HARTs and is looked at whenever anything changes.
+    The channel `ANY_HART` is looked at whenever anything changes.
     """
 
     def __init__(self) -> None:
@@ -28,8 +30,8 @@ class Parking:
         self.parked.setdefault(channel, []).append((op, who, lane))
 
     def unpark(self, channel: object) -> None:
-        """Wake those that wait for this, or for all HARTs to be preemptible, and can go on."""
-        for key in (channel, StopMachine):
+        """Wake those that wait for this, or for a HART, and can go on."""
+        for key in (channel, ANY_HART):
             if key in self.parked:
                 self._wake(key, self.parked.pop(key))
 
@@ -53,14 +55,15 @@ def channel_of(who: Runner, op: Op) -> object:
     """What an operation waits for, or changes; None where that is nothing."""
     kind = type(op)
     if kind not in _CHANNELS:
-        _CHANNELS[kind] = next((name for name in ("lock", "srcu", "task") if hasattr(op, name)), "")
+        _CHANNELS[kind] = next((name for name in _NAMES if hasattr(op, name)), "")
     name = _CHANNELS[kind]
     if name:
         return getattr(op, name)
-    if kind is StopMachine or kind is PushOff:
-        return StopMachine
+    if kind is PushOff:
+        return ANY_HART
     return who if kind is Ipi else None
 
 
+_NAMES = ("lock", "srcu", "task", "stop")
 _CHANNELS: dict[type[Op], str] = {}
 """The attribute that is the channel, by operation; "" for none."""

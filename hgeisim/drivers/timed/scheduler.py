@@ -20,6 +20,9 @@ SLICE_NS = 3_000_000
 """sched_base_slice of a machine with 8 or more CPUs (kernel/sched/fair.c, v6.12)."""
 GRANULARITY_NS = 1_000_000
 """How far a woken task must be behind to preempt the running one."""
+BOUND, STOPPER = 1, 2
+"""How urgent a thread is that is bound to its HART: any such thread, and the stopper, which comes
+before every other task and is not preempted (kernel/sched/stop_task.c)."""
 MIGRATION_COST_NS = 500_000
 """sysctl_sched_migration_cost: a task that waited less is not taken by an idle HART."""
 
@@ -55,15 +58,15 @@ class Scheduler:
         if waiting is not None:
             self._requeue(core, waiting)
 
-    def enter(self, who: Task, urgent: bool = False) -> LaneGenerator:
+    def enter(self, who: Task, urgent: int = 0) -> LaneGenerator:
         """Queue for a HART until it is this task's; a task that was once urgent is a kernel thread,
         bound to the HART that it is on until its path ends."""
         if urgent:
-            self.bound[who] = 1
+            self.bound[who] = urgent
         elif who not in self.bound:
             self.place(who)
         now_ns = int(self.env.now)
-        self._queue(Waiting(who, self.env.active_lane, now_ns, who in self.bound))
+        self._queue(Waiting(who, self.env.active_lane, now_ns, self._urgency(who)))
         yield None
 
     def place(self, who: Task) -> None:
@@ -130,10 +133,13 @@ class Scheduler:
             self._queue(waiting)
 
     def resched(self, core: Core) -> None:
-        """resched_curr: the running task is to leave.  What sets the flag is an interrupt, which
-        makes a guest exit also when it comes while the HART is on its way into the guest."""
+        """resched_curr: the running task is to leave, unless it is the stopper.  What sets the flag
+        is an interrupt, which makes a guest exit also when it comes while the HART is on its way
+        into the guest."""
         running = core.running
-        if running is not None and not running.need_resched:
+        if running is None or self._urgency(running) == STOPPER:
+            return
+        if not running.need_resched:
             running.need_resched = 1
             if core.guest is not None or (core.hart.irq_off and not core.busy):
                 self.interrupt(core)
@@ -151,7 +157,7 @@ class Scheduler:
         running = core.running
         if running is not None:
             behind_ns = self._runtime_ns_now(core, running) - self.runtime_ns[who]
-            outranks = waiting.urgent and running not in self.bound
+            outranks = waiting.urgent > self._urgency(running)
             if outranks or behind_ns > GRANULARITY_NS:
                 self.resched(core)
             else:
@@ -163,14 +169,17 @@ class Scheduler:
     def _runtime_beside(self, core: Core, runtime_ns: int) -> int:
         """The runtime that counts beside those who are there: sleeping or running elsewhere for
         long is worth a slice at most."""
-        runtimes_ns = [self.runtime_ns[w.task] for w in core.queue]
-        if core.running is not None:
+        runtimes_ns = [self.runtime_ns[w.task] for w in core.queue if w.urgent < STOPPER]
+        if core.running is not None and self._urgency(core.running) < STOPPER:
             runtimes_ns.append(self._runtime_ns_now(core, core.running))
         least_ns = min(runtimes_ns, default=runtime_ns)
         return min(max(runtime_ns, least_ns - SLICE_NS), least_ns + SLICE_NS)
 
-    def _rank(self, waiting: Waiting) -> tuple[bool, int]:
-        return not waiting.urgent, self.runtime_ns[waiting.task]
+    def _urgency(self, who: Task) -> int:
+        return self.bound.get(who, 0)
+
+    def _rank(self, waiting: Waiting) -> tuple[int, int]:
+        return -waiting.urgent, self.runtime_ns[waiting.task]
 
     def _runtime_ns_now(self, core: Core, running: Task) -> int:
         return self.runtime_ns.get(running, 0) + int(self.env.now) - core.since_ns
