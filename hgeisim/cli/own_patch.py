@@ -57,6 +57,42 @@ def execute(variant: str) -> None:
             if path not in modules:
                 modules[path] = _module(file, path)
             _add(part, getattr(modules[path], name, None) if name else None)
+    _check(variant, list(modules.values()))
+
+
+def _check(variant: str, modules: list[ModuleType]) -> None:
+    """Look for mistakes in the patches of a variant before anything runs.
+
+    Whether there is such a variant is not said here.
+    """
+    from hgeisim.kernel.variants import find_variant, variant_problem  # noqa: PLC0415
+    from hgeisim.patchrules.patch_file import PatchFile  # noqa: PLC0415
+    from hgeisim.patchrules.rules import mistakes  # noqa: PLC0415
+
+    if not modules or variant_problem(variant):
+        return
+    kernel, problems = find_variant(variant), list[Problem]()
+    for module in modules:
+        others = [read_bytes(Path(str(each.__file__))) for each in modules if each is not module]
+        file = PatchFile(module, kernel, (read_bytes(Path(str(module.__file__))), *others))
+        name = _executed[Path(file.path)]
+        problems += (
+            Problem(name, f"line {each.line}", "", each.text, each.remedy)
+            for each in _with_its_line(mistakes, file)
+        )
+    if problems:
+        raise InputError(problems)
+
+
+def _with_its_line(look: Callable[[Any], Any], file: Any) -> Any:
+    """Look at a file; what its own code raises meanwhile is a mistake in it as well."""
+    try:
+        return look(file)
+    except (Exception, SystemExit) as error:
+        problem = mistake(error)
+        if problem is None:
+            raise
+        raise InputError([problem]) from None
 
 
 def _add(part: str, found: Any) -> None:
@@ -74,7 +110,8 @@ def _module(file: str, path: Path) -> ModuleType:
     """Execute a file; its asserts stay, also under `python -O`."""
     _executed[path] = file
     linecache.checkcache(str(path))
-    module = sys.modules[f"own_patch_{path.stem}"] = ModuleType(f"own_patch_{path.stem}")
+    name = f"own_patch_{len(_executed)}_{path.stem}"
+    module = sys.modules[name] = ModuleType(name)
     module.__file__ = str(path)
     source = read_bytes(path)
     try:
