@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import click
@@ -108,6 +108,8 @@ def _add(part: str, module: ModuleType) -> None:
         allowed = "must name a class of that file which derives from one of hgeisim.kernel's"
         raise InputError([Problem(file, "class", repr(name), allowed, REMEDY)])
     OWN[part] = found
+    if isinstance(check := vars(module).get("check"), FunctionType):
+        found.own_check = (Path(file).stem, check)  # type: ignore[attr-defined]
     DIGESTS[part] = blake2b(_sources[Path(str(module.__file__))], digest_size=4).hexdigest()
 
 

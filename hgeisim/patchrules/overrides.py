@@ -14,14 +14,11 @@ from hgeisim.patchrules.look import Look, is_path_function, returns_a_value
 from hgeisim.patchrules.mistake import Mistake, did_you_mean
 from hgeisim.patchrules.patch_file import DEFINITIONS, PatchFile, first_line
 
-HOOKS = ("check",)
-"""Functions that hgeisim asks for by name."""
-
 
 def overrides_something(look: Look) -> Iterator[Mistake]:
     """A method is one of the kernel's, or somebody calls it."""
     function = look.function
-    special = function.name.startswith("__") or function.name in HOOKS
+    special = function.name.startswith("__")
     if function.owner is None or function.overridden is not None or special:
         return
     if function.name not in look.file.mentioned:

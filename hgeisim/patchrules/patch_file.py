@@ -12,6 +12,8 @@ from typing import Any
 
 from hgeisim.patchrules.yields import is_path
 
+CHECK = "check"
+"""The function of the module that hgeisim asks in every state."""
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -69,7 +71,7 @@ class PatchFile:
     def functions(self) -> tuple[PatchFunction, ...]:
         """What it changes in the kernel and the functions of the module that this may use."""
         methods = [each for cls in self.classes for each in self._methods(cls)]
-        return (*methods, *self._used(methods))
+        return (*methods, *self._used(methods, [CHECK]))
 
     @cached_property
     def classes(self) -> tuple[type, ...]:
@@ -101,11 +103,14 @@ class PatchFile:
                 overridden = self.overridden(node.name, cls)
                 yield PatchFunction(node.name, function, node, cls, overridden)
 
-    def _used(self, methods: list[PatchFunction]) -> Iterator[PatchFunction]:
-        """The functions of the module that are named in methods, and those that are named there."""
+    def _used(self, methods: list[PatchFunction], words: list[str]) -> Iterator[PatchFunction]:
+        """The functions of the module that are meant by some words or named in methods, and those
+        that are named there."""
         left, seen = list(methods), set[str]()
-        while left:
-            for word in sorted(_names(left.pop().node) - seen):
+        while left or words:
+            named = set(words) if words else _names(left.pop().node)
+            words = []
+            for word in sorted(named - seen):
                 seen.add(word)
                 function: Any = self.names.get(word)
                 node = self._node(function)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from hgeisim.machine.shared import Fixed, Memory, Shared
 from hgeisim.machine.topology import HartSpec, Topology
-from hgeisim.patchrules.patch_file import PatchFunction
+from hgeisim.patchrules.patch_file import CHECK, PatchFunction
 
 Values: TypeAlias = "tuple[Any, ...] | None"
 """What an expression may be, or None when that is not known."""
@@ -84,7 +84,8 @@ class Scope:
         }
         rest = (*args.kwonlyargs, *filter(None, (args.vararg, args.kwarg)))
         known |= {each.arg: None for each in rest}
-        if self.function.owner and own and self.function.is_plain:
+        asked = self.function.owner or self.function.name == CHECK
+        if asked and own and self.function.is_plain:
             known[own[0].arg] = (self.specimen.k,)
         return known
 
