@@ -25,7 +25,7 @@ class LiveAutomaton(Automaton):
             for _ in node.history:  # a task may start some way into its path
                 next(self.path)
         try:
-            op = self.path.send(None)
+            op = self.path.send(node.op.answer(self.runner))
         except StopIteration:
             return REST
         self.nodes.append(Node(op, False, node.origin, (), functions(self.path)))

@@ -23,6 +23,7 @@ LAYERS: dict[str, set[str]] = {
         "checks",
         "record",
         "scenario",
+        "patchrules",
         "kernel",
         "machine",
     },
@@ -37,6 +38,7 @@ LAYERS: dict[str, set[str]] = {
     "checks": {"kernel", "machine"},
     "record": {"kernel", "machine"},
     "scenario": {"machine"},
+    "patchrules": {"kernel", "machine"},
     "kernel": {"machine"},
     "machine": set(),
 }

@@ -35,7 +35,7 @@ def written(folder: Path, statement: str) -> str:
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("yield k.hgei[cpu].nothing", "AttributeError: 'HgeiControl' object has no attribute"),
+        ("yield getattr(k.hgei[cpu], 'nothing')", "AttributeError: 'HgeiControl' object has"),
         ("k.vcpu(0)", "ModelError: NULL is no vCPU"),
         ("assert not k.vcpus", "AssertionError: assert not k.vcpus"),
         ("raise SystemExit(0)", "SystemExit: 0"),
@@ -54,10 +54,7 @@ def test_a_mistake_that_shows_in_a_run_is_told_with_its_line(
 
 PATHS = {
     "no unlock": ("cpu, hgei", "yield k.hgei[cpu].lock.lock_irqsave", "schedules while atomic"),
-    "other arguments": ("cpu", "yield STEP", "TypeError: "),
-    "no yield": ("cpu, hgei", "pass", "TypeError: 'NoneType' object is not iterable"),
-    "no operation": ("cpu, hgei", "yield 5", "AttributeError: 'int' object"),
-    "a for loop": ("cpu, hgei", "for _ in k.hgei: yield STEP", "SeamError: kvm_riscv_aia_free_hg"),
+    "no operation": ("cpu, hgei", "yield cpu", "AttributeError: 'int' object"),
     "a number": ("cpu, hgei", "yield STEP; k.hgei[cpu].free_bitmap = 10**30", "Error: "),
     "StopIteration": ("cpu, hgei", "yield STEP; raise StopIteration", "RuntimeError: generator"),
     "GeneratorExit": ("cpu, hgei", "yield STEP; raise GeneratorExit", "line 8: GeneratorExit: "),
@@ -110,7 +107,7 @@ def test_a_mistake_in_a_file_that_is_named_by_a_relative_path(
     monkeypatch.chdir(tmp_path)
     result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{name}:Mine")
     assert result.status == 2
-    assert f"{name}: line 12: AttributeError" in result.err
+    assert f"{name}: line 12: k.hgei[cpu].nothing: HgeiControl has no" in result.err
 
 
 @pytest.mark.parametrize(

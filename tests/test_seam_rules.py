@@ -1,8 +1,7 @@
 """The rules that make a kernel path safe to explore: nothing lives across a yield but locals.
 
-A path is a generator function in hgeisim/kernel.  The explored driver tells two states of it apart
-by where it stands and what its locals hold; a half-evaluated expression, an iterator or a block
-that is open across a yield would be state that it cannot see.
+A path is a generator function in hgeisim/kernel.  A user's own patch has to keep the first two,
+see hgeisim/patchrules/yields.py, which says why.
 """
 
 from __future__ import annotations
@@ -12,15 +11,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from hgeisim.patchrules.yields import (
+    COMPREHENSIONS,
+    FUNCTIONS,
+    inside,
+    is_path,
+    no_open_block,
+    yields_stand_alone,
+)
 from tests.source import imports, python_files, tree_of
 
 Told = Iterator[tuple[ast.AST, str, str]]
 """Where, which rule, what is wrong."""
 
 DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.Tuple)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-BLOCKS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, *COMPREHENSIONS)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 CONTAINERS = {
     *("iter", "next", "range", "enumerate", "zip", "map", "filter", "reversed"),
     *("list", "dict", "set", "frozenset", "tuple", "sorted"),
@@ -30,55 +34,23 @@ CONTAINERS = {
 def paths_in(tree: ast.Module) -> Iterator[ast.FunctionDef]:
     """Yield every generator function."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and any(map(_is_yield, _inside(node))):
+        if isinstance(node, ast.FunctionDef) and is_path(node):
             yield node
 
 
-def _inside(path: ast.AST) -> Iterator[ast.AST]:
-    """Walk a function without the functions in it."""
-    for child in ast.iter_child_nodes(path):
-        yield child
-        if not isinstance(child, FUNCTIONS):
-            yield from _inside(child)
-
-
-def _is_yield(node: ast.AST) -> bool:
-    return isinstance(node, ast.Yield | ast.YieldFrom)
-
-
-def yields_stand_alone(path: ast.FunctionDef) -> Told:
+def stands_alone(path: ast.FunctionDef) -> Told:
     """R1: `yield x`, `name = yield x`, `return (yield from x)`, and no other form."""
-    alone = {id(value) for node in _inside(path) if (value := _lone_yield(node))}
-    for node in _inside(path):
-        if _is_yield(node) and id(node) not in alone:
-            yield node, "R1", "a yield must be a statement or the whole right side of a name"
+    yield from ((each.node, "R1", each.text) for each in yields_stand_alone(path))
 
 
-def _lone_yield(node: ast.AST) -> ast.AST | None:
-    """Return the yield of a statement in one of the forms of R1."""
-    match node:
-        case ast.Expr(value=ast.Yield() | ast.YieldFrom() as lone):
-            return lone
-        case ast.Assign(targets=[ast.Name()], value=ast.Yield() | ast.YieldFrom() as lone):
-            return lone
-        case ast.AnnAssign(target=ast.Name(), value=ast.Yield() | ast.YieldFrom() as lone):
-            return lone
-        case ast.Return(value=ast.YieldFrom() as lone):
-            return lone
-    return None
-
-
-def no_open_block(path: ast.FunctionDef) -> Told:
+def opens_no_block(path: ast.FunctionDef) -> Told:
     """R2: no for, with, try or comprehension holds a yield; use while with the index in a local."""
-    for node in _inside(path):
-        if isinstance(node, BLOCKS) and any(map(_is_yield, ast.walk(node))):
-            kind = type(node).__name__
-            yield node, "R2", f"{kind} stays open across a yield; use while and a local"
+    yield from ((each.node, "R2", each.text) for each in no_open_block(path))
 
 
 def locals_are_scalars(path: ast.FunctionDef) -> Told:
     """R3: a local holds a number or a reference, never a container or an iterator made here."""
-    for node in _inside(path):
+    for node in inside(path):
         if isinstance(node, ast.Assign):
             pairs = [pair for target in node.targets for pair in _pairs(target, node.value)]
         elif isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
@@ -121,7 +93,7 @@ def _makes_container(value: ast.expr) -> bool:
 
 def no_hidden_scope(path: ast.FunctionDef) -> Told:
     """R4: no global or nonlocal, no function in a path, no walrus."""
-    for node in _inside(path):
+    for node in inside(path):
         if isinstance(node, ast.Global | ast.Nonlocal):
             yield node, "R4", "what is shared is a declared field, not a global or nonlocal name"
         elif isinstance(node, FUNCTIONS):
@@ -139,8 +111,8 @@ def no_driver(name: str, tree: ast.Module) -> Iterator[str]:
 
 def paths_are_run(path: ast.FunctionDef, names: set[str]) -> Told:
     """R6: a path within a path is run, by `yield from`; a bare call of it would do nothing."""
-    run = {id(node.value) for node in _inside(path) if isinstance(node, ast.YieldFrom)}
-    for node in _inside(path):
+    run = {id(node.value) for node in inside(path) if isinstance(node, ast.YieldFrom)}
+    for node in inside(path):
         if not isinstance(node, ast.Call) or id(node) in run:
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr in names:
@@ -148,8 +120,8 @@ def paths_are_run(path: ast.FunctionDef, names: set[str]) -> Told:
 
 
 RULES: list[Callable[[ast.FunctionDef], Told]] = [
-    yields_stand_alone,
-    no_open_block,
+    stands_alone,
+    opens_no_block,
     locals_are_scalars,
     no_hidden_scope,
 ]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
+from hgeisim.checks.assertions import LockHeld, NoWarning
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
 from hgeisim.checks.mode import ModeGranted
+from hgeisim.checks.own import OwnInvariant
 from hgeisim.checks.ownership import (
     BitmapAgrees,
     LineExists,
@@ -90,7 +92,10 @@ CATALOGUE = (
     Row(LockInitHeld(), ("lock-init-held",), DEADLOCK, (At.OPERATION,)),
     Row(OneInside(), ("broken-lock",), DEADLOCK, (At.STATE,)),
     Row(IpiWaits(), ("ipi-wait-atomic",), DEADLOCK, (At.OPERATION,)),
+    Row(LockHeld(), ("lock-not-held",), DEADLOCK, (At.OPERATION,)),
+    Row(NoWarning(), ("warn-on",), OWNERSHIP, (At.OPERATION,)),
     Row(SleepingLock(), ("sleep-in-atomic",), DEADLOCK, (At.OPERATION,)),
+    Row(OwnInvariant(), ("check",), OWNERSHIP, (At.STATE, At.AT_REST, At.ONLINE, At.END)),
     Row(ModeGranted(), ("mode-refused",), POLICY, (At.CREATED,)),
 )
 OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception", "warn-on")

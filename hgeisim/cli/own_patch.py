@@ -11,8 +11,9 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import click
@@ -25,6 +26,8 @@ C = TypeVar("C", bound=Callable[..., Any])
 REMEDY = "see docs/own-patch.md"
 _executed: dict[Path, str] = {}
 """The files that were executed, and how the command line calls them."""
+_sources: dict[Path, bytes] = {}
+"""What each of them held."""
 
 
 def variant_option(help_text: str, **settings: Any) -> Callable[[C], C]:
@@ -48,7 +51,7 @@ def execute(variant: str) -> None:
     """
     modules: dict[Path, ModuleType] = {}
     for part in variant.split("+")[1:]:
-        file, _, name = part.partition(":")
+        file = part.partition(":")[0]
         if file.endswith(".py"):
             if not is_file(file):
                 remedy = f"no `+` and no `:` may be in its path; {REMEDY}"
@@ -56,27 +59,68 @@ def execute(variant: str) -> None:
             path = Path(file).resolve()
             if path not in modules:
                 modules[path] = _module(file, path)
-            _add(part, getattr(modules[path], name, None) if name else None)
+            _add(part, modules[path])
+    _check(variant, list(modules.values()))
 
 
-def _add(part: str, found: Any) -> None:
+def _check(variant: str, modules: list[ModuleType]) -> None:
+    """Look for mistakes in the patches of a variant before anything runs.
+
+    Whether there is such a variant is not said here.
+    """
+    from hgeisim.kernel.variants import find_variant, variant_problem  # noqa: PLC0415
+    from hgeisim.patchrules.patch_file import PatchFile  # noqa: PLC0415
+    from hgeisim.patchrules.rules import mistakes  # noqa: PLC0415
+
+    if not modules or variant_problem(variant):
+        return
+    kernel, problems = find_variant(variant), list[Problem]()
+    for module in modules:
+        texts = [_sources[Path(str(each.__file__))] for each in (module, *modules)]
+        file = PatchFile(module, kernel, tuple(texts))
+        name = _executed[Path(file.path)]
+        problems += (
+            Problem(name, f"line {each.line}", "", each.text, each.remedy)
+            for each in _with_its_line(mistakes, file)
+        )
+    if problems:
+        raise InputError(problems)
+
+
+def _with_its_line(look: Callable[[Any], Any], file: Any) -> Any:
+    """Look at a file; what its own code raises meanwhile is a mistake in it as well."""
+    try:
+        return look(file)
+    except (Exception, SystemExit) as error:
+        problem = mistake(error)
+        if problem is None:
+            raise
+        raise InputError([problem]) from None
+
+
+def _add(part: str, module: ModuleType) -> None:
     from hgeisim.kernel.state import Kernel  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.kernel.variants import OWN  # noqa: PLC0415
+    from hgeisim.kernel.variants import DIGESTS, OWN  # noqa: PLC0415
 
     file, _, name = part.partition(":")
+    found = getattr(module, name, None) if name else None
     if not (isinstance(found, type) and issubclass(found, Kernel)):
         allowed = "must name a class of that file which derives from one of hgeisim.kernel's"
         raise InputError([Problem(file, "class", repr(name), allowed, REMEDY)])
     OWN[part] = found
+    if isinstance(check := vars(module).get("check"), FunctionType):
+        found.own_check = (Path(file).stem, check)  # type: ignore[attr-defined]
+    DIGESTS[part] = blake2b(_sources[Path(str(module.__file__))], digest_size=4).hexdigest()
 
 
 def _module(file: str, path: Path) -> ModuleType:
     """Execute a file; its asserts stay, also under `python -O`."""
     _executed[path] = file
     linecache.checkcache(str(path))
-    module = sys.modules[f"own_patch_{path.stem}"] = ModuleType(f"own_patch_{path.stem}")
+    name = f"own_patch_{len(_executed)}_{path.stem}"
+    module = sys.modules[name] = ModuleType(name)
     module.__file__ = str(path)
-    source = read_bytes(path)
+    source = _sources[path] = read_bytes(path)
     try:
         code = compile(source, str(path), "exec", dont_inherit=True, optimize=0)
         exec(code, vars(module))  # noqa: S102 - the user has asked for it

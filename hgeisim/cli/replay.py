@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hgeisim.drivers.explored.counterexample.replay import StepTaken
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
+    from hgeisim.drivers.explored.strategies.strategy import CannotStep
 
 
 @click.command()
@@ -34,7 +35,8 @@ def command(
 
     A token that a mail has broken into several words is put together again.  It opens no file:
     where it was made from a file of yours, name that file.  Another kernel may not be able to
-    follow the whole schedule; then the last line says so.
+    follow the whole schedule; then the last line says so.  A patch of your own that has changed
+    since is reported, with the step that it cannot take, if there is one.
 
     \b
     Example:
@@ -53,8 +55,11 @@ def command(
     meant = _decode(token)
     _check_files(meant, scenario, variant)
     space = _space(meant, scenario or meant.scenario, variant or meant.variant)
-    steps, end = _follow(space, meant, variant not in (None, meant.variant))
+    changed = _changed(meant, variant or meant.variant)
+    another = _without_folders(variant or meant.variant) != _without_folders(meant.variant)
+    steps, end = _follow(space, meant, changed, another)
     result = _document(meant, variant or meant.variant, steps, end)
+    result |= {"changed": changed} if changed else {}
     found = _findings(space, meant, len(steps))
     new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
     told = ({"id": i, "text": t, "new": i in new} for i, t in found.items())
@@ -75,6 +80,9 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
     kernel = f"{result['variant']}, preemption {result['preemption']}"
     click.echo(f"{result['scenario']} on {kernel}\n")
     click.echo("\n".join(interleaving(steps, everything)) + "\n")
+    if "changed" in result:
+        click.echo(result["changed"] + ("" if result["end"] else "; it follows the whole schedule"))
+        click.echo("")
     if result["end"]:
         click.echo(f"this kernel leaves the schedule here: {result['end']}")
     for finding in result["findings"]:
@@ -133,10 +141,30 @@ def _space(token: Token, scenario: str, variant: str) -> Space:
     return space_of(load_scenario(scenario, {**own, "variant": variant}, variant_problem))
 
 
-def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken], str]:
+def _changed(token: Token, variant: str) -> str:
+    """What to say when the files of the user's own patches are not what they were."""
+    from hgeisim.kernel.variants import own_digest, own_files  # noqa: PLC0415
+
+    if not token.patch or own_digest(variant) in ("", token.patch):
+        return ""
+    files = list(dict.fromkeys(patch.partition(":")[0] for patch in own_files(variant)))
+    verb = "has" if len(files) == 1 else "have"
+    if _without_folders(variant) == _without_folders(token.variant):
+        return f"{' or '.join(files)} {verb} changed since the token was made"
+    return f"the token was made with another patch than {' and '.join(files)}"
+
+
+def _without_folders(variant: str) -> str:
+    """A variant by the names of its files: where they are does not matter."""
+    return "+".join(part.rpartition("/")[2] for part in variant.split("+"))
+
+
+def _follow(
+    space: Space, token: Token, changed: str, may_leave: bool
+) -> tuple[list[StepTaken], str]:
     """The steps that this kernel can follow, and why it cannot follow the others, if it cannot.
 
-    The kernel that the token was made on has to follow all of it.
+    The kernel that the token was made on has to follow all of it, also where a patch has changed.
     """
     from hgeisim.drivers.explored.counterexample.replay import follow  # noqa: PLC0415
     from hgeisim.drivers.explored.strategies.strategy import CannotStep  # noqa: PLC0415
@@ -146,10 +174,16 @@ def _follow(space: Space, token: Token, may_leave: bool) -> tuple[list[StepTaken
         steps.extend(follow(space, token.schedule))
     except CannotStep as error:
         if not may_leave:
-            problem = f"the schedule does not fit: {error}"
+            problem = f"{changed or 'the schedule does not fit'}: {error}{_after(steps, error)}"
             raise InputError([Problem("command line", "TOKEN", "", problem)]) from None
         return steps, str(error)
     return steps, ""
+
+
+def _after(steps: list[StepTaken], error: CannotStep) -> str:
+    """Where the context stands that cannot step."""
+    last = next((step for step in reversed(steps) if step.context == error.context), None)
+    return f" after {last.op!r} in {last.function or last.context}" if last else ""
 
 
 def _findings(space: Space, token: Token, length: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Thread, make_hardirq
 from hgeisim.machine.ipi import Ipi
-from hgeisim.machine.ops import Path
+from hgeisim.machine.ops import Path, resumed
 from hgeisim.machine.schedule import Schedule
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch
@@ -19,7 +19,8 @@ def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> No
     """
     watch = watch or Watch()
     watch.paths[who] = path
-    for op in path:
+    op = next(path, None)
+    while op is not None:
         op.begin(who)
         if isinstance(op, Ipi):
             answer_ipi(op, who, watch)
@@ -30,6 +31,7 @@ def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> No
         watch.show(who, op)
         if isinstance(op, Schedule) and op.task.allowed:
             who.cpu = op.task.allowed - 1
+        op = resumed(path, op, who)
     del watch.paths[who]
 
 

@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from hgeisim.errors import ModelError
+from hgeisim.kernel.new_fields import extended
 from hgeisim.kernel.structs import (
     AUTO,
     Globals,
     HardIrq,
+    HgeiControl,
     PerCpu,
     Thread,
     Vcpu,
@@ -85,10 +87,11 @@ class Kernel(Fixed):
         cpus = range(len(topology.harts))
         k.slots = max(hart.lines for hart in topology.harts) + 1
         k.hart = [make_hart(memory, cpu, topology.harts[cpu].lines, k.slots) for cpu in cpus]
-        k.hgei = [make_hgei_control(memory, cpu, k.slots, k.locks_are_steady) for cpu in cpus]
+        hgei = extended(type(k), HgeiControl)
+        k.hgei = [make_hgei_control(hgei, memory, cpu, k.slots, k.locks_are_steady) for cpu in cpus]
         k.rq = [make_rq(memory, cpu) for cpu in cpus]
-        k.per_cpu = [build(PerCpu, memory, f"cpu{cpu}") for cpu in cpus]
-        k.globals = build(Globals, memory, "globals")
+        k.per_cpu = [build(extended(type(k), PerCpu), memory, f"cpu{cpu}") for cpu in cpus]
+        k.globals = build(extended(type(k), Globals), memory, "globals")
         k.cpu_hotplug_lock = rwsem(memory, "cpu_hotplug_lock", "cpu_hotplug_lock")
         k.cpuhp_state_mutex = mutex(memory, "cpuhp_state_mutex", "cpuhp_state_mutex")
         k.kvm_usage_lock = mutex(memory, "kvm_usage_lock", "kvm_usage_lock")
@@ -127,14 +130,14 @@ class Kernel(Fixed):
 
     def add_vm(k, name: str, aia_mode: str = AUTO) -> Vm:
         """Make a VM without vCPUs."""
-        vm = make_vm(k.memory, name, aia_mode, k.realtime)
+        vm = make_vm(extended(type(k), Vm), k.memory, name, aia_mode, k.realtime)
         k.vms.append(vm)
         return vm
 
     def add_vcpu(k, name: str, cpu: int, vm: Vm) -> Vcpu:
         """Make a vCPU with its thread, without a VS-file."""
         thread = k.add_thread(f"vcpu/{name}", cpu)
-        vcpu = make_vcpu(k.memory, name, vm, thread, k.realtime)
+        vcpu = make_vcpu(extended(type(k), Vcpu), k.memory, name, vm, thread)
         vcpu.id = len(k.vcpus)
         vcpu.enter_guest = EnterGuest(vcpu.id)
         vm.vcpus.append(vcpu)

@@ -180,11 +180,13 @@ def make_hart(memory: Memory | None, cpu: int, lines: int, slots: int) -> Hart:
     return hart
 
 
-def make_hgei_control(memory: Memory | None, cpu: int, slots: int, steady: bool) -> HgeiControl:
+def make_hgei_control(
+    kind: type[HgeiControl], memory: Memory | None, cpu: int, slots: int, steady: bool
+) -> HgeiControl:
     """The control block of a CPU; `steady` unless a patch initialises its lock again."""
     name = f"hgei{cpu}"
     lock = raw_spinlock(memory, f"{name}.lock", "hgctrl->lock", steady)
-    return build(HgeiControl, memory, name, owners=slots, lock=lock, cpu=cpu)
+    return build(kind, memory, name, owners=slots, lock=lock, cpu=cpu)
 
 
 def make_rq(memory: Memory | None, cpu: int) -> Rq:
@@ -229,9 +231,9 @@ def make_hardirq(
     return made
 
 
-def make_vm(memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> Vm:
+def make_vm(kind: type[Vm], memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> Vm:
     """A VM without vCPUs; `sleeping`: its spinlocks sleep (PREEMPT_RT)."""
-    vm = build(Vm, memory, name)
+    vm = build(kind, memory, name)
     vm.name, vm.vcpus = name, []
     vm.aia_mode = vm.asked_mode = aia_mode
     vm.lock = mutex(memory, f"{name}.lock", "kvm->lock")
@@ -241,10 +243,11 @@ def make_vm(memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> 
     return vm
 
 
-def make_vcpu(memory: Memory | None, name: str, vm: Vm, thread: Thread, sleeping: bool) -> Vcpu:
+def make_vcpu(kind: type[Vcpu], memory: Memory | None, name: str, vm: Vm, thread: Thread) -> Vcpu:
     """A vCPU without a VS-file; its id is to be set."""
     nothing = dict.fromkeys(("cpu", "vsfile_cpu", "vsfile_hgei", "pte_cpu", "pte_hgei"), -1)
-    vcpu = build(Vcpu, memory, name, **nothing)
+    vcpu = build(kind, memory, name, **nothing)
+    sleeping = vm.mmu_lock.sleeping
     vcpu.name, vcpu.vm, vcpu.thread = name, vm, thread
     vcpu.swfile = make_interrupt_file(memory, f"{name}.swfile")
     vcpu.wait = build(RcuWait, memory, f"{name}.wait", thread=thread)

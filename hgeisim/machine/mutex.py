@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hgeisim.machine.ops import LEFT, RIGHT, Op, Sleep
+from hgeisim.machine.assertions import AssertHeld
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op, Sleep
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
+from hgeisim.machine.trylock import Try
 
 
 class Mutex(Shared):
@@ -15,6 +17,9 @@ class Mutex(Shared):
     owner: Field
     name: str
     lock_class: str
+    tried: bool
+    trylock: Try
+    assert_held: AssertHeld
     lock: MutexLock
     unlock: MutexUnlock
 
@@ -24,6 +29,7 @@ def mutex(memory: Memory | None, name: str, lock_class: str) -> Mutex:
     made = build(Mutex, memory, name)
     made.name, made.lock_class = name, lock_class
     made.lock, made.unlock = MutexLock(made), MutexUnlock(made)
+    made.trylock, made.assert_held, made.tried = Try(made.lock), AssertHeld(made), False
     return made
 
 
@@ -37,13 +43,17 @@ class MutexLock(Sleep):
         """Nobody holds it."""
         return self.lock.owner == 0
 
+    def free(self, who: Runner) -> bool:
+        """The same."""
+        return self.ready(who)
+
     def end(self, who: Runner) -> None:
         """Hold it."""
         self.lock.owner = who.id
 
     def mover(self, who: Runner) -> str:
         """Keeps others out."""
-        return RIGHT
+        return BOUNDARY if self.lock.tried else RIGHT
 
     def __str__(self) -> str:
         return f"mutex_lock {self.lock}"
@@ -61,7 +71,7 @@ class MutexUnlock(Op):
 
     def mover(self, who: Runner) -> str:
         """Lets others in; no interrupt takes a mutex."""
-        return LEFT
+        return BOUNDARY if self.lock.tried else LEFT
 
     def __str__(self) -> str:
         return f"mutex_unlock {self.lock}"
@@ -77,6 +87,9 @@ class RwSem(Shared):
     writer: Field
     name: str
     lock_class: str
+    tried: bool
+    down_read_trylock: Try
+    assert_held: AssertHeld
     down_read: DownRead
     up_read: UpRead
     down_write: DownWrite
@@ -89,6 +102,8 @@ def rwsem(memory: Memory | None, name: str, lock_class: str) -> RwSem:
     made.name, made.lock_class = name, lock_class
     made.down_read, made.up_read = DownRead(made), UpRead(made)
     made.down_write, made.up_write = DownWrite(made), UpWrite(made)
+    made.down_read_trylock, made.assert_held = Try(made.down_read), AssertHeld(made)
+    made.tried = False
     return made
 
 
@@ -102,13 +117,17 @@ class DownRead(Sleep):
         """No writer is inside."""
         return self.lock.writer == 0
 
+    def free(self, who: Runner) -> bool:
+        """The same."""
+        return self.ready(who)
+
     def end(self, who: Runner) -> None:
         """Be inside."""
         self.lock.readers += 1
 
     def mover(self, who: Runner) -> str:
         """Keeps writers out."""
-        return RIGHT
+        return BOUNDARY if self.lock.tried else RIGHT
 
     def __str__(self) -> str:
         return f"down_read {self.lock}"
@@ -126,7 +145,7 @@ class UpRead(Op):
 
     def mover(self, who: Runner) -> str:
         """Lets writers in."""
-        return LEFT
+        return BOUNDARY if self.lock.tried else LEFT
 
     def __str__(self) -> str:
         return f"up_read {self.lock}"
@@ -148,7 +167,7 @@ class DownWrite(Sleep):
 
     def mover(self, who: Runner) -> str:
         """Keeps others out."""
-        return RIGHT
+        return BOUNDARY if self.lock.tried else RIGHT
 
     def __str__(self) -> str:
         return f"down_write {self.lock}"
@@ -166,7 +185,7 @@ class UpWrite(Op):
 
     def mover(self, who: Runner) -> str:
         """Lets others in."""
-        return LEFT
+        return BOUNDARY if self.lock.tried else LEFT
 
     def __str__(self) -> str:
         return f"up_write {self.lock}"

@@ -62,6 +62,9 @@ class Op:
     def end(self, who: Runner) -> None:
         """Complete it."""
 
+    def answer(self, who: Runner) -> Any:
+        """What the path gets from the yield, just after `end`; None for most."""
+
     def mover(self, who: Runner) -> str:
         """Tell how completing it commutes with the steps of other contexts.
 
@@ -87,6 +90,15 @@ class Sleep(Op):
 
 Path: TypeAlias = Generator[Op, Any, T]
 """A kernel path: yields operations, returns what the C function returns."""
+
+
+def resumed(path: Path[Any], op: Op, who: Runner) -> Op | None:
+    """Give a path the answer of the operation that it has yielded; returns the next operation, None
+    when it has finished."""
+    try:
+        return path.send(op.answer(who))
+    except StopIteration:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

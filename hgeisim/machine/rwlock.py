@@ -20,11 +20,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hgeisim.machine.assertions import AssertHeld
 from hgeisim.machine.hart import hold_off
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import TICKET_MASK
 from hgeisim.machine.task import Runner
+from hgeisim.machine.trylock import Try
 
 IN, QUEUED, HEAD, BYPASS = range(4)
 """`Runner.phase` of a wait: over, in the queue, at its head, in a hardirq that does not queue."""
@@ -51,6 +53,11 @@ class RwLock(Shared):
     name: str
     lock_class: str
     sleeping: bool
+    tried: bool
+    read_trylock: Try
+    write_trylock: Try
+    write_trylock_irqsave: Try
+    assert_held: AssertHeld
     read_lock: ReadLock
     read_unlock: ReadUnlock
     read_lock_irqsave: ReadLock
@@ -82,6 +89,9 @@ def rwlock(memory: Memory | None, name: str, lock_class: str, sleeping: bool = F
     lock.read_unlock_irqrestore = ReadUnlock(lock, True)
     lock.write_lock_irqsave = WriteLock(lock, True)
     lock.write_unlock_irqrestore = WriteUnlock(lock, True)
+    lock.read_trylock, lock.write_trylock = Try(lock.read_lock), Try(lock.write_lock)
+    lock.write_trylock_irqsave = Try(lock.write_lock_irqsave)
+    lock.assert_held, lock.tried = AssertHeld(lock), False
     return lock
 
 
@@ -106,7 +116,7 @@ class _Lock(Op):
 
     def mover(self, who: Runner) -> str:
         """Keeps others out."""
-        return RIGHT
+        return BOUNDARY if self.lock.tried else RIGHT
 
     def ready(self, who: Runner) -> bool:
         """It got in."""
@@ -116,6 +126,10 @@ class _Lock(Op):
 @dataclass(frozen=True, slots=True)
 class ReadLock(_Lock):
     """read_lock or read_lock_irqsave; of a hardirq when its context is one (id 0)."""
+
+    def free(self, who: Runner) -> bool:
+        """No writer holds it, and none waits at the head."""
+        return not (self.lock.writer or self.lock.waiting)
 
     def begin(self, who: Runner) -> None:
         """Go in if no writer holds or waits, on PREEMPT_RT if none holds; a hardirq is counted at
@@ -160,6 +174,10 @@ class ReadLock(_Lock):
 @dataclass(frozen=True, slots=True)
 class WriteLock(_Lock):
     """write_lock or write_lock_irqsave."""
+
+    def free(self, who: Runner) -> bool:
+        """Nobody is inside, and nobody waits at the head."""
+        return not (self.lock.readers or self.lock.writer or self.lock.waiting)
 
     def begin(self, who: Runner) -> None:
         """Go in if nobody is there, else queue, in a hardirq too."""
@@ -213,7 +231,7 @@ class _Unlock(Op):
 
     def mover(self, who: Runner) -> str:
         """Lets others in, unless an interrupt may come first and want the lock, too."""
-        return LEFT if who.undisturbed() else BOUNDARY
+        return LEFT if who.undisturbed() and not self.lock.tried else BOUNDARY
 
 
 @dataclass(frozen=True, slots=True)

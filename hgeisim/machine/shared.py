@@ -15,9 +15,9 @@ them.  With one, every field is a cell of that memory, and the memory notes whic
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar, cast
 
-Field: TypeAlias = int
+Field: TypeAlias = Annotated[int, "shared"]
 """A shared integer.  Booleans are 0 and 1, references are ids, "none" is 0 or -1 as in C."""
 
 
@@ -114,12 +114,18 @@ class SharedMeta(type):
         kinds: dict[str, str] = {}
         for base in reversed(cls.__mro__):
             kinds.update(vars(base).get("__annotations__", {}))
-        cls.fields = tuple(n for n, kind in kinds.items() if kind == "Field")
-        cls.arrays = tuple(n for n, kind in kinds.items() if kind == "Array")
+        cls.fields = tuple(n for n, kind in kinds.items() if _is(kind, "Field", Field))
+        cls.arrays = tuple(n for n, kind in kinds.items() if _is(kind, "Array", Array))
         return cls
 
     fields: tuple[str, ...]
     arrays: tuple[str, ...]
+
+
+def _is(annotation: Any, name: str, kind: Any) -> bool:
+    """Whether an annotation is meant, which is a text where annotations are not evaluated."""
+    text = annotation.rpartition(".")[2] if isinstance(annotation, str) else ""
+    return text == name or annotation is kind
 
 
 class Shared(metaclass=SharedMeta):

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hgeisim.machine.assertions import AssertHeld
 from hgeisim.machine.hart import hold_off
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
+from hgeisim.machine.trylock import Try
 
 TICKET_MASK = 0xFFFF
 """Both counters are 16 bits wide and wrap (asm-generic/spinlock.h, v6.12)."""
@@ -24,7 +26,8 @@ class RawSpinlock(Shared):
     what goes wrong on the hardware.  `inside` counts the contexts between lock and unlock, `drawn`
     those that wait as well: the lock does not know them, the checks do.  `lock_class` is the class
     that lock order is about, `lock_type` its type there, raw_spinlock or spinlock; `steady`
-    promises that no path initialises it while others use it.  The operations are attributes, made
+    promises that no path initialises it while others use it, `tried` that somebody asks for it by
+    trylock.  The operations are attributes, made
     once.
     """
 
@@ -37,6 +40,10 @@ class RawSpinlock(Shared):
     lock_type: str
     steady: bool
     sleeping: bool
+    tried: bool
+    trylock: Try
+    trylock_irqsave: Try
+    assert_held: AssertHeld
     lock: Acquire
     unlock: Release
     lock_irqsave: Acquire
@@ -58,7 +65,8 @@ def raw_spinlock(
     lock.lock_type = "raw_spinlock"
     lock.lock, lock.unlock = Acquire(lock, False), Release(lock, False)
     lock.lock_irqsave, lock.unlock_irqrestore = Acquire(lock, True), Release(lock, True)
-    lock.init = InitLock(lock)
+    lock.trylock, lock.trylock_irqsave = Try(lock.lock), Try(lock.lock_irqsave)
+    lock.init, lock.assert_held, lock.tried = InitLock(lock), AssertHeld(lock), False
     return lock
 
 
@@ -92,6 +100,10 @@ class Acquire(Op):
         lock.next = (ticket + 1) & TICKET_MASK
         lock.drawn += 1
 
+    def free(self, who: Runner) -> bool:
+        """Nobody holds it or waits."""
+        return self.lock.owner == self.lock.next
+
     def ready(self, who: Runner) -> bool:
         """It is our turn."""
         return self.lock.owner == who.ticket
@@ -103,7 +115,7 @@ class Acquire(Op):
 
     def mover(self, who: Runner) -> str:
         """Keeps others out."""
-        return RIGHT if self.lock.steady else BOUNDARY
+        return RIGHT if self.lock.steady and not self.lock.tried else BOUNDARY
 
     def __str__(self) -> str:
         return f"lock {self.lock}"
@@ -130,7 +142,8 @@ class Release(Op):
 
     def mover(self, who: Runner) -> str:
         """Lets others in, unless an interrupt may come first and want the lock, too."""
-        return LEFT if self.lock.steady and who.undisturbed() else BOUNDARY
+        alone = self.lock.steady and not self.lock.tried and who.undisturbed()
+        return LEFT if alone else BOUNDARY
 
     def __str__(self) -> str:
         return f"unlock {self.lock}"

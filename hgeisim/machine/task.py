@@ -17,7 +17,8 @@ class Runner(Shared):
     `cpu` is the HART it is on, `ticket` the ticket it spins with, `phase` how far a wait of several
     phases has come (0 when it is over).  `ipi_mask` are the HARTs that its next IPI is for,
     `ipi_wait` those that have not answered yet.  `srcu` holds the indexes of the SRCU sections that
-    it is in, see `Srcu`.  `id` is 0 for a hardirq; `number` is unique among all runners.
+    it is in, see `Srcu`.  `got` is 1 when its last trylock took the lock.  `id` is 0 for a hardirq;
+    `number` is unique among all runners.
     """
 
     cpu: Field
@@ -26,6 +27,7 @@ class Runner(Shared):
     srcu: Field
     ipi_mask: Field
     ipi_wait: Field
+    got: Field
     id: int
     number: int
     name: str

@@ -146,22 +146,22 @@ def functions_of(*watchers: type) -> frozenset[str]:
 
 
 SHOWS = """
-def override(_k, {arguments}):
+def override(_k, {parameters}):
     for _see in _k.watch.entered["{name}"]:
-        _see({arguments})
+        _see({shown})
     _see = None
     _ret = {call}(_k, {arguments})
     for _see in _k.watch.returned["{name}"]:
-        _see(_ret, {arguments})
+        _see(_ret, {shown})
     _see = None
     return _ret
 """
 """`_see` is cleared since a search refuses a frame that holds a method across a yield."""
 STOPS = """
-def override(_k, {arguments}):
-    yield from _begins({arguments})
+def override(_k, {parameters}):
+    yield from _begins({shown})
     _ret = yield from _next(_k, {arguments})
-    yield from _ends(_ret, {arguments})
+    yield from _ends(_ret, {shown})
     return _ret
 """
 """For a driver that has its path stop there, which a watcher cannot."""
@@ -180,7 +180,7 @@ def watched(kernel: type[K], functions: frozenset[str]) -> type[K]:
 
 
 def _compose(kernel: Any, functions: frozenset[str]) -> Any:
-    shown = {name: parameters_of(getattr(kernel, name)) for name in sorted(functions)}
+    shown = {name: _Header.of(kernel, name).names for name in sorted(functions)}
     overrides = {name: _override(SHOWS, kernel, name) for name in shown}
     space = {"__module__": __name__, "__doc__": kernel.__doc__, "shown": shown, **overrides}
     return type(kernel)(kernel.__name__, (kernel,), space)
@@ -206,23 +206,66 @@ class Stop(NamedTuple):
     ends: Callable[..., Iterable[Any]] = lambda ret, *arguments: ()
 
 
-def parameters_of(function: Any) -> tuple[str, ...]:
-    """The names of the parameters of a function of the kernel, without the kernel itself."""
-    return tuple(inspect.signature(function).parameters)[1:]
+class _Header(NamedTuple):
+    """The parameters of an override: `names` are those that watchers see, as many as the function
+    has in the kernel that is patched, `more` and `keywords` what a patch has added."""
+
+    names: tuple[str, ...]
+    more: tuple[str, ...]
+    keywords: tuple[str, ...]
+    function: Any
+
+    @classmethod
+    def of(cls, kernel: Any, name: str) -> _Header:
+        """The parameters of a patch, or of what it patches if it takes whatever that takes."""
+        first = next(vars(c)[name] for c in reversed(kernel.__mro__) if name in vars(c))
+        function = getattr(kernel, name)
+        kinds = {each.kind for each in inspect.signature(function).parameters.values()}
+        if inspect.Parameter.VAR_POSITIONAL in kinds:
+            function = first
+        count = len(_named(first, True))
+        names = _named(function, True)
+        return cls(names[:count], names[count:], _named(function, False), function)
+
+    def text(self) -> dict[str, str]:
+        """What stands in a template."""
+        names, more, keywords = (tuple(map(_free, part)) for part in self[:3])
+        star = ("*", *keywords) if keywords else ()
+        given = [f"{real}={free}" for real, free in zip(self.keywords, keywords, strict=True)]
+        return {
+            "parameters": ", ".join((*names, *more, *star)),
+            "arguments": ", ".join((*names, *more, *given)),
+            "shown": ", ".join(names),
+        }
+
+
+def _named(function: Any, positional: bool) -> tuple[str, ...]:
+    """The parameters that are given by position, without the kernel, or those only by name."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    kinds = (kind,) if not positional else (kind.POSITIONAL_ONLY, kind.POSITIONAL_OR_KEYWORD)
+    known = inspect.signature(function).parameters.values()
+    names = tuple(each.name for each in known if each.kind in kinds)
+    return names[1:] if positional else names
+
+
+def _free(name: str) -> str:
+    return f"{name}_" if name in TAKEN else name
 
 
 def _override(template: str, kernel: Any, name: str, **known: Any) -> FunctionType:
-    function = getattr(kernel, name)
-    names = (each if each not in TAKEN else f"{each}_" for each in parameters_of(function))
-    code = _code(template, name, ", ".join(names), inspect.isgeneratorfunction(function))
+    function, header = getattr(kernel, name), _Header.of(kernel, name)
+    text = tuple(header.text().items())
+    code = _code(template, name, text, inspect.isgeneratorfunction(function))
     space = {"_next": function, "__name__": __name__, **known}
-    return FunctionType(code, space, name, function.__defaults__)
+    made = FunctionType(code, space, name, header.function.__defaults__)
+    made.__kwdefaults__ = header.function.__kwdefaults__
+    return made
 
 
 @cache
-def _code(template: str, name: str, arguments: str, is_path: bool) -> CodeType:
+def _code(template: str, name: str, text: tuple[tuple[str, str], ...], is_path: bool) -> CodeType:
     call = "yield from _next" if is_path else "_next"
-    source = template.format(name=name, arguments=arguments, call=call)
+    source = template.format(name=name, call=call, **dict(text))
     constants = compile(source, __file__, "exec").co_consts
     code = next(each for each in constants if isinstance(each, CodeType))
     return code.replace(co_name=name, co_qualname=name)

@@ -19,6 +19,7 @@ from copy import deepcopy
 from itertools import islice
 from typing import Any
 
+from hgeisim.checks.assertions import LockHeld
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
 from hgeisim.lockorder.chains import Chain, Step
@@ -27,6 +28,7 @@ from hgeisim.lockorder.config import Config
 from hgeisim.lockorder.context import Context
 from hgeisim.lockorder.irqstate import IRQS_ON, PREEMPT_ON, TASK
 from hgeisim.lockorder.validator import Validator
+from hgeisim.machine.assertions import AssertHeld
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.mutex import (
     DownRead,
@@ -44,6 +46,7 @@ from hgeisim.machine.schedule import PushOff, RunOn, Schedule, StopMachine
 from hgeisim.machine.spinlock import Acquire, InitLock, RawSpinlock, Release
 from hgeisim.machine.srcu import Srcu, SrcuReadLock, SrcuReadUnlock, SynchronizeSrcu
 from hgeisim.machine.task import Runner
+from hgeisim.machine.trylock import Try
 from hgeisim.machine.watch import done, waits
 from hgeisim.watch.call_chain import CallChains, entry_function
 from hgeisim.watch.lock_report import finding_of, redundant
@@ -134,6 +137,20 @@ class LockOrder:
             self._take(who, track, op, state)
         else:
             track.position = position
+
+    @done(Try)
+    def tried(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A trylock that took its lock; it does not wait, so no dependency ends here."""
+        if who.got:
+            take = self.spun if type(op.of) in SPINNING else self.got
+            take(who, op, waited_ns)
+
+    @done(AssertHeld)
+    def asserted(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """lockdep_assert_held."""
+        context = self._locate(who)
+        if context.holding(self.lock_of(op.lock)) is None:
+            self.tell(LockHeld.finding(who.name, op.lock))
 
     @done(MutexLock, DownRead, DownWrite, SrcuReadLock)
     def got(self, who: Runner, op: Op, waited_ns: int) -> None:
@@ -284,10 +301,13 @@ class LockOrder:
         track.steps[id(op) | state] = context.chain.step
         self._tell_new()
 
-    def _how(self, context: Context, op: Op) -> How:
-        if type(op) not in READING:
-            return EXCLUSIVE
-        return How(self.validator.reader(context, self.lock_of(lock_in(op))))
+    def _how(self, context: Context, op: Any) -> How:
+        tries = type(op) is Try
+        taken = op.of if tries else op
+        if type(taken) not in READING:
+            return How(trylock=True) if tries else EXCLUSIVE
+        flavour = self.validator.reader(context, self.lock_of(lock_in(op)))
+        return How(flavour, trylock=tries)
 
     def _drop(self, who: Runner, track: Track, op: Op) -> None:
         """Give a lock back that is not the last one taken: what is above it stays."""

@@ -11,6 +11,7 @@ from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock, MutexUnlock, U
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.task import Runner
+from hgeisim.machine.trylock import Try
 from hgeisim.machine.watch import done
 from hgeisim.record.locks import LockTable
 from hgeisim.record.table import Records
@@ -27,6 +28,13 @@ class LockUses:
     def taken(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A lock is held."""
         self.locks.acquired(op.lock, self.now(), waited_ns)
+
+    @done(Try)
+    def tried(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A lock may be held, by a trylock."""
+        if who.got:
+            take = self.read_taken if isinstance(op.of, ReadLock | DownRead) else self.taken
+            take(who, op, 0)
 
     @done(Release, WriteUnlock, MutexUnlock, UpWrite)
     def dropped(self, who: Runner, op: Any, waited_ns: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hgeisim.drivers.explored.counterexample.token import Token
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.errors import Problem
+from hgeisim.kernel.variants import own_digest
 from hgeisim.scenario import draft
 from hgeisim.scenario.effective import digest
 from hgeisim.scenario.schema import Scenario
@@ -37,4 +38,5 @@ def explored_digest(scenario: Scenario) -> str:
 def token_of(name: str, scenario: Scenario, schedule: Schedule) -> Token:
     """The token of a schedule; `name` is how the command line calls the scenario."""
     kernel = scenario.kernel
-    return Token(name, kernel.variant, kernel.preemption, explored_digest(scenario), schedule)
+    digest, patch = explored_digest(scenario), own_digest(kernel.variant)
+    return Token(name, kernel.variant, kernel.preemption, digest, schedule, patch)

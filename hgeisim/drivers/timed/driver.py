@@ -18,9 +18,10 @@ from hgeisim.drivers.timed.stoppers import Stoppers
 from hgeisim.drivers.timed.waits import Waits
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
+from hgeisim.machine.assertions import WarnOn
 from hgeisim.machine.guest import RunGuest
 from hgeisim.machine.ipi import Ipi, SendReschedule
-from hgeisim.machine.ops import Op, Path, Spend, Step
+from hgeisim.machine.ops import Op, Path, Spend, Step, resumed
 from hgeisim.machine.schedule import (
     PREEMPTIBLE,
     PushOff,
@@ -31,6 +32,10 @@ from hgeisim.machine.schedule import (
     Task,
 )
 from hgeisim.machine.task import Runner
+from hgeisim.machine.trylock import Try
+
+ANSWERING = (Try, WarnOn)
+"""Operations that answer their path."""
 
 
 class TimedDriver:
@@ -115,7 +120,19 @@ class TimedDriver:
                 yield op
             elif op.__class__ is not Step:
                 yield from self.complete(who, op)
+                if op.__class__ in ANSWERING:
+                    yield from self._answer(who, path, op)
         self.paths[who] = below
+
+    def _answer(self, who: Runner, path: Path[Any], op: Op) -> LaneGenerator:
+        """Resume a path with the answer that it waits for, and complete what it yields next."""
+        following: Any = resumed(path, op, who)
+        if following.__class__ in self.times:
+            yield following
+        elif following is not None and following.__class__ is not Step:
+            yield from self.complete(who, following)
+            if following.__class__ in ANSWERING:
+                yield from self._answer(who, path, following)
 
     def give_way(self, who: Any, core: Core) -> LaneGenerator:
         """Between two operations of a task: a hardirq goes first; then, if the kernel is

@@ -21,6 +21,7 @@ from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.validator import Validator
+from hgeisim.machine.assertions import WarnOn
 from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import functions_of, watched
@@ -81,7 +82,8 @@ class Simulation:
         watch.add(Recorder(self.k, self.timeline), self.asker)
 
         def moment(who: Runner, op: Op) -> Moment:
-            return Moment(who, op, who.name, "" if who.id else chains.entry(who))
+            function = chains.functions(who)[-1] if isinstance(op, WarnOn) else who.name
+            return Moment(who, op, function, "" if who.id else chains.entry(who))
 
         ask_after_operations(self.k, watch, self.note, moment)
         if self.lock_order is not None:

@@ -117,9 +117,10 @@ def complete(op: Op, who: Runner) -> None:
 
 def answered(path: Path[Any], who: Runner, irqs: Sequence[Runner]) -> Steps:
     """The steps of a path; where it sends an IPI, the handlers' steps on other HARTs as well."""
+    op = Op()
     while True:
         try:
-            op = next(path)
+            op = path.send(op.answer(who))
         except StopIteration as stop:
             return stop.value
         if not isinstance(op, Ipi):

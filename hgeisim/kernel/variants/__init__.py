@@ -39,6 +39,9 @@ PATCHES = SERIES | ADDITIONS
 OWN: dict[str, type[Kernel]] = {}
 """Users' own patches by how they are named, `path/to/file.py:Name`; the command line fills it."""
 
+DIGESTS: dict[str, str] = {}
+"""The digest of each of these files as it was executed, by the same names."""
+
 
 def variant_problem(name: str) -> str | None:
     """Say what is wrong with a variant's name, or None."""
@@ -54,6 +57,11 @@ def variant_problem(name: str) -> str | None:
 def own_files(name: str) -> list[str]:
     """The patches of a variant that are a user's own, `path/to/file.py:Name`."""
     return [patch for patch in name.split("+")[1:] if patch.partition(":")[0].endswith(".py")]
+
+
+def own_digest(name: str) -> str:
+    """The digests of a user's own patches in a variant, empty where it has none."""
+    return "-".join(DIGESTS.get(patch, "") for patch in own_files(name))
 
 
 def find_variant(name: str) -> type[Module]:

@@ -3,8 +3,10 @@
     hg2.<base64url of header and runs>.<checksum>
 
 The header is scenario, variant, preemption and the first digits of the digest of what a search
-depends on, each ended by a NUL.  The runs are pairs of numbers: a context, and how many steps it
-makes; a number has seven bits in a byte, the lowest first, and the last byte of one is below 128.
+depends on, each ended by a NUL.  After the last, a dot and the digest of the files of a user's own
+patches; where it is missing, nothing is known of the files.  The runs are pairs of numbers: a
+context, and how many steps it makes; a number has seven bits in a byte, the lowest first, and the
+last byte of one is below 128.
 """
 
 from __future__ import annotations
@@ -38,13 +40,15 @@ class TokenError(ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """A schedule of a scenario; `digest` starts that of what it depends on."""
+    """A schedule of a scenario; `digest` starts that of what it depends on, `patch` is that of the
+    user's own patches, empty where there is none."""
 
     scenario: str
     variant: str
     preemption: str
     digest: str
     schedule: tuple[int, ...]
+    patch: str = ""
 
 
 def encode(token: Token) -> str:
@@ -52,7 +56,8 @@ def encode(token: Token) -> str:
 
     A name of a file may hold anything; here it is only told, so what cannot be printed is a `?`.
     """
-    header = (token.scenario, token.variant, token.preemption, token.digest[:DIGEST_DIGITS])
+    digest = token.digest[:DIGEST_DIGITS] + (f".{token.patch}" if token.patch else "")
+    header = (token.scenario, token.variant, token.preemption, digest)
     runs = ((context, len(list(steps))) for context, steps in groupby(token.schedule))
     packed = "".join(_printable(part) + "\0" for part in header).encode()
     packed += b"".join(_packed(number) for run in runs for number in run)
@@ -80,7 +85,8 @@ def decode(word: str) -> Token:
         raise TokenError("its content cannot be read") from None
     if not all(text.isprintable() for text in texts):
         raise TokenError("its content is not printable")
-    return Token(scenario, variant, preemption, digest, schedule)
+    digest, _, patch = digest.partition(".")
+    return Token(scenario, variant, preemption, digest, schedule, patch)
 
 
 def command(token: Token, scenario: str = "", variant: str = "") -> str:

@@ -90,13 +90,13 @@ class Automaton:
         seen = tuple(memory.cells)
         present = memory.cells, memory.reads, memory.writes
         memory.touched = {}
-        path = _revive(node, memory)
+        path = _revive(node, memory, self.runner)
         memory.cells, memory.reads, memory.writes = present
         memory.touched = {}
         calls = [Call(*call) for call in zip(frames(path), node.began, strict=False)]
         balance = node.balance.after(node.op)
         try:
-            op = path.send(None)
+            op = path.send(node.op.answer(self.runner))
         except StopIteration:
             _, self.left = returned(self.kernel, calls, (), balance, node.told)
             return REST
@@ -129,12 +129,12 @@ def start_of(origin: MakePath) -> Node:
     return Node(STEP, False, origin, (), ())
 
 
-def _revive(node: Node, memory: Memory) -> Path[Any]:
-    path = node.origin()
+def _revive(node: Node, memory: Memory, who: Runner) -> Path[Any]:
+    path, op = node.origin(), Op()
     for cells in node.history:
         memory.begin_step(list(cells))
         try:
-            path.send(None)
+            op = path.send(op.answer(who))
         except StopIteration:
             raise SeamError(f"{node.functions}: the path did not repeat itself") from None
     return path

@@ -36,6 +36,7 @@ from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
+from hgeisim.machine.trylock import Try
 from hgeisim.watch.call_chain import entry_function
 
 LONGEST = 64
@@ -151,12 +152,21 @@ class Transaction:
                 return None
             if not op.ready(who):
                 return here
-        mover = op.mover(who)
+        mover = self._how_it_moves(op)
         op.end(who)
         self.placement.complete(who, op)
         if self.placement.k.watch.done[type(op)]:
             self.findings += self.asker.completed(Moment(who, op, *self._functions(node)))
         return self._resume(node, mover)
+
+    def _how_it_moves(self, op: Op) -> str:
+        """How an operation moves; what relied on a lock that nobody tries is forgotten once
+        somebody does."""
+        if isinstance(op, Try) and not op.lock.tried:
+            op.lock.tried = True
+            if self.contention is not None:
+                self.contention.wrong = True
+        return op.mover(self.who)
 
     def _send(self) -> None:
         """IPIs arrive at once: the target may take its time."""
@@ -211,7 +221,7 @@ class Transaction:
         """Accesses without those to the context's own cells, while nobody can move it."""
         if not depth:
             return accesses
-        own = frozenset(addresses(self.who, "cpu", "ticket", "phase", "ipi_mask"))
+        own = frozenset(addresses(self.who, "cpu", "ticket", "phase", "ipi_mask", "got"))
         return {a: written for a, written in accesses.items() if a not in own}
 
     def _held_off(self) -> int:

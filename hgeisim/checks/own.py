@@ -1,0 +1,121 @@
+"""A user's own invariant: `check(k)` in the file of a patch, asked wherever state is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any, TypeAlias
+
+from hgeisim.checks.check import StateCheck
+from hgeisim.checks.finding import Finding
+from hgeisim.errors import ModelError
+from hgeisim.kernel.module import Module
+from hgeisim.machine.shared import Shared
+
+OwnCheck: TypeAlias = tuple[str, Callable[[Any], Any]]
+"""The name of a file and its function."""
+
+
+class OwnInvariant(StateCheck[Any]):
+    """What a user says of every state holds.
+
+    It returns None or an empty text when it does, and else says what is wrong: a text, several of
+    them, or an assertion that fails.
+    """
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """The cells of all fields that it, or a function that it may call, names."""
+        if k.memory is not None and own_checks(type(k)):
+            names = _known_names(type(k))
+            fields = (_field(name) for name in k.memory.names)
+            yield from (address for address, field in enumerate(fields) if field in names)
+
+    def suspects(self, k: Module, subject: Any) -> bool:
+        """Whether there is one."""
+        return bool(own_checks(type(k)))
+
+    def wrong(self, k: Module, subject: Any) -> Iterator[Finding]:
+        """Ask each."""
+        for name, function in own_checks(type(k)):
+            for text in _asked(k, name, function):
+                yield Finding("check", name, str(text))
+
+
+def _find(kernel: Any) -> tuple[OwnCheck, ...]:
+    found = (vars(cls)["own_check"] for cls in kernel.__mro__ if "own_check" in vars(cls))
+    return tuple(dict.fromkeys(found))
+
+
+own_checks: Callable[[Any], tuple[OwnCheck, ...]] = cache(_find)
+"""The checks of the files that the patches of a kernel come from, each once."""
+
+
+def _asked(k: Module, name: str, function: Callable[[Any], Any]) -> Iterable[object]:
+    """What a check says; what it reads is no access of any path.
+
+    Raises `ModelError` when it writes, or reads what it was not known to read.
+    """
+    if k.memory is None:
+        return _texts(k, name, function)
+    touched, k.memory.touched = k.memory.touched, {}
+    told = _texts(k, name, function)
+    for address, written in k.memory.touched.items():
+        cell = k.memory.names[address]
+        if written or _field(cell) not in _known_names(type(k)):
+            how = "writes" if written else "reads, without naming it,"
+            raise ModelError(f"check of {name} {how} {cell}")
+    k.memory.touched = touched
+    return told
+
+
+def _texts(k: Module, name: str, function: Callable[[Any], Any]) -> list[object]:
+    try:
+        told = function(k)
+        if told is None or isinstance(told, str):
+            return [told] if told else []
+        if not isinstance(told, Iterable):
+            raise TypeError(f"check of {name} returns {told!r}, not a text or None")
+        return [text for text in told if text]
+    except ModelError:
+        raise
+    except AssertionError as error:
+        return [str(error) or f"an assertion of {name} does not hold"]
+
+
+def _field(cell: str) -> str:
+    """The name of the field that a cell belongs to."""
+    return cell.rpartition(".")[2].partition("[")[0]
+
+
+def _names_of(kernel: Any) -> frozenset[str]:
+    """All names and texts in the checks and, by name, in whatever they may call."""
+    left: list[Any] = [function for _, function in own_checks(kernel)]
+    seen, classes = set[str](), [*kernel.__mro__, *_structs(Shared)]
+    while left:
+        function = left.pop()
+        words = frozenset(_words(function.__code__)) - seen
+        seen |= words
+        for word in sorted(words):
+            values = [function.__globals__.get(word), *(vars(cls).get(word) for cls in classes)]
+            codes = (getattr(value, "fget", None) or value for value in values)
+            left += (value for value in codes if isinstance(value, FunctionType))
+    return frozenset(seen)
+
+
+_known_names: Callable[[Any], frozenset[str]] = cache(_names_of)
+
+
+def _structs(cls: Any) -> Iterator[Any]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from _structs(each)
+
+
+def _words(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _words(constant)

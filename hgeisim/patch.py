@@ -1,0 +1,180 @@
+"""What a patch of your own may use: `from hgeisim.patch import Aia, Vcpu, STEP, Path`.
+
+The names here stay; docs/idioms.md says what to yield for each idiom of the kernel.  The modules
+that they come from may be named as well.
+"""
+
+from __future__ import annotations
+
+from hgeisim.kernel import structs
+from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.block import Block
+from hgeisim.kernel.cpuhp import Cpuhp
+from hgeisim.kernel.imsic import Imsic
+from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.interrupts import Interrupts
+from hgeisim.kernel.mmu import Mmu
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.request import Request
+from hgeisim.kernel.sched import Sched
+from hgeisim.kernel.structs import (
+    AUTO,
+    EBUSY,
+    EINVAL,
+    EMUL,
+    ENOENT,
+    EXITING_GUEST_MODE,
+    HWACCEL,
+    IN_GUEST_MODE,
+    IRQ_VS_EXT,
+    IRQ_VS_TIMER,
+    OUTSIDE_GUEST_MODE,
+    REQ_HFENCE,
+    REQ_VCPU_RESET,
+    Caller,
+    Globals,
+    HardIrq,
+    HgeiControl,
+    PerCpu,
+    Rq,
+    Thread,
+    Vcpu,
+    Vm,
+)
+from hgeisim.kernel.variants.percpu_v2 import PercpuV2
+from hgeisim.kernel.variants.percpu_v5 import PercpuV5
+from hgeisim.kernel.vcpu import VcpuRun
+from hgeisim.machine.assertions import WARN_ON, lockdep_assert_held
+from hgeisim.machine.atomics import (
+    READ_ONCE,
+    WRITE_ONCE,
+    atomic_add_return,
+    atomic_dec,
+    atomic_dec_and_test,
+    atomic_inc,
+    clear_bit,
+    cmpxchg,
+    get_cpu,
+    per_cpu_ptr,
+    put_cpu,
+    raw_smp_processor_id,
+    set_bit,
+    smp_processor_id,
+    test_and_clear_bit,
+    test_and_set_bit,
+    test_bit,
+    this_cpu_ptr,
+    try_cmpxchg,
+    xchg,
+)
+from hgeisim.machine.guest import SWEEP_VSFILE
+from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, fls
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.mutex import Mutex, RwSem, mutex, rwsem
+from hgeisim.machine.ops import (
+    LOCAL_IRQ_DISABLE,
+    LOCAL_IRQ_ENABLE,
+    PREEMPT_DISABLE,
+    PREEMPT_ENABLE,
+    STEP,
+    Path,
+)
+from hgeisim.machine.rwlock import RwLock, rwlock
+from hgeisim.machine.schedule import STOP_MACHINE, TASK_INTERRUPTIBLE, TASK_RUNNING
+from hgeisim.machine.shared import Array, Field, Shared, build
+from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock, spinlock
+from hgeisim.machine.srcu import Srcu, srcu
+from hgeisim.machine.task import Runner
+
+__all__ = [
+    "ALL_ONES",
+    "AUTO",
+    "EBUSY",
+    "EINVAL",
+    "EMUL",
+    "ENOENT",
+    "EXITING_GUEST_MODE",
+    "HWACCEL",
+    "IN_GUEST_MODE",
+    "IRQ_VS_EXT",
+    "IRQ_VS_TIMER",
+    "LOCAL_IRQ_DISABLE",
+    "LOCAL_IRQ_ENABLE",
+    "OUTSIDE_GUEST_MODE",
+    "PREEMPT_DISABLE",
+    "PREEMPT_ENABLE",
+    "READ_ONCE",
+    "REQ_HFENCE",
+    "REQ_VCPU_RESET",
+    "STEP",
+    "STOP_MACHINE",
+    "SWEEP_VSFILE",
+    "TASK_INTERRUPTIBLE",
+    "TASK_RUNNING",
+    "WARN_ON",
+    "WRITE_ONCE",
+    "Aia",
+    "Array",
+    "Block",
+    "Caller",
+    "Cpuhp",
+    "Field",
+    "Globals",
+    "HardIrq",
+    "Hart",
+    "HgeiControl",
+    "Imsic",
+    "ImsicDevice",
+    "Interrupts",
+    "Ipi",
+    "Mmu",
+    "Module",
+    "Mutex",
+    "Path",
+    "PerCpu",
+    "PercpuV2",
+    "PercpuV5",
+    "RawSpinlock",
+    "Request",
+    "Rq",
+    "Runner",
+    "RwLock",
+    "RwSem",
+    "Sched",
+    "Shared",
+    "Srcu",
+    "Thread",
+    "Vcpu",
+    "VcpuRun",
+    "Vm",
+    "atomic_add_return",
+    "atomic_dec",
+    "atomic_dec_and_test",
+    "atomic_inc",
+    "bit",
+    "build",
+    "clear_bit",
+    "cmpxchg",
+    "ffs",
+    "fls",
+    "get_cpu",
+    "lockdep_assert_held",
+    "mutex",
+    "per_cpu_ptr",
+    "put_cpu",
+    "raw_smp_processor_id",
+    "raw_spinlock",
+    "rwlock",
+    "rwsem",
+    "set_bit",
+    "smp_processor_id",
+    "spinlock",
+    "srcu",
+    "structs",
+    "test_and_clear_bit",
+    "test_and_set_bit",
+    "test_bit",
+    "this_cpu_ptr",
+    "try_cmpxchg",
+    "xchg",
+]

@@ -1,0 +1,1 @@
+"""The rules for a user's own patch: mistakes that its source shows before anything runs."""

@@ -1,0 +1,66 @@
+"""A function of a patch with all that a rule may ask about it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from hgeisim.patchrules.patch_file import PatchFile, PatchFunction
+from hgeisim.patchrules.specimen import Scope, Specimen, Values
+from hgeisim.patchrules.yields import inside, is_path
+
+GENERATOR = 0x20
+"""The flag of code that yields (inspect.CO_GENERATOR)."""
+
+
+class Look(NamedTuple):
+    """A function, the file that it is in, and what its expressions stand for."""
+
+    file: PatchFile
+    function: PatchFunction
+    specimen: Specimen
+    scope: Scope
+
+    @property
+    def node(self) -> ast.FunctionDef | ast.AsyncFunctionDef:
+        """Its source."""
+        return self.function.node
+
+    @property
+    def nodes(self) -> Iterator[ast.AST]:
+        """What is in it, without the functions in it."""
+        return inside(self.node)
+
+    @property
+    def sets_up(self) -> bool:
+        """Whether it makes the state of the kernel before anything runs."""
+        return self.function.name == "__init__" or self.function.name.startswith("add_")
+
+    def of(self, node: ast.AST | None) -> Values:
+        """What an expression may be."""
+        return self.scope.of(node)
+
+    def calls_path(self, node: ast.AST | None) -> bool:
+        """Whether an expression calls a path, which by itself does nothing."""
+        if not isinstance(node, ast.Call):
+            return False
+        functions = self.of(node.func)
+        return bool(functions) and all(map(is_path_function, functions or ()))
+
+
+def is_path_function(value: Any) -> bool:
+    """Whether a value is a function that yields, or stands for one that the kernel lacks here."""
+    function = getattr(value, "__func__", value) if isinstance(value, MethodType) else value
+    if not isinstance(function, FunctionType):
+        return False
+    promised = str(function.__annotations__.get("return", "")).startswith("Path[")
+    return bool(function.__code__.co_flags & GENERATOR) or promised
+
+
+def returns_a_value(function: ast.AST) -> bool:
+    """Whether a function that does not yield may return a path that another one made."""
+    returned = (node.value for node in inside(function) if isinstance(node, ast.Return))
+    made = any(value is not None and not isinstance(value, ast.Constant) for value in returned)
+    return made and not is_path(function)

@@ -1,0 +1,66 @@
+"""Rules for what is yielded: an operation of the machine, and by `yield from` a path."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from hgeisim.machine.ops import Op
+from hgeisim.patchrules.look import Look, is_path_function
+from hgeisim.patchrules.mistake import Mistake
+
+SEE = "see docs/idioms.md for what to yield"
+
+
+def operations_are_yielded(look: Look) -> Iterator[Mistake]:
+    """`yield` names an operation, and an operation that is named is yielded."""
+    for node in look.nodes:
+        if isinstance(node, ast.Yield) and not look.calls_path(node.value):
+            if (wrong := _no_operation(look, node.value)) is not None:
+                yield Mistake(node, *wrong)
+        elif isinstance(node, ast.Expr) and _is_operation(look, node.value):
+            text = f"{ast.unparse(node.value)} is named, and not asked for"
+            yield Mistake(node, text, f"write `yield {ast.unparse(node.value)}`")
+
+
+def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:
+    """What is wrong with a value that is yielded, and a remedy; None when it may be right."""
+    if node is None or isinstance(node, ast.Tuple | ast.List | ast.Dict | ast.Set | ast.JoinedStr):
+        return "a yield without an operation does nothing", "write `yield STEP` for a step"
+    shown = ast.unparse(node)
+    if isinstance(node, ast.Call):
+        if _is_operation(look, node.func):
+            call = ast.unparse(node.func)
+            return f"{call} is an operation, not a function", f"write `yield {call}`"
+        return None
+    values = look.of(node)
+    if values is None or any(isinstance(value, Op) for value in values):
+        return None
+    if any(map(is_path_function, values)):
+        return f"{shown} is a path that is not called", f"write `yield from {shown}(...)`"
+    return f"{shown} is not an operation", SEE
+
+
+def paths_are_delegated_to(look: Look) -> Iterator[Mistake]:
+    """`yield from` runs a path: no operation, and no function that does not yield."""
+    for node in look.nodes:
+        if not isinstance(node, ast.YieldFrom):
+            continue
+        shown = ast.unparse(node.value)
+        if _is_operation(look, node.value):
+            yield Mistake(node, f"{shown} is an operation", f"write `yield {shown}`")
+        elif isinstance(node.value, ast.Call) and _is_operation(look, node.value.func):
+            shown = ast.unparse(node.value.func)
+            yield Mistake(node, f"{shown} is an operation", f"write `yield {shown}`")
+        elif _is_uncalled(look, node.value):
+            yield Mistake(node, f"{shown} is not called", f"write `yield from {shown}(...)`")
+
+
+def _is_operation(look: Look, node: ast.AST) -> bool:
+    values = look.of(node)
+    return bool(values) and all(isinstance(value, Op) for value in values or ())
+
+
+def _is_uncalled(look: Look, node: ast.AST) -> bool:
+    values = None if isinstance(node, ast.Call) else look.of(node)
+    return bool(values) and all(map(is_path_function, values or ()))

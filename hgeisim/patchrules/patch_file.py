@@ -1,0 +1,153 @@
+"""The functions of a patch that are in effect in a kernel, each with its source."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from types import FunctionType, ModuleType
+from typing import Any
+
+from hgeisim.patchrules.yields import is_path
+
+CHECK = "check"
+"""The function of the module that hgeisim asks in every state."""
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchFunction:
+    """A function of a patch file: `owner` is its class, None for one of the module.
+
+    `overridden` is what the kernel would have in its place, None when there is nothing.
+    """
+
+    name: str
+    function: FunctionType
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+    owner: type | None = None
+    overridden: Any = None
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it yields."""
+        return is_path(self.node)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing decorates it, so that its parameters are those in the source."""
+        return not self.node.decorator_list
+
+
+@dataclass(frozen=True, eq=False)
+class PatchFile:
+    """A file with classes that a kernel is made of.
+
+    `sources` are the texts of all files of its variant, for one may call what another defines.
+    """
+
+    module: ModuleType
+    kernel: type
+    sources: tuple[bytes, ...]
+
+    @property
+    def path(self) -> str:
+        """Where the file is."""
+        return str(self.module.__file__)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The names of the module."""
+        return vars(self.module)
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Its source, the first of all."""
+        return ast.parse(self.sources[0])
+
+    @cached_property
+    def functions(self) -> tuple[PatchFunction, ...]:
+        """What it changes in the kernel and the functions of the module that this may use."""
+        methods = [each for cls in self.classes for each in self._methods(cls)]
+        return (*methods, *self._used(methods, [CHECK]))
+
+    @cached_property
+    def classes(self) -> tuple[type, ...]:
+        """The classes of the kernel that come from this file."""
+        return tuple(cls for cls in self.kernel.__mro__ if cls.__module__ == self.module.__name__)
+
+    def overridden(self, name: str, owner: type) -> Any:
+        """What the kernel has under a name below a class, without this file; None for nothing."""
+        mro = self.kernel.__mro__
+        below = (cls for cls in mro[mro.index(owner) + 1 : -1] if cls not in self.classes)
+        return next((vars(cls)[name] for cls in below if name in vars(cls)), None)
+
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """Attributes that are read, names and texts: what something may be called or asked by."""
+        return frozenset().union(*map(_words_in, self.sources))
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """Texts in the source: an attribute may be asked for by its name, as by `hasattr`."""
+        constants = (node for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
+        return frozenset(node.value for node in constants if isinstance(node.value, str))
+
+    def _methods(self, cls: type) -> Iterator[PatchFunction]:
+        for value in vars(cls).values():
+            function: Any = inspect.unwrap(getattr(value, "__func__", value))
+            node = self._node(function)
+            if node is not None:
+                overridden = self.overridden(node.name, cls)
+                yield PatchFunction(node.name, function, node, cls, overridden)
+
+    def _used(self, methods: list[PatchFunction], words: list[str]) -> Iterator[PatchFunction]:
+        """The functions of the module that are meant by some words or named in methods, and those
+        that are named there."""
+        left, seen = list(methods), set[str]()
+        while left or words:
+            named = set(words) if words else _names(left.pop().node)
+            words = []
+            for word in sorted(named - seen):
+                seen.add(word)
+                function: Any = self.names.get(word)
+                node = self._node(function)
+                if node is not None:
+                    left.append(PatchFunction(word, function, node))
+                    yield left[-1]
+
+    def _node(self, function: Any) -> Any:
+        """The definition of a function, None when it is not one of this file."""
+        if not isinstance(function, FunctionType) or function.__code__.co_filename != self.path:
+            return None
+        return self._definitions.get(function.__code__.co_firstlineno)
+
+    @cached_property
+    def _definitions(self) -> dict[int, ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The functions of the source by their first line, that of a decorator if there is one."""
+        nodes = (node for node in ast.walk(self.tree) if isinstance(node, DEFINITIONS))
+        return {first_line(node): node for node in nodes}
+
+
+def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The line at which its code begins: that of its first decorator if there is one."""
+    return min(each.lineno for each in (node, *node.decorator_list))
+
+
+@cache
+def _words_in(source: bytes) -> frozenset[str]:
+    return frozenset(word for node in ast.walk(ast.parse(source)) for word in _words(node))
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Attribute(attr=word, ctx=ast.Load()) | ast.Name(id=word, ctx=ast.Load()):
+            yield word
+        case ast.Constant(value=str() as word):
+            yield word
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}

@@ -1,0 +1,61 @@
+"""All rules, and the mistakes that they find in a patch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hgeisim.patchrules.calls import arguments_fit, paths_are_not_yielded, paths_are_run
+from hgeisim.patchrules.fields import fields_are_there, names_are_there
+from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
+from hgeisim.patchrules.look import Look
+from hgeisim.patchrules.mistake import Mistake
+from hgeisim.patchrules.operations import operations_are_yielded, paths_are_delegated_to
+from hgeisim.patchrules.overrides import (
+    attributes_override,
+    is_a_path_alike,
+    is_called_alike,
+    overrides_something,
+)
+from hgeisim.patchrules.patch_file import PatchFile
+from hgeisim.patchrules.specimen import Scope, Specimen
+from hgeisim.patchrules.yields import no_open_block, yields_stand_alone
+
+
+def _stands_alone(look: Look) -> Iterator[Mistake]:
+    return yields_stand_alone(look.node)
+
+
+def _no_open_block(look: Look) -> Iterator[Mistake]:
+    return no_open_block(look.node)
+
+
+RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
+    "overrides something": overrides_something,
+    "is called alike": is_called_alike,
+    "is a path alike": is_a_path_alike,
+    "yields stand alone": _stands_alone,
+    "no open block": _no_open_block,
+    "paths are run": paths_are_run,
+    "paths are not yielded": paths_are_not_yielded,
+    "arguments fit": arguments_fit,
+    "operations are yielded": operations_are_yielded,
+    "paths are delegated to": paths_are_delegated_to,
+    "fields are there": fields_are_there,
+    "names are there": names_are_there,
+    "globals are not written": globals_are_not_written,
+    "kernel is not written": kernel_is_not_written,
+}
+
+
+def mistakes(file: PatchFile) -> list[Mistake]:
+    """What is wrong with a patch, in the order of its lines.
+
+    Raises whatever the patch raises when a kernel of it is made.
+    """
+    specimen = Specimen(file.kernel)
+    found = list(attributes_override(file))
+    for function in file.functions:
+        look = Look(file, function, specimen, Scope(function, file.names, specimen))
+        found += (each for rule in RULES.values() for each in rule(look))
+    unique = {(each.line, each.text): each for each in found}
+    return sorted(unique.values(), key=lambda each: each.line)

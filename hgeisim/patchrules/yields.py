@@ -1,0 +1,83 @@
+"""The rules that make a kernel path safe to explore: nothing lives across a yield but locals.
+
+The explored driver tells two states of a path apart by where it stands and what its locals hold; a
+half-evaluated expression, an iterator or a block that is open across a yield would be state that it
+cannot see.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from hgeisim.patchrules.mistake import Mistake
+
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+BLOCKS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, *COMPREHENSIONS)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+WORDS = {
+    ast.For: "for",
+    ast.AsyncFor: "async for",
+    ast.With: "with",
+    ast.AsyncWith: "async with",
+    ast.Try: "try",
+    ast.TryStar: "try",
+}
+
+
+def inside(function: ast.AST) -> Iterator[ast.AST]:
+    """Walk a function without the functions in it."""
+    for child in ast.iter_child_nodes(function):
+        yield child
+        if not isinstance(child, FUNCTIONS):
+            yield from inside(child)
+
+
+def is_yield(node: ast.AST) -> bool:
+    """Whether a node is a `yield` or a `yield from`."""
+    return isinstance(node, ast.Yield | ast.YieldFrom)
+
+
+def is_path(function: ast.AST) -> bool:
+    """Whether a function is a generator."""
+    return any(map(is_yield, inside(function)))
+
+
+def yields_stand_alone(path: ast.AST) -> Iterator[Mistake]:
+    """`yield x`, `name = yield x`, `return (yield from x)`, and no other form."""
+    alone = {id(value) for node in inside(path) if (value := _lone_yield(node))}
+    for node in inside(path):
+        if is_yield(node) and id(node) not in alone:
+            text = "a yield must be a statement or the whole right side of a name"
+            yield Mistake(node, text, "assign it to a local first: `ret = yield ...`")
+
+
+def _lone_yield(node: ast.AST) -> ast.AST | None:
+    """The yield of a statement in one of the forms that may be."""
+    match node:
+        case ast.Expr(value=ast.Yield() | ast.YieldFrom() as lone):
+            return lone
+        case ast.Assign(targets=[ast.Name()], value=ast.Yield() | ast.YieldFrom() as lone):
+            return lone
+        case ast.AnnAssign(target=ast.Name(), value=ast.Yield() | ast.YieldFrom() as lone):
+            return lone
+        case ast.Return(value=ast.YieldFrom() as lone):
+            return lone
+    return None
+
+
+def no_open_block(path: ast.AST) -> Iterator[Mistake]:
+    """No `for`, `with`, `try` or comprehension holds a yield."""
+    for node in inside(path):
+        if isinstance(node, BLOCKS) and any(map(is_yield, ast.walk(node))):
+            word = WORDS.get(type(node), "comprehension")
+            yield Mistake(node, f"a `{word}` stays open across a yield", _instead(word))
+
+
+def _instead(word: str) -> str:
+    """How to write a block that may not stay open."""
+    if word == "with":
+        return "yield the lock's operation before, and that of its unlock after"
+    if word == "try":
+        return "check the value that is returned, as C does"
+    return "write `while` with the index in a local"
