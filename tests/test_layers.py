@@ -35,7 +35,7 @@ LAYERS: dict[str, set[str]] = {
     "lockorder": set(),
     "drivers": {"trace", "watch", "lockorder", "checks", "record", "scenario", "kernel", "machine"},
     "watch": {"checks", "lockorder", "record", "kernel", "machine"},
-    "checks": {"kernel", "machine"},
+    "checks": {"lockorder", "kernel", "machine"},
     "record": {"kernel", "machine"},
     "scenario": {"machine"},
     "patchrules": {"kernel", "machine"},

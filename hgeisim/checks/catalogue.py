@@ -98,7 +98,7 @@ CATALOGUE = (
     Row(OwnInvariant(), ("check",), OWNERSHIP, (At.STATE, At.AT_REST, At.ONLINE, At.END)),
     Row(ModeGranted(), ("mode-refused",), POLICY, (At.CREATED,)),
 )
-OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception", "warn-on")
+OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception")
 """What goes wrong with a user's patch while it runs."""
 OTHERS = {
     "deadlock": DEADLOCK,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from linecache import getline
 from pathlib import Path
 from types import FrameType
 
+from hgeisim.checks import own
 from hgeisim.checks.finding import Finding
 from hgeisim.errors import ModelError
 from hgeisim.kernel.state import Kernel
@@ -44,6 +46,12 @@ class AtomicSleep(Hang):
         return entry_function(self.functions, super().function())
 
 
+class NoOperation(Hang):
+    """A path yields what is no operation."""
+
+    kind = "exception"
+
+
 class Endless(Hang):
     """A path does not come to its end."""
 
@@ -55,15 +63,21 @@ def has_own_patch(k: Kernel) -> bool:
     return bool(own_files(k.name))
 
 
+def is_of_a_path(k: Kernel, error: BaseException) -> bool:
+    """Whether an error is one of a user's patch: not of hgeisim, nor of the patch's own check."""
+    in_check = any(frame.f_code.co_filename == own.__file__ for frame, _ in _frames(error))
+    return has_own_patch(k) and not in_check
+
+
 def crash(k: Kernel, error: BaseException) -> Finding:
     """The finding for an error in a path."""
     if isinstance(error, Hang):
         return Finding(error.kind, error.function(), str(error))
     kind = "warn-on" if type(error) is AssertionError else "exception"
-    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    places = list(_places(k, error))
-    for name, file, line in places[-1:]:
-        return Finding(kind, name, f"{words} ({file}, line {line})")
+    words = f"{type(error).__name__}: {error}"
+    for frame, file, line in list(_places(k, error))[-1:]:
+        source = "" if str(error) else getline(frame.f_code.co_filename, line).strip()
+        return Finding(kind, frame.f_code.co_name, f"{words}{source} ({file}, line {line})")
     return Finding(kind, _innermost(k, error), words)
 
 
@@ -74,12 +88,12 @@ def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
         trace = trace.tb_next
 
 
-def _places(k: Kernel, error: BaseException) -> Iterator[tuple[str, str, int]]:
-    """The function, file and line of each place in the user's patches that led to an error."""
+def _places(k: Kernel, error: BaseException) -> Iterator[tuple[FrameType, str, int]]:
+    """The frame, file and line of each place in the user's patches that led to an error."""
     files = {_file_of(part): part.partition(":")[0] for part in own_files(k.name)}
     for frame, line in _frames(error):
         if frame.f_code.co_filename in files:
-            yield frame.f_code.co_name, files[frame.f_code.co_filename], line
+            yield frame, files[frame.f_code.co_filename], line
 
 
 def _file_of(part: str) -> str:

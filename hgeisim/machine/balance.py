@@ -17,6 +17,7 @@ from hgeisim.machine.ops import Irq, Op, Preempt
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
+from hgeisim.machine.trylock import Try
 
 F = TypeVar("F", bound=Callable[..., Any])
 IRQS, PREEMPTION = "interrupts", "preemption"
@@ -32,8 +33,10 @@ class Balance(NamedTuple):
 
     kept: Kept = ()
 
-    def after(self, op: Op) -> Balance:
-        """The balance once an operation is completed."""
+    def after(self, op: Op, answer: Any = None) -> Balance:
+        """The balance once an operation is completed, with the answer that its path got."""
+        if isinstance(op, Try):
+            return self.after(op.of) if answer else self
         changes = tuple(_changes(op))
         return self.plus(Balance(changes)) if changes else self
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.crash import AtomicSleep
+from hgeisim.drivers.crash import AtomicSleep, NoOperation
 from hgeisim.drivers.unbalanced import unbalanced
 from hgeisim.kernel.module import Module
 from hgeisim.machine.balance import NOTHING, Call, frames, returned
@@ -26,12 +26,21 @@ class Careful:
         self.k, self.note = k, note
         self.spinning: dict[Runner, tuple[int, str]] = {}
 
-    def follow(self, who: Runner, path: Path[Any]) -> Iterator[Op]:
-        """Yield the operations of a path.  Raises `AtomicSleep` where it must not sleep."""
+    def follow(self, who: Runner, path: Path[Any]) -> Path[None]:
+        """Yield the operations of a path, and give it the answers.  Raises `AtomicSleep` where it
+        must not sleep."""
         calls: tuple[Call, ...] = ()
         balance = told = NOTHING
         steps = 0
-        for op in path:
+        answer = None
+        while True:
+            try:
+                op = path.send(answer)
+            except StopIteration:
+                break
+            if not isinstance(op, Op):
+                names = tuple(frame.__name__ for frame in frames(path))
+                raise NoOperation(f"{who.name} yields {op!r}, which is no operation", names)
             calls, left = returned(type(self.k), calls, tuple(frames(path)), balance, told)
             told = left[-1].balance if left else told
             self._note(who, left)
@@ -44,8 +53,8 @@ class Careful:
             if op.voluntary and not op.waits and (who.hart.irq_off or who.hart.preempt_count):
                 names = tuple(call.frame.__name__ for call in calls)
                 raise AtomicSleep(f"{who.name} schedules (at {op}) while atomic", names)
-            yield op
-            balance = balance.after(op)
+            answer = yield op
+            balance = balance.after(op, answer)
         self.spinning.pop(who, None)
         self._note(who, returned(type(self.k), calls, (), balance, told)[1])
 

@@ -115,13 +115,14 @@ class TimedDriver:
         self.env.active_lane.who = who
         op: Any
         times = self.times
-        for op in self.careful.follow(who, path) if self.careful else path:
+        source = self.careful.follow(who, path) if self.careful else path
+        for op in source:
             if op.__class__ in times:
                 yield op
             elif op.__class__ is not Step:
                 yield from self.complete(who, op)
                 if op.__class__ in ANSWERING:
-                    yield from self._answer(who, path, op)
+                    yield from self._answer(who, source, op)
         self.paths[who] = below
 
     def _answer(self, who: Runner, path: Path[Any], op: Op) -> LaneGenerator:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.drivers.crash import FAILURES, crash, has_own_patch
+from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.stage import Stage, kernel_of, set_stage
 from hgeisim.drivers.timed.careful import Careful
 from hgeisim.drivers.timed.costs import Costs
@@ -107,7 +107,7 @@ class Simulation:
                     progress(stop_ns)
             self._look_at_the_end()
         except FAILURES as error:
-            if not has_own_patch(self.k):
+            if not is_of_a_path(self.k, error):
                 raise
             self._crash(error)
         self.timeline.end_ns = int(self.env.now)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from hgeisim.drivers.crash import NoOperation
 from hgeisim.drivers.explored.model.frames import SeamError, frame_key, functions
 from hgeisim.drivers.explored.model.held import Held, held_after
 from hgeisim.errors import ModelError
@@ -94,12 +95,15 @@ class Automaton:
         memory.cells, memory.reads, memory.writes = present
         memory.touched = {}
         calls = [Call(*call) for call in zip(frames(path), node.began, strict=False)]
-        balance = node.balance.after(node.op)
+        answer = node.op.answer(self.runner)
+        balance = node.balance.after(node.op, answer)
         try:
-            op = path.send(node.op.answer(self.runner))
+            op = path.send(answer)
         except StopIteration:
             _, self.left = returned(self.kernel, calls, (), balance, node.told)
             return REST
+        if not isinstance(op, Op):
+            raise NoOperation(f"{self.name} yields {op!r}, which is no operation", functions(path))
         now, self.left = returned(self.kernel, calls, tuple(frames(path)), balance, node.told)
         same = [call.frame for call in now] == [call.frame for call in calls]
         made = replace(

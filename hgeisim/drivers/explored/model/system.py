@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.crash import FAILURES, crash, has_own_patch
+from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.explored.model.automaton import REST, Automaton, MakePath, start_of
 from hgeisim.drivers.explored.model.contention import Contention
 from hgeisim.drivers.explored.model.frames import SeamError
@@ -65,7 +65,7 @@ class System(Placement):
         except SeamError:
             raise
         except FAILURES as error:
-            if not self.own_patch:
+            if not is_of_a_path(self.k, error):
                 raise
             self.crashed = True
             return here, (*transaction.findings, crash(self.k, error))
