@@ -102,6 +102,7 @@ OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception
 """What goes wrong with a user's patch while it runs."""
 OTHERS = {
     "deadlock": DEADLOCK,
+    "double-free": OWNERSHIP,
     "stale-armed": INTERRUPT,
     **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
     "waits-for-guest": NOTE,

@@ -101,8 +101,10 @@ def check_command(
     Example:
       hgeisim trace check trace.txt.gz --variant v6.12+percpu-v2 --lines 3,1,3,2
 
-    Exit status: 0 the model agrees, 1 it does not, 4 too many orders to try.
+    Exit status: 0 the model agrees, 1 it does not, or the kernel did something that is not accepted
+    as known, 4 too many orders to try.
     """
+    from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.drivers.traced.conformance import check_trace  # noqa: PLC0415
     from hgeisim.drivers.traced.reading import read_trace  # noqa: PLC0415
     from hgeisim.report.conformance import document  # noqa: PLC0415
@@ -115,7 +117,8 @@ def check_command(
     _show_check(result, as_json)
     if result["gave_up"]:
         return EXIT_BUDGET
-    return EXIT_FINDING if result["disagreement"] else EXIT_NOTHING_NEW
+    new = new_findings((finding["id"] for finding in result["findings"]), variant)
+    return EXIT_FINDING if result["disagreement"] or new else EXIT_NOTHING_NEW
 
 
 def _check_variant(variant: str) -> None:

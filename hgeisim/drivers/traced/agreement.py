@@ -24,6 +24,8 @@ def contradictions(h: Hypothesis, context: Context, event: Event) -> Iterator[st
         raise ModelError("the call stands at no probe")
     if context.cpu != event.record.cpu and probe.name != "lread":
         yield f"is on CPU {event.record.cpu}, the call began on CPU {context.cpu}"
+    if probe.name == "lread" and probe.cpu != event.record.cpu:
+        yield f"is on CPU {event.record.cpu}, the VS-file is of CPU {probe.cpu}"
     pointer = getattr(told, "vcpu", None)
     model = h.world.k.vcpu(probe.vcpu) if probe.vcpu else None
     unknown = model is None or is_unknown(h, model)

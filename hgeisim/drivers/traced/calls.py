@@ -15,6 +15,7 @@ from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
 
 UPDATE = "kvm_riscv_vcpu_aia_imsic_update"
+RELEASE = "kvm_riscv_vcpu_aia_imsic_release"
 PREEMPTION_OFF = (UPDATE, "kvm_arch_vcpu_blocking", "kvm_arch_vcpu_unblocking")
 """Calls that are made with preemption off."""
 
@@ -55,7 +56,7 @@ def update(h: Hypothesis, vcpu: Vcpu, cpu: int) -> Context:
 def release(h: Hypothesis, who: Thread, vcpu: Vcpu) -> Context:
     """A vCPU is reset, and loses its VS-file."""
     path = h.world.k.kvm_riscv_vcpu_aia_imsic_release
-    return _call(h, "kvm_riscv_vcpu_aia_imsic_release", who, lambda: path(who, vcpu), vcpu)
+    return _call(h, RELEASE, who, lambda: path(who, vcpu), vcpu)
 
 
 def cleanup(h: Hypothesis, who: Thread, vcpu: Vcpu) -> Context:

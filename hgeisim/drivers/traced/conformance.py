@@ -10,12 +10,13 @@ from hgeisim.drivers.traced import entry, interrupts
 from hgeisim.drivers.traced.agreement import described
 from hgeisim.drivers.traced.follower import Failure, Follower, Handler
 from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
+from hgeisim.drivers.traced.joint import Joint
 from hgeisim.drivers.traced.middle import begins_in_the_middle
 from hgeisim.drivers.traced.order import TooManyOrders
 from hgeisim.drivers.traced.reading import Progress, Trace, stretches
 from hgeisim.drivers.traced.world import OVER, make_world
 from hgeisim.trace import meaning as kvm
-from hgeisim.trace.ftrace import Record
+from hgeisim.trace.ftrace import Lost, Record
 from hgeisim.trace.interval import Event
 
 _PROGRESS_EVERY = 256
@@ -93,9 +94,10 @@ def check_trace(
     for hole, events in stretches(trace.events):
         if hole:
             result.holes += 1
-            text = f"events of CPU {hole.cpu} were lost: who owns what is learned anew"
             result.first_hole = result.first_hole or hole.line
-            result.inferred.append(Inferred(hole.line, text))
+            result.inferred.append(
+                Inferred(hole.line, f"{lost(hole)}: who owns what is learned anew")
+            )
         unknown = middle or hole is not None or begins_in_the_middle(events)
         follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
         _follow(result, follower, events, progress)
@@ -103,6 +105,13 @@ def check_trace(
         if result.is_over:
             break
     return result
+
+
+def lost(hole: Lost) -> str:
+    """Why a hole is one."""
+    if isinstance(hole, Joint):
+        return "windows are joined here, no CPU has a record for a while"
+    return f"events of CPU {hole.cpu} were lost"
 
 
 def _follow(

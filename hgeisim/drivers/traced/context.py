@@ -30,9 +30,9 @@ class Blocked(Exception):
 class Context:
     """A call: `function` by `who` on `cpu`, about the vCPU with id `vcpu` (0: none).
 
-    `probe` is where it stands.  `told` means that the trace has told that event, too, so the path
-    may go on; before the first one, where `probe` is None, it may enter `sections`.  A path that is
-    `done` has returned `result`.  `depth` is how often preemption was off when it began.
+    `probe` is where it stands.  `told` means that the trace has told that event, too, in `line`, so
+    the path may go on; before the first one, where `probe` is None, it may enter `sections`.  A
+    path that is `done` has returned `result`.  `depth` is how often preemption was off as it began.
     """
 
     function: str
@@ -46,13 +46,14 @@ class Context:
     done: bool = False
     depth: int = 0
     result: int | None = None
+    line: int = 0
     history: list[Mapping[int, int]] = field(default_factory=list)
     steps: Steps | None = None
 
     def copy(self) -> Context:
         """A second one at the same place."""
         copied = Context(self.function, self.who, self.cpu, self.vcpu, self.make, self.sections)
-        copied.probe, copied.told = self.probe, self.told
+        copied.probe, copied.told, copied.line = self.probe, self.told, self.line
         copied.depth, copied.done, copied.result = self.depth, self.done, self.result
         copied.history = list(self.history)
         return copied

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hgeisim.drivers.traced.agreement import vsfile_differs
 from hgeisim.drivers.traced.calls import PREEMPTION_OFF, UPDATE, update
+from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.follower import Follower, at_probe
 from hgeisim.drivers.traced.hypothesis import Hypothesis
 from hgeisim.drivers.traced.middle import is_of_before
@@ -13,7 +14,7 @@ from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import vsfile
 from hgeisim.drivers.traced.shown import show_disarmed, show_mode
 from hgeisim.errors import ModelError
-from hgeisim.kernel.structs import EMUL
+from hgeisim.kernel.structs import EMUL, HWACCEL
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
 
@@ -26,7 +27,7 @@ def run(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]
     show_mode(h, h.contexts.get(actor), event.meaning)
     for each in follower.arrive(h, event, actor):
         context = each.contexts.get(actor)
-        if context is not None and context.function == UPDATE:
+        if context is not None and context.function == UPDATE and not has_failed(each, context):
             yield from enter(follower, each, event)
         elif is_of_before(each, actor):
             each.begun.add(actor)
@@ -35,6 +36,11 @@ def run(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]
             _begin_update(each, event)
             for started in follower.arrive(each, event, actor):
                 yield from enter(follower, started, event)
+
+
+def has_failed(h: Hypothesis, context: Context) -> bool:
+    """Whether an update left KVM_RUN for want of a line, in HWACCEL, and another one may come."""
+    return context.done and context.result == 0 and h.modes.get(context.vcpu) == HWACCEL
 
 
 def _begin_update(h: Hypothesis, event: Event) -> None:

@@ -108,6 +108,7 @@ class Follower:
                 self.fail(each, "; ".join(wrong), each.contexts[actor])
                 continue
             each.contexts[actor].told = True
+            each.contexts[actor].line = event.record.line
             if isinstance(event.meaning, kvm.Release):
                 show_unswept(each, self.world.vcpus[event.meaning.vcpu], actor)
             yield each

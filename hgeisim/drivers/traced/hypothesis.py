@@ -13,7 +13,9 @@ from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
 
 TRACED = Offer(
-    (At.STATE, At.ENTERED), ("stale-armed",), never=("foreign-vsfile", "irq-freed-enabled")
+    (At.STATE, At.ENTERED),
+    ("double-free", "stale-armed"),
+    never=("foreign-vsfile", "irq-freed-enabled"),
 )
 """What is asked along a trace: after every event, and where a guest is entered.  No VS-file is in
 the middle of an access there, and the module is never unloaded."""
@@ -93,10 +95,21 @@ class Hypothesis:
         self.install()
         self.moved = True
         context = self.contexts[actor]
+        self.note_double_free(context)
         if context.vcpu:
             vm = self.world.k.vcpu(context.vcpu).vm
             vm.aia_mode = self.modes.get(context.vcpu, AUTO)
         context.advance(self.world.memory, self.world.is_silent)
+
+    def note_double_free(self, context: Context) -> None:
+        """A call that frees a line goes on, into the section in which it may find it free."""
+        probe = context.probe
+        if probe is None or probe.name != "free" or context.done:
+            return
+        if probe.cpu >= 0 and self.world.k.hgei[probe.cpu].free_bitmap >> probe.line & 1:
+            text = f"{context.function} frees line {probe.line} of HART {probe.cpu}, which is free"
+            finding = Finding("double-free", "hgei", text)
+            self.findings.setdefault(finding.id, Found(context.line, finding))
 
     def check(self, line: int) -> None:
         """Note the invariants that are broken now, each once."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hgeisim.drivers.traced.calls import sgei_call
+from hgeisim.drivers.traced.calls import RELEASE, UPDATE, sgei_call
+from hgeisim.drivers.traced.context import DISABLE, Context
 from hgeisim.drivers.traced.follower import Follower
 from hgeisim.drivers.traced.hypothesis import Hypothesis, sgei_actor
 from hgeisim.drivers.traced.middle import is_unknown
@@ -12,8 +13,12 @@ from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import hgei
 from hgeisim.drivers.traced.shown import show_armed
 from hgeisim.errors import ModelError
+from hgeisim.kernel.structs import Vcpu
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
+
+SWEEPING = (UPDATE, RELEASE, DISABLE)
+"""Calls that read a VS-file which they took under vsfile_lock, whoever has the line by then."""
 
 
 def sgei(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
@@ -50,6 +55,13 @@ def kick(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis
             yield each
 
 
+def takes(context: Context, owner: Vcpu | None) -> bool:
+    """Whether a call may be about the VS-file of a line; without an owner: any that sweeps one."""
+    if owner is None:
+        return context.function in SWEEPING
+    return context.vcpu in (0, owner.id)
+
+
 def preempt_depth(event: Event) -> int:
     """How often preemption is off, 0 where the flags do not tell.
 
@@ -60,14 +72,14 @@ def preempt_depth(event: Event) -> int:
 
 
 def sweep(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
-    """A VS-file is read and cleared, in an IPI from whoever takes it from its owner."""
+    """A VS-file is read and cleared, in an IPI from whoever takes it from its owner; or from
+    whoever has taken it as well, after the first one has freed the line.
+    """
     if not isinstance(event.meaning, kvm.Sweep):
         raise ModelError("the handler of lread got another event")
     owner = h.owner(event.record.cpu, event.meaning.line)
     senders = [
-        actor
-        for actor, context in h.contexts.items()
-        if not context.done and owner and context.vcpu in (0, owner.id)
+        actor for actor, context in h.contexts.items() if not context.done and takes(context, owner)
     ]
     if owner and is_unknown(h, owner):
         yield h

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hgeisim.drivers.traced.joint import joints_only, pauses_marked
 from hgeisim.drivers.traced.world import FOLLOWED
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import Topology
@@ -47,8 +48,9 @@ def read_trace(
     """
     file, extent = str(path), Extent()
     with without_collection():
-        entries = extent.measured(read_ftrace(path), progress)
-        events = in_order(events_of(entries, table, file, (*follow.FOLLOWED, *FOLLOWED)))
+        entries = pauses_marked(extent.measured(read_ftrace(path), progress))
+        wanted = (*follow.FOLLOWED, *FOLLOWED)
+        events = list(joints_only(in_order(events_of(entries, table, file, wanted))))
     if not any(isinstance(event, Event) and isinstance(event.meaning, _CALLED) for event in events):
         raise InputError([_nothing_to_follow(file, extent, table)])
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)

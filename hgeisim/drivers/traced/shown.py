@@ -18,7 +18,8 @@ def show_mode(h: Hypothesis, context: Context | None, told: kvm.Meaning | None) 
     """Note the mode of a vCPU that found no free line, from what its thread does next.
 
     `told` is the next event of its thread, None when it left the call without any.  AUTO releases
-    the old VS-file, if any, and enters the guest; HWACCEL keeps it and fails.  Without an old one
+    the old VS-file, if any, and enters the guest; HWACCEL keeps it and fails, and enters the guest
+    with it once it is back on its CPU.  Without an old one
     and without `run` and `upd_ret` they look the same, and are left open.
     """
     probe = context.probe if context else None
@@ -28,7 +29,8 @@ def show_mode(h: Hypothesis, context: Context | None, told: kvm.Meaning | None) 
     if probe.name != "alloc_ret" or probe.value >= 0 or probe.vcpu in h.modes:
         return
     h.install()
-    if isinstance(told, kvm.Release | kvm.Run):
+    keeps = isinstance(told, kvm.Run) and told.vgein > 0
+    if isinstance(told, kvm.Release | kvm.Run) and not keeps:
         h.modes[probe.vcpu] = AUTO
     elif h.world.k.vcpu(probe.vcpu).vsfile_cpu >= 0:
         h.modes[probe.vcpu] = HWACCEL
