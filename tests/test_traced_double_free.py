@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hgeisim.drivers.traced.conformance import Conformance, check_trace
+from hgeisim.drivers.traced.distinction import also_agreeing
 from hgeisim.drivers.traced.reading import Trace, read_trace
 from hgeisim.trace.events import Events
-from tests.traced import alloc, follow, free, run
+from tests.traced import alloc, follow, free, run, written
 from tests.traces import trace_path
 
 LINES = {"16-double-free": (3,), "21-eight-cpus": (7,)}
@@ -97,3 +98,10 @@ def test_windows_that_were_joined_are_recognised() -> None:
 def test_a_pause_that_proves_nothing_is_not_a_joint() -> None:
     """07 and 21 have a pause of more than a second each."""
     assert not check_trace(trace("21-eight-cpus"), "v6.12").holes
+
+
+def test_an_agreement_names_the_bases_that_it_cannot_tell_apart() -> None:
+    """Where a vCPU blocks, v6.12 and later kernels differ; in an allocation they do not."""
+    assert also_agreeing(written(*alloc(1, "v1", 1)), "v6.12") == ["v6.16", "v6.18", "v7.1"]
+    blocked = (*alloc(1, "v1", 1), run(1, "v1", 1), "1 v1-101 wakeon: vcpu=v1 en=1")
+    assert also_agreeing(written(*blocked), "v6.12") == []

@@ -95,7 +95,8 @@ def check_command(
     is kicked by an SGEI, who is released when a CPU goes offline and in which order, what a guest
     is entered with.  Where the trace does not tell the order of two sections, every order is tried.
     It ends at the first event that fits into none.  An event that must be missing is inferred, and
-    named; after lost events it is learned anew who owns what.
+    named; after lost events, or where windows were joined, it is learned anew who owns what.  Other
+    bases that would agree as well are listed.
 
     \b
     Example:
@@ -106,6 +107,7 @@ def check_command(
     """
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.drivers.traced.conformance import check_trace  # noqa: PLC0415
+    from hgeisim.drivers.traced.distinction import also_agreeing  # noqa: PLC0415
     from hgeisim.drivers.traced.reading import read_trace  # noqa: PLC0415
     from hgeisim.report.conformance import document  # noqa: PLC0415
 
@@ -113,7 +115,9 @@ def check_command(
     given, table = lines_of_user(lines), events_of_user(events)
     with reading_progress() as progress:
         trace = read_trace(file, table, given, progress)
-        result = document(check_trace(trace, variant, middle, progress))
+        conformance = check_trace(trace, variant, middle, progress)
+        also = () if conformance.is_over else also_agreeing(trace, variant, middle, progress)
+        result = document(conformance, also)
     _show_check(result, as_json)
     if result["gave_up"]:
         return EXIT_BUDGET

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
@@ -15,11 +15,12 @@ from hgeisim.report.layout import count, indented
 INFERRED_SHOWN = 10
 
 
-def document(result: Conformance) -> dict[str, Any]:
+def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
     """Everything a check of a trace has to say, as plain data.
 
     `checked` and `agreed` count events, `by_event` those that were checked; `line` is always that
-    of the file.  `disagreement` is null if there is none.
+    of the file.  `disagreement` is null if there is none.  `also_agrees` are the variants on other
+    bases that would agree as well: the trace does not tell the kernels apart.
     """
     harts = result.trace.topology.harts
     return {
@@ -35,6 +36,7 @@ def document(result: Conformance) -> dict[str, Any]:
         "first_hole": result.first_hole or None,
         "last_line": result.last_line,
         "gave_up": result.gave_up,
+        "also_agrees": list(also),
         "inferred": [inferred._asdict() for inferred in result.inferred],
         "findings": in_order(_findings(result)),
         "not_checked": not_checked(TRACED),
@@ -76,6 +78,8 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         )
     else:
         yield f"agrees: {count(result['checked'], 'event')} checked"
+        if result["also_agrees"]:
+            yield from indented(f"would also agree with {', '.join(result['also_agrees'])}", 2)
     if result["holes"]:
         words = (
             f"weaker from line {result['first_hole']} on: events were lost in "
