@@ -82,12 +82,12 @@ def test_every_kind_is_reported_by_a_driver() -> None:
 @pytest.mark.parametrize(
     ("driver", "kinds"),
     [
-        ("explored", ["stale-armed", "mode-refused"]),
+        ("explored", ["double-free", "stale-armed", "mode-refused"]),
         (
             "timed",
             [
                 *("use-after-free", "foreign-vsfile", "double-owner", "not-owner", "leak"),
-                *("lost-interrupt", "stale-armed", "broken-lock", "deadlock"),
+                *("double-free", "lost-interrupt", "stale-armed", "broken-lock", "deadlock"),
             ],
         ),
     ],
@@ -138,7 +138,7 @@ def test_reports_say_what_was_not_checked() -> None:
     ran = hgeisim("run", "weak-init", "--until", "1ms", "--json").document()
     assert ran["not_checked"] == not_checked(IN_TIME)
     explored = hgeisim("explore", "blocked-move")
-    assert "not checked here: stale-armed, mode-refused" in explored.out
+    assert "not checked here: double-free, stale-armed, mode-refused" in explored.out
     trace = "tests/data/traces/01-no-contention.txt.gz"
     traced = hgeisim("trace", "check", trace, "--variant", "v6.12", "--json").document()
     assert traced["not_checked"] == not_checked(TRACED)

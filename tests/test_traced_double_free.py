@@ -7,6 +7,10 @@ import pytest
 from hgeisim.drivers.traced.conformance import Conformance, check_trace
 from hgeisim.drivers.traced.distinction import also_agreeing
 from hgeisim.drivers.traced.reading import Trace, read_trace
+from hgeisim.kernel.imsic import Imsic
+from hgeisim.kernel.structs import Caller, Vcpu
+from hgeisim.kernel.variants import OWN
+from hgeisim.machine.ops import Path
 from hgeisim.trace.events import Events
 from tests.traced import alloc, follow, free, run, written
 from tests.traces import trace_path
@@ -105,3 +109,19 @@ def test_an_agreement_names_the_bases_that_it_cannot_tell_apart() -> None:
     assert also_agreeing(written(*alloc(1, "v1", 1)), "v6.12") == ["v6.16", "v6.18", "v7.1"]
     blocked = (*alloc(1, "v1", 1), run(1, "v1", 1), "1 v1-101 wakeon: vcpu=v1 en=1")
     assert also_agreeing(written(*blocked), "v6.12") == []
+
+
+class ReleasesOnlyTheFile(Imsic):
+    """Keeps the line of a VS-file that was released."""
+
+    def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
+        """The file is taken, and nothing else is done."""
+        yield vcpu.vsfile_lock.write_lock_irqsave
+        vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
+        yield vcpu.vsfile_lock.write_unlock_irqrestore
+
+
+@pytest.mark.slow
+def test_a_kernel_whose_release_frees_nothing_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OWN, "m.py:Mutant", ReleasesOnlyTheFile)
+    assert check_trace(trace("21-eight-cpus"), "v6.12+m.py:Mutant").disagreement is not None
