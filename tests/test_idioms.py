@@ -249,14 +249,11 @@ PAIRS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("lock", "take", "drop", "tries", "undo"), PAIRS)
-def test_a_search_sees_a_trylock_fail_and_succeed(
-    tmp_path: Path, lock: str, take: str, drop: str, tries: str, undo: str
-) -> None:
+@pytest.mark.parametrize("names", PAIRS)
+def test_a_search_sees_a_trylock_fail_and_succeed(tmp_path: Path, names: tuple[str, ...]) -> None:
     """Although whoever holds the lock could be left to go on as one step."""
     text = RACE
-    words = {"LOCK": lock, "TAKE": take, "DROP": drop, "TRY": tries, "UNDO": undo}
-    for word, name in words.items():
+    for word, name in zip(("LOCK", "TAKE", "DROP", "TRY", "UNDO"), names, strict=True):
         text = re.sub(rf"\b{word}\b", name, text)
     (tmp_path / "race.py").write_text(text)
     (tmp_path / "two.toml").write_text(TWO)
