@@ -102,6 +102,33 @@ def test_a_guest_exits_for_the_stopper() -> None:
     assert driver.k.hart[1].guest
 
 
+def test_the_stopper_goes_before_the_other_threads_of_its_hart() -> None:
+    """On PREEMPT_RT a thread handles the interrupts of devices, before any task."""
+    driver = machine(1, 1, preemption="rt")
+    log: Log = []
+    driver.interrupt(1, lambda current: logged(driver, 5 * CPUHP, log))
+    take_down(driver, log)
+    driver.env.run()
+    assert [what for what, _ in log] == ["down", "t"]
+
+
+def test_nothing_preempts_the_stopper() -> None:
+    """Tasks wait for its HART for longer than a slice, and one of them has run for long."""
+    driver = machine(1, 1, 1, preemption="full")
+    log: Log = []
+    start(driver, "deaf", 2, deaf_for(driver, 9 * CPUHP))
+    take_down(driver, log)
+    driver.env.run(until=3 * CPUHP)
+    stopper = driver.cores[1].running
+    waiting = driver.k.add_thread("waiting", 1)
+    waiting.allowed = 2
+    driver.spawn(waiting, busy_for(driver, PIECE))
+    driver.env.run(until=8 * CPUHP)
+    assert driver.cores[1].running is stopper
+    assert stopper is not None
+    assert not stopper.need_resched
+
+
 def test_two_that_want_to_stop_the_machine_do_so_one_after_the_other() -> None:
     driver = machine(1, 1, 1)
     log: Log = []

@@ -100,6 +100,8 @@ CATALOGUE = (
 )
 OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception")
 """What goes wrong with a user's patch while it runs."""
+SAID_BY_OWN_PATCHES = ("lock-not-held", "warn-on", "check")
+"""What a user's patch says of itself; shipped kernels say nothing."""
 OTHERS = {
     "deadlock": DEADLOCK,
     "double-free": OWNERSHIP,
@@ -129,6 +131,7 @@ def not_checked(offer: Offer) -> list[str]:
     rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offer.moments)]
     known = {kind for row in rows for kind in row.kinds}.union(offer.kinds) - set(offer.never)
     kinds = [*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS]
+    known |= {*OF_OWN_PATCHES, *SAID_BY_OWN_PATCHES}
     missing = (kind for kind in dict.fromkeys(kinds) if kind not in known and not is_note(kind))
     return sorted(missing, key=severity_of)
 

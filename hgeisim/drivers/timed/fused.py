@@ -66,8 +66,9 @@ GENERALLY = "yield from _driver.complete(_who, _op)"
 
 
 def fused(kernel: type[Module]) -> type[Module]:
-    """The same kernel with every path fused, but for those that are decorated, take more than
-    positional arguments, or whose source is not to be had.
+    """The same kernel with every path fused, but for those that are decorated (other than by
+    `hands_over`, which only says something), take more than positional arguments, or whose source
+    is not to be had.
 
     The driver that executes it is that of its clock, None before there is one.
     """
@@ -95,7 +96,10 @@ def _fuse(path: FunctionType) -> Callable[..., Any]:
     except (OSError, SyntaxError):
         return path
     arguments = [argument.arg for argument in function.args.args]
-    if function.decorator_list or len(arguments) != len(inspect.signature(path).parameters):
+    if not hasattr(path, "hands_over") and function.decorator_list:
+        return path
+    function.decorator_list = []
+    if len(arguments) != len(inspect.signature(path).parameters):
         return path
     prologue = PROLOGUE.format(k=arguments[0], arguments=", ".join(arguments))
     space = {**path.__globals__, **dict.fromkeys(path.__code__.co_varnames)}

@@ -1,0 +1,46 @@
+"""Nothing sound is accused: ten sound patches get no new finding in any shipped scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.locate import built_in_names
+from tests.commands import hgeisim
+
+FILE = Path(__file__).parent / "data/patches/sound.py"
+PATCHES = (
+    *("StepMore", "LockOnceMore", "OwnerFirst", "OwnerFirstFree", "HighestFirst"),
+    *("PreemptOff", "LooksTwice", "KicksTwice", "Landed", "Posted"),
+)
+EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
+TIMED = [name for name in built_in_names() if not load_scenario(name).task]
+QUICK = ("blocked-move", "moved-sleeper", "stale-attr")
+SHORT = ("hotplug-storm", "migration-storm", "vm-churn")
+
+
+def new_findings(command: tuple[str, ...], patch: str) -> list[str]:
+    """What is new in a scenario on v7.1 with a patch."""
+    result = hgeisim(*command, "--variant", f"v7.1+{FILE}:{patch}", "--json")
+    assert result.status in (0, 1, 4)
+    return [f["id"] for f in result.document()["findings"] if f["new"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patch", PATCHES)
+def test_it_is_not_accused_in_small_scenarios(patch: str) -> None:
+    for name in QUICK:
+        assert new_findings(("explore", name), patch) == [], name
+    for name in SHORT:
+        assert new_findings(("run", name, "--until", "3ms"), patch) == [], name
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("patch", PATCHES)
+def test_it_is_not_accused_in_any(patch: str) -> None:
+    for name in EXPLORED:
+        assert new_findings(("explore", name), patch) == [], name
+    for name in (*EXPLORED, *TIMED):
+        assert new_findings(("run", name), patch) == [], name
