@@ -67,6 +67,7 @@ from hgeisim.machine.atomics import (
     try_cmpxchg,
     xchg,
 )
+from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, fls
 from hgeisim.machine.ipi import Ipi
@@ -158,6 +159,7 @@ __all__ = [
     "ffs",
     "fls",
     "get_cpu",
+    "hands_over",
     "lockdep_assert_held",
     "mutex",
     "per_cpu_ptr",
