@@ -1,9 +1,9 @@
 """Patches that go wrong while they run, and sound ones that look as if they might."""
 
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
-from hgeisim.patch import hands_over
 from hgeisim.machine.hart import bit, ffs
 from hgeisim.machine.ops import LOCAL_IRQ_DISABLE, PREEMPT_DISABLE, PREEMPT_ENABLE, STEP
+from hgeisim.patch import hands_over
 
 
 class NoUnlock(PercpuV5):
