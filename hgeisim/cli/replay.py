@@ -64,7 +64,7 @@ def command(
     new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
     told = ({"id": i, "text": t, "new": i in new} for i, t in found.items())
     result["findings"] = in_order(told)
-    result["not_checked"] = not_checked(EXPLORED)
+    result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
     if options["as_json"]:
         print_json(result)
     else:
@@ -89,6 +89,7 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
         how = standing(finding).removeprefix(", ")
         line = f"{finding['id']}: {finding['text']}{how and f' ({how})'}"
         click.echo("\n".join(indented(line, 0)))
+    click.echo("seen in one schedule")
     if nothing_found(result["findings"]):
         click.echo("no finding")
     click.echo("\n".join(unlooked(result["not_checked"])))

@@ -54,6 +54,7 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
             }
             for i, (now, f) in simulation.findings.items()
         ),
+        "schedules": 1,
         "not_checked": not_checked(IN_TIME),
     }
 
@@ -81,4 +82,6 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
             yield from indented(f"known: {finding['reason']}", 2)
     if nothing_found(result["findings"]):
         yield "no finding in this run (one schedule)"
+    else:
+        yield "seen in one schedule"
     yield from unlooked(result["not_checked"])
