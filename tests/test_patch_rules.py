@@ -21,7 +21,7 @@ from tests.commands import hgeisim
 from tests.source import ROOT, python_files
 
 HEAD = '''"""A patch."""
-import itertools
+import itertools; from hgeisim.patch import WARN_ON, lockdep_assert_held
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.structs import Caller, HgeiControl, Thread, Vcpu
 from hgeisim.machine.hart import bit, ffs
@@ -113,6 +113,13 @@ MISTAKES = {
         (free("k.hgei[cpu].lock.lock_irqsave", "yield STEP"), "yield k.hgei[cpu].lock"),
         (free("yield STEP", "STEP"), "yield STEP"),
     ],
+    "answers are yielded": [
+        (take("yield STEP", "WARN_ON(vcpu.id > 9)"), "yield WARN_ON(vcpu.id > 9)"),
+        (take("yield STEP", "if WARN_ON(vcpu.id > 9): return"), "got = yield WARN_ON"),
+        (take("yield STEP", "lockdep_assert_held(vcpu.hfence_lock)"), "yield lockdep_assert_held"),
+        (take("got = vcpu.hfence_lock.trylock", "yield STEP"), "vcpu.hfence_lock.trylock"),
+        (take("yield STEP", "if not vcpu.mutex.trylock: return"), "yield vcpu.mutex.trylock"),
+    ],
     "paths are delegated to": [
         (free("yield from k.hgei[cpu].lock.lock_irqsave"), "yield k.hgei[cpu].lock.lock_irqsave"),
         (free("yield from k.hgei[cpu].lock.lock()"), "yield k.hgei[cpu].lock.lock"),
@@ -160,6 +167,8 @@ MISTAKES = {
     "kernel is not written": [
         (free("yield STEP", "k.halt_poll_ns_max = 1"), "declared field"),
         (free("yield STEP", "k.halt_poll_ns_max += 1"), "declared field"),
+        ("    seen = []\n" + free("yield STEP", "k.seen.append(cpu)"), "declared field"),
+        (take("yield STEP", "vcpu.vm.vcpus.pop()"), "declared field"),
     ],
 }
 CASES = [(rule, body, remedy) for rule, cases in MISTAKES.items() for body, remedy in cases]

@@ -35,8 +35,11 @@ def globals_are_not_written(look: Look) -> Iterator[Mistake]:
 
 
 def kernel_is_not_written(look: Look) -> Iterator[Mistake]:
-    """A path sets no attribute of the kernel itself."""
+    """A path sets no attribute of the kernel itself, and changes no container of an object."""
     for node in look.nodes if look.function.is_path else ():
+        if isinstance(node, ast.Call) and _changes_attribute(look, node):
+            text = f"`{ast.unparse(node)}` changes what a search does not see"
+            yield Mistake(node, text, REMEDY)
         for target in _written(node):
             if isinstance(target, ast.Attribute) and look.of(target.value) == (look.specimen.k,):
                 shown = ast.unparse(target)
@@ -99,6 +102,15 @@ def _changes_global(look: Look, call: ast.Call) -> bool:
         owner = owner.value
     value = look.of(owner)
     return bool(value) and _is_named(look, owner) and isinstance((value or ())[0], CONTAINERS)
+
+
+def _changes_attribute(look: Look, call: ast.Call) -> bool:
+    """Whether a call is `k.seen.append(...)` of a list or the like."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in CHANGES:
+        return False
+    value = look.of(call.func.value)
+    held = isinstance(call.func.value, ast.Attribute)
+    return held and bool(value) and isinstance((value or ())[0], CONTAINERS)
 
 
 def _is_named(look: Look, node: ast.AST) -> bool:

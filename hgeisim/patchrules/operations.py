@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from hgeisim.machine.assertions import WARN_ON, lockdep_assert_held
 from hgeisim.machine.ops import Op
 from hgeisim.patchrules.look import Look, is_path_function
 from hgeisim.patchrules.mistake import Mistake
 
+MAKERS = (WARN_ON, lockdep_assert_held)
+"""Functions that make an operation."""
 SEE = "see docs/idioms.md for what to yield"
 
 
@@ -21,6 +24,37 @@ def operations_are_yielded(look: Look) -> Iterator[Mistake]:
         elif isinstance(node, ast.Expr) and _is_operation(look, node.value):
             text = f"{ast.unparse(node.value)} is named, and not asked for"
             yield Mistake(node, text, f"write `yield {ast.unparse(node.value)}`")
+
+
+def answers_are_yielded(look: Look) -> Iterator[Mistake]:
+    """What answers a path has to be yielded first: the operation itself is always true."""
+    for node in look.nodes:
+        for asked in _asked(node):
+            if _is_operation(look, asked) or _makes_operation(look, asked):
+                shown = ast.unparse(asked)
+                text = f"{shown} does nothing unless it is yielded"
+                yield Mistake(node, text, f"write `yield {shown}`, or `got = yield {shown}`")
+
+
+def _makes_operation(look: Look, node: ast.expr) -> bool:
+    values = look.of(node.func) if isinstance(node, ast.Call) else None
+    return bool(values) and all(value in MAKERS for value in values or ())
+
+
+def _asked(node: ast.AST) -> list[ast.expr]:
+    """What a statement or an expression asks to be true, keeps as an answer, or just calls."""
+    match node:
+        case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+            return [test]
+        case ast.UnaryOp(ast.Not(), operand):
+            return [operand]
+        case ast.BoolOp(values=values):
+            return values
+        case ast.Assign(value=ast.Attribute(attr=name) as value) if "trylock" in name:
+            return [value]
+        case ast.Expr(value=ast.Call() as value):
+            return [value]
+    return []
 
 
 def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:

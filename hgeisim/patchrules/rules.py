@@ -9,7 +9,11 @@ from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
 from hgeisim.patchrules.look import Look
 from hgeisim.patchrules.mistake import Mistake
-from hgeisim.patchrules.operations import operations_are_yielded, paths_are_delegated_to
+from hgeisim.patchrules.operations import (
+    answers_are_yielded,
+    operations_are_yielded,
+    paths_are_delegated_to,
+)
 from hgeisim.patchrules.overrides import (
     attributes_override,
     is_a_path_alike,
@@ -39,6 +43,7 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "paths are not yielded": paths_are_not_yielded,
     "arguments fit": arguments_fit,
     "operations are yielded": operations_are_yielded,
+    "answers are yielded": answers_are_yielded,
     "paths are delegated to": paths_are_delegated_to,
     "fields are there": fields_are_there,
     "names are there": names_are_there,
