@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -391,18 +390,3 @@ def test_patches_add_fields_to_a_struct(tmp_path: Path, memory: Memory | None) -
     assert (vcpu.a, vcpu.b, k.hgei[0].c) == (1, 2, 2)
     if memory is not None:
         assert {"a.a", "a.b", "hgei0.c"} <= {*memory.names}
-
-
-PAGE = (ROOT / "docs/own-patch.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_examples_of_the_page_are_sound(tmp_path: Path, example: str) -> None:
-    (tmp_path / "mine.py").write_text(example)
-    name = re.findall(r"^class (\w+)", example, re.MULTILINE)[-1]
-    variant = f"v7.1+{tmp_path}/mine.py:{name}"
-    execute(variant)
-    k: Any = kernels.booted(variant, [3, 3])
-    vcpu = kernels.add_vcpu(k, "a", 0)
-    assert list(k.take_line_away(k.threads[0], vcpu, 1))
