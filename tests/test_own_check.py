@@ -53,6 +53,15 @@ def test_what_it_says_is_a_finding(tmp_path: Path, body: str, command: tuple[str
 
 
 @pytest.mark.slow
+def test_all_of_several_texts_are_shown(tmp_path: Path) -> None:
+    status, text = told(
+        tmp_path, "return ['one thing', '', 'and another'] if any(lines(k)) else ()", *RUN
+    )
+    assert status == 1
+    assert "one thing; and another" in text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [EXPLORE, RUN])
 def test_an_invariant_that_holds_says_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
     status, text = told(tmp_path, HOLDS, *command)

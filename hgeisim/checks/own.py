@@ -38,8 +38,8 @@ class OwnInvariant(StateCheck[Any]):
     def wrong(self, k: Module, subject: Any) -> Iterator[Finding]:
         """Ask each."""
         for name, function in own_checks(type(k)):
-            for text in _asked(k, name, function):
-                yield Finding("check", name, str(text))
+            if texts := list(map(str, _asked(k, name, function))):
+                yield Finding("check", name, "; ".join(texts))
 
 
 def _find(kernel: Any) -> tuple[OwnCheck, ...]:
