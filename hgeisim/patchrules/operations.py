@@ -59,7 +59,9 @@ def _asked(node: ast.AST) -> list[ast.expr]:
 
 def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:
     """What is wrong with a value that is yielded, and a remedy; None when it may be right."""
-    if node is None or isinstance(node, ast.Tuple | ast.List | ast.Dict | ast.Set | ast.JoinedStr):
+    if node is None:
+        return "a yield without an operation does nothing", "write `yield STEP`, or `yield from ()`"
+    if isinstance(node, ast.Tuple | ast.List | ast.Dict | ast.Set | ast.JoinedStr):
         return "a yield without an operation does nothing", "write `yield STEP` for a step"
     shown = ast.unparse(node)
     if isinstance(node, ast.Call):

@@ -81,7 +81,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     if result["findings"]:
         yield ""
     if nothing_found(result["findings"]):
-        yield "no finding"
+        yield "no finding so far" if result["stopped"] else "no finding"
     yield from unlooked(result["not_checked"])
 
 
