@@ -10,10 +10,11 @@ from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.locate import built_in_names
 from tests.commands import hgeisim
 
-FILE = Path(__file__).parent / "data/patches/sound.py"
+FOLDER = Path(__file__).parent / "data/patches"
 PATCHES = (
-    *("StepMore", "LockOnceMore", "OwnerFirst", "OwnerFirstFree", "HighestFirst"),
-    *("PreemptOff", "LooksTwice", "KicksTwice", "Landed", "Posted"),
+    *("sound.py:StepMore", "sound.py:LockOnceMore", "sound.py:OwnerFirst"),
+    *("sound.py:OwnerFirstFree", "sound.py:HighestFirst", "sound.py:PreemptOff"),
+    *("sound.py:LooksTwice", "sound.py:KicksTwice", "sound.py:Posted", "vcpu_mutex.py:Landed"),
 )
 EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
 TIMED = [name for name in built_in_names() if not load_scenario(name).task]
@@ -23,7 +24,7 @@ SHORT = ("hotplug-storm", "migration-storm", "vm-churn")
 
 def new_findings(command: tuple[str, ...], patch: str) -> list[str]:
     """What is new in a scenario on v7.1 with a patch."""
-    result = hgeisim(*command, "--variant", f"v7.1+{FILE}:{patch}", "--json")
+    result = hgeisim(*command, "--variant", f"v7.1+{FOLDER}/{patch}", "--json")
     assert result.status in (0, 1, 4)
     return [f["id"] for f in result.document()["findings"] if f["new"]]
 

@@ -22,6 +22,7 @@ from hgeisim.drivers.timed.completion import COMPLETIONS
 from hgeisim.drivers.timed.inline import Inliner, definition_of, name
 from hgeisim.kernel.module import Module
 from hgeisim.machine import hart
+from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
@@ -96,16 +97,20 @@ def _fuse(path: FunctionType) -> Callable[..., Any]:
     except (OSError, SyntaxError):
         return path
     arguments = [argument.arg for argument in function.args.args]
-    if not hasattr(path, "hands_over") and function.decorator_list:
+    decorated = not all(map(_only_says, function.decorator_list))
+    if decorated or len(arguments) != len(inspect.signature(path).parameters):
         return path
     function.decorator_list = []
-    if len(arguments) != len(inspect.signature(path).parameters):
-        return path
     prologue = PROLOGUE.format(k=arguments[0], arguments=", ".join(arguments))
     space = {**path.__globals__, **dict.fromkeys(path.__code__.co_varnames)}
     body = _Operations(space).visit(function).body
     function.body = [*_at(body[0], ast.parse(prologue).body), *body]
     return _compiled(function, path, {**_inliner.free, "_plain": path})
+
+
+def _only_says(decorator: ast.expr) -> bool:
+    """Whether a decorator leaves the path as it is."""
+    return isinstance(decorator, ast.Call) and _last_name(decorator.func) == hands_over.__name__
 
 
 class _Operations(ast.NodeTransformer):

@@ -62,8 +62,7 @@ class Simulation:
     and, if asked for, lock order and what fills the tables.
 
     `env` is an ordinary `simpy.Environment`: add processes as you like, then `run`.  `findings`
-    holds each finding once, with the time in ns when it first showed; `crashed` says that a user's
-    patch has failed, so that the run ended there.
+    holds each finding once, with the time in ns when it first showed.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class Simulation:
         self.stage, self.k, self.driver, self.env = stage, stage.k, driver, driver.env
         self.timeline = Timeline(stage.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
-        self.crashed = False
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.asker = Asker(self.k, self.note, count)
         names = TABLES if record == "all" else ()
@@ -109,7 +107,7 @@ class Simulation:
         except FAILURES as error:
             if not is_of_a_path(self.k, error):
                 raise
-            self._crash(error)
+            self.note_one(crash(self.k, error))  # with the patch the run has failed
         self.timeline.end_ns = int(self.env.now)
         self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
 
@@ -124,11 +122,6 @@ class Simulation:
         if self.lock_order is not None:
             self._look_at_waits(self.lock_order)
         self.asker.end()
-
-    def _crash(self, error: BaseException) -> None:
-        """A user's patch has failed, and with it the run."""
-        self.note_one(crash(self.k, error))
-        self.crashed = True
 
     def _look_at_waits(self, order: LockOrder) -> None:
         """Show the validator what is still waited for, each in the state in which that wait began,

@@ -49,9 +49,7 @@ def _is_closed(space: Space, state: bytes) -> bool:
     seen, queue = {state}, [state]
     while queue and len(seen) < REACHED_MAX:
         here = queue.pop()
-        steps = [
-            a for slot in _able(space, here) if (a := space.ask(slot, here)).writes is not None
-        ]
+        steps = [answer for answer in space.answers(here) if answer.writes is not None]
         if not steps or any(step.crashes for step in steps):
             return False
         new = dict.fromkeys(after(here, step.writes or ()) for step in steps)
@@ -61,8 +59,8 @@ def _is_closed(space: Space, state: bytes) -> bool:
 
 
 def _able(space: Space, state: bytes) -> list[int]:
-    slots = range(len(space.locations))
-    return [slot for slot in slots if space.ask(slot, state).writes is not None]
+    answers = enumerate(space.answers(state))
+    return [slot for slot, answer in answers if answer.writes is not None]
 
 
 def _loop(space: Space, slot: int, state: bytes, able: list[int]) -> Loop | None:
