@@ -89,3 +89,16 @@ def test_leave_comes_last(tmp_path: Path) -> None:
     result = hgeisim("scenario", "check", str(scenario))
     assert result.status == 2
     assert "must have 'leave' as its last action" in result.err + result.out
+
+
+@pytest.mark.slow
+def test_who_has_left_with_the_mutex_is_no_guest(tmp_path: Path) -> None:
+    scenario = tmp_path / "two-ioctls.toml"
+    text = Path(STAYS).read_text()
+    first = text.index('[[task]]\nname = "vcpu/v1"')
+    tasks = '[[task]]\nname = "{}"\nhart = 1\ndoes = ["rw_attr v1"]\n'
+    scenario.write_text(text[:first] + tasks.format("ioctl") + tasks.format("another"))
+    status, found, _ = ids("explore", str(scenario), patch("Keeps"))
+    assert status == 1
+    assert "deadlock:vcpu->mutex" in found
+    assert NOTE not in found

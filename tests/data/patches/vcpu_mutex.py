@@ -55,3 +55,11 @@ class Spins(ImsicDevice):
         yield vcpu.mutex.lock
         yield vcpu.mutex.unlock
         yield vcpu.hfence_lock.unlock
+
+
+class Keeps(ImsicDevice):
+    """The mutex is never given back: who waits for it waits for no guest."""
+
+    def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """Locked, and left so."""
+        yield vcpu.mutex.lock
