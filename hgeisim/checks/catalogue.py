@@ -10,9 +10,18 @@ from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
 from hgeisim.checks.assertions import LockHeld, NoWarning
+from hgeisim.checks.at_rest import (
+    ArmedForAReason,
+    LevelFollows,
+    PageMapped,
+    RegistersFollow,
+    SleeperHears,
+)
+from hgeisim.checks.conservation import NothingStray, ResetEmpties, SentKept, SetUpKept
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
+from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
 from hgeisim.checks.mode import ModeGranted
 from hgeisim.checks.own import OwnInvariant
@@ -31,9 +40,13 @@ class At(Enum):
 
     OPERATION = "after an operation, before its path goes on"
     ACCESS = "after a step, with the cells that it touched"
+    CALL = "when a function of the kernel begins"
+    RETURN = "when a function of the kernel returns"
     STATE = "in every state"
     AT_REST = "when the lock of a HART's lines is dropped"
     ONLINE = "when a HART was enabled"
+    OFFLINE = "when a HART has gone offline"
+    MOVED = "when nobody moves the interrupt file of a vCPU any more"
     ENTERED = "when a guest has been entered"
     SWEEP = "when the host has accessed a VS-file"
     CREATED = "when a VM was created"
@@ -76,6 +89,9 @@ CATALOGUE = (
     Row(UseAfterFree(), ("use-after-free",), ISOLATION, (At.ACCESS,)),
     Row(GuestLine(), ("guest-line", "no-such-line"), ISOLATION, (At.STATE, At.ENTERED)),
     Row(OwnVsFile(), ("foreign-vsfile",), ISOLATION, (At.STATE,)),
+    Row(OnlyItsOwn(), ("foreign-release",), OWNERSHIP, (At.ACCESS, At.MOVED)),
+    Row(GivenBackOnce(), ("double-free",), OWNERSHIP, (At.CALL,)),
+    Row(NoneOffline(), ("now-on-offline",), OWNERSHIP, (At.STATE, At.OFFLINE, At.END)),
     Row(OneOwner(), ("double-owner",), OWNERSHIP, (At.STATE,)),
     Row(VsFileOwned(), ("not-owner",), OWNERSHIP, (At.STATE,)),
     Row(
@@ -86,6 +102,15 @@ CATALOGUE = (
     ),
     Row(LineExists(), ("no-such-line",), ISOLATION, (At.STATE, At.END)),
     Row(NoLeak(), ("leak",), OWNERSHIP, (At.QUIET,)),
+    Row(SetUpKept(), ("set-up-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
+    Row(SentKept(), ("sent-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
+    Row(NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
+    Row(ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
+    Row(PageMapped(), ("stale-pte",), INTERRUPT, (At.QUIET,)),
+    Row(LevelFollows(), ("level",), INTERRUPT, (At.QUIET,)),
+    Row(RegistersFollow(), ("register",), INTERRUPT, (At.QUIET,)),
+    Row(ArmedForAReason(), ("armed",), INTERRUPT, (At.QUIET,)),
+    Row(SleeperHears(), ("deaf",), INTERRUPT, (At.TWICE, At.QUIET)),
     Row(NobodyForgotten(), ("lost-wakeup",), INTERRUPT, (At.TWICE,)),
     Row(NothingStranded(), ("lost-interrupt",), INTERRUPT, (At.QUIET,)),
     Row(SgeiRequested(), ("irq-freed-enabled",), INTERRUPT, (At.STATE, At.END)),
@@ -104,7 +129,6 @@ SAID_BY_OWN_PATCHES = ("lock-not-held", "warn-on", "check")
 """What a user's patch says of itself; shipped kernels say nothing."""
 OTHERS = {
     "deadlock": DEADLOCK,
-    "double-free": OWNERSHIP,
     "stale-armed": INTERRUPT,
     **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
     "waits-for-guest": NOTE,
@@ -124,6 +148,12 @@ class Offer(NamedTuple):
 def asked(moment: At) -> tuple[Any, ...]:
     """The checks that are asked at a moment."""
     return tuple(row.check for row in CATALOGUE if moment in row.moments)
+
+
+def called() -> frozenset[str]:
+    """The functions of which a check looks at calls or returns."""
+    moments = {At.CALL, At.RETURN}
+    return frozenset(row.check.about for row in CATALOGUE if moments & set(row.moments))
 
 
 def not_checked(offer: Offer) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a check is: of an operation, or of a part of the state.
+"""What a check is: of an operation, of a call, or of a part of the state.
 
 A check only looks.  It has no past: two looks at the same thing say the same.
 """
@@ -26,6 +26,26 @@ class OperationCheck:
 
     def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Yield what is wrong with an operation."""
+        raise NotImplementedError
+
+
+class CallCheck:
+    """A check of each call of the function `about`, with its arguments, as it begins."""
+
+    about: ClassVar[str]
+
+    def wrong(self, k: Module, *arguments: Any) -> Iterator[Finding]:
+        """Yield what is wrong with a call."""
+        raise NotImplementedError
+
+
+class ReturnCheck:
+    """A check of each return of the function `about`, with its result and its arguments."""
+
+    about: ClassVar[str]
+
+    def wrong(self, k: Module, ret: Any, *arguments: Any) -> Iterator[Finding]:
+        """Yield what is wrong after a call."""
         raise NotImplementedError
 
 

@@ -192,15 +192,16 @@ class Imsic(Aia):
         yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)
 
     def imsic_page_write(k, current: Runner, vcpu: Vcpu, iid: int) -> Path[None]:
-        """A store to the guest's IMSIC page by another vCPU's guest: translated first, and then it
-        arrives, so a translation may be old by then.
+        """A store to the guest's IMSIC page by another vCPU's guest.
+
+        It is translated and arrives in one step, since the fence that follows a new translation
+        waits for stores under way.
 
         No software sees the store when a VS-file is behind the page; without one it traps, and KVM
         injects (kvm_riscv_aia_inject_msi).
         """
         yield STEP
         cpu, hgei = vcpu.pte_cpu, vcpu.pte_hgei
-        yield STEP
         if cpu >= 0:
             k.hart[cpu].write_msi(hgei, iid)
             yield k.sgei[cpu]

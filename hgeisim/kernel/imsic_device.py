@@ -16,8 +16,11 @@ TEARDOWN = Spend("vm_teardown")
 class ImsicDevice(Imsic):
     """The functions of aia_imsic.c that others than the run loop call."""
 
-    def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """imsic_mrif_topei_rmw, v6.12 (2.13): the guest claims from its SW-file, a trap."""
+    def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """imsic_mrif_topei_rmw, v6.12 (2.13): the guest claims from its SW-file, a trap.
+
+        Returns the identity that it gets, 0 for none.
+        """
         swfile = vcpu.swfile
         yield STEP
         top = topei(swfile.eip, swfile.eie, swfile.eithreshold)
@@ -25,6 +28,7 @@ class ImsicDevice(Imsic):
             yield STEP
             swfile.eip &= ~bit(top)
         yield from k.imsic_swfile_extirq_update(current, vcpu)
+        return top
 
     def kvm_riscv_vcpu_aia_imsic_rmw_setup(k, current: Thread, vcpu: Vcpu, eie: int) -> Path[None]:
         """imsic_mrif_rmw, v6.12 (2.13), of eie and eidelivery: the guest sets its SW-file up.

@@ -8,11 +8,18 @@ from typing import NamedTuple
 
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import REQ_VCPU_RESET, Thread, Vcpu
+from hgeisim.kernel.vcpu import GUEST_EIE
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Fixed
 
 IID = 1
-"""The identity of the MSIs that scripts send."""
+"""The identity of the MSIs that devices send."""
+
+
+def identity_of(vcpu: Vcpu) -> int:
+    """The identity that scripts send a vCPU: to another vCPU another one, as far as there are any
+    that guests enable."""
+    return (vcpu.id - 1) % GUEST_EIE.bit_count() + 1
 
 
 class Command(NamedTuple):
@@ -73,7 +80,8 @@ class Script(Fixed):
 
     def destroy(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A vCPU is destroyed."""
-        return self.k.kvm_riscv_vcpu_aia_imsic_cleanup(self.thread, vcpu)
+        vcpu.ledger.end()
+        yield from self.k.kvm_riscv_vcpu_aia_imsic_cleanup(self.thread, vcpu)
 
     def offline(self, vcpu: None, cpu: int) -> Path[int]:
         """A HART goes offline."""
@@ -85,13 +93,15 @@ class Script(Fixed):
 
     def msi(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A guest on this HART stores to the IMSIC page of a vCPU."""
-        yield from self.k.imsic_page_write(self.thread, vcpu, IID)
+        vcpu.ledger.send(identity_of(vcpu))
+        yield from self.k.imsic_page_write(self.thread, vcpu, identity_of(vcpu))
 
     def irqfd(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A device's interrupt arrives at this HART, for a vCPU."""
         yield STEP
-        data = self.thread.data
-        data.vcpu, data.value, self.thread.ipi_mask = vcpu.id, IID, 1 << self.thread.cpu
+        data, iid = self.thread.data, identity_of(vcpu)
+        vcpu.ledger.send(iid)
+        data.vcpu, data.value, self.thread.ipi_mask = vcpu.id, iid, 1 << self.thread.cpu
         yield self.k.irqfd
 
     def move(self, vcpu: Vcpu, cpu: int) -> Path[None]:

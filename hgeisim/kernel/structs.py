@@ -8,6 +8,7 @@ from typing import TypeAlias
 from hgeisim.machine.guest import EnterGuest, RunGuest
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.interrupt_file import InterruptFile
+from hgeisim.machine.ledger import Ledger, ledger
 from hgeisim.machine.mutex import Mutex, mutex
 from hgeisim.machine.rwlock import RwLock, rwlock
 from hgeisim.machine.schedule import Activate, Schedule, SelectRq, Task, WaitOffCpu
@@ -137,7 +138,8 @@ class Vcpu(Shared):
 
     `mmio` is the id of the vCPU to whose IMSIC page its guest has stored, while that trap is to be
     emulated, else 0.  `stop` asks its thread to leave the run loop, `freed` is 1 once its memory
-    was given back, `booted` is 1 once its guest has set up its interrupt file.
+    was given back, `booted` is 1 once its guest has set up its interrupt file.  `ledger` has the
+    books of its guest, which no path reads.
     """
 
     cpu: Field
@@ -162,6 +164,7 @@ class Vcpu(Shared):
     name: str
     vm: Vm
     thread: Thread
+    ledger: Ledger
     swfile: InterruptFile
     wait: RcuWait
     mutex: Mutex
@@ -249,6 +252,7 @@ def make_vcpu(kind: type[Vcpu], memory: Memory | None, name: str, vm: Vm, thread
     vcpu = build(kind, memory, name, **nothing)
     sleeping = vm.mmu_lock.sleeping
     vcpu.name, vcpu.vm, vcpu.thread = name, vm, thread
+    vcpu.ledger = ledger(memory, name)
     vcpu.swfile = make_interrupt_file(memory, f"{name}.swfile")
     vcpu.wait = build(RcuWait, memory, f"{name}.wait", thread=thread)
     vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex")

@@ -157,10 +157,10 @@ class VcpuRun(ImsicDevice):
             if not vcpu.vgein:
                 current.hart.guest = 0
                 return EXIT_TOPEI
-            current.hart.set_up(vcpu.vgein, GUEST_EIE)
+            current.hart.set_up(vcpu.vgein, GUEST_EIE, vcpu.ledger)
             vcpu.booted = 1
         if vcpu.vgein:
-            current.hart.serve(vcpu.vgein)
+            current.hart.serve(vcpu.vgein, vcpu.ledger)
         yield vcpu.guest
         reason = EXIT_WFI if current.hart.guest == vcpu.id else EXIT_AGAIN
         current.hart.guest = 0

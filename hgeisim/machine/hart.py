@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hgeisim.machine.interrupt_file import topei
+from hgeisim.machine.ledger import Ledger
 from hgeisim.machine.shared import Array, Field, Shared
 
 XLEN = 64
@@ -123,21 +124,23 @@ class Hart(Shared):
             self.eip[hgei] = self.eie[hgei] = 0
             self.update_hgeip(hgei)
 
-    def set_up(self, hgei: int, eie: int) -> None:
-        """The guest enables identities and delivery in its file."""
+    def set_up(self, hgei: int, eie: int, ledger: Ledger) -> None:
+        """The guest with these books enables identities and delivery in its file."""
         if self.has_file(hgei):
             self.eie[hgei] |= eie
             self.eidelivery[hgei] = 1
             self.update_hgeip(hgei)
+            ledger.set_up(eie)
 
-    def serve(self, hgei: int) -> None:
-        """The guest claims and serves all that its file delivers."""
-        if self.has_file(hgei):
-            while self.hgeip & bit(hgei):
-                self.eip[hgei] &= ~bit(
-                    topei(self.eip[hgei], self.eie[hgei], self.eithreshold[hgei])
-                )
-                self.update_hgeip(hgei)
+    def serve(self, hgei: int, ledger: Ledger) -> None:
+        """The guest with these books claims and serves all that its file delivers."""
+        if not (self.has_file(hgei) and self.hgeip & bit(hgei)):
+            return
+        before = self.eip[hgei]
+        while self.hgeip & bit(hgei):
+            self.eip[hgei] &= ~bit(topei(self.eip[hgei], self.eie[hgei], self.eithreshold[hgei]))
+            self.update_hgeip(hgei)
+        ledger.take(before & ~self.eip[hgei])
 
     def access_vsfile(self) -> None:
         """Vsiselect and vsireg: reach the guest file that VGEIN names, or trap without one."""

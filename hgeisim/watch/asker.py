@@ -19,10 +19,14 @@ from hgeisim.machine.watch import Done, Watch, done, returned
 from hgeisim.watch.line_count import LineCount
 
 IN_TIME = Offer(
-    (At.OPERATION, At.AT_REST, At.ONLINE, At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
+    (
+        *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.MOVED),
+        *(At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
+    ),
     OF_OWN_PATCHES,
 )
-"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does."""
+"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, and MOVED, which
+`Moves` does."""
 Note: TypeAlias = Callable[[Iterable[Finding]], None]
 MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
 
@@ -36,6 +40,17 @@ def ask_after_operations(k: Module, watch: Watch, note: Note, moment: MakeMoment
     for check in asked(At.OPERATION):
         for kind in check.about if check.applies(k) else ():
             watch.done[kind].append(asking(check))
+
+
+def ask_about_calls(k: Module, note: Note) -> None:
+    """Let each check of calls look at those that it is about."""
+
+    def asking(check: Any) -> Callable[..., None]:
+        return lambda *arguments: note(check.wrong(k, *arguments))
+
+    for moment, table in ((At.CALL, k.watch.entered), (At.RETURN, k.watch.returned)):
+        for check in asked(moment):
+            table[check.about].append(asking(check))
 
 
 class Asker:
@@ -76,6 +91,12 @@ class Asker:
         """A HART was enabled: all of its lines are looked at."""
         for check in asked(At.ONLINE):
             self.note(check.wrong(self.k, self.k.hgei[current.cpu]))
+
+    @returned("cpu_down")
+    def offline(self, ret: int, current: Thread, cpu: int) -> None:
+        """A HART has gone offline, unless it was the last one."""
+        for check in asked(At.OFFLINE):
+            self.note(check.state(self.k))
 
     @returned("kvm_create_vm")
     def created(self, ret: None, current: Thread, vm: Vm) -> None:

@@ -14,6 +14,8 @@ from hgeisim.machine.task import Runner
 
 NOT_KERNEL = ("hgeisim.drivers.", "hgeisim.machine.watch", "hgeisim.kernel.script")
 """Modules whose generators stand around kernel functions and are none themselves."""
+AROUND = frozenset(("hgeisim.drivers.timed.workload.interrupts",))
+"""Modules with a generator around the handler of an interrupt."""
 AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 
 
@@ -51,8 +53,10 @@ class PathChains:
         )
 
     def entry(self, who: Runner) -> str:
-        """The name of the outermost generator."""
+        """The name of the outermost generator that is a function of the kernel."""
         path: Any = self.paths[who]
+        if path.gi_yieldfrom is not None and path.gi_frame.f_globals["__name__"] in AROUND:
+            path = path.gi_yieldfrom
         name: str = path.gi_code.co_name
         return name
 

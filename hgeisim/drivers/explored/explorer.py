@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.catalogue import At, asked, called
 from hgeisim.drivers.explored.explorable import unexplorable
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
@@ -11,7 +11,9 @@ from hgeisim.errors import InputError
 from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.shared import Memory
+from hgeisim.machine.watch import functions_of, watched
 from hgeisim.scenario.schema import Scenario
+from hgeisim.watch.books import Books
 
 
 def space_of(scenario: Scenario, validator: Validator | None = None) -> Space:
@@ -26,7 +28,9 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     """
     if problems := list(unexplorable(scenario)):
         raise InputError(problems)
-    k = kernel_of(scenario, find_variant(scenario.kernel.variant), Memory())
+    kernel = watched(find_variant(scenario.kernel.variant), functions_of(Books) | called())
+    k = kernel_of(scenario, kernel, Memory())
+    k.watch.add(Books())
     stage = set_stage(scenario, k, validator)
     system = System(stage.k, scenario.kernel.preemption)
     system.lock_order = stage.lock_order or system.lock_order

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.catalogue import At, asked, called
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.stage import Stage, kernel_of, set_stage
@@ -30,13 +30,15 @@ from hgeisim.record.timeline import Timeline
 from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
-from hgeisim.watch.asker import Asker, ask_after_operations
+from hgeisim.watch.asker import Asker, ask_about_calls, ask_after_operations
+from hgeisim.watch.books import Books
 from hgeisim.watch.call_chain import PathChains
 from hgeisim.watch.latencies import Latencies
 from hgeisim.watch.line_count import LineCount
 from hgeisim.watch.line_owners import LineOwners
 from hgeisim.watch.lock_order import LockOrder
 from hgeisim.watch.lock_uses import LockUses
+from hgeisim.watch.moves import Moves
 from hgeisim.watch.recorder import Recorder
 from hgeisim.watch.vcpu_times import VcpuTimes
 
@@ -47,7 +49,7 @@ TABLES: dict[str, Any] = {
     "locks": LockUses,
 }
 """The tables that can be recorded beside the timeline, and who fills each."""
-ALWAYS = (Recorder, Asker, LineCount)
+ALWAYS = (Recorder, Asker, LineCount, Books, Moves)
 """Who watches every run."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
@@ -72,18 +74,19 @@ class Simulation:
         self.timeline = Timeline(stage.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.asleep_ns: dict[tuple[int, int], int] = {}
-        self.asker = Asker(self.k, self.note, count)
+        self.asker, self.moves = Asker(self.k, self.note, count), Moves(self.k, self.note)
         names = TABLES if record == "all" else ()
         self.recorded = {name: TABLES[name](self.k) for name in names}
         self.lock_order = stage.lock_order if record == "all" else None
         watch, chains = self.k.watch, PathChains(self.k.watch.paths)
-        watch.add(Recorder(self.k, self.timeline), self.asker)
+        watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
 
         def moment(who: Runner, op: Op) -> Moment:
             function = chains.functions(who)[-1] if isinstance(op, WarnOn) else who.name
             return Moment(who, op, function, "" if who.id else chains.entry(who))
 
         ask_after_operations(self.k, watch, self.note, moment)
+        ask_about_calls(self.k, self.note)
         if self.lock_order is not None:
             self.lock_order.chains, self.lock_order.tell = chains, self.note_one
             self.note(self.lock_order.found)
@@ -122,6 +125,7 @@ class Simulation:
         if self.lock_order is not None:
             self._look_at_waits(self.lock_order)
         self.asker.end()
+        self.moves.end()
 
     def _look_at_waits(self, order: LockOrder) -> None:
         """Show the validator what is still waited for, each in the state in which that wait began,
@@ -201,11 +205,11 @@ def simulate(
     process runs many scenarios or a long one.
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
-    wanted = functions_of(*ALWAYS, *(TABLES.values() if record == "all" else ()))
+    wanted = functions_of(*ALWAYS, *(TABLES.values() if record == "all" else ())) | called()
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
-    k.watch.add(count)
+    k.watch.add(count, Books())
     stage = set_stage(scenario, k, validator)
     driver = TimedDriver(env, k, Costs(scenario.timing, streams), scenario.kernel.preemption)
     simulation = Simulation(stage, driver, count, record)

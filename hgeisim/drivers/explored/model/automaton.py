@@ -83,10 +83,13 @@ class Automaton:
             raise ModelError(f"{self.name} is at rest")
         return node
 
-    def advance(self, node: Node, memory: Memory) -> int:
+    def advance(
+        self, node: Node, memory: Memory, revived: Callable[[], None] = lambda: None
+    ) -> int:
         """Run the path from `node` to its next operation, on the present memory.
 
-        Returns the next local state, `REST` when the path has finished.
+        Calls `revived` just before.  Returns the next local state, `REST` when the path has
+        finished.
         """
         seen = tuple(memory.cells)
         present = memory.cells, memory.reads, memory.writes
@@ -94,6 +97,7 @@ class Automaton:
         path = _revive(node, memory, self.runner)
         memory.cells, memory.reads, memory.writes = present
         memory.touched = {}
+        revived()
         calls = [Call(*call) for call in zip(frames(path), node.began, strict=False)]
         answer = node.op.answer(self.runner)
         balance = node.balance.after(node.op, answer)

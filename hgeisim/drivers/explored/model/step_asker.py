@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.errors import ModelError
@@ -9,7 +11,7 @@ from hgeisim.kernel.module import Module
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
-from hgeisim.watch.asker import ask_after_operations
+from hgeisim.watch.asker import ask_about_calls, ask_after_operations
 
 ACCESS = asked(At.ACCESS)
 
@@ -22,6 +24,7 @@ class StepAsker:
         self._moment: Moment | None = None
         self._found: list[Finding] = []
         ask_after_operations(k, k.watch, self._found.extend, self._now)
+        ask_about_calls(k, self._called)
 
     def completed(self, moment: Moment) -> tuple[Finding, ...]:
         """Show an operation to those who watch; returns what they found.
@@ -37,6 +40,17 @@ class StepAsker:
         self._found.clear()
         return found
 
+    def _called(self, found: Iterable[Finding]) -> None:
+        """A call is judged; what that reads is an input of the step, and no access of the path."""
+        memory = self.memory
+        touched, memory.touched = memory.touched, {}
+        self._found.extend(found)
+        memory.touched = touched
+
+    def revived(self) -> None:
+        """A path was brought to where it stood: what was found on the way is known."""
+        self._found.clear()
+
     def _now(self, who: Runner, op: Op) -> Moment:
         """The moment that is shown just now."""
         if self._moment is None:
@@ -44,5 +58,7 @@ class StepAsker:
         return self._moment
 
     def accessed(self, moment: Moment) -> tuple[Finding, ...]:
-        """What is wrong with the cells that a whole step touched."""
-        return tuple(finding for check in ACCESS for finding in check.wrong(self.k, moment))
+        """What is wrong with the cells that a whole step touched, and with its calls."""
+        found = *self._found, *(each for check in ACCESS for each in check.wrong(self.k, moment))
+        self._found.clear()
+        return found

@@ -27,7 +27,8 @@ from hgeisim.watch.call_chain import PathChains
 from hgeisim.watch.lock_order import LockOrder
 
 EXPLORED = Offer(
-    (At.OPERATION, At.ACCESS, At.STATE, At.QUIET), ("deadlock", "lost-wakeup", *OF_OWN_PATCHES)
+    (At.OPERATION, At.ACCESS, At.CALL, At.RETURN, At.STATE, At.QUIET),
+    ("deadlock", "lost-wakeup", *OF_OWN_PATCHES),
 )
 """What is asked in a search; the end of a schedule shows the rest (`ends.py`)."""
 CALL = 2

@@ -177,7 +177,7 @@ class Transaction:
     def _resume(self, node: Node, mover: str = BOUNDARY) -> int:
         """Let the path go on to its next operation, with the checks looking on."""
         by_op = self.memory.touched
-        there = self.automaton.advance(node, self.memory)
+        there = self.automaton.advance(node, self.memory, self.asker.revived)
         by_path = self.memory.touched
         self.findings += tuple(unbalanced(self.who, left) for left in self.automaton.left)
         touched = by_op | by_path

@@ -31,7 +31,13 @@ def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
 
 
 def _injection(host: Host, vcpu: Vcpu) -> Callable[[Runner], Path[None]]:
-    return lambda current: host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, IID)
+    """The handler of a device's interrupt: what is sent is owed from its beginning on."""
+
+    def handler(current: Runner) -> Path[None]:
+        vcpu.ledger.send(IID)
+        yield from host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, IID)
+
+    return handler
 
 
 def ticks(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
@@ -66,6 +72,7 @@ def _store(host: Host, core: Core, vcpu: Vcpu, target: Vcpu) -> None:
     No software sees that when a VS-file is behind the page, and it takes no time; else it traps,
     and KVM injects in the thread of the vCPU that stored.
     """
+    target.ledger.send(IPI_IID)
     if target.pte_cpu < 0:
         vcpu.mmio = target.id
         core.trap(int(host.env.now))

@@ -71,6 +71,7 @@ def _destroy(host: Host, made: KernelVm, monitor: Thread, lanes: list[Lane]) -> 
     """Stop the threads of all vCPUs, wait for their end, then give the memory back."""
     for vcpu in made.vcpus:
         vcpu.stop = 1
+        vcpu.ledger.end()
         host.vcpus.remove(vcpu)
     yield host.driver.spawn(monitor, _kick_all(host, monitor, made.vcpus))
     yield simpy.AllOf(host.env, lanes)

@@ -1,0 +1,106 @@
+"""Nothing that a guest relies on is lost: what it has set up, and what it was sent.
+
+The books of a guest (`machine/ledger.py`) say what it may expect.  They are compared with the
+interrupt file that it looks at, when nobody is in the middle of moving that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from hgeisim.checks.check import ReturnCheck, StateCheck
+from hgeisim.checks.finding import Finding
+from hgeisim.checks.ownership import vcpus
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import EMUL, Thread, Vcpu
+
+
+class LookedAt(NamedTuple):
+    """The registers of the interrupt file that a guest looks at, and where that is."""
+
+    eidelivery: int
+    eie: int
+    eip: int
+    place: str
+
+
+def looked_at(k: Module, vcpu: Vcpu) -> LookedAt:
+    """The VS-file of a vCPU if it has one, else its SW-file."""
+    if vcpu.vsfile_cpu < 0:
+        swfile = vcpu.swfile
+        return LookedAt(swfile.eidelivery, swfile.eie, swfile.eip, "its SW-file")
+    hart, hgei = k.hart[vcpu.vsfile_cpu], vcpu.vsfile_hgei
+    if not hart.has_file(hgei):
+        return LookedAt(0, 0, 0, f"HART {hart.id} line {hgei}, which does not exist")
+    place = f"HART {hart.id} line {hgei}"
+    return LookedAt(hart.eidelivery[hgei], hart.eie[hgei], hart.eip[hgei], place)
+
+
+class OfGuests(StateCheck[Vcpu]):
+    """A check of each vCPU whose guest may expect something."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """Nothing: it is asked when nothing can happen any more, and in time."""
+        yield from ()
+
+    def subjects(self, k: Module) -> Iterable[Vcpu]:
+        """All vCPUs."""
+        return vcpus(k)
+
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """Nobody has begun to destroy it; a guest without AIA of its own is not looked at."""
+        return not (vcpu.ledger.gone or vcpu.freed or vcpu.vm.aia_mode == EMUL)
+
+
+class SetUpKept(OfGuests):
+    """What a guest has set up in its interrupt file stays there: eidelivery and eie."""
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a guest that can take no interrupt, or not all it has enabled, for ever."""
+        setup = vcpu.ledger.setup
+        if not setup:
+            return
+        file = looked_at(k, vcpu)
+        if not file.eidelivery or setup & ~file.eie:
+            text = f"the guest of {vcpu.name} has enabled {setup:#x}; {file.place}, where it looks,"
+            text = f"{text} has eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
+            yield Finding("set-up-lost", "vcpu", text)
+
+
+class SentKept(OfGuests):
+    """What was sent to a guest is pending until the guest takes it."""
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report an interrupt that is pending nowhere any more."""
+        owed = vcpu.ledger.owed
+        if owed:
+            file = looked_at(k, vcpu)
+            if owed & ~file.eip:
+                text = f"{vcpu.name} was sent {owed:#x} and has not taken it; {file.place}, where"
+                text = f"{text} its guest looks, has eip = {file.eip:#x}"
+                yield Finding("sent-lost", "vcpu", text)
+
+
+class NothingStray(OfGuests):
+    """A guest takes only interrupts that somebody has sent it."""
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a guest that took another's."""
+        if vcpu.ledger.stray:
+            text = f"the guest of {vcpu.name} took an interrupt that nobody has sent it"
+            yield Finding("stray", "vcpu", text)
+
+
+class ResetEmpties(ReturnCheck):
+    """After a reset the interrupt file of a vCPU is as nobody has set it up."""
+
+    about = "kvm_riscv_vcpu_aia_imsic_reset"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report what is left; an MSI may have come by then."""
+        file = looked_at(k, vcpu)
+        if file.eidelivery or file.eie:
+            text = f"{vcpu.name} was reset; {file.place} still has "
+            text = f"{text}eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
+            yield Finding("reset-kept", "vcpu", text)

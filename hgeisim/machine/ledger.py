@@ -1,0 +1,110 @@
+"""The books of a vCPU's guest: what it has set up, and which interrupts it is still owed.
+
+They are ghost state: no path reads them, and only what is outside of the kernel writes them, the
+guest, devices, scripts and user space.  Checks compare them with what the kernel has kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from hgeisim.machine.shared import Field, Memory, Shared, build
+from hgeisim.machine.tally import Tally
+
+
+def aside(method: Callable[..., None]) -> Callable[..., None]:
+    """Decorate an entry in the books: what it reads is an input of the step that it stands in, but
+    neither that nor what it writes is an access of a path."""
+
+    @wraps(method)
+    def entered(ledger: Ledger, *args: Any) -> None:
+        memory = ledger.memory
+        if memory is None:
+            method(ledger, *args)
+            return
+        touched, memory.touched = memory.touched, {}
+        method(ledger, *args)
+        memory.touched = touched
+
+    return entered
+
+
+class Ledger(Shared):
+    """What the guest of one vCPU may expect of the kernel; identities are bits.
+
+    `setup` has the identities that the guest has enabled, 0 until it has set its interrupt file up.
+    `owed` has those that were sent and that it has not taken, `sent` all that were ever sent.
+    `stray` is 1 once it took one that nobody has sent, and `gone` once its end has begun.
+    `tally` counts, in a run.
+    """
+
+    setup: Field
+    owed: Field
+    sent: Field
+    stray: Field
+    gone: Field
+    memory: Memory | None
+    tally: Tally | None
+
+    @aside
+    def send(self, iid: int) -> None:
+        """A device, a guest or a script begins to send an identity.
+
+        A second send of what is pending is merged with the first (RISC-V AIA, section 3.5).
+        """
+        identity = 1 << iid
+        if self.tally:
+            self.tally.send(self, identity)
+        if self.gone:
+            return
+        if not self.owed & identity:
+            self.owed |= identity
+        if not self.sent & identity:
+            self.sent |= identity
+
+    @aside
+    def take(self, identities: int) -> None:
+        """The guest claims identities, and serves them."""
+        if self.tally:
+            self.tally.take(self, identities)
+        if identities & ~self.sent:
+            self.stray = 1
+        if self.owed & identities:
+            self.owed &= ~identities
+
+    @aside
+    def set_up(self, eie: int) -> None:
+        """The guest has enabled identities, and delivery."""
+        self.setup |= eie
+
+    @aside
+    def reset_begins(self) -> None:
+        """The vCPU is reset: the guest will have to set its interrupt file up again."""
+        if self.setup:
+            self.setup = 0
+
+    @aside
+    def reset_ends(self) -> None:
+        """All that was sent until now is dropped with the reset."""
+        self._drop("reset")
+
+    @aside
+    def end(self) -> None:
+        """User space begins to destroy the vCPU: nothing has to be kept any more."""
+        self._drop("destroyed")
+        self.setup, self.gone = 0, 1
+
+    def _drop(self, rule: str) -> None:
+        if self.tally:
+            self.tally.drop(self, rule)
+        if self.owed:
+            self.owed = 0
+
+
+def ledger(memory: Memory | None, name: str) -> Ledger:
+    """Make empty books."""
+    made = build(Ledger, memory, f"{name}.ledger")
+    made.memory, made.tally = memory, None
+    return made

@@ -1,0 +1,108 @@
+"""Asks about a vCPU's interrupt file when nobody moves it any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.finding import Finding
+from hgeisim.checks.lines import OnlyItsOwn
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import Caller, Thread, Vcpu
+from hgeisim.machine.rwlock import RwLock, WriteLock, WriteUnlock
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import done, entered, returned
+
+MOVED = [check for check in asked(At.MOVED) if not isinstance(check, OnlyItsOwn)]
+
+
+class Moves:
+    """Knows for each vCPU who is moving its interrupt file, or is injecting into it, just now."""
+
+    def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
+        self.k, self.note = k, note
+        self.moving: Counter[int] = Counter()
+        self.injecting: Counter[int] = Counter()
+        self._disabling: set[Runner] = set()
+        self._before: dict[Runner, tuple[Vcpu, int]] = {}
+
+    def at_rest(self, vcpu: Vcpu) -> bool:
+        """Whether nobody moves its file, and no MSI for it is on its way."""
+        if self.moving[vcpu.id] or self.injecting[vcpu.id]:
+            return False
+        return not any(other.mmio == vcpu.id for other in vcpu.vm.vcpus)
+
+    def ask(self, vcpu: Vcpu) -> None:
+        """Ask about a vCPU if it is at rest."""
+        if self.at_rest(vcpu):
+            for check in MOVED:
+                self.note(check.of(self.k, vcpu))
+
+    def end(self) -> None:
+        """The run is cut: ask about all."""
+        for vcpu in self.k.vcpus:
+            if vcpu is not None:
+                self.ask(vcpu)
+
+    @entered("kvm_riscv_vcpu_aia_imsic_update", "kvm_riscv_vcpu_aia_imsic_release")
+    def move_begins(self, current: Caller, vcpu: Vcpu) -> None:
+        """Somebody may move it from now on."""
+        self.moving[vcpu.id] += 1
+
+    @returned("kvm_riscv_vcpu_aia_imsic_update", "kvm_riscv_vcpu_aia_imsic_release")
+    def move_ends(self, ret: int | None, current: Caller, vcpu: Vcpu) -> None:
+        """One less moves it."""
+        self.moving[vcpu.id] -= 1
+        self.ask(vcpu)
+
+    @entered("kvm_riscv_vcpu_aia_imsic_reset")
+    def reset_begins(self, current: Thread, vcpu: Vcpu) -> None:
+        """It is emptied."""
+        self.moving[vcpu.id] += 1
+
+    @returned("kvm_riscv_vcpu_aia_imsic_reset")
+    def reset_ends(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """It is empty."""
+        self.moving[vcpu.id] -= 1
+
+    @entered("kvm_riscv_vcpu_aia_imsic_inject")
+    def injection_begins(self, current: Runner, vcpu: Vcpu, iid: int) -> None:
+        """An MSI is on its way."""
+        self.injecting[vcpu.id] += 1
+
+    @returned("kvm_riscv_vcpu_aia_imsic_inject")
+    def injection_ends(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
+        """It has arrived."""
+        self.injecting[vcpu.id] -= 1
+
+    # A CPU that goes away
+
+    @entered("kvm_riscv_aia_disable")
+    def disable_begins(self, current: Caller) -> None:
+        """From now on it takes VS-files away."""
+        self._disabling.add(current)
+
+    @returned("kvm_riscv_aia_disable")
+    def disable_ends(self, ret: None, current: Caller) -> None:
+        """It has taken all."""
+        self._disabling.discard(current)
+
+    @done(WriteLock)
+    def locked(self, who: Runner, op: WriteLock, waited_ns: int) -> None:
+        """It may be about to take a VS-file."""
+        if who in self._disabling:
+            vcpu = self._vcpu_of(op.lock)
+            if vcpu is not None:
+                self._before[who] = vcpu, vcpu.vsfile_cpu
+
+    @done(WriteUnlock)
+    def unlocked(self, who: Runner, op: WriteUnlock, waited_ns: int) -> None:
+        """It may have taken one."""
+        if who in self._before:
+            self.note(OnlyItsOwn.taken(who, *self._before.pop(who)))
+
+    def _vcpu_of(self, lock: RwLock) -> Vcpu | None:
+        """The vCPU whose vsfile_lock it is."""
+        vcpus = (vcpu for vcpu in self.k.vcpus if vcpu is not None)
+        return next((vcpu for vcpu in vcpus if vcpu.vsfile_lock is lock), None)
