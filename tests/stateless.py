@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hgeisim.drivers.explored.explorer import system_of
@@ -18,7 +19,9 @@ class LiveAutomaton(Automaton):
 
     path: Path[Any] | None = None
 
-    def advance(self, node: Node, memory: Memory) -> int:
+    def advance(
+        self, node: Node, memory: Memory, revived: Callable[[], None] = lambda: None
+    ) -> int:
         """Resume the one generator; nothing is remembered."""
         if not node.functions or self.path is None:
             self.path = node.origin()

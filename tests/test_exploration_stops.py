@@ -46,7 +46,7 @@ def test_a_search_that_is_stopped(
     assert "lock-init-held:hgctrl->lock (V2-1)" in told.out
     tokens = [line.split()[2] for line in told.out.splitlines() if "hgeisim replay" in line]
     monkeypatch.undo()
-    assert len(tokens) == 4
+    assert len(tokens) == 5
     assert sorted(hgeisim("replay", token).status for token in tokens) == [0, 0, 1, 1]
 
 

@@ -10,6 +10,7 @@ from hgeisim.kernel.structs import make_hart, make_interrupt_file
 from hgeisim.machine.guest import SWEEP_VSFILE, EnterGuest
 from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, fls
 from hgeisim.machine.interrupt_file import topei
+from hgeisim.machine.ledger import ledger
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
     LOCAL_IRQ_ENABLE,
@@ -108,11 +109,11 @@ def test_a_guest_serves_all_that_is_delivered_and_leaves_the_rest(
     msis: list[int], eie: set[int], threshold: int
 ) -> None:
     made = hart(1)
-    made.set_up(1, mask(eie))
+    made.set_up(1, mask(eie), ledger(None, "v"))
     made.eithreshold[1] = threshold
     for iid in msis:
         made.write_msi(1, iid)
-    made.serve(1)
+    made.serve(1, ledger(None, "v"))
     left = {iid for iid in msis if iid not in eie or (threshold and iid >= threshold)}
     assert (made.eip[1], made.hgeip) == (mask(left), 0)
 
@@ -121,7 +122,7 @@ def test_an_msi_to_a_file_that_delivers_nothing_stays_pending_in_it() -> None:
     made = hart(1)
     made.write_msi(1, 3)
     assert (made.eip[1], made.hgeip) == (0b1000, 0)
-    made.set_up(1, 0b1000)
+    made.set_up(1, 0b1000, ledger(None, "v"))
     assert made.hgeip == 0b10
     made.clear_file(1)
     registers = made.eidelivery[1], made.eithreshold[1], made.eip[1], made.eie[1]
@@ -135,12 +136,12 @@ def test_what_happens_to_a_file_that_is_not_there(hgei: int, there: int) -> None
     who, made = k.add_thread("t", 0), k.hart[0]
     assert made.has_file(hgei) == there
     made.write_msi(hgei, 1)
-    made.set_up(hgei, 0b10)
+    made.set_up(hgei, 0b10, ledger(None, "v"))
     assert made.hgeip == (bit(hgei) if there else 0)
     made.vgein = hgei
     SWEEP_VSFILE.end(who)
     assert made.trapped == 1 - there
-    made.serve(hgei)
+    made.serve(hgei, ledger(None, "v"))
     made.clear_file(hgei)
     assert made.hgeip == 0
 

@@ -32,7 +32,7 @@ def findings(command: tuple[str, ...], variant: str) -> set[str]:
 
 @cache
 def of_the_base(command: tuple[str, ...]) -> set[str]:
-    """What v7.1 itself shows there, as in a scenario of a machine that only other kernels refuse."""
+    """What v7.1 itself shows there, as where only other kernels know the machine."""
     return findings(command, "v7.1")
 
 

@@ -37,6 +37,12 @@ def looked_at(k: Module, vcpu: Vcpu) -> LookedAt:
     return LookedAt(hart.eidelivery[hgei], hart.eie[hgei], hart.eip[hgei], place)
 
 
+def missing(k: Module, vcpu: Vcpu) -> int:
+    """The identities that a guest is owed and that are not pending where it looks."""
+    owed = vcpu.ledger.owed
+    return owed & ~looked_at(k, vcpu).eip if owed else 0
+
+
 class OfGuests(StateCheck[Vcpu]):
     """A check of each vCPU whose guest may expect something."""
 
@@ -49,8 +55,11 @@ class OfGuests(StateCheck[Vcpu]):
         return vcpus(k)
 
     def valid(self, k: Module, vcpu: Vcpu) -> bool:
-        """Nobody has begun to destroy it; a guest without AIA of its own is not looked at."""
-        return not (vcpu.ledger.gone or vcpu.freed or vcpu.vm.aia_mode == EMUL)
+        """Nobody has begun to destroy it, KVM emulates no other interrupt controller for it, and
+        its interrupt file exists (`no-such-line` reports one that does not)."""
+        if vcpu.ledger.gone or vcpu.freed or vcpu.vm.aia_mode == EMUL:
+            return False
+        return vcpu.vsfile_cpu < 0 or k.hart[vcpu.vsfile_cpu].has_file(vcpu.vsfile_hgei)
 
 
 class SetUpKept(OfGuests):
@@ -69,17 +78,18 @@ class SetUpKept(OfGuests):
 
 
 class SentKept(OfGuests):
-    """What was sent to a guest is pending until the guest takes it."""
+    """What was sent to a guest is pending until the guest takes it.
+
+    Until it has set its interrupt file up that may be zeroed.
+    """
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report an interrupt that is pending nowhere any more."""
-        owed = vcpu.ledger.owed
-        if owed:
+        if vcpu.ledger.setup and missing(k, vcpu):
             file = looked_at(k, vcpu)
-            if owed & ~file.eip:
-                text = f"{vcpu.name} was sent {owed:#x} and has not taken it; {file.place}, where"
-                text = f"{text} its guest looks, has eip = {file.eip:#x}"
-                yield Finding("sent-lost", "vcpu", text)
+            text = f"{vcpu.name} was sent {vcpu.ledger.owed:#x} and has not taken it; {file.place},"
+            text = f"{text} where its guest looks, has eip = {file.eip:#x}"
+            yield Finding("sent-lost", "vcpu", text)
 
 
 class NothingStray(OfGuests):

@@ -129,11 +129,22 @@ def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json:
         print_table(heads, rows, title)
         click.echo("")
     _show_measures(result)
+    _show_msis(result["msis"])
     for line in finding_lines(result):
         click.echo(line)
     click.echo(f"\nfingerprint {result['fingerprint']}")
     if out is not None:
         click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")
+
+
+def _show_msis(msis: dict[str, Any]) -> None:
+    """Show what has become of the MSIs."""
+    from hgeisim.cli.console import print_table  # noqa: PLC0415
+    from hgeisim.report.msis import MSI_HEADS, dropped_line, msi_rows  # noqa: PLC0415
+
+    if rows := list(msi_rows(msis)):
+        print_table(MSI_HEADS, rows)
+        click.echo(f"{line}\n" if (line := dropped_line(msis)) else "")
 
 
 def _show_measures(result: dict[str, Any]) -> None:

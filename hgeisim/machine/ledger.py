@@ -37,7 +37,7 @@ class Ledger(Shared):
     `setup` has the identities that the guest has enabled, 0 until it has set its interrupt file up.
     `owed` has those that were sent and that it has not taken, `sent` all that were ever sent.
     `stray` is 1 once it took one that nobody has sent, and `gone` once its end has begun.
-    `tally` counts, in a run.
+    `tally` counts, where nothing is tracked.
     """
 
     setup: Field
@@ -96,6 +96,12 @@ class Ledger(Shared):
         self._drop("destroyed")
         self.setup, self.gone = 0, 1
 
+    def lose(self, identities: int) -> None:
+        """In a run these were found to be pending nowhere: counted once, and owed no more."""
+        if self.tally and identities:
+            self.tally.lost += identities.bit_count()
+            self.owed &= ~identities
+
     def _drop(self, rule: str) -> None:
         if self.tally:
             self.tally.drop(self, rule)
@@ -106,5 +112,5 @@ class Ledger(Shared):
 def ledger(memory: Memory | None, name: str) -> Ledger:
     """Make empty books."""
     made = build(Ledger, memory, f"{name}.ledger")
-    made.memory, made.tally = memory, None
+    made.memory, made.tally = memory, Tally() if memory is None else None
     return made

@@ -20,7 +20,7 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.sent = self.delivered = self.merged = 0
+        self.sent = self.delivered = self.merged = self.lost = 0
         self.dropped: Counter[str] = Counter()
 
     def send(self, books: Books, identity: int) -> None:

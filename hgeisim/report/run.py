@@ -44,6 +44,7 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
         "fingerprint": fingerprint(simulation.timeline),
         "harts": hart_summaries(simulation.timeline),
         **measures(simulation.timeline, simulation.tables),
+        "msis": simulation.msis(),
         "findings": in_order(
             {
                 "id": i,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.conservation import missing
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.lines import OnlyItsOwn
 from hgeisim.kernel.module import Module
@@ -38,6 +39,8 @@ class Moves:
         if self.at_rest(vcpu):
             for check in MOVED:
                 self.note(check.of(self.k, vcpu))
+            if vcpu.ledger.setup:
+                vcpu.ledger.lose(missing(self.k, vcpu))
 
     def end(self) -> None:
         """The run is cut: ask about all."""

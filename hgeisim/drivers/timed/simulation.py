@@ -39,6 +39,7 @@ from hgeisim.watch.line_owners import LineOwners
 from hgeisim.watch.lock_order import LockOrder
 from hgeisim.watch.lock_uses import LockUses
 from hgeisim.watch.moves import Moves
+from hgeisim.watch.msis import account
 from hgeisim.watch.recorder import Recorder
 from hgeisim.watch.vcpu_times import VcpuTimes
 
@@ -165,6 +166,10 @@ class Simulation:
         """What was recorded beside the timeline, up to now."""
         end_ns = self.timeline.end_ns
         return {name: watcher.table(end_ns) for name, watcher in self.recorded.items()}
+
+    def msis(self) -> dict[str, Any]:
+        """The account of the MSIs up to now, see `hgeisim/watch/msis.py`."""
+        return account(self.k, self.moves)
 
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep findings that are new."""
