@@ -20,7 +20,7 @@ from tests.commands import hgeisim
 from tests.source import ROOT, python_files
 
 HEAD = '''"""A patch."""
-import itertools; from hgeisim.patch import WARN_ON, lockdep_assert_held
+import itertools; from hgeisim.patch import *
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.structs import Caller, HgeiControl, Thread, Vcpu
 from hgeisim.machine.hart import bit, ffs
@@ -111,6 +111,13 @@ MISTAKES = {
         (free("yield k.request_sgei"), "yield from k.request_sgei(...)"),
         (free("k.hgei[cpu].lock.lock_irqsave", "yield STEP"), "yield k.hgei[cpu].lock"),
         (free("yield STEP", "STEP"), "yield STEP"),
+        (take("yield atomic_inc(vcpu, 'cpu')"), "`yield STEP`, then `atomic_inc(vcpu, 'cpu')`"),
+        (free("n = yield k.nr_hgei(k.hgei[cpu])"), "`yield STEP`, then `k.nr_hgei("),
+    ],
+    "operations are not called": [
+        (take("yield STEP", "cpu = get_cpu()"), "yield get_cpu`"),
+        (take("yield STEP", "vcpu.mutex.lock()"), "yield vcpu.mutex.lock`"),
+        (take("yield STEP", "if vcpu.mutex.trylock(): return"), "got = yield vcpu.mutex.trylock"),
     ],
     "answers are yielded": [
         (take("yield STEP", "WARN_ON(vcpu.id > 9)"), "yield WARN_ON(vcpu.id > 9)"),
@@ -129,7 +136,14 @@ MISTAKES = {
         (take("yield STEP", "if vcpu.vsfile_cpux == 3: return"), "vsfile_cpu"),
         (take("yield STEP", "vcpu.dying = 1"), "class Vcpu(structs.Vcpu)"),
         (take("yield STEP", "vcpu.dying += 1"), "class Vcpu(structs.Vcpu)"),
-        (take("yield vcpu.vsfile_lock.write_lock_irqsav"), "write_lock_irqsave"),
+        (take("yield vcpu.vsfile_lock.write_lock_irqsav"), "did you mean 'write_lock_irqsave'? it"),
+        (take("yield vcpu.vsfile_lock.down_read"), "it has assert_held, read_lock, "),
+        (take("yield vcpu.mutex.lock_irqsave"), "did you mean 'lock'? it has assert_held, lock, "),
+        (free("yield k.hgei[cpu].lock.raw_spin_lock"), "did you mean 'lock'? it has assert_held"),
+        (free("yield k.cpu_hotplug_lock.downread"), "did you mean 'down_read'? it has"),
+        (take("yield vcpu.vm.srcu.read_lock"), "did you mean 'srcu_read_lock'? it has"),
+        (take("yield STEP", "vcpu.wait.dying = 1"), "it has waiter; a patch adds fields to Vcpu"),
+        (free("yield STEP", "this_cpu_ptr(k.hgei, k.threads[0]).dying = 1"), "class HgeiControl("),
         (take("yield current.hart.nothing"), "docs/own-patch.md"),
         (take("yield from k.kvm_vcpu_kik(current, vcpu)"), "kvm_vcpu_kick"),
         (take("yield from super().take_line_awy(current, vcpu, hgei)"), "take_line_away"),
@@ -147,6 +161,19 @@ MISTAKES = {
             "    def mine(k, v: Vcpu):\n        yield STEP\n        v.dying = 1\n",
             "class Vcpu(structs.Vcpu)",
         ),
+    ],
+    "named fields are there": [
+        (take("yield STEP", "atomic_inc(vcpu, 'vsfile_cpux')"), "'vsfile_cpu'"),
+        (take("yield STEP", "if atomic_dec_and_test(vcpu, 'dying'): return"), "class Vcpu("),
+        (take("yield STEP", "cmpxchg(vcpu, 'dying', 1, new=2)"), "class Vcpu("),
+        (free("yield STEP", "set_bit(1, k.hgei[cpu], field='free_bitmp')"), "'free_bitmap'"),
+        (free("yield STEP", "WRITE_ONCE(per_cpu_ptr(k.hgei, cpu), 'nr', 3)"), "class HgeiControl("),
+        (take("yield STEP", "xchg(vcpu, 'vsfile_lock', 0)"), "such fields are cpu, "),
+        (free("yield STEP", "atomic_inc(k.hgei[cpu], 'owners')"), "such fields are free_bitmap"),
+        (take("yield STEP", "cmpxchg(vcpu.cpu, 1, 2, 3)"), 'such as `vcpu, "cpu"`'),
+        (take("yield STEP", "atomic_inc(vcpu, vcpu.cpu)"), 'such as `vcpu, "cpu"`'),
+        (take("yield STEP", "setattr(vcpu, 'dying', 1)"), "class Vcpu("),
+        (take("yield STEP", "if getattr(vcpu, 'dying'): return"), "class Vcpu("),
     ],
     "names are there": [
         (free("yield STPE"), "'STEP'"),
@@ -248,6 +275,14 @@ SOUND = {
         "yield lock.unlock",
     ),
     "setattr": free("yield STEP", "setattr(k.globals, 'kvm_rebooting', 1)"),
+    "asked first by name": take("yield STEP", "if hasattr(vcpu, 'gone'): atomic_inc(vcpu, 'gone')"),
+    "atomics": take(
+        "yield STEP", "h = this_cpu_ptr(k.hgei, current)", "set_bit(hgei, h, 'free_bitmap')"
+    ),
+    "a name in a local": take("yield STEP", "f = 'cpu' if hgei else 'hvip'", "atomic_inc(vcpu, f)"),
+    "a default": take("yield STEP", "return getattr(vcpu, 'dying', 0)"),
+    "an own setattr": take("yield STEP", "setattr(vcpu, 'dying', 1)")
+    + "def setattr(*args): pass\n",
     "asked first": take("yield STEP", "if hasattr(vcpu, 'dying'): vcpu.dying = 1"),
     "a parameter more": free("yield STEP").replace("hgei)", "hgei, why=0)"),
     "a keyword more": free("yield STEP").replace("hgei)", "hgei, *, why=0)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from hgeisim.patchrules.patch_file import PatchFile, PatchFunction
@@ -42,6 +42,11 @@ class Look(NamedTuple):
         """What an expression may be."""
         return self.scope.of(node)
 
+    def is_local(self, name: str) -> bool:
+        """Whether the patch itself says what a name stands for."""
+        own = (self.scope.parameters, self.scope.bindings, self.file.names)
+        return any(name in names for names in own)
+
     def calls_path(self, node: ast.AST | None) -> bool:
         """Whether an expression calls a path, which by itself does nothing."""
         if not isinstance(node, ast.Call):
@@ -64,3 +69,13 @@ def returns_a_value(function: ast.AST) -> bool:
     returned = (node.value for node in inside(function) if isinstance(node, ast.Return))
     made = any(value is not None and not isinstance(value, ast.Constant) for value in returned)
     return made and not is_path(function)
+
+
+def is_kernel(value: Any) -> bool:
+    """Whether a value is a kernel."""
+    return hasattr(value, "hgei") and not isinstance(value, type | ModuleType)
+
+
+def has(owner: Any, name: str) -> bool:
+    """Whether there is such an attribute; one that is declared may be set later."""
+    return hasattr(owner, name) or (not isinstance(owner, super) and name in dir(type(owner)))

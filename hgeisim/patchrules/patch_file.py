@@ -95,6 +95,11 @@ class PatchFile:
         constants = (node for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
         return frozenset(node.value for node in constants if isinstance(node.value, str))
 
+    @cached_property
+    def asked_for(self) -> frozenset[str]:
+        """Names of attributes that the source asks for before it uses them."""
+        return frozenset(name for node in ast.walk(self.tree) for name in _asked_for(node))
+
     def _methods(self, cls: type) -> Iterator[PatchFunction]:
         for value in vars(cls).values():
             function: Any = inspect.unwrap(getattr(value, "__func__", value))
@@ -147,6 +152,14 @@ def _words(node: ast.AST) -> Iterator[str]:
             yield word
         case ast.Constant(value=str() as word):
             yield word
+
+
+def _asked_for(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Call(ast.Name("hasattr"), [_, ast.Constant(str() as name)]):
+            yield name
+        case ast.Call(ast.Name("getattr"), [_, ast.Constant(str() as name), _]):
+            yield name
 
 
 def _names(node: ast.AST) -> set[str]:

@@ -9,8 +9,10 @@ from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
 from hgeisim.patchrules.look import Look
 from hgeisim.patchrules.mistake import Mistake
+from hgeisim.patchrules.named_fields import named_fields_are_there
 from hgeisim.patchrules.operations import (
     answers_are_yielded,
+    operations_are_not_called,
     operations_are_yielded,
     paths_are_delegated_to,
 )
@@ -43,9 +45,11 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "paths are not yielded": paths_are_not_yielded,
     "arguments fit": arguments_fit,
     "operations are yielded": operations_are_yielded,
+    "operations are not called": operations_are_not_called,
     "answers are yielded": answers_are_yielded,
     "paths are delegated to": paths_are_delegated_to,
     "fields are there": fields_are_there,
+    "named fields are there": named_fields_are_there,
     "names are there": names_are_there,
     "globals are not written": globals_are_not_written,
     "kernel is not written": kernel_is_not_written,

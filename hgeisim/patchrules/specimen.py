@@ -14,6 +14,7 @@ from functools import cached_property
 from types import FunctionType, MethodType
 from typing import Any, TypeAlias
 
+from hgeisim.machine.atomics import per_cpu_ptr, this_cpu_ptr
 from hgeisim.machine.shared import Fixed, Memory, Shared
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.patchrules.patch_file import CHECK, PatchFunction
@@ -139,6 +140,8 @@ class Scope:
         functions = self.of(node.func, deep)
         if not functions or not all(isinstance(f, MethodType | FunctionType) for f in functions):
             return None
+        if functions[0] in (per_cpu_ptr, this_cpu_ptr) and node.args:
+            return _all(map(_element, self.of(node.args[0], deep) or ())) or None
         return _all(self.specimen.of_annotation(_returns(f)) for f in functions)
 
 
