@@ -35,7 +35,7 @@ def written(folder: Path, statement: str) -> str:
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("yield getattr(k.hgei[cpu], 'nothing')", "AttributeError: 'HgeiControl' object has"),
+        ("yield getattr(k.hgei[cpu], 'noth' + 'ing')", "AttributeError: 'HgeiControl' object has"),
         ("k.vcpu(0)", "ModelError: NULL is no vCPU"),
         ("assert not k.vcpus", "AssertionError: assert not k.vcpus"),
         ("raise SystemExit(0)", "SystemExit: 0"),

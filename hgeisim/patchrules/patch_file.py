@@ -21,12 +21,14 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 class PatchFunction:
     """A function of a patch file: `owner` is its class, None for one of the module.
 
-    `overridden` is what the kernel would have in its place, None when there is nothing.
+    `held` is what its class or module holds: itself, or what decorates it.  `overridden` is what
+    the kernel would have in its place, None when there is nothing.
     """
 
     name: str
     function: FunctionType
     node: ast.FunctionDef | ast.AsyncFunctionDef
+    held: Any
     owner: type | None = None
     overridden: Any = None
 
@@ -37,8 +39,13 @@ class PatchFunction:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing decorates it, so that its parameters are those in the source."""
-        return not self.node.decorator_list
+        """Whether it is called with the parameters in the source."""
+        return self.held is self.function
+
+    @property
+    def is_init(self) -> bool:
+        """Whether it makes the kernel."""
+        return self.name == "__init__"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +113,7 @@ class PatchFile:
             node = self._node(function)
             if node is not None:
                 overridden = self.overridden(node.name, cls)
-                yield PatchFunction(node.name, function, node, cls, overridden)
+                yield PatchFunction(node.name, function, node, value, cls, overridden)
 
     def _used(self, methods: list[PatchFunction], words: list[str]) -> Iterator[PatchFunction]:
         """The functions of the module that are meant by some words or named in methods, and those
@@ -120,7 +127,7 @@ class PatchFile:
                 function: Any = self.names.get(word)
                 node = self._node(function)
                 if node is not None:
-                    left.append(PatchFunction(word, function, node))
+                    left.append(PatchFunction(word, function, node, function))
                     yield left[-1]
 
     def _node(self, function: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from hgeisim.patchrules import class_body
 from hgeisim.patchrules.calls import arguments_fit, paths_are_not_yielded, paths_are_run
 from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
@@ -17,7 +18,6 @@ from hgeisim.patchrules.operations import (
     paths_are_delegated_to,
 )
 from hgeisim.patchrules.overrides import (
-    attributes_override,
     is_a_path_alike,
     is_called_alike,
     overrides_something,
@@ -61,10 +61,19 @@ def mistakes(file: PatchFile) -> list[Mistake]:
 
     Raises whatever the patch raises when a kernel of it is made.
     """
-    specimen = Specimen(file.kernel)
-    found = list(attributes_override(file))
+    found = [each for rule in class_body.RULES.values() for each in rule(file)]
+    try:
+        specimen = Specimen(file.kernel)
+    except Exception:
+        if found:
+            return _in_order(found)
+        raise
     for function in file.functions:
         look = Look(file, function, specimen, Scope(function, file.names, specimen))
         found += (each for rule in RULES.values() for each in rule(look))
+    return _in_order(found)
+
+
+def _in_order(found: list[Mistake]) -> list[Mistake]:
     unique = {(each.line, each.text): each for each in found}
     return sorted(unique.values(), key=lambda each: each.line)

@@ -78,7 +78,7 @@ class Scope:
         args = self.function.node.args
         own = [*args.posonlyargs, *args.args]
         annotations = [_text(each.annotation) for each in own]
-        theirs = _annotations(self.function.overridden)
+        theirs = _annotations(self.function.overridden) if self.function.is_plain else []
         annotations = [*theirs, *annotations[len(theirs) :]][: len(own)]
         known = {
             a.arg: self.specimen.of_annotation(t) for a, t in zip(own, annotations, strict=True)

@@ -1,0 +1,197 @@
+"""A sound patch is never accused."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hgeisim.cli.own_patch import execute
+from hgeisim.drivers.alone import run_alone
+from hgeisim.errors import InputError
+from hgeisim.kernel.variants import find_variant
+from hgeisim.machine.shared import Memory
+from hgeisim.patchrules.patch_file import PatchFile
+from hgeisim.patchrules.rules import mistakes
+from tests import kernels
+from tests.commands import hgeisim
+from tests.own_patches import HEAD, found, free, take
+from tests.source import ROOT, python_files
+
+SOUND = {
+    "nothing": "    pass\n",
+    "a function of its own": take("yield from k.mine(vcpu)")
+    + "    def mine(k, v):\n        yield STEP\n",
+    "two functions of its own": free("yield from k.f()")
+    + "    def f(k):\n        yield from k.g()\n    def g(k):\n        yield STEP\n",
+    "super": take("yield from super().take_line_away(current, vcpu, hgei)"),
+    "an alias": free("h = k.hgei[cpu]", "lock = h.lock", "yield lock.lock", "yield lock.unlock"),
+    "either lock": free(
+        "lock = k.hgei[cpu].lock if hgei else k.rq[cpu].lock",
+        "yield lock.lock",
+        "yield lock.unlock",
+    ),
+    "setattr": free("yield STEP", "setattr(k.globals, 'kvm_rebooting', 1)"),
+    "asked first by name": take("yield STEP", "if hasattr(vcpu, 'gone'): atomic_inc(vcpu, 'gone')"),
+    "atomics": take(
+        "yield STEP", "h = this_cpu_ptr(k.hgei, current)", "set_bit(hgei, h, 'free_bitmap')"
+    ),
+    "a name in a local": take("yield STEP", "f = 'cpu' if hgei else 'hvip'", "atomic_inc(vcpu, f)"),
+    "a default": take("yield STEP", "return getattr(vcpu, 'dying', 0)"),
+    "an own setattr": take("yield STEP", "setattr(vcpu, 'dying', 1)")
+    + "def setattr(*args): pass\n",
+    "asked first": take("yield STEP", "if hasattr(vcpu, 'dying'): vcpu.dying = 1"),
+    "a parameter more": free("yield STEP").replace("hgei)", "hgei, why=0)"),
+    "a keyword more": free("yield STEP").replace("hgei)", "hgei, *, why=0)"),
+    "renamed": "    def kvm_riscv_aia_free_hgei(k, where, line):\n        yield STEP\n",
+    "any": "    def kvm_riscv_aia_free_hgei(k, *args):\n"
+    "        yield from super().kvm_riscv_aia_free_hgei(*args)\n",
+    "delegates": "    def kvm_riscv_aia_free_hgei(k, cpu, hgei):\n"
+    "        return super().kvm_riscv_aia_free_hgei(cpu, hgei)\n",
+    "wrong annotation": "    def take_line_away(k, current: int, vcpu: Thread, hgei: Vcpu):\n"
+    "        yield STEP\n        vcpu.stop = current.cpu\n",
+    "a for without yield": free("yield STEP", "for h in k.hgei:", "    h.nr_hgei = 1"),
+    "a comprehension": free("yield STEP", "return sum(h.nr_hgei for h in k.hgei)"),
+    "a local shadows": free("SEEN = k.hgei[cpu]", "yield STEP", "SEEN.nr_hgei = 1"),
+    "the module's function": free("yield from mine(k)") + "def mine(k):\n    yield STEP\n",
+    "a path in a local": free("f = k.request_sgei", "yield from f()"),
+    "state is set up": "    def __init__(k, *args, **rest):\n"
+    "        super().__init__(*args, **rest)\n"
+    "        k.mine = [1, 2]\n" + free("yield STEP", "return k.mine[cpu]"),
+    "a new field": "    class Vcpu(Vcpu):\n        dying: 'Field'\n"
+    + take("yield STEP", "vcpu.dying += 1", "k.vcpu(1).dying = 0"),
+    "its caller changes, too": "    def nr_hgei(k, hgctrl):\n        return k.count(hgctrl, 1)\n"
+    "    def count(k, hgctrl, more):\n        return hgctrl.nr_hgei + more\n",
+    "a union": take("yield STEP", "if current.id: current.need_resched = 1"),
+    "a property": "    @property\n    def mine(k):\n        return 1\n"
+    + free("yield STEP", "k.mine"),
+    "a static method": "    @staticmethod\n    def mine(x):\n        return x\n"
+    + free("yield STEP", "return k.mine(1)"),
+    "an alias of a path": "    take_line_away = Aia.take_line_away\n",
+    "a lambda": "    take_line_away = lambda k, a, b, c: Aia.take_line_away(k, a, b, c)\n",
+    "a lambda that yields": "    take_line_away = lambda k, a, b, c: (yield STEP)\n",
+    "a static path": "    @staticmethod\n"
+    "    def take_line_away(current, vcpu, hgei):\n        yield STEP\n        vcpu.cpu = 1\n",
+    "a path of the class": "    @classmethod\n" + take("yield STEP"),
+    "a property that is a path": "    @property\n    def take_line_away(k):\n"
+    "        return super().take_line_away\n",
+    "an attribute by a property": "    locks_are_steady = property(lambda k: False)\n",
+    "state is set up, with names": "    def __init__(k, shape, memory, rt=0, **rest):\n"
+    "        super().__init__(shape, memory, rt, **rest)\n",
+    "a nested function": free("yield STEP", "def f(x): return x + hgei", "return f(1)"),
+    "either kind": take("who = vcpu if hgei else current", "yield STEP", "return who.cpu"),
+    "walks": take("v = vcpu", "while v: v = k.vcpus[v.id - 1]", "yield STEP"),
+    "annotated": free("h: HgeiControl = k.hgei[cpu]", "yield STEP", "h.nr_hgei = 1"),
+    "from another": free("yield STEP").replace("Mine", "Other"),
+    "a dictionary": take("yield STEP", "v = k.vcpu_of.get(current)", "if v: v.stop = 1"),
+}
+
+
+@pytest.mark.parametrize("body", SOUND.values(), ids=SOUND)
+def test_a_sound_patch_is_not_accused(tmp_path: Path, body: str) -> None:
+    assert found(tmp_path, body) == []
+
+
+def test_a_patch_on_a_patch_of_the_same_file(tmp_path: Path) -> None:
+    body = free("yield from k.mine()") + "    def mine(k):\n        yield STEP\n"
+    body += "class More(Mine):\n" + free("yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)")
+    (tmp_path / "mine.py").write_text(HEAD + body)
+    execute(f"v7.1+{tmp_path}/mine.py:More")
+    execute(f"v7.1+{tmp_path}/mine.py:Mine+{tmp_path}/mine.py:More")
+
+
+def test_a_patch_may_be_called_by_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(HEAD + "    def mine(k):\n        yield STEP\n")
+    (tmp_path / "b.py").write_text(HEAD + free("yield from k.mine()"))
+    execute(f"v7.1+{tmp_path}/a.py:Mine+{tmp_path}/b.py:Mine")
+    with pytest.raises(InputError, match="overrides nothing"):
+        execute(f"v7.1+{tmp_path}/a.py:Mine")
+
+
+SOURCES = tuple((ROOT / name).read_bytes() for name in python_files("hgeisim"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [*kernels.ALL_VARIANTS, kernels.CLAMP, kernels.MIN])
+def test_no_shipped_file_is_accused(variant: str) -> None:
+    """Each file of a kernel is looked at as if it were a patch."""
+    kernel = find_variant(variant)
+    modules = {cls.__module__ for cls in kernel.__mro__ if "kernel" in cls.__module__}
+    for name in sorted(modules - {"hgeisim.kernel.variants"}):
+        module = sys.modules[name]
+        source = Path(str(module.__file__)).read_bytes()
+        file = PatchFile(module, kernel, (source, *SOURCES))
+        assert mistakes(file) == []
+
+
+EXTRA = {
+    "cpu, hgei, why=0": "cpu, hgei",
+    "cpu, hgei, *, why=0": "cpu, hgei",
+    "*args": "*args",
+    "a, *b": "a, *b",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parameters", "passed"), EXTRA.items())
+def test_callers_that_fit_may_run(tmp_path: Path, parameters: str, passed: str) -> None:
+    (tmp_path / "mine.py").write_text(
+        f"{HEAD}    def kvm_riscv_aia_free_hgei(k, {parameters}):\n"
+        f"        yield from super().kvm_riscv_aia_free_hgei({passed})\n"
+    )
+    for command in ("run", "vm-churn", "--until", "1ms"), ("explore", "moved-sleeper"):
+        result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+        if "*args" in parameters or "*b" in parameters:
+            assert command[0] == "run" or "holds a tuple across a yield" in result.err
+        else:
+            assert (result.status, result.err) == (
+                hgeisim(*command, "--variant", "v7.1").status,
+                "",
+            )
+
+
+FIELDS = """
+from hgeisim.kernel import structs
+from hgeisim.kernel.aia import Aia
+from hgeisim.machine.ops import STEP
+from hgeisim.machine.shared import Field
+
+
+class A(Aia):
+    class Vcpu(structs.Vcpu):
+        a: Field
+
+    class HgeiControl(structs.HgeiControl):
+        c: Field
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        yield STEP
+        k.vcpu(1).a += 1
+        k.hgei[cpu].c += 2
+
+
+class B(Aia):
+    class Vcpu(structs.Vcpu):
+        b: "Field"
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
+        yield STEP
+        k.vcpu(1).b = k.vcpu(1).a + 1
+"""
+
+
+@pytest.mark.parametrize("memory", [None, Memory()])
+def test_patches_add_fields_to_a_struct(tmp_path: Path, memory: Memory | None) -> None:
+    """Also where annotations are not evaluated; in a search each is a cell."""
+    (tmp_path / "f.py").write_text(FIELDS)
+    variant = f"v7.1+{tmp_path}/f.py:A+{tmp_path}/f.py:B"
+    execute(variant)
+    k: Any = kernels.booted(variant, [3], memory)
+    vcpu: Any = kernels.add_vcpu(k, "a", 0)
+    run_alone(k.kvm_riscv_aia_free_hgei(0, 1), k.threads[0])
+    assert (vcpu.a, vcpu.b, k.hgei[0].c) == (1, 2, 2)
+    if memory is not None:
+        assert {"a.a", "a.b", "hgei0.c"} <= {*memory.names}
