@@ -53,6 +53,8 @@ def test_a_mistake_that_shows_in_a_run_is_a_finding_with_its_line(
 
 
 PATHS = {
+    "a list": ("cpu, hgei", "yield STEP; k.vcpu(1).cpu = list(())", "a whole number, not []"),
+    "None": ("cpu, hgei", "yield STEP; k.hgei[cpu].owners[1] = max((None,))", "not None ("),
     "no unlock": ("cpu, hgei", "yield k.hgei[cpu].lock.lock_irqsave", "while atomic"),
     "no operation": ("cpu, hgei", "yield cpu", "which is no operation"),
     "a number": ("cpu, hgei", "yield STEP; k.hgei[cpu].free_bitmap = 10**30", "Error: "),

@@ -80,6 +80,22 @@ SOUND = {
     "an attribute by a property": "    locks_are_steady = property(lambda k: False)\n",
     "state is set up, with names": "    def __init__(k, shape, memory, rt=0, **rest):\n"
     "        super().__init__(shape, memory, rt, **rest)\n",
+    "nothing, as in Python": free("return", "yield"),
+    "nothing, on one line": free("return; yield"),
+    "nothing, never": free("if False: yield", "k.hgei[cpu].nr_hgei = 1"),
+    "nothing, in a loop": free("while 0: yield", "raise AssertionError"),
+    "calls itself now and then": free(
+        "yield STEP", "if hgei: yield from k.kvm_riscv_aia_free_hgei(cpu, hgei - 1)"
+    ),
+    "calls itself after a return": free(
+        "if not hgei: return", "yield from k.kvm_riscv_aia_free_hgei(cpu, hgei - 1)"
+    ),
+    "asks itself at the end": free("yield STEP", "m(3)") + "def m(n):\n    return n and m(n - 1)\n",
+    "values": take("yield STEP", "vcpu.cpu = True", "vcpu.hvip = 2.0", "vcpu.stop = hgei > 1"),
+    "either value": take("yield STEP", "n = None", "if hgei: n = 1", "if n: vcpu.cpu = n"),
+    "a value of its own": "    def __init__(k, *args, **rest):\n"
+    "        super().__init__(*args, **rest)\n"
+    "        k.hgei[0].lock = k.hgei[1].lock\n",
     "a nested function": free("yield STEP", "def f(x): return x + hgei", "return f(1)"),
     "either kind": take("who = vcpu if hgei else current", "yield STEP", "return who.cpu"),
     "walks": take("v = vcpu", "while v: v = k.vcpus[v.id - 1]", "yield STEP"),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hgeisim.patchrules.patch_file import PatchFile, PatchFunction
 from hgeisim.patchrules.specimen import Scope, Specimen, Values
-from hgeisim.patchrules.yields import inside, is_path
+from hgeisim.patchrules.yields import inside, is_path, reached
 
 GENERATOR = 0x20
 """The flag of code that yields (inspect.CO_GENERATOR)."""
@@ -23,6 +23,11 @@ class Look(NamedTuple):
     specimen: Specimen
     scope: Scope
 
+    def at(self, function: PatchFunction) -> Look:
+        """The same for another function of the file."""
+        scope = Scope(function, self.file.names, self.specimen)
+        return Look(self.file, function, self.specimen, scope)
+
     @property
     def node(self) -> ast.FunctionDef | ast.AsyncFunctionDef:
         """Its source."""
@@ -30,8 +35,8 @@ class Look(NamedTuple):
 
     @property
     def nodes(self) -> Iterator[ast.AST]:
-        """What is in it, without the functions in it."""
-        return inside(self.node)
+        """What is in it and may be executed, without the functions in it."""
+        return reached(self.node)
 
     @property
     def sets_up(self) -> bool:

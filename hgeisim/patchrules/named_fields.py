@@ -17,20 +17,27 @@ from hgeisim.patchrules.mistake import Mistake
 ATTRIBUTES = ("setattr", "getattr", "delattr")
 """Functions of Python that do the same; a third argument of getattr is for what is not there."""
 
+VALUES = ("value", "new", "by")
+"""How the functions for atomics call what is written."""
+
 
 class Named(NamedTuple):
-    """A call that names a field: of an object, and whether the field has to hold a number."""
+    """A call that names a field of an object, and the value that it writes, if it does.
+
+    `number`: the field has to hold one.
+    """
 
     call: ast.Call
     owner: ast.expr
     field: ast.expr
+    value: ast.expr | None
     number: bool
 
 
 def named_fields_are_there(look: Look) -> Iterator[Mistake]:
     """`atomic_inc(hgctrl, "nr_hgei")` gets an object of shared state and the name of a field."""
     for node in look.nodes:
-        named = _named(look, node) if isinstance(node, ast.Call) else None
+        named = named_of(look, node) if isinstance(node, ast.Call) else None
         if named is None:
             continue
         owners, names = look.of(named.owner) or (), look.of(named.field) or ()
@@ -45,7 +52,8 @@ def is_atomic(function: Any) -> bool:
     return isinstance(function, FunctionType) and function.__module__ == atomics.__name__
 
 
-def _named(look: Look, call: ast.Call) -> Named | None:
+def named_of(look: Look, call: ast.Call) -> Named | None:
+    """The field that a call names, None when it names none."""
     functions = look.of(call.func) or ()
     if len(functions) == 1 and is_atomic(functions[0]):
         return _bound(functions[0], call)
@@ -53,7 +61,7 @@ def _named(look: Look, call: ast.Call) -> Named | None:
     wanted = {2} if name in ("getattr", "delattr") else {3}
     if functions or look.is_local(name) or name not in ATTRIBUTES or len(call.args) not in wanted:
         return None
-    return Named(call, call.args[0], call.args[1], number=False)
+    return Named(call, call.args[0], call.args[1], (*call.args, None)[2], number=False)
 
 
 def _bound(function: FunctionType, call: ast.Call) -> Named | None:
@@ -64,7 +72,8 @@ def _bound(function: FunctionType, call: ast.Call) -> Named | None:
         return None
     if "field" not in given or any(isinstance(each, ast.Starred) for each in call.args):
         return None
-    return Named(call, given["shared"], given["field"], number=True)
+    value = next((given[name] for name in VALUES if name in given), None)
+    return Named(call, given["shared"], given["field"], value, number=True)
 
 
 def _all(values: tuple[Any, ...], kind: type) -> bool:

@@ -23,7 +23,9 @@ from hgeisim.patchrules.overrides import (
     overrides_something,
 )
 from hgeisim.patchrules.patch_file import PatchFile
+from hgeisim.patchrules.recursion import functions_come_to_an_end
 from hgeisim.patchrules.specimen import Scope, Specimen
+from hgeisim.patchrules.values import fields_hold_numbers, new_fields_are_fields, references_stay
 from hgeisim.patchrules.yields import no_open_block, yields_stand_alone
 
 
@@ -51,6 +53,10 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "fields are there": fields_are_there,
     "named fields are there": named_fields_are_there,
     "names are there": names_are_there,
+    "functions come to an end": functions_come_to_an_end,
+    "fields hold numbers": fields_hold_numbers,
+    "references stay": references_stay,
+    "new fields are fields": new_fields_are_fields,
     "globals are not written": globals_are_not_written,
     "kernel is not written": kernel_is_not_written,
 }
