@@ -125,3 +125,39 @@ def test_a_file_that_cannot_be_executed(tmp_path: Path, text: str, told: str) ->
     assert result.status == 2
     assert f"mine.py: {told}" in result.err or told in result.err
     assert "Traceback" not in result.err
+
+
+TWO = "from hgeisim.patch import Aia, Vcpu\nclass Mine(Aia): ...\nclass Other(Mine): ...\nNO = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        (TWO, "", "the file needs its class; write {0}:Mine or {0}:Other"),
+        (TWO, ":", "the file needs its class; write {0}:Mine or {0}:Other"),
+        (TWO, ":Othr", "there is no such class; write {0}:Other"),
+        (TWO, ":NO", "is not a patch; write {0}:Mine or {0}:Other"),
+        (TWO, ":Vcpu", "is not a patch; write {0}:Mine or {0}:Other"),
+        (TWO, ":Aia", "is not a patch; write {0}:Mine or {0}:Other"),
+        ("x = 1\n", "", "has no class that is a patch; derive one from Aia: "),
+        ("from hgeisim.patch import Aia\n", ":Mine", "has no class that is a patch; derive"),
+    ],
+)
+def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, told: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{file}{name}")
+    assert (result.status, result.out) == (2, "")
+    assert told.format(file) in result.err
+
+
+@pytest.mark.parametrize(
+    ("variant", "told"),
+    [
+        ("mine.py:Mine", "a patch comes after its base: v7.1+mine.py:Mine"),
+        ("mine.py", "a patch comes after its base: v7.1+mine.py"),
+        ("v7.1+mine:Mine", "a patch of your own is FILE.py:CLASS"),
+    ],
+)
+def test_a_patch_that_is_named_in_another_way(variant: str, told: str) -> None:
+    assert told in hgeisim("explore", "move-offline", "--variant", variant).err

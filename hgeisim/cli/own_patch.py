@@ -11,6 +11,7 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -104,13 +105,35 @@ def _add(part: str, module: ModuleType) -> None:
 
     file, _, name = part.partition(":")
     found = getattr(module, name, None) if name else None
-    if not (isinstance(found, type) and issubclass(found, Kernel)):
-        allowed = "must name a class of that file which derives from one of hgeisim.kernel's"
-        raise InputError([Problem(file, "class", repr(name), allowed, REMEDY)])
+    ours = str(getattr(found, "__module__", "")).startswith("hgeisim.")
+    if ours or not (isinstance(found, type) and issubclass(found, Kernel)):
+        raise InputError([_no_class(file, name, found, _patches(module, Kernel))])
     OWN[part] = found
     if isinstance(check := vars(module).get("check"), FunctionType):
         found.own_check = (Path(file).stem, check)  # type: ignore[attr-defined]
     DIGESTS[part] = blake2b(_sources[Path(str(module.__file__))], digest_size=4).hexdigest()
+
+
+def _patches(module: ModuleType, kernel: type) -> list[str]:
+    """The classes of a file that are patches, in its order."""
+    classes = (each for each in vars(module).values() if isinstance(each, type))
+    own = (each for each in classes if each.__module__ == module.__name__)
+    return list(dict.fromkeys(each.__name__ for each in own if issubclass(each, kernel)))
+
+
+def _no_class(file: str, name: str, found: Any, patches: list[str]) -> Problem:
+    """A file is named without a class, or with one that is not a patch."""
+    if not patches:
+        allowed = "has no class that is a patch"
+        remedy = "derive one from Aia: `from hgeisim.patch import Aia`, `class Mine(Aia):`"
+        return Problem(file, "", "", allowed, f"{remedy}; {REMEDY}")
+    allowed = "is not a patch" if found is not None else "there is no such class"
+    allowed = allowed if name else "the file needs its class"
+    near = get_close_matches(name, patches, 1)
+    named = [f"{file}:{each}" for each in near or patches]
+    return Problem(
+        file, "class", repr(name) if name else "", allowed, f"write {' or '.join(named)}"
+    )
 
 
 def _module(file: str, path: Path) -> ModuleType:
