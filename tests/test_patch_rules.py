@@ -112,6 +112,8 @@ MISTAKES = {
         (free("yield k.cpu_hotplug_lock.downread"), "did you mean 'down_read'? it has"),
         (take("yield vcpu.vm.srcu.read_lock"), "did you mean 'srcu_read_lock'? it has"),
         (take("yield STEP", "vcpu.wait.dying = 1"), "it has waiter; a patch adds fields to Vcpu"),
+        (free("yield STEP", "for h in k.hgei: h.lines = 1"), "class HgeiControl(structs."),
+        (free("yield STEP", "return [h.lines for h in k.hgei[1:]]"), "class HgeiControl(structs."),
         (free("yield STEP", "this_cpu_ptr(k.hgei, k.threads[0]).dying = 1"), "class HgeiControl("),
         (take("yield current.hart.nothing"), "docs/own-patch.md"),
         (take("yield from k.kvm_vcpu_kik(current, vcpu)"), "kvm_vcpu_kick"),
@@ -187,6 +189,19 @@ MISTAKES = {
     ],
     "new fields are fields": [
         ("    class Vcpu(Vcpu):\n        n: int\n" + take("yield STEP", "vcpu.n = 1"), "n: Field"),
+    ],
+    "checks get the kernel": [("    pass\ndef check():\n    return None\n", "def check(k):")],
+    "checks say what is wrong": [
+        ("    pass\ndef check(k):\n    return True\n", "else what is wrong"),
+        ("    pass\ndef check(k):\n    return not k.vms and k.vcpus == []\n", "else what is wrong"),
+        ("    pass\ndef check(k):\n    return all(h.cpu for h in k.hgei)\n", "else what is wrong"),
+    ],
+    "checks only look": [
+        ("    pass\ndef check(k):\n    for v in k.vcpus[1:]: v.freed = 1\n", "in a local"),
+        (
+            "    pass\ndef check(k):\n    f(k.hgei[0])\ndef f(h: HgeiControl): h.owners[1] = 1\n",
+            "in a local",
+        ),
     ],
     "globals are not written": [
         (free("global TOTAL", "yield STEP", "TOTAL += 1"), "declared field"),

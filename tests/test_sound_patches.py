@@ -96,6 +96,17 @@ SOUND = {
     "a value of its own": "    def __init__(k, *args, **rest):\n"
     "        super().__init__(*args, **rest)\n"
     "        k.hgei[0].lock = k.hgei[1].lock\n",
+    "a name put together": take("yield STEP", "return getattr(vcpu, 'vsfile' + '_cpu')"),
+    "walks over vCPUs": take("yield STEP", "for v in k.vcpus[1:]: v.stop = len(k.vcpus[1:])"),
+    "a part of a list": take("yield STEP", "return k.vcpus[1:].count(vcpu)"),
+    "walks over keys": take("yield STEP", "for t in k.vcpu_of: t.need_resched = 1"),
+    "walks over pairs": take("yield STEP", "for n, h in enumerate(k.hgei): h.nr_hgei = n"),
+    "a check that yields texts": "    pass\ndef bad(k):\n"
+    "    for v in k.vcpus[1:]: yield 'stop' if v.stop else ''\n"
+    "def check(k):\n    yield from bad(k)\n    yield 'x' if k.vms else ''\n",
+    "a check with a list": "    pass\ndef check(k):\n    found = {}\n    found[1] = 'x'\n"
+    "    for v in k.vcpus[1:]: found[v.id] = v.name\n    return found.values()\n",
+    "a check of text or text": "    pass\ndef check(k):\n    return k.name and ''\n",
     "a nested function": free("yield STEP", "def f(x): return x + hgei", "return f(1)"),
     "either kind": take("who = vcpu if hgei else current", "yield STEP", "return who.cpu"),
     "walks": take("v = vcpu", "while v: v = k.vcpus[v.id - 1]", "yield STEP"),

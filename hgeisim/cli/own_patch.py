@@ -179,7 +179,8 @@ def _problem(error: BaseException, path: Path) -> Problem:
 
 def _line(error: BaseException, path: Path) -> int:
     """The last line of the file that had a part in an error."""
-    line, trace = getattr(error, "lineno", None) or 0, error.__traceback__
+    said = getattr(error, "filename", None) == str(path)
+    line, trace = (getattr(error, "lineno", 0) or 0) if said else 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno

@@ -43,7 +43,7 @@ def named_fields_are_there(look: Look) -> Iterator[Mistake]:
         owners, names = look.of(named.owner) or (), look.of(named.field) or ()
         if named.number and (not _all(names, str) or not _all(owners, Shared)):
             yield _no_name(named)
-        elif _all(names, str) and owners and _all(owners, Shared):
+        elif names and owners and _all(names, str) and _all(owners, Shared):
             yield from _not_there(look, named, owners, names)
 
 

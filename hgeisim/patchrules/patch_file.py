@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from types import FunctionType, ModuleType
 from typing import Any
@@ -22,7 +22,8 @@ class PatchFunction:
     """A function of a patch file: `owner` is its class, None for one of the module.
 
     `held` is what its class or module holds: itself, or what decorates it.  `overridden` is what
-    the kernel would have in its place, None when there is nothing.
+    the kernel would have in its place, None when there is nothing.  `is_asked`: it is the check of
+    the file, or what the check alone uses.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PatchFunction:
     held: Any
     owner: type | None = None
     overridden: Any = None
+    is_asked: bool = False
 
     @property
     def is_path(self) -> bool:
@@ -78,7 +80,10 @@ class PatchFile:
     def functions(self) -> tuple[PatchFunction, ...]:
         """What it changes in the kernel and the functions of the module that this may use."""
         methods = [each for cls in self.classes for each in self._methods(cls)]
-        return (*methods, *self._used(methods, [CHECK]))
+        used = list(self._used(methods, []))
+        others = [each.name for each in (*methods, *used)]
+        asked = (each for each in self._used([], [CHECK]) if each.name not in others)
+        return (*methods, *used, *(replace(each, is_asked=True) for each in asked))
 
     @cached_property
     def classes(self) -> tuple[type, ...]:

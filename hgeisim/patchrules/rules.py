@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hgeisim.patchrules import class_body
+from hgeisim.patchrules.asked import (
+    checks_get_the_kernel,
+    checks_only_look,
+    checks_say_what_is_wrong,
+)
 from hgeisim.patchrules.calls import arguments_fit, paths_are_not_yielded, paths_are_run
 from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
@@ -57,9 +62,14 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "fields hold numbers": fields_hold_numbers,
     "references stay": references_stay,
     "new fields are fields": new_fields_are_fields,
+    "checks get the kernel": checks_get_the_kernel,
+    "checks say what is wrong": checks_say_what_is_wrong,
+    "checks only look": checks_only_look,
     "globals are not written": globals_are_not_written,
     "kernel is not written": kernel_is_not_written,
 }
+OF_PATHS = ("yields stand alone", "no open block", "operations are yielded")
+"""Rules for what yields to the machine: a check may yield its texts."""
 
 
 def mistakes(file: PatchFile) -> list[Mistake]:
@@ -76,7 +86,9 @@ def mistakes(file: PatchFile) -> list[Mistake]:
         raise
     for function in file.functions:
         look = Look(file, function, specimen, Scope(function, file.names, specimen))
-        found += (each for rule in RULES.values() for each in rule(look))
+        skipped = OF_PATHS if function.is_asked else ()
+        rules = (rule for name, rule in RULES.items() if name not in skipped)
+        found += (each for rule in rules for each in rule(look))
     return _in_order(found)
 
 

@@ -64,6 +64,16 @@ def _slots(cls: type) -> Iterator[str]:
         yield from (slots,) if isinstance(slots, str) else slots
 
 
+class Element(ast.expr):
+    """Any element of what a `for` walks over; it stands in no source."""
+
+    _fields = ("value",)
+
+    def __init__(self, value: ast.expr) -> None:
+        super().__init__()
+        self.value = value
+
+
 class Scope:
     """The locals of a function of a patch, and what each may be."""
 
@@ -124,7 +134,17 @@ class Scope:
         return tuple(values) or None
 
     def _of_subscript(self, node: ast.Subscript, deep: int) -> Values:
+        if isinstance(node.slice, ast.Slice):
+            return self.of(node.value, deep)
         return _all(map(_element, self.of(node.value, deep) or ())) or None
+
+    def _of_element(self, node: Element, deep: int) -> Values:
+        walked = self.of(node.value, deep) or ()
+        return (
+            None
+            if any(isinstance(each, Mapping) for each in walked)
+            else (_all(map(_element, walked)) or None)
+        )
 
     def _of_ifexp(self, node: ast.IfExp, deep: int) -> Values:
         return _all((self.of(node.body, deep), self.of(node.orelse, deep)))
@@ -185,8 +205,8 @@ def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
             yield from _taken_apart(target, value)
         case ast.NamedExpr(target=target, value=value):
             yield from _taken_apart(target, value)
-        case ast.For(target=target) | ast.comprehension(target=target):
-            yield from _taken_apart(target, None)
+        case ast.For(target=target, iter=walked) | ast.comprehension(target=target, iter=walked):
+            yield from _taken_apart(target, Element(walked))
         case ast.AugAssign(target=target) | ast.withitem(optional_vars=ast.expr() as target):
             yield from _taken_apart(target, None)
         case ast.ExceptHandler(name=str() as name) | ast.FunctionDef(name=name):

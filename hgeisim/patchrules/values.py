@@ -34,12 +34,12 @@ class Write(NamedTuple):
     node: ast.AST
     owner: ast.expr
     name: str | None
-    value: ast.expr
+    value: ast.expr | None
 
 
 def fields_hold_numbers(look: Look) -> Iterator[Mistake]:
     """What is written into a field, or an element of an array, is a number."""
-    for write in _writes(look):
+    for write in writes(look):
         if _holds_number(look, write) and (wrong := _no_number(look, write.value)):
             shown = ast.unparse(write.node)
             yield Mistake(write.node, f"`{shown}` writes {wrong} where a number is", NUMBER)
@@ -47,7 +47,7 @@ def fields_hold_numbers(look: Look) -> Iterator[Mistake]:
 
 def references_stay(look: Look) -> Iterator[Mistake]:
     """A path does not put another object, array or lock in the place of one."""
-    for write in () if look.sets_up else _writes(look):
+    for write in () if look.sets_up else writes(look):
         owners = look.of(write.owner) or ()
         if write.name and owners and all(_is_reference(each, write.name) for each in owners):
             shown = ast.unparse(write.node)
@@ -57,7 +57,7 @@ def references_stay(look: Look) -> Iterator[Mistake]:
 
 def new_fields_are_fields(look: Look) -> Iterator[Mistake]:
     """What a path writes into a struct of the patch is declared as a `Field`."""
-    for write in () if look.sets_up else _writes(look):
+    for write in () if look.sets_up else writes(look):
         kinds = {type(each).__name__ for each in look.of(write.owner) or ()}
         name = write.name or ""
         if kinds and all(_is_plain(look, kind, name) for kind in kinds):
@@ -72,7 +72,8 @@ def _is_plain(look: Look, kind: str, name: str) -> bool:
     return bool(declared) and not any(name in (*s["fields"], *s["arrays"]) for s in declared)
 
 
-def _writes(look: Look) -> Iterator[Write]:
+def writes(look: Look) -> Iterator[Write]:
+    """What a function writes into places that are not locals."""
     for node in look.nodes:
         match node:
             case ast.Assign(targets=targets, value=value):
@@ -83,7 +84,8 @@ def _writes(look: Look) -> Iterator[Write]:
             case ast.AugAssign(target=target, value=value):
                 yield from _to(node, target, value)
             case ast.Call():
-                if (named := named_of(look, node)) is not None and named.value is not None:
+                named = named_of(look, node)
+                if named and (named.number or named.value):
                     names = look.of(named.field) or ()
                     if len(names) == 1 and isinstance(names[0], str):
                         yield Write(node, named.owner, names[0], named.value)
@@ -116,8 +118,10 @@ def _lists(owner: Any, kind: str, name: str) -> bool:
     return isinstance(owner, Shared) and name in getattr(type(owner), kind)
 
 
-def _no_number(look: Look, value: ast.expr) -> str:
+def _no_number(look: Look, value: ast.expr | None) -> str:
     """What is written when it is certainly not a whole number, else empty."""
+    if value is None:
+        return ""
     if type(value) in CONTAINERS:
         return CONTAINERS[type(value)]
     values = look.of(value) or ()
