@@ -8,7 +8,7 @@ import pytest
 
 from hgeisim.patchrules.rules import RULES
 from tests.commands import hgeisim
-from tests.own_patches import HEAD, found, free, take
+from tests.own_patches import FREE, HEAD, found, free, take
 
 MISTAKES = {
     "overrides something": [
@@ -202,6 +202,16 @@ MISTAKES = {
             "    pass\ndef check(k):\n    f(k.hgei[0])\ndef f(h: HgeiControl): h.owners[1] = 1\n",
             "in a local",
         ),
+    ],
+    "paths keep nothing that changes": [
+        (FREE.replace("hgei)", "hgei, **rest)") + "        yield STEP\n", "name the parameters"),
+        (FREE.replace("hgei)", "hgei, why=[])") + "        yield STEP\n", "a tuple of them"),
+        (FREE.replace("hgei)", "hgei, *, why={})") + "        yield STEP\n", "a tuple of them"),
+        (free("lines = [1, 2]", "yield STEP", "return lines[0]"), "a tuple of them"),
+        (free("lines = {n: 1 for n in (1, 2)}", "if hgei: yield STEP"), "a tuple of them"),
+        (free("while hgei: yield STEP", "g = (n for n in (1, 2))", "yield STEP"), "a tuple of"),
+        (free("while hgei:", "    yield STEP", "    left = set()"), "a tuple of them"),
+        (free("if hgei:", "    left: object = sorted(SEEN)", "yield STEP"), "a tuple of them"),
     ],
     "globals are not written": [
         (free("global TOTAL", "yield STEP", "TOTAL += 1"), "declared field"),

@@ -96,8 +96,8 @@ def list_in_local(o: Pair) -> Path[None]:
     o.y = seen[0]
 
 
-def tuple_in_local(o: Pair) -> Path[None]:
-    seen = (o.x, o.y)
+def list_in_tuple(o: Pair) -> Path[None]:
+    seen = (o.x, [o.y])
     yield STEP
     o.y = seen[0]
 
@@ -126,7 +126,7 @@ UNSOUND = [
     half_evaluated,
     call_arguments,
     list_in_local,
-    tuple_in_local,
+    list_in_tuple,
     generator_in_local,
     undeclared_object,
 ]
@@ -146,6 +146,12 @@ def plain_while(o: Pair) -> Path[None]:
         yield STEP
         o.y += 1
         i += 1
+
+
+def tuple_in_local(o: Pair) -> Path[None]:
+    seen = (o.x, o.y)
+    yield STEP
+    o.y = seen[0] + seen[1]
 
 
 def dead_local(o: Pair) -> Path[None]:
@@ -177,7 +183,7 @@ def writer(o: Pair) -> Path[None]:
     o.y = 0
 
 
-@pytest.mark.parametrize("path", [plain_while, dead_local, deeper])
+@pytest.mark.parametrize("path", [plain_while, tuple_in_local, dead_local, deeper])
 def test_memoised_ends_are_the_ends_of_stateless_search(
     path: Callable[[Pair], Path[None]],
 ) -> None:

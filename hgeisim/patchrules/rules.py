@@ -13,6 +13,7 @@ from hgeisim.patchrules.asked import (
 from hgeisim.patchrules.calls import arguments_fit, paths_are_not_yielded, paths_are_run
 from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
+from hgeisim.patchrules.kept import paths_keep_nothing_that_changes
 from hgeisim.patchrules.look import Look
 from hgeisim.patchrules.mistake import Mistake
 from hgeisim.patchrules.named_fields import named_fields_are_there
@@ -65,6 +66,7 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "checks get the kernel": checks_get_the_kernel,
     "checks say what is wrong": checks_say_what_is_wrong,
     "checks only look": checks_only_look,
+    "paths keep nothing that changes": paths_keep_nothing_that_changes,
     "globals are not written": globals_are_not_written,
     "kernel is not written": kernel_is_not_written,
 }

@@ -59,12 +59,19 @@ def check(g: Frame) -> None:
     where = f"{g.gi_code.co_name}, line {_frame(g).f_lineno}"
     values = _frame(g).f_locals
     for name, value in values.items():
-        if not isinstance(value, SCALARS + REFERENCES):
+        if not _stays(value):
             raise SeamError(
                 f"{where}: local {name!r} holds a {type(value).__name__} across a yield"
             )
     for temporary in temporaries(g):
         raise SeamError(f"{where}: a {type(temporary).__name__} is alive across a yield")
+
+
+def _stays(value: object) -> bool:
+    """Whether a value is one that cannot change: a tuple is if all that is in it is."""
+    if type(value) is tuple:
+        return all(map(_stays, value))
+    return isinstance(value, SCALARS + REFERENCES)
 
 
 def temporaries(g: Frame) -> list[object]:
