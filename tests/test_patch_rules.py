@@ -213,6 +213,9 @@ MISTAKES = {
         (free("while hgei:", "    yield STEP", "    left = set()"), "a tuple of them"),
         (free("if hgei:", "    left: object = sorted(SEEN)", "yield STEP"), "a tuple of them"),
     ],
+    "stdout is not written": [
+        (free("sys.stdout.write('x')", "yield STEP") + "import sys\n", "print(...)"),
+    ],
     "globals are not written": [
         (free("global TOTAL", "yield STEP", "TOTAL += 1"), "declared field"),
         (free("yield STEP", "SEEN.append(cpu)"), "declared field"),

@@ -112,6 +112,7 @@ SOUND = {
     "a list after the yields": free("yield STEP", "n = [h.cpu for h in k.hgei]", "return n[0]"),
     "a list on the way out": free("if hgei:", "    n = [1]", "    return n[0]", "yield STEP"),
     "a tuple": free("n = (1, k.hgei[cpu])", "yield STEP", "return n[0]"),
+    "prints": free("print(cpu, hgei, file=sys.stdout)", "yield STEP") + "import sys\n",
     "a nested function": free("yield STEP", "def f(x): return x + hgei", "return f(1)"),
     "either kind": take("who = vcpu if hgei else current", "yield STEP", "return who.cpu"),
     "walks": take("v = vcpu", "while v: v = k.vcpus[v.id - 1]", "yield STEP"),

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import click
 
 from hgeisim.cli.completion import variants
+from hgeisim.cli.patch_output import say
 from hgeisim.errors import InputError, Problem
 from hgeisim.user_file import is_file, read_bytes
 
@@ -142,7 +143,7 @@ def _module(file: str, path: Path) -> ModuleType:
     linecache.checkcache(str(path))
     name = f"own_patch_{len(_executed)}_{path.stem}"
     module = sys.modules[name] = ModuleType(name)
-    module.__file__ = str(path)
+    module.__file__, module.print = str(path), say  # type: ignore[attr-defined]
     source = _sources[path] = read_bytes(path)
     try:
         code = compile(source, str(path), "exec", dont_inherit=True, optimize=0)

@@ -23,6 +23,7 @@ from hgeisim.patchrules.operations import (
     operations_are_yielded,
     paths_are_delegated_to,
 )
+from hgeisim.patchrules.output import stdout_is_not_written
 from hgeisim.patchrules.overrides import (
     is_a_path_alike,
     is_called_alike,
@@ -67,6 +68,7 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "checks say what is wrong": checks_say_what_is_wrong,
     "checks only look": checks_only_look,
     "paths keep nothing that changes": paths_keep_nothing_that_changes,
+    "stdout is not written": stdout_is_not_written,
     "globals are not written": globals_are_not_written,
     "kernel is not written": kernel_is_not_written,
 }
