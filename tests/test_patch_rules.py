@@ -164,6 +164,20 @@ MISTAKES = {
             "under a condition",
         ),
     ],
+    "loops come to an end": [
+        (free("yield STEP", "while not hgei: pass"), "put a `yield STEP` into it"),
+        (free("yield STEP", "while True: cpu = 1"), "put a `yield STEP` into it"),
+        (free("yield STEP", "while 1: k.nr_hgei(k.hgei[cpu])"), "put a `yield STEP` into it"),
+        (take("yield STEP", "while vcpu.stop: hgei += 1"), "put a `yield STEP` into it"),
+        (free("while k.hgei[cpu].owners[1]: continue", "yield STEP"), "put a `yield STEP` into"),
+        (take("yield STEP", "while not READ_ONCE(vcpu.stop): pass"), "put a `yield STEP` into it"),
+        (free("yield STEP", "while test_bit(hgei, k.hgei[cpu].free_bitmap): pass"), "into it"),
+        (free("yield STEP", "n = 0", "while n < 10: cpu = n"), "put a `yield STEP` into it"),
+        (
+            "    def nr_hgei(k, h):\n        while not h.nr_hgei: pass\n        return 1\n",
+            "comes to",
+        ),
+    ],
     "fields hold numbers": [
         (take("yield STEP", "vcpu.vsfile_cpu = None"), "-1 for none"),
         (take("yield STEP", "vcpu.vsfile_cpu = []"), "-1 for none"),

@@ -113,6 +113,31 @@ SOUND = {
     "a list on the way out": free("if hgei:", "    n = [1]", "    return n[0]", "yield STEP"),
     "a tuple": free("n = (1, k.hgei[cpu])", "yield STEP", "return n[0]"),
     "prints": free("print(cpu, hgei, file=sys.stdout)", "yield STEP") + "import sys\n",
+    "counts": free("n = 0", "while n < 3: n += 1", "yield STEP"),
+    "loops with a yield": free("while not k.hgei[cpu].nr_hgei: yield STEP"),
+    "loops for ever with a yield": free("while True:", "    yield STEP"),
+    "leaves a loop": free("yield STEP", "while True:", "    if cpu: break", "    cpu += 1"),
+    "returns from a loop": free("yield STEP", "while 1:", "    cpu += 1", "    if cpu > 3: return"),
+    "takes away": free("yield STEP", "n = [1, 2]", "while n: n.pop()"),
+    "deletes": free("yield STEP", "n = [1, 2]", "while n: del n[0]"),
+    "adds": free("yield STEP", "while k.hgei[cpu].nr_hgei < 3: k.hgei[cpu].nr_hgei += 1"),
+    "writes by another name": free("h = k.hgei[cpu]", "yield STEP", "while h.nr_hgei: f(h)")
+    + "def f(h): h.nr_hgei = 0\n",
+    "clears bits": free(
+        "h = k.hgei[cpu]",
+        "yield STEP",
+        "while h.free_bitmap: clear_bit(ffs(h.free_bitmap), h, 'x')",
+    ).replace("'x'", "'free_bitmap'"),
+    "tests and sets": free(
+        "yield STEP", "while not test_and_set_bit(1, k.hgei[0], 'nr_hgei'): pass"
+    ),
+    "walks a list": take("yield STEP", "v = vcpu", "while v: v = k.vcpus[v.id - 1]"),
+    "is thrown out": free(
+        "yield STEP", "n = [1]", "try:", "    while 1: n.pop()", "except IndexError: pass"
+    ),
+    "asks a property": "    @property\n    def tries(k):\n        return next(NUMBERS) < 3\n"
+    + free("yield STEP", "while k.tries: pass"),
+    "never": free("yield STEP", "while False: pass"),
     "a nested function": free("yield STEP", "def f(x): return x + hgei", "return f(1)"),
     "either kind": take("who = vcpu if hgei else current", "yield STEP", "return who.cpu"),
     "walks": take("v = vcpu", "while v: v = k.vcpus[v.id - 1]", "yield STEP"),

@@ -154,6 +154,15 @@ def tuple_in_local(o: Pair) -> Path[None]:
     o.y = seen[0] + seen[1]
 
 
+def caught(o: Pair) -> Path[None]:
+    try:
+        seen = 1 // (o.x - o.x)
+    except ZeroDivisionError:
+        seen = o.y
+    yield from below(o, 1)
+    o.y = seen
+
+
 def dead_local(o: Pair) -> Path[None]:
     seen = o.x
     o.y += seen
@@ -183,7 +192,7 @@ def writer(o: Pair) -> Path[None]:
     o.y = 0
 
 
-@pytest.mark.parametrize("path", [plain_while, tuple_in_local, dead_local, deeper])
+@pytest.mark.parametrize("path", [plain_while, tuple_in_local, caught, dead_local, deeper])
 def test_memoised_ends_are_the_ends_of_stateless_search(
     path: Callable[[Pair], Path[None]],
 ) -> None:

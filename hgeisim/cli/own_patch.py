@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+import threading
 from collections.abc import Callable
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -21,6 +22,7 @@ import click
 
 from hgeisim.cli.completion import variants
 from hgeisim.cli.patch_output import say
+from hgeisim.cli.watchdog import Stuck, stuck_loops_stopped
 from hgeisim.errors import InputError, Problem
 from hgeisim.user_file import is_file, read_bytes
 
@@ -59,10 +61,20 @@ def execute(variant: str) -> None:
                 remedy = f"no `+` and no `:` may be in its path; {REMEDY}"
                 raise InputError([Problem(file, "", "", "there is no such file", remedy)])
             path = Path(file).resolve()
+            _watch()
             if path not in modules:
                 modules[path] = _module(file, path)
             _add(part, modules[path])
     _check(variant, list(modules.values()))
+
+
+def _watch() -> None:
+    """Stop what is stuck in a patch, until the command that is executed ends."""
+    ctx = click.get_current_context(silent=True)
+    main = threading.current_thread() is threading.main_thread()
+    if main and ctx is not None and not ctx.meta.setdefault(__name__, False):
+        ctx.meta[__name__] = True
+        ctx.with_resource(stuck_loops_stopped(lambda file: file in map(str, _executed)))
 
 
 def _check(variant: str, modules: list[ModuleType]) -> None:
@@ -93,7 +105,7 @@ def _with_its_line(look: Callable[[Any], Any], file: Any) -> Any:
     """Look at a file; what its own code raises meanwhile is a mistake in it as well."""
     try:
         return look(file)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, Stuck) as error:
         problem = mistake(error)
         if problem is None:
             raise
@@ -148,7 +160,7 @@ def _module(file: str, path: Path) -> ModuleType:
     try:
         code = compile(source, str(path), "exec", dont_inherit=True, optimize=0)
         exec(code, vars(module))  # noqa: S102 - the user has asked for it
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+    except (Exception, SystemExit, Stuck) as error:  # noqa: BLE001 - whatever it raises
         raise InputError([_problem(error, path)]) from None
     return module
 
@@ -180,10 +192,11 @@ def _problem(error: BaseException, path: Path) -> Problem:
 
 def _line(error: BaseException, path: Path) -> int:
     """The last line of the file that had a part in an error."""
-    said = getattr(error, "filename", None) == str(path)
-    line, trace = (getattr(error, "lineno", 0) or 0) if said else 0, error.__traceback__
+    if getattr(error, "filename", None) == str(path) and getattr(error, "lineno", None):
+        return int(getattr(error, "lineno", 0))
+    line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return int(line)
+    return line

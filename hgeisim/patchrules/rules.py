@@ -15,6 +15,7 @@ from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
 from hgeisim.patchrules.kept import paths_keep_nothing_that_changes
 from hgeisim.patchrules.look import Look
+from hgeisim.patchrules.loops import loops_come_to_an_end
 from hgeisim.patchrules.mistake import Mistake
 from hgeisim.patchrules.named_fields import named_fields_are_there
 from hgeisim.patchrules.operations import (
@@ -61,6 +62,7 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "named fields are there": named_fields_are_there,
     "names are there": names_are_there,
     "functions come to an end": functions_come_to_an_end,
+    "loops come to an end": loops_come_to_an_end,
     "fields hold numbers": fields_hold_numbers,
     "references stay": references_stay,
     "new fields are fields": new_fields_are_fields,

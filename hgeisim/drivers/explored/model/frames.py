@@ -75,13 +75,16 @@ def _stays(value: object) -> bool:
 
 
 def temporaries(g: Frame) -> list[object]:
-    """What a suspended frame holds on its value stack, beyond the generator it waits for."""
+    """What a suspended frame holds on its value stack, beyond the generator it waits for.
+
+    None is left out: an exception that was caught leaves it behind, and it says nothing.
+    """
     known = [id(v) for v in _frame(g).f_locals.values()]
     found = []
     for referent in gc.get_referents(g):
         if id(referent) in known:
             known.remove(id(referent))
-        elif not _belongs_to_generator(referent, g):
+        elif referent is not None and not _belongs_to_generator(referent, g):
             found.append(referent)
     return found
 
