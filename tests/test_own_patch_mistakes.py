@@ -159,5 +159,8 @@ def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, told: st
         ("v7.1+mine:Mine", "a patch of your own is FILE.py:CLASS"),
     ],
 )
-def test_a_patch_that_is_named_in_another_way(variant: str, told: str) -> None:
+def test_a_patch_that_is_named_in_another_way(
+    monkeypatch: pytest.MonkeyPatch, variant: str, told: str
+) -> None:
+    monkeypatch.setattr("hgeisim.kernel.variants.OWN", {})
     assert told in hgeisim("explore", "move-offline", "--variant", variant).err

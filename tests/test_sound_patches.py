@@ -210,6 +210,32 @@ def test_callers_that_fit_may_run(
     assert (result.status, result.err) == (unchanged, "")
 
 
+KEPT = """from hgeisim.patch import *
+class Mine(Aia):
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        import itertools
+        ask, low, h = k.nr_hgei, ffs, (k.hgei[cpu], cpu)
+        mine = [each for each in k.hgei if each.cpu == cpu][0]
+        owners = mine.owners
+        yield STEP
+        assert mine is h[0] and ask(mine) and low(2)
+        assert any(each.cpu == cpu for each in k.hgei)
+        owners[hgei] = owners[hgei]
+        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", [("run", "vm-churn", "--until", "1ms"), ("explore", "moved-sleeper")]
+)
+def test_what_cannot_change_may_be_kept(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "mine.py").write_text(KEPT)
+    result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    unchanged = hgeisim(*command, "--variant", "v7.1").status
+    assert (result.status, result.err) == (unchanged, "")
+
+
 FIELDS = """
 from hgeisim.kernel import structs
 from hgeisim.kernel.aia import Aia

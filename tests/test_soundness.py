@@ -108,6 +108,29 @@ def generator_in_local(o: Pair) -> Path[None]:
     o.y = next(other)
 
 
+def function_in_local(o: Pair) -> Path[None]:
+    seen = [o.x]
+
+    def last() -> int:
+        return seen[-1]
+
+    yield STEP
+    o.y = last()
+
+
+def method_of_a_list(o: Pair) -> Path[None]:
+    take = [o.x].pop
+    yield STEP
+    o.y = take()
+
+
+def list_in_a_cell(o: Pair) -> Path[None]:
+    seen = [o.x]
+    o.y = sum(seen[i] for i in range(1))
+    yield STEP
+    o.y = sum(seen[i] for i in range(1))
+
+
 class Box:
     """An object that is no declared state."""
 
@@ -128,6 +151,9 @@ UNSOUND = [
     list_in_local,
     list_in_tuple,
     generator_in_local,
+    function_in_local,
+    method_of_a_list,
+    list_in_a_cell,
     undeclared_object,
 ]
 
@@ -163,6 +189,13 @@ def caught(o: Pair) -> Path[None]:
     o.y = seen
 
 
+def captured(o: Pair) -> Path[None]:
+    seen, some, add = o.x, o.some, max
+    below_it = sum(some[i] < seen for i in range(2))
+    yield STEP
+    o.y = add(sum(some[i] < seen for i in range(2)), below_it)
+
+
 def dead_local(o: Pair) -> Path[None]:
     seen = o.x
     o.y += seen
@@ -192,7 +225,9 @@ def writer(o: Pair) -> Path[None]:
     o.y = 0
 
 
-@pytest.mark.parametrize("path", [plain_while, tuple_in_local, caught, dead_local, deeper])
+@pytest.mark.parametrize(
+    "path", [plain_while, tuple_in_local, caught, captured, dead_local, deeper]
+)
 def test_memoised_ends_are_the_ends_of_stateless_search(
     path: Callable[[Pair], Path[None]],
 ) -> None:

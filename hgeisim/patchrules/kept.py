@@ -17,6 +17,7 @@ KINDS = {
     ast.Set: "a set",
     ast.SetComp: "a set",
     ast.GeneratorExp: "a generator",
+    ast.Lambda: "a function",
 }
 MAKERS = ("list", "dict", "set", "sorted", "bytearray", "range", "iter", "enumerate", "zip", "map")
 """Functions of Python that make a container or an iterator."""
@@ -34,6 +35,10 @@ def paths_keep_nothing_that_changes(look: Look) -> Iterator[Mistake]:
     for default in (*arguments.defaults, *filter(None, arguments.kw_defaults)):
         if kind := _kind(look, default):
             yield Mistake(default, f"a parameter is {kind}, kept across a yield", REMEDY)
+    for node in look.nodes:
+        if isinstance(node, ast.FunctionDef) and _yields_after(look.node, node):
+            text = f"the function {node.name!r} is made by a path, and kept across a yield"
+            yield Mistake(node, text, "define it in the class or the module")
     for statement, name, value in _assigned(look):
         if (kind := _kind(look, value)) and _yields_after(look.node, statement):
             text = f"the local {name!r} is {kind}, kept across a yield"
@@ -45,6 +50,9 @@ def _kind(look: Look, value: ast.expr) -> str:
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         name = value.func.id
         return f"made by {name}()" if name in MAKERS and not look.is_local(name) else ""
+    known = look.of(value) or ()
+    if known and all(isinstance(each, list | dict | set) for each in known):
+        return "a list" if isinstance(known[0], list) else "a container"
     return KINDS.get(type(value), "")
 
 
