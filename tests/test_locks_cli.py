@@ -118,7 +118,7 @@ def test_diff_of_two_kernels() -> None:
     check_golden("locks-diff", told.out)
     assert hgeisim("locks", "diff", "v7.1", "v7.1") == (
         0,
-        "a: v7.1, b: v7.1\nno difference\n",
+        "a: v7.1, b: v7.1\nboth from the same scenarios (13)\nno difference\n",
         "",
     )
     document = hgeisim("locks", "diff", "v6.12", "v7.1", "--json").document()
@@ -216,3 +216,27 @@ def test_a_name_that_promises_another_form(tmp_path: Path, form: str, name: str,
 def test_other_names_promise_nothing(tmp_path: Path, form: str, name: str) -> None:
     assert hgeisim("locks", "show", "--format", form, "--out", str(tmp_path / name)).status == 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
+    tmp_path: Path,
+) -> None:
+    """A patch that changes nothing differs from a baseline in nothing, whatever that saw."""
+    (tmp_path / "mine.py").write_text("from hgeisim.patch import Aia\nclass Mine(Aia): ...\n")
+    variant, few = f"v7.1+{tmp_path}/mine.py:Mine", tmp_path / "few.txt"
+    assert hgeisim("locks", "learn", "move-offline", "patch-race", "--out", str(few)).status == 0
+    for words in ((str(few), variant), (variant, str(few)), ("v7.1", variant)):
+        told = hgeisim("locks", "diff", *words)
+        assert (told.status, told.err) == (0, "")
+        assert "both from the same scenarios (" in told.out
+        assert "no difference" in told.out
+    scenarios = hgeisim("locks", "diff", "v7.1", variant, "--json").document()["scenarios"]
+    assert scenarios["a"] == scenarios["b"]
+    assert len(scenarios["a"]) == 13
+
+
+def test_a_comparison_of_different_scenarios_says_so(tmp_path: Path) -> None:
+    few = tmp_path / "few.txt"
+    assert hgeisim("locks", "learn", "move-offline", "--out", str(few)).status == 0
+    told = " ".join(hgeisim("locks", "diff", "v7.1", str(few)).out.split())
+    assert "not from the same scenarios (only a: big-little, blocked-move, " in told

@@ -9,7 +9,7 @@ import pytest
 from tests.commands import hgeisim
 
 PATCH = '''"""A patch with an invariant."""
-from hgeisim.patch import Aia, ffs
+from hgeisim.patch import Aia, set_bit
 
 
 class Mine(Aia):
@@ -89,26 +89,56 @@ def test_its_schedule_can_be_replayed(tmp_path: Path) -> None:
             "return [] if k.hgei[0].free else None",
             "line {line}: k.hgei[0].free: HgeiControl has no",
         ),
-        ("return 5", "TypeError: check of mine"),
-        ("return True", "TypeError: check of mine"),
+        ("return 5", "line {line}: check returns `5`"),
+        ("return not lines(k)", "line {line}: check returns `not lines(k)`"),
+        ("return k.hgei[0].nr_hgei", "line {line}: check returns `k.hgei[0].nr_hgei`"),
+        ("return len(lines(k)) > 0", "line {line}: check returns `len(lines(k)) > 0`"),
+        ("return len(lines(k))", "line {defined}: CheckError: check of mine returns "),
+        ("k.hgei[0].nr_hgei = 0", "line {line}: `k.hgei[0].nr_hgei = 0` changes what"),
+        ("for h in k.hgei: h.owners[1] = 0", "line {line}: `h.owners[1] = 0` changes what"),
+        ("set_bit(1, k.hgei[0], 'free_bitmap')", "line {line}: `set_bit(1, k.hgei[0], "),
     ],
 )
 def test_a_mistake_in_it(tmp_path: Path, body: str, why: str, command: tuple[str, ...]) -> None:
     status, text = told(tmp_path, body, *command)
     assert status == 2
     assert f"{tmp_path}/mine.py: " in text
-    assert why.format(line=LINE) in text
+    assert why.format(line=LINE, defined=LINE - 2) in text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("k.hgei[0].free_bitmap = 0", "check of mine writes hgei0.free_bitmap"),
-        ("getattr(k.globals, '_'.join(('kvm', 'rebooting')))", "without naming it, globals.kvm_re"),
+        (
+            "f = setattr; f(k.hgei[0], 'free_bitmap', 0)",
+            "line {line}: ModelError: check of mine writes hgei0.free_bitmap",
+        ),
+        (
+            "getattr(k.globals, '_'.join(('kvm', 'rebooting')))",
+            "line {defined}: CheckError: check of mine reads, without naming it, globals.kvm_re",
+        ),
     ],
 )
 def test_it_only_looks_at_what_it_names(tmp_path: Path, body: str, why: str) -> None:
     status, text = told(tmp_path, body, *EXPLORE)
     assert status == 2
-    assert why in text
+    assert why.format(line=LINE, defined=LINE - 2) in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [EXPLORE, RUN])
+def test_it_may_yield_its_texts(tmp_path: Path, command: tuple[str, ...]) -> None:
+    status, text = told(
+        tmp_path, "for owner in lines(k): yield f'{owner} owns a line' if owner else ''", *command
+    )
+    assert status == 1
+    assert "check:mine" in text
+
+
+@pytest.mark.parametrize("parameters", ["", "k, more", "*, k"])
+def test_it_is_called_with_the_kernel(tmp_path: Path, parameters: str) -> None:
+    (tmp_path / "mine.py").write_text(PATCH.replace("check(k)", f"check({parameters})"))
+    result = hgeisim(*EXPLORE, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert result.status == 2
+    assert f"line {LINE - 2}: check({parameters}) cannot be called as check(k)" in result.err

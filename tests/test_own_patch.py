@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from hgeisim.cli import patch_output
 from tests.commands import hgeisim
 
 LOCK_FREE = '''"""hgctrl without a lock."""
@@ -60,3 +62,41 @@ def rows(path: Path) -> list[dict[str, str]]:
     """The rows of a table."""
     with path.open() as file:
         return list(csv.DictReader(file))
+
+
+PRINTS = """from hgeisim.patch import *
+print("made")
+class Mine(Aia):
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        print("free", cpu, hgei, sep="-")
+        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
+        {more}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", [("run", "vm-churn", "--until", "1ms"), ("explore", "patch-race")]
+)
+def test_what_a_patch_prints_goes_to_stderr_each_text_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(patch_output, "_said", {})
+    (tmp_path / "mine.py").write_text(PRINTS.format(more="pass"))
+    told = hgeisim(*command, "--json", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert "findings" in json.loads(told.out)
+    lines = told.err.splitlines()
+    assert lines[0] == "made"
+    assert len(lines) == len({*lines}) > 1
+    assert all(line.startswith("free-") for line in lines[1:])
+
+
+def test_a_patch_that_prints_without_end_is_cut_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patch_output, "_said", {})
+    for n in range(2 * patch_output.SAID_MAX):
+        patch_output.say("n", n)
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", patch_output.SAID_MAX + 1)
+    assert err.endswith("n 999\n(the patch prints more, which is left out)\n")

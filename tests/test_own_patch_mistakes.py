@@ -35,7 +35,7 @@ def written(folder: Path, statement: str) -> str:
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("yield getattr(k.hgei[cpu], 'nothing')", "AttributeError: 'HgeiControl' object has"),
+        ("yield getattr(k.hgei[cpu], 'noth' + 'ing')", "AttributeError: 'HgeiControl' object has"),
         ("k.vcpu(0)", "ModelError: NULL is no vCPU"),
         ("assert not k.vcpus", "AssertionError: assert not k.vcpus"),
         ("raise SystemExit(0)", "SystemExit: 0"),
@@ -53,6 +53,8 @@ def test_a_mistake_that_shows_in_a_run_is_a_finding_with_its_line(
 
 
 PATHS = {
+    "a list": ("cpu, hgei", "yield STEP; k.vcpu(1).cpu = list(())", "a whole number, not []"),
+    "None": ("cpu, hgei", "yield STEP; k.hgei[cpu].owners[1] = max((None,))", "not None ("),
     "no unlock": ("cpu, hgei", "yield k.hgei[cpu].lock.lock_irqsave", "while atomic"),
     "no operation": ("cpu, hgei", "yield cpu", "which is no operation"),
     "a number": ("cpu, hgei", "yield STEP; k.hgei[cpu].free_bitmap = 10**30", "Error: "),
@@ -123,3 +125,42 @@ def test_a_file_that_cannot_be_executed(tmp_path: Path, text: str, told: str) ->
     assert result.status == 2
     assert f"mine.py: {told}" in result.err or told in result.err
     assert "Traceback" not in result.err
+
+
+TWO = "from hgeisim.patch import Aia, Vcpu\nclass Mine(Aia): ...\nclass Other(Mine): ...\nNO = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        (TWO, "", "the file needs its class; write {0}:Mine or {0}:Other"),
+        (TWO, ":", "the file needs its class; write {0}:Mine or {0}:Other"),
+        (TWO, ":Othr", "there is no such class; write {0}:Other"),
+        (TWO, ":NO", "is not a patch; write {0}:Mine or {0}:Other"),
+        (TWO, ":Vcpu", "is not a patch; write {0}:Mine or {0}:Other"),
+        (TWO, ":Aia", "is not a patch; write {0}:Mine or {0}:Other"),
+        ("x = 1\n", "", "has no class that is a patch; derive one from Aia: "),
+        ("from hgeisim.patch import Aia\n", ":Mine", "has no class that is a patch; derive"),
+    ],
+)
+def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, told: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{file}{name}")
+    assert (result.status, result.out) == (2, "")
+    assert told.format(file) in result.err
+
+
+@pytest.mark.parametrize(
+    ("variant", "told"),
+    [
+        ("mine.py:Mine", "a patch comes after its base: v7.1+mine.py:Mine"),
+        ("mine.py", "a patch comes after its base: v7.1+mine.py"),
+        ("v7.1+mine:Mine", "a patch of your own is FILE.py:CLASS"),
+    ],
+)
+def test_a_patch_that_is_named_in_another_way(
+    monkeypatch: pytest.MonkeyPatch, variant: str, told: str
+) -> None:
+    monkeypatch.setattr("hgeisim.kernel.variants.OWN", {})
+    assert told in hgeisim("explore", "move-offline", "--variant", variant).err

@@ -96,8 +96,8 @@ def list_in_local(o: Pair) -> Path[None]:
     o.y = seen[0]
 
 
-def tuple_in_local(o: Pair) -> Path[None]:
-    seen = (o.x, o.y)
+def list_in_tuple(o: Pair) -> Path[None]:
+    seen = (o.x, [o.y])
     yield STEP
     o.y = seen[0]
 
@@ -106,6 +106,29 @@ def generator_in_local(o: Pair) -> Path[None]:
     other = iter([o.x])
     yield STEP
     o.y = next(other)
+
+
+def function_in_local(o: Pair) -> Path[None]:
+    seen = [o.x]
+
+    def last() -> int:
+        return seen[-1]
+
+    yield STEP
+    o.y = last()
+
+
+def method_of_a_list(o: Pair) -> Path[None]:
+    take = [o.x].pop
+    yield STEP
+    o.y = take()
+
+
+def list_in_a_cell(o: Pair) -> Path[None]:
+    seen = [o.x]
+    o.y = sum(seen[i] for i in range(1))
+    yield STEP
+    o.y = sum(seen[i] for i in range(1))
 
 
 class Box:
@@ -126,8 +149,11 @@ UNSOUND = [
     half_evaluated,
     call_arguments,
     list_in_local,
-    tuple_in_local,
+    list_in_tuple,
     generator_in_local,
+    function_in_local,
+    method_of_a_list,
+    list_in_a_cell,
     undeclared_object,
 ]
 
@@ -146,6 +172,28 @@ def plain_while(o: Pair) -> Path[None]:
         yield STEP
         o.y += 1
         i += 1
+
+
+def tuple_in_local(o: Pair) -> Path[None]:
+    seen = (o.x, o.y)
+    yield STEP
+    o.y = seen[0] + seen[1]
+
+
+def caught(o: Pair) -> Path[None]:
+    try:
+        seen = 1 // (o.x - o.x)
+    except ZeroDivisionError:
+        seen = o.y
+    yield from below(o, 1)
+    o.y = seen
+
+
+def captured(o: Pair) -> Path[None]:
+    seen, some, add = o.x, o.some, max
+    below_it = sum(some[i] < seen for i in range(2))
+    yield STEP
+    o.y = add(sum(some[i] < seen for i in range(2)), below_it)
 
 
 def dead_local(o: Pair) -> Path[None]:
@@ -177,7 +225,9 @@ def writer(o: Pair) -> Path[None]:
     o.y = 0
 
 
-@pytest.mark.parametrize("path", [plain_while, dead_local, deeper])
+@pytest.mark.parametrize(
+    "path", [plain_while, tuple_in_local, caught, captured, dead_local, deeper]
+)
 def test_memoised_ends_are_the_ends_of_stateless_search(
     path: Callable[[Pair], Path[None]],
 ) -> None:

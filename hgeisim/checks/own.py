@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
@@ -11,10 +13,19 @@ from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.errors import ModelError
 from hgeisim.kernel.module import Module
-from hgeisim.machine.shared import Shared
+from hgeisim.machine.shared import Memory, Shared
 
 OwnCheck: TypeAlias = tuple[str, Callable[[Any], Any]]
 """The name of a file and its function."""
+
+
+class CheckError(ModelError):
+    """A check does what none may; `filename` and `lineno` are its place, as in a SyntaxError."""
+
+    def __init__(self, function: Callable[[Any], Any], text: str) -> None:
+        super().__init__(text)
+        code = inspect.unwrap(function).__code__
+        self.filename, self.lineno = code.co_filename, code.co_firstlineno
 
 
 class OwnInvariant(StateCheck[Any]):
@@ -58,15 +69,26 @@ def _asked(k: Module, name: str, function: Callable[[Any], Any]) -> Iterable[obj
     """
     if k.memory is None:
         return _texts(k, name, function)
-    touched, k.memory.touched = k.memory.touched, {}
-    told = _texts(k, name, function)
-    for address, written in k.memory.touched.items():
-        cell = k.memory.names[address]
-        if written or _field(cell) not in _known_names(type(k)):
-            how = "writes" if written else "reads, without naming it,"
-            raise ModelError(f"check of {name} {how} {cell}")
-    k.memory.touched = touched
+    with _only_looking(k.memory, name):
+        told = _texts(k, name, function)
+        cells = [k.memory.names[address] for address in k.memory.touched]
+    for cell in cells:
+        if _field(cell) not in _known_names(type(k)):
+            raise CheckError(function, f"check of {name} reads, without naming it, {cell}")
     return told
+
+
+@contextmanager
+def _only_looking(memory: Memory, name: str) -> Iterator[None]:
+    """What is read is no access of a path; a write is an error where it happens."""
+
+    def refuse(address: int) -> None:
+        raise ModelError(f"check of {name} writes {memory.names[address]}")
+
+    touched, memory.touched = memory.touched, {}
+    on_write, memory.on_write = memory.on_write, refuse
+    yield
+    memory.touched, memory.on_write = touched, on_write
 
 
 def _texts(k: Module, name: str, function: Callable[[Any], Any]) -> list[object]:
@@ -75,7 +97,8 @@ def _texts(k: Module, name: str, function: Callable[[Any], Any]) -> list[object]
         if told is None or isinstance(told, str):
             return [told] if told else []
         if not isinstance(told, Iterable):
-            raise TypeError(f"check of {name} returns {told!r}, not a text or None")
+            text = f"check of {name} returns {told!r}, not None or a text"
+            raise CheckError(function, text)
         return [text for text in told if text]
     except ModelError:
         raise

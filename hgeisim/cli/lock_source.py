@@ -51,8 +51,22 @@ def baseline_of(found: Survey, variant: str) -> Baseline:
     return learned(validators, variant, found.scenarios, reasons)
 
 
-def lock_order_of(word: str) -> Baseline:
-    """The lock order that a word names: a file, a variant with a baseline here, or any variant."""
+def lock_order_of(word: str, scenarios: Sequence[str] = ()) -> Baseline:
+    """The lock order that a word names: a file, a variant with a baseline here, or any variant,
+    which is surveyed in some scenarios."""
+    return _at_hand(word) or baseline_of(surveyed(scenarios, _known(word)), word)
+
+
+def lock_orders_of(a: str, b: str) -> tuple[Baseline, Baseline]:
+    """Two lock orders to compare: one that has to be surveyed is, in the scenarios of the other."""
+    first, second = _at_hand(a), _at_hand(b)
+    here = first or second
+    scenarios = here.scenarios if here else ()
+    return first or lock_order_of(a, scenarios), second or lock_order_of(b, scenarios)
+
+
+def _at_hand(word: str) -> Baseline | None:
+    """The lock order of a file, or of a variant with a baseline here."""
     from hgeisim.lockorder.baseline_text import baseline_from, read_baseline  # noqa: PLC0415
     from hgeisim.lockorder.dump import dump_from, is_dump  # noqa: PLC0415
     from hgeisim.lockorder.shipped import shipped_path  # noqa: PLC0415
@@ -61,9 +75,7 @@ def lock_order_of(word: str) -> Baseline:
         text = read_text(Path(word))
         return dump_from(text, word) if is_dump(text) else baseline_from(text, word)
     path = shipped_path(word)
-    if path is not None:
-        return read_baseline(path)
-    return baseline_of(surveyed((), _known(word)), word)
+    return read_baseline(path) if path is not None else None
 
 
 def _known(word: str) -> str:

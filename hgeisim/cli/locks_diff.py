@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +25,8 @@ def command(a: str, b: str, as_json: bool) -> int:
     of a real kernel, plain or .gz.  `+` is in B only, `-` in A only, `~` has changed.  Against
     /proc/lockdep only classes that both have are compared, without their use in softirqs, which the
     model does not have.  A dependency of the model counts as there when it follows from others,
-    since that file leaves out those at a distance.
+    since that file leaves out those at a distance.  A kernel without a baseline is run in the
+    scenarios of the other one.
 
     \b
     Example:
@@ -35,13 +36,14 @@ def command(a: str, b: str, as_json: bool) -> int:
     Exit status: 0 they are the same, 1 they differ, 2 one of them is malformed.
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import lock_order_of  # noqa: PLC0415
+    from hgeisim.cli.lock_source import lock_orders_of  # noqa: PLC0415
 
-    before, after = lock_order_of(a), lock_order_of(b)
+    before, after = lock_orders_of(a, b)
     rows = list(_rows(before, after))
     shared = _common(before, after)
     if as_json:
         facts: dict[str, Any] = {"a": before.kernel, "b": after.kernel, "common": shared}
+        facts["scenarios"] = {"a": before.scenarios, "b": after.scenarios}
         print_json({**facts, "differences": [dict(zip(_KEYS, row, strict=True)) for row in rows]})
     else:
         click.echo("\n".join(_text(before, after, shared, rows)))
@@ -87,10 +89,24 @@ def _rows(before: Baseline, after: Baseline) -> Iterator[Row]:
         yield other, "edge", " < ".join(pair), detail
 
 
+def _seen_in(a: Sequence[str], b: Sequence[str]) -> str:
+    """Whether two lock orders were seen in the same scenarios; else a difference may be theirs."""
+    if sorted(a) == sorted(b):
+        return f"both from the same scenarios ({len(a)})"
+    only = [
+        ("a", [each for each in a if each not in b]),
+        ("b", [each for each in b if each not in a]),
+    ]
+    named = "; ".join(f"only {side}: {', '.join(names)}" for side, names in only if names)
+    return f"not from the same scenarios ({named}): what one of them shows, the other may lack"
+
+
 def _text(before: Baseline, after: Baseline, shared: list[str], rows: list[Row]) -> Iterator[str]:
     from hgeisim.report.layout import count, indented  # noqa: PLC0415
 
     yield from indented(f"a: {before.kernel}, b: {after.kernel}", 0)
+    if before.scenarios and after.scenarios:
+        yield from indented(_seen_in(before.scenarios, after.scenarios), 0, 6)
     if _is_dump(before) != _is_dump(after):
         yield from indented(f"common: {', '.join(shared) or 'nothing'}", 0)
     for sign, what, name, detail in rows:

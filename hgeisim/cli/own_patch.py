@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import linecache
 import sys
+import threading
 from collections.abc import Callable
+from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -19,6 +21,8 @@ from typing import Any, TypeVar
 import click
 
 from hgeisim.cli.completion import variants
+from hgeisim.cli.patch_output import say
+from hgeisim.cli.watchdog import Stuck, stuck_loops_stopped
 from hgeisim.errors import InputError, Problem
 from hgeisim.user_file import is_file, read_bytes
 
@@ -57,10 +61,20 @@ def execute(variant: str) -> None:
                 remedy = f"no `+` and no `:` may be in its path; {REMEDY}"
                 raise InputError([Problem(file, "", "", "there is no such file", remedy)])
             path = Path(file).resolve()
+            _watch()
             if path not in modules:
                 modules[path] = _module(file, path)
             _add(part, modules[path])
     _check(variant, list(modules.values()))
+
+
+def _watch() -> None:
+    """Stop what is stuck in a patch, until the command that is executed ends."""
+    ctx = click.get_current_context(silent=True)
+    main = threading.current_thread() is threading.main_thread()
+    if main and ctx is not None and not ctx.meta.setdefault(__name__, False):
+        ctx.meta[__name__] = True
+        ctx.with_resource(stuck_loops_stopped(lambda file: file in map(str, _executed)))
 
 
 def _check(variant: str, modules: list[ModuleType]) -> None:
@@ -91,7 +105,7 @@ def _with_its_line(look: Callable[[Any], Any], file: Any) -> Any:
     """Look at a file; what its own code raises meanwhile is a mistake in it as well."""
     try:
         return look(file)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, Stuck) as error:
         problem = mistake(error)
         if problem is None:
             raise
@@ -104,13 +118,35 @@ def _add(part: str, module: ModuleType) -> None:
 
     file, _, name = part.partition(":")
     found = getattr(module, name, None) if name else None
-    if not (isinstance(found, type) and issubclass(found, Kernel)):
-        allowed = "must name a class of that file which derives from one of hgeisim.kernel's"
-        raise InputError([Problem(file, "class", repr(name), allowed, REMEDY)])
+    ours = str(getattr(found, "__module__", "")).startswith("hgeisim.")
+    if ours or not (isinstance(found, type) and issubclass(found, Kernel)):
+        raise InputError([_no_class(file, name, found, _patches(module, Kernel))])
     OWN[part] = found
     if isinstance(check := vars(module).get("check"), FunctionType):
         found.own_check = (Path(file).stem, check)  # type: ignore[attr-defined]
     DIGESTS[part] = blake2b(_sources[Path(str(module.__file__))], digest_size=4).hexdigest()
+
+
+def _patches(module: ModuleType, kernel: type) -> list[str]:
+    """The classes of a file that are patches, in its order."""
+    classes = (each for each in vars(module).values() if isinstance(each, type))
+    own = (each for each in classes if each.__module__ == module.__name__)
+    return list(dict.fromkeys(each.__name__ for each in own if issubclass(each, kernel)))
+
+
+def _no_class(file: str, name: str, found: Any, patches: list[str]) -> Problem:
+    """A file is named without a class, or with one that is not a patch."""
+    if not patches:
+        allowed = "has no class that is a patch"
+        remedy = "derive one from Aia: `from hgeisim.patch import Aia`, `class Mine(Aia):`"
+        return Problem(file, "", "", allowed, f"{remedy}; {REMEDY}")
+    allowed = "is not a patch" if found is not None else "there is no such class"
+    allowed = allowed if name else "the file needs its class"
+    near = get_close_matches(name, patches, 1)
+    named = [f"{file}:{each}" for each in near or patches]
+    return Problem(
+        file, "class", repr(name) if name else "", allowed, f"write {' or '.join(named)}"
+    )
 
 
 def _module(file: str, path: Path) -> ModuleType:
@@ -119,12 +155,12 @@ def _module(file: str, path: Path) -> ModuleType:
     linecache.checkcache(str(path))
     name = f"own_patch_{len(_executed)}_{path.stem}"
     module = sys.modules[name] = ModuleType(name)
-    module.__file__ = str(path)
+    module.__file__, module.print = str(path), say  # type: ignore[attr-defined]
     source = _sources[path] = read_bytes(path)
     try:
         code = compile(source, str(path), "exec", dont_inherit=True, optimize=0)
         exec(code, vars(module))  # noqa: S102 - the user has asked for it
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's code raises
+    except (Exception, SystemExit, Stuck) as error:  # noqa: BLE001 - whatever it raises
         raise InputError([_problem(error, path)]) from None
     return module
 
@@ -156,9 +192,11 @@ def _problem(error: BaseException, path: Path) -> Problem:
 
 def _line(error: BaseException, path: Path) -> int:
     """The last line of the file that had a part in an error."""
-    line, trace = getattr(error, "lineno", None) or 0, error.__traceback__
+    if getattr(error, "filename", None) == str(path) and getattr(error, "lineno", None):
+        return int(getattr(error, "lineno", 0))
+    line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return int(line)
+    return line

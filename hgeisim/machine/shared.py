@@ -63,11 +63,21 @@ class Memory:
         return value
 
     def write(self, address: int, value: int) -> None:
-        """Set a cell, noting the write; `on_write`, if set, is told the address."""
+        """Set a cell, noting the write; `on_write`, if set, is told the address.
+
+        Raises `TypeError` for what is not a whole number.
+        """
+        if not isinstance(value, int):
+            value = self._whole(address, value)
         if self.on_write is not None:
             self.on_write(address)
         self.touched[address] = True
         self.cells[address] = self.writes[address] = value
+
+    def _whole(self, address: int, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        raise TypeError(f"{self.names[address]} holds a whole number, not {value!r}")
 
     def begin_step(self, cells: list[int]) -> None:
         """Forget what was noted and work on `cells` from now on."""

@@ -6,17 +6,14 @@ import ast
 import builtins
 import dis
 from collections.abc import Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Shared
-from hgeisim.patchrules.look import Look
+from hgeisim.patchrules.look import Look, has, is_kernel
+from hgeisim.patchrules.missing import missing
 from hgeisim.patchrules.mistake import Mistake, did_you_mean
-
-NEW_FIELD = (
-    "a patch adds a field by `class {0}(structs.{0})` in its own class, see docs/own-patch.md"
-)
 
 
 def fields_are_there(look: Look) -> Iterator[Mistake]:
@@ -25,12 +22,8 @@ def fields_are_there(look: Look) -> Iterator[Mistake]:
         if isinstance(node, ast.Attribute) and node.attr not in look.file.texts:
             owners = look.of(node.value) or ()
             judged = [owner for owner in owners if _is_judged(owner)]
-            if (
-                judged
-                and len(judged) == len(owners)
-                and not any(_has(o, node.attr) for o in judged)
-            ):
-                yield _missing(look, node, judged[0])
+            if judged and len(judged) == len(owners) and not any(has(o, node.attr) for o in judged):
+                yield missing(look, node, judged[0], node.attr)
 
 
 def names_are_there(look: Look) -> Iterator[Mistake]:
@@ -46,30 +39,7 @@ def names_are_there(look: Look) -> Iterator[Mistake]:
 
 def _is_judged(owner: Any) -> bool:
     """Whether all attributes of a value are known: it is state, a function or an operation."""
-    return isinstance(owner, Shared | Op | FunctionType | MethodType | super) or _is_kernel(owner)
-
-
-def _is_kernel(owner: Any) -> bool:
-    return hasattr(owner, "hgei") and not isinstance(owner, type | ModuleType)
-
-
-def _has(owner: Any, name: str) -> bool:
-    """Whether there is such an attribute; one that is declared may be set later."""
-    return hasattr(owner, name) or (not isinstance(owner, super) and name in dir(type(owner)))
-
-
-def _missing(look: Look, node: ast.Attribute, owner: Any) -> Mistake:
-    shown = ast.unparse(node)
-    what, kind = "attribute", type(owner).__name__
-    if isinstance(owner, Shared):
-        what = "field or operation"
-    elif _is_kernel(owner) or isinstance(owner, super):
-        what, kind = "function or state", "the kernel"
-    there = look.specimen.k if isinstance(owner, super) else owner
-    known = sorted(name for name in dir(there) if not name.startswith("_"))
-    add = NEW_FIELD.format(kind) if isinstance(owner, Shared) else "define it in your class"
-    text = f"{shown}: {kind} has no {what} {node.attr!r}"
-    return Mistake(node, text, did_you_mean(node.attr, known, add))
+    return isinstance(owner, Shared | Op | FunctionType | MethodType | super) or is_kernel(owner)
 
 
 def _globals_read(code: CodeType) -> Iterator[tuple[str, int]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from hgeisim.patchrules.patch_file import PatchFile, PatchFunction
 from hgeisim.patchrules.specimen import Scope, Specimen, Values
-from hgeisim.patchrules.yields import inside, is_path
+from hgeisim.patchrules.yields import inside, is_path, reached
 
 GENERATOR = 0x20
 """The flag of code that yields (inspect.CO_GENERATOR)."""
@@ -23,6 +23,11 @@ class Look(NamedTuple):
     specimen: Specimen
     scope: Scope
 
+    def at(self, function: PatchFunction) -> Look:
+        """The same for another function of the file."""
+        scope = Scope(function, self.file.names, self.specimen)
+        return Look(self.file, function, self.specimen, scope)
+
     @property
     def node(self) -> ast.FunctionDef | ast.AsyncFunctionDef:
         """Its source."""
@@ -30,8 +35,8 @@ class Look(NamedTuple):
 
     @property
     def nodes(self) -> Iterator[ast.AST]:
-        """What is in it, without the functions in it."""
-        return inside(self.node)
+        """What is in it and may be executed, without the functions in it."""
+        return reached(self.node)
 
     @property
     def sets_up(self) -> bool:
@@ -41,6 +46,11 @@ class Look(NamedTuple):
     def of(self, node: ast.AST | None) -> Values:
         """What an expression may be."""
         return self.scope.of(node)
+
+    def is_local(self, name: str) -> bool:
+        """Whether the patch itself says what a name stands for."""
+        own = (self.scope.parameters, self.scope.bindings, self.file.names)
+        return any(name in names for names in own)
 
     def calls_path(self, node: ast.AST | None) -> bool:
         """Whether an expression calls a path, which by itself does nothing."""
@@ -64,3 +74,13 @@ def returns_a_value(function: ast.AST) -> bool:
     returned = (node.value for node in inside(function) if isinstance(node, ast.Return))
     made = any(value is not None and not isinstance(value, ast.Constant) for value in returned)
     return made and not is_path(function)
+
+
+def is_kernel(value: Any) -> bool:
+    """Whether a value is a kernel."""
+    return hasattr(value, "hgei") and not isinstance(value, type | ModuleType)
+
+
+def has(owner: Any, name: str) -> bool:
+    """Whether there is such an attribute; one that is declared may be set later."""
+    return hasattr(owner, name) or (not isinstance(owner, super) and name in dir(type(owner)))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from hgeisim.machine.assertions import WARN_ON, lockdep_assert_held
 from hgeisim.machine.ops import Op
 from hgeisim.patchrules.look import Look, is_path_function
 from hgeisim.patchrules.mistake import Mistake
+from hgeisim.patchrules.named_fields import is_atomic
 
 MAKERS = (WARN_ON, lockdep_assert_held)
 """Functions that make an operation."""
+PLAIN = ("int", "bool", "None")
+"""What functions that are not paths return."""
 SEE = "see docs/idioms.md for what to yield"
 
 
@@ -24,6 +28,17 @@ def operations_are_yielded(look: Look) -> Iterator[Mistake]:
         elif isinstance(node, ast.Expr) and _is_operation(look, node.value):
             text = f"{ast.unparse(node.value)} is named, and not asked for"
             yield Mistake(node, text, f"write `yield {ast.unparse(node.value)}`")
+
+
+def operations_are_not_called(look: Look) -> Iterator[Mistake]:
+    """`got = vcpu.mutex.trylock()` calls what is not a function."""
+    yielded = {id(node.value) for node in look.nodes if isinstance(node, ast.Yield | ast.YieldFrom)}
+    for node in look.nodes:
+        function = node.func if isinstance(node, ast.Call) and id(node) not in yielded else None
+        if function is not None and _is_operation(look, function):
+            shown = ast.unparse(function)
+            text = f"{shown} is an operation, not a function"
+            yield Mistake(node, text, f"write `yield {shown}`, or `got = yield {shown}`")
 
 
 def answers_are_yielded(look: Look) -> Iterator[Mistake]:
@@ -68,13 +83,28 @@ def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:
         if _is_operation(look, node.func):
             call = ast.unparse(node.func)
             return f"{call} is an operation, not a function", f"write `yield {call}`"
-        return None
+        return _no_maker(look, node)
     values = look.of(node)
     if values is None or any(isinstance(value, Op) for value in values):
         return None
     if any(map(is_path_function, values)):
         return f"{shown} is a path that is not called", f"write `yield from {shown}(...)`"
     return f"{shown} is not an operation", SEE
+
+
+def _no_maker(look: Look, call: ast.Call) -> tuple[str, str] | None:
+    """What is wrong with yielding a call whose result is known not to be an operation."""
+    functions = look.of(call.func) or ()
+    if not functions or not all(is_atomic(each) or _is_plain(each) for each in functions):
+        return None
+    shown = ast.unparse(call)
+    return f"{shown} is a plain call, not an operation", f"write `yield STEP`, then `{shown}`"
+
+
+def _is_plain(function: Any) -> bool:
+    """Whether a function of hgeisim says that it returns a number, or nothing."""
+    ours = str(getattr(function, "__module__", "")).startswith("hgeisim.")
+    return ours and getattr(function, "__annotations__", {}).get("return") in PLAIN
 
 
 def paths_are_delegated_to(look: Look) -> Iterator[Mistake]:

@@ -13,6 +13,7 @@ import hgeisim
 from hgeisim.patchrules.look import Look, is_path_function, returns_a_value
 from hgeisim.patchrules.mistake import Mistake, did_you_mean
 from hgeisim.patchrules.patch_file import DEFINITIONS, PatchFile, first_line
+from hgeisim.patchrules.signature import binds, shown, takes_all
 
 
 def overrides_something(look: Look) -> Iterator[Mistake]:
@@ -29,29 +30,19 @@ def overrides_something(look: Look) -> Iterator[Mistake]:
         )
 
 
-def attributes_override(file: PatchFile) -> Iterator[Mistake]:
-    """An attribute of a class that is nearly one of the kernel's is that one."""
-    for cls, node in _class_bodies(file):
-        for name in _assigned(node):
-            known = file.overridden(name, cls) is not None or name in file.mentioned
-            remedy = did_you_mean(name, _attributes(file), "")
-            if not known and remedy and not name.startswith("_"):
-                yield Mistake(node, f"{name!r} overrides nothing, and nothing reads it", remedy)
-
-
 def is_called_alike(look: Look) -> Iterator[Mistake]:
     """Callers of what is overridden can call the override."""
     function = look.function
     overridden = function.overridden
-    if not (function.is_plain and isinstance(overridden, FunctionType)):
+    if not (function.is_plain and isinstance(overridden, FunctionType)) or function.is_init:
         return
     own, theirs = inspect.signature(function.function), inspect.signature(overridden)
-    remedy = f"write `def {function.name}{_shown(theirs)}`"
+    remedy = f"write `def {function.name}{shown(theirs)}`"
     if (swapped := _swapped(own, theirs)) and not _only_called_here(look):
         text = f"{function.name} has its parameters in another order: {swapped}"
         yield Mistake(look.node, text, remedy)
-    elif not _takes_all(own, theirs) and not _callers_fit(look, own):
-        text = f"{function.name}{_shown(own)} cannot be called as {function.name}{_shown(theirs)}"
+    elif not takes_all(own, theirs) and not _callers_fit(look, own):
+        text = f"{function.name}{shown(own)} cannot be called as {function.name}{shown(theirs)}"
         yield Mistake(look.node, text, remedy)
 
 
@@ -74,45 +65,6 @@ def _functions(file: PatchFile) -> list[str]:
     return sorted(
         {n for c in below if c not in file.classes for n, f in vars(c).items() if callable(f)}
     )
-
-
-def _attributes(file: PatchFile) -> list[str]:
-    below = (cls for cls in file.kernel.__mro__[:-1] if cls not in file.classes)
-    return sorted({n for c in below for n, value in vars(c).items() if not callable(value)})
-
-
-def _class_bodies(file: PatchFile) -> Iterator[tuple[type, ast.ClassDef]]:
-    for cls in file.classes:
-        for node in file.tree.body:
-            if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
-                yield cls, node
-
-
-def _assigned(node: ast.ClassDef) -> Iterator[str]:
-    for each in node.body:
-        if isinstance(each, ast.Assign):
-            yield from (target.id for target in each.targets if isinstance(target, ast.Name))
-
-
-def _shown(signature: inspect.Signature) -> str:
-    """The parameters of a function without their annotations."""
-    plain = (each.replace(annotation=each.empty) for each in signature.parameters.values())
-    return str(inspect.Signature(list(plain)))
-
-
-def _takes_all(own: inspect.Signature, theirs: inspect.Signature) -> bool:
-    """Whether a function takes whatever another one must get, and all that it may get."""
-    positional = [p for p in theirs.parameters.values() if p.kind in (0, 1)]
-    required = [p for p in positional if p.default is p.empty]
-    return all(_binds(own, len(some), ()) for some in (required, positional))
-
-
-def _binds(signature: inspect.Signature, count: int, keywords: tuple[str, ...]) -> bool:
-    try:
-        signature.bind(*[None] * count, **dict.fromkeys(keywords))
-    except TypeError:
-        return False
-    return True
 
 
 def _swapped(own: inspect.Signature, theirs: inspect.Signature) -> str:
@@ -139,12 +91,12 @@ def _callers(look: Look) -> list[tuple[str, ast.Call]]:
     return [(path, call) for path, call in _calls_of(look.file) if _called(call) == name]
 
 
-def _call_binds(signature: inspect.Signature, call: ast.Call) -> bool:
+def _call_binds(own: inspect.Signature, call: ast.Call) -> bool:
     starred = any(isinstance(each, ast.Starred) for each in call.args)
     keywords = tuple(each.arg for each in call.keywords if each.arg)
     if starred or len(keywords) < len(call.keywords):
         return True
-    return _binds(signature, len(call.args) + 1, keywords)
+    return binds(own, len(call.args) + 1, keywords)
 
 
 def _called(call: ast.Call) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from types import FunctionType, ModuleType
 from typing import Any
@@ -21,14 +21,18 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 class PatchFunction:
     """A function of a patch file: `owner` is its class, None for one of the module.
 
-    `overridden` is what the kernel would have in its place, None when there is nothing.
+    `held` is what its class or module holds: itself, or what decorates it.  `overridden` is what
+    the kernel would have in its place, None when there is nothing.  `is_asked`: it is the check of
+    the file, or what the check alone uses.
     """
 
     name: str
     function: FunctionType
     node: ast.FunctionDef | ast.AsyncFunctionDef
+    held: Any
     owner: type | None = None
     overridden: Any = None
+    is_asked: bool = False
 
     @property
     def is_path(self) -> bool:
@@ -37,8 +41,13 @@ class PatchFunction:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing decorates it, so that its parameters are those in the source."""
-        return not self.node.decorator_list
+        """Whether it is called with the parameters in the source."""
+        return self.held is self.function
+
+    @property
+    def is_init(self) -> bool:
+        """Whether it makes the kernel."""
+        return self.name == "__init__"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +80,10 @@ class PatchFile:
     def functions(self) -> tuple[PatchFunction, ...]:
         """What it changes in the kernel and the functions of the module that this may use."""
         methods = [each for cls in self.classes for each in self._methods(cls)]
-        return (*methods, *self._used(methods, [CHECK]))
+        used = list(self._used(methods, []))
+        others = [each.name for each in (*methods, *used)]
+        asked = (each for each in self._used([], [CHECK]) if each.name not in others)
+        return (*methods, *used, *(replace(each, is_asked=True) for each in asked))
 
     @cached_property
     def classes(self) -> tuple[type, ...]:
@@ -95,13 +107,18 @@ class PatchFile:
         constants = (node for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
         return frozenset(node.value for node in constants if isinstance(node.value, str))
 
+    @cached_property
+    def asked_for(self) -> frozenset[str]:
+        """Names of attributes that the source asks for before it uses them."""
+        return frozenset(name for node in ast.walk(self.tree) for name in _asked_for(node))
+
     def _methods(self, cls: type) -> Iterator[PatchFunction]:
         for value in vars(cls).values():
             function: Any = inspect.unwrap(getattr(value, "__func__", value))
             node = self._node(function)
             if node is not None:
                 overridden = self.overridden(node.name, cls)
-                yield PatchFunction(node.name, function, node, cls, overridden)
+                yield PatchFunction(node.name, function, node, value, cls, overridden)
 
     def _used(self, methods: list[PatchFunction], words: list[str]) -> Iterator[PatchFunction]:
         """The functions of the module that are meant by some words or named in methods, and those
@@ -115,7 +132,7 @@ class PatchFile:
                 function: Any = self.names.get(word)
                 node = self._node(function)
                 if node is not None:
-                    left.append(PatchFunction(word, function, node))
+                    left.append(PatchFunction(word, function, node, function))
                     yield left[-1]
 
     def _node(self, function: Any) -> Any:
@@ -147,6 +164,14 @@ def _words(node: ast.AST) -> Iterator[str]:
             yield word
         case ast.Constant(value=str() as word):
             yield word
+
+
+def _asked_for(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Call(ast.Name("hasattr"), [_, ast.Constant(str() as name)]):
+            yield name
+        case ast.Call(ast.Name("getattr"), [_, ast.Constant(str() as name), _]):
+            yield name
 
 
 def _names(node: ast.AST) -> set[str]:

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from hgeisim.patchrules import class_body
+from hgeisim.patchrules.asked import (
+    checks_get_the_kernel,
+    checks_only_look,
+    checks_say_what_is_wrong,
+)
 from hgeisim.patchrules.calls import arguments_fit, paths_are_not_yielded, paths_are_run
 from hgeisim.patchrules.fields import fields_are_there, names_are_there
 from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
+from hgeisim.patchrules.kept import paths_keep_nothing_that_changes
 from hgeisim.patchrules.look import Look
+from hgeisim.patchrules.loops import loops_come_to_an_end
 from hgeisim.patchrules.mistake import Mistake
+from hgeisim.patchrules.named_fields import named_fields_are_there
 from hgeisim.patchrules.operations import (
     answers_are_yielded,
+    operations_are_not_called,
     operations_are_yielded,
     paths_are_delegated_to,
 )
+from hgeisim.patchrules.output import stdout_is_not_written
 from hgeisim.patchrules.overrides import (
-    attributes_override,
     is_a_path_alike,
     is_called_alike,
     overrides_something,
 )
 from hgeisim.patchrules.patch_file import PatchFile
+from hgeisim.patchrules.recursion import functions_come_to_an_end
 from hgeisim.patchrules.specimen import Scope, Specimen
+from hgeisim.patchrules.values import fields_hold_numbers, new_fields_are_fields, references_stay
 from hgeisim.patchrules.yields import no_open_block, yields_stand_alone
 
 
@@ -43,13 +55,27 @@ RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
     "paths are not yielded": paths_are_not_yielded,
     "arguments fit": arguments_fit,
     "operations are yielded": operations_are_yielded,
+    "operations are not called": operations_are_not_called,
     "answers are yielded": answers_are_yielded,
     "paths are delegated to": paths_are_delegated_to,
     "fields are there": fields_are_there,
+    "named fields are there": named_fields_are_there,
     "names are there": names_are_there,
+    "functions come to an end": functions_come_to_an_end,
+    "loops come to an end": loops_come_to_an_end,
+    "fields hold numbers": fields_hold_numbers,
+    "references stay": references_stay,
+    "new fields are fields": new_fields_are_fields,
+    "checks get the kernel": checks_get_the_kernel,
+    "checks say what is wrong": checks_say_what_is_wrong,
+    "checks only look": checks_only_look,
+    "paths keep nothing that changes": paths_keep_nothing_that_changes,
+    "stdout is not written": stdout_is_not_written,
     "globals are not written": globals_are_not_written,
     "kernel is not written": kernel_is_not_written,
 }
+OF_PATHS = ("yields stand alone", "no open block", "operations are yielded")
+"""Rules for what yields to the machine: a check may yield its texts."""
 
 
 def mistakes(file: PatchFile) -> list[Mistake]:
@@ -57,10 +83,21 @@ def mistakes(file: PatchFile) -> list[Mistake]:
 
     Raises whatever the patch raises when a kernel of it is made.
     """
-    specimen = Specimen(file.kernel)
-    found = list(attributes_override(file))
+    found = [each for rule in class_body.RULES.values() for each in rule(file)]
+    try:
+        specimen = Specimen(file.kernel)
+    except Exception:
+        if found:
+            return _in_order(found)
+        raise
     for function in file.functions:
         look = Look(file, function, specimen, Scope(function, file.names, specimen))
-        found += (each for rule in RULES.values() for each in rule(look))
+        skipped = OF_PATHS if function.is_asked else ()
+        rules = (rule for name, rule in RULES.items() if name not in skipped)
+        found += (each for rule in rules for each in rule(look))
+    return _in_order(found)
+
+
+def _in_order(found: list[Mistake]) -> list[Mistake]:
     unique = {(each.line, each.text): each for each in found}
     return sorted(unique.values(), key=lambda each: each.line)

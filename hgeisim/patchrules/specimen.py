@@ -14,6 +14,7 @@ from functools import cached_property
 from types import FunctionType, MethodType
 from typing import Any, TypeAlias
 
+from hgeisim.machine.atomics import per_cpu_ptr, this_cpu_ptr
 from hgeisim.machine.shared import Fixed, Memory, Shared
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.patchrules.patch_file import CHECK, PatchFunction
@@ -63,6 +64,16 @@ def _slots(cls: type) -> Iterator[str]:
         yield from (slots,) if isinstance(slots, str) else slots
 
 
+class Element(ast.expr):
+    """Any element of what a `for` walks over; it stands in no source."""
+
+    _fields = ("value",)
+
+    def __init__(self, value: ast.expr) -> None:
+        super().__init__()
+        self.value = value
+
+
 class Scope:
     """The locals of a function of a patch, and what each may be."""
 
@@ -77,7 +88,7 @@ class Scope:
         args = self.function.node.args
         own = [*args.posonlyargs, *args.args]
         annotations = [_text(each.annotation) for each in own]
-        theirs = _annotations(self.function.overridden)
+        theirs = _annotations(self.function.overridden) if self.function.is_plain else []
         annotations = [*theirs, *annotations[len(theirs) :]][: len(own)]
         known = {
             a.arg: self.specimen.of_annotation(t) for a, t in zip(own, annotations, strict=True)
@@ -123,7 +134,17 @@ class Scope:
         return tuple(values) or None
 
     def _of_subscript(self, node: ast.Subscript, deep: int) -> Values:
+        if isinstance(node.slice, ast.Slice):
+            return self.of(node.value, deep)
         return _all(map(_element, self.of(node.value, deep) or ())) or None
+
+    def _of_element(self, node: Element, deep: int) -> Values:
+        walked = self.of(node.value, deep) or ()
+        return (
+            None
+            if any(isinstance(each, Mapping) for each in walked)
+            else (_all(map(_element, walked)) or None)
+        )
 
     def _of_ifexp(self, node: ast.IfExp, deep: int) -> Values:
         return _all((self.of(node.body, deep), self.of(node.orelse, deep)))
@@ -139,6 +160,8 @@ class Scope:
         functions = self.of(node.func, deep)
         if not functions or not all(isinstance(f, MethodType | FunctionType) for f in functions):
             return None
+        if functions[0] in (per_cpu_ptr, this_cpu_ptr) and node.args:
+            return _all(map(_element, self.of(node.args[0], deep) or ())) or None
         return _all(self.specimen.of_annotation(_returns(f)) for f in functions)
 
 
@@ -182,8 +205,8 @@ def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
             yield from _taken_apart(target, value)
         case ast.NamedExpr(target=target, value=value):
             yield from _taken_apart(target, value)
-        case ast.For(target=target) | ast.comprehension(target=target):
-            yield from _taken_apart(target, None)
+        case ast.For(target=target, iter=walked) | ast.comprehension(target=target, iter=walked):
+            yield from _taken_apart(target, Element(walked))
         case ast.AugAssign(target=target) | ast.withitem(optional_vars=ast.expr() as target):
             yield from _taken_apart(target, None)
         case ast.ExceptHandler(name=str() as name) | ast.FunctionDef(name=name):

@@ -15,6 +15,8 @@ from hgeisim.patchrules.mistake import Mistake
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 BLOCKS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, *COMPREHENSIONS)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+"""Statements after which the rest of a block is not executed."""
 WORDS = {
     ast.For: "for",
     ast.AsyncFor: "async for",
@@ -31,6 +33,27 @@ def inside(function: ast.AST) -> Iterator[ast.AST]:
         yield child
         if not isinstance(child, FUNCTIONS):
             yield from inside(child)
+
+
+def reached(node: ast.AST) -> Iterator[ast.AST]:
+    """The same without what is never executed: after a `return`, or under `if False`."""
+    for child in _alive(node):
+        yield child
+        if not isinstance(child, FUNCTIONS):
+            yield from reached(child)
+
+
+def _alive(node: ast.AST) -> Iterator[ast.AST]:
+    """The children of a node that may be executed."""
+    skipped = ""
+    if isinstance(node, ast.If | ast.While) and isinstance(node.test, ast.Constant):
+        skipped = "orelse" if node.test.value else "body"
+    for name, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) and name != skipped else [value]:
+            if isinstance(child, ast.AST):
+                yield child
+            if isinstance(child, ENDS):
+                break
 
 
 def is_yield(node: ast.AST) -> bool:

@@ -120,4 +120,9 @@ def _unknown(what: str, name: str, known: list[str]) -> str | None:
         return None
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
+    is_file = name.partition(":")[0].endswith(".py")
+    if what == "base" and is_file:
+        hint = f"; a patch comes after its base: v7.1+{name}"
+    elif ":" in name and not is_file:
+        hint = "; a patch of your own is FILE.py:CLASS"
     return f"{name!r} is no {what}; known: {', '.join(known)}{hint}"

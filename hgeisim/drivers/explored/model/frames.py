@@ -8,7 +8,15 @@ the frame: no iterator, no half-evaluated expression, no container that changes.
 from __future__ import annotations
 
 import gc
-from types import CellType, FrameType, FunctionType, GeneratorType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.explored.model.liveness import live_locals
@@ -16,14 +24,14 @@ from hgeisim.errors import ModelError
 from hgeisim.machine import watch
 from hgeisim.machine.balance import frames
 from hgeisim.machine.ops import Op, Path
-from hgeisim.machine.shared import Fixed, Shared
+from hgeisim.machine.shared import Fixed, Shared, TrackedArray
 
 OVERRIDES = watch.__file__
 """Where the code of overrides comes from, which are not functions of the kernel."""
 Frame: TypeAlias = "GeneratorType[Any, Any, Any]"
 FrameKey: TypeAlias = tuple[Any, ...]
 SCALARS = (int, str, bool, type(None))
-REFERENCES = (Shared, Fixed, Op, type)
+REFERENCES = (Shared, TrackedArray, Fixed, Op, type, ModuleType)
 
 
 class SeamError(Exception):
@@ -49,9 +57,10 @@ def _frame(g: Frame) -> FrameType:
 def _key_of(g: Frame) -> FrameKey:
     frame = _frame(g)
     check(g)
-    names = live_locals(frame.f_code)[frame.f_lasti]
+    code = frame.f_code
+    names = (*live_locals(code)[frame.f_lasti], *code.co_cellvars, *code.co_freevars)
     values = frame.f_locals
-    return (frame.f_code, frame.f_lasti, *(values[n] for n in names if n in values))
+    return (code, frame.f_lasti, *(values[n] for n in names if n in values))
 
 
 def check(g: Frame) -> None:
@@ -59,7 +68,7 @@ def check(g: Frame) -> None:
     where = f"{g.gi_code.co_name}, line {_frame(g).f_lineno}"
     values = _frame(g).f_locals
     for name, value in values.items():
-        if not isinstance(value, SCALARS + REFERENCES):
+        if not _stays(value):
             raise SeamError(
                 f"{where}: local {name!r} holds a {type(value).__name__} across a yield"
             )
@@ -67,21 +76,38 @@ def check(g: Frame) -> None:
         raise SeamError(f"{where}: a {type(temporary).__name__} is alive across a yield")
 
 
+def _stays(value: object) -> bool:
+    """Whether a value is one that cannot change: a tuple is if all that is in it is, and a function
+    if it was not made by the path."""
+    if type(value) is tuple:
+        return all(map(_stays, value))
+    if isinstance(value, FunctionType):
+        return "<locals>" not in value.__qualname__
+    if isinstance(value, MethodType):
+        return _stays(value.__self__) and _stays(value.__func__)
+    if isinstance(value, BuiltinFunctionType):
+        return isinstance(value.__self__, ModuleType)
+    return isinstance(value, SCALARS + REFERENCES)
+
+
 def temporaries(g: Frame) -> list[object]:
-    """What a suspended frame holds on its value stack, beyond the generator it waits for."""
+    """What a suspended frame holds on its value stack, beyond the generator it waits for.
+
+    None is left out: an exception that was caught leaves it behind, and it says nothing.
+    """
     known = [id(v) for v in _frame(g).f_locals.values()]
     found = []
     for referent in gc.get_referents(g):
         if id(referent) in known:
             known.remove(id(referent))
-        elif not _belongs_to_generator(referent, g):
+        elif referent is not None and not _belongs_to_generator(referent, g):
             found.append(referent)
     return found
 
 
 def _belongs_to_generator(referent: object, g: Frame) -> bool:
-    if isinstance(referent, CellType):  # __class__, for super()
-        return isinstance(referent.cell_contents, type)
+    if isinstance(referent, CellType):  # __class__, or what a comprehension uses: in `f_locals`
+        return True
     frame = _frame(g)
     own = (g.gi_yieldfrom, g.gi_code, g.__name__, g.__qualname__, frame, frame.f_locals)
     return isinstance(referent, FunctionType) or any(referent is x for x in own)
