@@ -52,7 +52,9 @@ class Contexts:
         cells = self.memory.cells
         self.memory.begin_step(list(cells))
         first = automaton.advance(automaton.node(start), self.memory)
-        unseen = not (self.memory.reads or self.memory.writes) and first != REST
+        unseen = not self.memory.touched and first != REST
+        if unseen:
+            cells[:] = self.memory.cells
         self.memory.begin_step(cells)
         return first if unseen else start
 

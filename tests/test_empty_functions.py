@@ -1,0 +1,74 @@
+"""Each function of the kernel, replaced by one that does nothing, is noticed, or it says why not."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.kernel.variants import find_variant
+from hgeisim.scenario.load import load_scenario
+
+BASE = "v7.1"
+SCENARIOS = ("moved-sleeper", "one-vm", "stale-attr", "module-exit", "reset-release", "contend")
+"""The quick ones first; a function that one of them notices is not tried in the others."""
+QUICK = ("imsic_vsfile_local_update", "imsic_swfile_read", "irqfd_wakeup", "hgei_interrupt")
+UNNOTICED: dict[str, str] = {}
+
+
+def functions() -> list[str]:
+    """All functions of the kernel that are paths."""
+    found = inspect.getmembers(find_variant(BASE), inspect.isgeneratorfunction)
+    return [name for name, _ in found if not name.startswith("_")]
+
+
+def text_of(name: str) -> str:
+    """A patch with one function that does nothing, and returns 0."""
+    parameters = inspect.signature(getattr(find_variant(BASE), name)).parameters.values()
+    header = ", ".join(str(each.replace(annotation=each.empty)) for each in parameters)
+    return (
+        "from hgeisim.kernel.module import Module\n\n\n"
+        f"class Empty(Module):\n    def {name}({header}):\n        yield from ()\n        return 0\n"
+    )
+
+
+def found_in(scenario: str, variant: str, known: frozenset[str]) -> set[str]:
+    """What a search finds that is not known, up to the first such finding."""
+    space = space_of(load_scenario(scenario, {"variant": variant}))
+    verdict = exhaustive(space, 400_000, enough=lambda finding: finding not in known)
+    return set(verdict.counterexamples) - known
+
+
+@cache
+def of_the_base(scenario: str) -> frozenset[str]:
+    return frozenset(found_in(scenario, BASE, frozenset()))
+
+
+def noticed(folder: Path, name: str) -> set[str]:
+    patch = folder / "empty.py"
+    patch.write_text(text_of(name))
+    for scenario in SCENARIOS:
+        new = found_in(scenario, f"{BASE}+{patch}:Empty", of_the_base(scenario))
+        if new:
+            return new
+    return set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_an_empty_function_is_noticed(tmp_path: Path, name: str) -> None:
+    assert noticed(tmp_path, name)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", functions())
+def test_every_empty_function_is_noticed_or_says_why_not(tmp_path: Path, name: str) -> None:
+    assert bool(noticed(tmp_path, name)) != (name in UNNOTICED)
+
+
+def test_reasons_are_about_functions_that_exist() -> None:
+    assert set(UNNOTICED) <= set(functions())
