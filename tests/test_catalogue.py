@@ -24,7 +24,7 @@ from hgeisim.checks.catalogue import (
 )
 from hgeisim.checks.check import OperationCheck, StateCheck
 from hgeisim.drivers.explored.model.system import EXPLORED
-from hgeisim.drivers.traced.hypothesis import TRACED
+from hgeisim.drivers.traced.offer import TRACED
 from hgeisim.report.findings import in_order, unlooked
 from hgeisim.watch.asker import IN_TIME
 from tests.commands import hgeisim

@@ -8,7 +8,7 @@ from typing import Any
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.traced.conformance import Conformance, Disagreement
-from hgeisim.drivers.traced.hypothesis import TRACED
+from hgeisim.drivers.traced.offer import offer_of
 from hgeisim.report.findings import in_order, unlooked
 from hgeisim.report.layout import count, indented
 
@@ -39,7 +39,7 @@ def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
         "also_agrees": list(also),
         "inferred": [inferred._asdict() for inferred in result.inferred],
         "findings": in_order(_findings(result)),
-        "not_checked": not_checked(TRACED),
+        "not_checked": not_checked(offer_of(result.trace)),
         "disagreement": _disagreement(result.disagreement) if result.disagreement else None,
     }
 

@@ -10,7 +10,6 @@ from hgeisim.drivers.traced import entry, interrupts
 from hgeisim.drivers.traced.agreement import described
 from hgeisim.drivers.traced.follower import Failure, Follower, Handler
 from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
-from hgeisim.drivers.traced.joint import Joint
 from hgeisim.drivers.traced.middle import begins_in_the_middle
 from hgeisim.drivers.traced.order import TooManyOrders
 from hgeisim.drivers.traced.reading import Progress, Trace, stretches
@@ -18,6 +17,7 @@ from hgeisim.drivers.traced.world import OVER, make_world
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.ftrace import Lost, Record
 from hgeisim.trace.interval import Event
+from hgeisim.trace.joint import Joint
 
 _PROGRESS_EVERY = 256
 HANDLERS: dict[type[kvm.Meaning], Handler] = {
@@ -101,7 +101,7 @@ def check_trace(
         unknown = middle or hole is not None or begins_in_the_middle(events)
         follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
         _follow(result, follower, events, progress)
-        _conclude(result, follower)
+        _conclude(result, follower, events)
         if result.is_over:
             break
     return result
@@ -134,10 +134,12 @@ def _follow(
             progress(result.checked.total())
 
 
-def _conclude(result: Conformance, follower: Follower) -> None:
+def _conclude(result: Conformance, follower: Follower, events: Sequence[Event]) -> None:
     """Add what was inferred and found on the way, in the state of the latest orders."""
     disagrees = result.disagreement is not None
     state = follower.failures[0].hypothesis if disagrees else follower.hypotheses[0]
+    if events and not result.is_over:
+        entry.note_sleepers(state, events[-1])
     result.inferred += state.inferred
     result.findings += state.findings.values()
     if not result.is_over:

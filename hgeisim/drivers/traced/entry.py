@@ -77,6 +77,7 @@ def enter(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesi
 def left(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """Load or put of a vCPU, a hotplug step: its thread has left the call that it made before."""
     follower.compared = False
+    note_sleeper(h, event)
     context = h.contexts.get(event.thread)
     of_vcpu = isinstance(event.meaning, kvm.Load | kvm.Put)
     if context is None or (of_vcpu and context.function not in PREEMPTION_OFF):
@@ -85,9 +86,29 @@ def left(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis
         yield from follower.over(h, event.thread, event)
 
 
+def note_sleeper(h: Hypothesis, event: Event) -> None:
+    """The thread of a vCPU comes or goes, which may be in kvm_vcpu_block."""
+    told = event.meaning
+    if isinstance(told, kvm.Load):
+        h.install()
+        found = h.sleepers.loaded(h.world.vcpus[told.vcpu], event)
+        h.note(event.record.line, *found)
+    elif isinstance(told, kvm.Put):
+        h.sleepers.put(h.world.vcpus[told.vcpu], event)
+
+
+def note_sleepers(h: Hypothesis, last: Event) -> None:
+    """The trace ends with an event: whoever sleeps through an interrupt by then has no other."""
+    h.install()
+    for vcpu in h.world.vcpus.values():
+        h.note(last.record.line, *h.sleepers.for_ever(vcpu, last.record.time_ns))
+
+
 def wakeon(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """A vCPU blocks, or has blocked."""
     show_disarmed(h, event)
+    if isinstance(event.meaning, kvm.Wakeon):
+        h.sleepers.blocks(h.world.vcpus[event.meaning.vcpu], event.meaning.enabled != 0)
     yield from at_probe(follower, h, event)
 
 
@@ -102,4 +123,5 @@ def inject(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothes
         if wrong := list(vsfile_differs(vcpu, told.vsfile_cpu, told.vsfile_line)):
             follower.fail(each, "; ".join(wrong))
         else:
+            each.injects[event.thread] = vcpu.id
             yield each

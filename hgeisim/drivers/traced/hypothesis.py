@@ -6,20 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgeisim.checks.catalogue import At, Offer, asked
+from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
+from hgeisim.drivers.traced.sleeper import Sleepers
 from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
 
-TRACED = Offer(
-    (At.STATE, At.ENTERED),
-    ("double-free", "stale-armed"),
-    never=("foreign-vsfile", "irq-freed-enabled"),
-)
-"""What is asked along a trace: after every event, and where a guest is entered.  No VS-file is in
-the middle of an access there, and the module is never unloaded."""
 STATE, ENTERED = asked(At.STATE), asked(At.ENTERED)
+"""The checks of both moments that a trace offers."""
 
 
 class Inferred(NamedTuple):
@@ -45,7 +40,8 @@ class Hypothesis:
     line.  `armed_before` are, by CPU, the bits of HGEIE that may be set since before the trace;
     `unswept` are the lines, by CPU and number, whose VS-files were not left clear.  `met` are the
     vCPUs and `begun` the threads whose first event has come; that matters where the trace begins in
-    the middle.
+    the middle.  `sleepers` are the vCPUs that are in kvm_vcpu_block; `injects` is, by thread, the
+    id of the vCPU for which it has just injected an MSI.
     """
 
     world: World
@@ -57,6 +53,8 @@ class Hypothesis:
     met: set[int] = field(default_factory=set)
     begun: set[int] = field(default_factory=set)
     armed_before: dict[int, int] = field(default_factory=dict)
+    sleepers: Sleepers = field(default_factory=Sleepers)
+    injects: dict[int, int] = field(default_factory=dict)
     inferred: list[Inferred] = field(default_factory=list)
     findings: dict[str, Found] = field(default_factory=dict)
     moved: bool = False
@@ -74,6 +72,8 @@ class Hypothesis:
             set(self.met),
             set(self.begun),
             dict(self.armed_before),
+            Sleepers(self.sleepers),
+            dict(self.injects),
             list(self.inferred),
             dict(self.findings),
             self.moved,
@@ -84,7 +84,8 @@ class Hypothesis:
         contexts = tuple((actor, self.contexts[actor].key()) for actor in sorted(self.contexts))
         shown = tuple(sorted(self.modes.items())), tuple(sorted(self.armed_before.items()))
         known, met, begun = frozenset(self.known), frozenset(self.met), frozenset(self.begun)
-        return tuple(self.cells), contexts, shown, known, met, begun, frozenset(self.unswept)
+        others = frozenset(self.unswept), tuple(sorted(self.sleepers.items()))
+        return tuple(self.cells), contexts, shown, known, met, begun, others
 
     def install(self) -> None:
         """Let the kernel be in this state."""
@@ -109,7 +110,12 @@ class Hypothesis:
         if probe.cpu >= 0 and self.world.k.hgei[probe.cpu].free_bitmap >> probe.line & 1:
             text = f"{context.function} frees line {probe.line} of HART {probe.cpu}, which is free"
             finding = Finding("double-free", "hgei", text)
-            self.findings.setdefault(finding.id, Found(context.line, finding))
+            self.note(context.line, finding)
+
+    def note(self, line: int, *findings: Finding) -> None:
+        """Note what was found at the event in a line, each kind once."""
+        for finding in findings:
+            self.findings.setdefault(finding.id, Found(line, finding))
 
     def check(self, line: int) -> None:
         """Note the invariants that are broken now, each once."""
@@ -118,8 +124,7 @@ class Hypothesis:
         self.moved = False
         self.install()
         for check in STATE:
-            for finding in check.state(self.world.k):
-                self.findings.setdefault(finding.id, Found(line, finding))
+            self.note(line, *check.state(self.world.k))
 
     def check_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
         """Note it when a guest is entered with a line that is not its own."""
@@ -127,8 +132,7 @@ class Hypothesis:
         hart = self.world.k.hart[cpu]
         hart.guest = vcpu.id
         for check in ENTERED:
-            for finding in check.of(self.world.k, hart):
-                self.findings.setdefault(finding.id, Found(line, finding))
+            self.note(line, *check.of(self.world.k, hart))
         hart.guest = 0
 
     def owners(self, cpu: int) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgeisim.drivers.traced.joint import joints_only, pauses_marked
 from hgeisim.drivers.traced.world import FOLLOWED
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import Topology
@@ -16,6 +15,7 @@ from hgeisim.trace.events import Events
 from hgeisim.trace.ftrace import Lost, read_ftrace
 from hgeisim.trace.imported import Extent, without_collection
 from hgeisim.trace.interval import Event, events_of, in_order, intervals_of
+from hgeisim.trace.joint import joints_only, pauses_marked
 from hgeisim.trace.machine import machine_of
 from hgeisim.trace.ownership import Moment
 

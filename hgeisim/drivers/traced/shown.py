@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
-from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
+from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred
 from hgeisim.errors import ModelError
 from hgeisim.kernel.structs import AUTO, HWACCEL, Vcpu
 from hgeisim.machine.hart import bit
@@ -71,7 +71,7 @@ def note_stale(h: Hypothesis, event: Event) -> None:
     cpu = event.record.cpu
     text = f"HART {cpu} takes an SGEI for a line that its owner has not armed: an owner before has"
     finding = Finding("stale-armed", "hgei", text)
-    h.findings.setdefault(finding.id, Found(event.record.line, finding))
+    h.note(event.record.line, finding)
 
 
 def show_unswept(h: Hypothesis, vcpu: Vcpu, actor: int) -> None:
