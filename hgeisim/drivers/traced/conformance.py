@@ -13,6 +13,7 @@ from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
 from hgeisim.drivers.traced.middle import begins_in_the_middle
 from hgeisim.drivers.traced.order import TooManyOrders
 from hgeisim.drivers.traced.reading import Progress, Trace, stretches
+from hgeisim.drivers.traced.stolen import stolen
 from hgeisim.drivers.traced.world import OVER, make_world
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.ftrace import Lost, Record
@@ -127,6 +128,7 @@ def _follow(
         result.checked[event.record.event] += follower.compared or not agrees
         if not agrees:
             result.disagreement = disagreement(event, follower.failures)
+            note_theft(follower.failures, event)
             return
         result.last_line = event.record.line
         result.states = max(result.states, len(follower.hypotheses))
@@ -151,10 +153,17 @@ def disagreement(event: Event, failures: Sequence[Failure]) -> Disagreement:
     why = tuple(dict.fromkeys(failure.why for failure in failures))
     allowed = tuple(dict.fromkeys(failure.allowed for failure in failures if failure.allowed))
     state = failures[0].hypothesis
-    cpu = getattr(event.meaning, "cpu", None)
+    cpu = getattr(event.meaning, "vsfile_cpu", getattr(event.meaning, "cpu", None))
     if cpu is None or not 0 <= cpu < len(state.world.k.hgei):
         cpu = event.record.cpu
     return Disagreement(event.record, why, allowed, cpu, tuple(state.owners(cpu)))
+
+
+def note_theft(failures: Sequence[Failure], event: Event) -> None:
+    """Note in the state of the latest orders that the event gives somebody another's line."""
+    theft = stolen([failure.hypothesis for failure in failures], event)
+    if theft:
+        failures[0].hypothesis.note(event.record.line, theft)
 
 
 def cut_short(follower: Follower, state: Hypothesis, last_line: int) -> Iterator[Inferred]:
