@@ -153,7 +153,7 @@ def disagreement(event: Event, failures: Sequence[Failure]) -> Disagreement:
     why = tuple(dict.fromkeys(failure.why for failure in failures))
     allowed = tuple(dict.fromkeys(failure.allowed for failure in failures if failure.allowed))
     state = failures[0].hypothesis
-    cpu = getattr(event.meaning, "vsfile_cpu", getattr(event.meaning, "cpu", None))
+    cpu = getattr(failures[0].late or event.meaning, "cpu", None)
     if cpu is None or not 0 <= cpu < len(state.world.k.hgei):
         cpu = event.record.cpu
     return Disagreement(event.record, why, allowed, cpu, tuple(state.owners(cpu)))
@@ -161,13 +161,15 @@ def disagreement(event: Event, failures: Sequence[Failure]) -> Disagreement:
 
 def note_theft(failures: Sequence[Failure], event: Event) -> None:
     """Note in the state of the latest orders that the event gives somebody another's line."""
-    theft = stolen([failure.hypothesis for failure in failures], event)
-    if theft:
+    if theft := stolen(failures, event):
         failures[0].hypothesis.note(event.record.line, theft)
 
 
 def cut_short(follower: Follower, state: Hypothesis, last_line: int) -> Iterator[Inferred]:
-    """What is under way at the end, or where events are lost, and its next event."""
+    """What is under way at the end, or where events are lost: its next event, or an argument that
+    has not come true."""
+    state.install()
+    yield from (Inferred(last_line, late.why) for _, late in sorted(state.late.items()))
     for actor in sorted(state.contexts):
         for after in follower.reach(state.fork(), actor):
             context = after.contexts[actor]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
+from hgeisim.drivers.traced.late_read import LateRead
 from hgeisim.drivers.traced.sleeper import Sleepers
 from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
@@ -41,7 +42,8 @@ class Hypothesis:
     `unswept` are the lines, by CPU and number, whose VS-files were not left clear.  `met` are the
     vCPUs and `begun` the threads whose first event has come; that matters where the trace begins in
     the middle.  `sleepers` are the vCPUs that are in kvm_vcpu_block; `injects` is, by thread, the
-    id of the vCPU for which it has just injected an MSI.
+    id of the vCPU for which it has just injected an MSI.  `late` is, by thread, what its last event
+    told that has not come true yet; `entries` is, by vCPU, what is wrong if its guest was entered.
     """
 
     world: World
@@ -55,6 +57,8 @@ class Hypothesis:
     armed_before: dict[int, int] = field(default_factory=dict)
     sleepers: Sleepers = field(default_factory=Sleepers)
     injects: dict[int, int] = field(default_factory=dict)
+    late: dict[int, LateRead] = field(default_factory=dict)
+    entries: dict[int, list[Found]] = field(default_factory=dict)
     inferred: list[Inferred] = field(default_factory=list)
     findings: dict[str, Found] = field(default_factory=dict)
     moved: bool = False
@@ -74,6 +78,8 @@ class Hypothesis:
             dict(self.armed_before),
             Sleepers(self.sleepers),
             dict(self.injects),
+            dict(self.late),
+            dict(self.entries),
             list(self.inferred),
             dict(self.findings),
             self.moved,
@@ -84,7 +90,9 @@ class Hypothesis:
         contexts = tuple((actor, self.contexts[actor].key()) for actor in sorted(self.contexts))
         shown = tuple(sorted(self.modes.items())), tuple(sorted(self.armed_before.items()))
         known, met, begun = frozenset(self.known), frozenset(self.met), frozenset(self.begun)
-        others = frozenset(self.unswept), tuple(sorted(self.sleepers.items()))
+        late = tuple(sorted((actor, read.line) for actor, read in self.late.items()))
+        wrong = frozenset(vcpu for vcpu, found in self.entries.items() if found)
+        others = frozenset(self.unswept), tuple(sorted(self.sleepers.items())), late, wrong
         return tuple(self.cells), contexts, shown, known, met, begun, others
 
     def install(self) -> None:
@@ -101,6 +109,7 @@ class Hypothesis:
             vm = self.world.k.vcpu(context.vcpu).vm
             vm.aia_mode = self.modes.get(context.vcpu, AUTO)
         context.advance(self.world.memory, self.world.is_silent)
+        self.late = {actor: read for actor, read in self.late.items() if not read.is_true}
 
     def note_double_free(self, context: Context) -> None:
         """A call that frees a line goes on, into the section in which it may find it free."""
@@ -126,14 +135,19 @@ class Hypothesis:
         for check in STATE:
             self.note(line, *check.state(self.world.k))
 
-    def check_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
-        """Note it when a guest is entered with a line that is not its own."""
+    def note_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
+        """Keep what is wrong with the line with which a guest may be about to be entered."""
         self.install()
         hart = self.world.k.hart[cpu]
         hart.guest = vcpu.id
-        for check in ENTERED:
-            self.note(line, *check.of(self.world.k, hart))
+        found = [finding for check in ENTERED for finding in check.of(self.world.k, hart)]
         hart.guest = 0
+        self.entries[vcpu.id] = [Found(line, finding) for finding in found]
+
+    def prove_entry(self, vcpu: Vcpu) -> None:
+        """The guest has waited for an interrupt, so it was entered."""
+        for line, finding in self.entries.pop(vcpu.id, ()):
+            self.note(line, finding)
 
     def owners(self, cpu: int) -> list[str]:
         """Who owns the lines of a CPU, from line 1 on; "" for nobody."""

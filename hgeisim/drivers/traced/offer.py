@@ -14,6 +14,8 @@ NEEDED: dict[str, tuple[type[kvm.Meaning], ...]] = {
     "lost-wakeup": sleeper.NEEDED,
 }
 """The events by which the follower itself finds something, by kind."""
+ENTERED = (kvm.Run, kvm.Wakeon)
+"""A guest was entered if it waits for an interrupt afterwards."""
 TRACED = Offer((At.STATE, At.ENTERED), tuple(NEEDED), never=("foreign-vsfile", "irq-freed-enabled"))
 """What is asked along a trace: after every event, and where a guest is entered.  No VS-file is in
 the middle of an access there, and the module is never unloaded."""
@@ -23,4 +25,5 @@ def offer_of(trace: Trace) -> Offer:
     """What can show in a trace: nothing whose events it does not have."""
     there = {type(event.meaning) for event in trace.events if isinstance(event, Event)}
     kinds = (kind for kind, needed in NEEDED.items() if there.issuperset(needed))
-    return TRACED._replace(kinds=tuple(kinds))
+    unseen = () if there.issuperset(ENTERED) else ("guest-line",)
+    return TRACED._replace(kinds=tuple(kinds), never=(*TRACED.never, *unseen))

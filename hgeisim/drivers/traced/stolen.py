@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.traced.follower import Failure
 from hgeisim.drivers.traced.hypothesis import Hypothesis
 from hgeisim.drivers.traced.middle import is_unknown, vsfile_told
 from hgeisim.kernel.structs import Vcpu
@@ -28,15 +29,19 @@ class Given(NamedTuple):
     line: int
 
 
-def stolen(states: Iterable[Hypothesis], event: Event) -> Finding | None:
+def stolen(failures: Iterable[Failure], event: Event) -> Finding | None:
     """The theft that an event tells of, if it is one in every state that does not fit."""
-    found = [_theft(each, event) for each in states]
+    found = [_theft(each, event) for each in failures]
     return found[0] if found and all(found) else None
 
 
-def _theft(h: Hypothesis, event: Event) -> Finding | None:
+def _theft(failure: Failure, event: Event) -> Finding | None:
     """What is stolen, if the line of an event has another owner in a state."""
-    given = _given(h, event)
+    h, late = failure.hypothesis, failure.late
+    if late:
+        given: Given | None = _named(late.vcpu, late.cpu, late.hgei)
+    else:
+        given = _given(h, event)
     owner = h.owner(given.cpu, given.line) if given else None
     if given is None or owner is None or owner is given.taker or is_unknown(h, owner):
         return None
@@ -58,4 +63,9 @@ def _given(h: Hypothesis, event: Event) -> Given | None:
     named = vsfile_told(told)
     if named is None:
         return None
-    return Given("not-owner", "is the VS-file of", h.world.vcpus[named[0]], *named[1:])
+    return _named(h.world.vcpus[named[0]], *named[1:])
+
+
+def _named(vcpu: Vcpu, cpu: int, line: int) -> Given:
+    """The line of a VS-file that an event names."""
+    return Given("not-owner", "is the VS-file of", vcpu, cpu, line)
