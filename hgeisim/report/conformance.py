@@ -16,7 +16,7 @@ INFERRED_SHOWN = 10
 
 
 def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything a check of a trace has to say, as plain data.
+    """Everything a check of a trace has to say, as plain data; `joints` are among the `holes`.
 
     `checked` and `agreed` count events, `by_event` those that were checked; `line` is always that
     of the file.  `disagreement` is null if there is none.  `also_agrees` are the variants on other
@@ -33,6 +33,7 @@ def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
         "by_event": {name: result.checked[name] for name in sorted(+result.checked)},
         "states": result.states,
         "holes": result.holes,
+        "joints": result.joints,
         "first_hole": result.first_hole or None,
         "last_line": result.last_line,
         "gave_up": result.gave_up,
@@ -82,14 +83,21 @@ def text(result: dict[str, Any]) -> Iterator[str]:
             yield from indented(f"would also agree with {', '.join(result['also_agrees'])}", 2)
     if result["holes"]:
         words = (
-            f"weaker from line {result['first_hole']} on: events were lost in "
-            f"{count(result['holes'], 'place')}; after each, a line or a VS-file is believed when "
-            "it is first told of, and compared from then on"
+            f"weaker from line {result['first_hole']} on: {' and '.join(_holes(result))}; after "
+            "each, a line or a VS-file is believed when it is first told of, and compared from "
+            "then on"
         )
         yield from indented(words, 2)
     by_event = ", ".join(f"{name} {n:,}" for name, n in result["by_event"].items())
     yield from indented(f"checked: {by_event or 'nothing'}", 2)
     yield from _notes(result)
+
+
+def _holes(result: dict[str, Any]) -> Iterator[str]:
+    if lost := result["holes"] - result["joints"]:
+        yield f"events were lost in {count(lost, 'place')}"
+    if result["joints"]:
+        yield f"windows seem to be joined in {count(result['joints'], 'place')}"
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:

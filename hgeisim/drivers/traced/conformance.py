@@ -54,10 +54,10 @@ class Conformance:
     """What following a trace came to.
 
     `checked` counts the events that were compared, by name; `states` is the largest number of
-    states that the kernel may have been in at once.  `holes` are the places where events were lost,
-    the first in line `first_hole`; after each it is learned anew who owns what.  `last_line` is the
-    last one of the longest prefix that agrees, 0 if there is none.  `gave_up`: after it there were
-    too many orders to follow them all.
+    states that the kernel may have been in at once.  `holes` are the places where events were lost
+    or, `joints` of them, windows seem to be joined, the first in line `first_hole`; after each it
+    is learned anew who owns what.  `last_line` is the last one of the longest prefix that agrees, 0
+    if there is none.  `gave_up`: after it there were too many orders to follow them all.
     """
 
     trace: Trace
@@ -65,6 +65,7 @@ class Conformance:
     checked: Counter[str] = field(default_factory=Counter)
     states: int = 1
     holes: int = 0
+    joints: int = 0
     first_hole: int = 0
     last_line: int = 0
     gave_up: bool = False
@@ -94,12 +95,11 @@ def check_trace(
     result = Conformance(trace, variant)
     for hole, events in stretches(trace.events):
         if hole:
-            result.holes += 1
-            result.first_hole = result.first_hole or hole.line
-            result.inferred.append(
-                Inferred(hole.line, f"{lost(hole)}: who owns what is learned anew")
-            )
-        unknown = middle or hole is not None or begins_in_the_middle(events)
+            _note_hole(result, hole)
+        elif in_the_middle := middle or begins_in_the_middle(events):
+            text = "the trace begins in the middle: who owns what is learned"
+            result.inferred += [Inferred(each.record.line, text) for each in events[:1]]
+        unknown = hole is not None or in_the_middle
         follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
         _follow(result, follower, events, progress)
         _conclude(result, follower, events)
@@ -108,10 +108,18 @@ def check_trace(
     return result
 
 
+def _note_hole(result: Conformance, hole: Lost) -> None:
+    """Note where events are lost, or windows joined."""
+    result.holes += 1
+    result.joints += isinstance(hole, Joint)
+    result.first_hole = result.first_hole or hole.line
+    result.inferred.append(Inferred(hole.line, f"{lost(hole)}: who owns what is learned anew"))
+
+
 def lost(hole: Lost) -> str:
     """Why a hole is one."""
     if isinstance(hole, Joint):
-        return "windows are joined here, no CPU has a record for a while"
+        return "windows seem to be joined here, no CPU has a record for a while"
     return f"events of CPU {hole.cpu} were lost"
 
 
