@@ -19,7 +19,7 @@ from tests.traces import trace_text
 
 NAMES = (
     *("storm-auto", "storm-hwaccel", "exhausted", "update"),
-    *("enable-at-vm-create", "hotplug", "migrations-3132"),
+    *("enable-at-vm-create", "hotplug", "migrations-3132", "16-double-free", "21-eight-cpus"),
 )
 REJECTED_MIN = 0.99
 

@@ -14,7 +14,7 @@ from hgeisim.drivers.traced.middle import begins_in_the_middle
 from hgeisim.drivers.traced.order import TooManyOrders
 from hgeisim.drivers.traced.reading import Progress, Trace, stretches
 from hgeisim.drivers.traced.stolen import stolen
-from hgeisim.drivers.traced.world import OVER, make_world
+from hgeisim.drivers.traced.world import OVER, make_world, recorded_in
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.ftrace import Lost, Record
 from hgeisim.trace.interval import Event
@@ -92,7 +92,7 @@ def check_trace(
     `middle`: lines are held when the trace begins, even if its first event does not tell.
     Raises `ValueError` when there is no such variant.
     """
-    result = Conformance(trace, variant)
+    result, recorded = Conformance(trace, variant), recorded_in(trace.events)
     for hole, events in stretches(trace.events):
         if hole:
             _note_hole(result, hole)
@@ -100,7 +100,8 @@ def check_trace(
             text = "the trace begins in the middle: who owns what is learned"
             result.inferred += [Inferred(each.record.line, text) for each in events[:1]]
         unknown = hole is not None or in_the_middle
-        follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
+        world = make_world(variant, trace.topology, events, unknown, recorded)
+        follower = Follower(world, HANDLERS)
         _follow(result, follower, events, progress)
         _conclude(result, follower, events)
         if result.is_over:

@@ -185,7 +185,7 @@ def at_probe(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypoth
                 each.begun.add(actor)
             for started in follower.arrive(each, event, actor):
                 yield from follower.agree(started, actor, event)
-        elif is_of_before(each, actor):
+        elif is_of_before(each, actor) and not is_repeated(context, event.meaning):
             yield each
         else:
             follower.fail(each, nothing_under_way(event.meaning), context)
@@ -210,6 +210,14 @@ def is_release_of(context: Context, told: kvm.Meaning) -> bool:
     probe = context.probe
     failed = probe is not None and probe.name == "alloc_ret" and probe.value < 0
     return failed and isinstance(told, kvm.Release) and told.vsfile_cpu >= 0
+
+
+def is_repeated(context: Context | None, told: kvm.Meaning) -> bool:
+    """Whether a line is freed that the same thread has freed just before, and nothing since."""
+    probe = context.probe if context else None
+    if probe is None or probe.name != "free" or not isinstance(told, kvm.Free):
+        return False
+    return (probe.cpu, probe.line) == (told.cpu, told.line)
 
 
 def reads_vsfile(told: kvm.Meaning) -> bool:

@@ -8,7 +8,7 @@ from hgeisim.drivers.traced.calls import RELEASE, UPDATE, sgei_call
 from hgeisim.drivers.traced.context import DISABLE, Context
 from hgeisim.drivers.traced.follower import Follower
 from hgeisim.drivers.traced.hypothesis import Hypothesis, sgei_actor
-from hgeisim.drivers.traced.middle import is_unknown
+from hgeisim.drivers.traced.middle import is_unheard, is_unknown
 from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import hgei
 from hgeisim.drivers.traced.shown import show_armed
@@ -99,8 +99,15 @@ def sweep(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesi
     ]
     if owner and is_unknown(h, owner):
         yield h
+        return
+    agreeing = [
+        after
+        for actor in senders
+        for each in follower.arrive(h.fork(), event, actor)
+        for after in follower.agree(each, actor, event)
+    ]
+    if owner and not agreeing and is_unheard(h, owner):
+        yield h
     elif not senders:
         follower.fail(h, "nobody takes this VS-file away")
-    for actor in senders:
-        for each in follower.arrive(h.fork(), event, actor):
-            yield from follower.agree(each, actor, event)
+    yield from agreeing
