@@ -92,6 +92,14 @@ def test_a_vcpu_that_may_have_its_wake_up_is_not_accused(steps: tuple[str, ...])
     assert found(follow(*steps)) == []
 
 
+def test_a_kick_that_wakes_it_for_good_ends_it() -> None:
+    """It has two reasons by then; if it is preempted before it looks, that is no second time."""
+    steps = (*ASLEEP, kick(2), load(0), put(0), kick(2), load(0), *AWAKE)
+    assert found(follow(*steps)) == [("lost-wakeup:vcpu", len(ASLEEP) + 2)]
+    both = (*ASLEEP, INJECT, kick(3, MSI), kick(2), load(0), put(0), kick(2), load(0), *AWAKE)
+    assert found(follow(*both)) == [("lost-wakeup:vcpu", len(ASLEEP) + 4)]
+
+
 def test_a_vcpu_whose_file_was_taken_meanwhile_is_not_accused() -> None:
     """Its interrupt is in the SW-file then, and it is kicked for that."""
     taken = (
@@ -128,6 +136,13 @@ def test_a_real_one_is_reported_by_its_name() -> None:
     told = trace_command("check", trace_path("07-storm-hwaccel"), "--variant", "v6.12")
     assert told.status == 1
     assert "finding lost-wakeup:vcpu (B-02), line 426\n" in told.out
+
+
+def test_each_time_is_listed() -> None:
+    """22 has no tick: each MSI wakes a vCPU in vain, until it is moved back."""
+    told = trace_command("check", trace_path("22-locks"), "--variant", "v6.12")
+    assert "finding lost-wakeup:vcpu (B-02), line 801\n" in told.out
+    assert "\n  and again, line 911, 1014, 1048, " in told.out
 
 
 def test_a_trace_without_the_events_for_it_says_so() -> None:

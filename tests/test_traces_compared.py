@@ -110,7 +110,7 @@ def test_a_trace_agrees_to_its_end(name: str) -> None:
     result = checked(name)
     assert result.disagreement is None
     assert (result.checked.total(), result.agreed) == (CHECKED[name], CHECKED[name])
-    found = {each.finding.id: each.line for each in result.findings}
+    found = {each.finding.id: each.line for each in reversed(result.findings)}
     assert found == FOUND.get(name, {})
 
 

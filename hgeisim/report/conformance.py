@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
@@ -13,6 +13,7 @@ from hgeisim.report.findings import in_order, unlooked
 from hgeisim.report.layout import count, indented
 
 INFERRED_SHOWN = 10
+AGAIN_SHOWN = 8
 
 
 def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
@@ -100,6 +101,26 @@ def _holes(result: dict[str, Any]) -> Iterator[str]:
         yield f"windows seem to be joined in {count(result['joints'], 'place')}"
 
 
+def _by_id(findings: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """The findings of each id, in the order of the first of each."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in findings:
+        found.setdefault(finding["id"], []).append(finding)
+    return found.values()
+
+
+def _found(times: list[dict[str, Any]]) -> Iterator[str]:
+    """The first time that something was found, and where it was found again."""
+    first, *others = times
+    name = f" ({first['known_as']})" if first["known_as"] else ""
+    yield f"finding {first['id']}{name}, line {first['line']}"
+    yield from indented(first["text"], 2)
+    if others:
+        lines = ", ".join(str(other["line"]) for other in others[:AGAIN_SHOWN])
+        more = "" if len(others) <= AGAIN_SHOWN else f" and {len(others) - AGAIN_SHOWN} more"
+        yield from indented(f"and again, line {lines}{more}", 2)
+
+
 def _lines(result: dict[str, Any]) -> Iterator[str]:
     for number, proven in zip(result["lines"], result["lines_proven"], strict=True):
         yield f"{number}{'' if proven else '?'}"
@@ -129,10 +150,8 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
         yield from indented(f"inferred, line {each['line']}: {each['text']}", 0)
     if len(inferred) > INFERRED_SHOWN:
         yield f"... and {len(inferred) - INFERRED_SHOWN} more; --json tells all"
-    for finding in result["findings"]:
-        name = f" ({finding['known_as']})" if finding["known_as"] else ""
-        yield f"finding {finding['id']}{name}, line {finding['line']}"
-        yield from indented(finding["text"], 2)
+    for times in _by_id(result["findings"]):
+        yield from _found(times)
     yield from unlooked(result["not_checked"])
     if not all(result["lines_proven"]):
         yield "?  A guess: no allocation failed there.  --lines tells how many there are."

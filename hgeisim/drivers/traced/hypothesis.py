@@ -60,7 +60,7 @@ class Hypothesis:
     late: dict[int, LateRead] = field(default_factory=dict)
     entries: dict[int, list[Found]] = field(default_factory=dict)
     inferred: list[Inferred] = field(default_factory=list)
-    findings: dict[str, Found] = field(default_factory=dict)
+    findings: dict[tuple[str, int], Found] = field(default_factory=dict)
     moved: bool = False
 
     def fork(self) -> Hypothesis:
@@ -122,9 +122,14 @@ class Hypothesis:
             self.note(context.line, finding)
 
     def note(self, line: int, *findings: Finding) -> None:
-        """Note what was found at the event in a line, each kind once."""
+        """Note what happens at the event in a line, each time."""
         for finding in findings:
-            self.findings.setdefault(finding.id, Found(line, finding))
+            self.findings.setdefault((finding.id, line), Found(line, finding))
+
+    def note_state(self, line: int, *findings: Finding) -> None:
+        """Note what is wrong since the event in a line, each kind once: it stays so for a while."""
+        known = {finding_id for finding_id, _ in self.findings}
+        self.note(line, *(finding for finding in findings if finding.id not in known))
 
     def check(self, line: int) -> None:
         """Note the invariants that are broken now, each once."""
@@ -133,7 +138,7 @@ class Hypothesis:
         self.moved = False
         self.install()
         for check in STATE:
-            self.note(line, *check.state(self.world.k))
+            self.note_state(line, *check.state(self.world.k))
 
     def note_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
         """Keep what is wrong with the line with which a guest may be about to be entered."""
@@ -147,7 +152,7 @@ class Hypothesis:
     def prove_entry(self, vcpu: Vcpu) -> None:
         """The guest has waited for an interrupt, so it was entered."""
         for line, finding in self.entries.pop(vcpu.id, ()):
-            self.note(line, finding)
+            self.note_state(line, finding)
 
     def owners(self, cpu: int) -> list[str]:
         """Who owns the lines of a CPU, from line 1 on; "" for nobody."""

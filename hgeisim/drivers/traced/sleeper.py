@@ -34,7 +34,8 @@ class Stage(Enum):
     CALLED = "the handler of an SGEI has kicked it"
     WOKEN = "its thread has come"
     ASLEEP = "its thread has gone again, on another HART than that of its VS-file"
-    KICKED = "somebody else has kicked it"
+    KICKED = "somebody has kicked it for another MSI"
+    WANTED = "somebody has kicked it for another reason, for which it leaves kvm_vcpu_block"
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,13 @@ class Sleepers(dict[int, Sleeper]):
     def kicked(self, vcpu: Vcpu, for_an_msi: bool) -> None:
         """Somebody else kicks it; `for_an_msi`: right after an MSI, which says nothing new."""
         sleeper = self.get(vcpu.id)
-        if sleeper and sleeper.stage in (Stage.ASLEEP, Stage.KICKED):
-            self[vcpu.id] = replace(sleeper, stage=Stage.KICKED)
-        elif not for_an_msi:
-            self.pop(vcpu.id, None)
+        if sleeper is None:
+            return
+        if sleeper.stage in (Stage.ASLEEP, Stage.KICKED):
+            stage = Stage.KICKED if for_an_msi else Stage.WANTED
+            self[vcpu.id] = replace(sleeper, stage=stage)
+        elif sleeper.stage is not Stage.WANTED and not for_an_msi:
+            del self[vcpu.id]
 
     def put(self, vcpu: Vcpu, event: Event) -> None:
         """Its thread goes."""
@@ -87,8 +91,10 @@ class Sleepers(dict[int, Sleeper]):
         if sleeper is None or sleeper.stage is Stage.BLOCKED:
             return
         self[vcpu.id] = replace(sleeper, stage=Stage.WOKEN)
+        if sleeper.stage is Stage.WANTED:
+            del self[vcpu.id]
         elsewhere = event.record.cpu != sleeper.hart == vcpu.vsfile_cpu
-        if sleeper.stage is Stage.KICKED and elsewhere:
+        if elsewhere and sleeper.stage in (Stage.KICKED, Stage.WANTED):
             yield _lost(vcpu, sleeper, "until something else wakes it")
 
     def for_ever(self, vcpu: Vcpu, now_ns: int) -> Iterator[Finding]:
