@@ -139,6 +139,6 @@ def test_reports_say_what_was_not_checked() -> None:
     assert ran["not_checked"] == not_checked(IN_TIME)
     explored = hgeisim("explore", "blocked-move")
     assert "not checked here: double-free, stale-armed, mode-refused" in explored.out
-    trace = "tests/data/traces/01-no-contention.txt.gz"
+    trace = "tests/data/traces/20-enable-at-vm-create.txt.gz"
     traced = hgeisim("trace", "check", trace, "--variant", "v6.12", "--json").document()
     assert traced["not_checked"] == not_checked(TRACED)
