@@ -24,7 +24,7 @@ from hgeisim.checks.catalogue import (
 )
 from hgeisim.checks.check import CallCheck, OperationCheck, ReturnCheck, StateCheck
 from hgeisim.drivers.explored.model.system import EXPLORED
-from hgeisim.drivers.traced.hypothesis import TRACED
+from hgeisim.drivers.traced.offer import TRACED
 from hgeisim.report.findings import in_order, unlooked
 from hgeisim.watch.asker import IN_TIME
 from tests.commands import hgeisim
@@ -146,6 +146,6 @@ def test_reports_say_what_was_not_checked() -> None:
     assert ran["not_checked"] == not_checked(IN_TIME)
     explored = hgeisim("explore", "blocked-move")
     assert "not checked here: stale-armed, mode-refused" in explored.out
-    trace = "tests/data/traces/01-no-contention.txt.gz"
+    trace = "tests/data/traces/20-enable-at-vm-create.txt.gz"
     traced = hgeisim("trace", "check", trace, "--variant", "v6.12", "--json").document()
     assert traced["not_checked"] == not_checked(TRACED)

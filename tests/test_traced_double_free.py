@@ -17,7 +17,7 @@ from tests.traces import trace_path
 
 LINES = {"16-double-free": (3,), "21-eight-cpus": (7,)}
 EVENTS = {"16-double-free": 473, "21-eight-cpus": 1492}
-FOUND = {"16-double-free": [84, 226, 349, 475, 537], "21-eight-cpus": [710]}
+FOUND = {"16-double-free": [84, 226, 349, 475, 537], "21-eight-cpus": [710, 1534]}
 """The lines of the second frees."""
 RACE = (
     *alloc(3, "v1", 1),

@@ -89,14 +89,34 @@ def test_hotplug_may_find_an_owner_that_is_about_to_go(releases: tuple[str, ...]
     assert told.disagreement is None
 
 
+TOOK = (*START, *MOVES, "1 cpuhp-9 dis:", *OF_V1, run(0, "v1", 1))
+"""Hotplug takes the new VS-file of v1, and has sent it a request to pass imsic_update again."""
+
+
 def test_a_guest_that_runs_on_a_line_that_hotplug_took_is_a_finding() -> None:
-    """The kernel allows it, and so does the model (F-3); an SGEI of that line has no owner."""
-    disable = "1 cpuhp-9 dis:"
-    told = follow(
-        *(*START, *MOVES, disable, *OF_V1, run(0, "v1", 1), "0 idle-0 sgei: mask=0x2", *OF_V2)
-    )
+    """Its `run` does not prove it, that it waits for an interrupt does."""
+    waits = "0 v1-101 wakeon: vcpu=v1 en=1"
+    told = follow(*TOOK, *OF_V2, waits)
     assert told.disagreement is None
-    assert [found.finding.id for found in told.findings] == ["guest-line:hgei"]
+    found = [(each.finding.id, each.line) for each in told.findings]
+    assert found == [("guest-line:hgei", len(TOOK))]
+    told = follow(*TOOK, "0 idle-0 sgei: mask=0x2", *OF_V2)
+    assert (told.disagreement, told.findings) == (None, [])
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_run_may_be_followed_by_another_update_and_no_guest(line: int) -> None:
+    """The kernel looks at its requests after that event (F-3)."""
+    waits = "0 v1-101 wakeon: vcpu=v1 en=1"
+    other = (*alloc(0, "v4", 1), run(0, "v4", 1)) if line == 2 else ()
+    told = follow(*TOOK, *other, *alloc(0, "v1", line), run(0, "v1", line), *OF_V2, waits)
+    assert (told.disagreement, told.findings) == (None, [])
+
+
+def test_run_may_be_followed_by_an_update_on_another_cpu() -> None:
+    again = (*alloc(3, "v1", 1, "0:1"), free(3, "v1", "0:1"), run(3, "v1", 1))
+    told = follow(*START, *MOVES, run(0, "v1", 1), *again, run(1, "v2", 2))
+    assert (told.disagreement, told.findings) == (None, [])
 
 
 def test_hotplug_finds_no_owner_that_has_gone() -> None:

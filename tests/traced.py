@@ -14,7 +14,7 @@ from hgeisim.trace.ftrace import parse_ftrace
 from hgeisim.trace.interval import events_of, in_order
 from tests.traces import script, trace_path
 
-LINES = {"migrations-3132": (3, 1, 3, 2)}
+LINES = {"migrations-3132": (3, 1, 3, 2), "21-eight-cpus": (7,)}
 """Lines of each HART; the others have 3 each."""
 VARIANTS = {"migrations-3132": "v6.12+percpu-v2"}
 """What left an excerpt; the others were left by v6.12."""

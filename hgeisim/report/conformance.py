@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.traced.conformance import Conformance, Disagreement
-from hgeisim.drivers.traced.hypothesis import TRACED
+from hgeisim.drivers.traced.offer import offer_of
 from hgeisim.report.findings import in_order, unlooked
 from hgeisim.report.layout import count, indented
 
 INFERRED_SHOWN = 10
+AGAIN_SHOWN = 8
 
 
 def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything a check of a trace has to say, as plain data.
+    """Everything a check of a trace has to say, as plain data; `joints` are among the `holes`.
 
     `checked` and `agreed` count events, `by_event` those that were checked; `line` is always that
     of the file.  `disagreement` is null if there is none.  `also_agrees` are the variants on other
@@ -33,13 +34,14 @@ def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
         "by_event": {name: result.checked[name] for name in sorted(+result.checked)},
         "states": result.states,
         "holes": result.holes,
+        "joints": result.joints,
         "first_hole": result.first_hole or None,
         "last_line": result.last_line,
         "gave_up": result.gave_up,
         "also_agrees": list(also),
         "inferred": [inferred._asdict() for inferred in result.inferred],
         "findings": in_order(_findings(result)),
-        "not_checked": not_checked(TRACED),
+        "not_checked": not_checked(offer_of(result.trace)),
         "disagreement": _disagreement(result.disagreement) if result.disagreement else None,
     }
 
@@ -82,14 +84,41 @@ def text(result: dict[str, Any]) -> Iterator[str]:
             yield from indented(f"would also agree with {', '.join(result['also_agrees'])}", 2)
     if result["holes"]:
         words = (
-            f"weaker from line {result['first_hole']} on: events were lost in "
-            f"{count(result['holes'], 'place')}; after each, a line or a VS-file is believed when "
-            "it is first told of, and compared from then on"
+            f"weaker from line {result['first_hole']} on: {' and '.join(_holes(result))}; after "
+            "each, a line or a VS-file is believed when it is first told of, and compared from "
+            "then on"
         )
         yield from indented(words, 2)
     by_event = ", ".join(f"{name} {n:,}" for name, n in result["by_event"].items())
     yield from indented(f"checked: {by_event or 'nothing'}", 2)
     yield from _notes(result)
+
+
+def _holes(result: dict[str, Any]) -> Iterator[str]:
+    if lost := result["holes"] - result["joints"]:
+        yield f"events were lost in {count(lost, 'place')}"
+    if result["joints"]:
+        yield f"windows seem to be joined in {count(result['joints'], 'place')}"
+
+
+def _by_id(findings: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """The findings of each id, in the order of the first of each."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in findings:
+        found.setdefault(finding["id"], []).append(finding)
+    return found.values()
+
+
+def _found(times: list[dict[str, Any]]) -> Iterator[str]:
+    """The first time that something was found, and where it was found again."""
+    first, *others = times
+    name = f" ({first['known_as']})" if first["known_as"] else ""
+    yield f"finding {first['id']}{name}, line {first['line']}"
+    yield from indented(first["text"], 2)
+    if others:
+        lines = ", ".join(str(other["line"]) for other in others[:AGAIN_SHOWN])
+        more = "" if len(others) <= AGAIN_SHOWN else f" and {len(others) - AGAIN_SHOWN} more"
+        yield from indented(f"and again, line {lines}{more}", 2)
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
@@ -121,10 +150,8 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
         yield from indented(f"inferred, line {each['line']}: {each['text']}", 0)
     if len(inferred) > INFERRED_SHOWN:
         yield f"... and {len(inferred) - INFERRED_SHOWN} more; --json tells all"
-    for finding in result["findings"]:
-        name = f" ({finding['known_as']})" if finding["known_as"] else ""
-        yield f"finding {finding['id']}{name}, line {finding['line']}"
-        yield from indented(finding["text"], 2)
+    for times in _by_id(result["findings"]):
+        yield from _found(times)
     yield from unlooked(result["not_checked"])
     if not all(result["lines_proven"]):
         yield "?  A guess: no allocation failed there.  --lines tells how many there are."

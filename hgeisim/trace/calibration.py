@@ -12,9 +12,9 @@ from hgeisim.scenario.distribution import Law
 from hgeisim.scenario.timing import TIMING_NS
 from hgeisim.trace.events import Events
 from hgeisim.trace.fit import fitted, quantile
-from hgeisim.trace.ftrace import Lost, read_ftrace
-from hgeisim.trace.imported import Extent, Progress, without_collection
-from hgeisim.trace.interval import Event, Interval, events_of, in_order, intervals_of
+from hgeisim.trace.ftrace import Lost
+from hgeisim.trace.imported import Extent, Progress, read_events, without_collection
+from hgeisim.trace.interval import Event, Interval, intervals_of
 from hgeisim.trace.measures import MEASURES, Measure, why_missing
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -34,8 +34,7 @@ class Calibration:
         """Measure one more trace; InputError: see `read_ftrace` and `Events.decode`."""
         with without_collection():
             extent = Extent()
-            entries = extent.measured(read_ftrace(path), progress)
-            events = in_order(events_of(entries, table, str(path)))
+            events = read_events(path, table, extent, progress=progress)
             calls = intervals_of(events)
             self.files.append((path.name, extent.records))
             self.holes += extent.holes

@@ -18,6 +18,7 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.trace.textfile import lines_of
 
 LAYOUT = "must be 'COMM-PID [CPU] FLAGS SECONDS.FRACTION: EVENT: ARGUMENTS'"
+ALL_CPUS = -1
 CPUS_MAX = 4096
 """CPU numbers are below this; a larger one comes from a damaged line."""
 
@@ -70,7 +71,8 @@ class Header(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Events of a CPU are missing before this line; `events` is None if ftrace does not count."""
+    """Events of a CPU are missing before this line, of any for `ALL_CPUS`; `events` is None if
+    ftrace does not count."""
 
     line: int
     cpu: int

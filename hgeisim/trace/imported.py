@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,9 @@ from hgeisim.record.timeline import TIME_NS_MAX
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.events import Events
 from hgeisim.trace.follow import FOLLOWED, follow
-from hgeisim.trace.ftrace import Entry, Header, Record, read_ftrace
+from hgeisim.trace.ftrace import Entry, Header, Lost, Record, read_ftrace
 from hgeisim.trace.interval import Event, Interval, events_of, in_order, intervals_of
+from hgeisim.trace.joint import Joint, joints_only, pauses_marked
 from hgeisim.trace.machine import Machine, machine_of
 from hgeisim.trace.occupancy import Occupancy
 from hgeisim.trace.ownership import Moment
@@ -65,13 +66,15 @@ class Extent:
 
 @dataclass
 class Imported:
-    """A trace, read whole; `file` is its name without the folder."""
+    """A trace, read whole; `file` is its name without the folder, `joints` are the lines before
+    which windows of it were joined."""
 
     file: str
     extent: Extent
     occupancy: Occupancy
     machine: Machine
     intervals: list[Interval] = field(default_factory=list)
+    joints: tuple[int, ...] = ()
 
 
 @contextmanager
@@ -85,6 +88,19 @@ def without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def read_events(
+    path: Path,
+    table: Events,
+    extent: Extent,
+    wanted: Collection[type[kvm.Meaning]] = (),
+    progress: Progress | None = None,
+) -> list[Event | Lost]:
+    """Read the events of a trace that are wanted (nothing: all), in order of time, and where some
+    are lost or windows were joined; `extent` counts what the file holds."""
+    entries = pauses_marked(extent.measured(read_ftrace(path), progress))
+    return list(joints_only(in_order(events_of(entries, table, str(path), wanted))))
 
 
 def import_trace(
@@ -102,8 +118,7 @@ def _imported(
     path: Path, table: Events, lines: Sequence[int], progress: Progress | None
 ) -> Imported:
     file, extent = str(path), Extent()
-    entries = extent.measured(read_ftrace(path), progress)
-    events = in_order(events_of(entries, table, file, FOLLOWED))
+    events = read_events(path, table, extent, FOLLOWED, progress)
     told = [event for event in events if isinstance(event, Event)]
     if not any(isinstance(event.meaning, _TELLING) for event in told):
         raise InputError([_nothing_told(file, extent, table)])
@@ -114,7 +129,8 @@ def _imported(
     occupancy = follow(events, intervals, begin, end)
     harts = max(extent.cpus, occupancy.highest_hart + 1)
     machine = machine_of(occupancy, harts, path.name, lines)
-    return Imported(path.name, extent, occupancy, machine, intervals)
+    joints = tuple(event.line for event in events if isinstance(event, Joint))
+    return Imported(path.name, extent, occupancy, machine, intervals, joints)
 
 
 def _nothing_told(file: str, extent: Extent, table: Events) -> Problem:

@@ -15,7 +15,7 @@ from hgeisim.errors import ModelError
 from hgeisim.trace import kernel_event as kernel
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.events import Events
-from hgeisim.trace.ftrace import Entry, Lost, Record
+from hgeisim.trace.ftrace import ALL_CPUS, Entry, Lost, Record
 from hgeisim.trace.meaning import Meaning
 
 
@@ -187,7 +187,7 @@ class _Pairing:
         """End what may have ended in the hole, for its return would not be told from another's."""
         self.lost_line = marker.line
         for stack in self.stacks.values():
-            while stack and any(i.first.record.cpu == marker.cpu for i in stack):
+            while stack and any(marker.cpu in (ALL_CPUS, i.first.record.cpu) for i in stack):
                 stack.pop().gap = Gap.LOST
 
     def finish(self) -> list[Interval]:

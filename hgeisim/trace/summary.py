@@ -12,16 +12,19 @@ from hgeisim.record.timeline import Timeline
 from hgeisim.trace.folder import VARIANT
 from hgeisim.trace.imported import Imported
 from hgeisim.trace.interval import Interval
+from hgeisim.trace.occupancy import Occupancy
 
 HEADS = ("HART", "lines", "max", "alloc", "fail", "free", "SGEI", "moves", "released", "off")
 COUNTED = ("alloc", "fail", "free", "sgei", "moves", "release", "windows")
 """Numbers of each HART, in the order of the table."""
 DOUBTS_SHOWN = 5
+JOINTS_SHOWN = 4
 
 
 def document(imported: Imported, timeline: Timeline) -> dict[str, Any]:
     """What came out, as JSON; the keys of a simulation's summary mean the same here.
 
+    `joints` are the lines before which windows seem to be joined, by the time without a record;
     `lines_proven` is whether the number of lines is known; `moves` counts vCPUs that came to a HART
     with a line of another; `windows` the times without HGEI.  `findings` is empty: an import reads,
     it does not judge; where the events contradict each other `doubts` says so.
@@ -49,11 +52,18 @@ def _facts(imported: Imported) -> dict[str, Any]:
         "records": extent.records,
         "headers": extent.headers,
         "holes": extent.holes,
+        "joints": list(imported.joints),
+        "held_before": sum(_held_before(imported.occupancy)),
         "vcpus": len(occupancy.vcpus),
         "calls": len(imported.intervals),
         "open_calls": _open_calls(imported.intervals),
         "unanswered_allocs": occupancy.unanswered,
     }
+
+
+def _held_before(occupancy: Occupancy) -> Iterator[bool]:
+    """Whether each ownership began before the trace."""
+    return (not own.start_known and own.start == occupancy.begin for own in occupancy.ownerships)
 
 
 def _open_calls(intervals: list[Interval]) -> dict[str, dict[str, int]]:
@@ -110,6 +120,11 @@ def notes(result: dict[str, Any]) -> Iterator[str]:
     if holes := result["trace"]["holes"]:
         places = "1 place" if holes == 1 else f"{holes} places"
         yield f"Events were lost in {places}: the counts are too low."
+    if held := result["trace"]["held_before"]:
+        lines = "1 line was" if held == 1 else f"{held} lines were"
+        yield f"The trace begins in the middle of a run: {lines} taken before."
+    if joints := result["trace"]["joints"]:
+        yield from _joined(joints)
     if unanswered := result["trace"]["unanswered_allocs"]:
         yield f"{unanswered} allocations have no return in the trace; they are not counted."
     doubts = result["doubts"]
@@ -117,3 +132,11 @@ def notes(result: dict[str, Any]) -> Iterator[str]:
         yield f"doubt, line {doubt['line']}: {doubt['text']}"
     if len(doubts) > DOUBTS_SHOWN:
         yield f"... and {len(doubts) - DOUBTS_SHOWN} more doubts; --json tells all"
+
+
+def _joined(lines: list[int]) -> Iterator[str]:
+    """Where windows were joined, by what the times tell."""
+    more = len(lines) - JOINTS_SHOWN
+    at = ", ".join(map(str, lines[:JOINTS_SHOWN])) + (f" and {more} more" if more > 0 else "")
+    yield f"Windows seem to be joined before line {at}:"
+    yield "no CPU has a record for a while, and owners may have changed unseen."

@@ -21,7 +21,12 @@ left clear.  The AIA mode of a vCPU is what it shows when first no line is free 
 
 Neither driven nor compared: other kicks, the scheduler, locks other than hgctrl->lock and
 vsfile_lock, what is in the interrupt files, and all times; vload, vput and cpuhp steps only tell
-that a call is over.  Every vCPU is a VM of its own here: fences for the others are left out.
+that a call is over, and, with kicks, whether a vCPU sleeps through an interrupt (`sleeper.py`).
+Every vCPU is a VM of its own here: fences for the others are left out.
+
+The arguments of a probe are read after its time stamp, so a VS-file that an event names may be one
+that the vCPU gets later, before the next event of the thread (`late_read.py`).  `run` stands before
+pending requests are looked at, so it does not prove that the guest is entered.
 
 A probe at entry fires before the lock is taken, one at return after it was dropped.  So when a
 section ran, between two events of its thread, is not known: `order.py` keeps every order that the

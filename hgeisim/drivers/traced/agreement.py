@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from hgeisim.drivers.traced.context import Context
 from hgeisim.drivers.traced.hypothesis import Hypothesis
-from hgeisim.drivers.traced.middle import is_unknown
+from hgeisim.drivers.traced.late_read import LateRead
+from hgeisim.drivers.traced.middle import is_unknown, vsfile_told
 from hgeisim.drivers.traced.probe import Probe
 from hgeisim.errors import ModelError
-from hgeisim.kernel.structs import ENOENT, Vcpu
+from hgeisim.kernel.structs import ENOENT
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
 
@@ -17,7 +18,8 @@ _PAGE_SHIFT = 12
 
 
 def contradictions(h: Hypothesis, context: Context, event: Event) -> Iterator[str]:
-    """What does not fit between an event and the probe at which its call stands."""
+    """What does not fit between an event and the probe at which its call stands; a VS-file that it
+    names is another matter, see `late_read`."""
     h.install()
     probe, told = context.probe, event.meaning
     if probe is None:
@@ -39,17 +41,12 @@ def _values(h: Hypothesis, probe: Probe, told: kvm.Meaning) -> Iterator[str]:
     match told:
         case kvm.Alloc():
             yield from _differ("cpu", told.cpu, probe.cpu)
-            if told.old_cpu is not None and told.old_line is not None:
-                yield from vsfile_differs(h.world.vcpus[told.vcpu], told.old_cpu, told.old_line)
         case kvm.AllocReturn():
             yield from _differ("ret", told.result, probe.value)
             yield from _differ("cpu", told.cpu, probe.cpu)
         case kvm.Free() | kvm.FreeReturn() | kvm.Sweep():
             yield from _differ("cpu", getattr(told, "cpu", None), probe.cpu)
             yield from _differ("hgei", told.line, probe.line)
-        case kvm.Update() | kvm.Release():
-            vcpu = h.world.vcpus[told.vcpu]
-            yield from vsfile_differs(vcpu, told.vsfile_cpu, told.vsfile_line)
         case kvm.UpdateReturn():
             yield from _differ("ret", told.result, probe.value)
         case kvm.Map():
@@ -58,15 +55,14 @@ def _values(h: Hypothesis, probe: Probe, told: kvm.Meaning) -> Iterator[str]:
             yield from _differ("en", int(told.enabled != 0), probe.value)
 
 
-def vsfile_differs(vcpu: Vcpu, cpu: int, line: int) -> Iterator[str]:
-    """Whether the trace tells another VS-file than the vCPU has; its line matters if it has one."""
-    if cpu != vcpu.vsfile_cpu or (cpu >= 0 and line != vcpu.vsfile_hgei):
-        yield f"tells {vsfile(cpu, line)}, the vCPU has {vsfile(vcpu.vsfile_cpu, vcpu.vsfile_hgei)}"
-
-
-def vsfile(cpu: int, line: int) -> str:
-    """A VS-file as text."""
-    return f"CPU {cpu} line {line}" if cpu >= 0 else "no VS-file"
+def late_read(h: Hypothesis, event: Event) -> LateRead | None:
+    """The VS-file that an event names, if its vCPU does not have it in this state."""
+    named = None if isinstance(event.meaning, kvm.Run) else vsfile_told(event.meaning)
+    if named is None:
+        return None
+    h.install()
+    read = LateRead(h.world.vcpus[named[0]], *named[1:], event.record.line)
+    return None if read.is_true else read
 
 
 def _differ(name: str, told: int | None, model: int) -> Iterator[str]:

@@ -10,14 +10,15 @@ from hgeisim.drivers.traced import entry, interrupts
 from hgeisim.drivers.traced.agreement import described
 from hgeisim.drivers.traced.follower import Failure, Follower, Handler
 from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
-from hgeisim.drivers.traced.joint import Joint
 from hgeisim.drivers.traced.middle import begins_in_the_middle
 from hgeisim.drivers.traced.order import TooManyOrders
 from hgeisim.drivers.traced.reading import Progress, Trace, stretches
-from hgeisim.drivers.traced.world import OVER, make_world
+from hgeisim.drivers.traced.stolen import stolen
+from hgeisim.drivers.traced.world import OVER, make_world, recorded_in
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.ftrace import Lost, Record
 from hgeisim.trace.interval import Event
+from hgeisim.trace.joint import Joint
 
 _PROGRESS_EVERY = 256
 HANDLERS: dict[type[kvm.Meaning], Handler] = {
@@ -53,10 +54,10 @@ class Conformance:
     """What following a trace came to.
 
     `checked` counts the events that were compared, by name; `states` is the largest number of
-    states that the kernel may have been in at once.  `holes` are the places where events were lost,
-    the first in line `first_hole`; after each it is learned anew who owns what.  `last_line` is the
-    last one of the longest prefix that agrees, 0 if there is none.  `gave_up`: after it there were
-    too many orders to follow them all.
+    states that the kernel may have been in at once.  `holes` are the places where events were lost
+    or, `joints` of them, windows seem to be joined, the first in line `first_hole`; after each it
+    is learned anew who owns what.  `last_line` is the last one of the longest prefix that agrees, 0
+    if there is none.  `gave_up`: after it there were too many orders to follow them all.
     """
 
     trace: Trace
@@ -64,6 +65,7 @@ class Conformance:
     checked: Counter[str] = field(default_factory=Counter)
     states: int = 1
     holes: int = 0
+    joints: int = 0
     first_hole: int = 0
     last_line: int = 0
     gave_up: bool = False
@@ -90,27 +92,35 @@ def check_trace(
     `middle`: lines are held when the trace begins, even if its first event does not tell.
     Raises `ValueError` when there is no such variant.
     """
-    result = Conformance(trace, variant)
+    result, recorded = Conformance(trace, variant), recorded_in(trace.events)
     for hole, events in stretches(trace.events):
         if hole:
-            result.holes += 1
-            result.first_hole = result.first_hole or hole.line
-            result.inferred.append(
-                Inferred(hole.line, f"{lost(hole)}: who owns what is learned anew")
-            )
-        unknown = middle or hole is not None or begins_in_the_middle(events)
-        follower = Follower(make_world(variant, trace.topology, events, unknown), HANDLERS)
+            _note_hole(result, hole)
+        elif in_the_middle := middle or begins_in_the_middle(events):
+            text = "the trace begins in the middle: who owns what is learned"
+            result.inferred += [Inferred(each.record.line, text) for each in events[:1]]
+        unknown = hole is not None or in_the_middle
+        world = make_world(variant, trace.topology, events, unknown, recorded)
+        follower = Follower(world, HANDLERS)
         _follow(result, follower, events, progress)
-        _conclude(result, follower)
+        _conclude(result, follower, events)
         if result.is_over:
             break
     return result
 
 
+def _note_hole(result: Conformance, hole: Lost) -> None:
+    """Note where events are lost, or windows joined."""
+    result.holes += 1
+    result.joints += isinstance(hole, Joint)
+    result.first_hole = result.first_hole or hole.line
+    result.inferred.append(Inferred(hole.line, f"{lost(hole)}: who owns what is learned anew"))
+
+
 def lost(hole: Lost) -> str:
     """Why a hole is one."""
     if isinstance(hole, Joint):
-        return "windows are joined here, no CPU has a record for a while"
+        return "windows seem to be joined here, no CPU has a record for a while"
     return f"events of CPU {hole.cpu} were lost"
 
 
@@ -127,6 +137,7 @@ def _follow(
         result.checked[event.record.event] += follower.compared or not agrees
         if not agrees:
             result.disagreement = disagreement(event, follower.failures)
+            note_theft(follower.failures, event)
             return
         result.last_line = event.record.line
         result.states = max(result.states, len(follower.hypotheses))
@@ -134,10 +145,12 @@ def _follow(
             progress(result.checked.total())
 
 
-def _conclude(result: Conformance, follower: Follower) -> None:
+def _conclude(result: Conformance, follower: Follower, events: Sequence[Event]) -> None:
     """Add what was inferred and found on the way, in the state of the latest orders."""
     disagrees = result.disagreement is not None
     state = follower.failures[0].hypothesis if disagrees else follower.hypotheses[0]
+    if events and not result.is_over:
+        entry.note_sleepers(state, events[-1])
     result.inferred += state.inferred
     result.findings += state.findings.values()
     if not result.is_over:
@@ -149,14 +162,23 @@ def disagreement(event: Event, failures: Sequence[Failure]) -> Disagreement:
     why = tuple(dict.fromkeys(failure.why for failure in failures))
     allowed = tuple(dict.fromkeys(failure.allowed for failure in failures if failure.allowed))
     state = failures[0].hypothesis
-    cpu = getattr(event.meaning, "cpu", None)
+    cpu = getattr(failures[0].late or event.meaning, "cpu", None)
     if cpu is None or not 0 <= cpu < len(state.world.k.hgei):
         cpu = event.record.cpu
     return Disagreement(event.record, why, allowed, cpu, tuple(state.owners(cpu)))
 
 
+def note_theft(failures: Sequence[Failure], event: Event) -> None:
+    """Note in the state of the latest orders that the event gives somebody another's line."""
+    if theft := stolen(failures, event):
+        failures[0].hypothesis.note(event.record.line, theft)
+
+
 def cut_short(follower: Follower, state: Hypothesis, last_line: int) -> Iterator[Inferred]:
-    """What is under way at the end, or where events are lost, and its next event."""
+    """What is under way at the end, or where events are lost: its next event, or an argument that
+    has not come true."""
+    state.install()
+    yield from (Inferred(last_line, late.why) for _, late in sorted(state.late.items()))
     for actor in sorted(state.contexts):
         for after in follower.reach(state.fork(), actor):
             context = after.contexts[actor]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hgeisim.drivers.traced.agreement import vsfile_differs
 from hgeisim.drivers.traced.calls import PREEMPTION_OFF, UPDATE, update
 from hgeisim.drivers.traced.context import Context
-from hgeisim.drivers.traced.follower import Follower, at_probe
+from hgeisim.drivers.traced.follower import Follower, at_probe, named_now
 from hgeisim.drivers.traced.hypothesis import Hypothesis
 from hgeisim.drivers.traced.middle import is_of_before
 from hgeisim.drivers.traced.order import before
@@ -20,7 +19,10 @@ from hgeisim.trace.interval import Event
 
 
 def run(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
-    """A guest is entered, with VGEIN as imsic_update left it."""
+    """A guest is about to be entered, with VGEIN as imsic_update left it.
+
+    Pending requests are looked at after this event: what follows may be another update instead.
+    """
     if not isinstance(event.meaning, kvm.Run):
         raise ModelError("the handler of run got another event")
     actor = event.thread
@@ -69,7 +71,7 @@ def enter(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesi
     elif told.vgein != vcpu.vgein:
         follower.fail(h, f"has VGEIN {told.vgein}, in the model it is {vcpu.vgein}")
     else:
-        h.check_entry(vcpu, told.cpu, event.record.line)
+        h.note_entry(vcpu, told.cpu, event.record.line)
         del h.contexts[event.thread]
         yield h
 
@@ -77,6 +79,7 @@ def enter(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesi
 def left(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """Load or put of a vCPU, a hotplug step: its thread has left the call that it made before."""
     follower.compared = False
+    note_sleeper(h, event)
     context = h.contexts.get(event.thread)
     of_vcpu = isinstance(event.meaning, kvm.Load | kvm.Put)
     if context is None or (of_vcpu and context.function not in PREEMPTION_OFF):
@@ -85,9 +88,32 @@ def left(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis
         yield from follower.over(h, event.thread, event)
 
 
+def note_sleeper(h: Hypothesis, event: Event) -> None:
+    """The thread of a vCPU comes or goes, which may be in kvm_vcpu_block."""
+    told = event.meaning
+    if isinstance(told, kvm.Load):
+        h.install()
+        found = h.sleepers.loaded(h.world.vcpus[told.vcpu], event)
+        h.note(event.record.line, *found)
+    elif isinstance(told, kvm.Put):
+        h.sleepers.put(h.world.vcpus[told.vcpu], event)
+
+
+def note_sleepers(h: Hypothesis, last: Event) -> None:
+    """The trace ends with an event: whoever sleeps through an interrupt by then has no other."""
+    h.install()
+    for vcpu in h.world.vcpus.values():
+        h.note(last.record.line, *h.sleepers.for_ever(vcpu, last.record.time_ns))
+
+
 def wakeon(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
     """A vCPU blocks, or has blocked."""
     show_disarmed(h, event)
+    if isinstance(event.meaning, kvm.Wakeon):
+        vcpu, enters = h.world.vcpus[event.meaning.vcpu], event.meaning.enabled != 0
+        h.sleepers.blocks(vcpu, enters)
+        if enters:
+            h.prove_entry(vcpu)
     yield from at_probe(follower, h, event)
 
 
@@ -97,9 +123,6 @@ def inject(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothes
     if not isinstance(told, kvm.Inject):
         raise ModelError("the handler of inject got another event")
     vcpu = h.world.vcpus[told.vcpu]
-    for each in before(h, vsfile(vcpu.id)):
-        each.install()
-        if wrong := list(vsfile_differs(vcpu, told.vsfile_cpu, told.vsfile_line)):
-            follower.fail(each, "; ".join(wrong))
-        else:
-            yield each
+    for each in named_now(before(h, vsfile(vcpu.id)), event):
+        each.injects[event.thread] = vcpu.id
+        yield each

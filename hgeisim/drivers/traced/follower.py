@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hgeisim.drivers.traced.agreement import contradictions, described
+from hgeisim.drivers.traced.agreement import contradictions, described, late_read
 from hgeisim.drivers.traced.calls import PREEMPTION_OFF, call_of
 from hgeisim.drivers.traced.context import Blocked, Context
 from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred, distinct, sgei_actor
+from hgeisim.drivers.traced.late_read import LateRead
 from hgeisim.drivers.traced.middle import is_of_before, learn
 from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import NOTHING, vsfile
@@ -26,11 +27,13 @@ Handler: TypeAlias = "Callable[[Follower, Hypothesis, Event], Iterator[Hypothesi
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an event does not fit into one state: that state, the reason, what would have fitted."""
+    """Why an event does not fit into one state: that state, the reason, what would have fitted;
+    `late` is what an event before had told, if that has not come true by then."""
 
     hypothesis: Hypothesis
     why: str
-    allowed: str
+    allowed: str = ""
+    late: LateRead | None = None
 
 
 class Follower:
@@ -57,7 +60,8 @@ class Follower:
             after
             for each in self.hypotheses
             for quiet in self.others_over(each, event)
-            for after in handle(self, quiet, event)
+            for true in self.come_true(quiet, event.thread)
+            for after in handle(self, true, event)
         ]
         for each in found:
             each.check(event.record.line)
@@ -67,6 +71,18 @@ class Follower:
     def fail(self, h: Hypothesis, why: str, context: Context | None = None) -> None:
         """Give a state up."""
         self.failures.append(Failure(h, why, described(h, context) if context else ""))
+
+    def come_true(self, h: Hypothesis, actor: int) -> Iterator[Hypothesis]:
+        """Let be true what the last event of a thread told, in every order of the others."""
+        if actor not in h.late:
+            yield h
+            return
+        for each in before(h, vsfile(h.late[actor].vcpu.id), actor):
+            if late := each.late.get(actor):
+                each.install()
+                self.failures.append(Failure(each, late.why, late=late))
+            else:
+                yield each
 
     def reach(self, h: Hypothesis, actor: int) -> Iterator[Hypothesis]:
         """Let a call run to its next probe, in every order with the others."""
@@ -102,6 +118,7 @@ class Follower:
             self.fail(h, "the model does something else", context)
             return
         reads = vsfile(context.probe.vcpu) if reads_vsfile(event.meaning) else NOTHING
+        agreeing = []
         for each in before(h, reads, actor):
             wrong = list(contradictions(each, each.contexts[actor], event))
             if wrong:
@@ -110,8 +127,9 @@ class Follower:
             each.contexts[actor].told = True
             each.contexts[actor].line = event.record.line
             if isinstance(event.meaning, kvm.Release):
-                show_unswept(each, self.world.vcpus[event.meaning.vcpu], actor)
-            yield each
+                show_unswept(each, event.meaning, actor)
+            agreeing.append(each)
+        yield from named_now(agreeing, event)
 
     def others_over(self, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
         """Calls of others on the CPU of an event are over, where they cannot be preempted: it is
@@ -126,13 +144,29 @@ class Follower:
     def over(self, h: Hypothesis, actor: int, event: Event) -> Iterator[Hypothesis]:
         """Let a call run to its end; give up if it says something on the way."""
         show_mode(h, h.contexts[actor], None)
-        for each in self.arrive(h, event, actor):
+        for each in self._arrived(h, event, actor):
             context = each.contexts[actor]
             if context.done:
                 del each.contexts[actor]
                 yield each
             else:
                 self.fail(each, f"{context.function} is over, in the model it is not", context)
+
+    def _arrived(self, h: Hypothesis, event: Event, actor: int) -> Iterator[Hypothesis]:
+        """Let a call run to its next probe, after what it told has come true."""
+        for true in self.come_true(h, actor):
+            yield from self.arrive(true, event, actor)
+
+
+def named_now(states: Sequence[Hypothesis], event: Event) -> Sequence[Hypothesis]:
+    """The states in which a vCPU has the VS-file that an event names; if it has that in none, all
+    of them, in which it must get it before the next event of the thread."""
+    late = [late_read(each, event) for each in states]
+    if not all(late):
+        return [each for each, read in zip(states, late, strict=True) if read is None]
+    for each, read in zip(states, late, strict=True):
+        each.late |= {event.thread: read} if read else {}
+    return states
 
 
 def at_probe(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis]:
@@ -151,7 +185,7 @@ def at_probe(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypoth
                 each.begun.add(actor)
             for started in follower.arrive(each, event, actor):
                 yield from follower.agree(started, actor, event)
-        elif is_of_before(each, actor):
+        elif is_of_before(each, actor) and not is_repeated(context, event.meaning):
             yield each
         else:
             follower.fail(each, nothing_under_way(event.meaning), context)
@@ -176,6 +210,14 @@ def is_release_of(context: Context, told: kvm.Meaning) -> bool:
     probe = context.probe
     failed = probe is not None and probe.name == "alloc_ret" and probe.value < 0
     return failed and isinstance(told, kvm.Release) and told.vsfile_cpu >= 0
+
+
+def is_repeated(context: Context | None, told: kvm.Meaning) -> bool:
+    """Whether a line is freed that the same thread has freed just before, and nothing since."""
+    probe = context.probe if context else None
+    if probe is None or probe.name != "free" or not isinstance(told, kvm.Free):
+        return False
+    return (probe.cpu, probe.line) == (told.cpu, told.line)
 
 
 def reads_vsfile(told: kvm.Meaning) -> bool:

@@ -6,20 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgeisim.checks.catalogue import At, Offer, asked
+from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
+from hgeisim.drivers.traced.late_read import LateRead
+from hgeisim.drivers.traced.sleeper import Sleepers
 from hgeisim.drivers.traced.world import World
 from hgeisim.kernel.structs import AUTO, Vcpu
 
-TRACED = Offer(
-    (At.STATE, At.ENTERED),
-    ("double-free", "stale-armed"),
-    never=("foreign-vsfile", "irq-freed-enabled"),
-)
-"""What is asked along a trace: after every event, and where a guest is entered.  No VS-file is in
-the middle of an access there, and the module is never unloaded."""
 STATE, ENTERED = asked(At.STATE), asked(At.ENTERED)
+"""The checks of both moments that a trace offers."""
 
 
 class Inferred(NamedTuple):
@@ -45,7 +41,9 @@ class Hypothesis:
     line.  `armed_before` are, by CPU, the bits of HGEIE that may be set since before the trace;
     `unswept` are the lines, by CPU and number, whose VS-files were not left clear.  `met` are the
     vCPUs and `begun` the threads whose first event has come; that matters where the trace begins in
-    the middle.
+    the middle.  `sleepers` are the vCPUs that are in kvm_vcpu_block; `injects` is, by thread, the
+    id of the vCPU for which it has just injected an MSI.  `late` is, by thread, what its last event
+    told that has not come true yet; `entries` is, by vCPU, what is wrong if its guest was entered.
     """
 
     world: World
@@ -57,8 +55,12 @@ class Hypothesis:
     met: set[int] = field(default_factory=set)
     begun: set[int] = field(default_factory=set)
     armed_before: dict[int, int] = field(default_factory=dict)
+    sleepers: Sleepers = field(default_factory=Sleepers)
+    injects: dict[int, int] = field(default_factory=dict)
+    late: dict[int, LateRead] = field(default_factory=dict)
+    entries: dict[int, list[Found]] = field(default_factory=dict)
     inferred: list[Inferred] = field(default_factory=list)
-    findings: dict[str, Found] = field(default_factory=dict)
+    findings: dict[tuple[str, int], Found] = field(default_factory=dict)
     moved: bool = False
 
     def fork(self) -> Hypothesis:
@@ -74,6 +76,10 @@ class Hypothesis:
             set(self.met),
             set(self.begun),
             dict(self.armed_before),
+            Sleepers(self.sleepers),
+            dict(self.injects),
+            dict(self.late),
+            dict(self.entries),
             list(self.inferred),
             dict(self.findings),
             self.moved,
@@ -84,7 +90,10 @@ class Hypothesis:
         contexts = tuple((actor, self.contexts[actor].key()) for actor in sorted(self.contexts))
         shown = tuple(sorted(self.modes.items())), tuple(sorted(self.armed_before.items()))
         known, met, begun = frozenset(self.known), frozenset(self.met), frozenset(self.begun)
-        return tuple(self.cells), contexts, shown, known, met, begun, frozenset(self.unswept)
+        late = tuple(sorted((actor, read.line) for actor, read in self.late.items()))
+        wrong = frozenset(vcpu for vcpu, found in self.entries.items() if found)
+        others = frozenset(self.unswept), tuple(sorted(self.sleepers.items())), late, wrong
+        return tuple(self.cells), contexts, shown, known, met, begun, others
 
     def install(self) -> None:
         """Let the kernel be in this state."""
@@ -100,6 +109,7 @@ class Hypothesis:
             vm = self.world.k.vcpu(context.vcpu).vm
             vm.aia_mode = self.modes.get(context.vcpu, AUTO)
         context.advance(self.world.memory, self.world.is_silent)
+        self.late = {actor: read for actor, read in self.late.items() if not read.is_true}
 
     def note_double_free(self, context: Context) -> None:
         """A call that frees a line goes on, into the section in which it may find it free."""
@@ -109,7 +119,17 @@ class Hypothesis:
         if probe.cpu >= 0 and self.world.k.hgei[probe.cpu].free_bitmap >> probe.line & 1:
             text = f"{context.function} frees line {probe.line} of HART {probe.cpu}, which is free"
             finding = Finding("double-free", "hgei", text)
-            self.findings.setdefault(finding.id, Found(context.line, finding))
+            self.note(context.line, finding)
+
+    def note(self, line: int, *findings: Finding) -> None:
+        """Note what happens at the event in a line, each time."""
+        for finding in findings:
+            self.findings.setdefault((finding.id, line), Found(line, finding))
+
+    def note_state(self, line: int, *findings: Finding) -> None:
+        """Note what is wrong since the event in a line, each kind once: it stays so for a while."""
+        known = {finding_id for finding_id, _ in self.findings}
+        self.note(line, *(finding for finding in findings if finding.id not in known))
 
     def check(self, line: int) -> None:
         """Note the invariants that are broken now, each once."""
@@ -118,18 +138,21 @@ class Hypothesis:
         self.moved = False
         self.install()
         for check in STATE:
-            for finding in check.state(self.world.k):
-                self.findings.setdefault(finding.id, Found(line, finding))
+            self.note_state(line, *check.state(self.world.k))
 
-    def check_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
-        """Note it when a guest is entered with a line that is not its own."""
+    def note_entry(self, vcpu: Vcpu, cpu: int, line: int) -> None:
+        """Keep what is wrong with the line with which a guest may be about to be entered."""
         self.install()
         hart = self.world.k.hart[cpu]
         hart.guest = vcpu.id
-        for check in ENTERED:
-            for finding in check.of(self.world.k, hart):
-                self.findings.setdefault(finding.id, Found(line, finding))
+        found = [finding for check in ENTERED for finding in check.of(self.world.k, hart)]
         hart.guest = 0
+        self.entries[vcpu.id] = [Found(line, finding) for finding in found]
+
+    def prove_entry(self, vcpu: Vcpu) -> None:
+        """The guest has waited for an interrupt, so it was entered."""
+        for line, finding in self.entries.pop(vcpu.id, ()):
+            self.note_state(line, finding)
 
     def owners(self, cpu: int) -> list[str]:
         """Who owns the lines of a CPU, from line 1 on; "" for nobody."""

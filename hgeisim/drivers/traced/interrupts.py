@@ -8,7 +8,7 @@ from hgeisim.drivers.traced.calls import RELEASE, UPDATE, sgei_call
 from hgeisim.drivers.traced.context import DISABLE, Context
 from hgeisim.drivers.traced.follower import Follower
 from hgeisim.drivers.traced.hypothesis import Hypothesis, sgei_actor
-from hgeisim.drivers.traced.middle import is_unknown
+from hgeisim.drivers.traced.middle import is_unheard, is_unknown
 from hgeisim.drivers.traced.order import before
 from hgeisim.drivers.traced.probe import hgei
 from hgeisim.drivers.traced.shown import show_armed
@@ -42,17 +42,33 @@ def kick(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesis
     actor = sgei_actor(event.record.cpu)
     if actor not in h.contexts:
         follower.compared = False
+        note_kick(h, event, of_sgei=False)
         yield h
         return
     for each in follower.reach(h, actor):
         context = each.contexts[actor]
         if not context.done:
-            yield from follower.agree(each, actor, event)
+            for agreeing in follower.agree(each, actor, event):
+                note_kick(agreeing, event, of_sgei=True)
+                yield agreeing
         elif preempt_depth(event) > context.depth:
             follower.fail(each, "is under hgctrl->lock, the model has kicked all owners", context)
         else:
             del each.contexts[actor]
+            note_kick(each, event, of_sgei=False)
             yield each
+
+
+def note_kick(h: Hypothesis, event: Event, *, of_sgei: bool) -> None:
+    """A vCPU is kicked, which may be in kvm_vcpu_block: by the handler of an SGEI, or not."""
+    if not isinstance(event.meaning, kvm.Kick):
+        raise ModelError("the handler of kick got another event")
+    h.install()
+    vcpu = h.world.vcpus[event.meaning.vcpu]
+    if of_sgei:
+        h.sleepers.called(vcpu, event)
+    else:
+        h.sleepers.kicked(vcpu, h.injects.pop(event.thread, 0) == vcpu.id)
 
 
 def takes(context: Context, owner: Vcpu | None) -> bool:
@@ -83,8 +99,15 @@ def sweep(follower: Follower, h: Hypothesis, event: Event) -> Iterator[Hypothesi
     ]
     if owner and is_unknown(h, owner):
         yield h
+        return
+    agreeing = [
+        after
+        for actor in senders
+        for each in follower.arrive(h.fork(), event, actor)
+        for after in follower.agree(each, actor, event)
+    ]
+    if owner and not agreeing and is_unheard(h, owner):
+        yield h
     elif not senders:
         follower.fail(h, "nobody takes this VS-file away")
-    for actor in senders:
-        for each in follower.arrive(h.fork(), event, actor):
-            yield from follower.agree(each, actor, event)
+    yield from agreeing

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hgeisim.drivers.traced.joint import joints_only, pauses_marked
 from hgeisim.drivers.traced.world import FOLLOWED
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import Topology
 from hgeisim.trace import follow
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.events import Events
-from hgeisim.trace.ftrace import Lost, read_ftrace
-from hgeisim.trace.imported import Extent, without_collection
-from hgeisim.trace.interval import Event, events_of, in_order, intervals_of
+from hgeisim.trace.ftrace import Lost
+from hgeisim.trace.imported import Extent, read_events, without_collection
+from hgeisim.trace.interval import Event, intervals_of
 from hgeisim.trace.machine import machine_of
 from hgeisim.trace.ownership import Moment
 
@@ -48,9 +47,7 @@ def read_trace(
     """
     file, extent = str(path), Extent()
     with without_collection():
-        entries = pauses_marked(extent.measured(read_ftrace(path), progress))
-        wanted = (*follow.FOLLOWED, *FOLLOWED)
-        events = list(joints_only(in_order(events_of(entries, table, file, wanted))))
+        events = read_events(path, table, extent, (*follow.FOLLOWED, *FOLLOWED), progress)
     if not any(isinstance(event, Event) and isinstance(event.meaning, _CALLED) for event in events):
         raise InputError([_nothing_to_follow(file, extent, table)])
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.traced.context import Context
-from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
+from hgeisim.drivers.traced.hypothesis import Hypothesis, Inferred
 from hgeisim.errors import ModelError
-from hgeisim.kernel.structs import AUTO, HWACCEL, Vcpu
+from hgeisim.kernel.structs import AUTO, HWACCEL
 from hgeisim.machine.hart import bit
 from hgeisim.trace import meaning as kvm
 from hgeisim.trace.interval import Event
@@ -71,18 +71,18 @@ def note_stale(h: Hypothesis, event: Event) -> None:
     cpu = event.record.cpu
     text = f"HART {cpu} takes an SGEI for a line that its owner has not armed: an owner before has"
     finding = Finding("stale-armed", "hgei", text)
-    h.findings.setdefault(finding.id, Found(event.record.line, finding))
+    h.note(event.record.line, finding)
 
 
-def show_unswept(h: Hypothesis, vcpu: Vcpu, actor: int) -> None:
+def show_unswept(h: Hypothesis, told: kvm.Release, actor: int) -> None:
     """Note that a thread takes the VS-file from a vCPU, and that it may not stay clear.
 
     The vCPU's own thread may be in imsic_update, and write to the file after it was swept.
     """
-    h.install()
+    vcpu = h.world.vcpus[told.vcpu]
     theirs = (context for other, context in h.contexts.items() if other != actor)
     if any(not context.done and context.vcpu == vcpu.id for context in theirs):
-        h.unswept.add((vcpu.vsfile_cpu, vcpu.vsfile_hgei))
+        h.unswept.add((told.vsfile_cpu, told.vsfile_line))
 
 
 def _owned_lines(h: Hypothesis, cpu: int) -> int:

@@ -49,15 +49,17 @@ FOLLOWED = (*PROBES, kvm.Run, kvm.Inject, *OVER)
 class World:
     """What all hypotheses share: everything that is no cell of the memory.
 
-    `vcpus` are those of the trace by pointer, `threads` by thread, `irqs` handle IPIs and `sgeis`
-    SGEI, one for each HART.  `holders` are the vCPUs, not in the trace, that hold lines when it is
-    not known who does, by HART and line.  `recorded` are the probes that the trace has at all.
+    `vcpus` are those of the trace by pointer, `runners` are their threads by id, 0 if there is none
+    in the trace, `threads` by thread, `irqs` handle IPIs and `sgeis` SGEI, one for each HART.
+    `holders` are the vCPUs, not in the trace, that hold lines when it is not known who does, by
+    HART and line.  `recorded` are the probes that the trace has at all.
     """
 
     k: Module
     memory: Memory
     recorded: frozenset[str]
     vcpus: dict[str, Vcpu] = field(default_factory=dict)
+    runners: dict[int, int] = field(default_factory=dict)
     threads: dict[int, Thread] = field(default_factory=dict)
     irqs: Sequence[HardIrq] = ()
     sgeis: Sequence[HardIrq] = ()
@@ -76,10 +78,21 @@ class World:
         return probe.name not in self.recorded
 
 
+def recorded_in(events: Iterable[object]) -> frozenset[str]:
+    """The probes that a trace has at all."""
+    told = (type(event.meaning) for event in events if isinstance(event, Event))
+    return NEEDED.union(PROBES[each] for each in told if each in PROBES)
+
+
 def make_world(
-    variant: str, topology: Topology, events: Sequence[Event], middle: bool = False
+    variant: str,
+    topology: Topology,
+    events: Sequence[Event],
+    middle: bool = False,
+    recorded: frozenset[str] | None = None,
 ) -> World:
-    """Boot a kernel and make what the events name.
+    """Boot a kernel and make what the events name; `recorded` are the probes of the whole trace, if
+    the events are only a stretch of it.
 
     A CPU has virtualization from the start unless the first that is told of it is `en`.  No vCPU
     has a VS-file; or, with `middle`, every line is held by somebody not known.
@@ -90,8 +103,7 @@ def make_world(
     k.enable_virt_at_load = False
     monitor = k.add_thread("swapper", 0)
     boot(k, monitor)
-    names = {PROBES[type(e.meaning)] for e in events if type(e.meaning) in PROBES}
-    world = World(k, memory, NEEDED | names)
+    world = World(k, memory, recorded_in(events) if recorded is None else recorded)
     cpus = range(len(topology.harts))
     world.irqs = [k.hardirq(f"ipi/{cpu}", cpu, cpu) for cpu in cpus]
     world.sgeis = [k.hardirq(f"sgei/{cpu}", len(cpus) + cpu, cpu) for cpu in cpus]
@@ -118,17 +130,21 @@ def _enable(k: Module, monitor: Thread, events: Iterable[Event]) -> None:
 def _add_vcpus(world: World, events: Iterable[Event]) -> None:
     """Make every vCPU, named after the thread that runs it if it was seen, and every thread."""
     comms: dict[str, str] = {}
+    runners: dict[str, int] = {}
     for event in events:
         pointer = getattr(event.meaning, "vcpu", None)
         if pointer is not None:
             own = isinstance(event.meaning, kvm.Alloc | kvm.Update | kvm.Run | kvm.Wakeon)
+            if own:
+                runners[pointer] = event.thread
             if own or pointer not in comms:
                 comms[pointer] = event.record.comm if own else pointer
         if event.thread not in world.threads:
             thread = world.k.add_thread(f"{event.record.comm}-{event.record.pid}", 0)
             world.threads[event.thread] = thread
     for pointer, name in comms.items():
-        world.vcpus[pointer] = world.k.add_vcpu(name, 0, world.k.add_vm(name))
+        vcpu = world.vcpus[pointer] = world.k.add_vcpu(name, 0, world.k.add_vm(name))
+        world.runners[vcpu.id] = runners.get(pointer, 0)
 
 
 def _hold_all(world: World) -> None:

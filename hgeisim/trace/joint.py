@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from hgeisim.trace import meaning as kvm
-from hgeisim.trace.ftrace import Entry, Lost, Record
+from hgeisim.trace.ftrace import ALL_CPUS, Entry, Lost, Record
 from hgeisim.trace.interval import Event
 
 JOINT_NS = 2_000_000_000
@@ -37,7 +37,7 @@ def pauses_marked(entries: Iterable[Entry]) -> Iterator[Entry]:
             without_ns = 0 if last_ns is None else entry.time_ns - last_ns
             if without_ns > PAUSE_NS:
                 mark = Joint if without_ns > JOINT_NS else Pause
-                yield mark(entry.line, entry.cpu, None)
+                yield mark(entry.line, ALL_CPUS, None)
             last_ns = max(entry.time_ns, last_ns or 0)
         yield entry
 
