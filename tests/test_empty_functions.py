@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.kernel.variants import find_variant
+from hgeisim.kernel.variants import find_variant, variant_problem
 from hgeisim.scenario.load import load_scenario
 
 BASE = "v7.1"
 SCENARIOS = ("moved-sleeper", "one-vm", "stale-attr", "module-exit", "reset-release", "contend")
 """The quick ones first; a function that one of them notices is not tried in the others."""
+STATES = 400_000
 QUICK = ("imsic_vsfile_local_update", "imsic_swfile_read", "irqfd_wakeup", "hgei_interrupt")
 UNNOTICED: dict[str, str] = {}
 
@@ -30,29 +32,31 @@ def text_of(name: str) -> str:
     """A patch with one function that does nothing, and returns 0."""
     parameters = inspect.signature(getattr(find_variant(BASE), name)).parameters.values()
     header = ", ".join(str(each.replace(annotation=each.empty)) for each in parameters)
-    return (
-        "from hgeisim.kernel.module import Module\n\n\n"
-        f"class Empty(Module):\n    def {name}({header}):\n        yield from ()\n        return 0\n"
-    )
+    body = "yield from ()\n        return 0\n"
+    lines = "from hgeisim.kernel.module import Module\n\n\nclass Empty(Module):\n"
+    return f"{lines}    def {name}({header}):\n        {body}"
 
 
 def found_in(scenario: str, variant: str, known: frozenset[str]) -> set[str]:
     """What a search finds that is not known, up to the first such finding."""
-    space = space_of(load_scenario(scenario, {"variant": variant}))
-    verdict = exhaustive(space, 400_000, enough=lambda finding: finding not in known)
+    space = space_of(load_scenario(scenario, {"variant": variant}, variant_problem))
+    verdict = exhaustive(space, STATES, enough=lambda finding: finding not in known)
     return set(verdict.counterexamples) - known
 
 
 @cache
 def of_the_base(scenario: str) -> frozenset[str]:
-    return frozenset(found_in(scenario, BASE, frozenset()))
+    space = space_of(load_scenario(scenario, {"variant": BASE}))
+    return frozenset(exhaustive(space, STATES).counterexamples)
 
 
 def noticed(folder: Path, name: str) -> set[str]:
-    patch = folder / "empty.py"
+    patch = folder / f"{name}.py"
     patch.write_text(text_of(name))
+    variant = f"{BASE}+{patch}:Empty"
+    execute(variant)
     for scenario in SCENARIOS:
-        new = found_in(scenario, f"{BASE}+{patch}:Empty", of_the_base(scenario))
+        new = found_in(scenario, variant, of_the_base(scenario))
         if new:
             return new
     return set()
