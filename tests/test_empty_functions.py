@@ -1,4 +1,4 @@
-"""Each function of the kernel, replaced by one that does nothing, is noticed, or it says why not."""
+"""An empty function in place of each of the kernel is noticed, or a reason says why not."""
 
 from __future__ import annotations
 

@@ -1,0 +1,133 @@
+"""Plainly broken patches, each with one mistake; a check of conservation notices it."""
+
+from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.machine.guest import SWEEP_VSFILE
+from hgeisim.machine.hart import bit
+from hgeisim.machine.interrupt_file import topei
+from hgeisim.machine.ops import STEP
+
+
+class NothingArmed(ImsicDevice):
+    """imsic_put does not set HGEIE."""
+
+    def kvm_riscv_vcpu_aia_put(k, current, vcpu):
+        yield from ()
+
+
+class NothingRestored(ImsicDevice):
+    """imsic_update brings nothing to the new VS-file."""
+
+    def imsic_vsfile_local_update(k, current, vcpu, hgei):
+        yield STEP
+        current.data.mrif.clear()
+
+
+class PendingForgotten(ImsicDevice):
+    """imsic_update brings what is enabled, and not what is pending."""
+
+    def imsic_vsfile_local_update(k, current, vcpu, hgei):
+        current.data.mrif.eip = 0
+        yield from super().imsic_vsfile_local_update(current, vcpu, hgei)
+
+
+class ReleaseForgets(ImsicDevice):
+    """imsic_release drops what was in the VS-file."""
+
+    def imsic_swfile_update(k, current, vcpu):
+        yield STEP
+        current.data.mrif.clear()
+
+
+class FreedBeforeRead(ImsicDevice):
+    """The old line is given back before its file is read."""
+
+    def imsic_vsfile_read(k, current, vcpu, cpu, hgei):
+        yield from k.kvm_riscv_aia_free_hgei(cpu, hgei)
+        yield from super().imsic_vsfile_read(current, vcpu, cpu, hgei)
+
+
+class NothingTaken(Aia):
+    """aia_disable takes no line away."""
+
+    def take_line_away(k, current, vcpu, hgei):
+        yield STEP
+
+
+class PageStays(ImsicDevice):
+    """imsic_release leaves the IMSIC page mapped to a file that is another's by then."""
+
+    def kvm_riscv_mmu_iounmap(k, current, vcpu):
+        yield STEP
+
+
+class VgeinStays(ImsicDevice):
+    """imsic_vsfile_local_clear does not put VGEIN back."""
+
+    def imsic_vsfile_local_clear(k, current, vcpu, hgei):
+        hart = current.hart
+        yield STEP
+        hart.vgein, hart.vsfile_of = hgei, vcpu.id
+        yield SWEEP_VSFILE
+        hart.clear_file(hgei)
+        hart.vsfile_of = 0
+
+
+class LevelStays(ImsicDevice):
+    """The guest claims from its SW-file, and the level stays up."""
+
+    def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current, vcpu):
+        swfile = vcpu.swfile
+        yield STEP
+        top = topei(swfile.eip, swfile.eie, swfile.eithreshold)
+        if top:
+            yield STEP
+            swfile.eip &= ~bit(top)
+        return top
+
+
+class ResetKeeps(ImsicDevice):
+    """A reset empties nothing."""
+
+    def kvm_riscv_vcpu_aia_imsic_reset(k, current, vcpu):
+        yield STEP
+
+
+class OtherLine(ImsicDevice):
+    """An injection goes to line 1, whatever line the vCPU has."""
+
+    def kvm_riscv_vcpu_aia_imsic_inject(k, current, vcpu, iid):
+        yield vcpu.vsfile_lock.read_lock_irqsave
+        if vcpu.vsfile_cpu >= 0:
+            k.hart[vcpu.vsfile_cpu].write_msi(1, iid)
+            yield k.sgei[vcpu.vsfile_cpu]
+        else:
+            vcpu.swfile.eip |= bit(iid)
+            yield from k.imsic_swfile_extirq_update(current, vcpu)
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
+
+
+class FreedTwice(Aia):
+    """A line is given back twice."""
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
+        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
+
+
+class ArmedElsewhere(ImsicDevice):
+    """imsic_put sets HGEIE of each line that is not the vCPU's."""
+
+    def kvm_riscv_vcpu_aia_put(k, current, vcpu):
+        yield from super().kvm_riscv_vcpu_aia_put(current, vcpu)
+        yield STEP
+        current.hart.write_hgeie(current.hart.hgeie | current.hart.lines_mask)
+
+
+class EnableForgets(Aia):
+    """aia_enable leaves hie.SGEIE clear."""
+
+    def enable_sgei(k, current):
+        yield from super().enable_sgei(current)
+        yield STEP
+        current.hart.sgeie = 0
