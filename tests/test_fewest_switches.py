@@ -17,7 +17,12 @@ from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches, fewest_switches
+from hgeisim.drivers.explored.strategies.fewest_switches import (
+    FewestSwitches,
+    Wish,
+    fewest_switches,
+    wish_for,
+)
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.kernel.variants import BASES
 from hgeisim.scenario.load import load_scenario
@@ -141,10 +146,10 @@ def moved() -> tuple[Space, Verdict]:
 @pytest.mark.slow
 def test_it_ends_with_the_last_finding_that_is_wanted() -> None:
     space, verdict = moved()
-    made = fewest_switches(space, MANY, verdict.counterexamples)
+    made = fewest_switches(space, MANY, wish_for(verdict.counterexamples))
     assert (counted(made), made.levels) == ({"foreign-vsfile:hgei": 4}, 4)
     assert made.states < verdict.states / 2
-    assert fewest_switches(space, MANY, ()).states == 1
+    assert fewest_switches(space, MANY, wish_for(())).states == 1
 
 
 @pytest.mark.slow
@@ -164,7 +169,8 @@ def looping(name: str) -> Space:
 @pytest.mark.slow
 def test_a_loop_is_reached_as_early_as_it_can_be() -> None:
     space = looping("Endless")
-    made = fewest_switches(space, MANY, exhaustive(space, MANY).counterexamples)
+    wish = wish_for(exhaustive(space, MANY).counterexamples)
+    made = fewest_switches(space, MANY, wish)
     assert counted(made) == {"endless:kvm_riscv_aia_free_hgei": 3}
 
 
@@ -172,6 +178,6 @@ def test_a_loop_is_reached_as_early_as_it_can_be() -> None:
 @pytest.mark.parametrize("name", ["Endless", "PollsForNobody", "Polls"])
 def test_loops(name: str) -> None:
     space = looping(name)
-    made = fewest_switches(space, MANY)
+    made = fewest_switches(space, MANY, Wish(loops=True))
     assert bool(made.ways) == (name != "Polls")
     assert checked(space, made) == Plain(space.fine).fewest

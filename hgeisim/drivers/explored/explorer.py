@@ -8,7 +8,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.stage import kernel_of, set_stage
 from hgeisim.errors import InputError
-from hgeisim.kernel.variants import find_variant
+from hgeisim.kernel.variants import noting_variant
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.shared import Memory
 from hgeisim.scenario.schema import Scenario
@@ -26,7 +26,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     """
     if problems := list(unexplorable(scenario)):
         raise InputError(problems)
-    k = kernel_of(scenario, find_variant(scenario.kernel.variant), Memory())
+    k = kernel_of(scenario, noting_variant(scenario.kernel.variant), Memory())
     stage = set_stage(scenario, k, validator)
     system = System(stage.k, scenario.kernel.preemption)
     system.lock_order = stage.lock_order or system.lock_order
@@ -34,4 +34,5 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
+    stage.k.entered.clear()  # what the boot has called is not explored
     return system

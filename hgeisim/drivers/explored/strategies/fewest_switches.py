@@ -9,7 +9,7 @@ single ones, since all operations of a step are of one context.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from hgeisim.drivers.explored.model.codebook import CodebookFull
 from hgeisim.drivers.explored.model.endless import KIND, LoneRuns, endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Outgrown, Space
+from hgeisim.drivers.explored.strategies.exhaustive import PROGRESS_EVERY, Progress
 from hgeisim.drivers.explored.strategies.strategy import warm_up
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Found, Schedule
 
@@ -39,19 +40,37 @@ class FewestSwitches:
     states: int = 0
 
 
-def fewest_switches(
-    space: Space, states_max: int, wanted: Collection[str] | None = None
-) -> FewestSwitches:
-    """Reach each finding in as few switches as any schedule can: those that are `wanted`, or all.
+@dataclass(frozen=True)
+class Wish:
+    """What is looked for: the findings of these `ids`, or all there are; with `loops`, contexts
+    that go round for ever as well, at twice the time."""
 
-    It ends early with the last of the wanted ones, or where `states_max` are spent.
+    ids: frozenset[str] | None = None
+    loops: bool = False
+
+
+ALL = Wish()
+
+
+def wish_for(ids: Iterable[str]) -> Wish:
+    """Exactly these findings."""
+    wanted = frozenset(ids)
+    return Wish(wanted, any(each.startswith(f"{KIND}:") for each in wanted))
+
+
+def fewest_switches(
+    space: Space, states_max: int, wish: Wish = ALL, progress: Progress | None = None
+) -> FewestSwitches:
+    """Reach each finding in as few switches as any schedule can.
+
+    It ends early with the last one that is wished for, or where `states_max` are spent.
     """
     if space.contention is not None and not space.steps_learned:
         warm_up(space)
-    search = _Search(space, states_max, wanted)
-    while not search.run():
+    search = _Search(space, states_max, wish)
+    while not search.run(progress):
         space.forget()
-        search = _Search(space, states_max, wanted)
+        search = _Search(space, states_max, wish)
     return search.result
 
 
@@ -65,24 +84,21 @@ class _Search:
     A node is a state with a context that stands last on a best way to it; `origins` has for each
     the node before it times the number of contexts, plus the context that stepped.  `seen` has the
     first node of each state, `lasts` for each first node the contexts that stand last, as bits;
-    nodes from `begin` on are of the present level.  `loops` looks for contexts that go round for
-    ever, if those are wanted.
+    nodes from `begin` on are of the present level.
     """
 
-    def __init__(self, space: Space, states_max: int, wanted: Collection[str] | None) -> None:
+    def __init__(self, space: Space, states_max: int, wish: Wish) -> None:
         self.space, self.states_max, self.result = space, states_max, FewestSwitches()
         self.width, start = len(space.locations), space.initial()
-        self.left = None if wanted is None else {*wanted}
+        self.left = None if wish.ids is None else {*wish.ids}
         self.seen, self.origins, self.lasts = {start: 0}, array("Q", [0]), array("Q", [0])
         self.begin = 0
-        named = any(each.startswith(f"{KIND}:") for each in wanted or ())
-        wants_loops = space.system.own_patch if wanted is None else named
-        self.loops = LoneRuns(space) if wants_loops else None
+        self.loops = LoneRuns(space) if wish.loops else None
 
-    def run(self) -> bool:
+    def run(self, progress: Progress | None) -> bool:
         """Make all levels; False when a step was learned that makes the search invalid."""
         try:
-            self.make_levels()
+            self.make_levels(progress)
         except (Found, _Spent, CodebookFull):
             pass
         except Outgrown:
@@ -90,7 +106,7 @@ class _Search:
         self.result.states = len(self.seen)
         return not self.space.outdated
 
-    def make_levels(self) -> None:
+    def make_levels(self, progress: Progress | None) -> None:
         """One level after the other, until nothing is new."""
         start = self.space.initial()
         self.look(0, start)
@@ -98,15 +114,17 @@ class _Search:
         here: Reached = [(0, start)]
         while here and not self.space.outdated:
             self.begin = len(self.origins)
-            here = self.level_after(here)
+            here = self.level_after(here, progress)
             self.result.levels = (self.result.levels or 0) + 1
         self.result.levels = None
 
-    def level_after(self, here: Reached) -> Reached:
+    def level_after(self, here: Reached, progress: Progress | None) -> Reached:
         """What is reached with one switch more: each context that does not stand last goes on."""
         reached: Reached = []
         slots = [(slot, 1 << slot) for slot in range(self.width)]
-        for node, state in here:
+        for number, (node, state) in enumerate(here):
+            if progress and number % PROGRESS_EVERY == 0:
+                progress(len(self.seen), len(here) - number)
             lasts = self.lasts[node]
             for slot, bit in slots:
                 if not lasts & bit:
