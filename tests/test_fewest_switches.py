@@ -181,3 +181,13 @@ def test_loops(name: str) -> None:
     made = fewest_switches(space, MANY, Wish(loops=True))
     assert bool(made.ways) == (name != "Polls")
     assert checked(space, made) == Plain(space.fine).fewest
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", ["NoUnlock", "IrqsOff", "PreemptOn", "Mutex", "Assert", "Divides"])
+def test_patches_that_fail(name: str) -> None:
+    space = looping(name)
+    verdict = exhaustive(space, MANY)
+    made = fewest_switches(space, MANY, Wish(loops=True))
+    assert made.ways.keys() == verdict.counterexamples.keys()
+    assert checked(space, made) == Plain(space.fine).fewest

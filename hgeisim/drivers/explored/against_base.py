@@ -42,9 +42,13 @@ class AgainstBase:
         return bool(own_files(self.scenario.kernel.variant))
 
     def is_new(self, finding_id: str) -> bool:
-        """Whether the base does not show a finding, as far as is known; it is searched for that."""
-        unseen = finding_id not in self.base.shows(loops=True).switches
-        return (unseen or self.strict) and not is_note(finding_id)
+        """Whether a search may end with a finding: the base does not show it, and is searched for
+        that; of random schedules, where that may take too long, unless it is accepted."""
+        if self.walk:
+            seen = finding_id in self.base.known().switches or self.base.accepts(finding_id)
+        else:
+            seen = finding_id in self.base.shows(loops=True).switches
+        return (self.strict or not seen) and not is_note(finding_id)
 
     def judge(self, space: Space, verdict: Verdict) -> None:
         """Compare what a search has found; one that was stopped only with what is known."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from time import perf_counter
 
+from hgeisim.checks.known import known
 from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import Progress
 from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.kernel.variants import own_files
 from hgeisim.scenario.effective import digest
 from hgeisim.scenario.schema import Scenario
 
@@ -41,6 +43,12 @@ class Base:
     def space(self) -> Space:
         """Its state space."""
         return space_of(self.scenario)
+
+    def accepts(self, finding_id: str) -> bool:
+        """Whether a finding is accepted of it, as nothing is of a user's own file."""
+        kernel = self.scenario.kernel
+        entry = known(finding_id, kernel.variant, kernel.realtime)
+        return entry is not None and entry.accepted and not own_files(kernel.variant)
 
     def known(self) -> Shown:
         """What it shows, as far as that is known by now."""

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hgeisim.checks.known import known
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.comparison import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule
-from hgeisim.kernel.variants import own_files
 from hgeisim.lockorder.baseline import Baseline, EdgeFacts, Pair, edge_facts
 from hgeisim.lockorder.baseline_text import read_baseline
 from hgeisim.lockorder.circle import circle_of
@@ -60,12 +58,7 @@ class _Other:
         """Whether the base has it: shown, accepted, or a circle of dependencies that it has."""
         circle = circle_of(finding_id)
         whole = circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges)
-        return whole or finding_id in self.ids or self._accepts(finding_id)
-
-    def _accepts(self, finding_id: str) -> bool:
-        kernel = self.base.scenario.kernel
-        entry = known(finding_id, kernel.variant, kernel.realtime)
-        return entry is not None and entry.accepted and not own_files(kernel.variant)
+        return whole or finding_id in self.ids or self.base.accepts(finding_id)
 
     def lacks(self, edges: dict[Pair, EdgeFacts]) -> list[str]:
         """The dependencies that it does not have, of a kind or at all."""

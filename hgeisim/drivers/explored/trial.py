@@ -28,6 +28,9 @@ from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Ver
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.schema import Scenario
 
+FEW_SWITCHES = 100_000
+"""States of the base in which a finding is looked for that its sample has not shown."""
+
 
 @dataclass
 class Trial:
@@ -64,16 +67,19 @@ class Trial:
         self.base.shows(wish.loops)
 
     def take_sample(self, number: int, below: Below) -> None:
-        """Lead the base along the schedules of the variant, then along as many random ones."""
+        """Lead the base along the schedules of the variant, then along as many random ones; what it
+        has not shown by then, it may show in few switches."""
         if self.base.recorded is not None:
             self.sample = frozenset(self.base.recorded.switches)
             return
-        found = self.verdict.counterexamples.values()
-        ids = replayed(self.base.space, [each.schedule for each in found])
-        walked = random_walk(self.base.space, number, below)
+        found, space = self.verdict.counterexamples, self.base.space
+        ids = replayed(space, [each.schedule for each in found.values()])
+        walked = random_walk(space, number, below)
         self.sample = ids | walked.counterexamples.keys()
         if walked.stopped is not None:
             raise walked.stopped
+        if missing := found.keys() - self.sample:
+            self.sample |= fewest_switches(space, FEW_SWITCHES, wish_for(missing)).ways.keys()
 
 
 def replayed(space: Space, given: Iterable[Schedule]) -> frozenset[str]:
