@@ -32,12 +32,19 @@ _executed: dict[Path, str] = {}
 """The files that were executed, and how the command line calls them."""
 _sources: dict[Path, bytes] = {}
 """What each of them held."""
+_modules: dict[Path, ModuleType] = {}
+"""The modules that they are."""
 
 
 def variant_option(help_text: str, **settings: Any) -> Callable[[C], C]:
     """The option `--variant`, which executes the files that it names."""
+    return executing_option("--variant", help_text, **settings)
+
+
+def executing_option(name: str, help_text: str, **settings: Any) -> Callable[[C], C]:
+    """An option that names a kernel, and executes the files that it names."""
     return click.option(
-        "--variant", help=help_text, callback=_executing, shell_complete=variants, **settings
+        name, help=help_text, callback=_executing, shell_complete=variants, **settings
     )
 
 
@@ -151,17 +158,21 @@ def _no_class(file: str, name: str, found: Any, patches: list[str]) -> Problem:
 
 def _module(file: str, path: Path) -> ModuleType:
     """Execute a file; its asserts stay, also under `python -O`."""
+    source = read_bytes(path)
     _executed[path] = file
+    if _sources.get(path) == source and path in _modules:
+        return _modules[path]  # two options of one command mean the same classes
     linecache.checkcache(str(path))
     name = f"own_patch_{len(_executed)}_{path.stem}"
     module = sys.modules[name] = ModuleType(name)
     module.__file__, module.print = str(path), say  # type: ignore[attr-defined]
-    source = _sources[path] = read_bytes(path)
+    _sources[path] = source
     try:
         code = compile(source, str(path), "exec", dont_inherit=True, optimize=0)
         exec(code, vars(module))  # noqa: S102 - the user has asked for it
     except (Exception, SystemExit, Stuck) as error:  # noqa: BLE001 - whatever it raises
         raise InputError([_problem(error, path)]) from None
+    _modules[path] = module
     return module
 
 

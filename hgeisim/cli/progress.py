@@ -1,4 +1,4 @@
-"""How far a long run has come, on a terminal's stderr."""
+"""How far a long run or search has come, on the stderr of a terminal."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def simulated_time(until_ns: int) -> Iterator[Callable[[int], None]]:
             bar.update(task, completed=now_ns, description=told)
 
         yield reached
+
+
+@contextmanager
+def searched_states(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many states were seen, after words for what goes on; how many there are is not
+    known.  Yields whom to tell them, None where stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with console(sys.stderr).status(what) as status:
+        yield lambda seen, queue: status.update(f"{what}: {seen:,} states, {queue:,} to expand")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
     from hgeisim.drivers.explored.strategies.strategy import CannotStep
+    from hgeisim.scenario.schema import Scenario
 
 
 @click.command()
@@ -127,8 +128,7 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
 
 
 def _space(token: Token, scenario: str, variant: str) -> Space:
-    from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS  # noqa: PLC0415
-    from hgeisim.drivers.explored.explorable import explored_digest  # noqa: PLC0415
+    from hgeisim.drivers.explored.base import on_variant  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
@@ -136,10 +136,23 @@ def _space(token: Token, scenario: str, variant: str) -> Space:
     own = {"variant": token.variant, "preemption": token.preemption}
     checked = None if own_files(token.variant) else variant_problem
     made_with = load_scenario(scenario, own, checked)
-    if explored_digest(made_with)[:DIGEST_DIGITS] != token.digest:
+    meant = _meant(token, made_with)
+    if meant is None:
         problem = "the token was made from another version of this scenario"
         raise InputError([Problem(made_with.file, "", "", problem, "explore it again")])
-    return space_of(load_scenario(scenario, {**own, "variant": variant}, variant_problem))
+    load_scenario(scenario, {**own, "variant": variant}, variant_problem)
+    return space_of(on_variant(meant, variant))
+
+
+def _meant(token: Token, scenario: Scenario) -> Scenario | None:
+    """The scenario of the schedule, by its digest: this one or its clean twin."""
+    from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS  # noqa: PLC0415
+    from hgeisim.drivers.explored.explorable import explored_digest  # noqa: PLC0415
+    from hgeisim.scenario.clean_twin import clean_twin  # noqa: PLC0415
+
+    both = filter(None, (scenario, clean_twin(scenario)))
+    fits = (each for each in both if explored_digest(each)[:DIGEST_DIGITS] == token.digest)
+    return next(fits, None)
 
 
 def _changed(token: Token, variant: str) -> str:

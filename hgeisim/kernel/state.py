@@ -67,6 +67,7 @@ class Kernel(Fixed):
     `locks_are_steady`: no path initialises a lock that others may use by then.
     `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
     that look on while it runs, and `shown` the functions that they can see, with their parameters.
+    `entered` has the functions of patches that were called, where somebody notes them.
     """
 
     name = ""
@@ -84,6 +85,7 @@ class Kernel(Fixed):
         k.topology, k.memory, k.realtime = topology, memory, realtime
         k.watch, k.clock = watch or Watch(), clock or Clock()
         k.watch.functions = k.shown
+        k.entered: set[str] = set()
         cpus = range(len(topology.harts))
         k.slots = max(hart.lines for hart in topology.harts) + 1
         k.hart = [make_hart(memory, cpu, topology.harts[cpu].lines, k.slots) for cpu in cpus]

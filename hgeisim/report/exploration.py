@@ -14,6 +14,7 @@ from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict, ended
 from hgeisim.report.findings import nothing_found, standing, unlooked
 from hgeisim.report.layout import count, indented
+from hgeisim.report.trial_lines import comparison_lines, gone_lines, twin_line
 from hgeisim.scenario.schema import Scenario
 
 COVERED = {
@@ -39,14 +40,15 @@ def document(name: str, scenario: Scenario, verdict: Verdict, new: list[str]) ->
         "ends": verdict.ends,
         "stopped": ended(verdict.stopped) if verdict.stopped else "",
         "findings": [
-            _finding(name, scenario, c, c.finding.id in new)
+            finding_of(name, scenario, c, c.finding.id in new)
             for c in verdict.counterexamples.values()
         ],
         "not_checked": not_checked(EXPLORED),
     }
 
 
-def _finding(name: str, scenario: Scenario, c: Counterexample, new: bool) -> dict[str, Any]:
+def finding_of(name: str, scenario: Scenario, c: Counterexample, new: bool) -> dict[str, Any]:
+    """A finding with its schedule."""
     kernel = scenario.kernel
     return {
         "id": c.finding.id,
@@ -73,16 +75,26 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     )
     yield from _verdict(result)
     yield from _lock_order(result)
+    yield from comparison_lines(result)
     if result["stopped"]:
         yield from indented(_unfinished(result), 0)
-    for finding in result["findings"]:
-        yield ""
-        yield from _finding_lines(finding)
-    if result["findings"]:
-        yield ""
+    yield from _finding_blocks(result["findings"])
     if nothing_found(result["findings"]):
         yield "no finding so far" if result["stopped"] else "no finding"
+    yield from gone_lines(result)
+    twin = result.get("clean_twin")
+    if twin:
+        yield from twin_line(twin)
+        yield from _finding_blocks(twin["findings"])
     yield from unlooked(result["not_checked"])
+
+
+def _finding_blocks(findings: list[dict[str, Any]]) -> Iterator[str]:
+    for finding in findings:
+        yield ""
+        yield from _finding_lines(finding)
+    if findings:
+        yield ""
 
 
 def _verdict(result: dict[str, Any]) -> Iterator[str]:

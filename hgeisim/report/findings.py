@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import is_note, severity_of
-from hgeisim.report.layout import indented
+from hgeisim.report.layout import count, indented
 
 
 def in_order(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -23,7 +23,23 @@ def standing(finding: dict[str, Any]) -> str:
     """How a finding counts, as it follows its id: nothing where it is new."""
     if is_note(finding["id"]):
         return ", a note"
+    if "standing" in finding:
+        return f", {finding['standing']}{_base_switches(finding)}"
     return "" if finding["new"] else ", accepted"
+
+
+def _base_switches(finding: dict[str, Any]) -> str:
+    """How many switches the base needs for the same, if these are not as many."""
+    base, own = finding["base_switches"], finding["switches"]
+    return f" (base: {bounds_text(base)})" if base and {*base.values()} != {own} else ""
+
+
+def bounds_text(switches: dict[str, int]) -> str:
+    """A number of switches, or between which two it is."""
+    least, most = switches["least"], switches["most"]
+    if least == most:
+        return count(most, "switch", "es")
+    return f"{least:,} to {most:,} switches"
 
 
 def nothing_found(findings: Iterable[dict[str, Any]]) -> bool:

@@ -8,7 +8,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.stage import kernel_of, set_stage
 from hgeisim.errors import InputError
-from hgeisim.kernel.variants import find_variant
+from hgeisim.kernel.variants import noting_variant
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.watch import functions_of, watched
@@ -28,7 +28,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     """
     if problems := list(unexplorable(scenario)):
         raise InputError(problems)
-    kernel = watched(find_variant(scenario.kernel.variant), functions_of(Books) | called())
+    kernel = watched(noting_variant(scenario.kernel.variant), functions_of(Books) | called())
     k = kernel_of(scenario, kernel, Memory())
     k.watch.add(Books())
     stage = set_stage(scenario, k, validator)
@@ -38,4 +38,5 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
+    stage.k.entered.clear()  # what the boot has called is not explored
     return system

@@ -14,6 +14,7 @@ from functools import cache
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.state import Kernel
+from hgeisim.kernel.variants.entered import functions_of, noting
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -73,6 +74,28 @@ def find_variant(name: str) -> type[Module]:
     if wrong:
         raise ValueError(wrong)
     return _class_of(name)
+
+
+def noting_variant(name: str) -> type[Module]:
+    """The same kernel, which notes the functions of its patches that are called, in `entered`."""
+    of_all = find_variant(name)
+    base, *patches = name.split("+")
+    classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
+    pairs = ((noting(cls, BASES[base]), cls) for cls in classes)
+    noted = (*(cls for pair in pairs for cls in pair), BASES[base])
+    return stacked(name, noted) if patches else of_all
+
+
+def patched_functions(name: str, without: str) -> list[str]:
+    """The functions of the patches in a variant that another variant lacks, sorted."""
+    base, *patches = name.split("+")
+    classes = [(PATCHES | OWN)[patch] for patch in patches if patch not in without.split("+")]
+    return sorted({each for cls in classes for each in functions_of(cls, BASES[base])})
+
+
+def without_last_patch(name: str) -> str:
+    """What the last patch of a variant was made for; a base itself where there is no patch."""
+    return name.rpartition("+")[0] or name
 
 
 def _class_of(name: str) -> type[Module]:

@@ -8,6 +8,7 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.answer import after
 from hgeisim.drivers.explored.model.space import Space
 
+KIND = "endless"
 LONGEST = 10_000
 """Steps that a context is followed by itself."""
 REACHED_MAX = 2_000
@@ -27,7 +28,34 @@ class Loop:
         common = [names[0] for names in takewhile(lambda names: len({*names}) == 1, depths)]
         name = self.automaton.name
         function = common[-1] if common else name
-        return Finding("endless", function, f"{name} goes round in {function} for ever")
+        return Finding(KIND, function, f"{name} goes round in {function} for ever")
+
+
+class LoneRuns:
+    """Whether contexts come round by themselves, asked of many states: each is followed once."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.known: list[dict[bytes, bool]] = [{} for _ in space.locations]
+
+    def all_go_round(self, state: bytes) -> bool:
+        """Whether some context can step, and each that can goes round: else `endless` finds
+        nothing."""
+        able = _able(self.space, state)
+        return bool(able) and all(self._goes_round(slot, state) for slot in able)
+
+    def _goes_round(self, slot: int, state: bytes) -> bool:
+        known, met = self.known[slot], dict[bytes, None]()
+        while state not in known and state not in met:
+            met[state] = None
+            answer = self.space.ask(slot, state)
+            if answer.writes is None or answer.crashes:
+                known[state] = False
+            else:
+                state = after(state, answer.writes)
+        round_again = known.get(state, True)
+        known.update(dict.fromkeys(met, round_again))
+        return round_again
 
 
 def endless(space: Space, state: bytes) -> tuple[Finding, ...]:

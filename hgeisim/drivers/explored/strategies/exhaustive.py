@@ -9,7 +9,7 @@ from math import inf
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.answer import Answer
-from hgeisim.drivers.explored.model.endless import endless
+from hgeisim.drivers.explored.model.endless import LoneRuns, endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.invariants import View
 from hgeisim.drivers.explored.model.space import Outgrown, Space
@@ -100,8 +100,10 @@ class _Search:
     def look_for_loops(self) -> None:
         """Find contexts that go round for ever; shipped kernels are not looked at, for the time it
         takes."""
+        runs = LoneRuns(self.space)
         for number in self.dead_ends:
-            self.note(number, endless(self.space, self.states[number]))
+            if runs.all_go_round(self.states[number]):
+                self.note(number, endless(self.space, self.states[number]))
 
     def expand(self, number: int, state: bytes) -> None:
         """Find the successors of a state; the loop that takes all the time, so calls are few."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.codebook import CodebookFull
@@ -35,6 +36,11 @@ class Counterexample:
     finding: Finding
     schedule: Schedule
     also_shows: tuple[str, ...] = ()
+
+    @property
+    def switches(self) -> int:
+        """How often its context changes."""
+        return sum(a != b for a, b in pairwise(self.schedule))
 
 
 @dataclass

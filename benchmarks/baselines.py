@@ -1,0 +1,47 @@
+"""Write hgeisim/drivers/explored/baselines.toml: what shipped kernels show in shipped scenarios.
+
+    python -m benchmarks.baselines
+
+It takes two or three minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from hgeisim.drivers.explored.baselines import PATH, entry, text_of
+from hgeisim.kernel.variants import BASES
+from hgeisim.scenario.clean_twin import clean_twin
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.locate import built_in_names
+from hgeisim.scenario.schema import Scenario
+
+VARIANTS = (*BASES, "v7.1+percpu-v5")
+"""The last one is v7.2."""
+STATES_MAX = 5_000_000
+
+
+def scenarios() -> Iterator[tuple[str, Scenario]]:
+    """What is searched, each with what it is called."""
+    for name in built_in_names():
+        if not load_scenario(name).task:
+            continue
+        for variant in VARIANTS:
+            scenario = load_scenario(name, {"variant": variant})
+            yield name, scenario
+            if twin := clean_twin(scenario):
+                yield f"{name}, clean twin", twin
+
+
+def main() -> None:
+    """Search all, and write the file."""
+    made = []
+    for name, scenario in scenarios():
+        print(name, scenario.kernel.variant, file=sys.stderr)
+        made.append(entry(name, scenario, STATES_MAX))
+    PATH.write_text(text_of(made))
+
+
+if __name__ == "__main__":
+    main()

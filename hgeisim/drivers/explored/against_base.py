@@ -1,0 +1,96 @@
+"""An exploration that is compared with the base: the scenario, its clean twin, lock order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hgeisim.checks.catalogue import is_note
+from hgeisim.drivers.explored.base import Base, on_variant
+from hgeisim.drivers.explored.comparison import COUNTING, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
+from hgeisim.drivers.explored.trial import Trial, clean_trial
+from hgeisim.kernel.variants import own_files, patched_functions
+from hgeisim.scenario.clean_twin import clean_twin
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.streams import Streams
+
+
+@dataclass
+class AgainstBase:
+    """A variant in a `scenario`, and its `base` there; the `twin` is None where there is none.
+
+    `walk` is the number of random schedules, 0 for a search.  With `strict`, what the base shows
+    counts as well.  `never_entered` are functions of the patch.
+    """
+
+    scenario: Scenario
+    base: Base
+    walk: int = 0
+    strict: bool = False
+    trial: Trial | None = None
+    twin: Trial | None = None
+    locks: LockTrial = field(default_factory=LockTrial)
+    never_entered: list[str] = field(default_factory=list)
+
+    @property
+    def of_own_file(self) -> bool:
+        """Whether a user's own patch is in the variant."""
+        return bool(own_files(self.scenario.kernel.variant))
+
+    def is_new(self, finding_id: str) -> bool:
+        """Whether a search may end with a finding: the base does not show it, and is searched for
+        that; of random schedules, where that may take too long, unless it is accepted."""
+        if self.walk:
+            seen = finding_id in self.base.known().switches or self.base.accepts(finding_id)
+        else:
+            seen = finding_id in self.base.shows(loops=True).switches
+        return (self.strict or not seen) and not is_note(finding_id)
+
+    def judge(self, space: Space, verdict: Verdict) -> None:
+        """Compare what a search has found; one that was stopped only with what is known."""
+        patched = patched_functions(self.scenario.kernel.variant, self.base.variant)
+        self.never_entered = [name for name in patched if name not in space.system.k.entered]
+        self.trial = Trial(self.scenario, verdict, self.base)
+        if verdict.stopped is not None:
+            return
+        if self.walk:
+            below = Streams(self.scenario.run.seed).stream("walk").below
+            self.trial.take_sample(self.walk, below)
+            return
+        self.trial.count(space, self.base.states_max)
+        if verdict.coverage == EXHAUSTED:
+            self._judge_twin(verdict)
+
+    def _judge_twin(self, verdict: Verdict) -> None:
+        twin = clean_twin(self.scenario)
+        if twin is not None:
+            base = Base(on_variant(twin, self.base.variant), self.base.states_max)
+            self.twin = clean_trial(twin, base)
+            verdict.stopped = self.twin.verdict.stopped
+
+    def judge_locks(self, walks: LockWalks, verdict: Verdict) -> None:
+        """Compare the lock order along a sample of schedules."""
+        self.locks = LockTrial({i: Standing(UNKNOWN) for i in walks.findings})
+        given = [each.schedule for each in verdict.counterexamples.values()]
+        below = Streams(self.scenario.run.seed).stream("lock-order").below
+        self.locks = lock_trial(walks, self.base, given, below)
+        verdict.stopped = self.locks.stopped
+
+    def standings(self) -> dict[str, Standing]:
+        """How each finding in the scenario compares, lock order among them."""
+        searched = self.trial.standings() if self.trial is not None else {}
+        return self.locks.standings | searched
+
+    def counting(self, standings: dict[str, Standing]) -> list[str]:
+        """The ids of those that speak against the patch."""
+        words = (*COUNTING, PRE_EXISTING) if self.strict else COUNTING
+        return [i for i, each in standings.items() if each.word in words and not is_note(i)]
+
+    def searched(self) -> Iterator[Base]:
+        """The bases that had to be searched."""
+        bases = (self.base, self.twin.base if self.twin is not None else None)
+        return (base for base in bases if base is not None and base.states)

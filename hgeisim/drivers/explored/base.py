@@ -1,0 +1,74 @@
+"""The kernel that a patch was made for, in the scenario in which the patch is searched."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from time import perf_counter
+
+from hgeisim.checks.known import known
+from hgeisim.drivers.explored.baselines import recorded
+from hgeisim.drivers.explored.comparison import Shown, shown
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import Progress
+from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.kernel.variants import own_files
+from hgeisim.scenario.effective import digest
+from hgeisim.scenario.schema import Scenario
+
+NOTHING_KNOWN = Shown()
+
+
+class Base:
+    """A kernel in a `scenario`; it is searched once somebody asks what it shows, unless that is
+    recorded.
+
+    `states` counts what was searched, which took some `seconds`.
+    """
+
+    def __init__(self, scenario: Scenario, states_max: int) -> None:
+        self.scenario, self.states_max = scenario, states_max
+        self.progress: Progress | None = None
+        self.recorded = recorded(scenario)
+        self.states, self.seconds = 0, 0.0
+        self._searched: Shown | None = None
+        self._with_loops = False
+
+    @property
+    def variant(self) -> str:
+        """The name of the kernel."""
+        return self.scenario.kernel.variant
+
+    @cached_property
+    def space(self) -> Space:
+        """Its state space."""
+        return space_of(self.scenario)
+
+    def accepts(self, finding_id: str) -> bool:
+        """Whether a finding is accepted of it, as nothing is of a user's own file."""
+        kernel = self.scenario.kernel
+        entry = known(finding_id, kernel.variant, kernel.realtime)
+        return entry is not None and entry.accepted and not own_files(kernel.variant)
+
+    def known(self) -> Shown:
+        """What it shows, as far as that is known by now."""
+        return self.recorded or self._searched or NOTHING_KNOWN
+
+    def shows(self, loops: bool = False) -> Shown:
+        """All that it shows; with `loops`, also contexts that go round for ever."""
+        if self.recorded is not None:
+            return self.recorded
+        loops = loops or self.space.system.own_patch
+        if self._searched is None or (loops and not self._with_loops):
+            began = perf_counter()
+            found = fewest_switches(self.space, self.states_max, Wish(loops=loops), self.progress)
+            self._searched, self._with_loops = shown(found, {}), loops
+            self.states, self.seconds = found.states, self.seconds + perf_counter() - began
+        return self._searched
+
+
+def on_variant(scenario: Scenario, variant: str) -> Scenario:
+    """The same scenario with another kernel."""
+    kernel = scenario.kernel.model_copy(update={"variant": variant})
+    made = scenario.model_copy(update={"kernel": kernel})
+    return made.model_copy(update={"digest": digest(made)})

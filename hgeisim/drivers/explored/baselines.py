@@ -1,0 +1,90 @@
+"""What shipped kernels show in shipped scenarios, as `make baselines` has found it.
+
+An entry is found by the digest of what a search depends on, so it serves any file that means the
+same scenario.  All were made by one version of the model; by another one they are not used.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from hgeisim.drivers.explored.comparison import Bounds, Shown
+from hgeisim.drivers.explored.explorable import explored_digest
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.kernel.variants import own_files
+from hgeisim.scenario.schema import Scenario
+
+PATH = Path(__file__).with_name("baselines.toml")
+PACKAGE = Path(__file__).parents[2]
+MODEL = (
+    *("machine", "kernel", "checks", "watch", "drivers/explored/model"),
+    *("drivers/alone.py", "drivers/crash.py", "drivers/stage.py", "drivers/explored/explorer.py"),
+    "drivers/explored/strategies/fewest_switches.py",
+)
+"""The sources on which the numbers depend, beside the scenario."""
+HEAD = """\
+# The fewest switches with which shipped kernels show each finding in shipped scenarios and in their
+# clean twins.  `make baselines` writes it.  `model` is the digest of the sources that it was made
+# with; with others, nothing here is used.
+"""
+
+
+def recorded(scenario: Scenario, path: Path = PATH) -> Shown | None:
+    """What a kernel shows in a scenario, None where that is not recorded."""
+    if own_files(scenario.kernel.variant):
+        return None
+    numbers = _entries(path).get(explored_digest(scenario))
+    if numbers is None:
+        return None
+    return Shown({i: Bounds(number, number) for i, number in numbers.items()}, None)
+
+
+@cache
+def _entries(path: Path) -> dict[str, dict[str, int]]:
+    document = read(path)
+    if document.get("model") != model_digest():
+        return {}
+    return {each["digest"]: each["switches"] for each in document["search"]}
+
+
+def read(path: Path = PATH) -> dict[str, Any]:
+    """The document as it stands there, empty where there is none."""
+    return tomllib.loads(path.read_text()) if path.exists() else {}
+
+
+def model_digest() -> str:
+    """The digest of the sources that the numbers depend on."""
+    made = blake2b(digest_size=8)
+    for file in _sources():
+        made.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode())
+        made.update(file.read_bytes())
+    return made.hexdigest()
+
+
+def _sources() -> Iterator[Path]:
+    for part in MODEL:
+        place = PACKAGE / part
+        yield from sorted(place.rglob("*.py")) if place.is_dir() else [place]
+
+
+def entry(name: str, scenario: Scenario, states_max: int) -> str:
+    """Search a scenario; the entry as text.  Raises `ValueError` where the states are spent."""
+    made = fewest_switches(space_of(scenario), states_max, Wish(loops=True))
+    if made.levels is not None:
+        raise ValueError(f"{name} on {scenario.kernel.variant} has more than {states_max} states")
+    numbers = sorted((i, way.switches) for i, way in made.ways.items())
+    lines = [f'"{finding}" = {number}' for finding, number in numbers]
+    head = f'[[search]]\nscenario = "{name}"\nvariant = "{scenario.kernel.variant}"\n'
+    key = f'digest = "{explored_digest(scenario)}"\n\n[search.switches]\n'
+    return head + key + "".join(f"{line}\n" for line in lines)
+
+
+def text_of(entries: Iterable[str]) -> str:
+    """The whole file."""
+    return "\n".join([HEAD + f'\nmodel = "{model_digest()}"\n', *entries])

@@ -1,0 +1,80 @@
+"""Lock order on trial: what a sample of a variant's schedules shows, and its base does not.
+
+A sample misses what another one shows, so the base is led along the schedules of the variant first,
+and then along as many random ones.  Besides, it is known to lock as its baseline says, and to show
+what is accepted of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hgeisim.drivers.explored.base import Base
+from hgeisim.drivers.explored.comparison import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
+from hgeisim.drivers.explored.strategies.strategy import Below
+from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.lockorder.baseline import Baseline, EdgeFacts, Pair, edge_facts
+from hgeisim.lockorder.baseline_text import read_baseline
+from hgeisim.lockorder.circle import circle_of
+from hgeisim.lockorder.compare import compare
+from hgeisim.lockorder.shipped import shipped_path
+
+
+@dataclass
+class LockTrial:
+    """How each finding compares, and the dependencies that only the variant has, as text.
+
+    `stopped` is what ended the schedules of the base early, if anything did.
+    """
+
+    standings: dict[str, Standing] = field(default_factory=dict)
+    new_edges: list[str] = field(default_factory=list)
+    stopped: BaseException | None = None
+
+
+def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: Below) -> LockTrial:
+    """Compare what was learned along the schedules of a variant; some of them are `given`."""
+    other = _Other(base)
+    own = edge_facts(walks.order.validator.known)
+    if not all(map(other.shows, walks.findings)) or other.lacks(own):
+        along = [schedule for _, schedule in walks.findings.values()]
+        other.learn(lock_walks(base.space, [*along, *given], WALKS, below))
+    standings = {i: other.standing(i) for i in walks.findings}
+    return LockTrial(standings, other.lacks(own), other.stopped)
+
+
+class _Other:
+    """What is known of the lock order of a base: its `edges`, and the `ids` of its findings."""
+
+    def __init__(self, base: Base) -> None:
+        self.base, self.ids = base, frozenset[str]()
+        self.stopped: BaseException | None = None
+        path = shipped_path(base.variant)
+        self.edges: dict[Pair, EdgeFacts] = dict(read_baseline(path).edges) if path else {}
+
+    def shows(self, finding_id: str) -> bool:
+        """Whether the base has it: shown, accepted, or a circle of dependencies that it has."""
+        circle = circle_of(finding_id)
+        whole = circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges)
+        return whole or finding_id in self.ids or self.base.accepts(finding_id)
+
+    def lacks(self, edges: dict[Pair, EdgeFacts]) -> list[str]:
+        """The dependencies that it does not have, of a kind or at all."""
+        found = compare(Baseline(edges=self.edges), Baseline(edges=edges))
+        return [str(each) for each in found if each.grows]
+
+    def learn(self, walks: LockWalks) -> None:
+        """Know what it shows along schedules."""
+        self.ids = frozenset(walks.findings)
+        self.stopped = walks.stopped
+        for pair, facts in edge_facts(walks.order.validator.known).items():
+            earlier = self.edges.get(pair, facts)
+            self.edges[pair] = EdgeFacts(earlier.kinds | facts.kinds, earlier.site)
+
+    def standing(self, finding_id: str) -> Standing:
+        """How a finding of the variant compares."""
+        if self.shows(finding_id):
+            return Standing(PRE_EXISTING)
+        return Standing(UNKNOWN if self.stopped is not None else INTRODUCED)

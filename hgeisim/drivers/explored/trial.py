@@ -1,0 +1,102 @@
+"""A patch on trial: the search of a variant, compared with its base in the same scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hgeisim.drivers.explored.base import NOTHING_KNOWN, Base
+from hgeisim.drivers.explored.comparison import (
+    INTRODUCED,
+    PRE_EXISTING,
+    Shown,
+    Standing,
+    compared,
+    shown,
+)
+from hgeisim.drivers.explored.counterexample.shrink import shrink_all
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.fewest_switches import (
+    FewestSwitches,
+    fewest_switches,
+    wish_for,
+)
+from hgeisim.drivers.explored.strategies.strategy import Below, Given, schedules
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
+from hgeisim.drivers.explored.strategies.walk import random_walk
+from hgeisim.scenario.schema import Scenario
+
+FEW_SWITCHES = 100_000
+"""States of the base in which a finding is looked for that its sample has not shown."""
+
+
+@dataclass
+class Trial:
+    """A `verdict` on a variant in a scenario, and what is known of its `base` there.
+
+    `own` is what the variant shows, by the fewest switches.  Where both are only sampled, `sample`
+    has the ids that the base has shown.
+    """
+
+    scenario: Scenario
+    verdict: Verdict
+    base: Base
+    own: Shown = NOTHING_KNOWN
+    sample: frozenset[str] | None = None
+
+    def standings(self) -> dict[str, Standing]:
+        """How each finding compares, as far as is known by now."""
+        found = self.verdict.counterexamples
+        if self.sample is not None:
+            words = {i: PRE_EXISTING if i in self.sample else INTRODUCED for i in found}
+            return {i: Standing(word) for i, word in words.items()}
+        own = self.own
+        if own is NOTHING_KNOWN:
+            own = shown(FewestSwitches(), found, self.verdict.coverage == EXHAUSTED)
+        return compared(own, self.base.known())
+
+    def count(self, space: Space, states_max: int) -> None:
+        """Find the fewest switches of both kernels; the schedules are then those that need them."""
+        found = self.verdict.counterexamples
+        wish = wish_for(found)
+        fewest = fewest_switches(space, states_max, wish)
+        found |= fewest.ways
+        self.own = shown(fewest, found, self.verdict.coverage == EXHAUSTED)
+        self.base.shows(wish.loops)
+
+    def take_sample(self, number: int, below: Below) -> None:
+        """Lead the base along the schedules of the variant, then along as many random ones; what it
+        has not shown by then, it may show in few switches."""
+        if self.base.recorded is not None:
+            self.sample = frozenset(self.base.recorded.switches)
+            return
+        found, space = self.verdict.counterexamples, self.base.space
+        ids = replayed(space, [each.schedule for each in found.values()])
+        walked = random_walk(space, number, below)
+        self.sample = ids | walked.counterexamples.keys()
+        if walked.stopped is not None:
+            raise walked.stopped
+        if missing := found.keys() - self.sample:
+            self.sample |= fewest_switches(space, FEW_SWITCHES, wish_for(missing)).ways.keys()
+
+
+def replayed(space: Space, given: Iterable[Schedule]) -> frozenset[str]:
+    """The ids of what a kernel shows along schedules of another one, as far as it can follow."""
+    fine, ids = space.fine, set[str]()
+    for schedule in schedules(fine, Given(given, loose=True)):
+        for step in schedule:
+            ids |= {each.id for each in (*step.findings, *fine.invariants.of(step.after))}
+    return frozenset(ids)
+
+
+def clean_trial(twin: Scenario, base: Base) -> Trial:
+    """The trial in the clean twin of a scenario, from the beginning."""
+    space = space_of(twin)
+    trial = Trial(twin, exhaustive(space, base.states_max), base)
+    with trial.verdict.unharmed():
+        if trial.verdict.stopped is None:
+            trial.count(space, base.states_max)
+            shrink_all(space, trial.verdict)
+    return trial
