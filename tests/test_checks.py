@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hgeisim.checks.check import StateCheck
+from hgeisim.checks.conservation import NothingStranded
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.lifetime import UseAfterFree
@@ -16,7 +17,6 @@ from hgeisim.checks.ownership import (
     BitmapAgrees,
     LineExists,
     NoLeak,
-    NothingStranded,
     OneOwner,
     VsFileOwned,
     name_of,

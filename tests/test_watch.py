@@ -191,7 +191,7 @@ def test_a_search_of_a_watched_kernel_is_the_same(
     before = exhaustive(space_of(scenario), 20_000)
     from hgeisim.drivers.explored import explorer  # noqa: PLC0415
 
-    monkeypatch.setattr(explorer, "noting_variant", kernel)
+    monkeypatch.setattr(explorer, "find_variant", kernel)
     after = exhaustive(space_of(scenario), 20_000)
     assert after == before
     assert before.coverage == "exhausted"

@@ -17,7 +17,13 @@ from hgeisim.checks.at_rest import (
     RegistersFollow,
     SleeperHears,
 )
-from hgeisim.checks.conservation import NothingStray, ResetEmpties, SentKept, SetUpKept
+from hgeisim.checks.conservation import (
+    NothingStranded,
+    NothingStray,
+    ResetEmpties,
+    SentKept,
+    SetUpKept,
+)
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
@@ -29,7 +35,6 @@ from hgeisim.checks.ownership import (
     BitmapAgrees,
     LineExists,
     NoLeak,
-    NothingStranded,
     OneOwner,
     VsFileOwned,
 )

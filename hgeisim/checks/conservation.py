@@ -114,3 +114,25 @@ class ResetEmpties(ReturnCheck):
             text = f"{vcpu.name} was reset; {file.place} still has "
             text = f"{text}eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
             yield Finding("reset-kept", "vcpu", text)
+
+
+class NothingStranded(StateCheck[Module]):
+    """At the end, no interrupt waits where nobody looks."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """Nothing: it is asked when nothing can happen any more."""
+        yield from ()
+
+    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
+        """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
+        for vcpu in vcpus(k):
+            if vcpu.swfile.eip and vcpu.vsfile_cpu >= 0:
+                text = f"{vcpu.name} has a VS-file and an interrupt pending in its SW-file"
+                yield Finding("lost-interrupt", "swfile", text)
+        if not any(missing(k, vcpu) for vcpu in vcpus(k) if not vcpu.ledger.gone):
+            return  # what is pending was for a vCPU that is destroyed
+        for cpu, hgctrl in enumerate(k.hgei):
+            for line in range(1, len(hgctrl.owners)):
+                if k.hart[cpu].hgeip >> line & 1 and not hgctrl.owners[line]:
+                    text = f"an interrupt is pending in HART {cpu} line {line}, which nobody owns"
+                    yield Finding("lost-interrupt", "vsfile", text)

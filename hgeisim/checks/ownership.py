@@ -144,31 +144,6 @@ class VsFileOwned(StateCheck[Vcpu]):
             yield Finding("not-owner", "hgei", text + name_of(k, k.hgei[cpu].owners[hgei]))
 
 
-class NothingStranded(StateCheck[Module]):
-    """At the end, no interrupt waits where nobody looks."""
-
-    def watches(self, k: Module) -> Iterator[int]:
-        """VS-files, SW-files, owners and what is pending."""
-        yield from VsFileOwned().watches(k)
-        for vcpu in vcpus(k):
-            yield from addresses(vcpu, "freed")
-            yield from addresses(vcpu.swfile)
-        for hart in k.hart:
-            yield from addresses(hart, "hgeip")
-
-    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
-        """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
-        for vcpu in vcpus(k):
-            if vcpu.swfile.eip and vcpu.vsfile_cpu >= 0:
-                text = f"{vcpu.name} has a VS-file and an interrupt pending in its SW-file"
-                yield Finding("lost-interrupt", "swfile", text)
-        for cpu, hgctrl in enumerate(k.hgei):
-            for line in range(1, len(hgctrl.owners)):
-                if k.hart[cpu].hgeip >> line & 1 and not hgctrl.owners[line]:
-                    text = f"an interrupt is pending in HART {cpu} line {line}, which nobody owns"
-                    yield Finding("lost-interrupt", "vsfile", text)
-
-
 class NoLeak(StateCheck[HgeiControl]):
     """At the end, every taken line has an owner that names it."""
 

@@ -8,7 +8,8 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.stage import kernel_of, set_stage
 from hgeisim.errors import InputError
-from hgeisim.kernel.variants import noting_variant
+from hgeisim.kernel.variants import find_variant, patched_functions
+from hgeisim.kernel.variants.entered import noting
 from hgeisim.lockorder.validator import Validator
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.watch import functions_of, watched
@@ -28,8 +29,10 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     """
     if problems := list(unexplorable(scenario)):
         raise InputError(problems)
-    kernel = watched(noting_variant(scenario.kernel.variant), functions_of(Books) | called())
-    k = kernel_of(scenario, kernel, Memory())
+    variant = scenario.kernel.variant
+    kernel = watched(find_variant(variant), functions_of(Books) | called())
+    functions = tuple(patched_functions(variant, variant.partition("+")[0]))
+    k = kernel_of(scenario, noting(kernel, functions), Memory())
     k.watch.add(Books())
     stage = set_stage(scenario, k, validator)
     system = System(stage.k, scenario.kernel.preemption)

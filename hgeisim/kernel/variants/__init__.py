@@ -14,7 +14,7 @@ from functools import cache
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.state import Kernel
-from hgeisim.kernel.variants.entered import functions_of, noting
+from hgeisim.kernel.variants.entered import functions_of
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -74,16 +74,6 @@ def find_variant(name: str) -> type[Module]:
     if wrong:
         raise ValueError(wrong)
     return _class_of(name)
-
-
-def noting_variant(name: str) -> type[Module]:
-    """The same kernel, which notes the functions of its patches that are called, in `entered`."""
-    of_all = find_variant(name)
-    base, *patches = name.split("+")
-    classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
-    pairs = ((noting(cls, BASES[base]), cls) for cls in classes)
-    noted = (*(cls for pair in pairs for cls in pair), BASES[base])
-    return stacked(name, noted) if patches else of_all
 
 
 def patched_functions(name: str, without: str) -> list[str]:

@@ -8,16 +8,18 @@ from types import FunctionType
 from typing import Any
 
 
-def _front(patch: Any, base: Any) -> type:
-    front = type(f"Noting{patch.__name__}", (), {})
-    for name in functions_of(patch, base):
+def _front(kernel: Any, functions: tuple[str, ...]) -> Any:
+    front = type(kernel)(kernel.__name__, (kernel,), {"__doc__": kernel.__doc__})
+    for name in functions:
         setattr(front, name, _noting_one(front, name))
     return front
 
 
-noting: Callable[[Any, Any], type] = cache(_front)
-"""noting(patch, base): a class to put in front of a patch; its kernel then notes, in `entered`, the
-functions of the patch that are called.  Paths have the same frames as before."""
+noting: Callable[[Any, tuple[str, ...]], Any] = cache(_front)
+"""noting(kernel, functions): the same kernel, which notes in `entered` which of these are called.
+
+Paths have the same frames as before.  It stands in front of all else, since what it puts there only
+makes a path, and is not one."""
 
 
 def functions_of(patch: type, base: type) -> list[str]:
@@ -39,4 +41,5 @@ def _noting_one(front: type, name: str) -> Callable[..., Any]:
         k.entered.add(name)
         return getattr(super(front, k), name)(*args, **keywords)
 
+    noted.__name__ = noted.__qualname__ = name
     return noted

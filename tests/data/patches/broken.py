@@ -107,21 +107,19 @@ class OtherLine(ImsicDevice):
         yield vcpu.vsfile_lock.read_unlock_irqrestore
 
 
-class FreedTwice(Aia):
-    """A line is given back twice."""
+class FreedTwice(ImsicDevice):
+    """imsic_update gives the old line back a second time."""
+
+    def imsic_vsfile_local_update(k, current, vcpu, hgei):
+        yield from super().imsic_vsfile_local_update(current, vcpu, hgei)
+        yield from k.kvm_riscv_aia_free_hgei(1 - current.cpu, 1)
+
+
+class NothingFreed(Aia):
+    """No line is ever given back."""
 
     def kvm_riscv_aia_free_hgei(k, cpu, hgei):
-        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
-        yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
-
-
-class ArmedElsewhere(ImsicDevice):
-    """imsic_put sets HGEIE of each line that is not the vCPU's."""
-
-    def kvm_riscv_vcpu_aia_put(k, current, vcpu):
-        yield from super().kvm_riscv_vcpu_aia_put(current, vcpu)
         yield STEP
-        current.hart.write_hgeie(current.hart.hgeie | current.hart.lines_mask)
 
 
 class EnableForgets(Aia):
@@ -131,3 +129,10 @@ class EnableForgets(Aia):
         yield from super().enable_sgei(current)
         yield STEP
         current.hart.sgeie = 0
+
+
+class FileNotCleared(ImsicDevice):
+    """imsic_update takes a VS-file as its last owner has left it."""
+
+    def imsic_vsfile_local_clear(k, current, vcpu, hgei):
+        yield STEP
