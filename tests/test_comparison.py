@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.comparison import Bounds, Shown, Standing, compared, shown
+from hgeisim.checks.standing import Bounds, Standing
+from hgeisim.drivers.explored.comparison import Shown, compared, shown
 from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.scenario.clean_twin import clean_twin, left_out

@@ -15,7 +15,10 @@ from hgeisim.kernel.variants import find_variant, variant_problem
 from hgeisim.scenario.load import load_scenario
 
 BASE = "v7.1"
-SCENARIOS = ("moved-sleeper", "one-vm", "stale-attr", "module-exit", "reset-release", "contend")
+SCENARIOS = (
+    *("moved-sleeper", "one-vm", "stale-attr", "module-exit", "on-swfile", "reused-line"),
+    *("reset-release", "contend"),
+)
 """The quick ones first; a function that one of them notices is not tried in the others."""
 STATES = 400_000
 QUICK = ("imsic_vsfile_local_update", "imsic_swfile_read", "irqfd_wakeup", "hgei_interrupt")

@@ -24,7 +24,7 @@ from hgeisim.checks.conservation import (
     SentKept,
     SetUpKept,
 )
-from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
+from hgeisim.checks.guest import EntryGranted, GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
@@ -111,6 +111,7 @@ CATALOGUE = (
     Row(SentKept(), ("sent-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
     Row(NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
     Row(ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
+    Row(EntryGranted(), ("entry-refused",), INTERRUPT, (At.RETURN,)),
     Row(PageMapped(), ("stale-pte",), INTERRUPT, (At.QUIET,)),
     Row(LevelFollows(), ("level",), INTERRUPT, (At.QUIET,)),
     Row(RegistersFollow(), ("register",), INTERRUPT, (At.QUIET,)),

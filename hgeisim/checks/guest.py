@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hgeisim.checks.check import StateCheck
+from hgeisim.checks.check import ReturnCheck, StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import lines_of, name_of, vcpus
 from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import AUTO, Thread, Vcpu
+from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.shared import addresses
 
@@ -85,3 +87,15 @@ class GuestLine(StateCheck[Hart]):
         if vcpu.vgein > lines_of(k, cpu):
             text = f"{vcpu.name} runs on line {vcpu.vgein} of HART {cpu}, which has "
             yield Finding("no-such-line", "hgei", text + str(lines_of(k, cpu)))
+
+
+class EntryGranted(ReturnCheck):
+    """A vCPU of an AUTO VM always gets into its guest: without a line it has its SW-file."""
+
+    about = "vcpu_enter_guest"
+
+    def wrong(self, k: Module, ret: int, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report KVM_EXIT_FAIL_ENTRY, which is for HWACCEL."""
+        if ret == FAIL_ENTRY and vcpu.vm.aia_mode == AUTO:
+            text = f"{vcpu.name} is refused its guest on HART {current.cpu}, in mode auto"
+            yield Finding("entry-refused", "auto", text)

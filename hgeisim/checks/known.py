@@ -12,6 +12,7 @@ from functools import cache
 from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.known_entry import Known
 from hgeisim.checks.known_file import read_known
+from hgeisim.kernel.variants import own_files
 from hgeisim.lockorder.baseline_text import read_baseline
 from hgeisim.lockorder.circle import Edges, circle_of
 from hgeisim.lockorder.shipped import shipped_path
@@ -62,6 +63,12 @@ def _edges_of(variant: str) -> Edges:
     stacks = ("+".join(parts[:length]) for length in range(len(parts), 0, -1))
     path = next(filter(None, map(shipped_path, stacks)), None)
     return read_baseline(path).edges if path else {}
+
+
+def accepted(finding_id: str, variant: str, realtime: bool = False) -> bool:
+    """Whether a finding is accepted of a kernel, as nothing is of a user's own file."""
+    entry = known(finding_id, variant, realtime)
+    return entry is not None and entry.accepted and not own_files(variant)
 
 
 def known_facts(finding_id: str, variant: str, realtime: bool = False) -> dict[str, str | None]:

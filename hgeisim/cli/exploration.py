@@ -8,7 +8,7 @@ from typing import Any
 from hgeisim.checks.known import new_findings
 from hgeisim.cli.progress import searched_states
 from hgeisim.drivers.explored.against_base import AgainstBase
-from hgeisim.drivers.explored.base import Base, on_variant
+from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.counterexample.isolate import isolate
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explorer import space_of
@@ -24,6 +24,7 @@ from hgeisim.report.lock_walks import add_lock_order
 from hgeisim.report.trial import add_trial
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.variation import on_variant
 
 
 class Exploration:

@@ -128,10 +128,10 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
 
 
 def _space(token: Token, scenario: str, variant: str) -> Space:
-    from hgeisim.drivers.explored.base import on_variant  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
+    from hgeisim.scenario.variation import on_variant  # noqa: PLC0415
 
     own = {"variant": token.variant, "preemption": token.preemption}
     checked = None if own_files(token.variant) else variant_problem

@@ -30,7 +30,7 @@ def standing(finding: dict[str, Any]) -> str:
 
 def _base_switches(finding: dict[str, Any]) -> str:
     """How many switches the base needs for the same, if these are not as many."""
-    base, own = finding["base_switches"], finding["switches"]
+    base, own = finding["base_switches"], finding.get("switches")
     return f" (base: {bounds_text(base)})" if base and {*base.values()} != {own} else ""
 
 

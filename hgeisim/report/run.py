@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from hgeisim.checks.catalogue import not_checked
+from hgeisim.checks.catalogue import is_note, not_checked
 from hgeisim.checks.known import known_facts, new_findings
+from hgeisim.checks.standing import PRE_EXISTING
+from hgeisim.drivers.timed.base_runs import BaseRuns
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
 from hgeisim.report.findings import in_order, nothing_found, standing, unlooked
-from hgeisim.report.layout import WIDTH, indented
+from hgeisim.report.layout import WIDTH, count, indented
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
@@ -33,12 +35,13 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) -> dict[str, Any]:
-    """What came out."""
-    variant, realtime = scenario.kernel.variant, scenario.kernel.realtime
-    new = new_findings(simulation.findings, variant, strict, realtime)
+def summary(
+    scenario: Scenario, simulation: Simulation, strict: bool = False, runs: BaseRuns | None = None
+) -> dict[str, Any]:
+    """What came out, compared with runs of a base if there are any."""
+    judged = _compared(simulation, runs, strict) if runs else _known(scenario, simulation, strict)
     return {
-        "variant": variant,
+        "variant": scenario.kernel.variant,
         "seed": scenario.run.seed,
         "end_ns": simulation.timeline.end_ns,
         "fingerprint": fingerprint(simulation.timeline),
@@ -46,18 +49,33 @@ def summary(scenario: Scenario, simulation: Simulation, strict: bool = False) ->
         **measures(simulation.timeline, simulation.tables),
         "msis": simulation.msis(),
         "findings": in_order(
-            {
-                "id": i,
-                "time_ns": now,
-                "text": f.text,
-                "new": i in new,
-                **known_facts(i, variant, realtime),
-            }
+            {"id": i, "time_ns": now, "text": f.text, **judged[i]}
             for i, (now, f) in simulation.findings.items()
         ),
+        **({"base": {"variant": runs.variant, "runs": runs.runs}} if runs else {}),
         "schedules": 1,
         "not_checked": not_checked(IN_TIME),
     }
+
+
+def _known(scenario: Scenario, simulation: Simulation, strict: bool) -> dict[str, dict[str, Any]]:
+    """What known.toml says of each finding."""
+    variant, realtime = scenario.kernel.variant, scenario.kernel.realtime
+    new = new_findings(simulation.findings, variant, strict, realtime)
+    return {i: {"new": i in new, **known_facts(i, variant, realtime)} for i in simulation.findings}
+
+
+def _compared(simulation: Simulation, runs: BaseRuns, strict: bool) -> dict[str, dict[str, Any]]:
+    """How each finding compares with the base, whose names and reasons are those of what it shows,
+    too."""
+    kernel, unknown = runs.scenario.kernel, {"known_as": None, "reason": None}
+    judged: dict[str, dict[str, Any]] = {}
+    for i, each in runs.standings(simulation.findings).items():
+        there = each.word == PRE_EXISTING
+        facts = known_facts(i, kernel.variant, kernel.realtime) if there else unknown
+        new = (strict or not there) and not is_note(i)
+        judged[i] = {"new": new, "standing": each.word, "base_switches": None, **facts}
+    return judged
 
 
 def head(scenario: Scenario) -> Iterator[str]:
@@ -81,6 +99,10 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
         yield from indented(finding["text"], 2)
         if finding["reason"]:
             yield from indented(f"known: {finding['reason']}", 2)
+    if "base" in result:
+        base = result["base"]
+        runs = count(base["runs"], "run") if base["runs"] else "no run was needed"
+        yield f"compared with {base['variant']}: {runs}"
     if nothing_found(result["findings"]):
         yield "no finding in this run (one schedule)"
     else:

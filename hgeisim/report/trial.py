@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hgeisim.checks.known import known_facts
+from hgeisim.checks.standing import GONE, PRE_EXISTING, Bounds, Standing
 from hgeisim.drivers.explored.against_base import AgainstBase
 from hgeisim.drivers.explored.base import Base
-from hgeisim.drivers.explored.comparison import GONE, PRE_EXISTING, Bounds, Standing
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, SAMPLED
 from hgeisim.drivers.explored.trial import Trial
 from hgeisim.report.exploration import finding_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hgeisim.checks.catalogue import is_note
-from hgeisim.drivers.explored.base import Base, on_variant
-from hgeisim.drivers.explored.comparison import COUNTING, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.checks.standing import COUNTING, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
@@ -17,6 +17,7 @@ from hgeisim.kernel.variants import own_files, patched_functions
 from hgeisim.scenario.clean_twin import clean_twin
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.variation import on_variant
 
 
 @dataclass

@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from time import perf_counter
 
-from hgeisim.checks.known import known
+from hgeisim.checks.known import accepted
 from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import Progress
 from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
-from hgeisim.kernel.variants import own_files
-from hgeisim.scenario.effective import digest
 from hgeisim.scenario.schema import Scenario
 
 NOTHING_KNOWN = Shown()
@@ -47,8 +45,7 @@ class Base:
     def accepts(self, finding_id: str) -> bool:
         """Whether a finding is accepted of it, as nothing is of a user's own file."""
         kernel = self.scenario.kernel
-        entry = known(finding_id, kernel.variant, kernel.realtime)
-        return entry is not None and entry.accepted and not own_files(kernel.variant)
+        return accepted(finding_id, kernel.variant, kernel.realtime)
 
     def known(self) -> Shown:
         """What it shows, as far as that is known by now."""
@@ -65,10 +62,3 @@ class Base:
             self._searched, self._with_loops = shown(found, {}), loops
             self.states, self.seconds = found.states, self.seconds + perf_counter() - began
         return self._searched
-
-
-def on_variant(scenario: Scenario, variant: str) -> Scenario:
-    """The same scenario with another kernel."""
-    kernel = scenario.kernel.model_copy(update={"variant": variant})
-    made = scenario.model_copy(update={"kernel": kernel})
-    return made.model_copy(update={"digest": digest(made)})

@@ -13,7 +13,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from hgeisim.drivers.explored.comparison import Bounds, Shown
+from hgeisim.checks.standing import Bounds
+from hgeisim.drivers.explored.comparison import Shown
 from hgeisim.drivers.explored.explorable import explored_digest
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches

@@ -7,30 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from hgeisim.checks.standing import (
+    EASIER,
+    GONE,
+    INTRODUCED,
+    PRE_EXISTING,
+    UNKNOWN,
+    Bounds,
+    Standing,
+)
 from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
-
-INTRODUCED = "introduced"
-"""Only the variant shows it."""
-EASIER = "easier"
-"""The variant shows it in fewer switches than the base."""
-PRE_EXISTING = "pre-existing"
-"""The base shows it as easily."""
-UNKNOWN = "unknown"
-"""A search was cut short, so that it is one or another of these."""
-GONE = "gone"
-"""Only the base shows it."""
-COUNTING = (INTRODUCED, EASIER, UNKNOWN)
-"""What speaks against a patch."""
-
-
-class Bounds(NamedTuple):
-    """How many switches a finding needs: the two are equal where that is known exactly."""
-
-    least: int
-    most: int
 
 
 @dataclass(frozen=True)
@@ -47,13 +35,6 @@ class Shown:
     def whole(self) -> bool:
         """Whether there is nothing else."""
         return self.others is None
-
-
-class Standing(NamedTuple):
-    """How a finding compares, and what the base needs, if it shows it."""
-
-    word: str
-    base: Bounds | None = None
 
 
 def shown(

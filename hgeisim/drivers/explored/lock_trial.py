@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
-from hgeisim.drivers.explored.comparison import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule

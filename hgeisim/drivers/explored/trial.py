@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, Standing
 from hgeisim.drivers.explored.base import NOTHING_KNOWN, Base
-from hgeisim.drivers.explored.comparison import (
-    INTRODUCED,
-    PRE_EXISTING,
-    Shown,
-    Standing,
-    compared,
-    shown,
-)
+from hgeisim.drivers.explored.comparison import Shown, compared, shown
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space

@@ -1,0 +1,77 @@
+"""Runs of the kernel that a patch was made for, which a run of the patch is compared with.
+
+One run is one schedule, so what it misses another may show: the base gets the seed of the patch's
+run first, and then the next seeds, until it has shown all that is asked for or has had `SEEDS`.
+What the base shows in a part p of its runs is taken for new with probability p (1 - p)^SEEDS, at
+most 6.7 % (p = 1/6); lock order, which a run shows nearly always, is compared by its dependencies,
+too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hgeisim.checks.catalogue import Severity, severity_of
+from hgeisim.checks.known import accepted
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, Standing
+from hgeisim.drivers.timed.simulation import Record, simulate
+from hgeisim.lockorder.baseline import EdgeFacts, Pair, edge_facts
+from hgeisim.lockorder.baseline_text import read_baseline
+from hgeisim.lockorder.circle import circle_of
+from hgeisim.lockorder.shipped import shipped_path
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.variation import with_seed
+
+SEEDS = 5
+"""Runs that the base gets at most."""
+
+
+@dataclass
+class BaseRuns:
+    """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed."""
+
+    scenario: Scenario
+    record: Record
+    runs: int = 0
+    ids: set[str] = field(default_factory=set)
+    edges: dict[Pair, EdgeFacts] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """It locks as its baseline says, if it has one."""
+        path = shipped_path(self.variant)
+        self.edges |= read_baseline(path).edges if path else {}
+
+    @property
+    def variant(self) -> str:
+        """The name of the base."""
+        return self.scenario.kernel.variant
+
+    def standings(self, found: Iterable[str]) -> dict[str, Standing]:
+        """How each finding of the patch's run compares."""
+        ids = list(found)
+        while self.runs < SEEDS and not all(map(self.shows, ids)):
+            self._run()
+        return {i: Standing(PRE_EXISTING if self.shows(i) else INTRODUCED) for i in ids}
+
+    def shows(self, finding_id: str) -> bool:
+        """Whether the base has it, as far as is known by now: it was shown, or it is of lock order
+        and accepted of the base, or a circle of dependencies that the base has."""
+        circle = circle_of(finding_id)
+        if circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges):
+            return True
+        kernel = self.scenario.kernel
+        of_locks = severity_of(finding_id) is Severity.LOCK_ORDER
+        known = of_locks and accepted(finding_id, kernel.variant, kernel.realtime)
+        return known or finding_id in self.ids
+
+    def _run(self) -> None:
+        seed = self.scenario.run.seed + self.runs
+        simulation = simulate(with_seed(self.scenario, seed), record=self.record)
+        simulation.run(self.scenario.run.until)
+        self.runs += 1
+        self.ids |= simulation.findings.keys()
+        if simulation.lock_order is not None:
+            for pair, facts in edge_facts(simulation.lock_order.validator.known).items():
+                earlier = self.edges.get(pair, facts)
+                self.edges[pair] = EdgeFacts(earlier.kinds | facts.kinds, earlier.site)
