@@ -54,7 +54,7 @@ pictures: $(INSTALLED) ## draw the pictures of README.md and docs/ again
 	$(BIN)/hgeisim plot out/simulated -o docs/trace-simulated.png
 	$(BIN)/hgeisim locks show v7.1 --format png --out docs/lock-order.png
 
-baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; two minutes
+baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; four minutes
 	$(BIN)/python -m benchmarks.baselines
 
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
