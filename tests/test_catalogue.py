@@ -149,3 +149,16 @@ def test_reports_say_what_was_not_checked() -> None:
     trace = "tests/data/traces/20-enable-at-vm-create.txt.gz"
     traced = hgeisim("trace", "check", trace, "--variant", "v6.12", "--json").document()
     assert traced["not_checked"] == not_checked(TRACED)
+
+
+def test_the_page_of_verdicts_has_each_kind_and_where_it_shows() -> None:
+    page = (Path(checks.__path__[0]).parents[1] / "docs/verdicts.md").read_text()
+    table = page.partition("## Kinds of findings")[2]
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE))
+    commands = {"run": IN_TIME, "explore": EXPLORED, "trace check": TRACED}
+    kinds = dict.fromkeys([*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS])
+    shown = {
+        kind: ", ".join(f"`{name}`" for name, at in commands.items() if kind not in not_checked(at))
+        for kind in sorted(kinds, key=severity_of)
+    }
+    assert list(told.items()) == list(shown.items())
