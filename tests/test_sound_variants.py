@@ -65,3 +65,10 @@ def test_it_is_not_accused_in_any(patch: str) -> None:
         assert new_findings(("explore", name), patch) == [], name
     for name in (*EXPLORED, *TIMED):
         assert new_findings(("run", name), patch) == [], name
+
+
+def test_an_error_of_ours_is_not_the_patch_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hgeisim.report.run.fingerprint", 1)
+    variant = f"v7.1+{FOLDER}/sound.py:StepMore"
+    told = hgeisim("run", "blocked-move", "--until", "50us", "--variant", variant)
+    assert (told.status, "internal error, a fault of hgeisim" in told.err) == (3, True)

@@ -28,6 +28,8 @@ from hgeisim.user_file import is_file, read_bytes
 
 C = TypeVar("C", bound=Callable[..., Any])
 REMEDY = "see docs/own-patch.md"
+OF_NO_PATCH = ("hgeisim.cli.", "hgeisim.report.", "hgeisim.record.", "hgeisim.plot.")
+"""Modules in which no kernel is executed."""
 _executed: dict[Path, str] = {}
 """The files that were executed, and how the command line calls them."""
 _sources: dict[Path, bytes] = {}
@@ -185,12 +187,20 @@ def suspect(error: BaseException) -> Problem | None:
     """The user's patch, where one was executed: it has asked the model for what it cannot do.
 
     An error need not come up in the patch, such as when a task sleeps with the spinlock that the
-    patch has forgotten to unlock.
+    patch has forgotten to unlock.  One that comes up where no kernel is executed is not the patch's.
     """
-    if not _executed:
+    if not _executed or _module_of(error).startswith(OF_NO_PATCH):
         return None
     files = ", ".join(_executed.values())
     return Problem(files, "", "", f"with this patch, {type(error).__name__}: {error}", REMEDY)
+
+
+def _module_of(error: BaseException) -> str:
+    """The module in which an error came up."""
+    name, trace = "", error.__traceback__
+    while trace is not None:
+        name, trace = str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_next
+    return name
 
 
 def _problem(error: BaseException, path: Path) -> Problem:
