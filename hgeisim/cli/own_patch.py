@@ -187,7 +187,7 @@ def suspect(error: BaseException) -> Problem | None:
     """The user's patch, where one was executed: it has asked the model for what it cannot do.
 
     An error need not come up in the patch, such as when a task sleeps with the spinlock that the
-    patch has forgotten to unlock.  One that comes up where no kernel is executed is not the patch's.
+    patch has forgotten to unlock.  Where no kernel is executed it is not the patch's.
     """
     if not _executed or _module_of(error).startswith(OF_NO_PATCH):
         return None
