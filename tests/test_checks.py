@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from hgeisim.checks.check import StateCheck
-from hgeisim.checks.conservation import NothingStranded
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.lifetime import UseAfterFree
@@ -52,7 +51,6 @@ STATE_CHECKS = [
     GuestLine(),
     HostAlive(),
     OwnVsFile(),
-    NothingStranded(),
     VsFileOwned(),
     OneOwner(),
     BitmapAgrees(),

@@ -77,6 +77,8 @@ TWINS = {
     "host-shutdown": ["reboot"],
     "move-offline": ["cpuhp/0"],
     "patch-race": ["cpuhp/0"],
+    "reset-release": ["cpuhp/0"],
+    "sleeper-offline": ["cpuhp/0"],
 }
 
 

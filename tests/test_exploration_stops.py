@@ -47,7 +47,7 @@ def test_a_search_that_is_stopped(
     tokens = [line.split()[2] for line in told.out.splitlines() if "hgeisim replay" in line]
     monkeypatch.undo()
     assert len(tokens) == 5
-    assert sorted(hgeisim("replay", token).status for token in tokens) == [0, 0, 1, 1]
+    assert sorted(hgeisim("replay", token).status for token in tokens) == [0, 0, 0, 1, 1]
 
 
 @pytest.mark.slow

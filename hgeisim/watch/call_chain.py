@@ -55,7 +55,9 @@ class PathChains:
     def entry(self, who: Runner) -> str:
         """The name of the outermost generator that is a function of the kernel."""
         path: Any = self.paths[who]
-        if path.gi_yieldfrom is not None and path.gi_frame.f_globals["__name__"] in AROUND:
+        if path.gi_frame is not None and path.gi_frame.f_globals["__name__"] in AROUND:
+            if path.gi_yieldfrom is None:  # it goes on at this moment
+                return next(iter(self.functions(who)), path.gi_code.co_name)
             path = path.gi_yieldfrom
         name: str = path.gi_code.co_name
         return name
