@@ -200,7 +200,10 @@ def test_the_first_finding_that_the_base_does_not_show_is_enough() -> None:
     first = explored("moved-sleeper", "judged.py:NoArm", "--first", "--json")
     document = first.document()
     assert (first.status, document["bound"]) == (1, "the first finding")
-    assert standings(document["findings"]) == {"lost-wakeup:vcpu": "introduced"}
+    assert standings(document["findings"]) == {
+        "lost-wakeup:vcpu": "introduced",
+        "deaf:vcpu": "introduced",
+    }
     none = explored("stale-attr", "judged.py:InTwo", "--first", "--json")
     assert (none.status, none.document()["coverage"]) == (0, "exhausted")
 

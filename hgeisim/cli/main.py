@@ -15,7 +15,7 @@ from typing import NamedTuple
 import click
 
 from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
-from hgeisim.cli.own_patch import mistake, suspect
+from hgeisim.cli.own_patch import forget, mistake, suspect
 from hgeisim.cli.stopping import Stopped, stoppable
 from hgeisim.cli.streams import drop_what_is_left, prepare_streams
 from hgeisim.errors import InputError
@@ -111,6 +111,7 @@ def main(args: Sequence[str] | None = None) -> int:
     os.environ["MPLBACKEND"] = "agg"  # pictures are files: no window, whatever is set
     if why := prepare_streams():
         return _tell(f"output: cannot be written: {why}", status=EXIT_BAD_INPUT)
+    forget()
     status: int | None
     try:
         status = _outcome(words)

@@ -165,7 +165,7 @@ def _module(file: str, path: Path) -> ModuleType:
     if _sources.get(path) == source and path in _modules:
         return _modules[path]  # two options of one command mean the same classes
     linecache.checkcache(str(path))
-    name = f"own_patch_{len(_executed)}_{path.stem}"
+    name = f"own_patch_{len(_sources)}_{path.stem}"
     module = sys.modules[name] = ModuleType(name)
     module.__file__, module.print = str(path), say  # type: ignore[attr-defined]
     _sources[path] = source
@@ -176,6 +176,11 @@ def _module(file: str, path: Path) -> ModuleType:
         raise InputError([_problem(error, path)]) from None
     _modules[path] = module
     return module
+
+
+def forget() -> None:
+    """A command begins: no patch was executed for it."""
+    _executed.clear()
 
 
 def mistake(error: BaseException) -> Problem | None:
