@@ -8,6 +8,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.mail import chosen, mail_options, print_mail
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
     from hgeisim.drivers.explored.strategies.strategy import CannotStep
+    from hgeisim.scenario.schema import Scenario
 
 
 @click.command()
@@ -26,17 +28,19 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
+@mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    token: tuple[str, ...], scenario: str | None, variant: str | None, **options: bool
+    token: tuple[str, ...], scenario: str | None, variant: str | None, **options: Any
 ) -> int:
     """Follow the schedule in TOKEN step by step and tell what each step did.
 
     A token that a mail has broken into several words is put together again.  It opens no file:
     where it was made from a file of yours, name that file.  Another kernel may not be able to
     follow the whole schedule; then the last line says so.  A patch of your own that has changed
-    since is reported, with the step that it cannot take, if there is one.
+    since is reported, with the step that it cannot take, if there is one.  --mail shows only the
+    steps on which the finding depends that the schedule ends in.
 
     \b
     Example:
@@ -49,12 +53,15 @@ def command(
     from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
+    from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = _decode(token)
     _check_files(meant, scenario, variant)
-    space = _space(meant, scenario or meant.scenario, variant or meant.variant)
+    loaded = _scenario(meant, scenario or meant.scenario, variant or meant.variant)
+    space = space_of(loaded)
     changed = _changed(meant, variant or meant.variant)
     another = _without_folders(variant or meant.variant) != _without_folders(meant.variant)
     steps, end = _follow(space, meant, changed, another)
@@ -67,6 +74,12 @@ def command(
     result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
     if options["as_json"]:
         print_json(result)
+    elif options["mail"] and found:
+        earlier = () if options["finding"] else _findings(space, meant, len(steps) - 1)
+        later = [each for each in result["findings"] if each["id"] not in earlier]
+        one = chosen(later or result["findings"], options["finding"])
+        its_own = token_of(scenario or meant.scenario, loaded, meant.schedule[: len(steps)])
+        print_mail(space, loaded, its_own, one["id"], options["full"])
     else:
         _print(result, steps, options["everything"])
     return EXIT_FINDING if new else EXIT_NOTHING_NEW
@@ -126,10 +139,9 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
         raise InputError([Problem("command line", "TOKEN", "", allowed, remedy)])
 
 
-def _space(token: Token, scenario: str, variant: str) -> Space:
+def _scenario(token: Token, scenario: str, variant: str) -> Scenario:
     from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS  # noqa: PLC0415
     from hgeisim.drivers.explored.explorable import explored_digest  # noqa: PLC0415
-    from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
@@ -139,7 +151,7 @@ def _space(token: Token, scenario: str, variant: str) -> Space:
     if explored_digest(made_with)[:DIGEST_DIGITS] != token.digest:
         problem = "the token was made from another version of this scenario"
         raise InputError([Problem(made_with.file, "", "", problem, "explore it again")])
-    return space_of(load_scenario(scenario, {**own, "variant": variant}, variant_problem))
+    return load_scenario(scenario, {**own, "variant": variant}, variant_problem)
 
 
 def _changed(token: Token, variant: str) -> str:
@@ -192,7 +204,9 @@ def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
     from hgeisim.drivers.explored.strategies.lock_walks import shown_alone  # noqa: PLC0415
 
     schedule = token.schedule[:length]
-    found = {f.id: f.text for f in findings_of(space, schedule)}
+    found: dict[str, str] = {}
+    for finding in findings_of(space, schedule):
+        found.setdefault(finding.id, finding.text)
     return found | {i: f.text for i, f in shown_alone(space, schedule).items()}
 
 

@@ -1,0 +1,162 @@
+"""What a reader has to see of a schedule to believe a finding: its slice, and what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hgeisim.checks.catalogue import Severity, severity_of
+from hgeisim.drivers.explored.counterexample.completions import always_shows
+from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
+from hgeisim.drivers.explored.counterexample.traced import Access, Traced, trace
+from hgeisim.drivers.explored.counterexample.whereabouts import Whereabouts, whereabouts
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.strategy import Below
+from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.machine.shared import address_of, addresses
+from hgeisim.scenario.streams import Streams
+
+CONTINUATIONS = 60
+"""Schedules that are tried after each beginning, to see which step decides."""
+
+
+class Window(NamedTuple):
+    """Two steps of one context, between which others come that must not."""
+
+    opens: int
+    closes: int
+
+
+class Line(NamedTuple):
+    """An HGEI line of a CPU."""
+
+    cpu: int
+    hgei: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Steps are counted from 0.
+
+    `kept` are those to show; after step `decides` every schedule shows the finding, whatever comes
+    (None if even the start is after it).  `lines` are those that the steps shown are
+    about, `lost` is where what was lost had been.
+    """
+
+    traced: Traced
+    slice: Slice
+    kept: tuple[int, ...]
+    decides: int | None
+    windows: tuple[Window, ...]
+    lines: tuple[Line, ...]
+    lost: Whereabouts | None
+
+
+def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) -> Evidence:
+    """Look at a schedule that shows a finding.  Raises `NotShown` if it does not."""
+    below = Streams(0).stream("evidence").below
+    traced = trace(space, schedule, finding_id)
+    found = slice_of(space, traced, below, weight)
+    decides = _decides(space, traced, below)
+    kept = _kept(space, traced, found, weight)
+    if decides is not None:
+        kept.add(decides)
+    lines = tuple(_lines(space, traced, kept))
+    if severity_of(finding_id) in (Severity.ISOLATION, Severity.OWNERSHIP):
+        kept.update(_handed_over(space, traced, lines))
+    windows = tuple(_windows(traced, found))
+    lost = whereabouts(space, traced)
+    return Evidence(traced, found, tuple(sorted(kept)), decides, windows, lines, lost)
+
+
+def _decides(space: Space, traced: Traced, below: Below) -> int | None:
+    """The first step after which everything shows the finding, by bisection."""
+    low, high = -1, len(traced.schedule) - 1
+    while low < high:
+        middle = (low + high) // 2
+        first = traced.schedule[: middle + 1]
+        if always_shows(space, first, traced.finding.id, CONTINUATIONS, below):
+            high = middle
+        else:
+            low = middle + 1
+    return high if high >= 0 else None
+
+
+def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int]:
+    """The ends of the order, the last step, and the steps from which their data came."""
+    names, steps = space.system.memory.names, traced.steps
+    data = {a for step in steps for a in step.changes if weight(names[a]) == 1}
+    kept = {i for each in found.order for i in (each.first, each.then) if i < len(steps)}
+    if not traced.at_end:
+        kept.add(len(steps) - 1)
+    wanted = [(len(steps), cell) for cell in sorted(data & traced.cells)]
+    wanted += [(i, cell) for i in sorted(kept) for cell in sorted(data & _seen(steps, i))]
+    while wanted:
+        place, cell = wanted.pop()
+        writer = _last_change(steps[:place], cell)
+        if writer is not None and writer not in kept:
+            kept.add(writer)
+            wanted += [(writer, each) for each in sorted(data & _seen(steps, writer))]
+    return kept
+
+
+def _lines(space: Space, traced: Traced, kept: set[int]) -> Iterator[Line]:
+    """The lines that steps give to a vCPU as its VS-file, or take away from one."""
+    places = {
+        (address_of(vcpu, "vsfile_cpu"), address_of(vcpu, "vsfile_hgei"))
+        for vcpu in space.system.k.vcpus
+        if vcpu is not None
+    }
+    found = dict[Line, None]()
+    for place in sorted(kept):
+        step = traced.steps[place]
+        for cpu, hgei in sorted(places):
+            new = step.writes.get(cpu, -1)
+            if cpu in step.changes:
+                seen = step.writes if new >= 0 else step.reads
+                found[Line(seen.get(cpu, -1), seen.get(hgei, -1))] = None
+    return (line for line in found if line.cpu >= 0)
+
+
+def _handed_over(space: Space, traced: Traced, lines: tuple[Line, ...]) -> Iterator[int]:
+    """The steps that change the owner of a line, or whether it is free."""
+    owners = {
+        address
+        for cpu, hgei in lines
+        for address in addresses(space.system.k.hgei[cpu], "owners", "free_bitmap")
+        if space.system.memory.names[address].endswith((f"[{hgei}]", "free_bitmap"))
+    }
+    return (i for i, step in enumerate(traced.steps) if not owners.isdisjoint(step.changes))
+
+
+def _seen(steps: tuple[Access, ...], place: int) -> set[int]:
+    """The cells that a step and those before it in the same call of a function have read."""
+    step, seen = steps[place], set[int]()
+    for earlier in reversed(steps[: place + 1]):
+        if earlier.happened.event.slot == step.happened.event.slot:
+            if earlier.functions != step.functions:
+                break
+            seen.update(earlier.reads)
+    return seen
+
+
+def _last_change(steps: tuple[Access, ...], cell: int) -> int | None:
+    return next((i for i in reversed(range(len(steps))) if cell in steps[i].changes), None)
+
+
+def _windows(traced: Traced, found: Slice) -> Iterator[Window]:
+    """Where a context is left after a step that others need, and goes on after what they did."""
+    slots = traced.schedule
+    for back in found.order:
+        if back.then >= len(slots):
+            continue
+        opening = [
+            out.first
+            for out in found.order
+            if out.then <= back.first
+            and slots[out.first] == slots[back.then]
+            and out.first < back.then
+        ]
+        if opening:
+            yield Window(max(opening), back.then)

@@ -1,0 +1,97 @@
+"""Every schedule that keeps an order, not a sample: the proof that an order is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from hgeisim.drivers.explored.counterexample.completions import shows_at_end
+from hgeisim.drivers.explored.counterexample.events import Event, Happened, Progress
+from hgeisim.drivers.explored.counterexample.order import Edge
+from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.verdict import Schedule
+
+POINTS_MAX = 60_000
+"""Points that are looked at; then it is given up."""
+
+
+class TooMany(Exception):
+    """An order leaves too much open to look at every schedule that keeps it."""
+
+
+class Point(NamedTuple):
+    """A state, how often each event of an order came before it, and the edges that are open."""
+
+    state: bytes
+    counts: tuple[int, ...]
+    open: frozenset[Edge]
+
+
+class Found(NamedTuple):
+    """A step that an order allows: its context, whether it shows the finding, where it leads to."""
+
+    slot: int
+    shows: bool
+    there: Point
+
+
+class WholeOrder:
+    """The points that schedules in an order come to before they show a finding."""
+
+    def __init__(self, space: Space, finding_id: str, order: Iterable[Edge]) -> None:
+        self.space, self.finding_id, self.order = space.fine, finding_id, frozenset(order)
+        self.names = Progress(self.space)
+        ends = (event for edge in self.order for event in (edge.first, edge.then))
+        self.keys = sorted({(event.slot, event.label) for event in ends})
+
+    def failing(self, points_max: int = POINTS_MAX) -> Schedule | None:
+        """A schedule that keeps the order to its end and does not show the finding, if there is
+        one.  Raises `TooMany`."""
+        start = Point(self.space.initial(), (0,) * len(self.keys), self.order)
+        came: dict[Point, tuple[Point, int] | None] = {start: None}
+        todo = [start]
+        while todo:
+            point = todo.pop()
+            steps = list(self._steps(point))
+            if not steps and not shows_at_end(self.space, point.state, self.finding_id):
+                return _way(came, point)
+            for slot, shows, there in steps:
+                if not shows and there not in came:
+                    came[there] = point, slot
+                    todo.append(there)
+            if len(came) > points_max:
+                raise TooMany
+        return None
+
+    def _steps(self, point: Point) -> Iterator[Found]:
+        for slot in range(len(self.space.locations)):
+            answer = self.space.ask(slot, point.state)
+            if answer.writes is not None:
+                then = after(point.state, answer.writes)
+                happened = self._happened(slot, point, then)
+                if not any(edge.held_by(happened) for edge in point.open):
+                    found = (*answer.findings, *self.space.invariants.of(then))
+                    shows = any(each.id == self.finding_id for each in found)
+                    yield Found(slot, shows, self._there(point, then, happened))
+
+    def _happened(self, slot: int, point: Point, then: bytes) -> Happened:
+        """A step, with how often it came before as far as the order asks for that."""
+        happened = self.names.happens(slot, point.state, then)
+        key = slot, happened.event.label
+        count = point.counts[self.keys.index(key)] if key in self.keys else -1
+        return happened._replace(event=Event(*key, count))
+
+    def _there(self, point: Point, then: bytes, happened: Happened) -> Point:
+        done = () if happened.begun else (happened.event.slot, happened.event.label)
+        counts = (n + (key == done) for key, n in zip(self.keys, point.counts, strict=True))
+        left = frozenset(edge for edge in point.open if not edge.freed_by(happened))
+        return Point(then, tuple(counts), left)
+
+
+def _way(came: dict[Point, tuple[Point, int] | None], point: Point) -> Schedule:
+    way = list[int]()
+    while (step := came[point]) is not None:
+        point, slot = step
+        way.append(slot)
+    return tuple(reversed(way))

@@ -1,0 +1,169 @@
+"""Evidence that fits into a mail: at most 40 lines of 72 columns, for somebody who knows the kernel
+and has never seen this tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from textwrap import wrap
+
+from hgeisim.checks.known import hazard, known
+from hgeisim.checks.remedies import remedy
+from hgeisim.drivers.explored.counterexample.evidence import Evidence, Window, evidence
+from hgeisim.drivers.explored.counterexample.slice import Candidate
+from hgeisim.drivers.explored.counterexample.token import Token, command
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.report.kernel_names import cell_name, distance, op_text
+from hgeisim.report.layout import count
+from hgeisim.report.phases import COLUMNS, Detail, Names, Phases
+from hgeisim.scenario.schema import Scenario, Task
+
+LINES = 40
+DETAILS = (Detail(3), Detail(1), Detail(0))
+"""How much of each step is shown: as much as there is room for."""
+EVERYTHING = Detail(3, ops=True)
+
+
+def mail(
+    space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool = False
+) -> list[str]:
+    """The lines; with `full` every step of the schedule, however many.
+
+    Raises `NotShown` if the schedule does not show the finding.
+    """
+    found = evidence(space, token.schedule, finding_id, distance)
+    names, cpus = Names.of(space), len(scenario.topology.harts)
+    steps = range(len(found.traced.steps)) if full else found.kept
+    head = [*_head(scenario, found), *_machine(scenario), ""]
+    tail = [*_conclusion(found, names), *replay_lines(token)]
+    made = [""]
+    for detail in (EVERYTHING,) if full else DETAILS:
+        phases = Phases(found, names, cpus, detail)
+        made = [*head, *phases.lines(steps), "", *tail]
+        if len(made) <= LINES:
+            break
+    return made
+
+
+def _head(scenario: Scenario, found: Evidence) -> Iterator[str]:
+    kernel, finding = scenario.kernel, found.traced.finding
+    name = hazard(finding.id, kernel.variant, kernel.realtime)
+    entry = known(finding.id, kernel.variant, kernel.realtime)
+    standing = "accepted" if entry and entry.accepted else "new"
+    shown = f"{finding.id} ({name}, {standing})" if name != finding.id else finding.id
+    yield from wrapped(f"{shown} on {kernel.variant}, preemption {kernel.preemption}")
+    yield from wrapped(finding.text, "  ")
+    yield ""
+
+
+def _machine(scenario: Scenario) -> Iterator[str]:
+    harts = scenario.topology.harts
+    lines = [hart.lines for hart in harts]
+    each = (
+        f"{count(lines[0], 'line')} each"
+        if len(set(lines)) == 1
+        else (f"{', '.join(map(str, lines))} lines")
+    )
+    starts = ", ".join(
+        f"{vcpu.name} {'' if i else 'starts '}on CPU{vcpu.hart}"
+        for i, vcpu in enumerate(scenario.vcpu)
+    )
+    yield from wrapped(f"{count(len(harts), 'HART')}, {each}; {starts}", "Machine  ")
+    yield from wrapped("; ".join(map(_asked, scenario.task)), "Tasks    ")
+
+
+def _asked(task: Task) -> str:
+    where = f" on CPU{task.hart}" if task.hart is not None else ""
+    return f"{task.name}{where}: {', '.join(map(str, task.does))}"
+
+
+def _conclusion(found: Evidence, names: Names) -> Iterator[str]:
+    yield from _owners(found, names)
+    yield from _lost(found, names)
+    yield from _order(found)
+    for window in found.windows[:1]:
+        yield from wrapped(_window(found, names, window), "Window   ")
+    about = remedy(found.traced.finding.id)
+    yield from wrapped(about.breaks, "Breaks   ")
+    yield from wrapped(about.closes, "Closes   ")
+
+
+def _owners(found: Evidence, names: Names) -> Iterator[str]:
+    """Who owned which line when, of the lines that the steps shown are about."""
+    for cpu, hgei in found.lines:
+        cell = names.cells.index(f"hgei{cpu}.owners[{hgei}]")
+        history = list[str]()
+        for number, step in enumerate(found.traced.steps, 1):
+            if cell in step.changes:
+                old, new = (names.vcpus.get(owner, "nobody") for owner in step.changes[cell])
+                history += [f"{new} from {number}"] if history else [old, f"{new} from {number}"]
+        if history:
+            yield from wrapped(f"line {hgei} of CPU{cpu}: {', '.join(history)}", "Owners   ")
+
+
+def _lost(found: Evidence, names: Names) -> Iterator[str]:
+    """Where what was lost had been, and the last step after which no place held it."""
+    lost = found.lost
+    if lost is None:
+        return
+    parts = []
+    for since, cells in lost.history[not lost.history[0].cells :]:
+        where = " and ".join(_place(names.cells[cell]) for cell in cells) or "nowhere"
+        parts.append(f"{where}{'' if since is None else f' from {since + 1}'}")
+    what = f"{lost.register} {lost.bits:#x} of {lost.vcpu.name}"
+    yield from wrapped(f"{what}: {', '.join(parts)}", "Lost     ")
+
+
+def _place(cell: str) -> str:
+    return cell_name(cell).rpartition(" ")[0]
+
+
+def _order(found: Evidence) -> Iterator[str]:
+    """The order that is enough, how that is known, and the step after which it is too late."""
+    edges = " ".join(_edge(found, each) for each in found.slice.order)
+    number = found.slice.schedules
+    tried = "every" if number is None else f"each of {number} random"
+    told = f"{edges}: {tried} {'such schedule' if edges else 'schedule'} shows it"
+    if not found.slice.enough:
+        told = f"{edges}: not enough, some such schedules do not show it"
+    yield from wrapped(told.removeprefix(": "), "Order    ")
+    if found.decides is not None:
+        told = f"step {found.decides + 1} (*): whatever comes after it, the finding shows"
+        yield from wrapped(told, "Decides  ")
+
+
+def _edge(found: Evidence, each: Candidate) -> str:
+    steps = found.traced.steps
+    if each.then < len(steps):
+        return f"{each.first + 1}<{each.then + 1}"
+    return f"{each.first + 1}<rest"
+
+
+def _window(found: Evidence, names: Names, window: Window) -> str:
+    steps = found.traced.steps
+    opens, closes = steps[window.opens], steps[window.closes]
+    held = [op_text(lock) for lock in opens.locks if lock in closes.locks]
+    holding = f"holding {', '.join(held)}" if held else "with no lock held"
+    pairs = takewhile(lambda p: p[0] == p[1], zip(opens.functions, closes.functions, strict=False))
+    within = names.functions.kernel_name(tuple(function for function, _ in pairs))
+    between = (steps[i] for i in found.kept if window.opens < i < window.closes)
+    others = " and ".join(dict.fromkeys(s.context for s in between if s.context != opens.context))
+    place = f"{opens.context} in {within}, steps {window.opens + 1} to {window.closes + 1}"
+    return f"{place}, {holding}: {others} in between"
+
+
+def replay_lines(token: Token) -> Iterator[str]:
+    """The command to replay, in lines that a shell puts together."""
+    start, word, *rest = command(token).partition(" hg")
+    text = word.lstrip() + rest[0]
+    token_word, _, options = text.partition(" ")
+    yield f"{start} {options} \\".replace("  ", " ") if options else f"{start} \\"
+    pieces = [token_word[i : i + COLUMNS - 4] for i in range(0, len(token_word), COLUMNS - 4)]
+    yield from (f"  {piece} \\" for piece in pieces[:-1])
+    yield f"  {pieces[-1]}"
+
+
+def wrapped(text: str, lead: str = "") -> Sequence[str]:
+    """Words in lines, the others as far to the right as the first."""
+    return wrap(text, COLUMNS, initial_indent=lead, subsequent_indent=" " * len(lead),
+                break_on_hyphens=False)  # fmt: skip
