@@ -166,7 +166,7 @@ REMEDIES = {
         "It waits until the guest leaves KVM_RUN.", "Kick the vCPU before waiting for it."
     ),
     "circular": Remedy(
-        "If all of them hold the first and want the second together, they wait for ever.",
+        "None of them goes on, nor does whoever wants one of the locks after them.",
         "Break one edge: drop the first lock before the second one is taken.",
     ),
     "recursion": Remedy(

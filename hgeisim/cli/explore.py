@@ -10,6 +10,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.mail import chosen, mail_of, mail_options
 from hgeisim.cli.own_patch import variant_option
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--walk", type=click.IntRange(1), help="Run this many random schedules instead.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
+@mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenario: str, **options: Any) -> int:
@@ -56,7 +58,7 @@ def command(scenario: str, **options: Any) -> int:
     space = space_of(loaded)
     verdict = _search(space, loaded, options)
     walks = _follow_up(space, loaded, verdict, options)
-    status = _report(scenario, loaded, (verdict, walks), options)
+    status = _report(scenario, loaded, (verdict, walks), options, space)
     if verdict.stopped is not None:
         raise verdict.stopped
     return status
@@ -134,6 +136,7 @@ def _report(
     scenario: Scenario,
     seen: tuple[Verdict, LockWalks | None],
     options: dict[str, Any],
+    space: Space,
 ) -> int:
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
@@ -151,8 +154,19 @@ def _report(
     result["findings"] = in_order(result["findings"])
     if options["as_json"]:
         print_json(result)
+    elif options["mail"] and result["findings"]:
+        click.echo("\n".join(_mail(space, scenario, result["findings"], options)))
     else:
         click.echo("\n".join(text(result)))
     if new:
         return EXIT_FINDING
     return EXIT_BUDGET if verdict.coverage == "bounded" else EXIT_NOTHING_NEW
+
+
+def _mail(
+    space: Space, scenario: Scenario, findings: list[dict[str, Any]], options: dict[str, Any]
+) -> list[str]:
+    from hgeisim.drivers.explored.counterexample.token import decode  # noqa: PLC0415
+
+    one = chosen(findings, options["finding"])
+    return mail_of(space, scenario, decode(one["token"]), one["id"], options["full"])

@@ -10,8 +10,10 @@ import click
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from hgeisim.checks.finding import Finding
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
+    from hgeisim.lockorder.report import Report
     from hgeisim.scenario.schema import Scenario
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -42,13 +44,28 @@ def chosen(findings: Iterable[dict[str, Any]], wanted: str | None) -> dict[str, 
     raise InputError([problem])
 
 
-def print_mail(space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool) -> None:
-    """Print the mail about a finding of a schedule."""
+def mail_of(
+    space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool
+) -> list[str]:
+    """The mail about a finding of a schedule."""
     from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
     from hgeisim.report.mail import mail  # noqa: PLC0415
 
     try:
-        click.echo("\n".join(mail(space, scenario, token, finding_id, full)))
+        return mail(space, scenario, token, finding_id, full)
     except NotShown:
         allowed = "shows only together with other schedules: no schedule alone is evidence for it"
         raise InputError([Problem("command line", "--mail", finding_id, allowed)]) from None
+
+
+def print_run_mail(
+    scenario: Scenario, seen: tuple[int, Finding], reports: Iterable[Report], words: list[str]
+) -> None:
+    """Print the mail about a finding of a run, with the time at which it was seen; `words` are the
+    command that ran."""
+    import shlex  # noqa: PLC0415
+
+    from hgeisim.report.mail_run import run_mail  # noqa: PLC0415
+
+    click.echo("\n".join(run_mail(scenario, seen, reports)))
+    click.echo(shlex.join(words))

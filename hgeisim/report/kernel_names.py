@@ -24,7 +24,7 @@ KERNEL_DATA = re.compile(
 """The data that AIA's findings are about."""
 ARMED = re.compile(r"\.(hgeie|hgeip|vgein|guest|waiter|state|requests|irqs_pending(_mask)?)$")
 PLACEMENT = re.compile(r"\.(active|online|virtualization_enabled)$")
-_FUNCTION = re.compile(r"([a-z]\w*_\w+|schedule)\b")
+_FUNCTION = re.compile(r"(_*[a-z]+_\w+|__schedule)\b")
 _SECTION = re.compile(r"\((\d+\.\d+)")
 
 
@@ -103,6 +103,21 @@ class Functions:
                 found = _SECTION.search(about) or _SECTION.search(self._page(name))
                 return found[1] if found else ""
         return ""
+
+    def named(self, functions: tuple[str, ...]) -> str:
+        """The innermost function that the kernel has, with its section."""
+        name, section = self.kernel_name(functions), self.section(functions)
+        return f"{name} ({section})" if section else name
+
+    def naming(self, *words: str) -> list[str]:
+        """The functions of the kernel that use all of some attributes."""
+        found = dict[str, None]()
+        for cls in self.kernel.__mro__:
+            for name, member in vars(cls).items():
+                code = getattr(member, "__code__", None)
+                if code is not None and set(words) <= set(code.co_names):
+                    found[self.named((name,))] = None
+        return sorted(found)
 
     def _about(self, name: str) -> str:
         return inspect.getdoc(self._member(name)) or ""

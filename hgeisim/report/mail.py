@@ -3,20 +3,18 @@ and has never seen this tool."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import takewhile
-from textwrap import wrap
 
-from hgeisim.checks.known import hazard, known
-from hgeisim.checks.remedies import remedy
 from hgeisim.drivers.explored.counterexample.evidence import Evidence, Window, evidence
 from hgeisim.drivers.explored.counterexample.slice import Candidate
 from hgeisim.drivers.explored.counterexample.token import Token, command
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.report.kernel_names import cell_name, distance, op_text
-from hgeisim.report.layout import count
-from hgeisim.report.phases import COLUMNS, Detail, Names, Phases
-from hgeisim.scenario.schema import Scenario, Task
+from hgeisim.report.layout import MAIL_WIDTH
+from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
+from hgeisim.report.phases import Detail, Names, Phases
+from hgeisim.scenario.schema import Scenario
 
 LINES = 40
 DETAILS = (Detail(3), Detail(1), Detail(0))
@@ -34,7 +32,7 @@ def mail(
     found = evidence(space, token.schedule, finding_id, distance)
     names, cpus = Names.of(space), len(scenario.topology.harts)
     steps = range(len(found.traced.steps)) if full else found.kept
-    head = [*_head(scenario, found), *_machine(scenario), ""]
+    head = [*finding_head(found.traced.finding, scenario.kernel), *machine(scenario), ""]
     tail = [*_conclusion(found, names), *replay_lines(token)]
     made = [""]
     for detail in (EVERYTHING,) if full else DETAILS:
@@ -45,47 +43,13 @@ def mail(
     return made
 
 
-def _head(scenario: Scenario, found: Evidence) -> Iterator[str]:
-    kernel, finding = scenario.kernel, found.traced.finding
-    name = hazard(finding.id, kernel.variant, kernel.realtime)
-    entry = known(finding.id, kernel.variant, kernel.realtime)
-    standing = "accepted" if entry and entry.accepted else "new"
-    shown = f"{finding.id} ({name}, {standing})" if name != finding.id else finding.id
-    yield from wrapped(f"{shown} on {kernel.variant}, preemption {kernel.preemption}")
-    yield from wrapped(finding.text, "  ")
-    yield ""
-
-
-def _machine(scenario: Scenario) -> Iterator[str]:
-    harts = scenario.topology.harts
-    lines = [hart.lines for hart in harts]
-    each = (
-        f"{count(lines[0], 'line')} each"
-        if len(set(lines)) == 1
-        else (f"{', '.join(map(str, lines))} lines")
-    )
-    starts = ", ".join(
-        f"{vcpu.name} {'' if i else 'starts '}on CPU{vcpu.hart}"
-        for i, vcpu in enumerate(scenario.vcpu)
-    )
-    yield from wrapped(f"{count(len(harts), 'HART')}, {each}; {starts}", "Machine  ")
-    yield from wrapped("; ".join(map(_asked, scenario.task)), "Tasks    ")
-
-
-def _asked(task: Task) -> str:
-    where = f" on CPU{task.hart}" if task.hart is not None else ""
-    return f"{task.name}{where}: {', '.join(map(str, task.does))}"
-
-
 def _conclusion(found: Evidence, names: Names) -> Iterator[str]:
     yield from _owners(found, names)
     yield from _lost(found, names)
     yield from _order(found)
     for window in found.windows[:1]:
-        yield from wrapped(_window(found, names, window), "Window   ")
-    about = remedy(found.traced.finding.id)
-    yield from wrapped(about.breaks, "Breaks   ")
-    yield from wrapped(about.closes, "Closes   ")
+        yield from labelled("Window", _window(found, names, window))
+    yield from consequence(found.traced.finding.id)
 
 
 def _owners(found: Evidence, names: Names) -> Iterator[str]:
@@ -98,7 +62,7 @@ def _owners(found: Evidence, names: Names) -> Iterator[str]:
                 old, new = (names.vcpus.get(owner, "nobody") for owner in step.changes[cell])
                 history += [f"{new} from {number}"] if history else [old, f"{new} from {number}"]
         if history:
-            yield from wrapped(f"line {hgei} of CPU{cpu}: {', '.join(history)}", "Owners   ")
+            yield from labelled("Owners", f"line {hgei} of CPU{cpu}: {', '.join(history)}")
 
 
 def _lost(found: Evidence, names: Names) -> Iterator[str]:
@@ -111,7 +75,7 @@ def _lost(found: Evidence, names: Names) -> Iterator[str]:
         where = " and ".join(_place(names.cells[cell]) for cell in cells) or "nowhere"
         parts.append(f"{where}{'' if since is None else f' from {since + 1}'}")
     what = f"{lost.register} {lost.bits:#x} of {lost.vcpu.name}"
-    yield from wrapped(f"{what}: {', '.join(parts)}", "Lost     ")
+    yield from labelled("Lost", f"{what}: {', '.join(parts)}")
 
 
 def _place(cell: str) -> str:
@@ -126,10 +90,10 @@ def _order(found: Evidence) -> Iterator[str]:
     told = f"{edges}: {tried} {'such schedule' if edges else 'schedule'} shows it"
     if not found.slice.enough:
         told = f"{edges}: not enough, some such schedules do not show it"
-    yield from wrapped(told.removeprefix(": "), "Order    ")
+    yield from labelled("Order", told.removeprefix(": "))
     if found.decides is not None:
         told = f"step {found.decides + 1} (*): whatever comes after it, the finding shows"
-        yield from wrapped(told, "Decides  ")
+        yield from labelled("Decides", told)
 
 
 def _edge(found: Evidence, each: Candidate) -> str:
@@ -158,12 +122,6 @@ def replay_lines(token: Token) -> Iterator[str]:
     text = word.lstrip() + rest[0]
     token_word, _, options = text.partition(" ")
     yield f"{start} {options} \\".replace("  ", " ") if options else f"{start} \\"
-    pieces = [token_word[i : i + COLUMNS - 4] for i in range(0, len(token_word), COLUMNS - 4)]
+    pieces = [token_word[i : i + MAIL_WIDTH - 4] for i in range(0, len(token_word), MAIL_WIDTH - 4)]
     yield from (f"  {piece} \\" for piece in pieces[:-1])
     yield f"  {pieces[-1]}"
-
-
-def wrapped(text: str, lead: str = "") -> Sequence[str]:
-    """Words in lines, the others as far to the right as the first."""
-    return wrap(text, COLUMNS, initial_indent=lead, subsequent_indent=" " * len(lead),
-                break_on_hyphens=False)  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from textwrap import wrap
 from typing import NamedTuple
 
 from hgeisim.drivers.explored.counterexample.evidence import Evidence
@@ -13,8 +12,8 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.module import Module
 from hgeisim.report.effects import Change, Facts, phrases, sentence
 from hgeisim.report.kernel_names import Functions, cell_name, distance, op_text, value_text
+from hgeisim.report.layout import in_columns
 
-COLUMNS = 72
 CPUS_MAX = 3
 """CPUs that have a column each; with more, each line names its CPU."""
 INDENT, STEP = 8, 6
@@ -102,10 +101,7 @@ class Phases:
             lead = f"{number:>4}  CPU{cpu:<3} " + " " * by
         else:
             lead = f"{number:>4}  " + " " * (INDENT * cpu + by)
-        yield from wrap(
-            text, COLUMNS, initial_indent=lead, subsequent_indent=" " * (len(lead) + 2),
-            break_on_hyphens=False,
-        )  # fmt: skip
+        yield from in_columns(text, lead, " " * (len(lead) + 2))
 
     def _facts(self, run: list[int]) -> Facts:
         steps, cells = self.found.traced.steps, self.names.cells
@@ -137,10 +133,7 @@ class Phases:
         return {c: v for c, v in step.reads.items() if c in wanted and c not in step.changes}
 
     def _function(self, place: int) -> str:
-        functions = self.found.traced.steps[place].functions
-        name, section = self.names.functions.kernel_name(functions), ""
-        section = self.names.functions.section(functions)
-        return f"{name} ({section})" if section else name
+        return self.names.functions.named(self.found.traced.steps[place].functions)
 
     def _what(self, places: list[int]) -> str:
         parts = [op_text(self.found.traced.steps[i].op) for i in places] if self.detail.ops else []
