@@ -26,22 +26,20 @@ class Event(NamedTuple):
 
 
 class Happened(NamedTuple):
-    """A step: its event, and how far it came.
-
-    `begun`: it only began to wait.  `waited`: it ended a wait.
-    """
+    """A step of an event: 0 `waits` completes it, any other is the number of a step in which it
+    began to wait, or went on waiting."""
 
     event: Event
-    begun: bool = False
-    waited: bool = False
+    waits: int = 0
 
 
 @dataclass
 class Progress:
-    """How often each context has completed which operation."""
+    """How often each context has completed which operation, and in which wait it is."""
 
     space: Space
     counts: Counter[tuple[int, str]] = field(default_factory=Counter)
+    waits: Counter[int] = field(default_factory=Counter)
     labels: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def coming(self, slot: int, state: bytes) -> Event:
@@ -51,24 +49,29 @@ class Progress:
 
     def happens(self, slot: int, before: bytes, after: bytes) -> Happened:
         """What a step from one state to the next one is, or would be."""
+        event = self.coming(slot, before)
+        return Happened(event, self.waits[slot] + 1 if self.is_wait(slot, before, after) else 0)
+
+    def is_wait(self, slot: int, before: bytes, after: bytes) -> bool:
+        """Whether a step completes nothing."""
         nodes = self.space.system.automata[slot].nodes
         node, there = nodes[self._here(slot, before)], nodes[self._here(slot, after)]
-        event = self.coming(slot, before)
-        if node is None:
-            return Happened(event)
-        begun = there is not None and there.waiting and there.op == node.op
-        return Happened(event, begun, node.waiting)
+        if node is None or there is None:
+            return False
+        return there.waiting and there.op == node.op
 
     def note(self, slot: int, before: bytes, after: bytes) -> Happened:
         """Count a step that was made."""
         happened = self.happens(slot, before, after)
-        if not happened.begun:
+        self.waits[slot] = happened.waits
+        if not happened.waits:
             self.counts[slot, happened.event.label] += 1
         return happened
 
     def start_again(self) -> None:
         """Forget the steps, but not what they are called."""
         self.counts.clear()
+        self.waits.clear()
 
     def _here(self, slot: int, state: bytes) -> int:
         return self.space.codebook.value(self.space.locations[slot], state)

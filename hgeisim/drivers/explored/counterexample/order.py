@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,31 +15,24 @@ from hgeisim.drivers.explored.strategies.strategy import Able, Below, Strategy
 class Edge(NamedTuple):
     """`first` comes before `then`.
 
-    `begun`: it is enough that `first` has begun to wait.  `ends`: `then` may begin to wait before,
-    and must not end.
+    With `enough` above 0, it is enough that `first` has made so many steps of its wait.  `then` may
+    make `free` steps of its wait before, and must not go further.
     """
 
     first: Event
     then: Event
-    begun: bool = False
-    ends: bool = False
+    enough: int = 0
+    free: int = 0
 
     def held_by(self, happened: Happened) -> bool:
         """Whether a step is one that has to wait for `first`."""
-        return happened.event == self.then and not (self.ends and happened.begun)
+        event, waits = happened
+        return event == self.then and (not waits or waits > self.free)
 
     def freed_by(self, happened: Happened) -> bool:
         """Whether a step is what `then` waits for."""
-        return happened.event == self.first and (self.begun or not happened.begun)
-
-    def is_broken_in(self, run: Iterable[Happened]) -> bool:
-        """Whether `then` comes in a run before `first` has."""
-        for happened in run:
-            if self.freed_by(happened):
-                return False
-            if self.held_by(happened):
-                return True
-        return False
+        event, waits = happened
+        return event == self.first and (not waits or waits >= self.enough > 0)
 
 
 class Allowed(Able):

@@ -101,18 +101,15 @@ def candidates(space: Space, traced: Traced, weight: Weight) -> Iterator[Candida
     """The edges of a schedule: between steps of two contexts that touch one cell, between those
     where the context changes, and from the last step to what each context would do next."""
     steps, last = traced.steps, len(traced.steps) - 1
-    begun = {step.happened.event: i for i, step in reversed(list(enumerate(steps)))}
     for then, step in enumerate(steps):
         for first in range(then):
             if steps[first].happened.event.slot != step.happened.event.slot:
                 cells = _shared(steps[first], step, traced.cells if then == last else frozenset())
                 best = _best(space, cells, weight)
                 if best is not None:
-                    yield Candidate(_edge(steps, begun, first, then), first, then, *best)
+                    yield Candidate(_edge(steps, first, then), first, then, *best)
                 elif first == then - 1:
-                    yield Candidate(
-                        _edge(steps, begun, first, then), first, then, None, OF_ORDER_ONLY
-                    )
+                    yield Candidate(_edge(steps, first, then), first, then, None, OF_ORDER_ONLY)
     yield from _stays(space, traced)
 
 
@@ -126,14 +123,15 @@ def _stays(space: Space, traced: Traced) -> Iterator[Candidate]:
     last = traced.steps[-1].happened
     for slot in range(len(fine.locations)):
         if slot != last.event.slot:
-            edge = Edge(last.event, progress.coming(slot, traced.final), begun=last.begun)
+            edge = Edge(last.event, progress.coming(slot, traced.final), enough=last.waits)
             place = len(traced.steps)
             yield Candidate(edge, place - 1, place, None, OF_ORDER_ONLY)
 
 
-def _edge(steps: tuple[Access, ...], begun: dict[Event, int], first: int, then: int) -> Edge:
+def _edge(steps: tuple[Access, ...], first: int, then: int) -> Edge:
     one, other = steps[first].happened, steps[then].happened
-    return Edge(one.event, other.event, begun=one.begun, ends=begun[other.event] < then)
+    waits = [s.happened.waits for s in steps[:then] if s.happened.event == other.event]
+    return Edge(one.event, other.event, enough=one.waits, free=max(waits, default=0))
 
 
 def _shared(one: Access, other: Access, looked_at: frozenset[int]) -> frozenset[int]:
@@ -154,27 +152,16 @@ def _best(space: Space, cells: frozenset[int], weight: Weight) -> tuple[int, int
 
 def broken_in(run: tuple[Happened, ...], known: list[Candidate]) -> list[int]:
     """Which edges a schedule does not keep."""
-    came = _places(run)
+    came: dict[Event, list[tuple[int, Happened]]] = {}
+    for number, happened in enumerate(run):
+        came.setdefault(happened.event, []).append((number, happened))
     return [i for i, each in enumerate(known) if _is_broken(each.edge, came)]
 
 
-Places = dict[tuple[Event, bool], int]
-
-
-def _places(run: tuple[Happened, ...]) -> Places:
-    """When each event began at the latest (True), and when it was completed (False)."""
-    came: Places = {}
-    for place, happened in enumerate(run):
-        came.setdefault((happened.event, True), place)
-        if not happened.begun:
-            came.setdefault((happened.event, False), place)
-    return came
-
-
-def _is_broken(edge: Edge, came: Places) -> bool:
-    never = len(came) * 2 + 1
-    held = came.get((edge.then, not edge.ends))
-    return held is not None and came.get((edge.first, edge.begun), never) > held
+def _is_broken(edge: Edge, came: dict[Event, list[tuple[int, Happened]]]) -> bool:
+    held = next((n for n, step in came.get(edge.then, ()) if edge.held_by(step)), None)
+    freed = next((n for n, step in came.get(edge.first, ()) if edge.freed_by(step)), None)
+    return held is not None and (freed is None or freed > held)
 
 
 def hitting(failures: list[list[int]], known: list[Candidate]) -> list[int]:

@@ -21,10 +21,12 @@ class TooMany(Exception):
 
 
 class Point(NamedTuple):
-    """A state, how often each event of an order came before it, and the edges that are open."""
+    """A state, how often each event of an order came before it, how far contexts are in a wait that
+    the order is about, and the edges that are open."""
 
     state: bytes
     counts: tuple[int, ...]
+    waits: tuple[int, ...]
     open: frozenset[Edge]
 
 
@@ -48,7 +50,8 @@ class WholeOrder:
     def failing(self, points_max: int = POINTS_MAX) -> Schedule | None:
         """A schedule that keeps the order to its end and does not show the finding, if there is
         one.  Raises `TooMany`."""
-        start = Point(self.space.initial(), (0,) * len(self.keys), self.order)
+        nothing = (0,) * len(self.keys)
+        start = Point(self.space.initial(), nothing, nothing, self.order)
         came: dict[Point, tuple[Point, int] | None] = {start: None}
         todo = [start]
         while todo:
@@ -77,16 +80,23 @@ class WholeOrder:
 
     def _happened(self, slot: int, point: Point, then: bytes) -> Happened:
         """A step, with how often it came before as far as the order asks for that."""
-        happened = self.names.happens(slot, point.state, then)
-        key = slot, happened.event.label
-        count = point.counts[self.keys.index(key)] if key in self.keys else -1
-        return happened._replace(event=Event(*key, count))
+        label = self.names.coming(slot, point.state).label
+        if (slot, label) not in self.keys:
+            return Happened(Event(slot, label, -1))
+        place = self.keys.index((slot, label))
+        waits = self.names.is_wait(slot, point.state, then)
+        event = Event(slot, label, point.counts[place])
+        return Happened(event, point.waits[place] + 1 if waits else 0)
 
     def _there(self, point: Point, then: bytes, happened: Happened) -> Point:
-        done = () if happened.begun else (happened.event.slot, happened.event.label)
-        counts = (n + (key == done) for key, n in zip(self.keys, point.counts, strict=True))
+        event, step = happened
+        if event.nth < 0:
+            return point._replace(state=then)
+        place = self.keys.index((event.slot, event.label))
+        counts, waits = list(point.counts), list(point.waits)
+        counts[place], waits[place] = counts[place] + (not step), step
         left = frozenset(edge for edge in point.open if not edge.freed_by(happened))
-        return Point(then, tuple(counts), left)
+        return Point(then, tuple(counts), tuple(waits), left)
 
 
 def _way(came: dict[Point, tuple[Point, int] | None], point: Point) -> Schedule:
