@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from hgeisim.drivers.explored.counterexample.standstill import Stuck
 from hgeisim.lockorder.report import Link, Report
-from hgeisim.report.kernel_names import Functions
+from hgeisim.report.kernel_names import Functions, op_text
 from hgeisim.report.layout import in_columns
 
 LEFT = "  |    "
@@ -14,13 +15,44 @@ LEFT = "  |    "
 def circle(report: Report, functions: Functions) -> Iterator[str]:
     """The lines of the drawing, in the columns of a mail."""
     links, meet = report.chain, readers_meet(report.chain)
-    for number, link in enumerate(links):
-        who = holder(report, number)
-        yield f"{'  +--> ' if number == 0 else LEFT}{link.source}"
-        yield from in_columns(_holder(who, link, functions), f"{LEFT}  ")
-        behind = ", behind a writer that waits for it" if link.target in meet else ""
-        yield from in_columns(_wanting(link, functions) + behind, f"{LEFT}  ")
-        yield "  +---------+" if number == len(links) - 1 else f"{LEFT}    v"
+    yield from drawn(
+        (
+            link.source,
+            _holder(holder(report, number), link, functions),
+            _wanting(link, functions)
+            + (", behind a writer that waits for it" if link.target in meet else ""),
+        )
+        for number, link in enumerate(links)
+    )
+
+
+def standstill(stuck: Sequence[Stuck], functions: Functions) -> Iterator[str]:
+    """The same for contexts that have come to stand."""
+    names = {each.slot: each.context for each in stuck}
+    yield from drawn(
+        (
+            f"{each.context} on CPU{each.cpu}, in {functions.named(each.functions)}",
+            f"holds {' and '.join(map(op_text, each.holds)) or 'no lock'},",
+            f"waits for {_awaited(each)}, which {names[each.of]} "
+            f"{'has to answer' if (each.wants or '').startswith('IPI') else 'keeps'}",
+        )
+        for each in stuck
+    )
+
+
+def _awaited(each: Stuck) -> str:
+    return f"CPU{each.cpu}" if each.wants is None else op_text(each.wants.removeprefix("lock "))
+
+
+def drawn(places: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Places with what stands below each, an arrow from one to the next, and from the last to the
+    first."""
+    everywhere = list(places)
+    for number, (head, *below) in enumerate(everywhere):
+        yield from in_columns(head, "  +--> " if number == 0 else LEFT, f"{LEFT}  ")
+        for words in below:
+            yield from in_columns(words, f"{LEFT}  ")
+        yield "  +---------+" if number == len(everywhere) - 1 else f"{LEFT}    v"
 
 
 def holder(report: Report, number: int) -> str:

@@ -131,6 +131,8 @@ RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (r"(.+)\.irqs_pending", _either("raises VS_EXT of {}", "drops VS_EXT of {}")),
         (r"hart(\d+)\.hgeie", _armed),
         (r"(.+/.+)\.cpu", _placed("moves to CPU{new}")),
+        (r"hart(\d+)\.vgein", _placed("sets VGEIN of CPU{0} to {new}")),
+        (r"(.+/.+)\.on_rq", _either("wakes up", "sleeps")),
         (r"hart(\d+)\.guest", _either("enters its guest", "leaves its guest")),
         (r"hart(\d+)\.online", _either("brings CPU{} up", "stops CPU{}")),
         (r"hart(\d+)\.active", _either("lets tasks run on CPU{}", "takes CPU{} down")),
@@ -153,10 +155,11 @@ def phrases(changes: Iterable[Change], facts: Facts, most: int) -> list[str]:
 
 
 def sentence(who: str, said: list[str]) -> str:
-    """A sentence about what somebody does; a line that it has named before is "it"."""
+    """A sentence about what somebody does, one part at least; a line that it has named before is
+    "it"."""
     if any(text.startswith("allocates") for text in said):
         said = [text for text in said if not _TAKEN.fullmatch(text)]
-    *others, last = said or ["goes on"]
+    *others, last = said
     text = f"{who} {', '.join(others)}{' and ' if others else ''}{last}."
     for line in dict.fromkeys(_LINE.findall(text)):
         first, named, rest = text.partition(line)

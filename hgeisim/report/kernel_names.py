@@ -22,7 +22,9 @@ KERNEL_DATA = re.compile(
     r"|swfile\.\w+|mrif\.\w+|(eidelivery|eip|eie)\[\d+\])$"
 )
 """The data that AIA's findings are about."""
-ARMED = re.compile(r"\.(hgeie|hgeip|vgein|guest|waiter|state|requests|irqs_pending(_mask)?)$")
+ARMED = re.compile(
+    r"\.(hgeie|hgeip|vgein|vsfile_of|guest|waiter|state|requests|irqs_pending(_mask)?)$"
+)
 PLACEMENT = re.compile(r"\.(active|online|virtualization_enabled)$")
 _FUNCTION = re.compile(r"(_*[a-z]+_\w+|__schedule)\b")
 _SECTION = re.compile(r"\((\d+\.\d+)")

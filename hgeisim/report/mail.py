@@ -10,6 +10,7 @@ from hgeisim.drivers.explored.counterexample.evidence import Evidence, Window, e
 from hgeisim.drivers.explored.counterexample.slice import Candidate
 from hgeisim.drivers.explored.counterexample.token import Token, command
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.report.circle import standstill
 from hgeisim.report.kernel_names import cell_name, distance, op_text
 from hgeisim.report.layout import MAIL_WIDTH
 from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
@@ -33,7 +34,7 @@ def mail(
     names, cpus = Names.of(space), len(scenario.topology.harts)
     steps = range(len(found.traced.steps)) if full else found.kept
     head = [*finding_head(found.traced.finding, scenario.kernel), *machine(scenario), ""]
-    tail = [*_conclusion(found, names), *replay_lines(token)]
+    tail = [*_conclusion(space, found, names), *replay_lines(token)]
     made = [""]
     for detail in (EVERYTHING,) if full else DETAILS:
         phases = Phases(found, names, cpus, detail)
@@ -43,10 +44,13 @@ def mail(
     return made
 
 
-def _conclusion(found: Evidence, names: Names) -> Iterator[str]:
+def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
+    if found.circle:
+        yield from standstill(found.circle, names.functions)
+        yield ""
     yield from _owners(found, names)
     yield from _lost(found, names)
-    yield from _order(found)
+    yield from _order(space, found)
     for window in found.windows[:1]:
         yield from labelled("Window", _window(found, names, window))
     yield from consequence(found.traced.finding.id)
@@ -82,9 +86,9 @@ def _place(cell: str) -> str:
     return cell_name(cell).rpartition(" ")[0]
 
 
-def _order(found: Evidence) -> Iterator[str]:
+def _order(space: Space, found: Evidence) -> Iterator[str]:
     """The order that is enough, how that is known, and the step after which it is too late."""
-    edges = " ".join(_edge(found, each) for each in found.slice.order)
+    edges = " ".join(_edge(space, each) for each in found.slice.order)
     number = found.slice.schedules
     tried = "every" if number is None else f"each of {number} random"
     told = f"{edges}: {tried} {'such schedule' if edges else 'schedule'} shows it"
@@ -96,23 +100,26 @@ def _order(found: Evidence) -> Iterator[str]:
         yield from labelled("Decides", told)
 
 
-def _edge(found: Evidence, each: Candidate) -> str:
-    steps = found.traced.steps
-    if each.then < len(steps):
-        return f"{each.first + 1}<{each.then + 1}"
-    return f"{each.first + 1}<rest"
+def _edge(space: Space, each: Candidate) -> str:
+    """Two steps; or a step, and the context that goes on only after it."""
+    automata = space.system.automata
+    then = str(each.then + 1) if each.comes else f"({automata[each.edge.then.slot].name})"
+    return f"{each.first + 1}<{then}"
 
 
 def _window(found: Evidence, names: Names, window: Window) -> str:
     steps = found.traced.steps
-    opens, closes = steps[window.opens], steps[window.closes]
+    opens = steps[window.opens]
+    closes = opens if window.closes is None else steps[window.closes]
     held = [op_text(lock) for lock in opens.locks if lock in closes.locks]
     holding = f"holding {', '.join(held)}" if held else "with no lock held"
     pairs = takewhile(lambda p: p[0] == p[1], zip(opens.functions, closes.functions, strict=False))
     within = names.functions.kernel_name(tuple(function for function, _ in pairs))
-    between = (steps[i] for i in found.kept if window.opens < i < window.closes)
+    end = len(steps) if window.closes is None else window.closes
+    between = (steps[i] for i in found.kept if window.opens < i < end)
     others = " and ".join(dict.fromkeys(s.context for s in between if s.context != opens.context))
-    place = f"{opens.context} in {within}, steps {window.opens + 1} to {window.closes + 1}"
+    until = "on" if window.closes is None else f"to {end + 1}"
+    place = f"{opens.context} in {within}, from step {window.opens + 1} {until}"
     return f"{place}, {holding}: {others} in between"
 
 

@@ -69,7 +69,8 @@ class Phases:
         """A sentence, then a line for each function of the kernel; without one, the sentence has
         the number of its first step."""
         step, rows = self.found.traced.steps[run[-1]], list(self._rows(run))
-        said = sentence(step.context, self._said(run))
+        parts = self._said(run) or [f"goes on in {self._function(run[0])}"]
+        said = sentence(step.context, parts)
         yield from self._line("" if rows else self._number(run), step.cpu, said, 0)
         for number, text in rows:
             yield from self._line(number, step.cpu, text, 2)
@@ -94,7 +95,13 @@ class Phases:
         return str(next((i for i in places if self._said([i])), places[0]) + 1)
 
     def _said(self, run: list[int]) -> list[str]:
-        return phrases(self._changes(run), self._facts(run), PHRASES_MAX)
+        """The parts of a sentence about some steps; in the end what the last of them waits for."""
+        said = phrases(self._changes(run), self._facts(run), PHRASES_MAX)
+        last = self.found.traced.steps[run[-1]]
+        if last.happened.waits:
+            asleep = last.op == "schedule"
+            said.append("sleeps" if asleep else f"waits for {op_text(last.op)}")
+        return said
 
     def _line(self, number: str, cpu: int, text: str, by: int) -> Iterator[str]:
         if self.cpus > CPUS_MAX:

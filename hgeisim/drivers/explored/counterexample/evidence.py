@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from hgeisim.checks.catalogue import Severity, severity_of
 from hgeisim.drivers.explored.counterexample.completions import always_shows
 from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
+from hgeisim.drivers.explored.counterexample.standstill import Stuck, circle_of
 from hgeisim.drivers.explored.counterexample.traced import Access, Traced, trace
 from hgeisim.drivers.explored.counterexample.whereabouts import Whereabouts, whereabouts
 from hgeisim.drivers.explored.model.space import Space
@@ -21,11 +23,15 @@ CONTINUATIONS = 60
 """Schedules that are tried after each beginning, to see which step decides."""
 
 
+_OF_A_LOCK = re.compile(r"lock\.\w+$")
+
+
 class Window(NamedTuple):
-    """Two steps of one context, between which others come that must not."""
+    """Two steps of one context, between which others come that must not; `closes` is None when it
+    has not gone on when the finding shows."""
 
     opens: int
-    closes: int
+    closes: int | None
 
 
 class Line(NamedTuple):
@@ -41,7 +47,7 @@ class Evidence:
 
     `kept` are those to show; after step `decides` every schedule shows the finding, whatever comes
     (None if even the start is after it).  `lines` are those that the steps shown are
-    about, `lost` is where what was lost had been.
+    about, `lost` is where what was lost had been, `circle` who waits for whom in a deadlock.
     """
 
     traced: Traced
@@ -51,6 +57,7 @@ class Evidence:
     windows: tuple[Window, ...]
     lines: tuple[Line, ...]
     lost: Whereabouts | None
+    circle: tuple[Stuck, ...] = ()
 
 
 def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) -> Evidence:
@@ -67,7 +74,9 @@ def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) 
         kept.update(_handed_over(space, traced, lines))
     windows = tuple(_windows(traced, found))
     lost = whereabouts(space, traced)
-    return Evidence(traced, found, tuple(sorted(kept)), decides, windows, lines, lost)
+    circle = circle_of(space, traced.final) if traced.finding.kind == "deadlock" else ()
+    shown = tuple(sorted(kept))
+    return Evidence(traced, found, shown, decides, windows, lines, lost, circle)
 
 
 def _decides(space: Space, traced: Traced, below: Below) -> int | None:
@@ -88,9 +97,13 @@ def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int
     names, steps = space.system.memory.names, traced.steps
     data = {a for step in steps for a in step.changes if weight(names[a]) == 1}
     kept = {i for each in found.order for i in (each.first, each.then) if i < len(steps)}
-    if not traced.at_end:
+    if traced.at_end:
+        ends = map(traced.last_of, space.fine.pending(traced.final))
+        kept.update(i for i in ends if i is not None)
+    else:
         kept.add(len(steps) - 1)
-    wanted = [(len(steps), cell) for cell in sorted(data & traced.cells)]
+    looked_at = (cell for cell in sorted(traced.cells) if not _OF_A_LOCK.search(names[cell]))
+    wanted = [(len(steps), cell) for cell in looked_at]
     wanted += [(i, cell) for i in sorted(kept) for cell in sorted(data & _seen(steps, i))]
     while wanted:
         place, cell = wanted.pop()
@@ -149,14 +162,12 @@ def _windows(traced: Traced, found: Slice) -> Iterator[Window]:
     """Where a context is left after a step that others need, and goes on after what they did."""
     slots = traced.schedule
     for back in found.order:
-        if back.then >= len(slots):
-            continue
         opening = [
             out.first
             for out in found.order
-            if out.then <= back.first
-            and slots[out.first] == slots[back.then]
+            if out.then <= back.first < back.then
+            and slots[out.first] == back.edge.then.slot
             and out.first < back.then
         ]
         if opening:
-            yield Window(max(opening), back.then)
+            yield Window(max(opening), back.then if back.then < len(slots) else None)

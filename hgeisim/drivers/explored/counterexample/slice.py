@@ -34,14 +34,15 @@ OF_ORDER_ONLY = 90
 
 
 class Candidate(NamedTuple):
-    """An edge, the steps of the schedule that it goes between (from 0; a step after the last one
-    never came), the cell that both touch if there is one, and how little a reader learns of it."""
+    """An edge, the steps of the schedule that it goes between (from 0; the other end may not come
+    in it), the cell that both touch if there is one, and how little a reader learns of it."""
 
     edge: Edge
     first: int
     then: int
     cell: int | None
     weight: int
+    comes: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,11 @@ def _stays(space: Space, traced: Traced) -> Iterator[Candidate]:
     last = traced.steps[-1].happened
     for slot in range(len(fine.locations)):
         if slot != last.event.slot:
-            edge = Edge(last.event, progress.coming(slot, traced.final), enough=last.waits)
+            edge = Edge(
+                last.event, progress.coming(slot, traced.final), last.waits, progress.waits[slot]
+            )
             place = len(traced.steps)
-            yield Candidate(edge, place - 1, place, None, OF_ORDER_ONLY)
+            yield Candidate(edge, place - 1, place, None, OF_ORDER_ONLY, comes=False)
 
 
 def _edge(steps: tuple[Access, ...], first: int, then: int) -> Edge:

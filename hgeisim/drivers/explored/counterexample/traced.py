@@ -8,11 +8,14 @@ from typing import NamedTuple
 from hgeisim.checks.catalogue import CATALOGUE, At, is_lock_order
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.counterexample.events import Happened, Progress
+from hgeisim.drivers.explored.counterexample.replay import context_name
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
 from hgeisim.drivers.explored.strategies.strategy import Given, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.kernel.structs import Vcpu
+from hgeisim.machine.shared import address_of, addresses
 
 
 class Access(NamedTuple):
@@ -45,6 +48,11 @@ class Traced(NamedTuple):
     cells: frozenset[int]
     at_end: bool
     final: bytes
+
+    def last_of(self, slot: int) -> int | None:
+        """The last step of a context."""
+        own = (i for i in reversed(range(len(self.schedule))) if self.schedule[i] == slot)
+        return next(own, None)
 
 
 class NotShown(ValueError):
@@ -91,7 +99,7 @@ def _access(space: Space, progress: Progress, step: Step) -> Access:
     pairs = enumerate(zip(before, after, strict=True))
     return Access(
         progress.note(step.slot, step.before, step.after),
-        automaton.name,
+        context_name(automaton, node),
         cpu,
         node.functions if node else (),
         str(node.op) if node and before[location] else "interrupt",
@@ -117,3 +125,12 @@ def _readings(space: Space, moment: At, state: bytes, found: Finding) -> Iterato
                 memory.begin_step(space.codebook.decode(state))
                 if any(each.id == found.id for each in row.check.of(k, subject)):
                     yield frozenset(memory.reads)
+    if found.kind == "lost-wakeup":
+        yield from map(_of_a_sleeper, filter(None, k.vcpus))
+
+
+def _of_a_sleeper(vcpu: Vcpu) -> frozenset[int]:
+    """Where a vCPU would be woken from, and where it is."""
+    files = addresses(vcpu, "vsfile_cpu", "vsfile_hgei")
+    harts = (cell for hart in vcpu.thread.harts for cell in addresses(hart, "hgeie", "hgeip"))
+    return frozenset((*files, *harts, address_of(vcpu.thread, "cpu")))
