@@ -152,7 +152,9 @@ REMEDIES = {
         "Leave CPUs without lines out of the common count.",
     ),
     "deadlock": Remedy(
-        "They wait for ever.", "Break one edge: let one of them drop what it holds before it waits."
+        "They wait for ever, and so does whoever needs what they hold.",
+        "Let one of them give up what it holds before it waits, and initialise no lock that "
+        "somebody may hold.",
     ),
     "endless": Remedy("The path never ends.", "Bound the loop."),
     "unbalanced": Remedy(

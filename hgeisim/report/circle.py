@@ -32,12 +32,17 @@ def standstill(stuck: Sequence[Stuck], functions: Functions) -> Iterator[str]:
     yield from drawn(
         (
             f"{each.context} on CPU{each.cpu}, in {functions.named(each.functions)}",
-            f"holds {' and '.join(map(op_text, each.holds)) or 'no lock'},",
+            _held(each),
             f"waits for {_awaited(each)}, which {names[each.of]} "
             f"{'has to answer' if (each.wants or '').startswith('IPI') else 'keeps'}",
         )
         for each in stuck
     )
+
+
+def _held(each: Stuck) -> str:
+    locks = f"holds {' and '.join(map(op_text, each.holds)) or 'no lock'},"
+    return f"{locks} has interrupts off," if each.hardirq else locks
 
 
 def _awaited(each: Stuck) -> str:

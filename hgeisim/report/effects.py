@@ -102,13 +102,20 @@ def _armed(found: re.Match[str], change: Change, facts: Facts) -> str:
     return f"{done} {listed('line', lines)} of CPU{found[1]}" if lines else ""
 
 
-def _placed(text: str) -> Say:
-    """A change to a CPU: `new` in the text; `id` where the cell has a number from 1."""
-    return lambda found, change, facts: (
-        text.format(found[1], new=change.after, id=change.after - 1)
-        if change.before != change.after and change.after > 0 - ("new" in text)
-        else ""
-    )
+def _vgein(found: re.Match[str], change: Change, facts: Facts) -> str:
+    if change.before == change.after or not change.after:
+        return ""
+    return f"sets VGEIN of CPU{found[1]} to {change.after}"
+
+
+def _placed(text: str, from_one: bool = False) -> Say:
+    """A change to a number that is above 0, or that counts `from_one`."""
+
+    def say(found: re.Match[str], change: Change, facts: Facts) -> str:
+        number = change.after - from_one
+        return text.format(found[1], number) if change.before != change.after >= from_one else ""
+
+    return say
 
 
 def _either(on: str, off: str) -> Say:
@@ -130,15 +137,15 @@ RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (r"(.+)\.swfile\.(eie|eip|eidelivery)", _swfile),
         (r"(.+)\.irqs_pending", _either("raises VS_EXT of {}", "drops VS_EXT of {}")),
         (r"hart(\d+)\.hgeie", _armed),
-        (r"(.+/.+)\.cpu", _placed("moves to CPU{new}")),
-        (r"hart(\d+)\.vgein", _placed("sets VGEIN of CPU{0} to {new}")),
+        (r"(.+/.+)\.cpu", _placed("moves {} to CPU{}")),
+        (r"hart(\d+)\.vgein", _vgein),
         (r"(.+/.+)\.on_rq", _either("wakes up", "sleeps")),
         (r"hart(\d+)\.guest", _either("enters its guest", "leaves its guest")),
         (r"hart(\d+)\.online", _either("brings CPU{} up", "stops CPU{}")),
         (r"hart(\d+)\.active", _either("lets tasks run on CPU{}", "takes CPU{} down")),
         (r"(.+)\.wait\.waiter", _either("is about to sleep", "wakes up")),
         (r"(.+)\.pte_cpu", _page),
-        (r"(.+/.+)\.allowed", _placed("sets out for CPU{id}")),
+        (r"(.+/.+)\.allowed", _placed("sends {} to CPU{}", from_one=True)),
     )
 )
 """By cell, the most telling first."""
@@ -159,6 +166,9 @@ def sentence(who: str, said: list[str]) -> str:
     "it"."""
     if any(text.startswith("allocates") for text in said):
         said = [text for text in said if not _TAKEN.fullmatch(text)]
+    of_itself = {f"moves {who} to": "moves to", f"sends {who} to": "sets out for"}
+    for words, instead in of_itself.items():
+        said = [text.replace(words, instead) for text in said]
     *others, last = said
     text = f"{who} {', '.join(others)}{' and ' if others else ''}{last}."
     for line in dict.fromkeys(_LINE.findall(text)):

@@ -3,10 +3,15 @@ and has never seen this tool."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from hgeisim.drivers.explored.counterexample.evidence import Evidence, Window, evidence
+from hgeisim.drivers.explored.counterexample.evidence import (
+    CONTINUATIONS,
+    Evidence,
+    Window,
+    evidence,
+)
 from hgeisim.drivers.explored.counterexample.slice import Candidate
 from hgeisim.drivers.explored.counterexample.token import Token, command
 from hgeisim.drivers.explored.model.space import Space
@@ -32,16 +37,22 @@ def mail(
     """
     found = evidence(space, token.schedule, finding_id, distance)
     names, cpus = Names.of(space), len(scenario.topology.harts)
-    steps = range(len(found.traced.steps)) if full else found.kept
+    steps = range(len(found.traced.steps))
     head = [*finding_head(found.traced.finding, scenario.kernel), *machine(scenario), ""]
     tail = [*_conclusion(space, found, names), *replay_lines(token)]
     made = [""]
-    for detail in (EVERYTHING,) if full else DETAILS:
+    for detail, shown in ((EVERYTHING, steps),) if full else _views(found):
         phases = Phases(found, names, cpus, detail)
-        made = [*head, *phases.lines(steps), "", *tail]
+        made = [*head, *phases.lines(shown), "", *tail]
         if len(made) <= LINES:
             break
     return made
+
+
+def _views(found: Evidence) -> Iterator[tuple[Detail, Sequence[int]]]:
+    """Ways to show the steps, each with less in it."""
+    yield from ((detail, found.kept) for detail in DETAILS)
+    yield DETAILS[-1], found.essential
 
 
 def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
@@ -51,7 +62,7 @@ def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
     yield from _owners(found, names)
     yield from _lost(found, names)
     yield from _order(space, found)
-    for window in found.windows[:1]:
+    for window in found.windows[: 0 if found.circle else 1]:
         yield from labelled("Window", _window(found, names, window))
     yield from consequence(found.traced.finding.id)
 
@@ -78,6 +89,8 @@ def _lost(found: Evidence, names: Names) -> Iterator[str]:
     for since, cells in lost.history[not lost.history[0].cells :]:
         where = " and ".join(_place(names.cells[cell]) for cell in cells) or "nowhere"
         parts.append(f"{where}{'' if since is None else f' from {since + 1}'}")
+    if lost.history[-1].cells:
+        parts.append("where its guest does not look")
     what = f"{lost.register} {lost.bits:#x} of {lost.vcpu.name}"
     yield from labelled("Lost", f"{what}: {', '.join(parts)}")
 
@@ -90,13 +103,14 @@ def _order(space: Space, found: Evidence) -> Iterator[str]:
     """The order that is enough, how that is known, and the step after which it is too late."""
     edges = " ".join(_edge(space, each) for each in found.slice.order)
     number = found.slice.schedules
-    tried = "every" if number is None else f"each of {number} random"
-    told = f"{edges}: {tried} {'such schedule' if edges else 'schedule'} shows it"
+    tried = f"each of {number} schedules" if number else "every schedule"
+    told = f"{edges}: {tried} in this order shows it" if edges else f"{tried} shows it"
     if not found.slice.enough:
-        told = f"{edges}: not enough, some such schedules do not show it"
-    yield from labelled("Order", told.removeprefix(": "))
+        told = f"{edges}: not enough, some schedules in this order do not show it"
+    yield from labelled("Order", told)
     if found.decides is not None:
-        told = f"step {found.decides + 1} (*): whatever comes after it, the finding shows"
+        what = "whatever comes" if found.decides_all else f"in {CONTINUATIONS} ways that were tried"
+        told = f"step {found.decides + 1} (*): after it, {what}, the finding shows"
         yield from labelled("Decides", told)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from hgeisim.drivers.explored.counterexample.evidence import Evidence
+from hgeisim.drivers.explored.counterexample.evidence import LOOK, SLEEP, Evidence
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.module import Module
 from hgeisim.report.effects import Change, Facts, phrases, sentence
@@ -63,15 +63,17 @@ class Phases:
     def _head(self, shown: int) -> str:
         cpus = "".join(f"CPU{cpu}".ljust(INDENT) for cpu in range(self.cpus))
         columns = f"step  {cpus if self.cpus <= CPUS_MAX else 'CPU'.ljust(INDENT)}"
-        return f"{columns}    ({shown} of {len(self.found.traced.steps)} steps)"
+        number = len(self.found.traced.steps)
+        return f"{columns}  {shown} of {number} steps; (2.x): docs/paths.md"
 
     def _phase(self, run: list[int]) -> Iterator[str]:
-        """A sentence, then a line for each function of the kernel; without one, the sentence has
-        the number of its first step."""
+        """A sentence, then a line for each function of the kernel; the sentence has the number of
+        the first step, unless a function has it."""
         step, rows = self.found.traced.steps[run[-1]], list(self._rows(run))
         parts = self._said(run) or [f"goes on in {self._function(run[0])}"]
-        said = sentence(step.context, parts)
-        yield from self._line("" if rows else self._number(run), step.cpu, said, 0)
+        first = str(run[0] + 1) if rows else self._number(run)
+        numbered = any(number.lstrip("*") == first for number, _ in rows)
+        yield from self._line("" if numbered else first, step.cpu, sentence(step.context, parts), 0)
         for number, text in rows:
             yield from self._line(number, step.cpu, text, 2)
 
@@ -97,10 +99,9 @@ class Phases:
     def _said(self, run: list[int]) -> list[str]:
         """The parts of a sentence about some steps; in the end what the last of them waits for."""
         said = phrases(self._changes(run), self._facts(run), PHRASES_MAX)
-        last = self.found.traced.steps[run[-1]]
-        if last.happened.waits:
-            asleep = last.op == "schedule"
-            said.append("sleeps" if asleep else f"waits for {op_text(last.op)}")
+        op = self.found.stands.get(run[-1])
+        if op is not None:
+            said.append("sleeps" if op == SLEEP else f"waits for {op_text(op)}")
         return said
 
     def _line(self, number: str, cpu: int, text: str, by: int) -> Iterator[str]:
@@ -137,6 +138,8 @@ class Phases:
         """The cells by which the order matters to a step, as it finds them."""
         step = self.found.traced.steps[place]
         wanted = {e.cell for e in self.found.slice.order if place in (e.first, e.then)}
+        if place in self.found.looks:
+            wanted |= {cell for cell in step.reads if LOOK.search(self.names.cells[cell])}
         return {c: v for c, v in step.reads.items() if c in wanted and c not in step.changes}
 
     def _function(self, place: int) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from hgeisim.checks.catalogue import Severity, severity_of
+from hgeisim.checks.catalogue import Severity, is_lock_order, severity_of
 from hgeisim.drivers.explored.counterexample.completions import always_shows
 from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
 from hgeisim.drivers.explored.counterexample.standstill import Stuck, circle_of
 from hgeisim.drivers.explored.counterexample.traced import Access, Traced, trace
 from hgeisim.drivers.explored.counterexample.whereabouts import Whereabouts, whereabouts
+from hgeisim.drivers.explored.counterexample.whole_order import TooMany, WholeOrder
+from hgeisim.drivers.explored.model.answer import after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule
@@ -21,8 +23,13 @@ from hgeisim.scenario.streams import Streams
 
 CONTINUATIONS = 60
 """Schedules that are tried after each beginning, to see which step decides."""
+DECIDING_POINTS_MAX, ATTEMPTS = 100_000, 3
+"""Points that are looked at, to see whether really nothing comes after it without the finding; and
+how often another step is tried where something does."""
 
 
+SLEEP = "schedule"
+LOOK = re.compile(r"(owners\[\d+\]|vsfile_cpu|hgeip)$")
 _OF_A_LOCK = re.compile(r"lock\.\w+$")
 
 
@@ -46,8 +53,11 @@ class Evidence:
     """Steps are counted from 0.
 
     `kept` are those to show; after step `decides` every schedule shows the finding, whatever comes
-    (None if even the start is after it).  `lines` are those that the steps shown are
-    about, `lost` is where what was lost had been, `circle` who waits for whom in a deadlock.
+    (None if even the start is after it), as far as was tried unless `decides_all`.
+    `lines` are those that the steps shown are about, `lost` is where what was lost had been,
+    `circle` who waits for whom in a deadlock.
+    `stands` has the operations before which contexts stand in the end, by their last steps, and
+    `looks` the last steps in which those that sleep looked for a reason not to.
     """
 
     traced: Traced
@@ -58,6 +68,16 @@ class Evidence:
     lines: tuple[Line, ...]
     lost: Whereabouts | None
     circle: tuple[Stuck, ...] = ()
+    stands: Mapping[int, str] = field(default_factory=dict)
+    looks: frozenset[int] = frozenset()
+    decides_all: bool = True
+
+    @property
+    def essential(self) -> tuple[int, ...]:
+        """The steps without which nothing can be understood, for where there is no more room."""
+        ends = {i for each in self.slice.order if each.weight == 1 for i in (each.first, each.then)}
+        telling = (self.decides, self.kept[-1], *self.stands)
+        return tuple(i for i in self.kept if i in ends or i in telling)
 
 
 def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) -> Evidence:
@@ -65,8 +85,10 @@ def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) 
     below = Streams(0).stream("evidence").below
     traced = trace(space, schedule, finding_id)
     found = slice_of(space, traced, below, weight)
-    decides = _decides(space, traced, below)
-    kept = _kept(space, traced, found, weight)
+    decides, decides_all = _decides(space, traced, below)
+    stands = _stands(space, traced) if traced.at_end else {}
+    looks = frozenset(_looks(space, traced, stands))
+    kept = _kept(space, traced, found, weight) | stands.keys() | looks
     if decides is not None:
         kept.add(decides)
     lines = tuple(_lines(space, traced, kept))
@@ -76,12 +98,34 @@ def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) 
     lost = whereabouts(space, traced)
     circle = circle_of(space, traced.final) if traced.finding.kind == "deadlock" else ()
     shown = tuple(sorted(kept))
-    return Evidence(traced, found, shown, decides, windows, lines, lost, circle)
+    made = Evidence(traced, found, shown, decides, windows, lines, lost, circle, stands, looks)
+    return replace(made, decides_all=decides_all)
 
 
-def _decides(space: Space, traced: Traced, below: Below) -> int | None:
-    """The first step after which everything shows the finding, by bisection."""
-    low, high = -1, len(traced.schedule) - 1
+def _decides(space: Space, traced: Traced, below: Below) -> tuple[int | None, bool]:
+    """The first step after which everything shows the finding, and whether everything was tried: by
+    bisection over samples, until one that is tried as a whole does not fail."""
+    place = _bisected(space, traced, below, -1)
+    for _ in range(0 if is_lock_order(traced.finding.id) else ATTEMPTS):
+        try:
+            if _always_shows_after(space, traced, place):
+                return (place if place >= 0 else None), True
+        except TooMany:
+            break
+        place = _bisected(space, traced, below, place + 1)
+    return (place if place >= 0 else None), False
+
+
+def _always_shows_after(space: Space, traced: Traced, place: int) -> bool:
+    if place == len(traced.schedule) - 1 and not traced.at_end:
+        return True
+    state = _state_after(space, traced.schedule[: place + 1])
+    whole = WholeOrder(space, traced.finding.id, ())
+    return whole.failing(DECIDING_POINTS_MAX, state) is None
+
+
+def _bisected(space: Space, traced: Traced, below: Below, low: int) -> int:
+    high = len(traced.schedule) - 1
     while low < high:
         middle = (low + high) // 2
         first = traced.schedule[: middle + 1]
@@ -89,7 +133,14 @@ def _decides(space: Space, traced: Traced, below: Below) -> int | None:
             high = middle
         else:
             low = middle + 1
-    return high if high >= 0 else None
+    return high
+
+
+def _state_after(space: Space, schedule: Schedule) -> bytes:
+    state = space.fine.initial()
+    for slot in schedule:
+        state = after(state, space.fine.ask(slot, state).writes or ())
+    return state
 
 
 def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int]:
@@ -97,10 +148,7 @@ def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int
     names, steps = space.system.memory.names, traced.steps
     data = {a for step in steps for a in step.changes if weight(names[a]) == 1}
     kept = {i for each in found.order for i in (each.first, each.then) if i < len(steps)}
-    if traced.at_end:
-        ends = map(traced.last_of, space.fine.pending(traced.final))
-        kept.update(i for i in ends if i is not None)
-    else:
+    if not traced.at_end:
         kept.add(len(steps) - 1)
     looked_at = (cell for cell in sorted(traced.cells) if not _OF_A_LOCK.search(names[cell]))
     wanted = [(len(steps), cell) for cell in looked_at]
@@ -143,6 +191,30 @@ def _handed_over(space: Space, traced: Traced, lines: tuple[Line, ...]) -> Itera
     return (i for i, step in enumerate(traced.steps) if not owners.isdisjoint(step.changes))
 
 
+def _stands(space: Space, traced: Traced) -> dict[int, str]:
+    """What contexts that have not come to an end stand before, by their last steps."""
+    fine, made = space.fine, dict[int, str]()
+    for slot in fine.pending(traced.final):
+        automaton, last = fine.system.automata[slot], traced.last_of(slot)
+        node = automaton.nodes[fine.codebook.value(automaton.location, traced.final)]
+        if last is not None and node is not None and (node.waiting or node.op.voluntary):
+            made[last] = str(node.op)
+    return made
+
+
+def _looks(space: Space, traced: Traced, stands: Mapping[int, str]) -> Iterator[int]:
+    """The last step of each sleeper that read where its VS-file is, or whether it has something."""
+    names = space.system.memory.names
+    for last, op in stands.items():
+        slot = traced.schedule[last]
+        own = (i for i in range(last, -1, -1) if traced.schedule[i] == slot)
+        looks = (
+            i for i in own if any(map(LOOK.search, map(names.__getitem__, traced.steps[i].reads)))
+        )
+        if op == SLEEP and (look := next(looks, None)) is not None:
+            yield look
+
+
 def _seen(steps: tuple[Access, ...], place: int) -> set[int]:
     """The cells that a step and those before it in the same call of a function have read."""
     step, seen = steps[place], set[int]()
@@ -158,16 +230,20 @@ def _last_change(steps: tuple[Access, ...], cell: int) -> int | None:
     return next((i for i in reversed(range(len(steps))) if cell in steps[i].changes), None)
 
 
-def _windows(traced: Traced, found: Slice) -> Iterator[Window]:
-    """Where a context is left after a step that others need, and goes on after what they did."""
-    slots = traced.schedule
+def _windows(traced: Traced, found: Slice) -> list[Window]:
+    """Where a context is left after a step that others need, and goes on after what they did; those
+    first that are about the data of the kernel."""
+    slots, rated = traced.schedule, list[tuple[int, Window]]()
     for back in found.order:
         opening = [
-            out.first
+            out
             for out in found.order
             if out.then <= back.first < back.then
             and slots[out.first] == back.edge.then.slot
             and out.first < back.then
         ]
         if opening:
-            yield Window(max(opening), back.then if back.then < len(slots) else None)
+            out = max(opening, key=lambda each: each.first)
+            closes = back.then if back.comes else None
+            rated.append((out.weight + back.weight, Window(out.first, closes)))
+    return [window for _, window in sorted(rated, key=lambda each: each[0])]

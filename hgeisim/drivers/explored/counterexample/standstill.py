@@ -14,7 +14,8 @@ from hgeisim.machine.ipi import Ipi
 class Stuck(NamedTuple):
     """A context that can never go on, where it stands, and the context that it waits for.
 
-    `wants` is None where its CPU is kept by that context.
+    `wants` is None where its CPU is kept by that context.  In a `hardirq`
+    interrupts are off.
     """
 
     slot: int
@@ -24,6 +25,7 @@ class Stuck(NamedTuple):
     holds: tuple[str, ...]
     wants: str | None
     of: int
+    hardirq: bool = False
 
 
 def circle_of(space: Space, state: bytes) -> tuple[Stuck, ...]:
@@ -56,7 +58,7 @@ def _waits(space: Space, blocked: Blocked, slot: int) -> Stuck | None:
     if not others:
         return None
     name, locks = system.automata[slot].name, node.balance.locks()
-    return Stuck(slot, name, who.cpu, node.functions, locks, wants, others[0])
+    return Stuck(slot, name, who.cpu, node.functions, locks, wants, others[0], hardirq=not who.id)
 
 
 def _keepers(space: Space, slot: int, node: Node) -> Iterator[int]:

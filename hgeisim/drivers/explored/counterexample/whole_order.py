@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias
 
 from hgeisim.drivers.explored.counterexample.completions import shows_at_end
 from hgeisim.drivers.explored.counterexample.events import Event, Happened, Progress
@@ -12,7 +13,7 @@ from hgeisim.drivers.explored.model.answer import after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 
-POINTS_MAX = 60_000
+POINTS_MAX = 600_000
 """Points that are looked at; then it is given up."""
 
 
@@ -22,12 +23,18 @@ class TooMany(Exception):
 
 class Point(NamedTuple):
     """A state, how often each event of an order came before it, how far contexts are in a wait that
-    the order is about, and the edges that are open."""
+    the order is about, and the edges that are open, as bits."""
 
     state: bytes
     counts: tuple[int, ...]
     waits: tuple[int, ...]
-    open: frozenset[Edge]
+    open: int
+
+    @property
+    def digest(self) -> bytes:
+        """A short name: there are very many points, and most are never looked at again."""
+        rest = f"{self.counts}{self.waits}{self.open}".encode()
+        return blake2b(self.state + rest, digest_size=16).digest()
 
 
 class Found(NamedTuple):
@@ -42,27 +49,29 @@ class WholeOrder:
     """The points that schedules in an order come to before they show a finding."""
 
     def __init__(self, space: Space, finding_id: str, order: Iterable[Edge]) -> None:
-        self.space, self.finding_id, self.order = space.fine, finding_id, frozenset(order)
+        self.space, self.finding_id, self.order = space.fine, finding_id, tuple(order)
         self.names = Progress(self.space)
         ends = (event for edge in self.order for event in (edge.first, edge.then))
         self.keys = sorted({(event.slot, event.label) for event in ends})
 
-    def failing(self, points_max: int = POINTS_MAX) -> Schedule | None:
+    def failing(
+        self, points_max: int = POINTS_MAX, begins_in: bytes | None = None
+    ) -> Schedule | None:
         """A schedule that keeps the order to its end and does not show the finding, if there is
-        one.  Raises `TooMany`."""
-        nothing = (0,) * len(self.keys)
-        start = Point(self.space.initial(), nothing, nothing, self.order)
-        came: dict[Point, tuple[Point, int] | None] = {start: None}
-        todo = [start]
+        one, from the start or another state.  Raises `TooMany`."""
+        nothing, begin = (0,) * len(self.keys), begins_in or self.space.initial()
+        start = Point(begin, nothing, nothing, (1 << len(self.order)) - 1)
+        came: Ways = {start.digest: None}
+        todo = [(start.digest, start)]
         while todo:
-            point = todo.pop()
+            name, point = todo.pop()
             steps = list(self._steps(point))
             if not steps and not shows_at_end(self.space, point.state, self.finding_id):
-                return _way(came, point)
+                return _way(came, name)
             for slot, shows, there in steps:
-                if not shows and there not in came:
-                    came[there] = point, slot
-                    todo.append(there)
+                if not shows and (its_name := there.digest) not in came:
+                    came[its_name] = name, slot
+                    todo.append((its_name, there))
             if len(came) > points_max:
                 raise TooMany
         return None
@@ -73,7 +82,7 @@ class WholeOrder:
             if answer.writes is not None:
                 then = after(point.state, answer.writes)
                 happened = self._happened(slot, point, then)
-                if not any(edge.held_by(happened) for edge in point.open):
+                if not any(edge.held_by(happened) for edge in self._open(point)):
                     found = (*answer.findings, *self.space.invariants.of(then))
                     shows = any(each.id == self.finding_id for each in found)
                     yield Found(slot, shows, self._there(point, then, happened))
@@ -95,13 +104,20 @@ class WholeOrder:
         place = self.keys.index((event.slot, event.label))
         counts, waits = list(point.counts), list(point.waits)
         counts[place], waits[place] = counts[place] + (not step), step
-        left = frozenset(edge for edge in point.open if not edge.freed_by(happened))
-        return Point(then, tuple(counts), tuple(waits), left)
+        freed = sum(1 << i for i, edge in enumerate(self.order) if edge.freed_by(happened))
+        return Point(then, tuple(counts), tuple(waits), point.open & ~freed)
+
+    def _open(self, point: Point) -> Iterator[Edge]:
+        return (edge for i, edge in enumerate(self.order) if point.open >> i & 1)
 
 
-def _way(came: dict[Point, tuple[Point, int] | None], point: Point) -> Schedule:
+Ways: TypeAlias = dict[bytes, tuple[bytes, int] | None]
+"""From which point, and by a step of which context, each point was first reached."""
+
+
+def _way(came: Ways, name: bytes) -> Schedule:
     way = list[int]()
-    while (step := came[point]) is not None:
-        point, slot = step
+    while (step := came[name]) is not None:
+        name, slot = step
         way.append(slot)
     return tuple(reversed(way))
