@@ -174,6 +174,26 @@ REMEDIES = {
     "recursion": Remedy(
         "The CPU waits for itself.", "Drop the lock first, or use a variant that is called with it."
     ),
+    "irq-usage": Remedy(
+        "An interrupt in the wrong place waits for the lock that it has interrupted.",
+        "Turn interrupts off wherever the lock is taken, or do not take it in a handler.",
+    ),
+    "irq-inversion": Remedy(
+        "An interrupt in the wrong place waits, over other locks, for one that it has interrupted.",
+        "Turn interrupts off wherever the inner lock is taken, or take it outside of the other.",
+    ),
+    "irq-dependency": Remedy(
+        "An interrupt in the wrong place waits, over other locks, for one that it has interrupted.",
+        "Turn interrupts off wherever the inner lock is taken, or take it outside of the other.",
+    ),
+    "ipi-irqs-off": Remedy(
+        "Two CPUs that do it wait for each other with interrupts off.",
+        "Send and wait with interrupts on, outside of the lock.",
+    ),
+    "held-init": Remedy(
+        "The lock keeps nobody out while its holder goes on.",
+        "Initialise it once, before the first CPU is enabled.",
+    ),
     "wait-context": Remedy(
         "On PREEMPT_RT the inner lock sleeps where nobody may.",
         "Make the inner lock raw, or take it outside.",

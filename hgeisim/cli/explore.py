@@ -10,7 +10,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
-from hgeisim.cli.mail import chosen, mail_of, mail_options
+from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
 from hgeisim.cli.own_patch import variant_option
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
 @mail_options
+@full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenario: str, **options: Any) -> int:

@@ -8,7 +8,7 @@ import click
 
 from hgeisim.cli import completion
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
-from hgeisim.cli.mail import chosen
+from hgeisim.cli.mail import chosen, mail_options
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.paths import PATH
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 @variant_option("Kernel to check; default: that of the baseline.")
 @click.option("--order", type=PATH, help="A declared order to check, too.")
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
-@click.option("--mail", is_flag=True, help="One finding in 40 lines of 72 columns.")
-@click.option("--finding", metavar="ID", help="With --mail: which one; default: the first.")
+@mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:

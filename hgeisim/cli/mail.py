@@ -20,14 +20,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def mail_options(command: Command) -> Command:
-    """--mail, --finding and --full."""
+    """--mail and --finding."""
     for option in (
-        click.option("--full", is_flag=True, help="With --mail: every step, however many lines."),
         click.option("--finding", metavar="ID", help="With --mail: which one; default: the worst."),
         click.option("--mail", is_flag=True, help="One finding in 40 lines of 72 columns."),
     ):
         command = option(command)
     return command
+
+
+full_option = click.option(
+    "--full", is_flag=True, help="With --mail: every step, however many lines."
+)
 
 
 def chosen(findings: Iterable[dict[str, Any]], wanted: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
-from hgeisim.cli.mail import chosen, mail_of, mail_options
+from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
 @mail_options
+@full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(

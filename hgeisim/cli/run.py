@@ -56,7 +56,7 @@ def command(
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
 
-    mail = {key: said.pop(key) for key in ("mail", "finding", "full")}
+    mail = {key: said.pop(key) for key in ("mail", "finding")}
     words = ["hgeisim", "run", scenario, *_said_again(said)]
     loaded = _checked(scenario, said, out)
     simulation = simulate(loaded, record="all" if record == "all" else "occupancy")

@@ -17,7 +17,7 @@ def circle(report: Report, functions: Functions) -> Iterator[str]:
     links, meet = report.chain, readers_meet(report.chain)
     yield from drawn(
         (
-            link.source,
+            _shown(link.source),
             _holder(holder(report, number), link, functions),
             _wanting(link, functions)
             + (", behind a writer that waits for it" if link.target in meet else ""),
@@ -67,14 +67,19 @@ def holder(report: Report, number: int) -> str:
 
 def _holder(who: str, link: Link, functions: Functions) -> str:
     if link.owed:
-        return f"{who} has to answer it"
+        return f"{who} has to give it,"
     how = "for reading " if link.kind.startswith("S") else ""
     return f"held {how}by {who}, since {functions.named(link.since)},"
 
 
 def _wanting(link: Link, functions: Functions) -> str:
     inside = f", after {' and '.join(link.through)}" if link.through else ""
-    return f"which {_wants(link)} {link.target} in {functions.named(link.stack)}{inside}"
+    return f"which {_wants(link)} {_shown(link.target)} in {functions.named(link.stack)}{inside}"
+
+
+def _shown(lock: str) -> str:
+    """A lock by its class; waiting for other CPUs is like one."""
+    return "the answer to an IPI" if lock == "@ipi" else lock
 
 
 def _wants(link: Link) -> str:

@@ -20,15 +20,30 @@ from hgeisim.watch.lock_report import finding_of
 
 def lock_lines(finding: Finding, report: Report, functions: Functions) -> Iterator[str]:
     """All of it, but for what ran and how to run it again."""
-    if report.chain and report.kind == "circular":
-        yield from circle(report, functions)
-        yield ""
-        yield from _when(report, functions)
-    else:
+    lines = list(lock_drawing(report, functions))
+    if report.kind != "circular":
         yield from _place(report, functions)
-        yield from _drawn(report)
-    closes = ", ".join(hints(report))
-    yield from consequence(finding.id, closes and f"{closes[0].upper()}{closes[1:]}.")
+    yield from lines
+    yield from [""] if lines else []
+    if report.kind == "circular":
+        yield from _when(report, functions)
+    yield from consequence(finding.id, ways_out(report))
+
+
+def lock_drawing(report: Report, functions: Functions) -> Iterator[str]:
+    """A circle as one, anything else by CPUs, if it can be drawn."""
+    if report.kind == "circular":
+        yield from circle(report, functions)
+    else:
+        for line in drawing(report):
+            lead = "  " + line[: len(line) - len(line.lstrip())]
+            yield from in_columns(line.strip(), lead, lead + "  ")
+
+
+def ways_out(report: Report) -> str:
+    """What would make a report go away, as a sentence; empty where nothing is known."""
+    told = ", ".join(hints(report))
+    return told and f"{told[0].upper()}{told[1:]}."
 
 
 def _when(report: Report, functions: Functions) -> Iterator[str]:
@@ -63,16 +78,6 @@ def _held(view: LockView, functions: Functions) -> str:
     where = f" in {functions.named(view.stack)}" if view.stack else ""
     how = {"R": " for reading", "r": " for reading"}.get(view.mode, "")
     return f"{view.cls}{how}{where}"
-
-
-def _drawn(report: Report) -> Iterator[str]:
-    if lines := drawing(report):
-        yield from (line for each in lines for line in in_columns(each, _lead(each)) or [""])
-        yield ""
-
-
-def _lead(line: str) -> str:
-    return "  " + line[: len(line) - len(line.lstrip())]
 
 
 def survey_mail(check: Check, finding_id: str, report: Report) -> Iterator[str]:

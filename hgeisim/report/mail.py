@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
+from hgeisim.checks.catalogue import is_lock_order
 from hgeisim.drivers.explored.counterexample.evidence import (
     CONTINUATIONS,
     Evidence,
@@ -15,12 +16,16 @@ from hgeisim.drivers.explored.counterexample.evidence import (
 from hgeisim.drivers.explored.counterexample.slice import Candidate
 from hgeisim.drivers.explored.counterexample.token import Token, command
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
+from hgeisim.lockorder.report import Report
 from hgeisim.report.circle import standstill
 from hgeisim.report.kernel_names import cell_name, distance, op_text
 from hgeisim.report.layout import MAIL_WIDTH
+from hgeisim.report.lock_mail import lock_drawing, ways_out
 from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
 from hgeisim.report.phases import Detail, Names, Phases
 from hgeisim.scenario.schema import Scenario
+from hgeisim.watch.lock_report import finding_of
 
 LINES = 40
 DETAILS = (Detail(3), Detail(1), Detail(0))
@@ -56,15 +61,27 @@ def _views(found: Evidence) -> Iterator[tuple[Detail, Sequence[int]]]:
 
 
 def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
-    if found.circle:
-        yield from standstill(found.circle, names.functions)
-        yield ""
+    report = _report(space, found)
+    drawn = lock_drawing(report, names.functions) if report is not None else ()
+    circle = [*drawn, *standstill(found.circle, names.functions)]
+    yield from [*circle, ""] if circle else []
     yield from _owners(found, names)
     yield from _lost(found, names)
     yield from _order(space, found)
-    for window in found.windows[: 0 if found.circle else 1]:
+    for window in found.windows[: not (found.circle or report)]:
         yield from labelled("Window", _window(found, names, window))
-    yield from consequence(found.traced.finding.id)
+    closes = ways_out(report) if report is not None else ""
+    yield from consequence(found.traced.finding.id, closes)
+
+
+def _report(space: Space, found: Evidence) -> Report | None:
+    """The report of a finding of lock order."""
+    finding = found.traced.finding
+    if not is_lock_order(finding.id):
+        return None
+    walks = lock_walks(space, [found.traced.schedule], 0, lambda _: 0)
+    reports = walks.order.validator.reports
+    return next((each for each in reports if finding_of(each).id == finding.id), None)
 
 
 def _owners(found: Evidence, names: Names) -> Iterator[str]:
