@@ -163,6 +163,7 @@ def test_the_names_of_locks() -> None:
     assert op_text("lock hgei0.lock") == "lock hgctrl->lock of CPU0"
     assert op_text("write_lock v1.vsfile_lock") == "write_lock imsic->vsfile_lock of v1"
     assert op_text("lock vcpu/v1.pi_lock") == "lock p->pi_lock of v1"
+    assert op_text("mutex_lock v1.lock") == "mutex_lock kvm->lock of v1"
 
 
 @pytest.mark.slow

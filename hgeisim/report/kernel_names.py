@@ -70,6 +70,8 @@ def op_text(op: str) -> str:
         elif dot and name == "lock" and re.fullmatch(r"(hgei|rq)\d+", owner):
             lock = "hgctrl->lock" if owner.startswith("hgei") else "rq->__lock"
             word = f"{lock} of CPU{owner.lstrip('hgeirq')}"
+        elif dot and name == "lock" and owner != "irq_desc":
+            word = f"kvm->lock of {owner}"
         words.append(word)
     return " ".join(words)
 

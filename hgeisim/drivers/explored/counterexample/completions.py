@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hgeisim.checks.catalogue import is_lock_order
 from hgeisim.drivers.explored.counterexample.events import Happened, Progress
 from hgeisim.drivers.explored.counterexample.order import Contrary, Edge, Keeping
+from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
@@ -57,9 +58,13 @@ def _gone_through(space: Space, steps: Iterator[Step], finding_id: str) -> tuple
 
 
 def shows_at_end(space: Space, state: bytes, finding_id: str) -> bool:
-    """Whether a state in which nothing can happen any more shows a finding."""
-    ended = next(space.successors(state), None) is None
-    return ended and any(finding.id == finding_id for finding in end_findings(space, state))
+    """Whether a state shows a finding in which nothing can happen any more, or only what goes round
+    for ever."""
+    if next(space.successors(state), None) is None:
+        found = end_findings(space, state)
+    else:
+        found = endless(space, state) if finding_id.startswith("endless:") else ()
+    return any(finding.id == finding_id for finding in found)
 
 
 def what_happened(space: Space, schedule: Schedule) -> tuple[Happened, ...]:

@@ -30,6 +30,7 @@ how often another step is tried where something does."""
 
 SLEEP = "schedule"
 LOOK = re.compile(r"(owners\[\d+\]|vsfile_cpu|hgeip)$")
+_OWNERS = re.compile(r"hgei(\d+)\.owners\[(\d+)\]")
 _OF_A_LOCK = re.compile(r"lock\.\w+$")
 
 
@@ -163,7 +164,7 @@ def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int
 
 
 def _lines(space: Space, traced: Traced, kept: set[int]) -> Iterator[Line]:
-    """The lines that steps give to a vCPU as its VS-file, or take away from one."""
+    """The lines that steps give to a vCPU as its VS-file, take away from one, or hand over."""
     places = {
         (address_of(vcpu, "vsfile_cpu"), address_of(vcpu, "vsfile_hgei"))
         for vcpu in space.system.k.vcpus
@@ -177,6 +178,8 @@ def _lines(space: Space, traced: Traced, kept: set[int]) -> Iterator[Line]:
             if cpu in step.changes:
                 seen = step.writes if new >= 0 else step.reads
                 found[Line(seen.get(cpu, -1), seen.get(hgei, -1))] = None
+        changed = (_OWNERS.fullmatch(space.system.memory.names[cell]) for cell in step.changes)
+        found |= {Line(int(each[1]), int(each[2])): None for each in changed if each}
     return (line for line in found if line.cpu >= 0)
 
 

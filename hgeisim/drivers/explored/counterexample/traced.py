@@ -9,6 +9,7 @@ from hgeisim.checks.catalogue import CATALOGUE, At, is_lock_order
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.counterexample.events import Happened, Progress
 from hgeisim.drivers.explored.counterexample.replay import context_name
+from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
@@ -77,10 +78,10 @@ def trace(space: Space, schedule: Schedule, finding_id: str) -> Traced:
 
 
 def _at_end(space: Space, schedule: Schedule, state: bytes, finding_id: str) -> Finding:
-    if next(space.successors(state), None) is None:
-        for finding in end_findings(space, state):
-            if finding.id == finding_id:
-                return finding
+    ended = next(space.successors(state), None) is None
+    for finding in end_findings(space, state) if ended else endless(space, state):
+        if finding.id == finding_id:
+            return finding
     found = shown_alone(space, schedule).get(finding_id) if is_lock_order(finding_id) else None
     if found is None:
         raise NotShown(finding_id)

@@ -38,11 +38,15 @@ class Point(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A step that an order allows: its context, whether it shows the finding, where it leads to."""
+    """A step that an order allows: its context, whether it shows the finding, where it leads to.
+
+    After one that `fails`, as a user's patch may, nothing comes.
+    """
 
     slot: int
     shows: bool
     there: Point
+    fails: bool
 
 
 class WholeOrder:
@@ -68,7 +72,9 @@ class WholeOrder:
             steps = list(self._steps(point))
             if not steps and not shows_at_end(self.space, point.state, self.finding_id):
                 return _way(came, name)
-            for slot, shows, there in steps:
+            for slot, shows, there, fails in steps:
+                if fails and not shows:
+                    return (*_way(came, name), slot)
                 if not shows and (its_name := there.digest) not in came:
                     came[its_name] = name, slot
                     todo.append((its_name, there))
@@ -85,7 +91,8 @@ class WholeOrder:
                 if not any(edge.held_by(happened) for edge in self._open(point)):
                     found = (*answer.findings, *self.space.invariants.of(then))
                     shows = any(each.id == self.finding_id for each in found)
-                    yield Found(slot, shows, self._there(point, then, happened))
+                    there = self._there(point, then, happened)
+                    yield Found(slot, shows, there, answer.crashes)
 
     def _happened(self, slot: int, point: Point, then: bytes) -> Happened:
         """A step, with how often it came before as far as the order asks for that."""
