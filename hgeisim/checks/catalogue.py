@@ -182,3 +182,8 @@ def severity_of(finding_id: str) -> Severity:
 def is_note(finding_id: str) -> bool:
     """Whether a finding is no fault, only something to know."""
     return severity_of(finding_id) is NOTE
+
+
+def is_lock_order(finding_id: str) -> bool:
+    """Whether a finding is one of the lock-order validator."""
+    return severity_of(finding_id) is LOCK_ORDER

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.completion import scenarios
+from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
 from hgeisim.cli.own_patch import executing_option, variant_option
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--walk", type=click.IntRange(1), help="Run this many random schedules instead.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
+@mail_options
+@full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenario: str, **options: Any) -> int:
@@ -74,6 +77,8 @@ def _report(made: Exploration) -> int:
     result = made.document()
     if made.options["as_json"]:
         print_json(result)
+    elif made.options["mail"] and result["findings"]:
+        click.echo("\n".join(_mail(made, result["findings"])))
     else:
         click.echo("\n".join(text(result)))
         for line in made.remarks():
@@ -81,3 +86,11 @@ def _report(made: Exploration) -> int:
     if result["verdict"] == "violation":
         return EXIT_FINDING
     return EXIT_BUDGET if result["coverage"] == "bounded" else EXIT_NOTHING_NEW
+
+
+def _mail(made: Exploration, findings: list[dict[str, Any]]) -> list[str]:
+    from hgeisim.drivers.explored.counterexample.token import decode  # noqa: PLC0415
+
+    one = chosen(findings, made.options["finding"])
+    token = decode(one["token"])
+    return mail_of(made.space, made.scenario, token, one["id"], made.options["full"])

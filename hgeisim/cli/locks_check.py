@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hgeisim.cli import completion
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.mail import chosen, mail_options
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.paths import PATH
+
+if TYPE_CHECKING:
+    from hgeisim.report.lock_check import Check
 
 
 @click.command("check", short_help="Compare the lock order of a kernel with a baseline.")
@@ -21,6 +25,7 @@ from hgeisim.cli.paths import PATH
 @variant_option("Kernel to check; default: that of the baseline.")
 @click.option("--order", type=PATH, help="A declared order to check, too.")
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
+@mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
@@ -63,6 +68,19 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
         result = result.strict()
     if options["as_json"]:
         print_json(document(result))
+    elif options["mail"] and (result.findings or result.accepted):
+        again = ["hgeisim", "locks", "check", "--baseline", baseline, "--variant", variant]
+        click.echo("\n".join(_mail(result, options["finding"], [*again, *scenarios])))
     else:
         click.echo("\n".join(text(result)))
     return EXIT_FINDING if result.new or result.lost else EXIT_NOTHING_NEW
+
+
+def _mail(result: Check, wanted: str | None, again: list[str]) -> list[str]:
+    import shlex  # noqa: PLC0415
+
+    from hgeisim.report.lock_mail import survey_mail  # noqa: PLC0415
+
+    reports = {**result.findings, **result.accepted}
+    one = chosen([{"id": i, "new": i in result.findings} for i in reports], wanted)["id"]
+    return [*survey_mail(result, one, reports[one]), shlex.join(again)]

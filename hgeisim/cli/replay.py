@@ -8,6 +8,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
@@ -27,17 +28,20 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
+@mail_options
+@full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    token: tuple[str, ...], scenario: str | None, variant: str | None, **options: bool
+    token: tuple[str, ...], scenario: str | None, variant: str | None, **options: Any
 ) -> int:
     """Follow the schedule in TOKEN step by step and tell what each step did.
 
     A token that a mail has broken into several words is put together again.  It opens no file:
     where it was made from a file of yours, name that file.  Another kernel may not be able to
     follow the whole schedule; then the last line says so.  A patch of your own that has changed
-    since is reported, with the step that it cannot take, if there is one.
+    since is reported, with the step that it cannot take, if there is one.  --mail shows only the
+    steps on which the finding depends that the schedule ends in.
 
     \b
     Example:
@@ -50,12 +54,15 @@ def command(
     from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
+    from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = _decode(token)
     _check_files(meant, scenario, variant)
-    space = _space(meant, scenario or meant.scenario, variant or meant.variant)
+    loaded = _scenario(meant, scenario or meant.scenario, variant or meant.variant)
+    space = space_of(loaded)
     changed = _changed(meant, variant or meant.variant)
     another = _without_folders(variant or meant.variant) != _without_folders(meant.variant)
     steps, end = _follow(space, meant, changed, another)
@@ -68,6 +75,12 @@ def command(
     result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
     if options["as_json"]:
         print_json(result)
+    elif options["mail"] and found:
+        earlier = () if options["finding"] else _findings(space, meant, len(steps) - 1)
+        later = [each for each in result["findings"] if each["id"] not in earlier]
+        one = chosen(later or result["findings"], options["finding"])
+        its_own = token_of(scenario or meant.scenario, loaded, meant.schedule[: len(steps)])
+        click.echo("\n".join(mail_of(space, loaded, its_own, one["id"], options["full"])))
     else:
         _print(result, steps, options["everything"])
     return EXIT_FINDING if new else EXIT_NOTHING_NEW
@@ -127,8 +140,7 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
         raise InputError([Problem("command line", "TOKEN", "", allowed, remedy)])
 
 
-def _space(token: Token, scenario: str, variant: str) -> Space:
-    from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
+def _scenario(token: Token, scenario: str, variant: str) -> Scenario:
     from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
     from hgeisim.scenario.variation import on_variant  # noqa: PLC0415
@@ -141,7 +153,7 @@ def _space(token: Token, scenario: str, variant: str) -> Space:
         problem = "the token was made from another version of this scenario"
         raise InputError([Problem(made_with.file, "", "", problem, "explore it again")])
     load_scenario(scenario, {**own, "variant": variant}, variant_problem)
-    return space_of(on_variant(meant, variant))
+    return on_variant(meant, variant)
 
 
 def _meant(token: Token, scenario: Scenario) -> Scenario | None:
@@ -205,7 +217,9 @@ def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
     from hgeisim.drivers.explored.strategies.lock_walks import shown_alone  # noqa: PLC0415
 
     schedule = token.schedule[:length]
-    found = {f.id: f.text for f in findings_of(space, schedule)}
+    found: dict[str, str] = {}
+    for finding in findings_of(space, schedule):
+        found.setdefault(finding.id, finding.text)
     return found | {i: f.text for i, f in shown_alone(space, schedule).items()}
 
 

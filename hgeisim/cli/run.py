@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,6 +10,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.mail import chosen, mail_options, print_run_mail
 from hgeisim.cli.own_patch import executing_option, variant_option
 from hgeisim.cli.paths import PATH
 from hgeisim.cli.settings import settings_option
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     default="all",
     help="What to record; occupancy alone, without lock order, is quicker.",
 )
+@mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
@@ -67,6 +70,8 @@ def command(
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
 
+    mail = {key: said.pop(key) for key in ("mail", "finding")}
+    words = ["hgeisim", "run", scenario, *_said_again(said)]
     loaded = _checked(scenario, said, out)
     runs = _base_runs(loaded, base, record)
     simulation = simulate(loaded, record=record)
@@ -74,8 +79,23 @@ def command(
     result = summary(loaded, simulation, strict, runs)
     if out is not None:
         _write(out, loaded, simulation, result)
-    _show(loaded, result, out, as_json)
+    if mail["mail"] and not as_json and result["findings"]:
+        one = chosen(result["findings"], mail["finding"])
+        order = simulation.lock_order
+        reports = order.validator.reports if order else ()
+        print_run_mail(loaded, simulation.findings[one["id"]], reports, words)
+    else:
+        _show(loaded, result, out, as_json)
     return EXIT_FINDING if any(f["new"] for f in result["findings"]) else EXIT_NOTHING_NEW
+
+
+def _said_again(said: dict[str, Any]) -> Iterator[str]:
+    """The options that change what runs, as they were said."""
+    for name in ("variant", "preemption", "until", "seed"):
+        if said[name] is not None:
+            yield from (f"--{name}", str(said[name]))
+    for setting in said["settings"]:
+        yield from ("-s", setting)
 
 
 def _checked(name: str, said: dict[str, Any], out: Path | None) -> Scenario:

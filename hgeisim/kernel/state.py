@@ -103,7 +103,7 @@ class Kernel(Fixed):
         k.vsfile_local_rw = Ipi(k.imsic_vsfile_local_rw)
         k.ack_kick = Ipi(k.ack_flush)
         k.disable_here = Ipi(k.kvm_disable_virtualization_cpu)
-        k.irqfd = Ipi(k.irqfd_wakeup)
+        k.irqfd = Ipi(k.irqfd_wakeup, device=True)
         k.sgei = [SampleSgei(cpu) for cpu in cpus]
         k.reschedule = [SendReschedule(cpu) for cpu in cpus]
         k.cpuhp_thread = [RunOn(cpu) for cpu in cpus]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from hgeisim.machine.ops import LEFT, Op, Path
@@ -17,12 +17,14 @@ Handler = Callable[[Runner, Any], Path[None]]
 class Ipi(Op):
     """on_each_cpu_mask with wait: every online HART of `who.ipi_mask` runs `handler`.
 
-    HARTs that are not online are left out silently.  The own HART runs it, too.
+    HARTs that are not online are left out silently.  The own HART runs it, too.  From a `device` it
+    is not an IPI, but arrives as one.
     """
 
     cost: ClassVar[str] = "ipi"
     waits: ClassVar[bool] = True
     handler: Handler
+    device: bool = field(default=False, kw_only=True)
 
     def begin(self, who: Runner) -> None:
         """Wait for each online target from now on; the driver lets the interrupts arrive."""
@@ -43,7 +45,7 @@ class Ipi(Op):
         who.ipi_mask = 0
 
     def __str__(self) -> str:
-        return f"IPI {self.handler.__name__}"
+        return f"{'device interrupt' if self.device else 'IPI'} {self.handler.__name__}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,3 +20,22 @@ def indented(words: str, by: int, hanging: int = 2) -> list[str]:
 def count(number: int, word: str, plural: str = "s") -> str:
     """A number of things in words: 1 step, 1,000 steps."""
     return f"{number:,} {word}" + ("" if number == 1 else plural)
+
+
+MAIL_WIDTH = 72
+"""Columns of evidence for a mail, which is quoted again and again."""
+
+
+def in_columns(words: str, lead: str = "", others: str | None = None) -> list[str]:
+    """Wrap words for a mail: the first line begins with `lead`, the others with `others`, by
+    default as far to the right; where the lead draws something, so do they."""
+    following = " " * len(lead) if others is None else others
+    if not lead.strip("| "):
+        following = lead if others is None else others
+    return wrap(
+        words,
+        MAIL_WIDTH,
+        initial_indent=lead,
+        subsequent_indent=following,
+        break_on_hyphens=False,
+    )

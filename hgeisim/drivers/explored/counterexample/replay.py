@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.automaton import Node
+from hgeisim.drivers.explored.model.automaton import Automaton, Node
 from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import CannotStep, Given, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.kernel.interrupts import DEVICE_HANDLERS
 
 
 class Change(NamedTuple):
@@ -86,13 +87,20 @@ def _describe(space: Space, step: Step) -> StepTaken:
     changes = tuple(_changes(space, slot, before_cells, after_cells))
     space.system.memory.begin_step(after_cells)
     return StepTaken(
-        automaton.name,
+        context_name(automaton, node or there),
         automaton.runner.cpu,
         node.functions[-1] if node and node.functions else "",
         _operation(node, there),
         changes,
         (*findings, *space.invariants.of(there_state)),
     )
+
+
+def context_name(automaton: Automaton, node: Node | None) -> str:
+    """What a context is called in a local state: the hardirq of a device is not an IPI."""
+    entry = node.functions[0] if node and node.functions else ""
+    hardirq = automaton.name.startswith("ipi/") and entry in DEVICE_HANDLERS
+    return f"irq/{automaton.runner.cpu}" if hardirq else automaton.name
 
 
 def _operation(node: Node | None, there: Node | None) -> str:

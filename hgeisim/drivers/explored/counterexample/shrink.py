@@ -19,7 +19,9 @@ from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule
 def shrink_all(space: Space, verdict: Verdict) -> None:
     """Make each counterexample of a verdict easier to read, and see what else shows on its way."""
     for finding_id, long in list(verdict.counterexamples.items()):
-        short = Counterexample(long.finding, shrink(space, long.schedule, finding_id))
+        schedule = shrink(space, long.schedule, finding_id)
+        shown = (f for f in findings_of(space, schedule) if f.id == finding_id)
+        short = Counterexample(next(shown, long.finding), schedule)
         also_shows = others(space, short)
         verdict.counterexamples[finding_id] = replace(short, also_shows=also_shows)
 

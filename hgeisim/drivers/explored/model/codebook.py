@@ -106,6 +106,12 @@ class Codebook:
             )
         return cells
 
+    def value(self, address: int, state: bytes) -> int:
+        """The value of one live cell of a state."""
+        place = self.places[address][0]
+        values = self.values[place]
+        return values[state[place]] if len(values) <= CODES_MAX else self._value(address, state)
+
     def _value(self, address: int, state: bytes) -> int:
         """The value of a cell that has more than one byte has codes for."""
         low, high = self.places[address]

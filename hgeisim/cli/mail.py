@@ -1,0 +1,75 @@
+"""--mail: a finding as text that can be pasted into a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hgeisim.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from hgeisim.checks.finding import Finding
+    from hgeisim.drivers.explored.counterexample.token import Token
+    from hgeisim.drivers.explored.model.space import Space
+    from hgeisim.lockorder.report import Report
+    from hgeisim.scenario.schema import Scenario
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def mail_options(command: Command) -> Command:
+    """--mail and --finding."""
+    for option in (
+        click.option("--finding", metavar="ID", help="With --mail: which one; default: the worst."),
+        click.option("--mail", is_flag=True, help="One finding in 40 lines of 72 columns."),
+    ):
+        command = option(command)
+    return command
+
+
+full_option = click.option(
+    "--full", is_flag=True, help="With --mail: every step, however many lines."
+)
+
+
+def chosen(findings: Iterable[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    """The finding that a mail is about: the one that is asked for, else the worst new one, else the
+    worst."""
+    known = list(findings)
+    if wanted is None:
+        return next((each for each in known if each["new"]), known[0])
+    for each in known:
+        if each["id"] == wanted:
+            return each
+    shown = ", ".join(each["id"] for each in known) or "nothing"
+    problem = Problem("command line", "--finding", wanted, f"does not show; here: {shown}")
+    raise InputError([problem])
+
+
+def mail_of(
+    space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool
+) -> list[str]:
+    """The mail about a finding of a schedule."""
+    from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
+    from hgeisim.report.mail import mail  # noqa: PLC0415
+
+    try:
+        return mail(space, scenario, token, finding_id, full)
+    except NotShown:
+        allowed = "shows only together with other schedules: no schedule alone is evidence for it"
+        raise InputError([Problem("command line", "--mail", finding_id, allowed)]) from None
+
+
+def print_run_mail(
+    scenario: Scenario, seen: tuple[int, Finding], reports: Iterable[Report], words: list[str]
+) -> None:
+    """Print the mail about a finding of a run, with the time at which it was seen; `words` are the
+    command that ran."""
+    import shlex  # noqa: PLC0415
+
+    from hgeisim.report.mail_run import run_mail  # noqa: PLC0415
+
+    click.echo("\n".join(run_mail(scenario, seen, reports)))
+    click.echo(shlex.join(words))

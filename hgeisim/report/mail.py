@@ -1,0 +1,165 @@
+"""Evidence that fits into a mail: at most 40 lines of 72 columns, for somebody who knows the kernel
+and has never seen this tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from hgeisim.checks.catalogue import is_lock_order
+from hgeisim.drivers.explored.counterexample.evidence import (
+    CONTINUATIONS,
+    Evidence,
+    Window,
+    evidence,
+)
+from hgeisim.drivers.explored.counterexample.slice import Candidate
+from hgeisim.drivers.explored.counterexample.token import Token, command
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
+from hgeisim.lockorder.report import Report
+from hgeisim.report.circle import standstill
+from hgeisim.report.kernel_names import cell_name, distance, op_text
+from hgeisim.report.layout import MAIL_WIDTH
+from hgeisim.report.lock_mail import lock_drawing, ways_out
+from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
+from hgeisim.report.phases import Detail, Names, Phases
+from hgeisim.scenario.schema import Scenario
+from hgeisim.watch.lock_report import finding_of
+
+LINES = 40
+DETAILS = (Detail(3), Detail(1), Detail(0))
+"""How much of each step is shown: as much as there is room for."""
+EVERYTHING = Detail(3, ops=True)
+
+
+def mail(
+    space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool = False
+) -> list[str]:
+    """The lines; with `full` every step of the schedule, however many.
+
+    Raises `NotShown` if the schedule does not show the finding.
+    """
+    found = evidence(space, token.schedule, finding_id, distance)
+    names, cpus = Names.of(space), len(scenario.topology.harts)
+    steps = range(len(found.traced.steps))
+    head = [*finding_head(found.traced.finding, scenario.kernel), *machine(scenario), ""]
+    tail = [*_conclusion(space, found, names), *replay_lines(token)]
+    made = [""]
+    for detail, shown in ((EVERYTHING, steps),) if full else _views(found):
+        phases = Phases(found, names, cpus, detail)
+        made = [*head, *phases.lines(shown), "", *tail]
+        if len(made) <= LINES:
+            break
+    return made
+
+
+def _views(found: Evidence) -> Iterator[tuple[Detail, Sequence[int]]]:
+    """Ways to show the steps, each with less in it."""
+    yield from ((detail, found.kept) for detail in DETAILS)
+    yield DETAILS[-1], found.essential
+
+
+def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
+    report = _report(space, found)
+    drawn = lock_drawing(report, names.functions) if report is not None else ()
+    circle = [*drawn, *standstill(found.circle, names.functions)]
+    yield from [*circle, ""] if circle else []
+    yield from _owners(found, names)
+    yield from _lost(found, names)
+    yield from _order(space, found)
+    for window in found.windows[: not (found.circle or report)]:
+        yield from labelled("Window", _window(found, names, window))
+    closes = ways_out(report) if report is not None else ""
+    yield from consequence(found.traced.finding.id, closes)
+
+
+def _report(space: Space, found: Evidence) -> Report | None:
+    """The report of a finding of lock order."""
+    finding = found.traced.finding
+    if not is_lock_order(finding.id):
+        return None
+    walks = lock_walks(space, [found.traced.schedule], 0, lambda _: 0)
+    reports = walks.order.validator.reports
+    return next((each for each in reports if finding_of(each).id == finding.id), None)
+
+
+def _owners(found: Evidence, names: Names) -> Iterator[str]:
+    """Who owned which line when, of the lines that the steps shown are about."""
+    for cpu, hgei in found.lines:
+        cell = names.cells.index(f"hgei{cpu}.owners[{hgei}]")
+        history = list[str]()
+        for number, step in enumerate(found.traced.steps, 1):
+            if cell in step.changes:
+                old, new = (names.vcpus.get(owner, "nobody") for owner in step.changes[cell])
+                history += [f"{new} from {number}"] if history else [old, f"{new} from {number}"]
+        if history:
+            yield from labelled("Owners", f"line {hgei} of CPU{cpu}: {', '.join(history)}")
+
+
+def _lost(found: Evidence, names: Names) -> Iterator[str]:
+    """Where what was lost had been, and the last step after which no place held it."""
+    lost = found.lost
+    if lost is None:
+        return
+    parts = []
+    for since, cells in lost.history[not lost.history[0].cells :]:
+        where = " and ".join(_place(names.cells[cell]) for cell in cells) or "nowhere"
+        parts.append(f"{where}{'' if since is None else f' from {since + 1}'}")
+    if lost.history[-1].cells:
+        parts.append("where its guest does not look")
+    what = f"{lost.register} {lost.bits:#x} of {lost.vcpu.name}"
+    yield from labelled("Lost", f"{what}: {', '.join(parts)}")
+
+
+def _place(cell: str) -> str:
+    return cell_name(cell).rpartition(" ")[0]
+
+
+def _order(space: Space, found: Evidence) -> Iterator[str]:
+    """The order that is enough, how that is known, and the step after which it is too late."""
+    edges = " ".join(_edge(space, each) for each in found.slice.order)
+    number = found.slice.schedules
+    tried = f"each of {number} schedules" if number else "every schedule"
+    told = f"{edges}: {tried} in this order shows it" if edges else f"{tried} shows it"
+    if not found.slice.enough:
+        told = f"{edges}: not enough, some schedules in this order do not show it"
+    yield from labelled("Order", told)
+    if found.decides is not None:
+        what = "whatever comes" if found.decides_all else f"in {CONTINUATIONS} ways that were tried"
+        told = f"step {found.decides + 1} (*): after it, {what}, the finding shows"
+        yield from labelled("Decides", told)
+
+
+def _edge(space: Space, each: Candidate) -> str:
+    """Two steps; or a step, and the context that goes on only after it."""
+    automata = space.system.automata
+    then = str(each.then + 1) if each.comes else f"({automata[each.edge.then.slot].name})"
+    return f"{each.first + 1}<{then}"
+
+
+def _window(found: Evidence, names: Names, window: Window) -> str:
+    steps = found.traced.steps
+    opens = steps[window.opens]
+    closes = opens if window.closes is None else steps[window.closes]
+    held = [op_text(lock) for lock in opens.locks if lock in closes.locks]
+    holding = f"holding {', '.join(held)}" if held else "with no lock held"
+    pairs = takewhile(lambda p: p[0] == p[1], zip(opens.functions, closes.functions, strict=False))
+    within = names.functions.kernel_name(tuple(function for function, _ in pairs))
+    end = len(steps) if window.closes is None else window.closes
+    between = (steps[i] for i in found.kept if window.opens < i < end)
+    others = " and ".join(dict.fromkeys(s.context for s in between if s.context != opens.context))
+    until = "on" if window.closes is None else f"to {end + 1}"
+    place = f"{opens.context} in {within}, from step {window.opens + 1} {until}"
+    return f"{place}, {holding}: {others} in between"
+
+
+def replay_lines(token: Token) -> Iterator[str]:
+    """The command to replay, in lines that a shell puts together."""
+    start, word, *rest = command(token).partition(" hg")
+    text = word.lstrip() + rest[0]
+    token_word, _, options = text.partition(" ")
+    yield f"{start} {options} \\".replace("  ", " ") if options else f"{start} \\"
+    pieces = [token_word[i : i + MAIL_WIDTH - 4] for i in range(0, len(token_word), MAIL_WIDTH - 4)]
+    yield from (f"  {piece} \\" for piece in pieces[:-1])
+    yield f"  {pieces[-1]}"
