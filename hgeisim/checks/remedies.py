@@ -93,6 +93,10 @@ REMEDIES = {
         "A vCPU starts again with interrupts of its past.",
         "Clear the file after the last path that can merge into it.",
     ),
+    "entry-refused": Remedy(
+        "KVM_RUN fails, and the guest does not go on.",
+        "Let a vCPU in mode auto go on with its SW-file where there is no line.",
+    ),
     "stale-pte": Remedy(
         "Stores of other guests go to a file that is not this vCPU's.",
         "Change the mapping and vsfile_cpu in one section.",
