@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def test_a_token_carries_the_digest_of_the_patch(tmp_path: Path) -> None:
     told = hgeisim(*words)
     assert (told.status, told.out) == (2, "")
     assert f"TOKEN: {changed}: at step " in told.err
-    assert "cannot step after 'begin: lock irq_desc.lock' in kvm_riscv_vcpu_aia_i" in told.err
+    assert re.search(r"at step \d+, \S+ cannot step", told.err)
 
 
 @pytest.mark.slow
