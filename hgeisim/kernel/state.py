@@ -47,13 +47,10 @@ def no_step(check: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(check)
     def checked(k: Kernel, *args: Any) -> None:
-        memory = k.memory
-        if memory is None:
+        if k.memory is None:
             check(k, *args)
-            return
-        touched, memory.touched = memory.touched, {}
-        check(k, *args)
-        memory.touched = touched
+        else:
+            k.memory.aside(check, k, *args)
 
     return checked
 

@@ -20,13 +20,10 @@ def aside(method: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(method)
     def entered(ledger: Ledger, *args: Any) -> None:
-        memory = ledger.memory
-        if memory is None:
+        if ledger.memory is None:
             method(ledger, *args)
-            return
-        touched, memory.touched = memory.touched, {}
-        method(ledger, *args)
-        memory.touched = touched
+        else:
+            ledger.memory.aside(method, ledger, *args)
 
     return entered
 
@@ -52,7 +49,7 @@ class Ledger(Shared):
     def send(self, iid: int) -> None:
         """A device, a guest or a script begins to send an identity.
 
-        A second send of what is pending is merged with the first (RISC-V AIA, section 3.5).
+        A second send of what is pending is merged with the first (AIA specification, chapter 3).
         """
         identity = 1 << iid
         if self.tally:

@@ -79,6 +79,12 @@ class Memory:
             return int(value)
         raise TypeError(f"{self.names[address]} holds a whole number, not {value!r}")
 
+    def aside(self, look: Callable[..., Any], *args: Any) -> None:
+        """Do what is no access of a path: what it reads is an input of the step all the same."""
+        touched, self.touched = self.touched, {}
+        look(*args)
+        self.touched = touched
+
     def begin_step(self, cells: list[int]) -> None:
         """Forget what was noted and work on `cells` from now on."""
         self.cells = cells

@@ -10,11 +10,17 @@ from hgeisim.checks.conservation import missing
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.lines import OnlyItsOwn
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import Caller, Thread, Vcpu
+from hgeisim.kernel.structs import Caller, Vcpu
 from hgeisim.machine.rwlock import RwLock, WriteLock, WriteUnlock
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
 
+MOVERS = (
+    "kvm_riscv_vcpu_aia_imsic_update",
+    "kvm_riscv_vcpu_aia_imsic_release",
+    "kvm_riscv_vcpu_aia_imsic_reset",
+)
+"""Functions in which a vCPU's interrupt file is in the middle of something."""
 MOVED = [check for check in asked(At.MOVED) if not isinstance(check, OnlyItsOwn)]
 
 
@@ -48,26 +54,16 @@ class Moves:
             if vcpu is not None:
                 self.ask(vcpu)
 
-    @entered("kvm_riscv_vcpu_aia_imsic_update", "kvm_riscv_vcpu_aia_imsic_release")
+    @entered(*MOVERS)
     def move_begins(self, current: Caller, vcpu: Vcpu) -> None:
         """Somebody may move it from now on."""
         self.moving[vcpu.id] += 1
 
-    @returned("kvm_riscv_vcpu_aia_imsic_update", "kvm_riscv_vcpu_aia_imsic_release")
+    @returned(*MOVERS)
     def move_ends(self, ret: int | None, current: Caller, vcpu: Vcpu) -> None:
         """One less moves it."""
         self.moving[vcpu.id] -= 1
         self.ask(vcpu)
-
-    @entered("kvm_riscv_vcpu_aia_imsic_reset")
-    def reset_begins(self, current: Thread, vcpu: Vcpu) -> None:
-        """It is emptied."""
-        self.moving[vcpu.id] += 1
-
-    @returned("kvm_riscv_vcpu_aia_imsic_reset")
-    def reset_ends(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
-        """It is empty."""
-        self.moving[vcpu.id] -= 1
 
     @entered("kvm_riscv_vcpu_aia_imsic_inject")
     def injection_begins(self, current: Runner, vcpu: Vcpu, iid: int) -> None:

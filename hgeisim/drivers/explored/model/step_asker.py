@@ -31,21 +31,15 @@ class StepAsker:
 
         What they read is an input of the step, and no access of the path.
         """
-        memory = self.memory
-        touched, memory.touched = memory.touched, {}
         self._moment = moment
-        self.k.watch.show(moment.who, moment.op)
-        memory.touched = touched
+        self.memory.aside(self.k.watch.show, moment.who, moment.op)
         found = tuple(self._found)
         self._found.clear()
         return found
 
     def _called(self, found: Iterable[Finding]) -> None:
         """A call is judged; what that reads is an input of the step, and no access of the path."""
-        memory = self.memory
-        touched, memory.touched = memory.touched, {}
-        self._found.extend(found)
-        memory.touched = touched
+        self.memory.aside(self._found.extend, found)
 
     def revived(self) -> None:
         """A path was brought to where it stood: what was found on the way is known."""
