@@ -25,6 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
+from hgeisim.checks.cause import Cause, of_ids
 from hgeisim.checks.known import known
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
@@ -34,14 +35,14 @@ from hgeisim.scenario.schema import Scenario
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "out" / "seeds"
-LOOKED_AT, HELD_BACK = range(1000, 1200), range(2000, 2200)
+LOOKED_AT, HELD_BACK = range(1000, 1200), range(3000, 3200)
 OFTEN = 100
 """Progress is printed after so many runs."""
 
 Run: TypeAlias = tuple[str, int]
 """A scenario, as the command line names it, and a seed."""
-Found: TypeAlias = list[str]
-"""The ids of what a run found."""
+Found: TypeAlias = dict[str, Cause]
+"""The ids of what a run found, each with its cause."""
 
 
 def scenario_names() -> list[str]:
@@ -58,8 +59,8 @@ def found_in(run: Run) -> Found:
     try:
         simulation.run(scenario.run.until)
     except Exception as error:  # noqa: BLE001 - whatever ends a run is a finding
-        return [*simulation.findings, f"crash:{type(error).__name__} {error}"]
-    return list(simulation.findings)
+        return simulation.causes | of_ids([f"crash:{type(error).__name__} {error}"])
+    return simulation.causes
 
 
 def _loaded(name: str, seed: int | None = None) -> Scenario:
@@ -99,14 +100,23 @@ class Kept:
         self.found: dict[Run, Found] = {}
         for line in lines:
             name, seed, found = json.loads(line)
-            self.found[name, seed] = found
+            self.found[name, seed] = {i: Cause(*map(_read, cause)) for i, cause in found.items()}
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def add(self, run: Run, found: Found) -> None:
         """Keep one more."""
         self.found[run] = found
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([*run, found]) + "\n")
+            causes = {i: [_shown(each) for each in cause] for i, cause in found.items()}
+            file.write(json.dumps([*run, causes]) + "\n")
+
+
+def _shown(words: frozenset[str] | None) -> list[str] | None:
+    return None if words is None else sorted(words)
+
+
+def _read(words: list[str] | None) -> frozenset[str] | None:
+    return None if words is None else frozenset(words)
 
 
 @dataclass
@@ -121,8 +131,8 @@ class Verdict:
     def add(self, run: Run, found: Found) -> None:
         """Look at one more run."""
         variant, realtime = _own(run[0])
-        for ident in found:
-            entry = known(ident, variant, realtime)
+        for ident, cause in found.items():
+            entry = known(ident, variant, realtime, cause)
             if entry is None:
                 self.new.setdefault(ident, []).append(run)
             else:

@@ -215,7 +215,7 @@ def test_a_vsfile_beyond_the_guest_files() -> None:
     k = kernels.booted(V2, [HartSpec(1, geilen=2)])
     for name in "ab":
         kernels.owner_on(k, name, 0)
-    assert says(LineExists(), k) == ["no-such-line:hgei"]
+    assert says(LineExists(), k) == ["no-such-file:hgei"]
 
 
 # leaks

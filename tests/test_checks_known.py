@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hgeisim.checks.cause import of_ids
 from hgeisim.checks.known import entries, known, new_findings
 from tests.kernels import V2, V5, V6_12
 
@@ -26,7 +27,7 @@ def test_a_known_finding_has_a_name_and_a_reason() -> None:
 )
 def test_an_unknown_finding(finding: str, variant: str) -> None:
     assert known(finding, variant) is None
-    assert new_findings([finding], variant) == [finding]
+    assert new_findings(of_ids([finding]), variant) == [finding]
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,10 @@ def test_bitmap_and_owners_disagree_for_three_reasons(about: str, name: str) -> 
 def test_only_accepted_findings_are_not_new() -> None:
     accepted = "use-after-free:kvm_riscv_aia_disable"
     ids = [accepted, "double-owner:hgei"]
-    assert new_findings(ids, V2) == ["double-owner:hgei"]
-    assert new_findings(ids, V2, strict=True) == ids
+    assert new_findings(of_ids(ids), V2) == ["double-owner:hgei"]
+    assert new_findings(of_ids(ids), V2, strict=True) == ids
 
 
 def test_the_baseline_accepts_no_use_after_free_of_anything_else() -> None:
     finding = "use-after-free:hgei_interrupt"
-    assert new_findings([finding], V5) == [finding]
+    assert new_findings(of_ids([finding]), V5) == [finding]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hgeisim.checks.cause import of_ids
 from hgeisim.checks.known import hazard, new_findings
 from hgeisim.lockorder.circle import circle_of
 
@@ -23,7 +24,7 @@ def test_a_circle_is_read_from_an_id() -> None:
 
 @pytest.mark.parametrize("variant", ["v6.16", "v7.1", "v7.1+percpu-v5", "v7.1+my.py:Mine"])
 def test_the_longer_way_of_b09_is_known(variant: str) -> None:
-    assert new_findings([LONGER], variant) == []
+    assert new_findings(of_ids([LONGER]), variant) == []
     assert hazard(LONGER, variant) == "B-09"
 
 
@@ -38,8 +39,8 @@ NEW = {
 
 @pytest.mark.parametrize("finding", NEW.values(), ids=NEW)
 def test_one_new_dependency_makes_it_new(finding: str) -> None:
-    assert new_findings([finding], "v7.1+my.py:Mine") == [finding]
+    assert new_findings(of_ids([finding]), "v7.1+my.py:Mine") == [finding]
 
 
 def test_it_is_new_where_the_known_circle_is_not_there() -> None:
-    assert new_findings([LONGER], "v6.12") == [LONGER]
+    assert new_findings(of_ids([LONGER]), "v6.12") == [LONGER]

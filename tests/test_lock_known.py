@@ -73,7 +73,7 @@ def found(scenario: str, preemption: str, monkeypatch: pytest.MonkeyPatch, patch
     variant = "v7.1+test.py:Patch"
     simulation = simulate(load_scenario(scenario, {"variant": variant, "preemption": preemption}))
     simulation.run(6 * MS)
-    new = new_findings(simulation.findings, variant, realtime=preemption == "rt")
+    new = new_findings(simulation.causes, variant, realtime=preemption == "rt")
     return {each for each in new if each.startswith(("wait-", "irq-", "ipi-", "circular"))}
 
 

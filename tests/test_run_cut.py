@@ -22,7 +22,7 @@ def test_nothing_is_new_wherever_a_run_is_cut(name: str) -> None:
         scenario = load_scenario(name, {"until": f"{cut_us}us"})
         simulation = simulate(scenario)
         simulation.run(scenario.run.until)
-        assert new_findings(simulation.findings, scenario.kernel.variant) == [], cut_us
+        assert new_findings(simulation.causes, scenario.kernel.variant) == [], cut_us
 
 
 @pytest.mark.slow
@@ -32,4 +32,4 @@ def test_nor_at_the_end_of_a_storm(seed: int) -> None:
     scenario = load_scenario("migration-storm", {"seed": seed})
     simulation = simulate(scenario)
     simulation.run(scenario.run.until)
-    assert new_findings(simulation.findings, scenario.kernel.variant) == []
+    assert new_findings(simulation.causes, scenario.kernel.variant) == []

@@ -52,7 +52,7 @@ def found(name: str, variant: str | None = None) -> set[str]:
 
 def new_in(simulation: Simulation) -> set[str]:
     """What was found and is not accepted."""
-    return set(new_findings(list(simulation.findings), simulation.k.name))
+    return set(new_findings(simulation.causes, simulation.k.name))
 
 
 def events(simulation: Simulation, *kinds: int) -> list[tuple[int, int, int, int]]:

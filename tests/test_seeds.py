@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import seeds
 from benchmarks.seeds import HELD_BACK, LOOKED_AT, Kept, Run, Verdict, found_in, scenario_names
+from hgeisim.checks.cause import Cause, of_ids
 from hgeisim.scenario.load import load_scenario
 from tests.source import ROOT
 
@@ -39,19 +40,20 @@ def test_the_seeds_that_are_held_back_are_others() -> None:
 
 def test_what_was_run_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "new" / "kept.jsonl"
-    Kept(path).add(RUN, ["a:b"])
-    Kept(path).add((QUICK, 2), [])
-    assert Kept(path).found == {RUN: ["a:b"], (QUICK, 2): []}
+    found = {"a:b": Cause(frozenset(["offline"]), frozenset(["hgei_a"])), "c:d": Cause()}
+    Kept(path).add(RUN, found)
+    Kept(path).add((QUICK, 2), {})
+    assert Kept(path).found == {RUN: found, (QUICK, 2): {}}
 
 
 def test_a_line_that_was_cut_short_is_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "kept.jsonl"
-    Kept(path).add(RUN, ["a:b"])
+    Kept(path).add(RUN, of_ids(["a:b"]))
     with path.open("a") as file:
-        file.write(json.dumps([QUICK, 2, []])[:-1])
+        file.write(json.dumps([QUICK, 2, {}])[:-1])
     kept = Kept(path)
-    assert kept.found == {RUN: ["a:b"]}
-    kept.add((QUICK, 3), [])
+    assert kept.found == {RUN: of_ids(["a:b"])}
+    kept.add((QUICK, 3), {})
     assert [*Kept(path).found] == [RUN, (QUICK, 3)]
 
 
@@ -59,8 +61,8 @@ def test_the_verdict_counts_what_is_known_and_says_how_to_see_what_is_new() -> N
     verdict = Verdict()
     for seed in (1, 2):
         found = ["double-owner:hgei", "wait-context:imsic->vsfile_lock rq->__lock"]
-        verdict.add(("big-little", seed), found)
-        verdict.add(("weak-init", seed), ["mode-refused:aia"])
+        verdict.add(("big-little", seed), of_ids(found))
+        verdict.add(("weak-init", seed), of_ids(["mode-refused:aia"]))
     assert list(verdict.lines()) == [
         "accepted: in how many runs",
         "      2  B-08 wait-context:imsic->vsfile_lock rq->__lock",
@@ -77,7 +79,7 @@ def test_a_run_that_crashes_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
         raise ValueError("so it is")
 
     monkeypatch.setattr("hgeisim.drivers.timed.simulation.Simulation.run", crash)
-    assert found_in(RUN)[-1] == "crash:ValueError so it is"
+    assert [*found_in(RUN)][-1] == "crash:ValueError so it is"
 
 
 @pytest.mark.slow

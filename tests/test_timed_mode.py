@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hgeisim.checks.cause import of_ids
 from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.scenario.load import scenario_from
@@ -81,5 +82,5 @@ def test_a_hart_that_comes_online_between_two_vms_takes_the_lines_from_the_secon
 def test_what_the_shipped_code_does_is_known_and_accepted() -> None:
     assert known_facts(REFUSED, V5)["known_as"] == "V5-1"
     assert known_facts(REFUSED, V2)["known_as"] == "V2-9"
-    assert new_findings([REFUSED], V5) == []
-    assert new_findings([REFUSED], V2) == [REFUSED]
+    assert new_findings(of_ids([REFUSED]), V5) == []
+    assert new_findings(of_ids([REFUSED]), V2) == [REFUSED]

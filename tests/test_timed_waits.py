@@ -243,7 +243,7 @@ def ran(name: str, seed: int, until_us: int, preemption: str | None = None) -> S
 
 
 def new(sim: Simulation) -> list[str]:
-    return new_findings(sim.findings, sim.k.name, realtime=sim.k.realtime)
+    return new_findings(sim.causes, sim.k.name, realtime=sim.k.realtime)
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def ran(lines: tuple[int, ...], *vms: dict[str, Any], ms: int = 5, **tables: Any
     """Run so many ms; nothing may be found."""
     simulation = simulate(scenario(lines, *vms, **tables))
     simulation.run(ms * MS)
-    assert new_findings(list(simulation.findings), simulation.k.name) == []
+    assert new_findings(simulation.causes, simulation.k.name) == []
     return simulation
 
 
@@ -217,7 +217,7 @@ def test_everything_at_once_loses_nothing(variant: str) -> None:
     tables = {"balance": BALANCE, "random_hotplug": RANDOM, "kernel": {"variant": variant}}
     told = simulate(scenario((3, 3, 3), *vms, **tables))
     told.run(20 * MS)
-    assert new_findings(list(told.findings), variant) == []
+    assert new_findings(told.causes, variant) == []
     assert all(lines <= 3 for lines in owners(told))
 
 

@@ -92,7 +92,12 @@ ISOLATION, OWNERSHIP, INTERRUPT, DEADLOCK, LOCK_ORDER, POLICY, NOTE = Severity
 CATALOGUE = (
     Row(HostAlive(), ("illegal-instruction",), ISOLATION, (At.STATE, At.SWEEP)),
     Row(UseAfterFree(), ("use-after-free",), ISOLATION, (At.ACCESS,)),
-    Row(GuestLine(), ("guest-line", "no-such-line"), ISOLATION, (At.STATE, At.ENTERED)),
+    Row(
+        GuestLine(),
+        ("guest-line", "no-such-line", "no-such-file"),
+        ISOLATION,
+        (At.STATE, At.ENTERED),
+    ),
     Row(OwnVsFile(), ("foreign-vsfile",), ISOLATION, (At.STATE,)),
     Row(OnlyItsOwn(), ("foreign-release",), OWNERSHIP, (At.ACCESS, At.MOVED)),
     Row(GivenBackOnce(), ("double-free",), OWNERSHIP, (At.CALL,)),
@@ -105,7 +110,7 @@ CATALOGUE = (
         OWNERSHIP,
         (At.STATE, At.AT_REST, At.ONLINE, At.END),
     ),
-    Row(LineExists(), ("no-such-line",), ISOLATION, (At.STATE, At.END)),
+    Row(LineExists(), ("no-such-line", "no-such-file"), ISOLATION, (At.STATE, At.END)),
     Row(NoLeak(), ("leak",), OWNERSHIP, (At.QUIET,)),
     Row(SetUpKept(), ("set-up-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
     Row(SentKept(), ("sent-lost",), INTERRUPT, (At.MOVED, At.QUIET)),

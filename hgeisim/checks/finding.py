@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.machine.ops import Op
 from hgeisim.machine.task import Runner
 
@@ -12,11 +13,14 @@ from hgeisim.machine.task import Runner
 @dataclass(frozen=True)
 class Finding:
     """A violation.  `kind` and `about` (a class, never an instance or a line) are its stable id,
-    `text` tells the instance; two findings with the same id are the same finding."""
+    `text` tells the instance; two findings with the same id are the same finding.
+
+    `cause` is how it came about, as far as that is known."""
 
     kind: str
     about: str
     text: str = field(compare=False)
+    cause: Cause = field(default=NOT_KNOWN, compare=False)
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from hgeisim.checks.check import ReturnCheck, StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.ownership import lines_of, name_of, vcpus
+from hgeisim.checks.ownership import beyond, name_of, vcpus
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import AUTO, Thread, Vcpu
 from hgeisim.kernel.vcpu import FAIL_ENTRY
@@ -84,9 +84,7 @@ class GuestLine(StateCheck[Hart]):
         if owner != vcpu.id:
             text = f"{vcpu.name} runs on HART {cpu} line {vcpu.vgein} of {name_of(k, owner)}"
             yield Finding("guest-line", "hgei", text)
-        if vcpu.vgein > lines_of(k, cpu):
-            text = f"{vcpu.name} runs on line {vcpu.vgein} of HART {cpu}, which has "
-            yield Finding("no-such-line", "hgei", text + str(lines_of(k, cpu)))
+        yield from beyond(k, cpu, vcpu.vgein, f"{vcpu.name} runs on line")
 
 
 class EntryGranted(ReturnCheck):

@@ -6,10 +6,11 @@ count as new.  The others have only a name: the hazard that a reviewer knows the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 
 from hgeisim.checks.catalogue import is_note
+from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.checks.known_entry import Known
 from hgeisim.checks.known_file import read_known
 from hgeisim.kernel.variants import own_files
@@ -33,25 +34,31 @@ def _entries_by_id() -> dict[str, list[Known]]:
     return by_id
 
 
-def known(finding_id: str, variant: str, realtime: bool = False) -> Known | None:
-    """The entry for a finding in a variant, with PREEMPT_RT or without.
+def known(
+    finding_id: str, variant: str, realtime: bool = False, cause: Cause = NOT_KNOWN
+) -> Known | None:
+    """The entry for a finding in a variant, with PREEMPT_RT or without, as far as its cause is
+    known.
 
     A circle of locks is also known if it is a longer way of a known one over dependencies that the
     kernel has without the user's own patches (`lockorder/circle.py`).
     """
     candidates = _entries_by_id().get(finding_id, [])
-    holding = (entry for entry in candidates if entry.holds_in(variant, realtime))
-    return next(holding, None) or _known_circle(finding_id, variant, realtime)
+    holding = (
+        entry for entry in candidates if entry.holds_in(variant, realtime) and entry.explains(cause)
+    )
+    return next(holding, None) or _known_circle(finding_id, variant, realtime, cause)
 
 
-def _known_circle(finding_id: str, variant: str, realtime: bool) -> Known | None:
+def _known_circle(finding_id: str, variant: str, realtime: bool, cause: Cause) -> Known | None:
     circle = circle_of(finding_id)
     if circle is None:
         return None
     edges = _edges_of(variant)
     for entry in entries():
         known_ones = filter(None, map(circle_of, entry.ids))
-        if entry.holds_in(variant, realtime) and circle.is_known_by(known_ones, edges):
+        holds = entry.holds_in(variant, realtime) and entry.explains(cause)
+        if holds and circle.is_known_by(known_ones, edges):
             return entry
     return None
 
@@ -65,15 +72,19 @@ def _edges_of(variant: str) -> Edges:
     return read_baseline(path).edges if path else {}
 
 
-def accepted(finding_id: str, variant: str, realtime: bool = False) -> bool:
+def accepted(
+    finding_id: str, variant: str, realtime: bool = False, cause: Cause = NOT_KNOWN
+) -> bool:
     """Whether a finding is accepted of a kernel, as nothing is of a user's own file."""
-    entry = known(finding_id, variant, realtime)
+    entry = known(finding_id, variant, realtime, cause)
     return entry is not None and entry.accepted and not own_files(variant)
 
 
-def known_facts(finding_id: str, variant: str, realtime: bool = False) -> dict[str, str | None]:
+def known_facts(
+    finding_id: str, variant: str, realtime: bool = False, cause: Cause = NOT_KNOWN
+) -> dict[str, str | None]:
     """The name and the reason of a known finding as documents have them, None when it is new."""
-    entry = known(finding_id, variant, realtime)
+    entry = known(finding_id, variant, realtime, cause)
     return {"known_as": entry.name if entry else None, "reason": entry.reason if entry else None}
 
 
@@ -84,8 +95,11 @@ def hazard(finding_id: str, variant: str, realtime: bool = False) -> str:
 
 
 def new_findings(
-    finding_ids: Iterable[str], variant: str, strict: bool = False, realtime: bool = False
+    found: Mapping[str, Cause], variant: str, strict: bool = False, realtime: bool = False
 ) -> list[str]:
-    """The ids that the baseline does not accept; with `strict`, all of them.  Notes are none."""
-    looked_up = ((i, known(i, variant, realtime)) for i in finding_ids if not is_note(i))
+    """The ids of what is found that the baseline does not accept; with `strict`, all of them.
+    Notes are none."""
+    looked_up = (
+        (i, known(i, variant, realtime, cause)) for i, cause in found.items() if not is_note(i)
+    )
     return [i for i, entry in looked_up if strict or entry is None or not entry.accepted]

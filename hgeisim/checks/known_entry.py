@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hgeisim.checks.cause import Cause
+
 Version: TypeAlias = tuple[int, ...]
 
 _VERSION = re.compile(r"v\d+(\.\d+)+").fullmatch
@@ -23,6 +25,9 @@ class Known:
     They are known in the bases from `first` to `last` ("": no bound) with at least one of
     `patches`, if there are any, and with none of those in `without`; `realtime` restricts them to
     PREEMPT_RT.  Accepted ones are not new; the others have only a name.
+
+    They are known by their cause: one of `after` has happened before, and none but `parties` took
+    part; without these keys any cause will do.
     """
 
     name: str
@@ -31,6 +36,8 @@ class Known:
     accepted: bool = False
     first: str = ""
     last: str = ""
+    after: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     realtime: bool = False
@@ -44,6 +51,12 @@ class Known:
             and (not self.patches or any(patch in self.patches for patch in patches))
             and not any(patch in self.without for patch in patches)
         )
+
+    def explains(self, cause: Cause) -> bool:
+        """Whether a finding came about as its own do, as far as that is known."""
+        happened, parties = cause
+        after = not self.after or happened is None or not happened.isdisjoint(self.after)
+        return after and (not self.parties or parties is None or parties <= {*self.parties})
 
     def spans(self, base: str) -> bool:
         """Whether a base is one of those from `first` to `last`."""

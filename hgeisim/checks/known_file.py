@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hgeisim.checks.cause import AIA_PREFIXES, HAPPENINGS
 from hgeisim.checks.known_entry import Known, version_of
 from hgeisim.document import toml_of
 from hgeisim.errors import InputError, Problem
@@ -89,6 +90,18 @@ def _are_patches(value: Any) -> bool:
     return _is_list_of(str, value) and bool(value) and all(each in PATCHES for each in value)
 
 
+def _are_happenings(value: Any) -> bool:
+    return _is_list_of(str, value) and bool(value) and {*value} <= {*HAPPENINGS}
+
+
+def _are_functions(value: Any) -> bool:
+    return _is_list_of(str, value) and bool(value) and all(map(_is_function, value))
+
+
+def _is_function(name: str) -> bool:
+    return name.startswith(AIA_PREFIXES) and name.isidentifier()
+
+
 def _show(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
@@ -103,6 +116,8 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "accepted": _FLAG,
     "first": _BASE,
     "last": _BASE,
+    "after": (_are_happenings, f"must be a list of {', '.join(HAPPENINGS)}"),
+    "parties": (_are_functions, "must be a list of functions of AIA (kvm_riscv_, hgei_, imsic_)"),
     "patches": _PATCHES,
     "without": _PATCHES,
     "realtime": _FLAG,

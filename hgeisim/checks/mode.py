@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from hgeisim.checks.cause import LINELESS, Cause
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import lines_of
@@ -20,7 +21,8 @@ class ModeGranted(StateCheck[Vm]):
 
     def wrong(self, k: Module, vm: Vm) -> Iterator[Finding]:
         """Report a VM that runs in another mode than it asked for."""
-        lines = sum(lines_of(k, cpu) for cpu in range(len(k.hart)))
-        if lines and vm.aia_mode != vm.asked_mode:
+        lines = [lines_of(k, cpu) for cpu in range(len(k.hart))]
+        total, cause = sum(lines), Cause(frozenset() if all(lines) else frozenset([LINELESS]))
+        if total and vm.aia_mode != vm.asked_mode:
             text = f"{vm.name} asked for {vm.asked_mode} and is in {vm.aia_mode}; the HARTs have "
-            yield Finding("mode-refused", "aia", f"{text}{lines} lines")
+            yield Finding("mode-refused", "aia", f"{text}{total} lines", cause)

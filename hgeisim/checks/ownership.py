@@ -104,6 +104,16 @@ def lines_of(k: Module, cpu: int) -> int:
     return min(k.hart[cpu].geilen, k.topology.harts[cpu].guest_files)
 
 
+def beyond(k: Module, cpu: int, hgei: int, what: str) -> Iterator[Finding]:
+    """`what` happened with a line that the HART lacks, or that has no page in its IMSIC region."""
+    lines, files = k.hart[cpu].geilen, k.topology.harts[cpu].guest_files
+    text = f"{what} {hgei} of HART {cpu}, which has"
+    if hgei > lines:
+        yield Finding("no-such-line", "hgei", f"{text} {lines}")
+    elif hgei > files:
+        yield Finding("no-such-file", "hgei", f"{text} guest files for {files}")
+
+
 class LineExists(StateCheck[Vcpu]):
     """A VS-file is one that the HART has."""
 
@@ -117,10 +127,9 @@ class LineExists(StateCheck[Vcpu]):
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU on a line that does not exist."""
-        cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
-        if cpu >= 0 and hgei > lines_of(k, cpu):
-            text = f"{vcpu.name} was given line {hgei} of HART {cpu}, which has {lines_of(k, cpu)}"
-            yield Finding("no-such-line", "hgei", text)
+        if vcpu.vsfile_cpu >= 0:
+            what = f"{vcpu.name} was given line"
+            yield from beyond(k, vcpu.vsfile_cpu, vcpu.vsfile_hgei, what)
 
 
 class VsFileOwned(StateCheck[Vcpu]):

@@ -30,6 +30,10 @@ REMEDIES = {
         "The first access to that guest file traps: the host panics.",
         "Hand out only lines that the HART has: a count for each CPU.",
     ),
+    "no-such-file": Remedy(
+        "The page lies outside the IMSIC region of the HART: an access by its address fails.",
+        "Hand out only lines that have a page: the number of guest files, not guest_index_bits.",
+    ),
     "foreign-vsfile": Remedy(
         "The host reads or clears the registers of a VS-file that is not this vCPU's: another "
         "guest can lose its interrupts.",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hgeisim.checks.known import new_findings
+from hgeisim.checks.cause import Cause, of_ids
+from hgeisim.checks.known import accepted, new_findings
 from hgeisim.cli.progress import searched_states
 from hgeisim.drivers.explored.against_base import AgainstBase
 from hgeisim.drivers.explored.base import Base
+from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.counterexample.isolate import isolate
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
@@ -68,9 +71,9 @@ class Exploration:
             return False
         if self.against:
             return self.against.is_new(finding_id)
-        return bool(self._new([finding_id]))
+        return bool(self._new(of_ids([finding_id])))
 
-    def _new(self, found: list[str]) -> list[str]:
+    def _new(self, found: Mapping[str, Cause]) -> list[str]:
         kernel = self.scenario.kernel
         return new_findings(found, kernel.variant, self.options["strict"], kernel.realtime)
 
@@ -86,11 +89,21 @@ class Exploration:
                 self._judge(self.against)
             elif verdict.stopped is None and not (self.options["walk"] or self.options["first"]):
                 isolate(self.space, verdict, self.options["states"])
+                self._count_accepted()
             if verdict.stopped is None:
                 self._look_at_locks()
             if self.walks is not None and verdict.stopped is None:
                 self.walks.try_alone(self.space)
                 shrink_all(self.space, verdict)
+
+    def _count_accepted(self) -> None:
+        """Find for what may be accepted the schedules with the fewest switches, which show its
+        cause; of a shipped base in a shipped scenario they were found before."""
+        kernel, found = self.scenario.kernel, self.verdict.counterexamples
+        ids = {i for i in found if accepted(i, kernel.variant, kernel.realtime)}
+        if ids and recorded(self.scenario) is None:
+            ways = fewest_switches(self.space, self.options["states"], wish_for(ids)).ways
+            found |= {i: ways[i] for i in sorted(ids & ways.keys())}
 
     def _judge(self, against: AgainstBase) -> None:
         with searched_states(f"comparing with {against.base.variant}") as progress:
@@ -108,7 +121,7 @@ class Exploration:
 
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""
-        found = [*self.verdict.counterexamples, *(self.walks.findings if self.walks else ())]
+        found = self.verdict.causes | (self.walks.causes if self.walks else {})
         against = self.against
         new = against.counting(against.standings()) if against else self._new(found)
         result = document(self.name, self.scenario, self.verdict, new)

@@ -54,6 +54,7 @@ def command(
     from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.cause import cause_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
@@ -69,7 +70,8 @@ def command(
     result = _document(meant, variant or meant.variant, steps, end)
     result |= {"changed": changed} if changed else {}
     found = _findings(space, meant, len(steps))
-    new = new_findings(found, result["variant"], options["strict"], space.system.k.realtime)
+    causes = {i: cause_of(space, meant.schedule[: len(steps)], i) for i in found}
+    new = new_findings(causes, result["variant"], options["strict"], space.system.k.realtime)
     told = ({"id": i, "text": t, "new": i in new} for i, t in found.items())
     result["findings"] = in_order(told)
     result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)

@@ -105,6 +105,7 @@ def check_command(
     Exit status: 0 the model agrees, 1 it does not, or the kernel did something that is not accepted
     as known, 4 too many orders to try.
     """
+    from hgeisim.checks.cause import of_ids  # noqa: PLC0415
     from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.drivers.traced.conformance import check_trace  # noqa: PLC0415
     from hgeisim.drivers.traced.distinction import also_agreeing  # noqa: PLC0415
@@ -121,7 +122,7 @@ def check_command(
     _show_check(result, as_json)
     if result["gave_up"]:
         return EXIT_BUDGET
-    new = new_findings((finding["id"] for finding in result["findings"]), variant)
+    new = new_findings(of_ids(finding["id"] for finding in result["findings"]), variant)
     return EXIT_FINDING if result["disagreement"] or new else EXIT_NOTHING_NEW
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import FrameType
 
 from hgeisim.checks import own
+from hgeisim.checks.cause import entry_function
 from hgeisim.checks.finding import Finding
 from hgeisim.errors import ModelError
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants import OWN, own_files
-from hgeisim.watch.call_chain import entry_function
 
 FAILURES = (Exception, SystemExit, GeneratorExit)
 """What a patch may raise; Ctrl-C is none of it."""

@@ -54,7 +54,7 @@ def finding_of(name: str, scenario: Scenario, c: Counterexample, new: bool) -> d
         "id": c.finding.id,
         "text": c.finding.text,
         "new": new,
-        **known_facts(c.finding.id, kernel.variant, kernel.realtime),
+        **known_facts(c.finding.id, kernel.variant, kernel.realtime, c.finding.cause),
         "steps": len(c.schedule),
         "switches": switches(c.schedule),
         "also_shows": list(c.also_shows),

@@ -40,7 +40,7 @@ def add_lock_order(
                 "id": finding_id,
                 "text": finding.text,
                 "new": finding_id in new,
-                **known_facts(finding_id, kernel.variant, kernel.realtime),
+                **known_facts(finding_id, kernel.variant, kernel.realtime, finding.cause),
                 "steps": len(schedule),
                 "switches": switches(schedule),
                 "also_shows": [],

@@ -4,9 +4,11 @@ and has never seen this tool."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 from hgeisim.checks.catalogue import is_lock_order
+from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.evidence import (
     CONTINUATIONS,
     Evidence,
@@ -43,7 +45,8 @@ def mail(
     found = evidence(space, token.schedule, finding_id, distance)
     names, cpus = Names.of(space), len(scenario.topology.harts)
     steps = range(len(found.traced.steps))
-    head = [*finding_head(found.traced.finding, scenario.kernel), *machine(scenario), ""]
+    finding = replace(found.traced.finding, cause=cause_of(space, token.schedule, finding_id))
+    head = [*finding_head(finding, scenario.kernel), *machine(scenario), ""]
     tail = [*_conclusion(space, found, names), *replay_lines(token)]
     made = [""]
     for detail, shown in ((EVERYTHING, steps),) if full else _views(found):

@@ -20,7 +20,7 @@ def labelled(label: str, text: str) -> list[str]:
 def finding_head(finding: Finding, kernel: Kernel, accepted: bool = False) -> Iterator[str]:
     """The id, the name by which it is known, the kernel; then the finding, which may be `accepted`
     where it is not known."""
-    entry = known(finding.id, kernel.variant, kernel.realtime)
+    entry = known(finding.id, kernel.variant, kernel.realtime, finding.cause)
     names = [entry.name] if entry else []
     accepted = accepted or bool(entry and entry.accepted)
     standing = ", ".join([*names, "accepted" if accepted else "new"])

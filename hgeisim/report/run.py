@@ -61,8 +61,12 @@ def summary(
 def _known(scenario: Scenario, simulation: Simulation, strict: bool) -> dict[str, dict[str, Any]]:
     """What known.toml says of each finding."""
     variant, realtime = scenario.kernel.variant, scenario.kernel.realtime
-    new = new_findings(simulation.findings, variant, strict, realtime)
-    return {i: {"new": i in new, **known_facts(i, variant, realtime)} for i in simulation.findings}
+    causes = simulation.causes
+    new = new_findings(causes, variant, strict, realtime)
+    return {
+        i: {"new": i in new, **known_facts(i, variant, realtime, cause)}
+        for i, cause in causes.items()
+    }
 
 
 def _compared(simulation: Simulation, runs: BaseRuns, strict: bool) -> dict[str, dict[str, Any]]:
@@ -70,9 +74,10 @@ def _compared(simulation: Simulation, runs: BaseRuns, strict: bool) -> dict[str,
     too."""
     kernel, unknown = runs.scenario.kernel, {"known_as": None, "reason": None}
     judged: dict[str, dict[str, Any]] = {}
-    for i, each in runs.standings(simulation.findings).items():
+    for i, each in runs.standings(simulation.causes).items():
         there = each.word == PRE_EXISTING
-        facts = known_facts(i, kernel.variant, kernel.realtime) if there else unknown
+        cause = simulation.causes[i]
+        facts = known_facts(i, kernel.variant, kernel.realtime, cause) if there else unknown
         new = (strict or not there) and not is_note(i)
         judged[i] = {"new": new, "standing": each.word, "base_switches": None, **facts}
     return judged

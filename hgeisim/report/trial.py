@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.checks.known import known_facts
 from hgeisim.checks.standing import GONE, PRE_EXISTING, Bounds, Standing
 from hgeisim.drivers.explored.against_base import AgainstBase
@@ -20,8 +21,10 @@ def add_trial(result: dict[str, Any], against: AgainstBase) -> None:
     standings = against.standings()
     result["base"] = _base(against.base, against.trial)
     result["never_entered"] = against.never_entered
+    causes = against.causes()
     for finding in result["findings"]:
-        finding |= _compared(against, finding["id"], standings[finding["id"]])
+        i = finding["id"]
+        finding |= _compared(against, i, standings[i], causes.get(i, NOT_KNOWN))
     result["gone"] = _gone(against.base, standings)
     if "lock_order" in result:
         result["lock_order"]["new_edges"] = against.locks.new_edges
@@ -43,20 +46,22 @@ def _base(base: Base, trial: Trial | None) -> dict[str, Any]:
     }
 
 
-def _compared(against: AgainstBase, finding_id: str, standing: Standing) -> dict[str, Any]:
+def _compared(
+    against: AgainstBase, finding_id: str, standing: Standing, cause: Cause
+) -> dict[str, Any]:
     """How a finding compares.  What is pre-existing is known as it is of the base; nothing else is
     known of a user's own file."""
     made = {"standing": standing.word, "base_switches": _bounds(standing.base)}
     if standing.word == PRE_EXISTING:
-        return made | _known(against.base, finding_id)
+        return made | _known(against.base, finding_id, cause)
     if against.of_own_file:
         return made | {"known_as": None, "reason": None}
     return made
 
 
-def _known(base: Base, finding_id: str) -> dict[str, str | None]:
+def _known(base: Base, finding_id: str, cause: Cause = NOT_KNOWN) -> dict[str, str | None]:
     kernel = base.scenario.kernel
-    return known_facts(finding_id, kernel.variant, kernel.realtime)
+    return known_facts(finding_id, kernel.variant, kernel.realtime, cause)
 
 
 def _gone(base: Base, standings: dict[str, Standing]) -> list[dict[str, Any]]:
@@ -75,7 +80,8 @@ def _twin(name: str, against: AgainstBase, twin: Trial | None) -> dict[str, Any]
     standings, verdict = twin.standings(), twin.verdict
     new = against.counting(standings)
     findings = [
-        finding_of(name, twin.scenario, c, i in new) | _compared(against, i, standings[i])
+        finding_of(name, twin.scenario, c, i in new)
+        | _compared(against, i, standings[i], c.finding.cause)
         for i, c in verdict.counterexamples.items()
     ]
     return {

@@ -16,12 +16,6 @@ NOT_KERNEL = ("hgeisim.drivers.", "hgeisim.machine.watch", "hgeisim.kernel.scrip
 """Modules whose generators stand around kernel functions and are none themselves."""
 AROUND = frozenset(("hgeisim.drivers.timed.workload.interrupts",))
 """Modules with a generator around the handler of an interrupt."""
-AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
-
-
-def entry_function(functions: tuple[str, ...], default: str = "") -> str:
-    """The outermost function of AIA in a call chain: what a report is about."""
-    return next((name for name in functions if name.startswith(AIA_PREFIXES)), default)
 
 
 class CallChains(Protocol):

@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Any
 
 from hgeisim.checks.assertions import LockHeld
+from hgeisim.checks.cause import entry_function
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
 from hgeisim.lockorder.chains import Chain, Step
@@ -48,7 +49,7 @@ from hgeisim.machine.srcu import Srcu, SrcuReadLock, SrcuReadUnlock, Synchronize
 from hgeisim.machine.task import Runner
 from hgeisim.machine.trylock import Try
 from hgeisim.machine.watch import done, waits
-from hgeisim.watch.call_chain import CallChains, entry_function
+from hgeisim.watch.call_chain import CallChains
 from hgeisim.watch.lock_report import finding_of, redundant
 from hgeisim.watch.lock_track import Track
 

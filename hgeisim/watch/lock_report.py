@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from hgeisim.checks.cause import Cause, entry_function
 from hgeisim.checks.finding import Finding
 from hgeisim.lockorder.report import Grade, LockView, Report
 
@@ -40,7 +41,17 @@ def redundant(reports: Iterable[Report]) -> list[str]:
 
 def finding_of(report: Report) -> Finding:
     """The finding; a cycle that cannot hang as it was seen is of a kind of its own."""
-    return Finding(f"{report.kind}{report.grade.suffix}", " ".join(report.about), text_of(report))
+    kind, about = f"{report.kind}{report.grade.suffix}", " ".join(report.about)
+    return Finding(kind, about, text_of(report), Cause(parties=_parties(report)))
+
+
+def _parties(report: Report) -> frozenset[str]:
+    """The innermost functions of AIA in all call chains of a report: those that take the locks, for
+    a context may be preempted in any function."""
+    stacks = [report.stack, *(mark.stack for mark in report.marks)]
+    stacks += [report.holding.stack] if report.holding else []
+    stacks += [stack for link in report.chain for stack in (link.since, link.stack)]
+    return frozenset(entry_function(stack[::-1]) for stack in stacks) - {""}
 
 
 def text_of(report: Report) -> str:

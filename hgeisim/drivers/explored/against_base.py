@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hgeisim.checks.catalogue import is_note
+from hgeisim.checks.cause import Cause
 from hgeisim.checks.standing import COUNTING, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
@@ -35,6 +36,7 @@ class AgainstBase:
     trial: Trial | None = None
     twin: Trial | None = None
     locks: LockTrial = field(default_factory=LockTrial)
+    lock_causes: dict[str, Cause] = field(default_factory=dict)
     never_entered: list[str] = field(default_factory=list)
 
     @property
@@ -75,6 +77,7 @@ class AgainstBase:
 
     def judge_locks(self, walks: LockWalks, verdict: Verdict) -> None:
         """Compare the lock order along a sample of schedules."""
+        self.lock_causes = walks.causes
         self.locks = LockTrial({i: Standing(UNKNOWN) for i in walks.findings})
         given = [each.schedule for each in verdict.counterexamples.values()]
         below = Streams(self.scenario.run.seed).stream("lock-order").below
@@ -85,6 +88,10 @@ class AgainstBase:
         """How each finding in the scenario compares, lock order among them."""
         searched = self.trial.standings() if self.trial is not None else {}
         return self.locks.standings | searched
+
+    def causes(self) -> dict[str, Cause]:
+        """The cause of each finding in the scenario."""
+        return self.lock_causes | (self.trial.verdict.causes if self.trial is not None else {})
 
     def counting(self, standings: dict[str, Standing]) -> list[str]:
         """The ids of those that speak against the patch."""

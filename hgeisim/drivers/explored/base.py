@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from time import perf_counter
 
+from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.checks.known import accepted
 from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
@@ -42,10 +43,10 @@ class Base:
         """Its state space."""
         return space_of(self.scenario)
 
-    def accepts(self, finding_id: str) -> bool:
+    def accepts(self, finding_id: str, cause: Cause = NOT_KNOWN) -> bool:
         """Whether a finding is accepted of it, as nothing is of a user's own file."""
         kernel = self.scenario.kernel
-        return accepted(finding_id, kernel.variant, kernel.realtime)
+        return accepted(finding_id, kernel.variant, kernel.realtime, cause)
 
     def known(self) -> Shown:
         """What it shows, as far as that is known by now."""

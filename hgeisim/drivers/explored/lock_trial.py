@@ -7,9 +7,10 @@ what is accepted of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from hgeisim.checks.cause import Cause
 from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
@@ -36,7 +37,7 @@ class LockTrial:
 
 def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: Below) -> LockTrial:
     """Compare what was learned along the schedules of a variant; some of them are `given`."""
-    other = _Other(base)
+    other = _Other(base, walks.causes)
     own = edge_facts(walks.order.validator.known)
     if not all(map(other.shows, walks.findings)) or other.lacks(own):
         along = [schedule for _, schedule in walks.findings.values()]
@@ -46,10 +47,11 @@ def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: B
 
 
 class _Other:
-    """What is known of the lock order of a base: its `edges`, and the `ids` of its findings."""
+    """What is known of the lock order of a base: its `edges`, and the `ids` of its findings; it
+    accepts a finding of a variant by its cause there."""
 
-    def __init__(self, base: Base) -> None:
-        self.base, self.ids = base, frozenset[str]()
+    def __init__(self, base: Base, causes: Mapping[str, Cause]) -> None:
+        self.base, self.causes, self.ids = base, causes, frozenset[str]()
         self.stopped: BaseException | None = None
         path = shipped_path(base.variant)
         self.edges: dict[Pair, EdgeFacts] = dict(read_baseline(path).edges) if path else {}
@@ -58,7 +60,8 @@ class _Other:
         """Whether the base has it: shown, accepted, or a circle of dependencies that it has."""
         circle = circle_of(finding_id)
         whole = circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges)
-        return whole or finding_id in self.ids or self.base.accepts(finding_id)
+        accepted = self.base.accepts(finding_id, self.causes[finding_id])
+        return whole or finding_id in self.ids or accepted
 
     def lacks(self, edges: dict[Pair, EdgeFacts]) -> list[str]:
         """The dependencies that it does not have, of a kind or at all."""

@@ -9,10 +9,12 @@ too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import starmap
 
 from hgeisim.checks.catalogue import Severity, severity_of
+from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.checks.known import accepted
 from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, Standing
 from hgeisim.drivers.timed.simulation import Record, simulate
@@ -47,22 +49,24 @@ class BaseRuns:
         """The name of the base."""
         return self.scenario.kernel.variant
 
-    def standings(self, found: Iterable[str]) -> dict[str, Standing]:
+    def standings(self, found: Mapping[str, Cause]) -> dict[str, Standing]:
         """How each finding of the patch's run compares."""
-        ids = list(found)
-        while self.runs < SEEDS and not all(map(self.shows, ids)):
+        while self.runs < SEEDS and not all(starmap(self.shows, found.items())):
             self._run()
-        return {i: Standing(PRE_EXISTING if self.shows(i) else INTRODUCED) for i in ids}
+        return {
+            i: Standing(PRE_EXISTING if self.shows(i, cause) else INTRODUCED)
+            for i, cause in found.items()
+        }
 
-    def shows(self, finding_id: str) -> bool:
+    def shows(self, finding_id: str, cause: Cause = NOT_KNOWN) -> bool:
         """Whether the base has it, as far as is known by now: it was shown, or it is of lock order
-        and accepted of the base, or a circle of dependencies that the base has."""
+        and accepted of the base by its cause, or a circle of dependencies that the base has."""
         circle = circle_of(finding_id)
         if circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges):
             return True
         kernel = self.scenario.kernel
         of_locks = severity_of(finding_id) is Severity.LOCK_ORDER
-        known = of_locks and accepted(finding_id, kernel.variant, kernel.realtime)
+        known = of_locks and accepted(finding_id, kernel.variant, kernel.realtime, cause)
         return known or finding_id in self.ids
 
     def _run(self) -> None:

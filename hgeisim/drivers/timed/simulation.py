@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from hgeisim.checks.catalogue import At, asked, called
+from hgeisim.checks.cause import LANDMARKS, Cause
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.stage import Stage, kernel_of, set_stage
@@ -65,7 +66,8 @@ class Simulation:
     and, if asked for, lock order and what fills the tables.
 
     `env` is an ordinary `simpy.Environment`: add processes as you like, then `run`.  `findings`
-    holds each finding once, with the time in ns when it first showed.
+    holds each finding once, with the time in ns when it first showed; of its cause only what has
+    happened is known, and of lock order the parties.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Simulation:
         self.stage, self.k, self.driver, self.env = stage, stage.k, driver, driver.env
         self.timeline = Timeline(stage.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
+        self.happened: frozenset[str] = frozenset()
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.asker, self.moves = Asker(self.k, self.note, count), Moves(self.k, self.note)
         names = TABLES if record == "all" else ()
@@ -88,6 +91,8 @@ class Simulation:
 
         ask_after_operations(self.k, watch, self.note, moment)
         ask_about_calls(self.k, self.note)
+        for function, word in LANDMARKS.items():
+            watch.entered[function].append(partial(self._passes, word))
         if self.lock_order is not None:
             self.lock_order.chains, self.lock_order.tell = chains, self.note_one
             self.note(self.lock_order.found)
@@ -171,6 +176,14 @@ class Simulation:
         """The account of the MSIs up to now, see `hgeisim/watch/msis.py`."""
         return account(self.k, self.moves)
 
+    @property
+    def causes(self) -> dict[str, Cause]:
+        """The cause of each finding."""
+        return {i: finding.cause for i, (_, finding) in self.findings.items()}
+
+    def _passes(self, landmark: str, *_: object) -> None:
+        self.happened |= {landmark}
+
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep findings that are new."""
         for finding in findings:
@@ -178,11 +191,14 @@ class Simulation:
 
     def note_one(self, finding: Finding, since_ns: int | None = None, what: str = "") -> None:
         """Keep a finding if it is new; `what` has gone on since a time, until now."""
-        if since_ns is None:
-            self.findings.setdefault(finding.id, (int(self.env.now), finding))
-        else:
+        if finding.id in self.findings:
+            return
+        cause = finding.cause.after(self.happened)
+        finding, time_ns = replace(finding, cause=cause), int(self.env.now)
+        if since_ns is not None:
             text = f"{finding.text}; {what} since {since_ns / 1e6:.3f} ms" if what else finding.text
-            self.findings.setdefault(finding.id, (since_ns, replace(finding, text=text)))
+            finding, time_ns = replace(finding, text=text), since_ns
+        self.findings[finding.id] = time_ns, finding
 
 
 def _long(now_ns: int) -> int:
@@ -211,6 +227,7 @@ def simulate(
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
     wanted = functions_of(*ALWAYS, *(TABLES.values() if record == "all" else ())) | called()
+    wanted |= frozenset(LANDMARKS)
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)

@@ -8,6 +8,7 @@ accepted weigh less: they are in every kernel.
 
 from __future__ import annotations
 
+from hgeisim.checks.cause import of_ids
 from hgeisim.checks.known import hazard, new_findings
 from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.model.space import Space
@@ -59,5 +60,5 @@ def _weight(space: Space, counterexample: Counterexample) -> tuple[int, int]:
     """How many other hazards a counterexample needs: those that are not accepted, and all."""
     others_here = _others(space, counterexample)
     k = space.system.k
-    ids = new_findings(others(space, counterexample), k.name, realtime=k.realtime)
+    ids = new_findings(of_ids(others(space, counterexample)), k.name, realtime=k.realtime)
     return len({_hazard(space, i) for i in ids} & others_here), len(others_here)

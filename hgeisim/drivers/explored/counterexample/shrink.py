@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby, pairwise
 
+from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.isolate import others
 from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.model.space import Space
@@ -17,13 +18,15 @@ from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule
 
 
 def shrink_all(space: Space, verdict: Verdict) -> None:
-    """Make each counterexample of a verdict easier to read, and see what else shows on its way."""
+    """Make each counterexample of a verdict easier to read; see what else shows on its way, and its
+    cause."""
     for finding_id, long in list(verdict.counterexamples.items()):
         schedule = shrink(space, long.schedule, finding_id)
         shown = (f for f in findings_of(space, schedule) if f.id == finding_id)
-        short = Counterexample(next(shown, long.finding), schedule)
-        also_shows = others(space, short)
-        verdict.counterexamples[finding_id] = replace(short, also_shows=also_shows)
+        cause = cause_of(space, schedule, finding_id)
+        finding = replace(next(shown, long.finding), cause=cause)
+        short = Counterexample(finding, schedule)
+        verdict.counterexamples[finding_id] = replace(short, also_shows=others(space, short))
 
 
 def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:

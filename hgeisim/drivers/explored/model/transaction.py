@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from hgeisim.checks.cause import entry_function
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.drivers.crash import Endless
 from hgeisim.drivers.explored.model.automaton import REST, Node
@@ -37,7 +38,6 @@ from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
 from hgeisim.machine.trylock import Try
-from hgeisim.watch.call_chain import entry_function
 
 LONGEST = 64
 """Operations that are merged into one step, so that a loop without end has steps, too."""

@@ -8,8 +8,9 @@ from all of them together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hgeisim.checks.cause import Cause, landmarks
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import (
@@ -49,17 +50,26 @@ class NodeChains:
 class LockWalks:
     """`findings` with the schedule that showed each first, how many `schedules` there were, and the
     `order` that learned from them; `stopped` is what ended them early, if anything did, and `alone`
-    says whether the schedule of a finding shows it without the others, where that was tried."""
+    says whether the schedule of a finding shows it without the others, where that was tried.
+    `happened` are the landmarks of all schedules so far."""
 
     order: LockOrder
     findings: dict[str, tuple[Finding, Schedule]] = field(default_factory=dict)
     schedules: int = 0
     stopped: BaseException | None = None
     alone: dict[str, bool] = field(default_factory=dict)
+    happened: frozenset[str] = frozenset()
+
+    @property
+    def causes(self) -> dict[str, Cause]:
+        """The cause of each finding."""
+        return {i: finding.cause for i, (finding, _) in self.findings.items()}
 
     def note(self, finding: Finding, schedule: Schedule) -> None:
         """Keep the first schedule of each finding."""
-        self.findings.setdefault(finding.id, (finding, schedule))
+        if finding.id not in self.findings:
+            cause = finding.cause.after(self.happened)
+            self.findings[finding.id] = replace(finding, cause=cause), schedule
 
     def try_alone(self, space: Space) -> None:
         """Look at each schedule without the others."""
@@ -101,11 +111,11 @@ def _walk(space: Space, made: LockWalks, schedule: Iterator[Step]) -> None:
         made.note(finding, ())
     for step in schedule:
         gone.append(step.slot)
-        _show(space, order, watch, step)
+        _show(space, made, watch, step)
     made.schedules += 1
 
 
-def _show(space: Space, order: LockOrder, watch: Watch, step: Step) -> None:
+def _show(space: Space, made: LockWalks, watch: Watch, step: Step) -> None:
     """Show the validator what a step completed, or began to wait for."""
     slot, state, there_state, _ = step
     automaton = space.system.automata[slot]
@@ -114,6 +124,8 @@ def _show(space: Space, order: LockOrder, watch: Watch, step: Step) -> None:
     node, there = automaton.nodes[before[location]], automaton.nodes[cells[location]]
     if node is None:
         return
+    made.happened |= landmarks(node.functions)
+    order = made.order
     space.system.memory.begin_step(cells)
     order.chains = NodeChains(tuple(name for name in node.functions if name not in SCRIPTED))
     if there is not None and there.waiting and there.op == node.op:

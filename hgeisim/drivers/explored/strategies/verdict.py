@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from hgeisim.checks.cause import Cause
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.codebook import CodebookFull
 
@@ -65,6 +66,11 @@ class Verdict:
     cut: str = ""
     enough: Enough = never
     earlier: dict[str, Counterexample] = field(default_factory=dict, compare=False)
+
+    @property
+    def causes(self) -> dict[str, Cause]:
+        """The cause of each finding."""
+        return {i: each.finding.cause for i, each in self.counterexamples.items()}
 
     def note(self, finding: Finding, schedule: Schedule) -> None:
         """Keep the first counterexample of each finding; raises `Found` when it is enough."""
