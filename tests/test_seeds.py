@@ -102,7 +102,7 @@ def test_what_was_made_before_is_not_made_again(
 def test_something_new_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run: Run = (QUICK, 5)
     kept = Kept(tmp_path / f"{seeds.code_digest()}.jsonl")
-    kept.add(run, ["double-owner:hgei"])
+    kept.add(run, of_ids(["double-owner:hgei"]))
     monkeypatch.setattr(seeds, "KEPT", tmp_path)
     monkeypatch.setattr(seeds, "scenario_names", lambda: [QUICK])
     assert main(monkeypatch, "5", "1") == 1
