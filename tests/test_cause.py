@@ -16,6 +16,7 @@ from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.scenario.load import load_scenario
 
 ENTRY = Known("F-9", "because", ("leak:hgei",), after=("offline", "unload"), parties=("hgei_a",))
+NEEDY = Known("F-9", "because", ("leak:hgei",), parties=("hgei_a",), needs=("hgei_b", "hgei_c"))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,17 @@ ENTRY = Known("F-9", "because", ("leak:hgei",), after=("offline", "unload"), par
 )
 def test_an_entry_explains_what_is_not_known_to_be_otherwise(cause: Cause, explained: bool) -> None:
     assert ENTRY.explains(cause) is explained
+
+
+@pytest.mark.parametrize(
+    ("leading", "explained"),
+    [(None, True), ([], False), (["hgei_a"], False), (["hgei_a", "hgei_c", "hgei_d"], True)],
+)
+def test_an_entry_explains_only_what_its_needs_led_to(
+    leading: list[str] | None, explained: bool
+) -> None:
+    led = None if leading is None else frozenset(leading)
+    assert NEEDY.explains(Cause(None, frozenset(["hgei_a"]), led)) is explained
 
 
 def test_an_entry_without_a_cause_explains_all() -> None:

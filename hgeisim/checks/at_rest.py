@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from hgeisim.checks.cause import ELSEWHERE, Cause
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.conservation import OfGuests
 from hgeisim.checks.finding import Finding
@@ -129,4 +130,5 @@ class SleeperHears(OfGuests):
         why = [cause for cause, holds in causes.items() if holds]
         if why and not hart.sgei_pending() and not hart.hardirq:
             text = f"{vcpu.name} sleeps on HART {hart.id} line {line}: {', '.join(why)}"
-            yield Finding("deaf", "vcpu", text)
+            cause = Cause(frozenset([ELSEWHERE] if vcpu.thread.cpu != hart.id else []))
+            yield Finding("deaf", "vcpu", text, cause)

@@ -17,7 +17,9 @@ LANDMARKS = {
 """What must have happened before some findings, by the function that begins it."""
 LINELESS = "lineless"
 """The same of a machine with a HART without lines, which a check knows itself."""
-HAPPENINGS = (*LANDMARKS.values(), LINELESS)
+ELSEWHERE = "elsewhere"
+"""The same of a vCPU that sleeps on another HART than that of its VS-file."""
+HAPPENINGS = (*LANDMARKS.values(), LINELESS, ELSEWHERE)
 
 AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 
@@ -30,10 +32,12 @@ def entry_function(functions: tuple[str, ...], default: str = "") -> str:
 class Cause(NamedTuple):
     """Which of `HAPPENINGS` came before a finding, and its `parties`: the outermost functions of
     AIA that last wrote what the check looked at, or that stepped; of lock order the innermost ones,
-    which take the locks.  Each is None where that is not known."""
+    which take the locks.  `leading` are those and the ones whose steps led to theirs.  Each is None
+    where that is not known."""
 
     happened: frozenset[str] | None = None
     parties: frozenset[str] | None = None
+    leading: frozenset[str] | None = None
 
     def after(self, happened: frozenset[str]) -> Cause:
         """The same, now that more is known of what happened."""

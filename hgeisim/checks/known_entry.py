@@ -26,8 +26,8 @@ class Known:
     `patches`, if there are any, and with none of those in `without`; `realtime` restricts them to
     PREEMPT_RT.  Accepted ones are not new; the others have only a name.
 
-    They are known by their cause: one of `after` has happened before, and none but `parties` took
-    part; without these keys any cause will do.
+    They are known by their cause: one of `after` has happened before, none but `parties` took part,
+    and one of `needs` led there; without these keys any cause will do.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Known:
     last: str = ""
     after: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     realtime: bool = False
@@ -54,9 +55,12 @@ class Known:
 
     def explains(self, cause: Cause) -> bool:
         """Whether a finding came about as its own do, as far as that is known."""
-        happened, parties = cause
-        after = not self.after or happened is None or not happened.isdisjoint(self.after)
-        return after and (not self.parties or parties is None or parties <= {*self.parties})
+        parties = cause.parties
+        return (
+            _meets(cause.happened, self.after)
+            and (not self.parties or parties is None or parties <= {*self.parties})
+            and _meets(cause.leading, self.needs)
+        )
 
     def spans(self, base: str) -> bool:
         """Whether a base is one of those from `first` to `last`."""
@@ -64,3 +68,8 @@ class Known:
         if version is None:
             return not (self.first or self.last)
         return (first is None or first <= version) and (last is None or version <= last)
+
+
+def _meets(seen: frozenset[str] | None, wanted: tuple[str, ...]) -> bool:
+    """Whether one of the names that are wanted, if any are, was seen, as far as that is known."""
+    return not wanted or seen is None or not seen.isdisjoint(wanted)

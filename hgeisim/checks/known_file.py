@@ -108,6 +108,7 @@ def _show(value: Any) -> str:
 
 _BASE = (_is_base, 'must be a base such as "v6.12"')
 _FLAG = (_is_flag, "must be true or false")
+_FUNCTIONS = (_are_functions, "must be a list of functions of AIA (kvm_riscv_, hgei_, imsic_)")
 _PATCHES = (_are_patches, f"must be a list of patches ({', '.join(PATCHES)})")
 KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_text, 'must be a name such as "F-1"'),
@@ -117,7 +118,8 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "first": _BASE,
     "last": _BASE,
     "after": (_are_happenings, f"must be a list of {', '.join(HAPPENINGS)}"),
-    "parties": (_are_functions, "must be a list of functions of AIA (kvm_riscv_, hgei_, imsic_)"),
+    "parties": _FUNCTIONS,
+    "needs": _FUNCTIONS,
     "patches": _PATCHES,
     "without": _PATCHES,
     "realtime": _FLAG,

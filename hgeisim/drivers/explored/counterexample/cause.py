@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from hgeisim.checks.cause import NOT_KNOWN, Cause, entry_function, landmarks
-from hgeisim.drivers.explored.counterexample.traced import NotShown, Traced, trace
+from hgeisim.drivers.explored.counterexample.traced import Access, NotShown, Traced, trace
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.kernel.script import SCRIPTED
+
+DATA = re.compile(
+    r"(free_bitmap|owners\[\d+\]|\.(vsfile|pte)_(cpu|hgei)|\.freed|\.(swfile|data)\.[\w.]+"
+    r"|\.(eidelivery|eithreshold|eip|eie)\[\d+\]|\.hgei[ep]|\.sgeie)$"
+)
+"""The lines, who has them, and the interrupt files."""
 
 
 def cause_of(space: Space, schedule: Schedule, finding_id: str) -> Cause:
-    """What happened before the finding, and whose steps it is made of."""
+    """What happened before the finding, whose steps it is made of, and whose led to these."""
     try:
         traced = trace(space, schedule, finding_id)
     except NotShown:
@@ -19,9 +27,14 @@ def cause_of(space: Space, schedule: Schedule, finding_id: str) -> Cause:
     happened = landmarks(name for step in traced.steps for name in step.functions)
     cause = traced.finding.cause
     if cause.parties is None:
-        parties = frozenset(map(entry_function, _taking_part(space, traced))) - {""}
-        cause = cause._replace(parties=parties)
+        parties = _entries(_taking_part(space, traced))
+        leading = _entries(step.functions for step in _leading(space, traced))
+        cause = cause._replace(parties=parties, leading=parties | leading)
     return cause.after(happened)
+
+
+def _entries(chains: Iterable[tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(map(entry_function, chains)) - {""}
 
 
 def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
@@ -34,6 +47,21 @@ def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
         yield from (step.functions for step in traced.steps[-1:])
     elif traced.finding.kind == "deadlock":
         yield from _waiting(space, traced.final)
+
+
+def _leading(space: Space, traced: Traced) -> Iterator[Access]:
+    """The steps that the finding depends on by the data of AIA: those that last wrote what the
+    check looked at or what another one of them read, and what came before in the same call."""
+    names, wanted, calls = space.system.memory.names, {*traced.cells}, dict[int, str]()
+    for place in range(len(traced.steps) - 1, -1, -1):
+        slot, step = traced.schedule[place], traced.steps[place]
+        call = next((name for name in step.functions if name not in SCRIPTED), "")
+        last = place == len(traced.steps) - 1 and not traced.at_end
+        if last or calls.get(slot) == call or not wanted.isdisjoint(step.changes):
+            calls[slot] = call
+            wanted.difference_update(step.changes)
+            wanted.update(cell for cell in step.reads if DATA.search(names[cell]))
+            yield step
 
 
 def _waiting(space: Space, state: bytes) -> Iterator[tuple[str, ...]]:
