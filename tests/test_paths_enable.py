@@ -110,8 +110,8 @@ SMALL = [HartSpec(2, geilen=5), HartSpec(7, geilen=4)]
 )
 def test_who_looks_at_the_guest_files(variant: str, counts: list[int], count: int) -> None:
     """v7.0 bounds the count by the fewest of all HARTs (B-12), review-clamp each count by it,
-    percpu-v3 and later each by those of its HART; review-min and percpu-v5 lower the global count
-    (V2-10, V2-11)."""
+    percpu-v3 and later each by those of its HART; review-min, percpu-v3 and percpu-v5 lower the
+    global count (V2-10, V2-11)."""
     k = kernels.booted(variant, SMALL)
     assert [k.nr_hgei(hgctrl) for hgctrl in k.hgei] == counts
     assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [(2 << n) - 2 for n in counts]

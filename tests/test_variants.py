@@ -130,7 +130,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     PercpuV2LockInit: {"set_free_bitmap"},
     PercpuV3: {
         *("kvm_riscv_aia_init", "set_hgei_up"),
-        *("probe_nr_hgei", "lower_nr_hgei"),
+        *("bound_nr_hgei", "lower_nr_hgei"),
     },
     PercpuV4: {"request_sgei", "set_hgei_up", "set_free_bitmap"},
     PercpuV5: {"aia_hgei_init", "set_hgei_up", "lower_nr_hgei"},
@@ -147,6 +147,7 @@ def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
         "kvm_riscv_vcpu_aia_imsic_put",
         "set_hgei_up",
         "probe_nr_hgei",
+        "bound_nr_hgei",
         "set_free_bitmap",
         "lower_nr_hgei",
     }

@@ -36,7 +36,7 @@ class LockTrial:
 
 def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: Below) -> LockTrial:
     """Compare what was learned along the schedules of a variant; some of them are `given`."""
-    other = _Other(base)
+    other = KnownLocks(base)
     own = edge_facts(walks.order.validator.known)
     if not all(map(other.shows, walks.findings)) or other.lacks(own):
         along = [schedule for _, schedule in walks.findings.values()]
@@ -45,8 +45,8 @@ def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: B
     return LockTrial(standings, other.lacks(own), other.stopped)
 
 
-class _Other:
-    """What is known of the lock order of a base: its `edges`, and the `ids` of its findings."""
+class KnownLocks:
+    """What is known of the lock order of a kernel: its `edges`, and the `ids` of its findings."""
 
     def __init__(self, base: Base) -> None:
         self.base, self.ids = base, frozenset[str]()
@@ -67,7 +67,7 @@ class _Other:
 
     def learn(self, walks: LockWalks) -> None:
         """Know what it shows along schedules."""
-        self.ids = frozenset(walks.findings)
+        self.ids |= walks.findings.keys()
         self.stopped = walks.stopped
         for pair, facts in edge_facts(walks.order.validator.known).items():
             earlier = self.edges.get(pair, facts)

@@ -1,4 +1,4 @@
-"""[PATCH V3] RISC-V: KVM: AIA: Make HGEI number management fully per-CPU (24 May 2026)."""
+"""[PATCH V3] RISC-V: KVM: AIA: Make HGEI number management fully per-CPU (May 2026)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class PercpuV3(PercpuV2):
         k.globals.kvm_riscv_aia_available = 1
 
     def set_hgei_up(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
-        """Steps 2-7, each time a CPU is enabled, no lock held; the global count goes after 6."""
+        """Steps 2-7, each time a CPU is enabled, no lock held; the two more come after 5."""
         yield STEP
         yield from k.probe_nr_hgei(current, hgctrl)
+        yield from k.bound_nr_hgei(current, hgctrl)
         yield from k.lower_nr_hgei(hgctrl.nr_hgei)
         yield from k.set_free_bitmap(hgctrl)
         yield hgctrl.lock.init
 
-    def probe_nr_hgei(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
-        """As percpu-v2, then step 6: not more than this CPU has guest files."""
-        yield from super().probe_nr_hgei(current, hgctrl)
+    def bound_nr_hgei(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
+        """The bound squashed in: not more lines than this CPU has guest files."""
         yield STEP
         hgctrl.nr_hgei = min(hgctrl.nr_hgei, k.topology.harts[current.cpu].guest_files)
 

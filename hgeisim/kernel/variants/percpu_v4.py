@@ -26,6 +26,7 @@ class PercpuV4(PercpuV3):
         """Steps 2-7, each time a CPU is enabled, no lock held."""
         yield STEP
         yield from k.probe_nr_hgei(current, hgctrl)
+        yield from k.bound_nr_hgei(current, hgctrl)
         yield from k.set_free_bitmap(hgctrl)
         yield hgctrl.lock.init
 

@@ -32,6 +32,7 @@ class PercpuV5(PercpuV4):
         """
         yield STEP
         yield from k.probe_nr_hgei(current, hgctrl)
+        yield from k.bound_nr_hgei(current, hgctrl)
         yield from k.lower_nr_hgei(hgctrl.nr_hgei)
         yield hgctrl.lock.lock_irqsave
         if not hgctrl.free_bitmap_initialized:
