@@ -51,7 +51,7 @@ def block(**keys: str) -> str:
             block(first='"v6.12"', last='"v6.9"'),
             'known[0].last = "v6.9": must not be before first = "v6.12"',
         ),
-        (block(patches='["percpu-v3"]'), 'known[0].patches = ["percpu-v3"]: must be a list of'),
+        (block(patches='["percpu-v6"]'), 'known[0].patches = ["percpu-v6"]: must be a list of'),
         (block(without="[]"), "known[0].without = []: must be a list of patches (percpu-v2, "),
         (block(patches="[[]]"), "known[0].patches = [[]]: must be a list of patches"),
         (block(after='["reboot"]'), 'known[0].after = ["reboot"]: must be a list of offline'),
