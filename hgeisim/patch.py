@@ -42,6 +42,8 @@ from hgeisim.kernel.structs import (
     Vm,
 )
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
+from hgeisim.kernel.variants.percpu_v3 import PercpuV3
+from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.assertions import WARN_ON, lockdep_assert_held
@@ -134,6 +136,8 @@ __all__ = [
     "Path",
     "PerCpu",
     "PercpuV2",
+    "PercpuV3",
+    "PercpuV4",
     "PercpuV5",
     "RawSpinlock",
     "Request",

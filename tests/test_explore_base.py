@@ -119,6 +119,22 @@ def test_what_the_base_shows_as_easily_is_not_new() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scenario", "patch", "word"),
+    [("stale-attr", "InTwo", "pre-existing"), ("moved-sleeper", "NoArm", "introduced")],
+)
+def test_a_replay_leads_the_base_along_the_same_schedule(
+    scenario: str, patch: str, word: str
+) -> None:
+    variant = f"v7.1+judged.py:{patch}"
+    finding = explored(scenario, f"judged.py:{patch}", "--json").document()["findings"][0]
+    told = hgeisim("replay", finding["token"], "--variant", variant, "--json")
+    again = {each["id"]: each for each in told.document()["findings"]}[finding["id"]]
+    assert (again["standing"], again["new"]) == (word, word == "introduced")
+    assert told.status == (word == "introduced")
+    assert hgeisim("replay", finding["token"], "--variant", variant, "--strict").status == 1
+
+
 def test_it_says_which_functions_were_not_entered() -> None:
     told = explored("moved-sleeper", "judged.py:InTwo", "--json")
     assert told.document()["never_entered"] == ["access", "kvm_riscv_aia_imsic_rw_attr"]

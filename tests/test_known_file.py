@@ -12,6 +12,7 @@ from hgeisim.checks.known import entries
 from hgeisim.checks.known_entry import Known
 from hgeisim.checks.known_file import read_known
 from hgeisim.errors import InputError
+from hgeisim.kernel.variants import BASES, PATCHES
 from tests.test_known_answers import variants
 
 GOOD = {"name": '"F-1"', "reason": '"because"', "ids": '["leak:hgei"]'}
@@ -50,9 +51,12 @@ def block(**keys: str) -> str:
             block(first='"v6.12"', last='"v6.9"'),
             'known[0].last = "v6.9": must not be before first = "v6.12"',
         ),
-        (block(patches='["percpu-v3"]'), 'known[0].patches = ["percpu-v3"]: must be a list of'),
+        (block(patches='["percpu-v6"]'), 'known[0].patches = ["percpu-v6"]: must be a list of'),
         (block(without="[]"), "known[0].without = []: must be a list of patches (percpu-v2, "),
         (block(patches="[[]]"), "known[0].patches = [[]]: must be a list of patches"),
+        (block(after='["reboot"]'), 'known[0].after = ["reboot"]: must be a list of offline'),
+        (block(parties='["schedule"]'), 'known[0].parties = ["schedule"]: must be a list of f'),
+        (block(parties="[1]"), "known[0].parties = [1]: must be a list of functions of AIA"),
         (block(id='"leak:hgei"'), 'known[0].id = "leak:hgei": is not a key; there are name, '),
         ('[known]\nname = "F-1"', 'known = {"name": "F-1"}: must be blocks: [[known]]'),
         ("known = [1]", "known = [1]: must be blocks: [[known]]"),
@@ -110,6 +114,14 @@ def test_blocks_are_sorted_by_name_and_ids_by_what_they_say() -> None:
     keys = [[int(part) if part.isdigit() else part for part in name] for name in numbered]
     assert keys == sorted(keys)
     assert [entry.ids for entry in entries() if list(entry.ids) != sorted(entry.ids)] == []
+
+
+def test_the_parties_are_functions_of_some_kernel() -> None:
+    kernels = [*BASES.values(), *PATCHES.values()]
+    for entry in entries():
+        for function in entry.parties:
+            assert any(hasattr(kernel, function) for kernel in kernels), function
+        assert list(entry.parties) == sorted(entry.parties)
 
 
 def test_no_two_entries_answer_for_one_cause_of_a_finding() -> None:

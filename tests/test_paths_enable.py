@@ -19,6 +19,8 @@ from tests.kernels import (
     LOCK_INIT,
     MIN,
     V2,
+    V3,
+    V4,
     V5,
     V6_12,
     V6_16,
@@ -35,7 +37,10 @@ ALL_63 = (1 << 64) - 2
 
 @pytest.mark.parametrize(
     ("variant", "free_bitmap"),
-    [(V6_12, 0), (V7_1, 0), (V2, 0), (BITMAP_RESET, 0), (LOCK_INIT, 0), (V5, ALL_63)],
+    [
+        *[(V6_12, 0), (V7_1, 0), (V2, 0), (BITMAP_RESET, 0), (LOCK_INIT, 0), (V3, 0)],
+        *[(V4, ALL_63), (V5, ALL_63)],
+    ],
 )
 def test_all_63_lines_make_a_shift_by_64(variant: str, free_bitmap: int) -> None:
     """Bug B-16."""
@@ -67,7 +72,7 @@ def test_the_bases_count_for_all_what_the_initcall_found_on_its_hart(
     assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [(2 << count) - 2] * 3
 
 
-@pytest.mark.parametrize("variant", [V2, V5])
+@pytest.mark.parametrize("variant", [V2, V3, V4, V5])
 @pytest.mark.parametrize("init_hart", [0, 2])
 def test_the_patches_count_each_hart_for_itself(variant: str, init_hart: int) -> None:
     k = kernels.booted(variant, [3, 1, 0], init_hart=init_hart)
@@ -97,13 +102,16 @@ SMALL = [HartSpec(2, geilen=5), HartSpec(7, geilen=4)]
         (V2, [5, 4], 5),
         (CLAMP, [2, 2], 5),
         (MIN, [5, 4], 4),
+        (V3, [2, 4], 2),
+        (V4, [2, 4], 2),
         (V5, [2, 4], 2),
         ("v7.1+percpu-v5", [2, 4], 2),
     ],
 )
 def test_who_looks_at_the_guest_files(variant: str, counts: list[int], count: int) -> None:
     """v7.0 bounds the count by the fewest of all HARTs (B-12), review-clamp each count by it,
-    percpu-v5 each by those of its HART; review-min lowers the global count (V2-10, V2-11)."""
+    percpu-v3 and later each by those of its HART; review-min, percpu-v3 and percpu-v5 lower the
+    global count (V2-10, V2-11)."""
     k = kernels.booted(variant, SMALL)
     assert [k.nr_hgei(hgctrl) for hgctrl in k.hgei] == counts
     assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [(2 << n) - 2 for n in counts]
@@ -156,8 +164,9 @@ def test_a_migration_after_the_read_leaves_hgeie_set_too() -> None:
     assert [hart.hgeie for hart in k.hart] == [0b1110, 0]
 
 
-def test_percpu_v5_probes_nothing_in_the_initcall() -> None:
-    k = kernels.unbooted(V5, [3, 3])
+@pytest.mark.parametrize("variant", [V3, V4, V5])
+def test_from_percpu_v3_on_nothing_is_probed_in_the_initcall(variant: str) -> None:
+    k = kernels.unbooted(variant, [3, 3])
     swapper = k.add_thread("swapper", 0)
     probe = Context(k.kvm_riscv_aia_init(swapper), swapper)
     swapper.cpu = 1
@@ -189,11 +198,11 @@ ONCE_UNLOCKED = ["step", *RESET_BITMAP, "step | hgei0.free_bitmap_initialized = 
 CLAMPED = "step | hgei0.nr_hgei = 1"
 BOUNDED = [CLAMPED, "step"]
 """By the guest files, and the global count is read, which is not above."""
+GENMASK = ["step", "step | hgei0.free_bitmap = 2"]
 ONCE_LOCKED = [
     *BOUNDED,
     "lock hgei0.lock",
-    "step",
-    "step | hgei0.free_bitmap = 2",
+    *GENMASK,
     "step | hgei0.free_bitmap_initialized = 1",
     "unlock hgei0.lock",
 ]
@@ -204,6 +213,8 @@ ENABLE = {
     V2: ["start", *PROBE, *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
     BITMAP_RESET: ["start", *PROBE, *RESET_BITMAP, *SGEI_ON],
     LOCK_INIT: ["start", *PROBE, *ONCE_UNLOCKED, INIT_LOCK, *SGEI_ON],
+    V3: ["start", *PROBE, *BOUNDED, *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
+    V4: ["start", *PROBE, CLAMPED, *GENMASK, INIT_LOCK, *SGEI_ON],
     V5: ["start", *PROBE, *ONCE_LOCKED, *SGEI_ON],
     CLAMP: ["start", *PROBE, CLAMPED, *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
     MIN: ["start", *PROBE, "step", "step", *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
@@ -269,6 +280,21 @@ def test_percpu_v5_lowers_the_global_count_in_one_step_after_it_was_read() -> No
     ]
 
 
+@pytest.mark.parametrize(("variant", "counts"), [(V3, [7, 3, 3, 3]), (V4, [7, 7, 7, 7])])
+def test_percpu_v3_skips_0_and_percpu_v4_leaves_the_global_count_alone(
+    variant: str, counts: list[int]
+) -> None:
+    k = kernels.unbooted(variant, WIDE)
+    swapper = k.add_thread("swapper", 0)
+    run_alone(k.kvm_riscv_aia_init(swapper), swapper)
+    found = []
+    for cpu in (0, 1, 0, 2):
+        swapper.cpu = cpu
+        run_alone(k.kvm_riscv_aia_enable(swapper), swapper)
+        found.append(k.globals.kvm_riscv_aia_nr_hgei)
+    assert found == counts
+
+
 @pytest.mark.parametrize(("found", "left"), [(5, 3), (3, 3), (1, 1), (0, 0)])
 def test_percpu_v5_looks_again_when_another_hart_has_lowered_the_count(
     found: int, left: int
@@ -297,6 +323,8 @@ AGAIN = {
     V2: ENABLE[V2],
     BITMAP_RESET: ENABLE[BITMAP_RESET],
     LOCK_INIT: ["start", *PROBE, "step", INIT_LOCK, *SGEI_ON],
+    V3: ENABLE[V3],
+    V4: ENABLE[V4],
     V5: ["start", *PROBE, *BOUNDED, "lock hgei0.lock", "unlock hgei0.lock", *SGEI_ON],
 }
 
@@ -308,7 +336,7 @@ def test_enabling_again_resets_only_what_the_variant_says(variant: str) -> None:
     run_alone(k.kvm_riscv_aia_alloc_hgei(0, owner), owner.thread)
     path = k.kvm_riscv_aia_enable(k.threads[0])
     assert story(memory, path, k.threads[0]) == AGAIN[variant]
-    lost = variant in (V2, BITMAP_RESET)
+    lost = variant in (V2, BITMAP_RESET, V3, V4)
     assert k.hgei[0].free_bitmap == (0b10 if lost else 0)
     assert kernels.owners(k, 0) == [0, owner.id]
 
@@ -343,6 +371,7 @@ DONE = ["step | globals.hgei_parent_irq = 1", "step | globals.kvm_riscv_aia_avai
 INIT = {
     **{base: [*PROBE_FOR_ALL, COUNT, *ALL_SET_UP, *DONE] for base in BASES},
     V2: [*PROBE_FOR_ALL, COUNT, *DONE],
+    **{each: ["start", COUNT, *DONE] for each in (V3, V4)},
     V5: ["start", COUNT, *ALL_EMPTY, *DONE],
 }
 
@@ -359,11 +388,11 @@ def test_the_initcall_step_by_step(variant: str) -> None:
     ("variant", "requested"),
     [
         *[(V6_12, 1), (V6_16, 0), (V6_18, 0), (V7_1, 0), (V2, 1), ("v6.16+percpu-v2", 0)],
-        *[(V5, 1), ("v7.1+percpu-v5", 1)],
+        *[("v6.16+percpu-v3", 0), ("v6.16+percpu-v4", 1), (V5, 1), ("v7.1+percpu-v5", 1)],
     ],
 )
 def test_who_requests_sgei_when_the_initcall_finds_no_line(variant: str, requested: int) -> None:
-    """v6.13 skips it, percpu-v5 always does it again (V2-9)."""
+    """v6.13 skips it, percpu-v4 and later always do it again (V2-9)."""
     k = kernels.booted(variant, [0, 2])
     assert k.globals.kvm_riscv_aia_nr_hgei == 0
     assert k.globals.hgei_parent_irq == requested

@@ -70,8 +70,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ('--variant = "6.12"', "is no base; known: v6.12", "did you mean 'v6.12'?"),
     ),
     "no such patch": (
-        (*RUN, "--variant", "v6.12+percpu-v4"),
-        ("'percpu-v4' is no patch", "known: percpu-v2", "did you mean 'percpu-v"),
+        (*RUN, "--variant", "v6.12+percpu-v6"),
+        ("'percpu-v6' is no patch", "known: percpu-v2", "did you mean 'percpu-v"),
     ),
     "two patches": (
         (*RUN, "--variant", f"{KERNEL[0]}+percpu-v5"),

@@ -16,7 +16,7 @@ from hgeisim.kernel.structs import ENOENT
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
-from tests.kernels import BITMAP_RESET, CLAMP, MIN, V2, V5, V6_12, V6_16, V7_1
+from tests.kernels import BITMAP_RESET, CLAMP, MIN, V2, V3, V4, V5, V6_12, V6_16, V7_1
 from tests.reached import Tracer, lines_of_sections
 from tests.source import ROOT
 from tests.test_traced_excerpts import CHECKED
@@ -70,7 +70,7 @@ BUSY_MACHINES = [
     (BITMAP_RESET, (0, 2), "auto"),
 ]
 """Variants, lines and modes that have all the steps between them, with the reloaded ones."""
-RELOADED = [(V5, (3, 2), "auto"), (MIN, (3, 2), "auto")]
+RELOADED = [(variant, (3, 2), "auto") for variant in (V3, V4, V5, MIN)]
 
 
 def scenarios(preemption: str) -> Iterator[Scenario]:
@@ -133,7 +133,7 @@ REFUSED = (
 )
 """HWACCEL, without a line."""
 WRITTEN = [
-    *((variant, (3, 3), ENABLE) for variant in (V2, CLAMP, MIN, V5)),
+    *((variant, (3, 3), ENABLE) for variant in (V2, CLAMP, MIN, V3, V4, V5)),
     (V6_16, (3, 3), alloc(1, "v1", 1)),
     (V2, (3, 0), ENABLE),
     (MIN, (3, 2), ENABLE),

@@ -22,6 +22,8 @@ from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, variant_p
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
+from hgeisim.kernel.variants.percpu_v3 import PercpuV3
+from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.variants.review_clamp import ReviewClamp
 from hgeisim.kernel.variants.review_min import ReviewMin
@@ -57,7 +59,7 @@ def test_every_base_is_a_variant_of_its_own_name(name: str) -> None:
         ("", f"'' is no base; {KNOWN_BASES}"),
         ("v6.12+", f"'' is no patch; {KNOWN_PATCHES}"),
         ("v6.12+nonsense", f"'nonsense' is no patch; {KNOWN_PATCHES}"),
-        ("v6.12+percpu-v4", f"'percpu-v4' is no patch; {KNOWN_PATCHES}; did you mean 'percpu-v5'?"),
+        ("v6.12+percpu-v6", f"'percpu-v6' is no patch; {KNOWN_PATCHES}; did you mean 'percpu-v5'?"),
         ("percpu-v2", f"'percpu-v2' is no base; {KNOWN_BASES}"),
         ("nothing+nonsense", f"'nothing' is no base; {KNOWN_BASES}"),
     ],
@@ -95,8 +97,10 @@ ORDER: dict[str, list[type[Kernel]]] = {
     "v6.12+percpu-v2": [PercpuV2, V6_12],
     "v6.12+percpu-v2-bitmap-reset": [PercpuV2BitmapReset, PercpuV2, V6_12],
     "v6.12+percpu-v2-lock-init": [PercpuV2LockInit, PercpuV2, V6_12],
-    "v6.12+percpu-v5": [PercpuV5, PercpuV2, V6_12],
-    "v6.16+percpu-v5": [PercpuV5, PercpuV2, V6_16, V6_12],
+    "v6.12+percpu-v3": [PercpuV3, PercpuV2, V6_12],
+    "v6.12+percpu-v4": [PercpuV4, PercpuV3, PercpuV2, V6_12],
+    "v6.12+percpu-v5": [PercpuV5, PercpuV4, PercpuV3, PercpuV2, V6_12],
+    "v6.16+percpu-v5": [PercpuV5, PercpuV4, PercpuV3, PercpuV2, V6_16, V6_12],
     "v6.12+percpu-v2+review-clamp": [ReviewClamp, PercpuV2, V6_12],
     "v6.12+percpu-v2+review-clamp+review-min": [ReviewMin, ReviewClamp, PercpuV2, V6_12],
 }
@@ -124,10 +128,12 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     },
     PercpuV2BitmapReset: {"set_hgei_up"},
     PercpuV2LockInit: {"set_free_bitmap"},
-    PercpuV5: {
-        *("kvm_riscv_aia_init", "aia_hgei_init", "request_sgei"),
-        *("set_hgei_up", "lower_nr_hgei"),
+    PercpuV3: {
+        *("kvm_riscv_aia_init", "set_hgei_up"),
+        *("bound_nr_hgei", "lower_nr_hgei"),
     },
+    PercpuV4: {"request_sgei", "set_hgei_up", "set_free_bitmap"},
+    PercpuV5: {"aia_hgei_init", "set_hgei_up", "lower_nr_hgei"},
     ReviewClamp: {"probe_nr_hgei"},
     ReviewMin: {"probe_nr_hgei"},
 }
@@ -141,6 +147,7 @@ def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
         "kvm_riscv_vcpu_aia_imsic_put",
         "set_hgei_up",
         "probe_nr_hgei",
+        "bound_nr_hgei",
         "set_free_bitmap",
         "lower_nr_hgei",
     }
@@ -154,7 +161,7 @@ def test_every_base_and_patch_is_looked_at() -> None:
 @pytest.mark.parametrize("name", [*ORDER, "v7.1+percpu-v5"])
 def test_who_initialises_a_lock_again_says_so(name: str) -> None:
     """The checks and the search rely on locks that are steady."""
-    again = "percpu-v2" in name and "bitmap-reset" not in name
+    again = "+percpu-v" in name and "bitmap-reset" not in name and "percpu-v5" not in name
     kernel = find_variant(name)(kernels.machine([1]))
     assert (kernel.locks_are_steady, kernel.hgei[0].lock.steady) == (not again, not again)
     assert kernel.rq[0].lock.steady
@@ -167,7 +174,7 @@ class Probe(Aia):
 def test_a_users_own_patch_goes_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OWN, "probe.py:Probe", Probe)
     order = find_variant("v6.18+percpu-v5+probe.py:Probe").__mro__
-    assert order[1:4] == (Probe, PercpuV5, PercpuV2)
+    assert order[1:4] == (Probe, PercpuV5, PercpuV4)
 
 
 class Further(Probe):

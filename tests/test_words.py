@@ -92,6 +92,7 @@ def completed(typed: str, wanted: int) -> str:
         ("hgeisim run big-l", 2, "plain,big-little"),
         ("hgeisim explore patch-race --variant v6.1", 4, "plain,v6.12"),
         ("hgeisim explore patch-race --variant v6.12+percpu-v5", 4, "plain,v6.12+percpu-v5"),
+        ("hgeisim explore patch-race --revisions percpu-v", 4, "plain,percpu-v3"),
     ],
 )
 def test_a_shell_completes(typed: str, wanted: int, there: str) -> None:

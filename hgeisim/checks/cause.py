@@ -24,7 +24,7 @@ HAPPENINGS = (*LANDMARKS.values(), LINELESS, ELSEWHERE)
 AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 
 
-def entry_function(functions: tuple[str, ...], default: str = "") -> str:
+def entry_function(functions: Iterable[str], default: str = "") -> str:
     """The outermost function of AIA in a call chain: what a report is about."""
     return next((name for name in functions if name.startswith(AIA_PREFIXES)), default)
 

@@ -19,6 +19,14 @@ def kernels(ctx: click.Context, argument: click.Parameter, begun: str) -> list[C
     return [*variants(ctx, argument, begun), CompletionItem(begun, type="file")]
 
 
+def patches(ctx: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The patches that come with hgeisim, and files."""
+    from hgeisim.kernel.variants import PATCHES  # noqa: PLC0415
+
+    names = [name for name in PATCHES if name.startswith(begun)]
+    return [*map(CompletionItem, names), CompletionItem(begun, type="file")]
+
+
 def variants(ctx: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
     """The bases, or after a `+` the patches."""
     from hgeisim.kernel.variants import BASES, PATCHES  # noqa: PLC0415

@@ -6,19 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli.completion import scenarios
+from hgeisim.cli.completion import patches, scenarios
 from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
 from hgeisim.cli.own_patch import executing_option, variant_option
+from hgeisim.cli.several import Several, WithSeveral
 
 if TYPE_CHECKING:
     from hgeisim.cli.exploration import Exploration
 
 
-@click.command()
+@click.command(cls=WithSeveral)
 @click.argument("scenario", shell_complete=scenarios)
 @variant_option("Kernel to explore, such as v6.12+percpu-v2.")
 @executing_option(
     "--base", "Kernel to compare with.  [default: for a patch of your own, that without it]"
+)
+@click.option(
+    "--series",
+    cls=Several,
+    metavar="PATCH...",
+    shell_complete=patches,
+    help="Compare two patches or more, one on top of the other.",
+)
+@click.option(
+    "--revisions",
+    cls=Several,
+    metavar="PATCH...",
+    shell_complete=patches,
+    help="Compare two patches or more, each alone.",
 )
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
 @click.option(
@@ -43,13 +58,22 @@ def command(scenario: str, **options: Any) -> int:
     A patch of your own is compared with the kernel that it is for: a finding is new if that kernel
     does not show it, or needs more switches for it.
 
+    Patches of a series are compared with each other and with the kernel that --variant names: each
+    of a --series has to be free of what is new, of --revisions only the last.
+
     \b
     Example:
       hgeisim explore patch-race --variant v6.12+percpu-v2
       hgeisim explore move-offline --variant v7.1+mine.py:Mine
+      hgeisim explore patch-race --variant v7.1 --revisions percpu-v2 percpu-v5
 
     Exit status: 0 nothing new, 1 a new finding, 4 the states ran out first, 130 interrupted.
     """
+    if any(options[form] for form in ("series", "revisions")):
+        from hgeisim.cli.series import explore  # noqa: PLC0415
+        from hgeisim.cli.series_patches import form_of  # noqa: PLC0415
+
+        return explore(scenario, form_of(options), options)
     made = _explored(scenario, options)
     status = _report(made)
     if made.verdict.stopped is not None:

@@ -13,10 +13,13 @@ from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hgeisim.drivers.explored.counterexample.replay import StepTaken
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
     from hgeisim.drivers.explored.strategies.strategy import CannotStep
+    from hgeisim.drivers.explored.strategies.verdict import Schedule
     from hgeisim.scenario.schema import Scenario
 
 
@@ -52,9 +55,7 @@ def command(
     that is here.
     """
     from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
-    from hgeisim.checks.known import new_findings  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
-    from hgeisim.drivers.explored.counterexample.cause import cause_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
@@ -70,9 +71,9 @@ def command(
     result = _document(meant, variant or meant.variant, steps, end)
     result |= {"changed": changed} if changed else {}
     found = _findings(space, meant, len(steps))
-    causes = {i: cause_of(space, meant.schedule[: len(steps)], i) for i in found}
-    new = new_findings(causes, result["variant"], options["strict"], space.system.k.realtime)
-    told = ({"id": i, "text": t, "new": i in new} for i, t in found.items())
+    judged = _judged(space, loaded, meant.schedule[: len(steps)], found, options["strict"])
+    new = [i for i, each in judged.items() if each["new"]]
+    told = ({"id": i, "text": t, **judged[i]} for i, t in found.items())
     result["findings"] = in_order(told)
     result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
     if options["as_json"]:
@@ -223,6 +224,36 @@ def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
     for finding in findings_of(space, schedule):
         found.setdefault(finding.id, finding.text)
     return found | {i: f.text for i, f in shown_alone(space, schedule).items()}
+
+
+def _judged(
+    space: Space, scenario: Scenario, schedule: Schedule, found: Collection[str], strict: bool
+) -> dict[str, dict[str, Any]]:
+    """Which findings are new: what is not accepted or, of a user's own patch, what the base does
+    not show."""
+    from hgeisim.checks.catalogue import is_note  # noqa: PLC0415
+    from hgeisim.checks.known import new_findings  # noqa: PLC0415
+    from hgeisim.checks.standing import COUNTING  # noqa: PLC0415
+    from hgeisim.drivers.explored.along import standings_along  # noqa: PLC0415
+    from hgeisim.drivers.explored.base import Base  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.cause import cause_of  # noqa: PLC0415
+    from hgeisim.kernel.variants import own_files, without_last_patch  # noqa: PLC0415
+    from hgeisim.scenario.variation import on_variant  # noqa: PLC0415
+
+    kernel = scenario.kernel
+    if not own_files(kernel.variant):
+        causes = {i: cause_of(space, schedule, i) for i in found}
+        new = new_findings(causes, kernel.variant, strict, kernel.realtime)
+        return {i: {"new": i in new} for i in found}
+    base = Base(on_variant(scenario, without_last_patch(kernel.variant)), 0)
+    return {
+        i: {
+            "new": (strict or each.word in COUNTING) and not is_note(i),
+            "standing": each.word,
+            "base_switches": None,
+        }
+        for i, each in standings_along(base, schedule, found).items()
+    }
 
 
 def _document(token: Token, variant: str, steps: list[StepTaken], end: str) -> dict[str, Any]:

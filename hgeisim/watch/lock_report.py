@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
 from hgeisim.checks.cause import Cause, entry_function
 from hgeisim.checks.finding import Finding
 from hgeisim.lockorder.report import Grade, LockView, Report
+
+SCHEDULER = frozenset(("schedule", "preempt_schedule", "switch_to_others"))
 
 
 class Cycle(NamedTuple):
@@ -46,12 +49,16 @@ def finding_of(report: Report) -> Finding:
 
 
 def _parties(report: Report) -> frozenset[str]:
-    """The innermost functions of AIA in all call chains of a report: those that take the locks, for
-    a context may be preempted in any function."""
+    """The innermost functions of AIA in all call chains of a report: those that take the locks."""
     stacks = [report.stack, *(mark.stack for mark in report.marks)]
     stacks += [report.holding.stack] if report.holding else []
     stacks += [stack for link in report.chain for stack in (link.since, link.stack)]
-    return frozenset(entry_function(stack[::-1]) for stack in stacks) - {""}
+    return frozenset(entry_function(_unscheduled(stack)) for stack in stacks) - {""}
+
+
+def _unscheduled(stack: tuple[str, ...]) -> Iterator[str]:
+    """A call chain, innermost first, down to the scheduler: it takes over in any function."""
+    return takewhile(lambda name: name not in SCHEDULER, reversed(stack))
 
 
 def text_of(report: Report) -> str:

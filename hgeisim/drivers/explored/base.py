@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from time import perf_counter
 
@@ -12,7 +13,12 @@ from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import Progress
-from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.drivers.explored.strategies.fewest_switches import (
+    Wish,
+    fewest_switches,
+    wish_for,
+)
+from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.scenario.schema import Scenario
 
 NOTHING_KNOWN = Shown()
@@ -22,7 +28,8 @@ class Base:
     """A kernel in a `scenario`; it is searched once somebody asks what it shows, unless that is
     recorded.
 
-    `states` counts what was searched, which took some `seconds`.
+    `states` counts what was searched, which took some `seconds`; `ways` has the schedules that were
+    found meanwhile, for each finding one with the fewest switches.
     """
 
     def __init__(self, scenario: Scenario, states_max: int) -> None:
@@ -30,6 +37,7 @@ class Base:
         self.progress: Progress | None = None
         self.recorded = recorded(scenario)
         self.states, self.seconds = 0, 0.0
+        self.ways: dict[str, Counterexample] = {}
         self._searched: Shown | None = None
         self._with_loops = False
 
@@ -61,5 +69,12 @@ class Base:
             began = perf_counter()
             found = fewest_switches(self.space, self.states_max, Wish(loops=loops), self.progress)
             self._searched, self._with_loops = shown(found, {}), loops
+            self.ways |= found.ways
             self.states, self.seconds = found.states, self.seconds + perf_counter() - began
         return self._searched
+
+    def find_ways(self, ids: Iterable[str]) -> None:
+        """Find a schedule for each of some findings; what is recorded comes without."""
+        if missing := [i for i in ids if i not in self.ways]:
+            wish = wish_for(missing)
+            self.ways |= fewest_switches(self.space, self.states_max, wish, self.progress).ways

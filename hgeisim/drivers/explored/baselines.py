@@ -13,11 +13,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from hgeisim.checks.catalogue import is_note
+from hgeisim.checks.known import known
 from hgeisim.checks.standing import Bounds
 from hgeisim.drivers.explored.comparison import Shown
+from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.explorable import explored_digest
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.kernel.variants import own_files
 from hgeisim.scenario.schema import Scenario
 
@@ -75,15 +80,24 @@ def _sources() -> Iterator[Path]:
 
 
 def entry(name: str, scenario: Scenario, states_max: int) -> str:
-    """Search a scenario; the entry as text.  Raises `ValueError` where the states are spent."""
-    made = fewest_switches(space_of(scenario), states_max, Wish(loops=True))
+    """Search a scenario; the entry as text, in which each finding has the name by which it is known
+    for its cause.  Raises `ValueError` where the states are spent."""
+    space = space_of(scenario)
+    made = fewest_switches(space, states_max, Wish(loops=True))
     if made.levels is not None:
         raise ValueError(f"{name} on {scenario.kernel.variant} has more than {states_max} states")
-    numbers = sorted((i, way.switches) for i, way in made.ways.items())
-    lines = [f'"{finding}" = {number}' for finding, number in numbers]
+    lines = [
+        f'"{i}" = {way.switches}  # {_name(space, way, i)}' for i, way in sorted(made.ways.items())
+    ]
     head = f'[[search]]\nscenario = "{name}"\nvariant = "{scenario.kernel.variant}"\n'
     key = f'digest = "{explored_digest(scenario)}"\n\n[search.switches]\n'
     return head + key + "".join(f"{line}\n" for line in lines)
+
+
+def _name(space: Space, way: Counterexample, finding_id: str) -> str:
+    k, cause = space.system.k, cause_of(space, way.schedule, finding_id)
+    entry = known(finding_id, k.name, k.realtime, cause)
+    return entry.name if entry else "a note" if is_note(finding_id) else "new"
 
 
 def text_of(entries: Iterable[str]) -> str:

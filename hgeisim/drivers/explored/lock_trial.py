@@ -7,10 +7,10 @@ what is accepted of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hgeisim.checks.cause import Cause
+from hgeisim.checks.finding import Finding
 from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
@@ -37,31 +37,32 @@ class LockTrial:
 
 def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: Below) -> LockTrial:
     """Compare what was learned along the schedules of a variant; some of them are `given`."""
-    other = _Other(base, walks.causes)
+    other = KnownLocks(base)
     own = edge_facts(walks.order.validator.known)
-    if not all(map(other.shows, walks.findings)) or other.lacks(own):
+    found = [finding for finding, _ in walks.findings.values()]
+    if not all(map(other.shows, found)) or other.lacks(own):
         along = [schedule for _, schedule in walks.findings.values()]
         other.learn(lock_walks(base.space, [*along, *given], WALKS, below))
-    standings = {i: other.standing(i) for i in walks.findings}
+    standings = {each.id: other.standing(each) for each in found}
     return LockTrial(standings, other.lacks(own), other.stopped)
 
 
-class _Other:
-    """What is known of the lock order of a base: its `edges`, and the `ids` of its findings; it
-    accepts a finding of a variant by its cause there."""
+class KnownLocks:
+    """What is known of the lock order of a kernel: its `edges`, and the `ids` of its findings."""
 
-    def __init__(self, base: Base, causes: Mapping[str, Cause]) -> None:
-        self.base, self.causes, self.ids = base, causes, frozenset[str]()
+    def __init__(self, base: Base) -> None:
+        self.base, self.ids = base, frozenset[str]()
         self.stopped: BaseException | None = None
         path = shipped_path(base.variant)
         self.edges: dict[Pair, EdgeFacts] = dict(read_baseline(path).edges) if path else {}
 
-    def shows(self, finding_id: str) -> bool:
-        """Whether the base has it: shown, accepted, or a circle of dependencies that it has."""
-        circle = circle_of(finding_id)
+    def shows(self, finding: Finding) -> bool:
+        """Whether the base has what another kernel shows: shown, accepted by its cause there, or a
+        circle of dependencies that it has."""
+        circle = circle_of(finding.id)
         whole = circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges)
-        accepted = self.base.accepts(finding_id, self.causes[finding_id])
-        return whole or finding_id in self.ids or accepted
+        accepted = self.base.accepts(finding.id, finding.cause)
+        return whole or finding.id in self.ids or accepted
 
     def lacks(self, edges: dict[Pair, EdgeFacts]) -> list[str]:
         """The dependencies that it does not have, of a kind or at all."""
@@ -70,14 +71,14 @@ class _Other:
 
     def learn(self, walks: LockWalks) -> None:
         """Know what it shows along schedules."""
-        self.ids = frozenset(walks.findings)
+        self.ids |= walks.findings.keys()
         self.stopped = walks.stopped
         for pair, facts in edge_facts(walks.order.validator.known).items():
             earlier = self.edges.get(pair, facts)
             self.edges[pair] = EdgeFacts(earlier.kinds | facts.kinds, earlier.site)
 
-    def standing(self, finding_id: str) -> Standing:
+    def standing(self, finding: Finding) -> Standing:
         """How a finding of the variant compares."""
-        if self.shows(finding_id):
+        if self.shows(finding):
             return Standing(PRE_EXISTING)
         return Standing(UNKNOWN if self.stopped is not None else INTRODUCED)

@@ -18,6 +18,8 @@ from hgeisim.kernel.variants.entered import functions_of
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
+from hgeisim.kernel.variants.percpu_v3 import PercpuV3
+from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.variants.review_clamp import ReviewClamp
 from hgeisim.kernel.variants.review_min import ReviewMin
@@ -31,6 +33,8 @@ SERIES: dict[str, type[Aia]] = {
     "percpu-v2": PercpuV2,
     "percpu-v2-bitmap-reset": PercpuV2BitmapReset,
     "percpu-v2-lock-init": PercpuV2LockInit,
+    "percpu-v3": PercpuV3,
+    "percpu-v4": PercpuV4,
     "percpu-v5": PercpuV5,
 }
 """Versions and single faults of one series: one of them at a time."""

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from hgeisim.kernel.structs import HgeiControl
-from hgeisim.kernel.variants.percpu_v2 import PercpuV2
-from hgeisim.machine.hart import bit
+from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
 
-class PercpuV5(PercpuV2):
+class PercpuV5(PercpuV4):
     """What landed: the count is per CPU and bounded by that CPU's guest files (which the series
     brings along), the lock is initialised once, the bitmap is set once and under the lock; the
     global count sinks to the smallest one."""
 
     locks_are_steady = True
-
-    def kvm_riscv_aia_init(k, current: Runner) -> Path[None]:
-        """kvm_riscv_aia_init with the patch (2.1): nothing is probed here any more."""
-        yield STEP
-        k.globals.kvm_riscv_aia_nr_hgei = k.topology.nr_guest_files
-        yield from k.aia_hgei_init()
-        yield STEP
-        k.globals.kvm_riscv_aia_available = 1
 
     def aia_hgei_init(k) -> Path[None]:
         """aia_hgei_init with the patch (2.2)."""
@@ -34,11 +25,6 @@ class PercpuV5(PercpuV2):
             cpu += 1
         yield from k.request_sgei()
 
-    def request_sgei(k) -> Path[None]:
-        """request_percpu_irq of SGEI in aia_hgei_init with the patch (2.2): whatever the count."""
-        yield STEP
-        k.globals.hgei_parent_irq = 1
-
     def set_hgei_up(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
         """kvm_riscv_aia_enable with the patch (2.3, steps 2-9).
 
@@ -46,15 +32,11 @@ class PercpuV5(PercpuV2):
         """
         yield STEP
         yield from k.probe_nr_hgei(current, hgctrl)
-        yield STEP
-        hgctrl.nr_hgei = min(hgctrl.nr_hgei, k.topology.harts[current.cpu].guest_files)
+        yield from k.bound_nr_hgei(current, hgctrl)
         yield from k.lower_nr_hgei(hgctrl.nr_hgei)
         yield hgctrl.lock.lock_irqsave
         if not hgctrl.free_bitmap_initialized:
-            yield STEP
-            nr_hgei = hgctrl.nr_hgei
-            yield STEP
-            hgctrl.free_bitmap = (bit(nr_hgei) << 1) - 2 if nr_hgei else 0
+            yield from k.set_free_bitmap(hgctrl)
             yield STEP
             hgctrl.free_bitmap_initialized = 1
         yield hgctrl.lock.unlock_irqrestore
