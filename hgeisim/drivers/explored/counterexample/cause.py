@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from hgeisim.checks.cause import NOT_KNOWN, Cause, entry_function, landmarks
+from hgeisim.drivers.explored.counterexample.standstill import circle_of
 from hgeisim.drivers.explored.counterexample.traced import Access, NotShown, Traced, trace
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
@@ -39,7 +40,7 @@ def _entries(chains: Iterable[tuple[str, ...]]) -> frozenset[str]:
 
 def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
     """The call chains of those that last wrote what the check looked at, and of the last step; in a
-    deadlock, those in which contexts wait."""
+    deadlock, those in which contexts wait for each other."""
     for cell in sorted(traced.cells):
         writers = (step for step in reversed(traced.steps) if cell in step.changes)
         yield from (step.functions for step in list(writers)[:1])
@@ -65,6 +66,11 @@ def _leading(space: Space, traced: Traced) -> Iterator[Access]:
 
 
 def _waiting(space: Space, state: bytes) -> Iterator[tuple[str, ...]]:
+    """Those that wait for each other; where each waits for itself, all that have not ended."""
+    circle = [each.functions for each in circle_of(space, state) if each.wants is not None]
+    if circle:
+        yield from circle
+        return
     fine = space.fine
     for slot in fine.pending(state):
         automaton = fine.system.automata[slot]
