@@ -321,3 +321,38 @@ class ClearsMasked(VcpuRun):
         yield LOCAL_IRQ_DISABLE
         yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
         yield LOCAL_IRQ_ENABLE
+
+
+class DisableFreesTwice(Aia):
+    """aia_disable gives each line back a second time."""
+
+    def take_line_away(k, current: Caller, vcpu: Vcpu, hgei: int) -> Path[None]:
+        """take_line_away with the fault."""
+        yield from super().take_line_away(current, vcpu, hgei)
+        yield from k.kvm_riscv_aia_free_hgei(current.cpu, hgei)
+
+
+class ReleaseForgets(VcpuRun):
+    """imsic_release drops what was in the VS-file."""
+
+    def imsic_swfile_update(k, current: Caller, vcpu: Vcpu) -> Path[None]:
+        """imsic_swfile_update with the fault."""
+        yield STEP
+        current.data.mrif.clear()
+
+
+class AttrReadsAnother(VcpuRun):
+    """rw_attr reads the other one of two VS-files."""
+
+    def imsic_vsfile_local_rw(k, current: Runner, sender: Caller) -> Path[None]:
+        """imsic_vsfile_local_rw with the fault."""
+        sender.data.hgei = 3 - sender.data.hgei
+        yield from super().imsic_vsfile_local_rw(current, sender)
+
+
+class ReleaseReadsAnother(VcpuRun):
+    """imsic_release reads the other one of two VS-files."""
+
+    def imsic_vsfile_read(k, current: Caller, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
+        """imsic_vsfile_read with the fault."""
+        yield from super().imsic_vsfile_read(current, vcpu, cpu, 3 - hgei)

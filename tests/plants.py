@@ -71,6 +71,7 @@ class Plant(NamedTuple):
 MOVES = {"v1@0": "migrate 1, run"}
 MOVES_WHILE_OFFLINE = {**MOVES, "@2": "offline 2"}
 """The HART that goes offline has nothing to do with the vCPU."""
+TAKEN_AWAY = {"v1@0": "", "@0": "offline 0"}
 SLEEPS = {"v1@0": "block", "@1": "msi v1"}
 SLEEPS_AGAIN = {"v1@0": "block, run, block", "@1": "msi v1"}
 PLANTS = {
@@ -144,6 +145,20 @@ PLANTS = {
     "clears another": Plant(
         planted.ClearsAnother, "v7.1", MOVES, ("foreign-vsfile:hgei",), files=2
     ),
+    "attr reads another": Plant(
+        planted.AttrReadsAnother,
+        "v7.1",
+        {"v1@0": "", "@1": "rw_attr v1"},
+        ("foreign-vsfile:hgei",),
+        files=2,
+    ),
+    "release reads another": Plant(
+        planted.ReleaseReadsAnother, "v7.1", TAKEN_AWAY, ("foreign-vsfile:hgei",), files=2
+    ),
+    "disable frees twice": Plant(
+        planted.DisableFreesTwice, "v7.1", TAKEN_AWAY, ("double-free:hgei",)
+    ),
+    "release forgets": Plant(planted.ReleaseForgets, "v7.1", TAKEN_AWAY, ("set-up-lost:vcpu",)),
     "disable frees SGEI": Plant(
         planted.DisableFreesSgei, "v6.12", {"@1": "offline 1"}, ("irq-freed-enabled:sgei",)
     ),

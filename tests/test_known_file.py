@@ -128,6 +128,6 @@ def test_no_two_entries_answer_for_one_cause_of_a_finding() -> None:
     names = [*variants(), "v7.2", "v7.2+x.py:Y"]
     both = [(a, b) for a, b in combinations(entries(), 2) if set(a.ids) & set(b.ids)]
     for a, b in both:
-        if (a.after, a.parties) != (b.after, b.parties):
+        if (a.after, a.parties, a.needs) != (b.after, b.parties, b.needs):
             continue
         assert [each for each in names if a.holds_in(each, True) and b.holds_in(each, True)] == []

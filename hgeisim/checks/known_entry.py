@@ -27,7 +27,7 @@ class Known:
     PREEMPT_RT.  Accepted ones are not new; the others have only a name.
 
     They are known by their cause: one of `after` has happened before, none but `parties` took part,
-    and one of `needs` led there; without these keys any cause will do.
+    and all of `needs` led there; without these keys any cause will do.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Known:
 
     def explains(self, cause: Cause) -> bool:
         """Whether a finding came about as its own do, as far as that is known."""
-        parties = cause.parties
+        happened, parties, leading = cause
         return (
-            _meets(cause.happened, self.after)
+            (not self.after or happened is None or not happened.isdisjoint(self.after))
             and (not self.parties or parties is None or parties <= {*self.parties})
-            and _meets(cause.leading, self.needs)
+            and (leading is None or leading >= {*self.needs})
         )
 
     def spans(self, base: str) -> bool:
@@ -68,8 +68,3 @@ class Known:
         if version is None:
             return not (self.first or self.last)
         return (first is None or first <= version) and (last is None or version <= last)
-
-
-def _meets(seen: frozenset[str] | None, wanted: tuple[str, ...]) -> bool:
-    """Whether one of the names that are wanted, if any are, was seen, as far as that is known."""
-    return not wanted or seen is None or not seen.isdisjoint(wanted)
