@@ -11,7 +11,7 @@ from functools import cache
 
 from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.cause import NOT_KNOWN, Cause
-from hgeisim.checks.known_entry import Known
+from hgeisim.checks.known_entry import Known, one_of
 from hgeisim.checks.known_file import read_known
 from hgeisim.kernel.variants import own_files
 from hgeisim.lockorder.baseline_text import read_baseline
@@ -37,17 +37,18 @@ def _entries_by_id() -> dict[str, list[Known]]:
 def known(
     finding_id: str, variant: str, realtime: bool = False, cause: Cause = NOT_KNOWN
 ) -> Known | None:
-    """The entry for a finding in a variant, with PREEMPT_RT or without, as far as its cause is
-    known.
+    """The entry for a finding in a variant, with PREEMPT_RT or without.  Where its cause is not
+    known, several may fit, which then make one: accepted only if all of them are.
 
     A circle of locks is also known if it is a longer way of a known one over dependencies that the
     kernel has without the user's own patches (`lockorder/circle.py`).
     """
     candidates = _entries_by_id().get(finding_id, [])
-    holding = (
-        entry for entry in candidates if entry.holds_in(variant, realtime) and entry.explains(cause)
-    )
-    return next(holding, None) or _known_circle(finding_id, variant, realtime, cause)
+    fitting = [each for each in candidates if each.holds_in(variant, realtime)]
+    fitting = [each for each in fitting if each.explains(cause)]
+    if len(fitting) > 1:
+        return one_of(fitting)
+    return fitting[0] if fitting else _known_circle(finding_id, variant, realtime, cause)
 
 
 def _known_circle(finding_id: str, variant: str, realtime: bool, cause: Cause) -> Known | None:

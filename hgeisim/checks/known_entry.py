@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hgeisim.checks.cause import Cause
@@ -68,3 +69,11 @@ class Known:
         if version is None:
             return not (self.first or self.last)
         return (first is None or first <= version) and (last is None or version <= last)
+
+
+def one_of(entries: Sequence[Known]) -> Known:
+    """What is known of a finding that any of some entries may explain."""
+    name = " or ".join(dict.fromkeys(each.name for each in entries))
+    reason = "; or ".join(dict.fromkeys(each.reason for each in entries))
+    accepted = all(each.accepted for each in entries)
+    return replace(entries[0], name=name, reason=reason, accepted=accepted)
