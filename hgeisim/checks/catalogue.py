@@ -29,6 +29,7 @@ from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
+from hgeisim.checks.lockset import UnderItsLock
 from hgeisim.checks.mode import ModeGranted
 from hgeisim.checks.own import OwnInvariant
 from hgeisim.checks.ownership import (
@@ -122,6 +123,7 @@ CATALOGUE = (
     Row(SgeiRequested(), ("irq-freed-enabled",), INTERRUPT, (At.STATE, At.END)),
     Row(LockInitHeld(), ("lock-init-held",), DEADLOCK, (At.OPERATION,)),
     Row(OneInside(), ("broken-lock",), DEADLOCK, (At.STATE,)),
+    Row(UnderItsLock(), ("unlocked",), DEADLOCK, (At.ACCESS,)),
     Row(IpiWaits(), ("ipi-wait-atomic",), DEADLOCK, (At.OPERATION,)),
     Row(LockHeld(), ("lock-not-held",), DEADLOCK, (At.OPERATION,)),
     Row(NoWarning(), ("warn-on",), OWNERSHIP, (At.OPERATION,)),
