@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hgeisim.checks.access import Access
 from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.kernel.guards import is_reachable
+from hgeisim.kernel.guards import Guard, is_reachable
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.machine.rwlock import RwLock
@@ -37,16 +37,23 @@ class UnderItsLock(OperationCheck):
         does = "writes" if access.written else "reads"
         held = " and ".join(moment.held).replace(lock.name, f"{lock.name} for reading only")
         text = f"{moment.who.name} {does} {access.field} of {_name(access.struct)} in "
-        text = f"{text}{access.function} and holds {held or 'no lock'}; all others hold {lock}"
+        text = f"{text}{access.function} and has taken {held or 'no lock'}; every other "
+        text = f"{text}{'write' if access.written else 'read'} is made under {lock}"
         return Finding("unlocked", f"{access.guard.data} in {access.function}", text)
 
 
 def _may(k: Module, access: Access, held: tuple[str, ...]) -> bool:
     """Whether an access may be made with these locks held."""
-    lock = getattr(access.struct, access.guard.lock)
-    if lock.name in held and (not access.written or _is_exclusive(k, lock)):
+    if holds(k, access.guard, access.struct, access.written, held):
         return True
     return (access.marked and not access.written) or not is_reachable(k, access.struct)
+
+
+def holds(k: Module, guard: Guard, struct: Shared, written: bool, held: tuple[str, ...]) -> bool:
+    """Whether the lock that guards a field of a struct is among those that are held, as it has to
+    be for a read or a write."""
+    lock = getattr(struct, guard.lock)
+    return lock.name in held and (not written or _is_exclusive(k, lock))
 
 
 def _is_exclusive(k: Module, lock: Shared) -> bool:

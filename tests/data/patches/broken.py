@@ -1,4 +1,4 @@
-"""Plainly broken patches, each with one mistake; a check of conservation notices it."""
+"""Plainly broken patches, each with one mistake, which a check notices."""
 
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.imsic_device import ImsicDevice
