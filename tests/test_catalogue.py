@@ -26,7 +26,7 @@ from hgeisim.checks.check import CallCheck, OperationCheck, ReturnCheck, StateCh
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.traced.offer import TRACED
 from hgeisim.report.findings import in_order, unlooked
-from hgeisim.watch.asker import IN_TIME
+from hgeisim.watch.asker import IN_TIME, offer_of
 from tests.commands import hgeisim
 
 OF_OPERATIONS = {At.OPERATION, At.ACCESS, At.MOVED}
@@ -102,14 +102,18 @@ def test_every_kind_is_reported_by_a_driver() -> None:
             "timed",
             [
                 *("use-after-free", "foreign-vsfile", "double-owner", "not-owner", "leak"),
-                *("stale-pte", "level", "register", "armed", "lost-interrupt", "stale-armed"),
-                *("broken-lock", "deadlock"),
+                *("lost-interrupt", "stale-armed", "broken-lock", "unlocked", "deadlock"),
             ],
         ),
     ],
 )
 def test_what_a_driver_cannot_see(driver: str, kinds: list[str]) -> None:
     assert not_checked(DRIVERS[driver]) == kinds
+
+
+def test_a_user_s_patch_is_looked_at_more_closely_in_a_run() -> None:
+    closely = not_checked(offer_of("v7.1+mine.py:Mine"))
+    assert set(not_checked(offer_of("v7.1+percpu-v5"))) - set(closely) == {"unlocked"}
 
 
 def test_a_new_check_is_one_class_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,11 @@ RUN = {
     "ReleaseForgets": ("hotplug-storm", "set-up-lost:vcpu"),
     "FreedBeforeRead": ("migration-storm", "double-free:hgei"),
     "NothingTaken": ("hotplug-storm", "now-on-offline:vsfile"),
+    "PageStays": ("hotplug-storm", "stale-pte:vcpu"),
+    "LevelStays": ("exhaustion-auto", "level:swfile"),
+    "VgeinStays": ("hotplug-storm", "register:vgein"),
+    "EnableForgets": ("hotplug-storm", "register:hie.SGEIE"),
+    "NothingFreed": ("hotplug-storm", "armed:not-its-file"),
 }
 
 

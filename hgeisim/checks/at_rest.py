@@ -30,9 +30,10 @@ class ArmedForAReason(OfHarts):
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
         """Report lines that interrupt the host for nobody."""
-        for line in range(1, len(k.hgei[hart.id].owners)):
-            if hart.hgeie & bit(line):
-                yield from self._armed(k, hart, line)
+        if hart.hgeie:
+            for line in range(1, len(k.hgei[hart.id].owners)):
+                if hart.hgeie & bit(line):
+                    yield from self._armed(k, hart, line)
 
     def _armed(self, k: Module, hart: Hart, line: int) -> Iterator[Finding]:
         owner = k.hgei[hart.id].owners[line]
@@ -80,6 +81,12 @@ class RegistersFollow(OfHarts):
 
 class PageMapped(OfGuests):
     """The IMSIC page of a vCPU is mapped to its VS-file, or traps."""
+
+    def suspects(self, k: Module, vcpu: Vcpu) -> bool:
+        """Whether it is mapped to anything else."""
+        return vcpu.pte_cpu >= 0 and (
+            vcpu.pte_cpu != vcpu.vsfile_cpu or vcpu.pte_hgei != vcpu.vsfile_hgei
+        )
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a page through which interrupts go to another file."""

@@ -29,6 +29,7 @@ from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
+from hgeisim.checks.lockset import UnderItsLock
 from hgeisim.checks.mode import ModeGranted
 from hgeisim.checks.own import OwnInvariant
 from hgeisim.checks.ownership import (
@@ -51,8 +52,11 @@ class At(Enum):
     AT_REST = "when the lock of a HART's lines is dropped"
     ONLINE = "when a HART was enabled"
     OFFLINE = "when a HART has gone offline"
+    SWITCHED = "when a task has turned virtualization on or off on its HART"
     MOVED = "when nobody moves the interrupt file of a vCPU any more"
+    CALM = "when nobody moves any interrupt file, of the HARTs that some have left or come to"
     ENTERED = "when a guest has been entered"
+    STILL = "when a guest has been entered whose interrupt file nobody else is changing"
     SWEEP = "when the host has accessed a VS-file"
     CREATED = "when a VM was created"
     TWICE = "at two times, long apart"
@@ -117,16 +121,17 @@ CATALOGUE = (
     Row(NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
     Row(ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
     Row(EntryGranted(), ("entry-refused",), INTERRUPT, (At.RETURN,)),
-    Row(PageMapped(), ("stale-pte",), INTERRUPT, (At.QUIET,)),
-    Row(LevelFollows(), ("level",), INTERRUPT, (At.QUIET,)),
-    Row(RegistersFollow(), ("register",), INTERRUPT, (At.QUIET,)),
-    Row(ArmedForAReason(), ("armed",), INTERRUPT, (At.QUIET,)),
+    Row(PageMapped(), ("stale-pte",), INTERRUPT, (At.MOVED, At.QUIET)),
+    Row(LevelFollows(), ("level",), INTERRUPT, (At.STILL, At.QUIET)),
+    Row(RegistersFollow(), ("register",), INTERRUPT, (At.SWITCHED, At.QUIET)),
+    Row(ArmedForAReason(), ("armed",), INTERRUPT, (At.CALM, At.QUIET)),
     Row(SleeperHears(), ("deaf",), INTERRUPT, (At.TWICE, At.QUIET)),
     Row(NobodyForgotten(), ("lost-wakeup",), INTERRUPT, (At.TWICE,)),
     Row(NothingStranded(), ("lost-interrupt",), INTERRUPT, (At.QUIET,)),
     Row(SgeiRequested(), ("irq-freed-enabled",), INTERRUPT, (At.STATE, At.END)),
     Row(LockInitHeld(), ("lock-init-held",), DEADLOCK, (At.OPERATION,)),
     Row(OneInside(), ("broken-lock",), DEADLOCK, (At.STATE,)),
+    Row(UnderItsLock(), ("unlocked",), DEADLOCK, (At.ACCESS,)),
     Row(IpiWaits(), ("ipi-wait-atomic",), DEADLOCK, (At.OPERATION,)),
     Row(LockHeld(), ("lock-not-held",), DEADLOCK, (At.OPERATION,)),
     Row(NoWarning(), ("warn-on",), OWNERSHIP, (At.OPERATION,)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from hgeisim.checks.access import Access
 from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.machine.ops import Op
 from hgeisim.machine.task import Runner
@@ -34,7 +35,8 @@ class Moment:
 
     `function` is the kernel function that did, `entry` the outermost one of AIA that led there,
     which a stable id is about; `touched` are the addresses of tracked memory that were accessed,
-    `writes` those that were written, empty when nothing is tracked.
+    `writes` those that were written, empty when nothing is tracked.  `accesses` are those to
+    guarded fields, made with the locks of these names `held`.
     """
 
     who: Runner
@@ -43,3 +45,5 @@ class Moment:
     entry: str = ""
     touched: Collection[int] = ()
     writes: Collection[int] = ()
+    accesses: Collection[Access] = ()
+    held: tuple[str, ...] = ()

@@ -142,6 +142,11 @@ REMEDIES = {
         "Two contexts change free_bitmap and owners[] together.",
         "Initialise it once, before the first CPU is enabled.",
     ),
+    "unlocked": Remedy(
+        "Another CPU reads or writes the same data meanwhile, and sees half of it.",
+        "Hold the lock around each access, for writing where it is written; or read with "
+        "READ_ONCE and look again under the lock.",
+    ),
     "ipi-wait-atomic": Remedy(
         "Two CPUs that do it wait for each other with interrupts off.",
         "Send and wait with interrupts on, outside of the lock.",

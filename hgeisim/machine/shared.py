@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar, cast
 
+T = TypeVar("T")
+
 Field: TypeAlias = Annotated[int, "shared"]
 """A shared integer.  Booleans are 0 and 1, references are ids, "none" is 0 or -1 as in C."""
 
@@ -37,7 +39,8 @@ class Memory:
     `reads` maps an address to the value that the present step found there, in the order of first
     reading; a read after the step's own write is no input and is left out.  `writes` maps an
     address to the value the step left there.  `touched` has every cell that was accessed since
-    somebody last emptied it, and whether it was written.
+    somebody last emptied it, and whether it was written.  `on_access`, if set, is told each access
+    of a path as it is made, and whether that is a write.
     """
 
     def __init__(self) -> None:
@@ -47,6 +50,7 @@ class Memory:
         self.writes: dict[int, int] = {}
         self.touched: dict[int, bool] = {}
         self.on_write: Callable[[int], None] | None = None
+        self.on_access: Callable[[int, bool], None] | None = None
 
     def cell(self, name: str, value: int = 0) -> int:
         """Add a cell and return its address."""
@@ -57,6 +61,8 @@ class Memory:
     def read(self, address: int) -> int:
         """Return a cell, noting the read unless the step wrote it before."""
         value = self.cells[address]
+        if self.on_access is not None:
+            self.on_access(address, False)
         self.touched.setdefault(address, False)
         if address not in self.writes:
             self.reads.setdefault(address, value)
@@ -71,6 +77,8 @@ class Memory:
             value = self._whole(address, value)
         if self.on_write is not None:
             self.on_write(address)
+        if self.on_access is not None:
+            self.on_access(address, True)
         self.touched[address] = True
         self.cells[address] = self.writes[address] = value
 
@@ -79,11 +87,13 @@ class Memory:
             return int(value)
         raise TypeError(f"{self.names[address]} holds a whole number, not {value!r}")
 
-    def aside(self, look: Callable[..., Any], *args: Any) -> None:
+    def aside(self, look: Callable[..., T], *args: Any) -> T:
         """Do what is no access of a path: what it reads is an input of the step all the same."""
         touched, self.touched = self.touched, {}
-        look(*args)
-        self.touched = touched
+        on_access, self.on_access = self.on_access, None
+        seen = look(*args)
+        self.touched, self.on_access = touched, on_access
+        return seen
 
     def begin_step(self, cells: list[int]) -> None:
         """Forget what was noted and work on `cells` from now on."""

@@ -11,6 +11,7 @@ from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import HgeiControl, Thread, Vm
+from hgeisim.kernel.variants import own_files
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
 from hgeisim.machine.shared import Shared
 from hgeisim.machine.spinlock import Release
@@ -20,13 +21,21 @@ from hgeisim.watch.line_count import LineCount
 
 IN_TIME = Offer(
     (
-        *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.MOVED),
-        *(At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
+        *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.SWITCHED),
+        *(At.MOVED, At.CALM, At.ENTERED, At.STILL, At.SWEEP, At.CREATED, At.TWICE, At.END),
     ),
     OF_OWN_PATCHES,
 )
-"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, and MOVED, which
-`Moves` does."""
+"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, and for MOVED,
+CALM and STILL, which `Moves` does."""
+
+
+def offer_of(variant: str) -> Offer:
+    """What is asked in a run of a variant: a user's patch is followed access by access."""
+    kinds = ("unlocked",) if own_files(variant) else ()
+    return IN_TIME._replace(kinds=(*IN_TIME.kinds, *kinds))
+
+
 Note: TypeAlias = Callable[[Iterable[Finding]], None]
 MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
 
@@ -91,6 +100,17 @@ class Asker:
         """A HART was enabled: all of its lines are looked at."""
         for check in asked(At.ONLINE):
             self.note(check.wrong(self.k, self.k.hgei[current.cpu]))
+        self._look_at_registers(current)
+
+    @returned("kvm_disable_virtualization_cpu")
+    def disabled(self, ret: None, current: Runner, sender: Runner) -> None:
+        """A HART was disabled."""
+        self._look_at_registers(current)
+
+    def _look_at_registers(self, current: Runner) -> None:
+        """A task has its HART to itself; an IPI comes on top of what may be using VGEIN."""
+        for check in asked(At.SWITCHED) if current.id else ():
+            self.note(check.of(self.k, current.hart))
 
     @returned("cpu_down")
     def offline(self, ret: int, current: Thread, cpu: int) -> None:

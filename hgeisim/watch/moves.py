@@ -11,6 +11,7 @@ from hgeisim.checks.finding import Finding
 from hgeisim.checks.lines import OnlyItsOwn
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Caller, Vcpu
+from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.rwlock import RwLock, WriteLock, WriteUnlock
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
@@ -22,14 +23,21 @@ MOVERS = (
 )
 """Functions in which a vCPU's interrupt file is in the middle of something."""
 MOVED = [check for check in asked(At.MOVED) if not isinstance(check, OnlyItsOwn)]
+STILL, CALM = asked(At.STILL), asked(At.CALM)
 
 
 class Moves:
-    """Knows for each vCPU who is moving its interrupt file, or is injecting into it, just now."""
+    """Knows for each vCPU who is moving its interrupt file, or is injecting into it, just now.
+
+    `left` are the HARTs that files have left or come to since nobody moved any.
+    """
 
     def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
         self.k, self.note = k, note
         self.moving: Counter[int] = Counter()
+        self.movers = 0
+        self.left: dict[int, None] = {}
+        self._was: dict[int, int] = {}
         self.injecting: Counter[int] = Counter()
         self._disabling: set[Runner] = set()
         self._before: dict[Runner, tuple[Vcpu, int]] = {}
@@ -44,7 +52,8 @@ class Moves:
         """Ask about a vCPU if it is at rest."""
         if self.at_rest(vcpu):
             for check in MOVED:
-                self.note(check.of(self.k, vcpu))
+                if check.suspects(self.k, vcpu):
+                    self.note(check.of(self.k, vcpu))
             if vcpu.ledger.setup:
                 vcpu.ledger.lose(missing(self.k, vcpu))
 
@@ -57,13 +66,54 @@ class Moves:
     @entered(*MOVERS)
     def move_begins(self, current: Caller, vcpu: Vcpu) -> None:
         """Somebody may move it from now on."""
-        self.moving[vcpu.id] += 1
+        self._begins(vcpu)
 
     @returned(*MOVERS)
     def move_ends(self, ret: int | None, current: Caller, vcpu: Vcpu) -> None:
         """One less moves it."""
-        self.moving[vcpu.id] -= 1
+        self._ends(vcpu)
         self.ask(vcpu)
+
+    @entered("kvm_riscv_vcpu_aia_imsic_cleanup")
+    def cleanup_begins(self, current: Caller, vcpu: Vcpu) -> None:
+        """Its file is given back."""
+        self._begins(vcpu)
+
+    @returned("kvm_riscv_vcpu_aia_imsic_cleanup")
+    def cleanup_ends(self, ret: None, current: Caller, vcpu: Vcpu) -> None:
+        """It has none any more."""
+        self._ends(vcpu)
+
+    def _begins(self, vcpu: Vcpu) -> None:
+        """One more moves a file."""
+        if not self.moving[vcpu.id]:
+            self._was[vcpu.id] = vcpu.vsfile_cpu
+        self.moving[vcpu.id] += 1
+        self.movers += 1
+
+    def _ends(self, vcpu: Vcpu) -> None:
+        """One less does."""
+        self.moving[vcpu.id] -= 1
+        self.movers -= 1
+        if not self.moving[vcpu.id] and self._was[vcpu.id] != vcpu.vsfile_cpu:
+            self.left |= dict.fromkeys((self._was[vcpu.id], vcpu.vsfile_cpu))
+        if self.left and not (self.movers or self._disabling):
+            for cpu in self.left:
+                self._calm(cpu)
+            self.left.clear()
+
+    def _calm(self, cpu: int) -> None:
+        """Ask about a HART, -1 for none."""
+        for check in CALM if cpu >= 0 else ():
+            self.note(check.of(self.k, self.k.hart[cpu]))
+
+    @done(EnterGuest)
+    def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
+        """A guest starts to run: its thread is in the middle of nothing."""
+        vcpu = self.k.vcpu(op.vcpu)
+        if vcpu.vsfile_cpu < 0 and self.at_rest(vcpu):
+            for check in STILL:
+                self.note(check.of(self.k, vcpu))
 
     @entered("kvm_riscv_vcpu_aia_imsic_inject")
     def injection_begins(self, current: Runner, vcpu: Vcpu, iid: int) -> None:
@@ -86,6 +136,7 @@ class Moves:
     def disable_ends(self, ret: None, current: Caller) -> None:
         """It has taken all."""
         self._disabling.discard(current)
+        self.left[current.cpu] = None
 
     @done(WriteLock)
     def locked(self, who: Runner, op: WriteLock, waited_ns: int) -> None:

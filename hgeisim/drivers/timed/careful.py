@@ -7,6 +7,7 @@ from typing import Any
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.crash import AtomicSleep, NoOperation
+from hgeisim.drivers.timed.guarding import Guarding
 from hgeisim.drivers.unbalanced import unbalanced
 from hgeisim.kernel.module import Module
 from hgeisim.machine.balance import NOTHING, Call, frames, returned
@@ -22,8 +23,8 @@ class Careful:
     """Follows the paths of a kernel; `spinning` has who makes nothing but steps now, with the time
     in ns since which it does, and where."""
 
-    def __init__(self, k: Module, note: Callable[[Finding], None]) -> None:
-        self.k, self.note = k, note
+    def __init__(self, k: Module, note: Callable[[Finding], None], guarding: Guarding) -> None:
+        self.k, self.note, self.guarding = k, note, guarding
         self.spinning: dict[Runner, tuple[int, str]] = {}
 
     def follow(self, who: Runner, path: Path[Any]) -> Path[None]:
@@ -34,10 +35,13 @@ class Careful:
         steps = 0
         answer = None
         while True:
+            self.guarding.begins(who, balance)
             try:
                 op = path.send(answer)
             except StopIteration:
                 break
+            finally:
+                self.guarding.ends()
             if not isinstance(op, Op):
                 names = tuple(frame.__name__ for frame in frames(path))
                 raise NoOperation(f"{who.name} yields {op!r}, which is no operation", names)

@@ -16,6 +16,7 @@ from hgeisim.drivers.timed.careful import Careful
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
+from hgeisim.drivers.timed.guarding import Guarding
 from hgeisim.drivers.timed.held_up import held_up
 from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.kernel.module import Module
@@ -226,8 +227,8 @@ def simulate(
     process runs many scenarios or a long one.
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
-    wanted = functions_of(*ALWAYS, *(TABLES.values() if record == "all" else ())) | called()
-    wanted |= frozenset(LANDMARKS)
+    tables = TABLES.values() if record == "all" else ()
+    wanted = functions_of(*ALWAYS, Guarding, *tables) | called() | frozenset(LANDMARKS)
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
@@ -236,7 +237,9 @@ def simulate(
     driver = TimedDriver(env, k, Costs(scenario.timing, streams), scenario.kernel.preemption)
     simulation = Simulation(stage, driver, count, record)
     if has_own_patch(k):
-        driver.careful = Careful(k, simulation.note_one)
+        guarding = Guarding(k, simulation.note)
+        k.watch.add(guarding)
+        driver.careful = Careful(k, simulation.note_one, guarding)
     start_workload(driver, streams, scenario)
     for script in stage.scripts:
         hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)

@@ -1,4 +1,4 @@
-"""Plainly broken patches, each with one mistake; a check of conservation notices it."""
+"""Plainly broken patches, each with one mistake, which a check notices."""
 
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.imsic_device import ImsicDevice
@@ -136,3 +136,78 @@ class FileNotCleared(ImsicDevice):
 
     def imsic_vsfile_local_clear(k, current, vcpu, hgei):
         yield STEP
+
+
+class SwapUnlocked(ImsicDevice):
+    """imsic_update swaps the VS-file without vsfile_lock."""
+
+    def kvm_riscv_vcpu_aia_imsic_update(k, current, vcpu):
+        cpu = current.cpu
+        yield vcpu.vsfile_lock.read_lock_irqsave
+        old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
+        if old_cpu == cpu:
+            return 1
+        new_hgei = yield from k.kvm_riscv_aia_alloc_hgei(cpu, vcpu)
+        if new_hgei <= 0:
+            return (yield from k.imsic_without_vsfile(current, vcpu, old_cpu))
+        yield from k.disarm_new_line(cpu, new_hgei)
+        yield from k.imsic_vsfile_local_clear(current, vcpu, new_hgei)
+        yield from k.kvm_riscv_mmu_ioremap(current, vcpu, cpu, new_hgei)
+        yield from k.swap(vcpu, cpu, new_hgei)
+        if old_cpu >= 0:
+            yield from k.imsic_vsfile_read(current, vcpu, old_cpu, old_hgei)
+            yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
+        else:
+            yield from k.imsic_swfile_read(current, vcpu)
+            yield from k.kvm_riscv_vcpu_unset_interrupt(vcpu)
+        yield from k.imsic_vsfile_local_update(current, vcpu, new_hgei)
+        yield STEP
+        vcpu.vgein = new_hgei
+        return 1
+
+    def swap(k, vcpu, cpu, new_hgei):
+        yield STEP
+        vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, new_hgei
+
+
+class SwapForReading(SwapUnlocked):
+    """imsic_update swaps the VS-file with vsfile_lock held for reading."""
+
+    def swap(k, vcpu, cpu, new_hgei):
+        yield vcpu.vsfile_lock.read_lock_irqsave
+        vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, new_hgei
+        yield vcpu.vsfile_lock.read_unlock_irqrestore
+
+
+class SwapDropsEarly(SwapUnlocked):
+    """imsic_update drops vsfile_lock before it has written both parts."""
+
+    def swap(k, vcpu, cpu, new_hgei):
+        yield vcpu.vsfile_lock.write_lock_irqsave
+        vcpu.vsfile_cpu = cpu
+        yield vcpu.vsfile_lock.write_unlock_irqrestore
+        vcpu.vsfile_hgei = new_hgei
+
+
+class FreesUnlocked(Aia):
+    """free_hgei takes no lock."""
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        hgctrl = k.hgei[cpu]
+        yield STEP
+        hgctrl.free_bitmap |= bit(hgei)
+        yield STEP
+        hgctrl.owners[hgei] = 0
+
+
+class FreesUnderAnother(Aia):
+    """free_hgei takes the lock of another CPU."""
+
+    def kvm_riscv_aia_free_hgei(k, cpu, hgei):
+        hgctrl, other = k.hgei[cpu], k.hgei[1 - cpu]
+        yield other.lock.lock_irqsave
+        hgctrl.free_bitmap |= bit(hgei)
+        yield STEP
+        hgctrl.owners[hgei] = 0
+        yield other.lock.unlock_irqrestore

@@ -3,6 +3,7 @@
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.imsic import Imsic
 from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.machine.atomics import READ_ONCE
 from hgeisim.machine.ops import STEP
 
 
@@ -25,7 +26,7 @@ class LooksAgain(Aia):
 
     def take_line_away(k, current, vcpu, hgei):
         yield STEP
-        if vcpu.vsfile_cpu == current.cpu:
+        if READ_ONCE(vcpu.vsfile_cpu) == current.cpu:
             yield from super().take_line_away(current, vcpu, hgei)
 
 

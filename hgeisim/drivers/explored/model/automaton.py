@@ -56,7 +56,8 @@ class Node:
 class Automaton:
     """The local states of one context; `location` is the memory cell that holds its index.
 
-    `left` are the functions of the `kernel` that its last step left out of balance.
+    `left` are the functions of the `kernel` that its last step left out of balance, `kept` is what
+    its path kept during that step.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Automaton:
     location: int
     kernel: type = object
     left: list[Left] = field(default_factory=list)
+    kept: Balance = NOTHING
     nodes: list[Node | None] = field(default_factory=lambda: [None])
     index: dict[Any, int] = field(default_factory=dict)
 
@@ -100,7 +102,7 @@ class Automaton:
         revived()
         calls = [Call(*call) for call in zip(frames(path), node.began, strict=False)]
         answer = node.op.answer(self.runner)
-        balance = node.balance.after(node.op, answer)
+        balance = self.kept = node.balance.after(node.op, answer)
         try:
             op = path.send(answer)
         except StopIteration:

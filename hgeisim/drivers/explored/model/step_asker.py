@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
 
+from hgeisim.checks.access import Access, site
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding, Moment
+from hgeisim.checks.ownership import vcpus
 from hgeisim.errors import ModelError
+from hgeisim.kernel.guards import GUARDED_BY, Guard
 from hgeisim.kernel.module import Module
 from hgeisim.machine.ops import Op
-from hgeisim.machine.shared import Memory
+from hgeisim.machine.shared import Memory, Shared, addresses
 from hgeisim.machine.task import Runner
 from hgeisim.watch.asker import ask_about_calls, ask_after_operations
 
@@ -23,6 +29,7 @@ class StepAsker:
         self.k, self.memory = k, memory
         self._moment: Moment | None = None
         self._found: list[Finding] = []
+        self._accesses: list[Access] = []
         ask_after_operations(k, k.watch, self._found.extend, self._now)
         ask_about_calls(k, self._called)
 
@@ -44,6 +51,31 @@ class StepAsker:
     def revived(self) -> None:
         """A path was brought to where it stood: what was found on the way is known."""
         self._found.clear()
+        self._accesses.clear()
+        self.memory.on_access = self._access
+
+    def stop(self) -> None:
+        """The path does not go on."""
+        self.memory.on_access = None
+
+    def _access(self, address: int, written: bool) -> None:
+        """Note an access of the path to a guarded cell."""
+        if address in self.guarded:
+            place = site(sys._getframe(2))
+            if place is not None:
+                self._accesses.append(Access(*self.guarded[address], written, *place))
+
+    @cached_property
+    def guarded(self) -> dict[int, tuple[Guard, Shared, str]]:
+        """The guarded cells, and what each is of."""
+        return {
+            address: (guard, struct, field)
+            for guard in GUARDED_BY
+            for struct in (*vcpus(self.k), *self.k.hgei)
+            if isinstance(struct, guard.struct)
+            for field in guard.fields
+            for address in addresses(struct, field)
+        }
 
     def _now(self, who: Runner, op: Op) -> Moment:
         """The moment that is shown just now."""
@@ -51,8 +83,10 @@ class StepAsker:
             raise ModelError(f"{op} is shown to nobody")
         return self._moment
 
-    def accessed(self, moment: Moment) -> tuple[Finding, ...]:
+    def accessed(self, moment: Moment, held: tuple[str, ...]) -> tuple[Finding, ...]:
         """What is wrong with the cells that a whole step touched, and with its calls."""
-        found = *self._found, *(each for check in ACCESS for each in check.wrong(self.k, moment))
+        self.stop()
+        seen = replace(moment, accesses=tuple(self._accesses), held=held)
+        found = *self._found, *(each for check in ACCESS for each in check.wrong(self.k, seen))
         self._found.clear()
         return found

@@ -72,6 +72,7 @@ class System(Placement):
             return here, (*transaction.findings, crash(self.k, error))
         finally:
             self.length = transaction.length
+            self.asker.stop()
 
     def _attempt(self, transaction: Transaction, here: int) -> Outcome | None:
         automaton = transaction.automaton

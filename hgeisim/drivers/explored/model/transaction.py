@@ -183,7 +183,7 @@ class Transaction:
         touched = by_op | by_path
         writes = [address for address, written in touched.items() if written]
         moment = Moment(self.who, node.op, *self._functions(node), touched.keys(), writes)
-        self.findings += self.asker.accessed(moment)
+        self.findings += self.asker.accessed(moment, self.automaton.kept.locks())
         if self.contention is not None:
             self.mover = self._mover(self.contention, node, mover, by_op, by_path)
             if there == REST and self.who.id in self.placement.movers:
