@@ -171,6 +171,9 @@ PLANTS = {
         planted.EnableArms, "v7.1", {"@1": "offline 1, online 1"}, ("armed:free-line",)
     ),
     "disable arms": Plant(planted.DisableArms, "v6.12", {"@1": "offline 1"}, ("register:hgeie",)),
+    "disable arms, later": Plant(
+        planted.DisableArms, "v7.1", {"@1": "offline 1"}, ("register:hgeie",)
+    ),
     "cleanup keeps": Plant(
         planted.CleanupKeeps, "v7.1", {"v1@0": "", "@1": "destroy v1"}, ("dead-owner:taken-line",)
     ),
