@@ -137,7 +137,9 @@ OTHERS = {
     "deadlock": DEADLOCK,
     "stale-armed": INTERRUPT,
     **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
+    "unserved": INTERRUPT,
     "waits-for-guest": NOTE,
+    "starves": NOTE,
 }
 """Kinds that no check reports, but a driver; all others come from lock order."""
 

@@ -126,6 +126,11 @@ REMEDIES = {
         "After announcing the sleep, look for pending interrupts where they are: on the CPU of the "
         "VS-file, and in the SW-file.",
     ),
+    "unserved": Remedy(
+        "The guest gets no interrupt any more, though none is lost.",
+        "Let whoever makes an interrupt pending see to it that the vCPU enters its guest with it: "
+        "VSEIP flushed, HGEIE armed, its requests handled.",
+    ),
     "irq-freed-enabled": Remedy(
         "An SGEI arrives for a handler that is gone.",
         "Disable it on every CPU before it is freed.",
@@ -170,6 +175,9 @@ REMEDIES = {
     "exception": Remedy("The patch ends in an error.", "Correct it."),
     "waits-for-guest": Remedy(
         "It waits until the guest leaves KVM_RUN.", "Kick the vCPU before waiting for it."
+    ),
+    "starves": Remedy(
+        "It does not run while others have the lines.", "Have more lines, or use mode auto."
     ),
     "circular": Remedy(
         "None of them goes on, nor does whoever wants one of the locks after them.",

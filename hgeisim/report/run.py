@@ -20,7 +20,7 @@ from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
 from hgeisim.version import VERSION
-from hgeisim.watch.asker import IN_TIME
+from hgeisim.watch.asker import IN_TIME, WITHOUT_QUIET
 
 
 def manifest(scenario: Scenario) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def summary(
         ),
         **({"base": {"variant": runs.variant, "runs": runs.runs}} if runs else {}),
         "schedules": 1,
-        "not_checked": not_checked(IN_TIME),
+        "not_checked": not_checked(IN_TIME if scenario.run.quiet else WITHOUT_QUIET),
     }
 
 

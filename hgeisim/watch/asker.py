@@ -23,10 +23,11 @@ IN_TIME = Offer(
         *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.MOVED),
         *(At.ENTERED, At.SWEEP, At.CREATED, At.TWICE, At.END),
     ),
-    OF_OWN_PATCHES,
+    (*OF_OWN_PATCHES, "unserved", "waits-for-guest", "starves"),
 )
 """What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, and MOVED, which
-`Moves` does."""
+`Moves` does; two kinds show in the quiet end of a run, if it has one."""
+WITHOUT_QUIET = IN_TIME._replace(never=("unserved", "starves"))
 Note: TypeAlias = Callable[[Iterable[Finding]], None]
 MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
 
