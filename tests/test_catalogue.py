@@ -95,7 +95,7 @@ def test_every_kind_is_reported_by_a_driver() -> None:
             [
                 *("use-after-free", "foreign-vsfile", "double-owner", "not-owner", "leak"),
                 *("stale-pte", "level", "register", "armed", "lost-interrupt", "stale-armed"),
-                *("broken-lock", "deadlock"),
+                *("broken-lock", "deadlock", "livelock"),
             ],
         ),
     ],

@@ -165,6 +165,12 @@ REMEDIES = {
         "Let one of them give up what it holds before it waits, and initialise no lock that "
         "somebody may hold.",
     ),
+    "livelock": Remedy(
+        "Each undoes what the other does, or waits for what the other never gives up; none of them "
+        "goes on.",
+        "Let one of them go on with what it has: lock in one order instead of trying, or back off "
+        "for good.",
+    ),
     "endless": Remedy("The path never ends.", "Bound the loop."),
     "unbalanced": Remedy(
         "What was taken is never given back.", "Give it back on every way out of the function."

@@ -10,6 +10,7 @@ from hgeisim.drivers.explored.counterexample.events import Happened, Progress
 from hgeisim.drivers.explored.counterexample.order import Contrary, Edge, Keeping
 from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.livelock import no_end_from
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
 from hgeisim.drivers.explored.strategies.strategy import Below, Given, Prefix, Step, schedules
@@ -63,6 +64,8 @@ def shows_at_end(space: Space, state: bytes, finding_id: str) -> bool:
     if next(space.successors(state), None) is None:
         found = end_findings(space, state)
     else:
+        if finding_id.startswith("livelock:"):
+            return no_end_from(space, space.codebook.decode(state))
         found = endless(space, state) if finding_id.startswith("endless:") else ()
     return any(finding.id == finding_id for finding in found)
 
