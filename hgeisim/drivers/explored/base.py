@@ -10,8 +10,13 @@ from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.exhaustive import Progress
-from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.drivers.explored.strategies.exhaustive import Progress, exhaustive
+from hgeisim.drivers.explored.strategies.fewest_switches import (
+    FewestSwitches,
+    Wish,
+    fewest_switches,
+    is_livelock,
+)
 from hgeisim.scenario.schema import Scenario
 
 NOTHING_KNOWN = Shown()
@@ -62,3 +67,12 @@ class Base:
             self._searched, self._with_loops = shown(found, {}), loops
             self.states, self.seconds = found.states, self.seconds + perf_counter() - began
         return self._searched
+
+    def look_for_livelocks(self) -> None:
+        """Search it for contexts that go round for each other, too: no shipped kernel has shown any
+        in a scenario for which something is recorded."""
+        if self.recorded is None:
+            found = exhaustive(self.space, self.states_max).counterexamples
+            also = shown(FewestSwitches(), {i: found[i] for i in found if is_livelock(i)})
+            known = self.shows()
+            self._searched = Shown({**also.switches, **known.switches}, known.others)

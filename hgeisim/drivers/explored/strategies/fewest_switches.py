@@ -53,9 +53,14 @@ class Wish:
 ALL = Wish()
 
 
+def is_livelock(finding_id: str) -> bool:
+    """Whether a finding can only be told once all states are known."""
+    return finding_id.startswith(f"{LIVELOCK}:")
+
+
 def wish_for(ids: Iterable[str]) -> Wish:
     """Exactly these findings, but for a livelock: that is looked for once all states are known."""
-    wanted = frozenset(each for each in ids if not each.startswith(f"{LIVELOCK}:"))
+    wanted = frozenset(each for each in ids if not is_livelock(each))
     return Wish(wanted, any(each.startswith(f"{KIND}:") for each in wanted))
 
 
