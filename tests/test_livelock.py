@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING
 from hgeisim.cli.own_patch import execute
+from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.counterexample.shrink import shrink
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED
+from hgeisim.drivers.explored.trial import Trial
 from hgeisim.errors import InputError
 from hgeisim.kernel.variants import BASES
 from hgeisim.machine.ops import STEP
@@ -23,11 +26,13 @@ from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.locate import built_in_names
+from hgeisim.scenario.variation import on_variant
 from tests import toys
 from tests.commands import hgeisim
 
 DATA = Path(__file__).parent / "data"
 SLEEPERS = str(DATA / "scenarios/two-sleepers.toml")
+MANY = 100_000
 PATCHES = DATA / "patches/livelock.py"
 
 
@@ -161,6 +166,20 @@ def test_a_patch_is_found_and_its_token_replays() -> None:
     replayed = hgeisim("replay", each["token"], "--scenario", SLEEPERS, "--variant", variant)
     assert replayed.status == 1
     assert "livelock:kvm_vcpu_block" in replayed.out
+
+
+@pytest.mark.slow
+def test_what_the_base_shows_as_well_is_pre_existing() -> None:
+    variant = f"v7.1+{PATCHES}:WakesSiblings"
+    execute(variant)
+    scenario = load_scenario(SLEEPERS, {"variant": variant})
+    space = space_of(scenario)
+    trial = Trial(scenario, exhaustive(space, MANY), Base(scenario, MANY))
+    trial.count(space, MANY)
+    assert trial.standings()["livelock:kvm_vcpu_block"].word == PRE_EXISTING
+    trial = Trial(scenario, trial.verdict, Base(on_variant(scenario, "v7.1"), MANY))
+    trial.count(space, MANY)
+    assert trial.standings()["livelock:kvm_vcpu_block"].word == INTRODUCED
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ ALL = Wish()
 
 
 def is_livelock(finding_id: str) -> bool:
-    """Whether a finding can only be told once all states are known."""
+    """Whether a finding is one that only shows once all states are known."""
     return finding_id.startswith(f"{LIVELOCK}:")
 
 
