@@ -145,9 +145,12 @@ SAID_BY_OWN_PATCHES = ("lock-not-held", "warn-on", "check")
 """What a user's patch says of itself; shipped kernels say nothing."""
 OTHERS = {
     "deadlock": DEADLOCK,
+    "livelock": DEADLOCK,
     "stale-armed": INTERRUPT,
     **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
+    "unserved": INTERRUPT,
     "waits-for-guest": NOTE,
+    "starves": NOTE,
 }
 """Kinds that no check reports, but a driver; all others come from lock order."""
 

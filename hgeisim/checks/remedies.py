@@ -130,6 +130,11 @@ REMEDIES = {
         "After announcing the sleep, look for pending interrupts where they are: on the CPU of the "
         "VS-file, and in the SW-file.",
     ),
+    "unserved": Remedy(
+        "The guest gets no interrupt any more, though none is lost.",
+        "Let whoever makes an interrupt pending see to it that the vCPU enters its guest with it: "
+        "VSEIP flushed, HGEIE armed, its requests handled.",
+    ),
     "irq-freed-enabled": Remedy(
         "An SGEI arrives for a handler that is gone.",
         "Disable it on every CPU before it is freed.",
@@ -169,6 +174,12 @@ REMEDIES = {
         "Let one of them give up what it holds before it waits, and initialise no lock that "
         "somebody may hold.",
     ),
+    "livelock": Remedy(
+        "Each undoes what the other does, or waits for what the other never gives up; none of them "
+        "goes on.",
+        "Let one of them go on with what it has: lock in one order instead of trying, or back off "
+        "for good.",
+    ),
     "endless": Remedy("The path never ends.", "Bound the loop."),
     "unbalanced": Remedy(
         "What was taken is never given back.", "Give it back on every way out of the function."
@@ -179,6 +190,9 @@ REMEDIES = {
     "exception": Remedy("The patch ends in an error.", "Correct it."),
     "waits-for-guest": Remedy(
         "It waits until the guest leaves KVM_RUN.", "Kick the vCPU before waiting for it."
+    ),
+    "starves": Remedy(
+        "It does not run while others have the lines.", "Have more lines, or use mode auto."
     ),
     "circular": Remedy(
         "None of them goes on, nor does whoever wants one of the locks after them.",

@@ -54,7 +54,9 @@ def summary(
         ),
         **({"base": {"variant": runs.variant, "runs": runs.runs}} if runs else {}),
         "schedules": 1,
-        "not_checked": not_checked(offer_of(scenario.kernel.variant)),
+        "not_checked": not_checked(
+            offer_of(scenario.kernel.variant, quiet=scenario.run.quiet is not None)
+        ),
     }
 
 

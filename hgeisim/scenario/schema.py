@@ -21,6 +21,8 @@ VCPUS_MAX = 1024
 """Most vCPUs of a VM: KVM_MAX_VCPUS on RISC-V."""
 VMS_MAX = 1024
 """Most VMs that one table can ask for by number."""
+QUIET_MIN_NS = 100_000
+"""The shortest time in which a vCPU can be expected to take an interrupt."""
 
 Mode = Literal["emul", "auto", "hwaccel"]
 Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
@@ -96,11 +98,24 @@ def _above_zero(value_ns: int) -> int:
     return value_ns
 
 
+def _long_enough(value_ns: int) -> int:
+    if value_ns < QUIET_MIN_NS:
+        raise ValueError("must be 100us or more")
+    return value_ns
+
+
 class Run(Table):
-    """How long to simulate, and the seed of all random streams."""
+    """How long to simulate, how long of it in quiet, and the seed of all random streams."""
 
     until: Annotated[Duration, AfterValidator(_above_zero)] = 10_000_000
+    quiet: Annotated[Duration, AfterValidator(_long_enough)] | None = None
     seed: int = Field(default=1, ge=0, le=2**63 - 1, description="a whole number, 0..2**63 - 1")
+
+    @model_validator(mode="after")
+    def _quiet_within(self) -> Run:
+        if self.quiet is not None and self.quiet >= self.until:
+            raise ValueError("must have `quiet` shorter than `until`")
+        return self
 
 
 class Vm(Table):

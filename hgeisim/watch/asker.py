@@ -19,21 +19,25 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Done, Watch, done, returned
 from hgeisim.watch.line_count import LineCount
 
+IN_QUIET = ("unserved", "starves")
+"""What shows in the quiet end of a run, if it has one."""
 IN_TIME = Offer(
     (
         *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.SWITCHED),
         *(At.MOVED, At.CALM, At.ENTERED, At.STILL, At.SWEEP, At.CREATED, At.TWICE, At.END),
     ),
-    OF_OWN_PATCHES,
+    (*OF_OWN_PATCHES, *IN_QUIET, "waits-for-guest"),
 )
 """What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, and for MOVED,
 CALM and STILL, which `Moves` does."""
 
 
-def offer_of(variant: str) -> Offer:
-    """What is asked in a run of a variant: a user's patch is followed access by access."""
+def offer_of(variant: str, quiet: bool = False) -> Offer:
+    """What is asked in a run of a variant, which may have a quiet end; a user's patch is followed
+    access by access."""
     kinds = ("unlocked",) if own_files(variant) else ()
-    return IN_TIME._replace(kinds=(*IN_TIME.kinds, *kinds))
+    never = () if quiet else IN_QUIET
+    return IN_TIME._replace(kinds=(*IN_TIME.kinds, *kinds), never=never)
 
 
 Note: TypeAlias = Callable[[Iterable[Finding]], None]

@@ -12,10 +12,12 @@ from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.exhaustive import Progress
+from hgeisim.drivers.explored.strategies.exhaustive import Progress, exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import (
+    FewestSwitches,
     Wish,
     fewest_switches,
+    is_livelock,
     wish_for,
 )
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
@@ -78,3 +80,12 @@ class Base:
         if missing := [i for i in ids if i not in self.ways]:
             wish = wish_for(missing)
             self.ways |= fewest_switches(self.space, self.states_max, wish, self.progress).ways
+
+    def look_for_livelocks(self) -> None:
+        """Search it for contexts that go round for each other, too: no shipped kernel has shown any
+        in a scenario for which something is recorded."""
+        if self.recorded is None:
+            found = exhaustive(self.space, self.states_max).counterexamples
+            also = shown(FewestSwitches(), {i: found[i] for i in found if is_livelock(i)})
+            known = self.shows()
+            self._searched = Shown({**also.switches, **known.switches}, known.others)

@@ -17,7 +17,7 @@ from hgeisim.checks.standing import (
     Bounds,
     Standing,
 )
-from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches
+from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches, is_livelock
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 
 
@@ -40,9 +40,13 @@ class Shown:
 def shown(
     fewest: FewestSwitches, found: Mapping[str, Counterexample], whole: bool = False
 ) -> Shown:
-    """What is known after two searches: a `whole` one has found all there is."""
+    """What is known after two searches: a `whole` one has found all there is.
+
+    A livelock is there or not: nobody counts the switches to it.
+    """
     levels = fewest.levels or 0
     bounds = {i: Bounds(levels, max(levels, c.switches)) for i, c in found.items()}
+    bounds |= {i: Bounds(0, 0) for i in found if is_livelock(i)}
     for finding_id, way in fewest.ways.items():
         exact = way.switches
         bounds[finding_id] = Bounds(exact, exact)

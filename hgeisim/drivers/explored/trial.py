@@ -15,6 +15,7 @@ from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import (
     FewestSwitches,
     fewest_switches,
+    is_livelock,
     wish_for,
 )
 from hgeisim.drivers.explored.strategies.strategy import Below, Given, schedules
@@ -59,6 +60,8 @@ class Trial:
         found |= fewest.ways
         self.own = shown(fewest, found, self.verdict.coverage == EXHAUSTED)
         self.base.shows(wish.loops)
+        if any(map(is_livelock, found)):
+            self.base.look_for_livelocks()
 
     def take_sample(self, number: int, below: Below) -> None:
         """Lead the base along the schedules of the variant, then along as many random ones; what it

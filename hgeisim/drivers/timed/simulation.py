@@ -18,6 +18,7 @@ from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
 from hgeisim.drivers.timed.guarding import Guarding
 from hgeisim.drivers.timed.held_up import held_up
+from hgeisim.drivers.timed.workload.quiet import QuietTime
 from hgeisim.drivers.timed.workload.start import start_workload
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
@@ -79,6 +80,7 @@ class Simulation:
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.happened: frozenset[str] = frozenset()
         self.asleep_ns: dict[tuple[int, int], int] = {}
+        self.quiet: QuietTime | None = None
         self.asker, self.moves = Asker(self.k, self.note, count), Moves(self.k, self.note)
         names = TABLES if record == "all" else ()
         self.recorded = {name: TABLES[name](self.k) for name in names}
@@ -99,6 +101,12 @@ class Simulation:
             self.note(self.lock_order.found)
             watch.add(self.lock_order)
         watch.add(*self.recorded.values())
+
+    def end_in_quiet(self, quiet: QuietTime) -> None:
+        """Let the run end in a time in which each vCPU is to take one more interrupt."""
+        self.quiet = quiet
+        self.k.watch.add(quiet)
+        self.env.process(quiet.process())
 
     def run(self, until_ns: int, progress: Callable[[int], None] | None = None) -> None:
         """Simulate up to a time and look at every line that is at rest then.
@@ -129,6 +137,8 @@ class Simulation:
         if self.driver.careful is not None:
             for finding, since_ns in self.driver.careful.endless(now_ns - _long(now_ns)):
                 self.note_one(finding, since_ns, "it has spun")
+        for since_ns, finding in self.quiet.findings() if self.quiet else ():
+            self.note_one(finding, since_ns)
         if self.lock_order is not None:
             self._look_at_waits(self.lock_order)
         self.asker.end()
@@ -228,7 +238,7 @@ def simulate(
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
     tables = TABLES.values() if record == "all" else ()
-    wanted = functions_of(*ALWAYS, Guarding, *tables) | called() | frozenset(LANDMARKS)
+    wanted = functions_of(*ALWAYS, Guarding, QuietTime, *tables) | called() | frozenset(LANDMARKS)
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
@@ -240,7 +250,9 @@ def simulate(
         guarding = Guarding(k, simulation.note)
         k.watch.add(guarding)
         driver.careful = Careful(k, simulation.note_one, guarding)
-    start_workload(driver, streams, scenario)
+    host = start_workload(driver, streams, scenario)
+    if scenario.run.quiet is not None:
+        simulation.end_in_quiet(QuietTime(host, scenario.run.quiet))
     for script in stage.scripts:
         hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)
         driver.spawn(script.thread, _acted(driver, script), hotplug)

@@ -10,6 +10,7 @@ from hgeisim.drivers.explored.counterexample.events import Happened, Progress
 from hgeisim.drivers.explored.counterexample.order import Contrary, Edge, Keeping
 from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.livelock import no_end_from
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
 from hgeisim.drivers.explored.strategies.strategy import Below, Given, Prefix, Step, schedules
@@ -51,6 +52,8 @@ def _gone_through(space: Space, steps: Iterator[Step], finding_id: str) -> tuple
         found = (*step.findings, *space.invariants.of(state))
         if any(finding.id == finding_id for finding in found):
             return tuple(schedule), True
+        if is_caught(space, state, finding_id):
+            return tuple(schedule), True
     if shows_at_end(space, state, finding_id):
         return tuple(schedule), True
     alone = is_lock_order(finding_id) and finding_id in shown_alone(space, tuple(schedule))
@@ -63,8 +66,17 @@ def shows_at_end(space: Space, state: bytes, finding_id: str) -> bool:
     if next(space.successors(state), None) is None:
         found = end_findings(space, state)
     else:
+        if is_caught(space, state, finding_id):
+            return True
         found = endless(space, state) if finding_id.startswith("endless:") else ()
     return any(finding.id == finding_id for finding in found)
+
+
+def is_caught(space: Space, state: bytes, finding_id: str) -> bool:
+    """Whether a finding is that nothing comes to an end, and it is so from a state on: whatever
+    comes next, it goes round."""
+    livelock = finding_id.startswith("livelock:")
+    return livelock and no_end_from(space, space.codebook.decode(state))
 
 
 def what_happened(space: Space, schedule: Schedule) -> tuple[Happened, ...]:

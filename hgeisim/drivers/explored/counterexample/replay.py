@@ -15,6 +15,7 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.automaton import Automaton, Node
 from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.livelock import findings_in_round
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import CannotStep, Given, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule
@@ -58,23 +59,25 @@ def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
 
 def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
     """Everything that a schedule shows, in order; the end is looked at if it is one, or if from
-    there on a context goes round for ever.
+    there on a context goes round for ever, or some have gone round for each other.
 
     Nothing when the schedule cannot be followed.
     """
-    space = space.fine
-    state, found = space.initial(), list[Finding]()
+    given, space = space, space.fine
+    state, found, met = space.initial(), list[Finding](), list[bytes]()
     try:
         for steps in schedules(space, Given([schedule])):
             for step in steps:
                 state = step.after
+                met.append(state)
                 found += (*step.findings, *space.invariants.of(state))
     except CannotStep:
         return ()
     if next(space.successors(state), None) is None:
         found += end_findings(space, state)
-    elif space.system.own_patch:
-        found += endless(space, state)
+    else:
+        found += endless(space, state) if space.system.own_patch else ()
+        found += findings_in_round(given, schedule) if state in met[:-1] else ()
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from hgeisim.drivers.explored.counterexample.events import Happened, Progress
 from hgeisim.drivers.explored.counterexample.replay import context_name
 from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.livelock import findings_in_round
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
 from hgeisim.drivers.explored.strategies.strategy import Given, Step, schedules
@@ -79,7 +80,8 @@ def trace(space: Space, schedule: Schedule, finding_id: str) -> Traced:
 
 def _at_end(space: Space, schedule: Schedule, state: bytes, finding_id: str) -> Finding:
     ended = next(space.successors(state), None) is None
-    for finding in end_findings(space, state) if ended else endless(space, state):
+    for_ever = (*endless(space, state), *findings_in_round(space, schedule))
+    for finding in end_findings(space, state) if ended else for_ever:
         if finding.id == finding_id:
             return finding
     found = shown_alone(space, schedule).get(finding_id) if is_lock_order(finding_id) else None

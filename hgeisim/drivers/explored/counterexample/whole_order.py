@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from hgeisim.drivers.explored.counterexample.completions import shows_at_end
+from hgeisim.drivers.explored.counterexample.completions import is_caught, shows_at_end
 from hgeisim.drivers.explored.counterexample.events import Event, Happened, Progress
 from hgeisim.drivers.explored.counterexample.order import Edge
 from hgeisim.drivers.explored.model.answer import after
@@ -91,6 +91,7 @@ class WholeOrder:
                 if not any(edge.held_by(happened) for edge in self._open(point)):
                     found = (*answer.findings, *self.space.invariants.of(then))
                     shows = any(each.id == self.finding_id for each in found)
+                    shows = shows or is_caught(self.space, then, self.finding_id)
                     there = self._there(point, then, happened)
                     yield Found(slot, shows, there, answer.crashes)
 

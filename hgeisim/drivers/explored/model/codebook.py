@@ -106,6 +106,15 @@ class Codebook:
             )
         return cells
 
+    def encode(self, cells: Sequence[int]) -> bytes:
+        """The state that has these cells, all of which are live or as they are at the start."""
+        state = bytearray(self.size)
+        for address, value in enumerate(cells):
+            if value != self.start[address]:
+                for place, code in self.code(address, value):
+                    state[place] = code
+        return bytes(state)
+
     def value(self, address: int, state: bytes) -> int:
         """The value of one live cell of a state."""
         place = self.places[address][0]

@@ -68,6 +68,13 @@ class Space:
         made.make_room()
         return made
 
+    @cached_property
+    def whole(self) -> Space:
+        """The same space in long steps, with room for whatever a step writes."""
+        made = Space(self.system, self.checks, merging=True)
+        made.make_room()
+        return made
+
     @property
     def lessons(self) -> int:
         """How much is known about what contexts write and contend for."""

@@ -28,7 +28,7 @@ from hgeisim.watch.lock_order import LockOrder
 
 EXPLORED = Offer(
     (At.OPERATION, At.ACCESS, At.CALL, At.RETURN, At.STATE, At.QUIET),
-    ("deadlock", "lost-wakeup", *OF_OWN_PATCHES),
+    ("deadlock", "livelock", "lost-wakeup", *OF_OWN_PATCHES, "waits-for-guest"),
 )
 """What is asked in a search; the end of a schedule shows the rest (`ends.py`)."""
 CALL = 2

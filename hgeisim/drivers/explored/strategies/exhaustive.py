@@ -12,6 +12,7 @@ from hgeisim.drivers.explored.model.answer import Answer
 from hgeisim.drivers.explored.model.endless import LoneRuns, endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.invariants import View
+from hgeisim.drivers.explored.model.livelock import Round, WaysOut, findings_in_round
 from hgeisim.drivers.explored.model.space import Outgrown, Space
 from hgeisim.drivers.explored.strategies.strategy import warm_up
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Enough, Schedule, Verdict, never
@@ -50,16 +51,17 @@ class _Search:
     `origins` says how each state was reached first: the number of the state before it times the
     number of contexts, plus the context that stepped.  `parents` has, for each state still to be
     expanded, what the contexts answered in the state before it and what the checks saw there.
-    `dead_ends` are the states from which every step led to a state seen before.
+    `dead_ends` are the states from which every step led to a state seen before, and `returns` those
+    among them from which it led to none that was reached later.
     """
 
     def __init__(self, space: Space, verdict: Verdict, avoid: frozenset[str]) -> None:
         self.space, self.verdict, self.avoid = space, verdict, avoid
         self.width = len(space.locations)
         start = space.initial()
-        self.states, self.seen, self.origins = [start], {start}, array("Q", [0])
+        self.states, self.seen, self.origins = [start], {start: 0}, array("Q", [0])
         self.parents = deque[tuple[list[Answer], View]]()
-        self.dead_ends = array("Q")
+        self.dead_ends, self.returns = array("Q"), array("Q")
         if self.note(0, space.invariants.of(start)):
             self.states.clear()  # what is to be avoided is there from the start
 
@@ -72,6 +74,8 @@ class _Search:
             if not self.expand_all(states_max, progress):
                 return False
             self.look_for_loops()
+            if self.verdict.coverage != BOUNDED and not self.avoid:
+                self.look_for_livelocks()
         except Outgrown:
             return False
         else:
@@ -105,11 +109,31 @@ class _Search:
             if runs.all_go_round(self.states[number]):
                 self.note(number, endless(self.space, self.states[number]))
 
+    def look_for_livelocks(self) -> None:
+        """Find contexts that go round for each other, once all states are known.
+
+        Among states that none leaves, the last one that was reached leads back only.
+        """
+        ways, known = WaysOut(self.space), set[bytes]()
+        for number in reversed(self.returns):
+            state = self.states[number]
+            if not ways.has_one(state) and state not in known:
+                there = Round(self.space, state)
+                if there.is_closed and there.slots:
+                    known.update(there.states)
+                    self.note_livelock([*self.slots(number), *there.schedule()])
+
+    def note_livelock(self, slots: list[int]) -> None:
+        """Keep one, with a schedule that goes round one time."""
+        schedule = self.space.in_full(slots)
+        for finding in findings_in_round(self.space, schedule):
+            self.verdict.note(finding, schedule)
+
     def expand(self, number: int, state: bytes) -> None:
         """Find the successors of a state; the loop that takes all the time, so calls are few."""
         answers, view = here = self.look(number, state)
         first, seen, states, steps = number * self.width, self.seen, self.states, 0
-        known = 0
+        known, onward = 0, False
         for slot, step in enumerate(answers):
             if step.writes is None:
                 continue
@@ -122,16 +146,20 @@ class _Search:
             there = bytes(cells)
             if there in seen:
                 known += 1
+                onward = onward or seen[there] > number
                 continue
             if step.watched and self.breaks(view, step, there, number, slot):
                 continue
-            seen.add(there)
+            seen[there] = len(states)
             states.append(there)
             self.origins.append(first + slot)
             self.parents.append(here)
         self.verdict.transitions += steps
-        if known == steps > 0 and self.space.system.own_patch:
-            self.dead_ends.append(number)
+        if known == steps > 0:
+            if not onward:
+                self.returns.append(number)
+            if self.space.system.own_patch:
+                self.dead_ends.append(number)
         elif not steps:
             self.verdict.ends += 1
             self.note(number, end_findings(self.space, state))
@@ -165,8 +193,12 @@ class _Search:
 
     def schedule(self, number: int, *last: int) -> Schedule:
         """How a state was reached, and a last step, with each operation told."""
-        slots = list(last)
+        return self.space.in_full([*self.slots(number), *last])
+
+    def slots(self, number: int) -> list[int]:
+        """The contexts whose steps led to a state."""
+        slots = list[int]()
         while number:
             number, slot = divmod(self.origins[number], self.width)
             slots.append(slot)
-        return self.space.in_full(reversed(slots))
+        return slots[::-1]

@@ -18,6 +18,7 @@ from hgeisim.drivers.explored.model.answer import after
 from hgeisim.drivers.explored.model.codebook import CodebookFull
 from hgeisim.drivers.explored.model.endless import KIND, LoneRuns, endless
 from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.livelock import KIND as LIVELOCK
 from hgeisim.drivers.explored.model.space import Outgrown, Space
 from hgeisim.drivers.explored.strategies.exhaustive import PROGRESS_EVERY, Progress
 from hgeisim.drivers.explored.strategies.strategy import warm_up
@@ -52,9 +53,14 @@ class Wish:
 ALL = Wish()
 
 
+def is_livelock(finding_id: str) -> bool:
+    """Whether a finding is one that only shows once all states are known."""
+    return finding_id.startswith(f"{LIVELOCK}:")
+
+
 def wish_for(ids: Iterable[str]) -> Wish:
-    """Exactly these findings."""
-    wanted = frozenset(ids)
+    """Exactly these findings, but for a livelock: that is looked for once all states are known."""
+    wanted = frozenset(each for each in ids if not is_livelock(each))
     return Wish(wanted, any(each.startswith(f"{KIND}:") for each in wanted))
 
 

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from math import inf
 from typing import Any, TypeAlias
 
 import simpy
 
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.kernel.structs import Vcpu
+from hgeisim.scenario.schema import Run
 from hgeisim.scenario.streams import Streams
 
 Process: TypeAlias = Generator[simpy.Event, Any, None]
 
 
 class Host:
-    """What the processes of a workload share; `vcpus` are those that have not been stopped."""
+    """What the processes of a workload share; `vcpus` are those that have not been stopped.
 
-    def __init__(self, driver: TimedDriver, streams: Streams) -> None:
+    From `quiet_ns` on no HART goes offline or comes online, and no vCPU is moved.
+    """
+
+    def __init__(self, driver: TimedDriver, streams: Streams, run: Run) -> None:
         self.driver, self.k, self.env, self.streams = driver, driver.k, driver.env, streams
+        self.quiet_ns = inf if run.quiet is None else run.until - run.quiet
         self.vcpus: list[Vcpu] = []
         self._placed = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the quiet end of the run has begun."""
+        return self.env.now >= self.quiet_ns
 
     @property
     def all_harts(self) -> int:

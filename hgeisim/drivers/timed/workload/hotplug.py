@@ -1,4 +1,4 @@
-"""HARTs that go offline and come back: at set times, or at random."""
+"""HARTs that go offline and come back: at set times, or at random; none begins to in the quiet."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ def window(host: Host, plan: Hotplug) -> Process:
     """A HART goes offline at a set time and comes back at another, or as soon as it can."""
     cpuhp = host.k.add_thread(f"cpuhp/{plan.hart}", plan.hart)
     yield host.env.timeout(plan.offline)
-    yield _down(host, cpuhp, plan.hart)
+    if not host.quiet:
+        yield _down(host, cpuhp, plan.hart)
     if plan.online is not None:
         yield host.env.timeout(max(0, plan.online - host.env.now))
-        yield _up(host, cpuhp, plan.hart)
+        if not host.quiet:
+            yield _up(host, cpuhp, plan.hart)
 
 
 def random_windows(host: Host, plan: RandomHotplug, harts: Sequence[int]) -> Process:
@@ -28,9 +30,13 @@ def random_windows(host: Host, plan: RandomHotplug, harts: Sequence[int]) -> Pro
     cpuhp = {hart: host.k.add_thread(f"cpuhp/{hart}", hart) for hart in harts}
     while True:
         yield host.env.timeout(every.draw(plan.every))
+        if host.quiet:
+            return
         hart = which.choice(harts)
         yield _down(host, cpuhp[hart], hart)
         yield host.env.timeout(offline_for.draw(plan.offline_for))
+        if host.quiet:
+            return
         yield _up(host, cpuhp[hart], hart)
 
 

@@ -27,15 +27,15 @@ def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
         yield host.env.timeout(draw(every))
         if vcpu.stop:
             return
-        host.driver.interrupt(host.hart_from(home, host.all_harts), _injection(host, vcpu))
+        host.driver.interrupt(host.hart_from(home, host.all_harts), injection(host, vcpu, IID))
 
 
-def _injection(host: Host, vcpu: Vcpu) -> Callable[[Runner], Path[None]]:
+def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]]:
     """The handler of a device's interrupt: what is sent is owed from its beginning on."""
 
     def handler(current: Runner) -> Path[None]:
-        vcpu.ledger.send(IID)
-        yield from host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, IID)
+        vcpu.ledger.send(iid)
+        yield from host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)
 
     return handler
 

@@ -13,7 +13,7 @@ from hgeisim.scenario.streams import Streams
 
 def start_workload(driver: TimedDriver, streams: Streams, scenario: Scenario) -> Host:
     """Start everything that the [[vm]], [balance], [[hotplug]] and [random_hotplug] tables say."""
-    host = Host(driver, streams)
+    host = Host(driver, streams, scenario.run)
     for vm in scenario.vm:
         host.env.process(arrivals(host, vm))
     for plan in scenario.hotplug:
