@@ -25,6 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
+from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.cause import Cause, of_ids
 from hgeisim.checks.known import known
 from hgeisim.drivers.timed.fused import fused
@@ -133,7 +134,9 @@ class Verdict:
         variant, realtime = _own(run[0])
         for ident, cause in found.items():
             entry = known(ident, variant, realtime, cause)
-            if entry is None:
+            if is_note(ident):
+                self.named[f"a note {ident}"] += 1
+            elif entry is None:
                 self.new.setdefault(ident, []).append(run)
             else:
                 counted = self.accepted if entry.accepted else self.named

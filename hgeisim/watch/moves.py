@@ -27,7 +27,8 @@ STILL, CALM = asked(At.STILL), asked(At.CALM)
 
 
 class Moves:
-    """Knows for each vCPU who is moving its interrupt file, or is injecting into it, just now.
+    """Knows for each vCPU who is moving its interrupt file, or is in the middle of an injection or a
+    claim, just now.
 
     `left` are the HARTs that files have left or come to since nobody moved any.
     """
@@ -39,12 +40,13 @@ class Moves:
         self.left: dict[int, None] = {}
         self._was: dict[int, int] = {}
         self.injecting: Counter[int] = Counter()
+        self.claiming: Counter[int] = Counter()
         self._disabling: set[Runner] = set()
         self._before: dict[Runner, tuple[Vcpu, int]] = {}
 
     def at_rest(self, vcpu: Vcpu) -> bool:
-        """Whether nobody moves its file, and no MSI for it is on its way."""
-        if self.moving[vcpu.id] or self.injecting[vcpu.id]:
+        """Whether nobody moves its file, and no MSI for it is on its way or is being claimed."""
+        if self.moving[vcpu.id] or self.injecting[vcpu.id] or self.claiming[vcpu.id]:
             return False
         return not any(other.mmio == vcpu.id for other in vcpu.vm.vcpus)
 
@@ -124,6 +126,16 @@ class Moves:
     def injection_ends(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
         """It has arrived."""
         self.injecting[vcpu.id] -= 1
+
+    @entered("kvm_riscv_vcpu_aia_imsic_rmw_topei")
+    def claim_begins(self, current: Runner, vcpu: Vcpu) -> None:
+        """An identity leaves the SW-file, and has not reached the guest."""
+        self.claiming[vcpu.id] += 1
+
+    @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
+    def claim_ends(self, ret: int, current: Runner, vcpu: Vcpu) -> None:
+        """The guest has it."""
+        self.claiming[vcpu.id] -= 1
 
     # A CPU that goes away
 
