@@ -56,6 +56,12 @@ class Circle(NamedTuple):
         )
 
 
+def stands_whole(finding_id: str, edges: Edges) -> bool:
+    """Whether a finding is about a circle of which a graph has every dependency."""
+    circle = circle_of(finding_id)
+    return circle is not None and all(edge.stands_in(edges) for edge in circle.edges)
+
+
 def circle_of(finding_id: str) -> Circle | None:
     """The circle that a finding is about, whatever its grade; None when it is about something
     else."""

@@ -18,7 +18,7 @@ from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.lockorder.baseline import Baseline, EdgeFacts, Pair, edge_facts
 from hgeisim.lockorder.baseline_text import read_baseline
-from hgeisim.lockorder.circle import circle_of
+from hgeisim.lockorder.circle import stands_whole
 from hgeisim.lockorder.compare import compare
 from hgeisim.lockorder.shipped import shipped_path
 
@@ -59,10 +59,8 @@ class KnownLocks:
     def shows(self, finding: Finding) -> bool:
         """Whether the base has what another kernel shows: shown, accepted by its cause there, or a
         circle of dependencies that it has."""
-        circle = circle_of(finding.id)
-        whole = circle is not None and all(edge.stands_in(self.edges) for edge in circle.edges)
         accepted = self.base.accepts(finding.id, finding.cause)
-        return whole or finding.id in self.ids or accepted
+        return accepted or finding.id in self.ids or stands_whole(finding.id, self.edges)
 
     def lacks(self, edges: dict[Pair, EdgeFacts]) -> list[str]:
         """The dependencies that it does not have, of a kind or at all."""
