@@ -27,8 +27,8 @@ STILL, CALM = asked(At.STILL), asked(At.CALM)
 
 
 class Moves:
-    """Knows for each vCPU who is moving its interrupt file, or is in the middle of an injection or a
-    claim, just now.
+    """Knows for each vCPU who is moving its interrupt file, injecting into it, or claiming from it,
+    just now.
 
     `left` are the HARTs that files have left or come to since nobody moved any.
     """
