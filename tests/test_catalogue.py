@@ -98,12 +98,22 @@ def test_every_kind_is_reported_by_a_driver() -> None:
 @pytest.mark.parametrize(
     ("driver", "kinds"),
     [
-        ("explored", ["stale-armed", "unserved", "mode-refused"]),
+        (
+            "explored",
+            ["stale-armed", "unserved", "mode-refused", "mode-unusable", "line-refused"],
+        ),
         (
             "timed",
             [
                 *("use-after-free", "foreign-vsfile", "double-owner", "not-owner", "leak"),
-                *("lost-interrupt", "stale-armed", "broken-lock", "unlocked", "deadlock"),
+                *(
+                    "fence-lost",
+                    "lost-interrupt",
+                    "stale-armed",
+                    "broken-lock",
+                    "unlocked",
+                    "deadlock",
+                ),
                 "livelock",
             ],
         ),

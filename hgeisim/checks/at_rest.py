@@ -9,7 +9,7 @@ from hgeisim.checks.check import StateCheck
 from hgeisim.checks.conservation import OfGuests
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import IRQ_VS_EXT, Vcpu
+from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Vcpu
 from hgeisim.machine.hart import Hart, bit
 
 
@@ -97,6 +97,16 @@ class PageMapped(OfGuests):
             yield Finding("stale-pte", "vcpu", text + where)
 
 
+class FenceExecuted(OfGuests):
+    """A fence that is queued for a vCPU is executed, or asked for, when nothing else happens."""
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU that goes on with old translations."""
+        if vcpu.hfence and not vcpu.requests & REQ_HFENCE:
+            text = f"{vcpu.name} has a fence in its queue, and no request to execute it"
+            yield Finding("fence-lost", "vcpu", text)
+
+
 class LevelFollows(OfGuests):
     """VS-level external interrupt is pending for a vCPU on its SW-file while that delivers."""
 
@@ -131,6 +141,7 @@ class SleeperHears(OfGuests):
         causes = {
             "HGEIE is clear": not hart.hgeie & bit(line),
             "hie.SGEIE is clear": not hart.sgeie,
+            "SGEI is not requested": not k.globals.hgei_parent_irq,
             "the HART is offline": not hart.online,
             "the line is not its own": k.hgei[hart.id].owners[line] != vcpu.id,
         }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hgeisim.checks.assertions import LockHeld, NoWarning
 from hgeisim.checks.at_rest import (
     ArmedForAReason,
+    FenceExecuted,
     LevelFollows,
     PageMapped,
     RegistersFollow,
@@ -23,18 +24,28 @@ from hgeisim.checks.conservation import (
     ResetEmpties,
     SentKept,
     SetUpKept,
+    StoreInjected,
 )
-from hgeisim.checks.guest import EntryGranted, GuestLine, HostAlive, OwnVsFile
+from hgeisim.checks.endings import RunGone, SgeiGone, VcpuGone, VirtualizationGone, VmGone
+from hgeisim.checks.guest import (
+    EntryGranted,
+    GuestLine,
+    GuestReachable,
+    HostAlive,
+    LineGranted,
+    OwnVsFile,
+)
 from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
 from hgeisim.checks.lockset import UnderItsLock
-from hgeisim.checks.mode import ModeGranted
+from hgeisim.checks.mode import ModeGranted, ModeUsable
 from hgeisim.checks.own import OwnInvariant
 from hgeisim.checks.ownership import (
     BitmapAgrees,
     LineExists,
+    LinesCounted,
     NoLeak,
     OneOwner,
     VsFileOwned,
@@ -55,6 +66,7 @@ class At(Enum):
     SWITCHED = "when a task has turned virtualization on or off on its HART"
     MOVED = "when nobody moves the interrupt file of a vCPU any more"
     CALM = "when nobody moves any interrupt file, of the HARTs that some have left or come to"
+    REFUSED = "when a vCPU has got no line on a HART that had a free one all the time"
     ENTERED = "when a guest has been entered"
     STILL = "when a guest has been entered whose interrupt file nobody else is changing"
     SWEEP = "when the host has accessed a VS-file"
@@ -116,12 +128,20 @@ CATALOGUE = (
     ),
     Row(LineExists(), ("no-such-line", "no-such-file"), ISOLATION, (At.STATE, At.END)),
     Row(NoLeak(), ("leak",), OWNERSHIP, (At.QUIET,)),
+    Row(VcpuGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
+    Row(RunGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
+    Row(VmGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
+    Row(SgeiGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
+    Row(VirtualizationGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(SetUpKept(), ("set-up-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
     Row(SentKept(), ("sent-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
+    Row(StoreInjected(), ("sent-lost",), INTERRUPT, (At.RETURN,)),
     Row(NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
     Row(ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
+    Row(GuestReachable(), ("unreachable",), INTERRUPT, (At.OPERATION,)),
     Row(EntryGranted(), ("entry-refused",), INTERRUPT, (At.RETURN,)),
     Row(PageMapped(), ("stale-pte",), INTERRUPT, (At.MOVED, At.QUIET)),
+    Row(FenceExecuted(), ("fence-lost",), INTERRUPT, (At.QUIET,)),
     Row(LevelFollows(), ("level",), INTERRUPT, (At.STILL, At.QUIET)),
     Row(RegistersFollow(), ("register",), INTERRUPT, (At.SWITCHED, At.QUIET)),
     Row(ArmedForAReason(), ("armed",), INTERRUPT, (At.CALM, At.QUIET)),
@@ -138,6 +158,9 @@ CATALOGUE = (
     Row(SleepingLock(), ("sleep-in-atomic",), DEADLOCK, (At.OPERATION,)),
     Row(OwnInvariant(), ("check",), OWNERSHIP, (At.STATE, At.AT_REST, At.ONLINE, At.END)),
     Row(ModeGranted(), ("mode-refused",), POLICY, (At.CREATED,)),
+    Row(ModeUsable(), ("mode-unusable",), POLICY, (At.CREATED,)),
+    Row(LinesCounted(), ("line-refused",), POLICY, (At.ONLINE, At.END)),
+    Row(LineGranted(), ("line-refused",), POLICY, (At.REFUSED,)),
 )
 OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception")
 """What goes wrong with a user's patch while it runs."""

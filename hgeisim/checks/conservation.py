@@ -92,6 +92,18 @@ class SentKept(OfGuests):
             yield Finding("sent-lost", "vcpu", text)
 
 
+class StoreInjected(ReturnCheck):
+    """A guest's store to an IMSIC page that has trapped becomes an interrupt."""
+
+    about = "kvm_riscv_vcpu_mmio_store"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a trap that was not emulated; `SentKept` looks at one that was."""
+        if vcpu.mmio:
+            text = f"{vcpu.name} has stored to the IMSIC page of {k.vcpu(vcpu.mmio).name}, and the "
+            yield Finding("sent-lost", "vcpu", f"{text}trap was not emulated")
+
+
 class NothingStray(OfGuests):
     """A guest takes only interrupts that somebody has sent it."""
 

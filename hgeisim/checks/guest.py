@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hgeisim.checks.check import ReturnCheck, StateCheck
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.check import OperationCheck, ReturnCheck, StateCheck
+from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.ownership import beyond, name_of, vcpus
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import AUTO, Thread, Vcpu
+from hgeisim.kernel.structs import AUTO, EMUL, Thread, Vcpu
 from hgeisim.kernel.vcpu import FAIL_ENTRY
+from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.shared import addresses
 
@@ -87,6 +88,20 @@ class GuestLine(StateCheck[Hart]):
         yield from beyond(k, cpu, vcpu.vgein, f"{vcpu.name} runs on line")
 
 
+class GuestReachable(OperationCheck):
+    """While a guest runs, vcpu->cpu is its CPU, and its preempt notifier is registered."""
+
+    about = (EnterGuest,)
+
+    def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
+        """Report a guest that kicks and fences miss."""
+        if isinstance(moment.op, EnterGuest):
+            vcpu, cpu = k.vcpu(moment.op.vcpu), moment.who.cpu
+            if vcpu.cpu != cpu or not vcpu.loaded:
+                text = f"the guest of {vcpu.name} is entered on CPU {cpu}; its vcpu->cpu is "
+                yield Finding("unreachable", "vcpu", f"{text}{vcpu.cpu}, loaded: {vcpu.loaded}")
+
+
 class EntryGranted(ReturnCheck):
     """A vCPU of an AUTO VM always gets into its guest: without a line it has its SW-file."""
 
@@ -97,3 +112,25 @@ class EntryGranted(ReturnCheck):
         if ret == FAIL_ENTRY and vcpu.vm.aia_mode == AUTO:
             text = f"{vcpu.name} is refused its guest on HART {current.cpu}, in mode auto"
             yield Finding("entry-refused", "auto", text)
+
+
+class LineGranted(StateCheck[Vcpu]):
+    """A vCPU that enters its guest gets a line of its HART if one is free.
+
+    alloc_hgei looks under the lock of the lines, so a line that is free all the time is found.
+    """
+
+    def subjects(self, k: Module) -> Iterable[Vcpu]:
+        """All vCPUs."""
+        return vcpus(k)
+
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """Its VM may use lines, and kvm_shutdown takes none away."""
+        return vcpu.vm.aia_mode != EMUL and not k.globals.kvm_rebooting
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU that has none on its HART."""
+        cpu = vcpu.thread.cpu
+        if vcpu.vsfile_cpu != cpu:
+            text = f"{vcpu.name}, in mode {vcpu.vm.aia_mode}, gets no line of HART {cpu}, though "
+            yield Finding("line-refused", "hgei", text + "one is free")

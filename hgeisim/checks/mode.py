@@ -1,4 +1,4 @@
-"""A VM gets the AIA mode that its monitor asks for, where HARTs have lines."""
+"""A VM gets the AIA mode that its monitor asks for, if and only if HARTs have lines for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import lines_of
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import Vm
+from hgeisim.kernel.structs import HWACCEL, Vm
 
 
 class ModeGranted(StateCheck[Vm]):
@@ -26,3 +26,17 @@ class ModeGranted(StateCheck[Vm]):
         if total and vm.aia_mode != vm.asked_mode:
             text = f"{vm.name} asked for {vm.asked_mode} and is in {vm.aia_mode}; the HARTs have "
             yield Finding("mode-refused", "aia", f"{text}{total} lines", cause)
+
+
+class ModeUsable(StateCheck[Vm]):
+    """No VM was granted HWACCEL where no HART has a line: none of its vCPUs could run."""
+
+    def subjects(self, k: Module) -> Iterable[Vm]:
+        """All VMs."""
+        return k.vms
+
+    def wrong(self, k: Module, vm: Vm) -> Iterator[Finding]:
+        """Report a VM that can never run."""
+        if vm.aia_mode == HWACCEL and not any(lines_of(k, cpu) for cpu in range(len(k.hart))):
+            text = f"{vm.name} is in mode hwaccel, and no HART has a line"
+            yield Finding("mode-unusable", "hwaccel", text)

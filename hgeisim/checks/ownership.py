@@ -27,6 +27,21 @@ def name_of(k: Module, owner: int) -> str:
     return k.vcpu(owner).name if owner else "nobody"
 
 
+class LinesCounted(StateCheck[HgeiControl]):
+    """A HART that has lines hands some out, unless the common count says that no HART does."""
+
+    def subjects(self, k: Module) -> Iterable[HgeiControl]:
+        """All CPUs."""
+        return k.hgei
+
+    def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
+        """Report a HART that is enabled and taken for one without lines."""
+        lines = lines_of(k, hgctrl.cpu) if k.per_cpu[hgctrl.cpu].virtualization_enabled else 0
+        if lines and k.globals.kvm_riscv_aia_nr_hgei and not k.nr_hgei(hgctrl):
+            text = f"HART {hgctrl.cpu} has {lines} lines, and is taken for one without"
+            yield Finding("line-refused", "hart", text)
+
+
 class OneOwner(StateCheck[Module]):
     """No two vCPUs have the same VS-file."""
 

@@ -93,9 +93,17 @@ REMEDIES = {
         "The guest handles an interrupt that no one has sent.",
         "Clear a VS-file before its next owner uses it, and after its last one.",
     ),
+    "left-behind": Remedy(
+        "What was in use stays taken, or an interrupt finds nobody to handle it.",
+        "Give back on the way out all that was taken on the way in.",
+    ),
     "reset-kept": Remedy(
         "A vCPU starts again with interrupts of its past.",
         "Clear the file after the last path that can merge into it.",
+    ),
+    "unreachable": Remedy(
+        "Whoever kicks the vCPU or waits for its fence sends no IPI to it, or one to another CPU.",
+        "Set vcpu->cpu on every way into the guest: kvm_arch_vcpu_load, also from kvm_sched_in.",
     ),
     "entry-refused": Remedy(
         "KVM_RUN fails, and the guest does not go on.",
@@ -104,6 +112,10 @@ REMEDIES = {
     "stale-pte": Remedy(
         "Stores of other guests go to a file that is not this vCPU's.",
         "Change the mapping and vsfile_cpu in one section.",
+    ),
+    "fence-lost": Remedy(
+        "The guest goes on with translations that are gone: its stores reach an old file.",
+        "Execute the queue whenever the request is taken.",
     ),
     "level": Remedy(
         "The guest sees VS_EXT without an interrupt, or none with one.",
@@ -168,6 +180,14 @@ REMEDIES = {
     "mode-refused": Remedy(
         "A VM does not get the AIA mode that it asked for.",
         "Leave CPUs without lines out of the common count.",
+    ),
+    "mode-unusable": Remedy(
+        "No vCPU of the VM ever enters its guest.",
+        "Refuse the mode where no CPU has a line.",
+    ),
+    "line-refused": Remedy(
+        "The vCPU goes on with its SW-file, or not at all, though a line is free.",
+        "Let alloc_hgei look at all lines of the CPU under hgctrl->lock.",
     ),
     "deadlock": Remedy(
         "They wait for ever, and so does whoever needs what they hold.",

@@ -24,12 +24,13 @@ IN_QUIET = ("unserved", "starves")
 IN_TIME = Offer(
     (
         *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.SWITCHED),
-        *(At.MOVED, At.CALM, At.ENTERED, At.STILL, At.SWEEP, At.CREATED, At.TWICE, At.END),
+        *(At.MOVED, At.CALM, At.REFUSED, At.ENTERED, At.STILL, At.SWEEP, At.CREATED, At.TWICE),
+        At.END,
     ),
     (*OF_OWN_PATCHES, *IN_QUIET, "waits-for-guest"),
 )
-"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, and for MOVED,
-CALM and STILL, which `Moves` does."""
+"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, for MOVED,
+CALM and STILL, which `Moves` does, and for REFUSED, which `Requests` does."""
 
 
 def offer_of(variant: str, quiet: bool = False) -> Offer:

@@ -44,6 +44,7 @@ from hgeisim.watch.lock_uses import LockUses
 from hgeisim.watch.moves import Moves
 from hgeisim.watch.msis import account
 from hgeisim.watch.recorder import Recorder
+from hgeisim.watch.requests import Requests
 from hgeisim.watch.vcpu_times import VcpuTimes
 
 TABLES: dict[str, Any] = {
@@ -53,7 +54,7 @@ TABLES: dict[str, Any] = {
     "locks": LockUses,
 }
 """The tables that can be recorded beside the timeline, and who fills each."""
-ALWAYS = (Recorder, Asker, LineCount, Books, Moves)
+ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests)
 """Who watches every run."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
@@ -87,6 +88,7 @@ class Simulation:
         self.lock_order = stage.lock_order if record == "all" else None
         watch, chains = self.k.watch, PathChains(self.k.watch.paths)
         watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
+        watch.add(Requests(self.k, self.note))
 
         def moment(who: Runner, op: Op) -> Moment:
             function = chains.functions(who)[-1] if isinstance(op, WarnOn) else who.name
