@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from hgeisim.checks.ownership import vcpus
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import EMUL, Vcpu
 from hgeisim.machine.topology import Topology
 from hgeisim.scenario.schema import Scenario
 
@@ -24,6 +29,15 @@ def vacuous(scenario: Scenario, guest: bool, line: bool, base_line: bool | None 
     if base_line is None:
         return NO_LINE if has_lines(scenario.topology) and not scenario.no_lines else ""
     return f"{NO_LINE}, and the base hands one out" if base_line else ""
+
+
+def to_enter(scenario: Scenario, k: Module) -> Iterator[Vcpu]:
+    """The vCPUs in mode auto or hwaccel whose guests something lets run: those of a [[vm]], and
+    those whose task says so."""
+    named = {vcpu.name for vcpu in scenario.vcpu}
+    run = {task.vcpu for task in scenario.task if any(each.verb == "run" for each in task.does)}
+    users = (vcpu for vcpu in vcpus(k) if vcpu.vm.asked_mode != EMUL)
+    return (vcpu for vcpu in users if vcpu.name in run or vcpu.name not in named)
 
 
 def wants_lines(scenario: Scenario) -> bool:

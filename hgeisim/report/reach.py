@@ -13,6 +13,7 @@ from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED
 from hgeisim.drivers.vacuous import vacuous
 from hgeisim.report.layout import count, indented
+from hgeisim.report.msis import by_sgei
 
 
 def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:
@@ -62,14 +63,9 @@ def reach_lines(reach: dict[str, Any]) -> Iterator[str]:
     words = "reached so far" if reach["so_far"] else "reached"
     words += f": {entered} of {count(reach['functions'], 'function')}"
     words += f", {reach['steps_taken']} of {count(reach['steps'], 'step')}"
-    yield from indented(words + _msis(reach["msis"]), 0)
+    yield from indented("; ".join((words, *by_sgei(reach["msis"]))), 0)
     yield from _list("never entered", reach["first_missed"], 2)
     yield from _list("nothing to look at", reach["nothing_to_look_at"], 1)
-
-
-def _msis(msis: dict[str, int]) -> str:
-    """How many MSIs may take the way of an SGEI."""
-    return f"; {msis['sgei']} of {count(msis['sent'], 'MSI')} took an SGEI" if msis["sent"] else ""
 
 
 def _list(title: str, names: Sequence[str], lines: int) -> Iterator[str]:

@@ -16,10 +16,7 @@ from typing import Any, TypeAlias
 from hgeisim.machine.ipi import Ipi
 
 ONLY_IN_TIME = frozenset(
-    (
-        *("halt_poll", "adjust_halt_poll_ns"),
-        *("kvm_riscv_vcpu_mmio_store", "kvm_riscv_vcpu_timer_next_event"),
-    )
+    ("halt_poll", "kvm_riscv_vcpu_mmio_store", "kvm_riscv_vcpu_timer_next_event")
 )
 """What polls by the clock, and what guests do at random times only: never in a search."""
 PLAIN_YIELD = 1

@@ -19,9 +19,9 @@ from hgeisim.checks.ownership import vcpus
 from hgeisim.drivers.explored.call_graph import Code, called, line_of, may_enter, steps
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.vacuous import to_enter
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Script
-from hgeisim.kernel.structs import EMUL, Vcpu
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Shared, addresses
@@ -118,19 +118,13 @@ class Reach:
     @property
     def a_guest_was_entered(self) -> bool:
         """Whether a guest that may use lines was; where tasks let such guests run, by these."""
-        scripted = {t.vcpu for t in self.scenario.task if any(a.verb == "run" for a in t.does)}
-        may = [vcpu for vcpu in users_of_lines(self.k) if vcpu.name in scripted]
+        may = list(to_enter(self.scenario, self.k))
         return not may or any(vcpu.enter_guest in self.done for vcpu in may)
 
     @property
     def a_line_was_handed_out(self) -> bool:
         """Whether a vCPU had a VS-file, be it at the start."""
         return any(max(self.values(vcpu, "vsfile_hgei")) > 0 for vcpu in vcpus(self.k))
-
-
-def users_of_lines(k: Module) -> Iterator[Vcpu]:
-    """The vCPUs that were to run in mode auto or hwaccel."""
-    return (vcpu for vcpu in vcpus(k) if vcpu.vm.asked_mode != EMUL)
 
 
 def _roots(system: System, scenario: Scenario) -> Iterator[CodeType]:
