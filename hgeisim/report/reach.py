@@ -10,7 +10,7 @@ from hgeisim.checks.subjects import SUBJECTS, without_subject
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.strategies.verdict import BOUNDED
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, SAMPLED
 from hgeisim.drivers.vacuous import vacuous
 from hgeisim.report.layout import count, indented
 from hgeisim.report.msis import by_sgei
@@ -21,7 +21,7 @@ def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:
 
     One that was cut short has not missed what comes later: its verdict stands.
     """
-    why = "" if result["coverage"] == BOUNDED else _why_vacuous(reach, base)
+    why = "" if result["coverage"] == BOUNDED else _why_vacuous(reach, base, result["coverage"])
     never_taken = reach.never_taken()
     sent, by_sgei = reach.msis()
     missed = sum(map(len, never_taken.values()))
@@ -43,8 +43,10 @@ def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:
         result["verdict"] = "vacuous"
 
 
-def _why_vacuous(reach: Reach, base: Base | None) -> str:
-    guest, line = reach.a_guest_was_entered, reach.a_line_was_handed_out
+def _why_vacuous(reach: Reach, base: Base | None, coverage: str) -> str:
+    """Why, if so; a guest that no random schedule has entered may be entered in another."""
+    guest = reach.a_guest_was_entered or coverage == SAMPLED
+    line = reach.a_line_was_handed_out
     there = base.hands_out_a_line if base is not None and not line else None
     return vacuous(reach.scenario, guest, line, there)
 

@@ -70,7 +70,7 @@ def summary(
 
 
 def _why_vacuous(scenario: Scenario, simulation: Simulation, runs: BaseRuns | None) -> str:
-    """Why the run says nothing, if so; a machine on which no such vCPU has arrived is not judged."""
+    """Why the run says nothing, if so; where no such vCPU has arrived it is not judged."""
     guests = simulation.guests
     may = [vcpu.id for vcpu in to_enter(scenario, simulation.k)]
     if not (may or scenario.vcpu):

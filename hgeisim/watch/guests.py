@@ -13,11 +13,11 @@ from hgeisim.machine.watch import done, returned
 
 
 class Guests:
-    """`entered` are the ids of the vCPUs whose guests were; `line_handed_out` also counts those
-    lines that vCPUs have from the start."""
+    """`entered` are the ids of the vCPUs whose guests were; both count what was before the start,
+    when each [[vcpu]] enters its guest once."""
 
     def __init__(self, k: Module) -> None:
-        self.entered: set[int] = set()
+        self.entered = {vcpu.id for vcpu in vcpus(k) if vcpu.booted}
         self.line_handed_out = any(vcpu.vsfile_hgei > 0 for vcpu in vcpus(k))
 
     @done(EnterGuest)

@@ -31,8 +31,8 @@ SEEDS = 5
 
 @dataclass
 class BaseRuns:
-    """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed, and
-    `lines` whether one of them handed a line out."""
+    """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed,
+    and `lines` says whether one of them handed a line out."""
 
     scenario: Scenario
     record: Record
