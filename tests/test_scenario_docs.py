@@ -66,7 +66,7 @@ def told(name: str, field: FieldInfo) -> str:
 
 def test_every_key_has_a_row_and_no_other() -> None:
     fields = [name for table in TABLES for name in table.model_fields]
-    assert [key for key, _ in ROWS] == ["title", "look_at", "survey", *fields]
+    assert [key for key, _ in ROWS] == ["title", "look_at", "no_lines", "survey", *fields]
     assert all(f"`{key}`" in PAGE or f"[{key}]" in PAGE for key in KEYS)
 
 
@@ -84,7 +84,7 @@ def test_defaults() -> None:
         "all others",
         "a VM of its own",
     )  # defaults that no value can write
-    shown = ["" if default in words else default for _, default in ROWS[3:]]
+    shown = ["" if default in words else default for _, default in ROWS[4:]]
     assert shown == fields
 
 

@@ -14,6 +14,7 @@ from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.counterexample.isolate import isolate
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
@@ -24,6 +25,7 @@ from hgeisim.kernel.variants import own_files, variant_problem, without_last_pat
 from hgeisim.report.exploration import document
 from hgeisim.report.findings import in_order
 from hgeisim.report.lock_walks import add_lock_order
+from hgeisim.report.reach import add_reach
 from hgeisim.report.trial import add_trial
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
@@ -129,6 +131,7 @@ class Exploration:
             add_lock_order(result, self.scenario, self.walks, new)
         if against:
             add_trial(result, against)
+        add_reach(result, Reach(self.scenario, self.space), against.base if against else None)
         result["findings"] = in_order(result["findings"])
         return result
 

@@ -67,7 +67,8 @@ def command(scenario: str, **options: Any) -> int:
       hgeisim explore move-offline --variant v7.1+mine.py:Mine
       hgeisim explore patch-race --variant v7.1 --revisions percpu-v2 percpu-v5
 
-    Exit status: 0 nothing new, 1 a new finding, 4 the states ran out first, 130 interrupted.
+    Exit status: 0 nothing new, 1 a new finding, or a vacuous verdict (no guest was entered, or no
+    line handed out), 4 the states ran out first, 130 interrupted.
     """
     if any(options[form] for form in ("series", "revisions")):
         from hgeisim.cli.series import explore  # noqa: PLC0415
@@ -107,7 +108,7 @@ def _report(made: Exploration) -> int:
         click.echo("\n".join(text(result)))
         for line in made.remarks():
             click.echo(line, err=True)
-    if result["verdict"] == "violation":
+    if result["verdict"] in ("vacuous", "violation"):
         return EXIT_FINDING
     return EXIT_BUDGET if result["coverage"] == "bounded" else EXIT_NOTHING_NEW
 

@@ -97,7 +97,7 @@ def group() -> None:
     \b
     Exit status:
       0  nothing new was found
-      1  a new finding
+      1  a new finding, or a vacuous verdict
       2  wrong usage or bad input
       3  internal error
       4  an exhaustive search ran out of its budget

@@ -65,7 +65,8 @@ def command(
     A patch of your own, or any kernel with --base, is compared with its base: what that shows, too,
     in up to five seeds, does not count.
 
-    Exit status: 0 nothing new, 1 a new finding.
+    Exit status: 0 nothing new, 1 a new finding, or a vacuous run (no guest was entered, or no line
+    handed out).
     """
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
@@ -86,7 +87,7 @@ def command(
         print_run_mail(loaded, simulation.findings[one["id"]], reports, words)
     else:
         _show(loaded, result, out, as_json)
-    return EXIT_FINDING if any(f["new"] for f in result["findings"]) else EXIT_NOTHING_NEW
+    return EXIT_NOTHING_NEW if result["verdict"] == "sampled" else EXIT_FINDING
 
 
 def _said_again(said: dict[str, Any]) -> Iterator[str]:

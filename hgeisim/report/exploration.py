@@ -14,6 +14,7 @@ from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict, ended
 from hgeisim.report.findings import nothing_found, standing, unlooked
 from hgeisim.report.layout import count, indented
+from hgeisim.report.reach import reach_lines
 from hgeisim.report.trial_lines import comparison_lines, gone_lines, twin_line
 from hgeisim.scenario.schema import Scenario
 
@@ -86,6 +87,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     if twin:
         yield from twin_line(twin)
         yield from _finding_blocks(twin["findings"])
+    yield from reach_lines(result["reach"])
     yield from unlooked(result["not_checked"])
 
 
@@ -99,9 +101,11 @@ def _finding_blocks(findings: list[dict[str, Any]]) -> Iterator[str]:
 
 def _verdict(result: dict[str, Any]) -> Iterator[str]:
     covered = " ".join(filter(None, (COVERED[result["coverage"]], result["bound"])))
-    word = result["coverage"]
-    if result["verdict"] == "violation":
-        word = f"violation ({word})"
+    word, verdict = result["coverage"], result["verdict"]
+    if verdict != word:
+        word = f"{verdict} ({word})"
+    if verdict == "vacuous":
+        covered = f"{result['reach']['vacuous']}; {covered}"
     counts = ", ".join(
         count(result[key], word)
         for key, word in (("states", "state"), ("transitions", "step"), ("ends", "end"))

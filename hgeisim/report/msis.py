@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hgeisim.report.layout import count
+
 MSI_HEADS = ("MSIs", "sent", "delivered", "merged", "pending", "dropped", "lost")
 VMS_SHOWN = 8
 """With more VMs only the sum is printed; `--json` has them all."""
@@ -25,6 +27,12 @@ def dropped_line(msis: dict[str, Any]) -> str:
     rules = {rule: n for rule, n in msis["all"]["dropped"].items() if n}
     told = ", ".join(f"{n:,} {rule}" for rule, n in rules.items())
     return f"dropped by rule: {told}" if told else ""
+
+
+def by_sgei(msis: dict[str, int]) -> Iterator[str]:
+    """How many MSIs took the way of an SGEI; nothing where none was sent."""
+    if msis["sent"]:
+        yield f"{msis['sgei']:,} of {count(msis['sent'], 'MSI')} took an SGEI"
 
 
 def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.checks.standing import PRE_EXISTING
 from hgeisim.drivers.timed.base_runs import BaseRuns
 from hgeisim.drivers.timed.simulation import Simulation
+from hgeisim.drivers.vacuous import to_enter, vacuous
 from hgeisim.record.fingerprint import fingerprint
 from hgeisim.record.measures import measures
 from hgeisim.record.summary import hart_summaries
 from hgeisim.report.findings import in_order, nothing_found, standing, unlooked
 from hgeisim.report.layout import WIDTH, count, indented
+from hgeisim.report.msis import by_sgei
 from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.effective import effective
 from hgeisim.scenario.schema import Scenario
@@ -40,14 +42,21 @@ def summary(
 ) -> dict[str, Any]:
     """What came out, compared with runs of a base if there are any."""
     judged = _compared(simulation, runs, strict) if runs else _known(scenario, simulation, strict)
+    why, msis = _why_vacuous(scenario, simulation, runs), simulation.msis()
+    new = any(each["new"] for each in judged.values())
     return {
+        "verdict": "vacuous" if why else "violation" if new else "sampled",
         "variant": scenario.kernel.variant,
         "seed": scenario.run.seed,
         "end_ns": simulation.timeline.end_ns,
         "fingerprint": fingerprint(simulation.timeline),
         "harts": hart_summaries(simulation.timeline),
         **measures(simulation.timeline, simulation.tables),
-        "msis": simulation.msis(),
+        "msis": msis,
+        "reach": {
+            "vacuous": why,
+            "msis": {"sent": msis["all"]["sent"], "sgei": simulation.sgeis.taken.total()},
+        },
         "findings": in_order(
             {"id": i, "time_ns": now, "text": f.text, **judged[i]}
             for i, (now, f) in simulation.findings.items()
@@ -58,6 +67,17 @@ def summary(
             offer_of(scenario.kernel.variant, quiet=scenario.run.quiet is not None)
         ),
     }
+
+
+def _why_vacuous(scenario: Scenario, simulation: Simulation, runs: BaseRuns | None) -> str:
+    """Why the run says nothing, if so; where no such vCPU has arrived it is not judged."""
+    guests = simulation.guests
+    may = [vcpu.id for vcpu in to_enter(scenario, simulation.k)]
+    if not (may or scenario.vcpu):
+        return ""
+    line = guests.line_handed_out
+    there = runs.hand_out_a_line() if runs and not line else None
+    return vacuous(scenario, not may or any(i in guests.entered for i in may), line, there)
 
 
 def _known(scenario: Scenario, simulation: Simulation, strict: bool) -> dict[str, dict[str, Any]]:
@@ -96,7 +116,9 @@ def head(scenario: Scenario) -> Iterator[str]:
 
 
 def finding_lines(result: dict[str, Any]) -> Iterator[str]:
-    """The findings as text."""
+    """The findings as text, behind what makes them say nothing."""
+    if result["reach"]["vacuous"]:
+        yield f"vacuous: {result['reach']['vacuous']}"
     for finding in result["findings"]:
         name = f" ({finding['known_as']})" if finding["known_as"] else ""
         when = f"{finding['time_ns'] / 1e6:.3f} ms"
@@ -114,4 +136,5 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
         yield "no finding in this run (one schedule)"
     else:
         yield "seen in one schedule"
+    yield from by_sgei(result["reach"]["msis"])
     yield from unlooked(result["not_checked"])

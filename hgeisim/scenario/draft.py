@@ -21,7 +21,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]").search
 
 T = TypeVar("T", bound=Table)
 
-TEXTS = ("title", "look_at")
+TEXTS = ("title", "look_at", "no_lines")
+REASONS = ("no_lines",)
+"""Texts that are not empty where they stand."""
 FLAGS = ("survey",)
 KEYS = (*TEXTS, *FLAGS, *TABLES)
 """Keys of a scenario file, in the order in which it is printed."""
@@ -64,9 +66,11 @@ class Draft:
 
     def _text(self, key: str) -> str:
         value = self.raw.get(key, "")
-        if isinstance(value, str) and not _CONTROL(value):
-            return value
         allowed = "must be text without control characters"
+        if isinstance(value, str) and not _CONTROL(value):
+            if value.strip() or key not in self.raw or key not in REASONS:
+                return value
+            allowed = "must say why, or be left out"
         self.problems.append(Problem(self.file, key, show(value), allowed))
         return ""
 

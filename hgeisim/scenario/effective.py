@@ -29,6 +29,8 @@ def effective(scenario: Scenario) -> dict[str, Any]:
     own = {"machine", "topology", "file", "digest"}
     content = scenario.model_dump(mode="json", exclude=own, exclude_none=True)
     text = {key: content.pop(key) for key in ("title", "look_at")}
+    if no_lines := content.pop("no_lines"):
+        text["no_lines"] = no_lines
     if content.pop("survey"):
         text["survey"] = True
     return text | {"machine": _machine(scenario.topology)} | content

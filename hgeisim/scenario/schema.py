@@ -242,6 +242,7 @@ as well."""
 class Scenario(Table):
     """A whole scenario that was checked: the tables of the file, defaults filled in.
 
+    `no_lines` says why no line is handed out, where none is meant to be.
     `survey`: a lock order is learned from it, unless other scenarios are named.
     `topology` is the machine that results, `file` how messages call the file, and `digest` names
     everything that a result depends on (see `hgeisim.scenario.effective`).
@@ -249,6 +250,7 @@ class Scenario(Table):
 
     title: str = ""
     look_at: str = ""
+    no_lines: str = ""
     survey: bool = False
     machine: Machine
     kernel: Kernel

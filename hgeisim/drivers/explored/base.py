@@ -12,6 +12,7 @@ from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import Progress, exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import (
     FewestSwitches,
@@ -24,6 +25,8 @@ from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.scenario.schema import Scenario
 
 NOTHING_KNOWN = Shown()
+FEW_STATES = 10_000
+"""States of it in which a line is looked for that its start does not hand out."""
 
 
 class Base:
@@ -74,6 +77,14 @@ class Base:
             self.ways |= found.ways
             self.states, self.seconds = found.states, self.seconds + perf_counter() - began
         return self._searched
+
+    @cached_property
+    def hands_out_a_line(self) -> bool:
+        """Whether a vCPU has a VS-file there: at the start, or in what a short search shows."""
+        reach = Reach(self.scenario, self.space)
+        if not reach.a_line_was_handed_out and not self.states:
+            exhaustive(self.space, FEW_STATES)
+        return reach.a_line_was_handed_out
 
     def find_ways(self, ids: Iterable[str]) -> None:
         """Find a schedule for each of some findings; what is recorded comes without."""

@@ -14,7 +14,7 @@ from hgeisim.scenario.schema import Scenario
 
 USED = ("machine", "kernel", "vcpu", "task")
 """The tables of which every key counts, but for the time in `kernel.halt_poll_max`."""
-IGNORED = ("title", "look_at", "survey", "run", "timing")
+IGNORED = ("title", "look_at", "no_lines", "survey", "run", "timing")
 """What tells of time, which an exploration has none of, or is said to the reader only."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hgeisim.checks.catalogue import At, asked, called
+from hgeisim.drivers.explored.call_graph import paths_of
 from hgeisim.drivers.explored.explorable import unexplorable
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
@@ -15,6 +16,7 @@ from hgeisim.machine.shared import Memory
 from hgeisim.machine.watch import functions_of, watched
 from hgeisim.scenario.schema import Scenario
 from hgeisim.watch.books import Books
+from hgeisim.watch.sgeis import Sgeis
 
 
 def space_of(scenario: Scenario, validator: Validator | None = None) -> Space:
@@ -30,10 +32,12 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     if problems := list(unexplorable(scenario)):
         raise InputError(problems)
     variant = scenario.kernel.variant
-    kernel = watched(find_variant(variant), functions_of(Books) | called())
-    functions = tuple(patched_functions(variant, variant.partition("+")[0]))
+    kernel = watched(find_variant(variant), functions_of(Books, Sgeis) | called())
+    patched = patched_functions(variant, variant.partition("+")[0])
+    functions = tuple(sorted({*patched, *paths_of(find_variant(variant))}))
     k = kernel_of(scenario, noting(kernel, functions), Memory())
-    k.watch.add(Books())
+    sgeis = Sgeis(k)
+    k.watch.add(Books(), sgeis)
     stage = set_stage(scenario, k, validator)
     system = System(stage.k, scenario.kernel.preemption)
     system.lock_order = stage.lock_order or system.lock_order
@@ -41,5 +45,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
+    system.sgeis = sgeis.taken
     stage.k.entered.clear()  # what the boot has called is not explored
+    sgeis.taken.clear()
     return system

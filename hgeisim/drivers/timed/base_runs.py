@@ -31,13 +31,15 @@ SEEDS = 5
 
 @dataclass
 class BaseRuns:
-    """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed."""
+    """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed,
+    and `lines` says whether one of them handed a line out."""
 
     scenario: Scenario
     record: Record
     runs: int = 0
     ids: set[str] = field(default_factory=set)
     edges: dict[Pair, EdgeFacts] = field(default_factory=dict)
+    lines: bool = False
 
     def __post_init__(self) -> None:
         """It locks as its baseline says, if it has one."""
@@ -58,6 +60,12 @@ class BaseRuns:
             for i, cause in found.items()
         }
 
+    def hand_out_a_line(self) -> bool:
+        """Whether the base does, by its first run."""
+        if not self.runs:
+            self._run()
+        return self.lines
+
     def shows(self, finding_id: str, cause: Cause = NOT_KNOWN) -> bool:
         """Whether the base has it, as far as is known by now: it was shown, or it is of lock order
         and accepted of the base by its cause, or a circle of dependencies that the base has."""
@@ -71,6 +79,7 @@ class BaseRuns:
         simulation = simulate(with_seed(self.scenario, seed), record=self.record)
         simulation.run(self.scenario.run.until)
         self.runs += 1
+        self.lines |= simulation.guests.line_handed_out
         self.ids |= simulation.findings.keys()
         if simulation.lock_order is not None:
             for pair, facts in edge_facts(simulation.lock_order.validator.known).items():

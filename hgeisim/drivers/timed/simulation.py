@@ -36,6 +36,7 @@ from hgeisim.scenario.streams import Streams
 from hgeisim.watch.asker import Asker, ask_about_calls, ask_after_operations
 from hgeisim.watch.books import Books
 from hgeisim.watch.call_chain import PathChains
+from hgeisim.watch.guests import Guests
 from hgeisim.watch.latencies import Latencies
 from hgeisim.watch.line_count import LineCount
 from hgeisim.watch.line_owners import LineOwners
@@ -45,6 +46,7 @@ from hgeisim.watch.moves import Moves
 from hgeisim.watch.msis import account
 from hgeisim.watch.recorder import Recorder
 from hgeisim.watch.requests import Requests
+from hgeisim.watch.sgeis import Sgeis
 from hgeisim.watch.vcpu_times import VcpuTimes
 
 TABLES: dict[str, Any] = {
@@ -54,7 +56,7 @@ TABLES: dict[str, Any] = {
     "locks": LockUses,
 }
 """The tables that can be recorded beside the timeline, and who fills each."""
-ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests)
+ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests, Guests, Sgeis)
 """Who watches every run."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up that took longer than this, or than half the time, does not come any more."""
@@ -82,13 +84,14 @@ class Simulation:
         self.happened: frozenset[str] = frozenset()
         self.asleep_ns: dict[tuple[int, int], int] = {}
         self.quiet: QuietTime | None = None
+        self.guests, self.sgeis = Guests(self.k), Sgeis(self.k)
         self.asker, self.moves = Asker(self.k, self.note, count), Moves(self.k, self.note)
         names = TABLES if record == "all" else ()
         self.recorded = {name: TABLES[name](self.k) for name in names}
         self.lock_order = stage.lock_order if record == "all" else None
         watch, chains = self.k.watch, PathChains(self.k.watch.paths)
         watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
-        watch.add(Requests(self.k, self.note))
+        watch.add(Requests(self.k, self.note), self.guests, self.sgeis)
 
         def moment(who: Runner, op: Op) -> Moment:
             function = chains.functions(who)[-1] if isinstance(op, WarnOn) else who.name

@@ -1,4 +1,4 @@
-"""Which functions of a patch a kernel has entered: a patch that never ran was not tested."""
+"""Which functions a kernel has entered: what never ran was not tested."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 def _front(kernel: Any, functions: tuple[str, ...]) -> Any:
     front = type(kernel)(kernel.__name__, (kernel,), {"__doc__": kernel.__doc__})
     for name in functions:
-        setattr(front, name, _noting_one(front, name))
+        setattr(front, name, _noting_one(kernel, name))
     return front
 
 
@@ -36,10 +36,12 @@ def _functions(cls: type) -> list[str]:
     ]
 
 
-def _noting_one(front: type, name: str) -> Callable[..., Any]:
+def _noting_one(kernel: type, name: str) -> Callable[..., Any]:
+    function = getattr(kernel, name)
+
     def noted(k: Any, *args: Any, **keywords: Any) -> Any:
         k.entered.add(name)
-        return getattr(super(front, k), name)(*args, **keywords)
+        return function(k, *args, **keywords)
 
     noted.__name__ = noted.__qualname__ = name
     return noted

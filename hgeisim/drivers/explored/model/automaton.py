@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import CodeType
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.crash import NoOperation
@@ -25,6 +26,8 @@ from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
 
 MakePath: TypeAlias = Callable[[], Path[Any]]
+Taken: TypeAlias = tuple[CodeType, int, Op]
+"""A step that was made: the function, the instruction at which it stood, the operation."""
 REST = 0
 """The local state of a finished task and of an interrupt that is not being handled."""
 
@@ -57,7 +60,7 @@ class Automaton:
     """The local states of one context; `location` is the memory cell that holds its index.
 
     `left` are the functions of the `kernel` that its last step left out of balance, `kept` is what
-    its path kept during that step.
+    its path kept during that step.  `taken` are the steps that its paths have ever made.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Automaton:
     kernel: type = object
     left: list[Left] = field(default_factory=list)
     kept: Balance = NOTHING
+    taken: set[Taken] = field(default_factory=set)
     nodes: list[Node | None] = field(default_factory=lambda: [None])
     index: dict[Any, int] = field(default_factory=dict)
 
@@ -100,7 +104,10 @@ class Automaton:
         memory.cells, memory.reads, memory.writes = present
         memory.touched = {}
         revived()
-        calls = [Call(*call) for call in zip(frames(path), node.began, strict=False)]
+        stack = list(frames(path))
+        innermost = stack[-1]
+        self.taken.add((innermost.gi_code, innermost.gi_frame.f_lasti, node.op))
+        calls = [Call(*call) for call in zip(stack, node.began, strict=False)]
         answer = node.op.answer(self.runner)
         balance = self.kept = node.balance.after(node.op, answer)
         try:

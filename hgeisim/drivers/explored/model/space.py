@@ -43,6 +43,7 @@ class Space:
         self.steps_learned = 0
         self.written = set(self.locations)
         self.wide: set[int] = set()
+        self._before: dict[int, set[int]] = {}
         self._clear(range(len(system.start)))
 
     def _clear(self, live: Iterable[int], roomy: bool = False) -> None:
@@ -89,9 +90,17 @@ class Space:
         """Forget all answers, but not who contends for what, nor which cells are written: only
         those have places in states from now on, as wide as they need to be."""
         self.wide.update(self.codebook.crowded())
+        for address in self.written:
+            self._before[address] = self.values(address)
         self._clear(self.written)
         if self.contention is not None:
             self.contention.start_again()
+
+    def values(self, address: int) -> set[int]:
+        """The values that a cell has in the states that were reached."""
+        known = self.codebook.places.get(address)
+        now = self.codebook.values[known[0]] if known else [self.system.start[address]]
+        return {*now, *self._before.get(address, ())}
 
     def make_room(self) -> None:
         """Give all cells two places in states, if they lack one: whatever a step writes fits in."""

@@ -8,6 +8,9 @@ Tasks step where they may run (placement.py).  Besides,
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from types import CodeType
+
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
@@ -41,6 +44,7 @@ class System(Placement):
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
     long that step was, and `crashed` whether a user's patch failed on the way, so that nothing
     comes after it.  `lock_order` has seen what was before the start; a search does not ask it.
+    `sgeis` are the ids of the vCPUs for which SGEIs were taken.
     """
 
     def __init__(self, k: Module, preemption: str) -> None:
@@ -50,6 +54,14 @@ class System(Placement):
         self.crashed = False
         self.own_patch = has_own_patch(k)
         self.lock_order = LockOrder(k.realtime, PathChains({}))
+        self.sgeis: Collection[int] = ()
+
+    def origins(self) -> Iterator[CodeType]:
+        """The code with which the paths of interrupts and of moves begin."""
+        if self.k.vcpu_of:
+            yield from (self._take_sgei.__code__, self._take_ipi.__code__)
+        if self.movers:
+            yield self._mover.__code__
 
     def attempt(
         self, slot: int, here: int, contention: Contention | None = None

@@ -1,0 +1,142 @@
+"""What each check looks at, and whether anything of it was there: a check that never had a subject
+has not passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Protocol, TypeAlias
+
+from hgeisim.checks.lines import DISABLE
+from hgeisim.checks.ownership import vcpus
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import AUTO
+from hgeisim.machine.assertions import AssertHeld, WarnOn
+from hgeisim.machine.guest import EnterGuest, SweepVsFile
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import Op
+from hgeisim.machine.rwlock import ReadLock, WriteLock
+from hgeisim.machine.shared import Shared
+from hgeisim.machine.spinlock import Acquire, InitLock
+
+
+class Seen(Protocol):
+    """What has happened: functions entered, operations completed, values of fields."""
+
+    @property
+    def k(self) -> Module:
+        """The kernel."""
+
+    @property
+    def entered(self) -> Collection[str]:
+        """The functions that were entered."""
+
+    @property
+    def done(self) -> Collection[Op]:
+        """The operations that were completed."""
+
+    def values(self, shared: Shared, name: str) -> Collection[int]:
+        """All values that a field, or an element of an array, has had."""
+
+
+Subject: TypeAlias = Callable[[Seen], bool]
+
+
+def _did(*kinds: type[Op]) -> Subject:
+    return lambda seen: any(isinstance(op, kinds) for op in seen.done)
+
+
+def _entered(function: str) -> Subject:
+    return lambda seen: function in seen.entered
+
+
+def _had(
+    of: Callable[[Module], Iterable[Any]], field: str, value: Callable[[int], bool]
+) -> Subject:
+    return lambda seen: any(any(map(value, seen.values(each, field))) for each in of(seen.k))
+
+
+def _harts(k: Module) -> Iterable[Any]:
+    return k.hart
+
+
+def _globals(k: Module) -> Iterable[Any]:
+    return (k.globals,)
+
+
+def _ledgers(k: Module) -> Iterable[Any]:
+    return (vcpu.ledger for vcpu in vcpus(k))
+
+
+def _line_owned(seen: Seen) -> bool:
+    return any(any(seen.values(hgctrl, "owners")) for hgctrl in seen.k.hgei)
+
+
+def _two_files(seen: Seen) -> bool:
+    return sum(max(seen.values(vcpu, "vsfile_hgei")) > 0 for vcpu in vcpus(seen.k)) > 1
+
+
+def _auto_entered(seen: Seen) -> bool:
+    update = "kvm_riscv_vcpu_aia_imsic_update" in seen.entered
+    return update and any(vm.aia_mode == AUTO for vm in seen.k.vms)
+
+
+def _lines_locked(seen: Seen) -> bool:
+    locks = [hgctrl.lock for hgctrl in seen.k.hgei]
+    return any(isinstance(op, Acquire) and op.lock in locks for op in seen.done)
+
+
+def _sleeping_lock(seen: Seen) -> bool:
+    taken = (op.lock for op in seen.done if isinstance(op, Acquire | ReadLock | WriteLock))
+    return any(lock.sleeping for lock in taken)
+
+
+def _slept(seen: Seen) -> bool:
+    return any(0 in seen.values(vcpu.thread, "on_rq") for vcpu in vcpus(seen.k))
+
+
+HAS_VS_FILE: Subject = _had(vcpus, "vsfile_hgei", lambda line: line > 0)
+SENT: Subject = _had(_ledgers, "owed", bool)
+SUBJECTS: dict[str, tuple[str, Subject]] = {
+    "illegal-instruction": ("the host accesses a VS-file", _did(SweepVsFile)),
+    "use-after-free": ("a vCPU is freed", _had(vcpus, "freed", bool)),
+    "guest-line": ("a guest has a VS-file", _had(vcpus, "vgein", bool)),
+    "foreign-vsfile": ("the host accesses a VS-file", _did(SweepVsFile)),
+    "foreign-release": ("a CPU turns AIA off", _entered(DISABLE)),
+    "double-free": ("a line is given back", _entered("kvm_riscv_aia_free_hgei")),
+    "now-on-offline": ("a HART goes offline", _had(_harts, "online", lambda value: not value)),
+    "double-owner": ("two vCPUs have VS-files", _two_files),
+    "not-owner": ("a vCPU has a VS-file", HAS_VS_FILE),
+    "bitmap-owner": ("a line is owned", _line_owned),
+    "dead-owner": ("a vCPU is freed", _had(vcpus, "freed", bool)),
+    "no-such-line": ("a vCPU has a VS-file", HAS_VS_FILE),
+    "no-such-file": ("a vCPU has a VS-file", HAS_VS_FILE),
+    "leak": ("a line is owned", _line_owned),
+    "set-up-lost": ("a guest sets its file up", _had(_ledgers, "setup", bool)),
+    "sent-lost": ("an interrupt is sent", SENT),
+    "stray": ("a guest is entered", _did(EnterGuest)),
+    "reset-kept": ("a vCPU is reset", _entered("kvm_riscv_vcpu_aia_imsic_reset")),
+    "entry-refused": ("a vCPU in mode auto wants to enter its guest", _auto_entered),
+    "stale-pte": ("a page is mapped to a VS-file", _had(vcpus, "pte_hgei", lambda n: n > 0)),
+    "level": ("a vCPU has its SW-file", _had(vcpus, "vsfile_cpu", lambda cpu: cpu < 0)),
+    "armed": ("a line is armed", _had(_harts, "hgeie", bool)),
+    "deaf": ("a vCPU sleeps", _slept),
+    "lost-wakeup": ("a vCPU sleeps", _slept),
+    "lost-interrupt": ("an interrupt is sent", SENT),
+    "irq-freed-enabled": (
+        "the SGEI interrupt is freed",
+        _had(_globals, "hgei_parent_irq", lambda n: not n),
+    ),
+    "lock-init-held": ("a lock is initialised", _did(InitLock)),
+    "broken-lock": ("the lock of a HART's lines is taken", _lines_locked),
+    "ipi-wait-atomic": ("an IPI is waited for", _did(Ipi)),
+    "lock-not-held": ("a path asserts a lock", _did(AssertHeld)),
+    "warn-on": ("a path comes to a WARN_ON", _did(WarnOn)),
+    "sleep-in-atomic": ("a spinlock_t that sleeps is taken (PREEMPT_RT)", _sleeping_lock),
+}
+"""Of each kind, what has to happen before it could show.  Those that are not here can always show:
+what a driver reports itself, registers, and fields that a lock guards."""
+
+
+def without_subject(seen: Seen, kinds: Iterable[str]) -> list[str]:
+    """Those of some kinds that had nothing to look at."""
+    return [kind for kind in kinds if kind in SUBJECTS and not SUBJECTS[kind][1](seen)]
