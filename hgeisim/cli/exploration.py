@@ -118,7 +118,7 @@ class Exploration:
         below = Streams(self.scenario.run.seed).stream("lock-order").below
         self.walks = lock_walks(self.space, known, WALKS, below)
         self.verdict.stopped = self.walks.stopped
-        if self.against and self.verdict.stopped is None:
+        if self.against:
             self.against.judge_locks(self.walks, self.verdict)
 
     def document(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def summary(
         **({"base": {"variant": runs.variant, "runs": runs.runs}} if runs else {}),
         "schedules": 1,
         "not_checked": not_checked(
-            offer_of(scenario.kernel.variant, quiet=scenario.run.quiet is not None)
+            offer_of(scenario.kernel.variant, quiet=_ends_in_quiet(scenario))
         ),
     }
 
@@ -78,6 +78,11 @@ def _why_vacuous(scenario: Scenario, simulation: Simulation, runs: BaseRuns | No
     line = guests.line_handed_out
     there = runs.hand_out_a_line() if runs and not line else None
     return vacuous(scenario, not may or any(i in guests.entered for i in may), line, there)
+
+
+def _ends_in_quiet(scenario: Scenario) -> bool:
+    """Whether anybody is sent anything in the end."""
+    return scenario.run.quiet is not None and bool(scenario.vm)
 
 
 def _known(scenario: Scenario, simulation: Simulation, strict: bool) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.checks.known import known_facts
-from hgeisim.checks.standing import GONE, PRE_EXISTING, Bounds, Standing
+from hgeisim.checks.standing import GONE, PRE_EXISTING, UNKNOWN, Bounds, Standing
 from hgeisim.drivers.explored.against_base import AgainstBase
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, SAMPLED
@@ -24,7 +24,8 @@ def add_trial(result: dict[str, Any], against: AgainstBase) -> None:
     causes = against.causes()
     for finding in result["findings"]:
         i = finding["id"]
-        finding |= _compared(against, i, standings[i], causes.get(i, NOT_KNOWN))
+        standing = standings.get(i, Standing(UNKNOWN))  # where it was stopped before that
+        finding |= _compared(against, i, standing, causes.get(i, NOT_KNOWN))
     result["gone"] = _gone(against.base, standings)
     if "lock_order" in result:
         result["lock_order"]["new_edges"] = against.locks.new_edges

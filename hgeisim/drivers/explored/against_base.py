@@ -79,6 +79,8 @@ class AgainstBase:
         """Compare the lock order along a sample of schedules."""
         self.lock_causes = walks.causes
         self.locks = LockTrial({i: Standing(UNKNOWN) for i in walks.findings})
+        if verdict.stopped is not None:
+            return
         given = [each.schedule for each in verdict.counterexamples.values()]
         below = Streams(self.scenario.run.seed).stream("lock-order").below
         self.locks = lock_trial(walks, self.base, given, below)
