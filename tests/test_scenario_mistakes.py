@@ -125,7 +125,7 @@ machine.harts[1].geilen = 64: must be 0..63 (HGEIE has 64 bits, and bit 0 is rea
 kernel.preemption = "ful": must be "none", "voluntary", "full" or "rt"; did you mean "full"?
 run.until = "0ns": must be above 0ns
 run.seed = true: must be a whole number, 0..2**63 - 1
-run.sed = 3: is no key here; there are until, seed; did you mean "seed"?
+run.sed = 3: is no key here; there are until, quiet, seed; did you mean "seed"?
 vm[0].name: is missing; it must be a name of at most 40 letters, digits, ".", "_" and "-"
 vm[0].vcpus = 0: must be 1..1024
 vm[0].mode = "atuo": must be "emul", "auto" or "hwaccel"; did you mean "auto"?

@@ -76,7 +76,10 @@ def test_a_whole_list() -> None:
         ("a b=5", '-s = "a b=5": must be KEY=VALUE'),
         ("vcpus=8", "-s vcpus = 8: is no key of a scenario; did you mean vm.web.vcpus?"),
         ("until=1ms", '-s until = "1ms": is no key of a scenario; did you mean run.until?'),
-        ("run.unti=1ms", '-s run.unti = "1ms": is no key here; there are until, seed; did you'),
+        (
+            "run.unti=1ms",
+            '-s run.unti = "1ms": is no key here; there are until, quiet, seed; did',
+        ),
         ("kernal.variant=v6.12", "-s kernal.variant = "),
         ("xyz.abc=1", "-s xyz.abc = 1: is no key of a scenario; they begin with title, look_at"),
         (

@@ -184,11 +184,11 @@ def test_the_documentation_quotes_what_is_printed(page: str) -> None:
 def test_a_search_that_is_cut_short() -> None:
     told = explored("--series", REMEMBERS, TIDIES, "--states", "300")
     assert told.status == 4
-    assert "bounded: the search was cut short of v7.1, +Remembers, +Tidies" in told.out
+    assert "bounded: the search was cut short of +Remembers, +Tidies" in told.out
     assert "as easily, so far" in told.out
     worse = explored("--series", FORGETS, REMEMBERS, "--states", "300")
     assert worse.status == 1
-    assert "after +Forgets, beside v7.1: unknown deaf:vcpu, lost-wakeup:vcpu" in worse.out
+    assert "after +Forgets, beside v7.1: introduced deaf:vcpu, lost-wakeup:vcpu" in worse.out
     assert "mended" not in worse.out
 
 

@@ -220,7 +220,9 @@ class Mine(Aia):
         yield STEP
         assert mine is h[0] and ask(mine) and low(2)
         assert any(each.cpu == cpu for each in k.hgei)
+        yield mine.lock.lock_irqsave
         owners[hgei] = owners[hgei]
+        yield mine.lock.unlock_irqrestore
         yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)
 """
 
