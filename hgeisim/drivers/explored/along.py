@@ -17,13 +17,20 @@ def standings_along(base: Base, schedule: Schedule, ids: Collection[str]) -> dic
     """How each finding compares: the base is recorded to show it, shows it along the schedule as
     far as it can follow, or in few switches."""
     walks = lock_walks(base.space, [schedule], 0, lambda _: 0)
-    shown, whole = walks.findings.keys() | replayed(base.space, [schedule]), False
+    searched, whole = _searched(base, schedule, ids)
+    shown = walks.findings.keys() | searched
+    return {i: Standing(_word(i, i in shown, whole)) for i in ids}
+
+
+def _searched(base: Base, schedule: Schedule, ids: Collection[str]) -> tuple[frozenset[str], bool]:
+    """The ids of what a search of the base shows, and whether that is all there is."""
     if base.recorded is not None:
-        shown, whole = shown | base.recorded.switches.keys(), True
-    elif missing := [i for i in ids if i not in shown and not is_lock_order(i)]:
+        return frozenset(base.recorded.switches), True
+    shown, whole = replayed(base.space, [schedule]), False
+    if missing := [i for i in ids if i not in shown and not is_lock_order(i)]:
         fewest = fewest_switches(base.space, FEW_SWITCHES, wish_for(missing))
         shown, whole = shown | fewest.ways.keys(), fewest.levels is None
-    return {i: Standing(_word(i, i in shown, whole)) for i in ids}
+    return shown, whole
 
 
 def _word(finding_id: str, shown: bool, whole: bool) -> str:
