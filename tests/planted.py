@@ -201,12 +201,12 @@ class NobodyArms(Aia):
         yield STEP
 
 
-class UnloadDisables(Module):
-    """riscv_kvm_exit disables its CPU while there are VMs."""
+class AttrDisables(Module):
+    """rw_attr disables the other CPU."""
 
-    def riscv_kvm_exit(k, current: Thread) -> Path[None]:
-        """riscv_kvm_exit with the fault."""
-        yield from k.kvm_riscv_aia_disable(current)
+    def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_aia_imsic_rw_attr with the fault."""
+        yield from k.on_each_cpu_mask(current, 1 << 1 - current.cpu, k.disable_here)
 
 
 class OfflineByIpi(Module):

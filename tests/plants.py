@@ -183,11 +183,12 @@ PLANTS = {
         {"v1@0": "", "@1": "offline 1, destroy v1"},
         ("dead-owner:taken-line",),
     ),
-    "unload disables": Plant(
-        planted.UnloadDisables,
+    "rw_attr disables": Plant(
+        planted.AttrDisables,
         "v7.1",
-        {"v1@0": "", "@0": "unload", "@1": "destroy v1"},
+        {"v1@1": "", "v2@0": "", "@0": "rw_attr v2", "@2": "destroy v1"},
         ("use-after-free:kvm_riscv_aia_disable",),
+        harts=3,
     ),
     "disable takes another": Plant(
         planted.DisableTakesAnother,

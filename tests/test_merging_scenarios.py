@@ -50,7 +50,7 @@ def small(tasks: list[tuple[int | str, list[str]]], variant: str, preemption: st
             "title": "small",
             "machine": {"harts": [{"count": 2, "guest_files": 1}]},
             "kernel": {"variant": variant, "preemption": preemption},
-            "vcpu": [{"name": "v1", "hart": 0}],
+            "vcpu": [] if "unload" in tables[0]["does"] else [{"name": "v1", "hart": 0}],
             "task": tables,
         }
     )

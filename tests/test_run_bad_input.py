@@ -29,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("bad.toml").write_text("[machine]\nharts = [{ guest_file = 3 }]\n[run]\nseed = -1\n")
     Path("broken.toml").write_text("title = \n")
     shown = hgeisim("scenario", "show", "big-little").out.partition("[[hotplug]]")[0]
-    task = '[[task]]\nname = "t"\nhart = 0\ndoes = ["unload"]\n'
+    task = '[[task]]\nname = "t"\nhart = 0\ndoes = ["shutdown"]\n'
     Path("both.toml").write_text(f"{shown}{task}")
     return tmp_path
 

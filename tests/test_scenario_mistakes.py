@@ -242,6 +242,10 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             ['task[0].does[1] = "destroy v1": a vCPU can only be destroyed once; see task[0].does'],
         ),
         (
+            MACHINE + TASK.replace("msi v1", "unload"),
+            ['task[0].does[0] = "unload": must stand in a scenario without [[vm]] and [[vcpu]]'],
+        ),
+        (
             MACHINE + VM + 'arrives = "2ms"\ndestroyed = "2ms"',
             ['vm[0].destroyed = "2ms": must be later than arrives = "2ms"'],
         ),

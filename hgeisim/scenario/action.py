@@ -16,7 +16,7 @@ class Verb(NamedTuple):
 
     `own`: it is for a vCPU's own thread, the others are for a task on a HART.  `hotplug`: its task
     is the thread cpuhp/N, and is about that HART.  `moves`: it moves the thread of another vCPU.
-    `once`: what a vCPU can be only once.  `last`: nothing comes after it.
+    `once`: what a vCPU can be only once.  `last`: nothing comes after it.  `alone`: there is no VM.
 
     A verb is a method of `hgeisim.kernel.script.Script`.
     """
@@ -27,6 +27,7 @@ class Verb(NamedTuple):
     moves: bool = False
     once: str = ""
     last: bool = False
+    alone: bool = False
 
 
 VERBS = {
@@ -43,8 +44,8 @@ VERBS = {
     "move": Verb("VCPU HART", moves=True),
     "reset": Verb("VCPU"),
     "rw_attr": Verb("VCPU"),
-    "unload": Verb(),
-    "load": Verb(),
+    "unload": Verb(alone=True),
+    "load": Verb(alone=True),
     "shutdown": Verb(),
 }
 

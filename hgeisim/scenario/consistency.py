@@ -144,6 +144,17 @@ def _overlapping_hotplug(draft: Draft) -> Iterator[Finding]:
             yield f"{where}.offline", _time(second.offline), allowed
 
 
+def _module_in_use(draft: Draft) -> Iterator[Finding]:
+    """A VM holds the module, so rmmod refuses; `destroy` takes a vCPU away and no VM."""
+    if not draft.names("vm") and not draft.names("vcpu"):
+        return
+    allowed = "must stand in a scenario without [[vm]] and [[vcpu]]: a VM holds the module"
+    for where, task in present("task", draft.task):
+        for i, action in enumerate(task.does):
+            if VERBS[action.verb].alone:
+                yield f"{where}.does[{i}]", show(str(action)), allowed
+
+
 def _no_hart_left(draft: Draft) -> Iterator[Finding]:
     windows = list(present("hotplug", draft.hotplug))
     for where, window in windows:
@@ -190,6 +201,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _time_stands_still,
     _order_of_times,
     _overlapping_hotplug,
+    _module_in_use,
     _no_hart_left,
     _random_hotplug,
 )
