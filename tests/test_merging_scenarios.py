@@ -45,12 +45,13 @@ def small(tasks: list[tuple[int | str, list[str]]], variant: str, preemption: st
         {"name": f"t{i}", "does": does, "vcpu" if isinstance(who, str) else "hart": who}
         for i, (who, does) in enumerate(tasks)
     ]
+    unloads = any("unload" in does for _, does in tasks)
     return scenario_from(
         {
             "title": "small",
             "machine": {"harts": [{"count": 2, "guest_files": 1}]},
             "kernel": {"variant": variant, "preemption": preemption},
-            "vcpu": [] if "unload" in tables[0]["does"] else [{"name": "v1", "hart": 0}],
+            "vcpu": [] if unloads else [{"name": "v1", "hart": 0}],
             "task": tables,
         }
     )
