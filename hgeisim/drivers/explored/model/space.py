@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
@@ -22,6 +22,13 @@ Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]
 class Outgrown(Exception):
     """A step wrote a cell that has no place in a state, because no step before it wrote it, or a
     value for which that place is too narrow."""
+
+
+class Mirror(Protocol):
+    """Learns what a space learns."""
+
+    def plant(self, slot: int, path: list[tuple[int, int]], answer: Answer) -> None:
+        """What a context does where the places have these codes, in the order of the tree."""
 
 
 class Space:
@@ -59,6 +66,7 @@ class Space:
         self._further = [places[location][1:] for location in self.locations]
         self._reads = [0] * len(self.locations)
         self._disturbed: dict[Answer, tuple[int, ...]] = {}
+        self.mirror: Mirror | None = None
 
     @cached_property
     def fine(self) -> Space:
@@ -218,6 +226,9 @@ class Space:
                 branch = trees[key] = place, {}
             trees, key = branch[1], state[place]
         trees[key] = answer
+        if self.mirror is not None:
+            places = self._places[slot], *inputs
+            self.mirror.plant(slot, [(place, state[place]) for place in places], answer)
         if answer.reads & ~self._reads[slot]:
             self._reads[slot] |= answer.reads
             self._disturbed.clear()

@@ -1,0 +1,82 @@
+"""The compiled inner loop, where it was built from the source that is here.
+
+It is plain C without Python's headers (`search.c`), and comes in by ctypes.  `HGEISIM_PURE=1` leaves
+it alone.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+from functools import cache
+from hashlib import sha256
+from importlib.machinery import EXTENSION_SUFFIXES
+from os import environ
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+COMPILED, PYTHON = "compiled", "python"
+PURE = "HGEISIM_PURE"
+FINISHED, PAUSED, BOUNDED, LEARN, STEP, VIEW, END, NO_MEMORY = range(8)
+"""What `search_run` returns with, as in `search.c`."""
+
+
+class Told(c.Structure):
+    """What a search says about itself, as in `search.c`."""
+
+    _fields_ = [
+        (name, c.c_uint64)
+        for name in ("number", "slot", "answer", "states", "expanded", "transitions", "ends")
+    ]
+
+
+_TEXT, _ITEMS = c.c_char_p, c.POINTER(c.c_uint32)
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "tables_new": (c.c_void_p, [c.c_uint32, c.c_uint32, _TEXT, _TEXT, _TEXT]),
+    "tables_free": (None, [c.c_void_p]),
+    "tables_answer": (c.c_uint32, [c.c_void_p, c.c_uint32, _TEXT, _TEXT, c.c_uint8, c.c_uint8]),
+    "tables_plant": (
+        c.c_int,
+        [c.c_void_p, c.c_uint32, c.c_uint32, _TEXT, _TEXT, c.c_uint32],
+    ),
+    "search_new": (c.POINTER(Told), [c.c_void_p, c.c_uint8]),
+    "search_free": (None, [c.POINTER(Told)]),
+    "search_run": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
+    "search_turn_back": (None, [c.POINTER(Told), c.c_int]),
+    "search_state": (None, [c.POINTER(Told), c.c_uint32, _TEXT]),
+    "search_next": (None, [c.POINTER(Told), _TEXT]),
+    "search_origin": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
+    "search_list": (c.c_uint32, [c.POINTER(Told), c.c_int, c.POINTER(_ITEMS)]),
+    "search_bytes": (c.c_uint64, [c.POINTER(Told)]),
+    "search_source": (_TEXT, []),
+}
+"""What the functions return and take."""
+
+
+def library() -> Any | None:
+    """The functions of `search.c`, None where Python has to do without them."""
+    return None if environ.get(PURE, "") not in {"", "0"} else _loaded()[0]
+
+
+def engine() -> str:
+    """Which inner loop searches have: compiled, or python and why."""
+    if library() is not None:
+        return COMPILED
+    return f"{PYTHON} ({_loaded()[1] or f'{PURE} is set'})"
+
+
+@cache
+def _loaded() -> tuple[Any | None, str]:
+    """The functions, or why there are none."""
+    names = [HERE / f"_search{suffix}" for suffix in EXTENSION_SUFFIXES]
+    built = next((path for path in names if path.is_file()), names[0])
+    try:
+        loaded = c.CDLL(str(built))
+        for name, (returns, takes) in FUNCTIONS.items():
+            function = getattr(loaded, name)
+            function.restype, function.argtypes = returns, takes
+    except (OSError, AttributeError):
+        return None, "the compiled loop was not built"
+    if loaded.search_source().decode() != sha256((HERE / "search.c").read_bytes()).hexdigest():
+        return None, "the compiled loop was built from another source: install hgeisim again"
+    return loaded, ""

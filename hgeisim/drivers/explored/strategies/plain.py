@@ -1,0 +1,111 @@
+"""The inner loop of a search in Python: the reference, and what there is without a compiler."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from math import inf
+
+from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.invariants import View
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
+
+
+class Plain(Search):
+    """The states reached so far, in a list.
+
+    `parents` has, for each state still to be expanded, what the contexts answered in the state
+    before it and what the checks saw there.
+    """
+
+    def __init__(self, space: Space, verdict: Verdict, avoid: frozenset[str]) -> None:
+        super().__init__(space, verdict, avoid)
+        start = space.initial()
+        self.states, self.seen, self.origins = [start], {start: 0}, array("Q", [0])
+        self.parents = deque[tuple[list[Answer], View]]()
+        self.dead_ends, self.returns = array("Q"), array("Q")
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def state(self, number: int) -> bytes:
+        """A state by its number."""
+        return self.states[number]
+
+    def origin(self, number: int) -> int:
+        """How a state was reached first."""
+        return self.origins[number]
+
+    def expand_all(self, states_max: int, progress: Progress | None) -> bool:
+        """Expand one after the other."""
+        states, space, verdict = self.states, self.space, self.verdict
+        last = inf
+        for number, state in enumerate(states):
+            self.expand(number, state)
+            if space.outdated:
+                last = min(last, number + number // 4 + 1000)
+                if number >= last:
+                    break
+            queued = len(states) - number - 1
+            if progress and number % PROGRESS_EVERY == 0:
+                progress(len(states), queued)
+            if queued and len(states) >= states_max:
+                verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
+                break
+        return not space.outdated
+
+    def expand(self, number: int, state: bytes) -> None:
+        """Find the successors of a state; the loop that takes all the time, so calls are few."""
+        answers, view = here = self.look(number, state)
+        first, seen, states, steps = number * self.width, self.seen, self.states, 0
+        known, onward = 0, False
+        for slot, step in enumerate(answers):
+            if step.writes is None:
+                continue
+            steps += 1
+            if step.findings and self.note(number, step.findings, slot):
+                continue
+            cells = bytearray(state)
+            for place, code in step.writes:
+                cells[place] = code
+            there = bytes(cells)
+            if there in seen:
+                known += 1
+                onward = onward or seen[there] > number
+                continue
+            if step.watched and self.breaks(view, step, there, number, slot):
+                continue
+            seen[there] = len(states)
+            states.append(there)
+            self.origins.append(first + slot)
+            self.parents.append(here)
+        self.verdict.transitions += steps
+        if known == steps > 0:
+            if not onward:
+                self.returns.append(number)
+            if self.space.system.own_patch:
+                self.dead_ends.append(number)
+        elif not steps:
+            self.verdict.ends += 1
+            self.note(number, end_findings(self.space, state))
+
+    def look(self, number: int, state: bytes) -> tuple[list[Answer], View]:
+        """What the contexts would do in a state, and what the checks see of it."""
+        if not number:
+            return self.space.answers(state), self.space.invariants.view(state)
+        before, view = self.parents.popleft()
+        step = before[self.origins[number] % self.width]
+        if step.watched:
+            view = self.space.invariants.follow(view, step, state)
+        return self.space.answers_after(before, step, state), view
+
+    def breaks(self, view: View, step: Answer, there: bytes, number: int, slot: int) -> bool:
+        """Note what the checks say about a new state; True when the search turns back at it.
+
+        Where they see what they saw before the step, all was noted when that was new.
+        """
+        sees = self.space.invariants.follow(view, step, there)
+        return sees is not view and self.note(number, sees.findings, slot)
