@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any, TypeAlias
 
 from hgeisim.drivers.crash import NoOperation
-from hgeisim.drivers.explored.model.frames import SeamError, frame_key, functions
+from hgeisim.drivers.explored.model.frames import SeamError, Standing, functions, standing
 from hgeisim.drivers.explored.model.held import Held, held_after
 from hgeisim.errors import ModelError
 from hgeisim.machine.balance import NOTHING, Balance, Call, Left, frames, returned
@@ -40,7 +40,8 @@ class Node:
     the memories that led here, so that the path can be brought to this state again.  `balance` is
     what the path keeps before the operation, `began` what it kept when each of its functions began,
     and `told` what one of them has left that was told.  `straight` counts the operations since it
-    has called or left a function.
+    has called or left a function.  `live` is a path that stands here, if there is one: whoever goes
+    on with it takes it away.
     """
 
     op: Op
@@ -53,6 +54,7 @@ class Node:
     began: tuple[Balance, ...] = ()
     told: Balance = NOTHING
     straight: int = 0
+    live: list[Standing] = field(default_factory=list, compare=False)
 
 
 @dataclass
@@ -98,16 +100,12 @@ class Automaton:
         finished.
         """
         seen = tuple(memory.cells)
-        present = memory.cells, memory.reads, memory.writes
-        memory.touched = {}
-        path = _revive(node, memory, self.runner)
-        memory.cells, memory.reads, memory.writes = present
+        before = node.live.pop() if node.live else _revive(node, memory, self.runner)
         memory.touched = {}
         revived()
-        stack = list(frames(path))
-        innermost = stack[-1]
+        path, innermost = before.stack[0], before.stack[-1]
         self.taken.add((innermost.gi_code, innermost.gi_frame.f_lasti, node.op))
-        calls = [Call(*call) for call in zip(stack, node.began, strict=False)]
+        calls = [Call(*call) for call in zip(before.stack, node.began, strict=False)]
         answer = node.op.answer(self.runner)
         balance = self.kept = node.balance.after(node.op, answer)
         try:
@@ -117,7 +115,8 @@ class Automaton:
             return REST
         if not isinstance(op, Op):
             raise NoOperation(f"{self.name} yields {op!r}, which is no operation", functions(path))
-        now, self.left = returned(self.kernel, calls, tuple(frames(path)), balance, node.told)
+        there = standing(path, before)
+        now, self.left = returned(self.kernel, calls, there.stack, balance, node.told)
         same = [call.frame for call in now] == [call.frame for call in calls]
         made = replace(
             node,
@@ -130,14 +129,17 @@ class Automaton:
             began=tuple(call.began for call in now),
             told=self.left[-1].balance if self.left else node.told,
             straight=node.straight + 1 if same else 0,
+            live=[there],
         )
-        return self._add((frame_key(path), op, made.held), made)
+        return self._add((there.keys, op, made.held), made)
 
     def _add(self, key: Any, node: Node) -> int:
         known = self.index.get(key)
         if known is None:
             known = self.index[key] = len(self.nodes)
             self.nodes.append(node)
+        elif node.live and not self.node(known).live:
+            self.node(known).live.append(node.live.pop())
         return known
 
 
@@ -146,7 +148,10 @@ def start_of(origin: MakePath) -> Node:
     return Node(STEP, False, origin, (), ())
 
 
-def _revive(node: Node, memory: Memory, who: Runner) -> Path[Any]:
+def _revive(node: Node, memory: Memory, who: Runner) -> Standing:
+    """Make a path anew and bring it to a node, on the memories that led there."""
+    present = memory.cells, memory.reads, memory.writes
+    memory.touched = {}
     path, op = node.origin(), Op()
     for cells in node.history:
         memory.begin_step(list(cells))
@@ -154,4 +159,5 @@ def _revive(node: Node, memory: Memory, who: Runner) -> Path[Any]:
             op = path.send(op.answer(who))
         except StopIteration:
             raise SeamError(f"{node.functions}: the path did not repeat itself") from None
-    return path
+    memory.cells, memory.reads, memory.writes = present
+    return Standing(tuple(frames(path)))

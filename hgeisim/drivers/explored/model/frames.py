@@ -17,7 +17,7 @@ from types import (
     MethodType,
     ModuleType,
 )
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hgeisim.drivers.explored.model.liveness import live_locals
 from hgeisim.errors import ModelError
@@ -43,9 +43,29 @@ def functions(path: Path[Any]) -> tuple[str, ...]:
     return tuple(g.gi_code.co_name for g in frames(path) if g.gi_code.co_filename != OVERRIDES)
 
 
+class Standing(NamedTuple):
+    """A suspended path: its generators, outermost first, and the key of each."""
+
+    stack: tuple[Frame, ...]
+    keys: FrameKey = ()
+
+
+def standing(path: Path[Any], before: Standing = Standing(())) -> Standing:
+    """Where a path stands.  Raises `SeamError` when its key would not be sound.
+
+    A generator that still waits for the one that it waited for `before` has not run since, so its
+    key is the same.
+    """
+    stack, same = tuple(frames(path)), 0
+    while same < min(len(stack), len(before.stack)) and stack[same] is before.stack[same]:
+        same += 1
+    kept = before.keys[: max(same - 1, 0)]
+    return Standing(stack, (*kept, *map(_key_of, stack[len(kept) :])))
+
+
 def frame_key(path: Path[Any]) -> FrameKey:
     """The memo's key of a suspended path.  Raises `SeamError` when it would not be sound."""
-    return tuple(_key_of(g) for g in frames(path))
+    return standing(path).keys
 
 
 def _frame(g: Frame) -> FrameType:
