@@ -13,7 +13,8 @@ from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.strategies.exhaustive import Progress, exhaustive
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.search import Progress
 from hgeisim.drivers.explored.strategies.fewest_switches import (
     FewestSwitches,
     Wish,

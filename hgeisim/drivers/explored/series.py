@@ -9,7 +9,7 @@ from hgeisim.checks.standing import COUNTING, EASIER, PRE_EXISTING, UNKNOWN, Sta
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.changes import CAME, Changes, changes
 from hgeisim.drivers.explored.comparison import compared
-from hgeisim.drivers.explored.strategies.exhaustive import Progress
+from hgeisim.drivers.explored.strategies.search import Progress
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.kernel.variants import own_files
 from hgeisim.scenario.schema import Scenario

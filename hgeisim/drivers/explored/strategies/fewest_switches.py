@@ -20,7 +20,7 @@ from hgeisim.drivers.explored.model.endless import KIND, LoneRuns, endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.livelock import KIND as LIVELOCK
 from hgeisim.drivers.explored.model.space import Outgrown, Space
-from hgeisim.drivers.explored.strategies.exhaustive import PROGRESS_EVERY, Progress
+from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress
 from hgeisim.drivers.explored.strategies.strategy import warm_up
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Found, Schedule
 
