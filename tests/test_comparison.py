@@ -7,7 +7,7 @@ import pytest
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.standing import Bounds, Standing
 from hgeisim.drivers.explored.comparison import Shown, compared, shown
-from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches
+from hgeisim.drivers.explored.strategies.levels import FewestSwitches
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.scenario.clean_twin import clean_twin, left_out
 from hgeisim.scenario.load import load_scenario

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from hgeisim.cli.stopping import Stopped
+from hgeisim.drivers.explored.compiled.library import PURE
 from hgeisim.drivers.explored.counterexample import isolate, shrink
-from hgeisim.drivers.explored.strategies import exhaustive, lock_walks, walk
+from hgeisim.drivers.explored.strategies import lock_walks, plain, walk
+from hgeisim.drivers.explored.strategies.search import Search
 from tests.commands import hgeisim
 
 V2 = ("--variant", "v6.12+percpu-v2")
@@ -37,8 +39,9 @@ def after(number: int, error: BaseException, really: Callable[..., Any]) -> Call
 def test_a_search_that_is_stopped(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, words: str
 ) -> None:
-    expand = after(30_000, error, exhaustive._Search.expand)
-    monkeypatch.setattr(exhaustive._Search, "expand", expand)
+    expand = after(30_000, error, plain.Plain.expand)
+    monkeypatch.setattr(plain.Plain, "expand", expand)
+    monkeypatch.setenv(PURE, "1")
     told = hgeisim("explore", "patch-race", *V2)
     assert told.status == status
     assert "violation (bounded): no further than" in told.out
@@ -55,7 +58,7 @@ def test_what_is_found_before_the_search_starts_again_counts_when_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The error comes at the first step of the second search."""
-    run, runs = exhaustive._Search.run, list[bool]()
+    run, runs = Search.run, list[bool]()
 
     def once(search: Any, *args: Any) -> bool:
         if runs:
@@ -63,7 +66,7 @@ def test_what_is_found_before_the_search_starts_again_counts_when_it_is_stopped(
         runs.append(run(search, 20_000, None))
         return False
 
-    monkeypatch.setattr(exhaustive._Search, "run", once)
+    monkeypatch.setattr(Search, "run", once)
     told = hgeisim("explore", "patch-race", *V2)
     assert told.status == 130
     assert "hgeisim replay" in told.out

@@ -11,7 +11,8 @@ import pytest
 from hgeisim.drivers.explored import base, baselines, lock_trial, trial
 from hgeisim.drivers.explored.baselines import entry, model_digest, read, recorded
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches, fewest_switches
+from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
+from hgeisim.drivers.explored.strategies.levels import FewestSwitches
 from hgeisim.scenario.clean_twin import clean_twin
 from hgeisim.scenario.load import load_scenario
 from tests.commands import Told, hgeisim

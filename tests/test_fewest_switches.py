@@ -17,12 +17,8 @@ from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.fewest_switches import (
-    FewestSwitches,
-    Wish,
-    fewest_switches,
-    wish_for,
-)
+from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
+from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.kernel.variants import BASES
 from hgeisim.scenario.load import load_scenario

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
@@ -17,10 +18,21 @@ class UseAfterFree(OperationCheck):
 
     def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at what the step touched."""
-        for vcpu in vcpus(k):
-            if not own_cells(vcpu).isdisjoint(moment.touched) and freed_before(vcpu, moment):
+        owners = _owners(k)
+        for vcpu in dict.fromkeys(owners[each] for each in moment.touched if each in owners):
+            if freed_before(vcpu, moment):
                 text = f"{moment.who.name} touches {vcpu.name} after it was freed, in "
                 yield Finding("use-after-free", moment.entry, text + moment.function)
+
+
+_KNOWN = WeakKeyDictionary[Module, dict[int, Vcpu]]()
+
+
+def _owners(k: Module) -> dict[int, Vcpu]:
+    """The vCPU that each of its cells is of."""
+    if k not in _KNOWN:
+        _KNOWN[k] = {address: vcpu for vcpu in vcpus(k) for address in own_cells(vcpu)}
+    return _KNOWN[k]
 
 
 def own_cells(vcpu: Vcpu) -> set[int]:

@@ -14,14 +14,13 @@ from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.search import Progress
 from hgeisim.drivers.explored.strategies.fewest_switches import (
-    FewestSwitches,
-    Wish,
     fewest_switches,
     is_livelock,
     wish_for,
 )
+from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
+from hgeisim.drivers.explored.strategies.search import Progress
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.scenario.schema import Scenario
 

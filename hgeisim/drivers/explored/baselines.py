@@ -21,7 +21,8 @@ from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.explorable import explored_digest
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.fewest_switches import Wish, fewest_switches
+from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
+from hgeisim.drivers.explored.strategies.levels import Wish
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.kernel.variants import own_files
 from hgeisim.scenario.schema import Scenario

@@ -17,7 +17,8 @@ from hgeisim.checks.standing import (
     Bounds,
     Standing,
 )
-from hgeisim.drivers.explored.strategies.fewest_switches import FewestSwitches, is_livelock
+from hgeisim.drivers.explored.strategies.fewest_switches import is_livelock
+from hgeisim.drivers.explored.strategies.levels import FewestSwitches
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 
 

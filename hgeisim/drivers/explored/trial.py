@@ -13,11 +13,11 @@ from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import (
-    FewestSwitches,
     fewest_switches,
     is_livelock,
     wish_for,
 )
+from hgeisim.drivers.explored.strategies.levels import FewestSwitches
 from hgeisim.drivers.explored.strategies.strategy import Below, Given, schedules
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk

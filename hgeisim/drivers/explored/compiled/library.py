@@ -1,7 +1,7 @@
 """The compiled inner loop, where it was built from the source that is here.
 
-It is plain C without Python's headers (`search.c`), and comes in by ctypes.  `HGEISIM_PURE=1` leaves
-it alone.
+It is plain C without Python's headers (`search.c`), and comes in by ctypes.  With `HGEISIM_PURE=1`
+Python does without.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class Told(c.Structure):
 
     _fields_ = [
         (name, c.c_uint64)
-        for name in ("number", "slot", "answer", "states", "expanded", "transitions", "ends")
+        for name in (
+            *("number", "state", "slot", "answer"),
+            *("states", "expanded", "transitions", "ends"),
+        )
     ]
 
 
@@ -42,6 +45,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "search_new": (c.POINTER(Told), [c.c_void_p, c.c_uint8]),
     "search_free": (None, [c.POINTER(Told)]),
     "search_run": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
+    "search_level": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
+    "search_node": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
     "search_turn_back": (None, [c.POINTER(Told), c.c_int]),
     "search_state": (None, [c.POINTER(Told), c.c_uint32, _TEXT]),
     "search_next": (None, [c.POINTER(Told), _TEXT]),

@@ -15,9 +15,9 @@ typedef uint32_t u32;
 typedef uint16_t u16;
 typedef uint8_t u8;
 
-/* What a search returns with:  all states are expanded; as many as were asked for; as many were
- * reached as may be; what a context does in a state; whether the findings of an answer, or of a new
- * view of the checks, turn it back; a state without successor; there is no memory left. */
+/* What a search returns with:  all is done; as much as was asked for; as many states were reached as
+ * may be; what a context does in a state; whether the findings of an answer, or of a new view of the
+ * checks, turn it back; a state without successor; there is no memory left. */
 enum wanted { FINISHED, PAUSED, BOUNDED, LEARN, STEP, VIEW, END, NO_MEMORY };
 
 /* Where the code of each place is: in which word, from which bit on, and how many bits. */
@@ -58,9 +58,10 @@ typedef struct {
   u32 branches, branches_max, answers, answers_max;
 } Tables;
 
-/* What Python reads: about which state, context and answer the search wants to know, and counts. */
+/* What Python reads: about which state, context and answer the search wants to know, the number by
+ * which it is known how that was reached (that of a state, or of a node), and counts. */
 typedef struct {
-  u64 number, slot, answer, states, expanded, transitions, ends;
+  u64 number, state, slot, answer, states, expanded, transitions, ends;
 } Told;
 
 /* A list that grows. */
@@ -81,6 +82,11 @@ typedef struct {
   u32 *slot, *which, steps, step, known, last_view;
   u8 looked, onward, keeps_dead_ends;
   List dead_ends, returns;
+  /* A search by switches: how each node was reached, which contexts stand last at each state, the
+   * first state and node of the level, and where the context is that goes on. */
+  u64 *node_origin, *lasts, node, begin;
+  u32 nodes, nodes_max, lasts_max, level_end, at;
+  u8 goes_on, moved, rests;
 } Search;
 
 /* Makes room for `need` items; 0 when there is no memory. */
@@ -364,7 +370,7 @@ void search_free(Search *s) {
   free(s->state), free(s->origin), free(s->table), free(s->view), free(s->view_table);
   free(s->view_back), free(s->answer_told), free(s->watched);
   free(s->to), free(s->hash), free(s->slot), free(s->which);
-  free(s->dead_ends.item), free(s->returns.item);
+  free(s->dead_ends.item), free(s->returns.item), free(s->node_origin), free(s->lasts);
   layout_free(&s->layout);
   free(s);
 }
@@ -413,9 +419,30 @@ Search *search_new(Tables *t, u8 keeps_dead_ends) {
   if (s->hash && s->slot && s->which && start && follow(s)) {
     u64 hash = hash_of(start, s->layout.words);
     find(s, start, hash, &at);
-    if (add(s, start, hash, at, 0)) return free(start), s;
+    u64 *lasts = s->lasts = calloc(1, 8), *origin = s->node_origin = calloc(1, 8);
+    s->lasts_max = s->nodes_max = s->nodes = s->level_end = s->begin = 1;
+    if (lasts && origin && add(s, start, hash, at, 0)) return free(start), s;
   }
   return free(start), search_free(s), (Search *)0;
+}
+
+/* Makes a step from one state to another, and returns the hash of that. */
+static inline u64 apply(const Answer *a, const u64 *from, u64 *to, u32 words) {
+  memcpy(to, from, 8 * words);
+  for (u32 i = 0; i < a->writes; i++)
+    to[a->write[i].word] = (to[a->write[i].word] & a->write[i].keep) | a->write[i].set;
+  return hash_of(to, words);
+}
+
+/* Nobody has been told yet of the findings of the answers that are new. */
+static int follow_answers(Search *s) {
+  u32 answers = s->tables->answers;
+  if (answers <= s->answers) return 1;
+  u8 *more = realloc(s->answer_told, answers);
+  if (!more) return 0;
+  memset(more + s->answers, 0, answers - s->answers);
+  s->answer_told = more, s->answers = answers;
+  return 1;
 }
 
 /* Looks up what each context does in the state that is expanded next: LEARN the first that nobody
@@ -430,18 +457,9 @@ static int look(Search *s) {
     const Answer *a = &t->answer[which];
     if (!a->steps) continue;
     u64 *to = s->to + (size_t)made * words;
-    memcpy(to, here, 8 * words);
-    for (u32 i = 0; i < a->writes; i++)
-      to[a->write[i].word] = (to[a->write[i].word] & a->write[i].keep) | a->write[i].set;
-    s->hash[made] = hash_of(to, words);
+    s->hash[made] = apply(a, here, to, words);
     __builtin_prefetch(&s->table[s->hash[made] & (s->table_size - 1)]);
     s->slot[made] = slot, s->which[made++] = which;
-  }
-  if (t->answers > s->answers) {
-    u8 *more = realloc(s->answer_told, t->answers);
-    if (!more) return NO_MEMORY;
-    memset(more + s->answers, 0, t->answers - s->answers);
-    s->answer_told = more, s->answers = t->answers;
   }
   s->steps = made, s->looked = 1;
   return FINISHED;
@@ -497,11 +515,11 @@ static int expand(Search *s) {
 /* Goes on until something is wanted: up to the state number `before`, or until there are
  * `states_max` of them. */
 int search_run(Search *s, u64 before, u64 states_max) {
-  if (s->version != s->tables->version && !follow(s)) return NO_MEMORY;
+  if ((s->version != s->tables->version && !follow(s)) || !follow_answers(s)) return NO_MEMORY;
   while (s->told.expanded < s->told.states) {
     if (!s->looked && s->told.expanded && s->told.states >= states_max) return BOUNDED;
     if (!s->looked && s->told.expanded >= before) return PAUSED;
-    s->told.number = s->told.expanded;
+    s->told.number = s->told.state = s->told.expanded;
     int wanted = expand(s);
     if (wanted) return wanted;
   }
@@ -513,6 +531,94 @@ void search_turn_back(Search *s, int wanted) {
   if (wanted == STEP) s->answer_told[s->told.answer] = 2;
   if (wanted == VIEW) s->view_back[s->last_view] = 2;
 }
+
+/* The search by switches: from a state where a context stood last, going on with it costs nothing,
+ * and any other one a switch.  States of a level are those from `expanded` to `level_end`; the next
+ * level is what they lead to. */
+
+/* Adds a node, which is reached by `slot` from the present one. */
+static int add_node(Search *s, u32 slot) {
+  if (!grow(&s->node_origin, &s->nodes_max, 8, s->nodes + 1)) return 0;
+  s->node_origin[s->nodes] = s->node * s->tables->slots + slot;
+  s->node = s->nodes++, s->moved = 1;
+  return 1;
+}
+
+/* Where the context cannot go on: END if no other can. */
+static int rest(Search *s) {
+  const Tables *t = s->tables;
+  const u64 *here = s->state + (size_t)s->at * s->layout.words;
+  for (u32 slot = 0; s->moved && slot < t->slots; slot++) {
+    u32 which = ask(t, slot, here);
+    if (!which) return s->told.slot = slot, s->told.state = s->at, LEARN;
+    if (t->answer[which].steps) s->moved = 0;
+  }
+  s->rests = s->goes_on = 0;
+  return s->moved ? END : FINISHED;
+}
+
+/* Lets a context go on until it cannot, or until another way led there. */
+static int go_on(Search *s, u32 slot) {
+  const Tables *t = s->tables;
+  u32 words = s->layout.words;
+  u64 bit = 1ull << slot, at;
+  while (s->goes_on && !s->rests) {
+    u32 which = ask(t, slot, s->state + (size_t)s->at * words);
+    s->told.number = s->node, s->told.state = s->at, s->told.slot = slot, s->told.answer = which;
+    if (!which) return LEARN;
+    const Answer *a = &t->answer[which];
+    if (!a->steps) {
+      s->rests = 1;
+      break;
+    }
+    if (a->findings && !s->answer_told[which]) return s->answer_told[which] = 1, STEP;
+    u64 hash = apply(a, s->state + (size_t)s->at * words, s->to, words);
+    u32 known = find(s, s->to, hash, &at);
+    if (known && (s->origin[known - 1] < s->begin || s->lasts[known - 1] & bit)) {
+      s->goes_on = 0;
+      break;
+    }
+    if (!add_node(s, slot)) return NO_MEMORY;
+    if (known) {
+      s->lasts[known - 1] |= bit, s->at = known - 1;
+      continue;
+    }
+    s->at = s->told.states;
+    if (!add(s, s->to, hash, at, s->node) || !grow(&s->lasts, &s->lasts_max, 8, s->at + 1))
+      return NO_MEMORY;
+    s->lasts[s->at] = bit;
+    if (a->watched) {
+      int is_new;
+      if (!view_of(s, s->to, &is_new)) return NO_MEMORY;
+      s->told.number = s->node, s->told.state = s->at;
+      if (is_new) return VIEW;
+    }
+  }
+  return s->rests ? rest(s) : FINISHED;
+}
+
+/* Makes levels until something is wanted: up to the state number `before`, or until there are
+ * `states_max` states.  FINISHED where a level ends. */
+int search_level(Search *s, u64 before, u64 states_max) {
+  if ((s->version != s->tables->version && !follow(s)) || !follow_answers(s)) return NO_MEMORY;
+  for (; s->told.expanded < s->level_end; s->told.expanded++, s->step = 0) {
+    u32 here = s->told.expanded;
+    if (!s->step && !s->goes_on && here >= before) return PAUSED;
+    for (; s->step < s->tables->slots; s->step++) {
+      if (!s->goes_on && s->lasts[here] >> s->step & 1) continue;
+      if (!s->goes_on) s->goes_on = 1, s->moved = 0, s->at = here, s->node = s->origin[here];
+      int wanted = go_on(s, s->step);
+      if (wanted == END) s->step++, s->told.number = s->node, s->told.state = s->at;
+      if (wanted) return wanted;
+    }
+    if (s->told.states >= states_max) return BOUNDED;
+  }
+  s->level_end = s->told.states, s->begin = s->nodes;
+  return FINISHED;
+}
+
+/* How a node was reached: the number of the one before times the contexts, plus the context. */
+u64 search_node(const Search *s, u32 node) { return s->node_origin[node]; }
 
 /* The codes of a state; of that which the step leads to that is looked at. */
 void search_state(const Search *s, u32 number, u8 *codes) {

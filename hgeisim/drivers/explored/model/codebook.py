@@ -55,6 +55,7 @@ class Codebook:
         }
         for high, address in enumerate(filter(wide.__contains__, self.addresses)):
             self.places[address] += (len(self.addresses) + high,)
+        self._owners = [*self.addresses, *filter(wide.__contains__, self.addresses)]
         self.values = [[start[address]] for address in self.addresses]
         self.codes = [{start[address]: 0} for address in self.addresses]
 
@@ -100,10 +101,10 @@ class Codebook:
     def decode(self, state: bytes) -> list[int]:
         """The cells of a state."""
         cells = self.start.copy()
-        for address, values, code in zip(self.addresses, self.values, state, strict=False):
-            cells[address] = (
-                values[code] if len(values) <= CODES_MAX else self._value(address, state)
-            )
+        for place, code in enumerate(state):
+            if code:
+                address = self._owners[place]
+                cells[address] = self.value(address, state)
         return cells
 
     def encode(self, cells: Sequence[int]) -> bytes:

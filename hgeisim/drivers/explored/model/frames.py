@@ -46,11 +46,14 @@ def functions(path: Path[Any]) -> tuple[str, ...]:
 class Standing(NamedTuple):
     """A suspended path: its generators, outermost first, and the key of each."""
 
-    stack: tuple[Frame, ...]
+    stack: tuple[Any, ...]
     keys: FrameKey = ()
 
 
-def standing(path: Path[Any], before: Standing = Standing(())) -> Standing:
+UNKNOWN = Standing(())
+
+
+def standing(path: Path[Any], before: Standing = UNKNOWN) -> Standing:
     """Where a path stands.  Raises `SeamError` when its key would not be sound.
 
     A generator that still waits for the one that it waited for `before` has not run since, so its

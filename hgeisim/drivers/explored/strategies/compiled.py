@@ -1,49 +1,97 @@
-"""The same search with its inner loop in C; Python is asked for what is new."""
+"""The same searches with their inner loops in C; Python is asked for what is new."""
 
 from __future__ import annotations
 
 import ctypes as c
 from collections.abc import Sequence
 from math import inf
+from typing import Any
 from weakref import finalize
 
+from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.compiled import library
-from hgeisim.drivers.explored.compiled.library import LEARN, STEP, VIEW
+from hgeisim.drivers.explored.compiled.library import END, LEARN, STEP, VIEW
 from hgeisim.drivers.explored.compiled.tables import Tables
 from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.strategies.levels import Levels, Spent, Wish
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
 
+ASKING = frozenset((LEARN, STEP, VIEW, END))
+"""What C wants that Python answers."""
+CONTEXTS_MAX = 64
+"""Contexts that a search by switches has bits for."""
+
+
+class Core:
+    """A search in C.  `told` is what C says about it, see `library.Told`."""
+
+    def __init__(self, tables: Tables, *, keeps_dead_ends: bool = False) -> None:
+        self.tables, self.functions = tables, tables.functions
+        self.pointer = self.functions.search_new(tables.pointer, keeps_dead_ends)
+        if not self.pointer:
+            raise MemoryError
+        finalize(self, self.functions.search_free, self.pointer)
+        self.told: library.Told = self.pointer.contents
+        self.codes = c.create_string_buffer(tables.places + 1)
+
+    def run(self, function: Any, before: float, states_max: int) -> int:
+        """Let it go on; what it wants then.  Raises `MemoryError`."""
+        wanted = int(function(self.pointer, int(before), states_max))
+        if wanted == library.NO_MEMORY:
+            raise MemoryError
+        return wanted
+
+    def learn(self) -> None:
+        """Learn the step that it lacks."""
+        self.tables.space.ask(int(self.told.slot), self.state(int(self.told.state)))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of the step that it asks about."""
+        answer = self.tables.answers[self.told.answer]
+        return answer.findings if answer else ()
+
+    def state(self, number: int) -> bytes:
+        """A state by its number."""
+        self.functions.search_state(self.pointer, number, self.codes)
+        return self.codes.raw[: self.tables.places]
+
+    def state_after(self) -> bytes:
+        """The state that the step leads to that it asks about."""
+        self.functions.search_next(self.pointer, self.codes)
+        return self.codes.raw[: self.tables.places]
+
+    def list_of(self, *, returns: bool) -> list[int]:
+        """Numbers of states that it has kept."""
+        items = c.POINTER(c.c_uint32)()
+        count = self.functions.search_list(self.pointer, returns, c.byref(items))
+        return items[:count] if count else []
+
+    @property
+    def bytes_used(self) -> int:
+        """The memory that it takes."""
+        return int(self.functions.search_bytes(self.pointer))
+
 
 class Compiled(Search):
-    """The states reached so far, kept in C.
-
-    `told` is what C says about the search, see `library.Told`.
-    """
+    """The states reached so far, kept in C."""
 
     def __init__(self, tables: Tables, verdict: Verdict, avoid: frozenset[str]) -> None:
         super().__init__(tables.space, verdict, avoid)
-        self.tables, self.functions = tables, tables.functions
-        self.search = self.functions.search_new(tables.pointer, self.space.system.own_patch)
-        if not self.search:
-            raise MemoryError
-        finalize(self, self.functions.search_free, self.search)
-        self.told: library.Told = self.search.contents
-        self.codes = c.create_string_buffer(tables.places + 1)
+        self.core = Core(tables, keeps_dead_ends=self.space.system.own_patch)
+        self.told = self.core.told
 
     def __len__(self) -> int:
         return int(self.told.states)
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Let C expand states, and answer what it asks."""
-        verdict, last, news = self.verdict, inf, 1
+        core, verdict, last, news = self.core, self.verdict, inf, 1
         while True:
-            before = int(min(news, last))
-            wanted = self.functions.search_run(self.search, before, states_max)
+            wanted = core.run(core.functions.search_run, min(news, last), states_max)
             verdict.transitions, verdict.ends = self.told.transitions, self.told.ends
-            if wanted == library.NO_MEMORY:
-                raise MemoryError
-            if wanted in {LEARN, STEP, VIEW, library.END}:
+            if wanted in ASKING:
                 self.answer(wanted)
                 if self.space.outdated:
                     number = int(self.told.number)
@@ -61,43 +109,76 @@ class Compiled(Search):
     def answer(self, wanted: int) -> None:
         """Learn a step, or look at what checks say; at the end of a schedule there is nothing to
         turn back from."""
-        number, slot = int(self.told.number), int(self.told.slot)
+        core, number, slot = self.core, int(self.told.number), int(self.told.slot)
         if wanted == LEARN:
-            self.space.ask(slot, self.state(number))
-        elif wanted == STEP:
-            step = self.tables.answers[self.told.answer]
-            if step and self.note(number, step.findings, slot):
-                self.functions.search_turn_back(self.search, STEP)
-        elif wanted == VIEW:
-            self.functions.search_next(self.search, self.codes)
-            if self.note(number, self.space.invariants.of(self._codes()), slot):
-                self.functions.search_turn_back(self.search, VIEW)
+            core.learn()
+        elif wanted == END:
+            self.note(number, end_findings(self.space, core.state(number)))
         else:
-            self.note(number, end_findings(self.space, self.state(number)))
+            new = self.space.invariants.of(core.state_after()) if wanted == VIEW else core.findings
+            if self.note(number, new, slot):
+                core.functions.search_turn_back(core.pointer, wanted)
 
     def state(self, number: int) -> bytes:
         """A state by its number."""
-        self.functions.search_state(self.search, number, self.codes)
-        return self._codes()
-
-    def _codes(self) -> bytes:
-        return self.codes.raw[: self.tables.places]
+        return self.core.state(number)
 
     def origin(self, number: int) -> int:
         """How a state was reached first."""
-        return int(self.functions.search_origin(self.search, number))
+        return int(self.core.functions.search_origin(self.core.pointer, number))
 
     @property
     def dead_ends(self) -> Sequence[int]:
         """The states from which every step led to a known one."""
-        return self._list(returns=False)
+        return self.core.list_of(returns=False)
 
     @property
     def returns(self) -> Sequence[int]:
-        """Those among them from which it led to none that was reached later."""
-        return self._list(returns=True)
+        """The states from which every step led to an earlier one."""
+        return self.core.list_of(returns=True)
 
-    def _list(self, *, returns: bool) -> list[int]:
-        items = c.POINTER(c.c_uint32)()
-        count = self.functions.search_list(self.search, returns, c.byref(items))
-        return items[:count] if count else []
+
+class CompiledLevels(Levels):
+    """States in the order of the fewest switches, kept in C."""
+
+    def __init__(self, tables: Tables, states_max: int, wish: Wish) -> None:
+        super().__init__(tables.space, states_max, wish)
+        self.core = Core(tables)
+        self.told = self.core.told
+
+    def __len__(self) -> int:
+        return int(self.told.states)
+
+    def origin(self, node: int) -> int:
+        """How a node was reached."""
+        return int(self.core.functions.search_node(self.core.pointer, node))
+
+    def level(self, progress: Progress | None) -> bool:
+        """Let C make it, and answer what it asks."""
+        before, count = int(self.told.expanded), len(self)
+        if before == count:
+            return False
+        while True:
+            if self.told.expanded == before:
+                before += PROGRESS_EVERY
+                if progress:
+                    progress(len(self), count - self.told.expanded)
+            wanted = self.core.run(self.core.functions.search_level, before, self.states_max)
+            if wanted in ASKING:
+                self.answer(wanted)
+            elif wanted == library.BOUNDED:
+                raise Spent
+            elif wanted == library.FINISHED:
+                return True
+
+    def answer(self, wanted: int) -> None:
+        """Learn a step, or note what checks say."""
+        core, node, there = self.core, int(self.told.number), int(self.told.state)
+        if wanted == LEARN:
+            core.learn()
+        elif wanted == STEP:
+            self.note(core.findings, node, int(self.told.slot))
+        elif wanted == VIEW:
+            self.look(node, core.state(there))
+        else:
+            self.note(end_findings(self.space, core.state(there)), node)

@@ -120,13 +120,14 @@ def _show(space: Space, made: LockWalks, watch: Watch, step: Step) -> None:
     slot, state, there_state, _ = step
     automaton = space.system.automata[slot]
     location = automaton.location
-    before, cells = space.codebook.decode(state), space.codebook.decode(there_state)
-    node, there = automaton.nodes[before[location]], automaton.nodes[cells[location]]
+    value = space.codebook.value
+    node = automaton.nodes[value(location, state)]
+    there = automaton.nodes[value(location, there_state)]
     if node is None:
         return
     made.happened |= landmarks(node.functions)
     order = made.order
-    space.system.memory.begin_step(cells)
+    space.system.memory.begin_step(space.codebook.decode(there_state))
     order.chains = NodeChains(tuple(name for name in node.functions if name not in SCRIPTED))
     if there is not None and there.waiting and there.op == node.op:
         if not node.waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from math import inf
 
 from hgeisim.drivers.explored.model.answer import Answer
@@ -26,7 +27,7 @@ class Plain(Search):
         start = space.initial()
         self.states, self.seen, self.origins = [start], {start: 0}, array("Q", [0])
         self.parents = deque[tuple[list[Answer], View]]()
-        self.dead_ends, self.returns = array("Q"), array("Q")
+        self._dead_ends, self._returns = array("Q"), array("Q")
 
     def __len__(self) -> int:
         return len(self.states)
@@ -38,6 +39,16 @@ class Plain(Search):
     def origin(self, number: int) -> int:
         """How a state was reached first."""
         return self.origins[number]
+
+    @property
+    def dead_ends(self) -> Sequence[int]:
+        """The states from which every step led to a known one."""
+        return self._dead_ends
+
+    @property
+    def returns(self) -> Sequence[int]:
+        """The states from which every step led to an earlier one."""
+        return self._returns
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Expand one after the other."""
@@ -85,9 +96,9 @@ class Plain(Search):
         self.verdict.transitions += steps
         if known == steps > 0:
             if not onward:
-                self.returns.append(number)
+                self._returns.append(number)
             if self.space.system.own_patch:
-                self.dead_ends.append(number)
+                self._dead_ends.append(number)
         elif not steps:
             self.verdict.ends += 1
             self.note(number, end_findings(self.space, state))

@@ -20,13 +20,8 @@ class Search(ABC):
     """The states reached so far, numbered in the order in which they were reached and expanded.
 
     `origin` says how a state was reached first: the number of the state before it times the number
-    of contexts, plus the context that stepped.  `dead_ends` are the states from which every step
-    led to a state seen before, kept where contexts of a user's patch may go round for ever, and
-    `returns` those from which it led to none that was reached later.
+    of contexts, plus the context that stepped.
     """
-
-    dead_ends: Sequence[int]
-    returns: Sequence[int]
 
     def __init__(self, space: Space, verdict: Verdict, avoid: frozenset[str]) -> None:
         self.space, self.verdict, self.avoid = space, verdict, avoid
@@ -50,6 +45,17 @@ class Search(ABC):
     @abstractmethod
     def origin(self, number: int) -> int:
         """How a state was reached first."""
+
+    @property
+    @abstractmethod
+    def dead_ends(self) -> Sequence[int]:
+        """The states from which every step led to a state seen before; kept where contexts of a
+        user's patch may go round for ever."""
+
+    @property
+    @abstractmethod
+    def returns(self) -> Sequence[int]:
+        """The states from which every step led to one that was reached earlier."""
 
     def run(self, states_max: int, progress: Progress | None) -> bool:
         """Expand all states; False when a step was learned that makes the search invalid.
