@@ -15,6 +15,7 @@ import pytest
 from hgeisim.cli import main as cli
 from hgeisim.cli.console import print_json, print_table
 from hgeisim.cli.main import COMMANDS, Entry, main
+from hgeisim.drivers.explored.compiled.library import engine
 from hgeisim.errors import InputError, Problem
 from tests.golden import check_golden
 
@@ -73,7 +74,7 @@ def test_every_command_has_json_and_an_example(name: str) -> None:
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == "hgeisim 0.1.0\n"
+    assert capsys.readouterr().out == f"hgeisim 0.1.0\nsearch: {engine()}\n"
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,22 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
 
+def _version(ctx: click.Context) -> None:
+    from hgeisim.drivers.explored.compiled.library import engine  # noqa: PLC0415 - asked rarely
+
+    click.echo(f"hgeisim {VERSION}\nsearch: {engine()}")
+    ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(VERSION, "-V", "--version", message="hgeisim %(version)s")
+@click.option(
+    *("-V", "--version"),
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda ctx, _, asked: _version(ctx) if asked else None,
+    help="Show the version and how searches run, and exit.",
+)
 def group() -> None:
     """Test and size the RISC-V KVM code that hands HGEI lines to virtual CPUs.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
+from hgeisim.drivers.explored.compiled.library import engine
 from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explorable import token_of
@@ -39,6 +40,7 @@ def document(name: str, scenario: Scenario, verdict: Verdict, new: list[str]) ->
         "states": verdict.states,
         "transitions": verdict.transitions,
         "ends": verdict.ends,
+        "engine": engine(),
         "stopped": ended(verdict.stopped) if verdict.stopped else "",
         "findings": [
             finding_of(name, scenario, c, c.finding.id in new)
