@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import EINVAL, Caller, Thread, Vcpu, Vm
+from hgeisim.kernel.structs import EINVAL, IRQ_VS_EXT, Caller, Thread, Vcpu, Vm
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.hart import bit
@@ -330,6 +330,14 @@ class DisableFreesTwice(Aia):
         """take_line_away with the fault."""
         yield from super().take_line_away(current, vcpu, hgei)
         yield from k.kvm_riscv_aia_free_hgei(current.cpu, hgei)
+
+
+class LevelStays(VcpuRun):
+    """VSEIP is never cleared."""
+
+    def kvm_riscv_vcpu_unset_interrupt(k, vcpu: Vcpu, irq: int = IRQ_VS_EXT) -> Path[None]:
+        """kvm_riscv_vcpu_unset_interrupt with the fault."""
+        yield from ()
 
 
 class ReleaseForgets(VcpuRun):

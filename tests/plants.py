@@ -158,6 +158,13 @@ PLANTS = {
     "disable frees twice": Plant(
         planted.DisableFreesTwice, "v7.1", TAKEN_AWAY, ("double-free:hgei",)
     ),
+    "level stays": Plant(
+        planted.LevelStays,
+        "v7.1",
+        {"v1@0": "migrate 1, run, migrate 2, run", "v2@1": "", "@0": "irqfd v1"},
+        ("level:vsfile",),
+        harts=3,
+    ),
     "release forgets": Plant(planted.ReleaseForgets, "v7.1", TAKEN_AWAY, ("set-up-lost:vcpu",)),
     "disable frees SGEI": Plant(
         planted.DisableFreesSgei, "v6.12", {"@1": "offline 1"}, ("irq-freed-enabled:sgei",)

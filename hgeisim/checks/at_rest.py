@@ -108,23 +108,25 @@ class FenceExecuted(OfGuests):
 
 
 class LevelFollows(OfGuests):
-    """VS-level external interrupt is pending for a vCPU on its SW-file while that delivers."""
+    """VS-level external interrupt is pending for a vCPU on its SW-file while that delivers.
 
-    def valid(self, k: Module, vcpu: Vcpu) -> bool:
-        """It looks at its SW-file."""
-        return super().valid(k, vcpu) and vcpu.vsfile_cpu < 0
+    On a VS-file the hardware makes it pending, and hvip has nothing to add (AIA specification,
+    hstatus.VGEIN; privileged architecture, hvip).
+    """
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a level that is not that of the SW-file, in irqs_pending or in hvip."""
-        delivers = vcpu.swfile.deliverable()
+        on_swfile = vcpu.vsfile_cpu < 0
+        delivers = on_swfile and bool(vcpu.swfile.deliverable())
         pending = bool(vcpu.irqs_pending & IRQ_VS_EXT)
         flushed = bool(vcpu.hvip & IRQ_VS_EXT)
         to_flush = bool(vcpu.irqs_pending_mask & IRQ_VS_EXT)
         if pending != delivers or (flushed != pending and not to_flush):
             text = f"the SW-file of {vcpu.name} {'delivers' if delivers else 'does not deliver'}"
+            text = text if on_swfile else f"{vcpu.name} has a VS-file"
             text = f"{text}; VSEIP is {pending:d} in irqs_pending, {flushed:d} in hvip, to be "
             text = f"{text}flushed: {to_flush:d}"
-            yield Finding("level", "swfile", text)
+            yield Finding("level", "swfile" if on_swfile else "vsfile", text)
 
 
 class SleeperHears(OfGuests):

@@ -29,13 +29,14 @@ from hgeisim.checks.conservation import (
 from hgeisim.checks.endings import RunGone, SgeiGone, VcpuGone, VirtualizationGone, VmGone
 from hgeisim.checks.guest import (
     EntryGranted,
+    GuestFile,
     GuestLine,
     GuestReachable,
     HostAlive,
     LineGranted,
     OwnVsFile,
 )
-from hgeisim.checks.interrupts import NobodyForgotten, SgeiRequested
+from hgeisim.checks.interrupts import NobodyForgotten, SgeiEnds, SgeiRequested
 from hgeisim.checks.lifetime import UseAfterFree
 from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
 from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
@@ -114,6 +115,7 @@ CATALOGUE = (
         ISOLATION,
         (At.STATE, At.ENTERED),
     ),
+    Row(GuestFile(), ("guest-file",), INTERRUPT, (At.STATE, At.ENTERED)),
     Row(OwnVsFile(), ("foreign-vsfile",), ISOLATION, (At.STATE,)),
     Row(OnlyItsOwn(), ("foreign-release",), OWNERSHIP, (At.ACCESS, At.MOVED)),
     Row(GivenBackOnce(), ("double-free",), OWNERSHIP, (At.CALL,)),
@@ -148,6 +150,7 @@ CATALOGUE = (
     Row(SleeperHears(), ("deaf",), INTERRUPT, (At.TWICE, At.QUIET)),
     Row(NobodyForgotten(), ("lost-wakeup",), INTERRUPT, (At.TWICE,)),
     Row(NothingStranded(), ("lost-interrupt",), INTERRUPT, (At.QUIET,)),
+    Row(SgeiEnds(), ("storm",), INTERRUPT, (At.RETURN,)),
     Row(SgeiRequested(), ("irq-freed-enabled",), INTERRUPT, (At.STATE, At.END)),
     Row(LockInitHeld(), ("lock-init-held",), DEADLOCK, (At.OPERATION,)),
     Row(OneInside(), ("broken-lock",), DEADLOCK, (At.STATE,)),

@@ -88,6 +88,33 @@ class GuestLine(StateCheck[Hart]):
         yield from beyond(k, cpu, vcpu.vgein, f"{vcpu.name} runs on line")
 
 
+class GuestFile(StateCheck[Hart]):
+    """The guest of a vCPU that has a VS-file runs on that file: its interrupts go there."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """The guests that run, their VGEIN, and where their VS-files are."""
+        for hart in k.hart:
+            yield from addresses(hart, "guest")
+        for vcpu in vcpus(k):
+            yield from addresses(vcpu, "vgein", "vsfile_cpu", "vsfile_hgei")
+
+    def subjects(self, k: Module) -> Iterable[Hart]:
+        """All HARTs."""
+        return k.hart
+
+    def valid(self, k: Module, hart: Hart) -> bool:
+        """A guest runs whose vCPU has a VS-file."""
+        return bool(hart.guest) and k.vcpu(hart.guest).vsfile_cpu >= 0
+
+    def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report a guest that looks elsewhere."""
+        vcpu = k.vcpu(hart.guest)
+        if (vcpu.vsfile_cpu, vcpu.vsfile_hgei) != (hart.id, vcpu.vgein):
+            text = f"{vcpu.name} runs on HART {hart.id} with VGEIN = {vcpu.vgein}; its VS-file is "
+            text = f"{text}HART {vcpu.vsfile_cpu} line {vcpu.vsfile_hgei}"
+            yield Finding("guest-file", "vcpu", text)
+
+
 class GuestReachable(OperationCheck):
     """While a guest runs, vcpu->cpu is its CPU, and its preempt notifier is registered."""
 

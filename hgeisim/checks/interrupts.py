@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hgeisim.checks.check import StateCheck
+from hgeisim.checks.check import ReturnCheck, StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.vcpu import pending_in_vsfile
+from hgeisim.machine.hart import ffs
 from hgeisim.machine.shared import addresses
+from hgeisim.machine.task import Runner
 
 
 class SgeiRequested(StateCheck[Module]):
@@ -29,6 +31,24 @@ class SgeiRequested(StateCheck[Module]):
                 if per_cpu.sgei_irq_enabled:
                     text = f"the SGEI interrupt is freed and still enabled on CPU {cpu}"
                     yield Finding("irq-freed-enabled", "sgei", text)
+
+
+class SgeiEnds(ReturnCheck):
+    """The handler of SGEI ends with the level down for which it was entered.
+
+    SGEI is level-triggered (AIA specification, hgeip): else it is entered again at once, for ever.
+    Lines whose interrupts came after the entry do not count.
+    """
+
+    about = "hgei_interrupt"
+
+    def wrong(self, k: Module, ret: None, current: Runner) -> Iterator[Finding]:
+        """Report a line that is still pending and armed."""
+        hart = current.hart
+        lines = hart.sgei_lines & hart.hgeip & hart.hgeie
+        if lines and hart.sgeie:
+            text = f"hgei_interrupt returns on HART {hart.id} with line {ffs(lines)} pending and "
+            yield Finding("storm", "sgei", f"{text}armed, for which it was entered")
 
 
 class NobodyForgotten(StateCheck[Vcpu]):

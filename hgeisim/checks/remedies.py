@@ -117,6 +117,14 @@ REMEDIES = {
         "The guest goes on with translations that are gone: its stores reach an old file.",
         "Execute the queue whenever the request is taken.",
     ),
+    "guest-file": Remedy(
+        "Its interrupts are pending in a file that the guest does not look at.",
+        "Give the VS-file up before the guest is entered without it: imsic_release, then VGEIN.",
+    ),
+    "storm": Remedy(
+        "The handler is entered again as soon as it returns: the CPU does nothing else.",
+        "Clear in HGEIE what the handler was entered for.",
+    ),
     "level": Remedy(
         "The guest sees VS_EXT without an interrupt, or none with one.",
         "Compute and set the level under one lock after the last change of the file.",

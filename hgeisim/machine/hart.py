@@ -55,7 +55,8 @@ class Hart(Shared):
     the bits of cpu_active_mask and cpu_online_mask.  `call_queue` holds the senders whose function
     it is to run, the oldest in the lowest bits; `resched_ipi` is 1 when it was sent a reschedule
     IPI.  `trapped` is 1 once the host took an illegal-instruction exception.  Only checks read
-    `vsfile_of`: the id of the vCPU for which the kernel has set `vgein`, 0 when it has not.
+    `vsfile_of`, the id of the vCPU for which the kernel has set `vgein`, 0 when it has not, and
+    `sgei_lines`, the lines for which the SGEI was taken that is being handled.
 
     `sgei` is the kernel's operation `k.sgei[id]`; users' own patches may name it in this way, too.
     """
@@ -67,6 +68,7 @@ class Hart(Shared):
     hvien: Field
     vgein: Field
     vsfile_of: Field
+    sgei_lines: Field
     trapped: Field
     irq_off: Field
     hardirq: Field
@@ -168,10 +170,19 @@ class Hart(Shared):
         """Tell whether an interrupt would be taken now; in a guest, always."""
         return self.hardirq == 0 and (self.irq_off == 0 or self.guest != 0)
 
+    def take_sgei(self) -> None:
+        """Go to the handler of SGEI."""
+        self.sgei_lines = self.hgeip & self.hgeie
+        self.take_interrupt()
+
     def take_interrupt(self) -> None:
         """Go to the handler; a guest exits first."""
         self.guest = 0
         self.hardirq = 1
+
+    def end_interrupt(self) -> None:
+        """Come back from the handler."""
+        self.hardirq = self.sgei_lines = 0
 
     def preemptible(self) -> bool:
         """Tell whether the stopper could run here now (it waits for each such section to end).

@@ -113,7 +113,8 @@ class Moves:
     def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
         """A guest starts to run: its thread is in the middle of nothing."""
         vcpu = self.k.vcpu(op.vcpu)
-        if vcpu.vsfile_cpu < 0 and self.at_rest(vcpu):
+        may_be_wrong = vcpu.vsfile_cpu < 0 or vcpu.irqs_pending or vcpu.hvip
+        if may_be_wrong and self.at_rest(vcpu):
             for check in STILL:
                 self.note(check.of(self.k, vcpu))
 

@@ -120,7 +120,7 @@ class Core:
 
     def let_go(self, now_ns: int) -> None:
         """Let those go on that were held up until now."""
-        self.hart.hardirq = 0
+        self.hart.end_interrupt()
         self.busy = False
         self.stolen_ns += now_ns - self.busy_ns
         for lane in self.held_up:

@@ -2,8 +2,9 @@
 
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.structs import IRQ_VS_EXT
 from hgeisim.machine.guest import SWEEP_VSFILE
-from hgeisim.machine.hart import bit
+from hgeisim.machine.hart import bit, ffs
 from hgeisim.machine.interrupt_file import topei
 from hgeisim.machine.ops import STEP
 
@@ -84,6 +85,38 @@ class LevelStays(ImsicDevice):
             yield STEP
             swfile.eip &= ~bit(top)
         return top
+
+
+class LevelBeside(ImsicDevice):
+    """VSEIP stays pending when a vCPU leaves its SW-file."""
+
+    def kvm_riscv_vcpu_unset_interrupt(k, vcpu, irq=IRQ_VS_EXT):
+        if vcpu.vsfile_cpu < 0:
+            yield from super().kvm_riscv_vcpu_unset_interrupt(vcpu, irq)
+
+
+class FileKept(ImsicDevice):
+    """A vCPU without a line on its CPU keeps its old VS-file, and its guest has VGEIN = 0."""
+
+    def imsic_without_vsfile(k, current, vcpu, old_cpu):
+        yield STEP
+        vcpu.vgein = 0
+        return 1
+
+
+class NotDisarmed(Aia):
+    """hgei_interrupt leaves HGEIE as it is."""
+
+    def hgei_interrupt(k, current):
+        hgctrl, lines = k.hgei[current.cpu], current.hart.hgeip & current.hart.hgeie
+        yield hgctrl.lock.lock_irqsave
+        while lines:
+            owner = hgctrl.owners[ffs(lines)]
+            if owner:
+                yield from k.kvm_vcpu_kick(current, k.vcpu(owner))
+            lines &= lines - 1
+            yield STEP
+        yield hgctrl.lock.unlock_irqrestore
 
 
 class ResetKeeps(ImsicDevice):

@@ -133,7 +133,7 @@ class System(Placement):
     def _take_sgei(self, hart: Hart, runner: Runner) -> MakePath | None:
         if not (hart.sgei_pending() and hart.interruptible()):
             return None
-        hart.take_interrupt()
+        hart.take_sgei()
         return lambda: self.k.hgei_interrupt(runner)
 
     def _take_ipi(self, hart: Hart, runner: Runner) -> MakePath | None:
@@ -155,7 +155,7 @@ class System(Placement):
         if hart.hardirq == CALL:
             self.by_number[hart.next_caller()].runner.ipi_wait &= ~(1 << hart.id)
             hart.called()
-        hart.hardirq = 0
+        hart.end_interrupt()
 
     def _mover(self, transaction: Transaction, automaton: Automaton, here: int) -> Outcome | None:
         """Preempt a task that is to move; one that no HART executes just goes there."""
