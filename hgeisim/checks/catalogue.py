@@ -173,6 +173,7 @@ OTHERS = {
     "deadlock": DEADLOCK,
     "livelock": DEADLOCK,
     "stale-armed": INTERRUPT,
+    "stale-translation": INTERRUPT,
     **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
     "unserved": INTERRUPT,
     "waits-for-guest": NOTE,

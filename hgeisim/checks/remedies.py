@@ -81,8 +81,8 @@ REMEDIES = {
     ),
     "sent-lost": Remedy(
         "An interrupt that was sent never reaches the guest.",
-        "Hold one lock (vcpu->mutex or a new one) from giving up the old file until its content is "
-        "where the guest looks, in imsic_update and in imsic_release.",
+        "Read the old file only once its page leads elsewhere, and hold one lock (vcpu->mutex or a "
+        "new one) until its content is where the guest looks, in imsic_update and imsic_release.",
     ),
     "lost-interrupt": Remedy(
         "An interrupt stays pending in a file in which the guest does not look.",
@@ -143,12 +143,13 @@ REMEDIES = {
     ),
     "deaf": Remedy(
         "An MSI to the sleeping vCPU raises no SGEI: it sleeps on.",
-        "Arm the line on the CPU of the VS-file, or do not sleep when it is on another one.",
+        "Arm the line on the CPU of the VS-file until the vCPU is kicked, or do not sleep when it "
+        "is on another one.",
     ),
     "lost-wakeup": Remedy(
         "The vCPU sleeps until something else wakes it up.",
-        "After announcing the sleep, look for pending interrupts where they are: on the CPU of the "
-        "VS-file, and in the SW-file.",
+        "Kick the vCPU whenever an interrupt becomes pending; and after announcing the sleep, look "
+        "for one where it would be: on the CPU of the VS-file, and in the SW-file.",
     ),
     "unserved": Remedy(
         "The guest gets no interrupt any more, though none is lost.",
@@ -208,7 +209,7 @@ REMEDIES = {
         "Let one of them go on with what it has: lock in one order instead of trying, or back off "
         "for good.",
     ),
-    "endless": Remedy("The path never ends.", "Bound the loop."),
+    "endless": Remedy("The path never ends.", "Bound the loop, or end what keeps it going."),
     "unbalanced": Remedy(
         "What was taken is never given back.", "Give it back on every way out of the function."
     ),

@@ -86,6 +86,8 @@ def _swfile(found: re.Match[str], change: Change, facts: Facts) -> str:
     _, old, new = change
     if old == new:
         return f"finds the SW-file of {found[1]} {'in use' if old else 'empty'}"
+    if new & ~old and found[2] == "eip":
+        return f"makes {listed('identity', _bits(new & ~old))} pending in the SW-file of {found[1]}"
     return f"{'adds what it has read to' if new else 'empties'} the SW-file of {found[1]}"
 
 

@@ -91,6 +91,7 @@ def _twin(name: str, against: AgainstBase, twin: Trial | None) -> dict[str, Any]
         "coverage": verdict.coverage,
         "bound": verdict.bound,
         "states": verdict.states,
+        "never_entered": against.not_in_twin,
         "findings": in_order(findings),
         "gone": _gone(twin.base, standings),
     }

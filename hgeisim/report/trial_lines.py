@@ -14,9 +14,7 @@ def comparison_lines(result: dict[str, Any]) -> Iterator[str]:
     if "base" not in result:
         return
     yield from indented(f"compared with {_base(result['base'])}", 0)
-    if result["never_entered"]:
-        names = ", ".join(result["never_entered"])
-        yield from indented(f"functions of the patch that no task entered: {names}", 0)
+    yield from never_entered(result["never_entered"], "")
     for edge in result.get("lock_order", {}).get("new_edges", ()):
         yield from indented(edge, 0)
 
@@ -37,7 +35,15 @@ def twin_line(twin: dict[str, Any]) -> Iterator[str]:
     found = "; no finding" if nothing_found(twin["findings"]) else ""
     words = f"clean twin, without {', '.join(twin['left_out'])}: {twin['coverage']}{bound}"
     yield from indented(f"{words}; {count(twin['states'], 'state')}{found}", 0)
+    yield from never_entered(twin["never_entered"], " here")
     yield from gone_lines(twin)
+
+
+def never_entered(functions: list[str], where: str) -> Iterator[str]:
+    """The functions of the patch that were not tested."""
+    if functions:
+        words = f"functions of the patch that no task entered{where}: {', '.join(functions)}"
+        yield from indented(words, 0)
 
 
 def _base(base: dict[str, Any]) -> str:

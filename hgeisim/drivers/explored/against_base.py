@@ -26,7 +26,8 @@ class AgainstBase:
     """A variant in a `scenario`, and its `base` there; the `twin` is None where there is none.
 
     `walk` is the number of random schedules, 0 for a search.  With `strict`, what the base shows
-    counts as well.  `never_entered` are functions of the patch.
+    counts as well.  `never_entered` are functions of the patch, `not_in_twin` those that only the
+    clean twin has not entered.
     """
 
     scenario: Scenario
@@ -38,6 +39,7 @@ class AgainstBase:
     locks: LockTrial = field(default_factory=LockTrial)
     lock_causes: dict[str, Cause] = field(default_factory=dict)
     never_entered: list[str] = field(default_factory=list)
+    not_in_twin: list[str] = field(default_factory=list)
 
     @property
     def of_own_file(self) -> bool:
@@ -66,13 +68,14 @@ class AgainstBase:
             return
         self.trial.count(space, self.base.states_max)
         if verdict.coverage == EXHAUSTED:
-            self._judge_twin(verdict)
+            self._judge_twin(verdict, [name for name in patched if name not in self.never_entered])
 
-    def _judge_twin(self, verdict: Verdict) -> None:
+    def _judge_twin(self, verdict: Verdict, reached: list[str]) -> None:
         twin = clean_twin(self.scenario)
         if twin is not None:
             base = Base(on_variant(twin, self.base.variant), self.base.states_max)
             self.twin = clean_trial(twin, base)
+            self.not_in_twin = [name for name in reached if name not in self.twin.entered]
             verdict.stopped = self.twin.verdict.stopped
 
     def judge_locks(self, walks: LockWalks, verdict: Verdict) -> None:

@@ -32,7 +32,8 @@ class Trial:
     """A `verdict` on a variant in a scenario, and what is known of its `base` there.
 
     `own` is what the variant shows, by the fewest switches.  Where both are only sampled, `sample`
-    has the ids that the base has shown.
+    has the ids that the base has shown.  `entered` are the functions that the clean twin has
+    entered.
     """
 
     scenario: Scenario
@@ -40,6 +41,7 @@ class Trial:
     base: Base
     own: Shown = NOTHING_KNOWN
     sample: frozenset[str] | None = None
+    entered: frozenset[str] = frozenset()
 
     def standings(self) -> dict[str, Standing]:
         """How each finding compares, as far as is known by now."""
@@ -96,4 +98,5 @@ def clean_trial(twin: Scenario, base: Base) -> Trial:
         if trial.verdict.stopped is None:
             trial.count(space, base.states_max)
             shrink_all(space, trial.verdict)
+    trial.entered = frozenset(space.system.k.entered)
     return trial

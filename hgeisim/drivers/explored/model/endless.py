@@ -23,8 +23,9 @@ class Loop:
         self.functions: list[tuple[str, ...]] = []
 
     def finding(self) -> Finding:
-        """It is about the innermost function that all of the loop is in."""
-        depths = zip(*self.functions, strict=False)
+        """It is about the innermost function that all of the loop is in; an interrupt that is taken
+        again and again is at rest in between."""
+        depths = zip(*filter(None, self.functions), strict=False)
         common = [names[0] for names in takewhile(lambda names: len({*names}) == 1, depths)]
         name = self.automaton.name
         function = common[-1] if common else name
