@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.model.answer import after
 from hgeisim.drivers.explored.model.automaton import Automaton, Node
 from hgeisim.drivers.explored.model.endless import endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.livelock import findings_in_round
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.strategy import CannotStep, Given, Step, schedules
+from hgeisim.drivers.explored.strategies.strategy import LONGEST, Given, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
 
@@ -63,22 +64,65 @@ def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
 
     Nothing when the schedule cannot be followed.
     """
-    given, space = space, space.fine
-    state, found, met = space.initial(), list[Finding](), list[bytes]()
-    try:
-        for steps in schedules(space, Given([schedule])):
-            for step in steps:
-                state = step.after
-                met.append(state)
-                found += (*step.findings, *space.invariants.of(state))
-    except CannotStep:
-        return ()
-    if next(space.successors(state), None) is None:
-        found += end_findings(space, state)
-    else:
-        found += endless(space, state) if space.system.own_patch else ()
-        found += findings_in_round(given, schedule) if state in met[:-1] else ()
-    return tuple(found)
+    return Followed(space).findings_of(schedule)
+
+
+class Followed:
+    """A schedule that was followed, to be followed by others that begin as it does.
+
+    `states` are those before its steps and after the last one, `found` what each step has shown;
+    after one that has `crashed` nothing comes.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.given, self.space = space, space.fine
+        self.schedule: list[int] = []
+        self.states = [self.space.initial()]
+        self.found: list[tuple[Finding, ...]] = []
+        self.crashed = False
+
+    def findings_of(self, schedule: Schedule) -> tuple[Finding, ...]:
+        """Everything that another schedule shows, see `findings_of`."""
+        if not self._follow(schedule):
+            return ()
+        space, state = self.space, self.states[-1]
+        found = [finding for step in self.found for finding in step]
+        if next(space.successors(state), None) is None:
+            found += end_findings(space, state)
+        else:
+            found += endless(space, state) if space.system.own_patch else ()
+            if state in self.states[1:-1]:
+                found += findings_in_round(self.given, schedule)
+        return tuple(found)
+
+    def _follow(self, schedule: Schedule) -> bool:
+        """Go along a schedule, from where it leaves the present one; tell whether that can be."""
+        both = zip(self.schedule, schedule, strict=False)
+        same = next((i for i, (old, new) in enumerate(both) if old != new), None)
+        same = min(len(self.schedule), len(schedule)) if same is None else same
+        self.crashed = self.crashed and same == len(self.schedule)
+        del self.schedule[same:], self.found[same:], self.states[same + 1 :]
+        for slot in schedule[same:LONGEST]:
+            if self.crashed:
+                break
+            if not self._step(slot):
+                return False
+        return True
+
+    def _step(self, slot: int) -> bool:
+        """Let a context step, if there is one and it can."""
+        if slot >= len(self.space.locations):
+            return False
+        answer = self.space.ask(slot, self.states[-1])
+        if answer.writes is None:
+            return False
+        state = after(self.states[-1], answer.writes)
+        found = *answer.findings, *self.space.invariants.of(state)
+        self.schedule.append(slot)
+        self.states.append(state)
+        self.found.append(found)
+        self.crashed = answer.crashes
+        return True
 
 
 def _describe(space: Space, step: Step) -> StepTaken:

@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 
 from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.isolate import others
-from hgeisim.drivers.explored.counterexample.replay import findings_of
+from hgeisim.drivers.explored.counterexample.replay import Followed, findings_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule, Verdict
 
@@ -31,8 +31,9 @@ def shrink_all(space: Space, verdict: Verdict) -> None:
 
 def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
     """Return a schedule that shows the same finding, in no more steps and no more switches."""
-    shorter = _remove_runs(space, schedule, finding_id)
-    return _join_runs(space, shorter, finding_id)
+    followed = Followed(space)
+    shorter = _remove_runs(followed, schedule, finding_id)
+    return _join_runs(followed, shorter, finding_id)
 
 
 def switches(schedule: Schedule) -> int:
@@ -40,21 +41,21 @@ def switches(schedule: Schedule) -> int:
     return sum(a != b for a, b in pairwise(schedule))
 
 
-def _shows(space: Space, schedule: Schedule, finding_id: str) -> bool:
+def _shows(followed: Followed, schedule: Schedule, finding_id: str) -> bool:
     try:
-        return any(f.id == finding_id for f in findings_of(space, schedule))
+        return any(f.id == finding_id for f in followed.findings_of(schedule))
     except Exception:  # noqa: BLE001 - a schedule that ends in an error is not a shorter one
         return False
 
 
-def _remove_runs(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
+def _remove_runs(followed: Followed, schedule: Schedule, finding_id: str) -> Schedule:
     """Leave out runs of one context, longest stretches first, while the finding stays."""
     size = len(schedule)
     while size:
         start = 0
         while start < len(schedule):
             without = schedule[:start] + schedule[start + size :]
-            if _shows(space, without, finding_id):
+            if _shows(followed, without, finding_id):
                 schedule = without
             else:
                 start += size
@@ -62,13 +63,13 @@ def _remove_runs(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
     return schedule
 
 
-def _join_runs(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
+def _join_runs(followed: Followed, schedule: Schedule, finding_id: str) -> Schedule:
     """Move each run to where its context stepped last, or will step next, while that helps."""
     better = True
     while better:
         better = False
         for candidate in _joined(schedule):
-            if switches(candidate) < switches(schedule) and _shows(space, candidate, finding_id):
+            if switches(candidate) < switches(schedule) and _shows(followed, candidate, finding_id):
                 schedule, better = candidate, True
                 break
     return schedule
