@@ -77,7 +77,7 @@ def test_a_search_says_the_same_however_wide_its_cells_are(
 def test_a_path_may_have_more_than_256_places() -> None:
     """Single operations stand at each of them; merged steps at some."""
     space = space_of(load_scenario(ROOT / "tests/data/scenarios/everything.toml"))
-    assert random_walk(space.fine, 400, Streams(1).stream("walk").below).ends == 400
+    assert random_walk(space.fine, 400, Streams(1).stream("walk")).ends == 400
     crowded = {space.system.memory.names[a] for a in space.fine.codebook.crowded()}
     assert crowded == {"pc vcpu/v1"}
 

@@ -19,10 +19,12 @@ from hgeisim.drivers.explored.strategies.compiled import Compiled
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive, search_of
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
 from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.locate import built_in_names
 from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.streams import Streams
 
 VARIANTS = [*BASES, *(f"v6.12+{patch}" for patch in SERIES)]
 OWN = f"v7.1+{Path(__file__).parent / 'data/patches/broken.py'}:NothingArmed"
@@ -50,8 +52,12 @@ def searched(scenario: Scenario, states_max: int) -> list[Any]:
     all_ways += [exhaustive(space, states_max, frozenset(each)) for each in ([*ids[:1]], ids)]
     fewest = fewest_switches(space, states_max, progress=lambda *both: progress.append(both))
     ways = [(i, way.schedule) for i, way in fewest.ways.items()]
+    walked = [
+        said(random_walk(each, 60, Streams(7).stream("walk"))) for each in (space, space.fine)
+    ]
     learned = [space.steps_learned, space.codebook.values]
-    return [*map(said, all_ways), fewest.levels, fewest.states, ways, progress, learned]
+    numbers = [fewest.levels, fewest.states]
+    return [*map(said, all_ways), *walked, *numbers, ways, progress, learned]
 
 
 def agree(

@@ -64,7 +64,7 @@ def test_patch_race_up_to_a_bound(variant: str) -> None:
 def test_random_walks() -> None:
     case = scenario("patch-race", V2)
     space = space_of(case)
-    verdict = random_walk(space, 200, Streams(3).stream("walk").below)
+    verdict = random_walk(space, 200, Streams(3).stream("walk"))
     assert verdict.coverage == "sampled"
     assert all_shown(space, verdict, space_of(case)) >= 2
 
@@ -73,7 +73,7 @@ def test_walks_after_a_search_see_what_it_left_out() -> None:
     """States of a finished search have no place for what it never saw written."""
     space = space_of(scenario("patch-race", V2))
     exhaustive(space, 50)
-    assert random_walk(space, 20, Streams(4).stream("walk").below).ends == 20
+    assert random_walk(space, 20, Streams(4).stream("walk")).ends == 20
 
 
 def test_shrunk_schedules_show_the_same() -> None:

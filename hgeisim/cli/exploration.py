@@ -60,8 +60,8 @@ class Exploration:
     def search(self) -> None:
         """Search all interleavings, or random ones."""
         if self.options["walk"]:
-            below = Streams(self.scenario.run.seed).stream("walk").below
-            self.verdict = random_walk(self.space, self.options["walk"], below, self._enough)
+            stream = Streams(self.scenario.run.seed).stream("walk")
+            self.verdict = random_walk(self.space, self.options["walk"], stream, self._enough)
             return
         with searched_states("exploring") as progress:
             self.verdict = exhaustive(

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
+import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
+from numpy.typing import NDArray
 
 from hgeisim.errors import ModelError
 from hgeisim.scenario.distribution import Empirical, Exponential, Law, Uniform
@@ -73,6 +75,12 @@ class Stream:
             rest = product & WORDS - 1
             if rest >= n or rest >= WORDS % n:  # these leave each result equally many words
                 return product >> 64
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """The next words that `below` would draw from."""
+        ready = [self._words.pop() for _ in range(min(count, len(self._words)))]
+        fresh = self._bits.random_raw(count - len(ready))
+        return np.concatenate((np.array(ready, dtype=np.uint64), fresh))
 
     def choice(self, items: Sequence[T]) -> T:
         """One of the items, each equally likely."""

@@ -63,8 +63,8 @@ class AgainstBase:
         if verdict.stopped is not None:
             return
         if self.walk:
-            below = Streams(self.scenario.run.seed).stream("walk").below
-            self.trial.take_sample(self.walk, below)
+            stream = Streams(self.scenario.run.seed).stream("walk")
+            self.trial.take_sample(self.walk, stream)
             return
         self.trial.count(space, self.base.states_max)
         if verdict.coverage == EXHAUSTED:

@@ -33,11 +33,20 @@ class Told(c.Structure):
     ]
 
 
+class Words(c.Structure):
+    """Random words, and how many of them were used, as in `search.c`."""
+
+    _fields_ = [("word", c.c_void_p), ("count", c.c_uint64), ("used", c.c_uint64)]
+
+
 _TEXT, _ITEMS = c.c_char_p, c.POINTER(c.c_uint32)
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tables_new": (c.c_void_p, [c.c_uint32, c.c_uint32, _TEXT, _TEXT, _TEXT]),
     "tables_free": (None, [c.c_void_p]),
-    "tables_answer": (c.c_uint32, [c.c_void_p, c.c_uint32, _TEXT, _TEXT, c.c_uint8, c.c_uint8]),
+    "tables_answer": (
+        c.c_uint32,
+        [c.c_void_p, c.c_uint32, _TEXT, _TEXT, c.c_uint8, c.c_uint8, c.c_uint8],
+    ),
     "tables_plant": (
         c.c_int,
         [c.c_void_p, c.c_uint32, c.c_uint32, _TEXT, _TEXT, c.c_uint32],
@@ -46,6 +55,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "search_free": (None, [c.POINTER(Told)]),
     "search_run": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
     "search_level": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
+    "search_walk": (c.c_int, [c.POINTER(Told), c.POINTER(Words), c.c_uint32]),
     "search_node": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
     "search_turn_back": (None, [c.POINTER(Told), c.c_int]),
     "search_state": (None, [c.POINTER(Told), c.c_uint32, _TEXT]),

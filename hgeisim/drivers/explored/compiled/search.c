@@ -43,7 +43,7 @@ typedef struct {
 /* One step of a context, or that it cannot step; `place` and `code` are what it writes. */
 typedef struct {
   u16 *place;
-  u8 *code, steps, findings, watched;
+  u8 *code, steps, findings, watched, crashes;
   u32 count, writes;
   Write *write;
 } Answer;
@@ -87,7 +87,15 @@ typedef struct {
   u64 *node_origin, *lasts, node, begin;
   u32 nodes, nodes_max, lasts_max, level_end, at;
   u8 goes_on, moved, rests;
+  List taken; /* by whom the steps of a walk were made; it stands `at` a state, or has not begun */
+  u8 walks;
 } Search;
+
+/* Random words of 64 bits, and how many of them were used. */
+typedef struct {
+  const u64 *word;
+  u64 count, used;
+} Words;
 
 /* Makes room for `need` items; 0 when there is no memory. */
 static int grow(void *array, u32 *max, size_t size, u32 need) {
@@ -208,7 +216,8 @@ static int widen(Tables *t, u32 place, u8 code) {
 }
 
 /* Adds an answer; returns its number, 0 when there is no memory. */
-u32 tables_answer(Tables *t, u32 count, const u16 *place, const u8 *code, u8 steps, u8 findings) {
+u32 tables_answer(Tables *t, u32 count, const u16 *place, const u8 *code, u8 steps, u8 findings,
+                  u8 crashes) {
   for (u32 i = 0; i < count; i++)
     if (code[i] > mask_of(t->layout.bits[place[i]]) && !widen(t, place[i], code[i])) return 0;
   if (!grow(&t->answer, &t->answers_max, sizeof(Answer), t->answers + 1)) return 0;
@@ -219,7 +228,7 @@ u32 tables_answer(Tables *t, u32 count, const u16 *place, const u8 *code, u8 ste
   t->answers++;
   if (!a->place || !a->code || !a->write) return 0;
   memcpy(a->place, place, count * sizeof *place), memcpy(a->code, code, count);
-  a->count = count, a->steps = steps, a->findings = findings;
+  a->count = count, a->steps = steps, a->findings = findings, a->crashes = crashes;
   for (u32 i = 0; i < count; i++) a->watched |= t->watched[place[i]];
   pack_answer(t, a);
   return t->answers - 1;
@@ -370,7 +379,7 @@ void search_free(Search *s) {
   free(s->state), free(s->origin), free(s->table), free(s->view), free(s->view_table);
   free(s->view_back), free(s->answer_told), free(s->watched);
   free(s->to), free(s->hash), free(s->slot), free(s->which);
-  free(s->dead_ends.item), free(s->returns.item), free(s->node_origin), free(s->lasts);
+  free(s->dead_ends.item), free(s->returns.item), free(s->taken.item), free(s->node_origin), free(s->lasts);
   layout_free(&s->layout);
   free(s);
 }
@@ -617,6 +626,54 @@ int search_level(Search *s, u64 before, u64 states_max) {
   return FINISHED;
 }
 
+/* Random walks */
+
+/* Draws a number below n, each equally likely, as `Stream.below` does; 0 when the words run out. */
+static int draw(Words *w, u64 n, u32 *drawn) {
+  u64 least = -n % n;
+  while (w->used < w->count) {
+    unsigned __int128 product = (unsigned __int128)w->word[w->used++] * n;
+    if ((u64)product >= least) return *drawn = product >> 64, 1;
+  }
+  return 0;
+}
+
+/* Goes on with a walk, each step by a context that is drawn: END where nobody can step, FINISHED
+ * after `longest` steps or where a patch fails, PAUSED where it needs more words.  A new walk begins
+ * after either. */
+int search_walk(Search *s, Words *words, u32 longest) {
+  const Tables *t = s->tables;
+  if ((s->version != t->version && !follow(s)) || !follow_answers(s)) return NO_MEMORY;
+  u32 size = s->layout.words, able, chosen, which;
+  if (!s->walks) s->walks = 1, s->taken.count = 0, s->at = 0, s->rests = 0;
+  while (s->taken.count < longest && !s->rests) {
+    const u64 *here = s->state + (size_t)s->at * size;
+    able = 0;
+    s->told.state = s->at;
+    for (u32 slot = 0; slot < t->slots; slot++) {
+      if (!(which = ask(t, slot, here))) return s->told.slot = slot, LEARN;
+      if (t->answer[which].steps) s->slot[able] = slot, s->which[able++] = which;
+    }
+    if (!able) return s->walks = 0, s->told.ends++, END;
+    u64 before = words->used, at, hash;
+    if (!draw(words, able, &chosen)) return words->used = before, PAUSED;
+    which = s->which[chosen], s->told.slot = s->slot[chosen], s->told.answer = which;
+    const Answer *a = &t->answer[which];
+    hash = apply(a, here, s->to, size);
+    u32 number = find(s, s->to, hash, &at);
+    if (!number && !add(s, s->to, hash, at, 0)) return NO_MEMORY;
+    s->at = number ? number - 1 : s->told.states - 1;
+    if (!keep(&s->taken, s->slot[chosen])) return NO_MEMORY;
+    s->told.transitions++, s->rests = a->crashes, s->told.state = s->at;
+    int is_new = 0;
+    if (a->watched && !view_of(s, s->to, &is_new)) return NO_MEMORY;
+    int has_news = a->findings && !s->answer_told[which];
+    s->answer_told[which] |= has_news;
+    if (has_news || is_new) return VIEW;
+  }
+  return s->walks = 0, FINISHED;
+}
+
 /* How a node was reached: the number of the one before times the contexts, plus the context. */
 u64 search_node(const Search *s, u32 node) { return s->node_origin[node]; }
 
@@ -632,9 +689,10 @@ void search_next(const Search *s, u8 *codes) {
 /* How a state was reached: the number of the one before times the contexts, plus the context. */
 u64 search_origin(const Search *s, u32 number) { return s->origin[number]; }
 
-/* A list of states: those from which every step led to a known one, or to an earlier one. */
-u32 search_list(const Search *s, int returns, const u32 **items) {
-  const List *list = returns ? &s->returns : &s->dead_ends;
+/* A list: 0 and 1, states from which every step led to a known one, or to an earlier one; 2, the
+ * contexts that made the steps of the walk. */
+u32 search_list(const Search *s, int which, const u32 **items) {
+  const List *list = which == 2 ? &s->taken : which ? &s->returns : &s->dead_ends;
   return *items = list->item, list->count;
 }
 

@@ -49,6 +49,7 @@ class Tables:
             bytes(written[1]),
             answer.writes is not None,
             bool(answer.findings),
+            answer.crashes,
         )
         if not number or not self.functions.tables_plant(
             self.pointer, slot, len(path), _numbers(places), bytes(codes), number

@@ -8,6 +8,8 @@ from math import inf
 from typing import Any
 from weakref import finalize
 
+import numpy as np
+
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.compiled import library
 from hgeisim.drivers.explored.compiled.library import END, LEARN, STEP, VIEW
@@ -15,10 +17,15 @@ from hgeisim.drivers.explored.compiled.tables import Tables
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.strategies.levels import Levels, Spent, Wish
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
+from hgeisim.drivers.explored.strategies.strategy import LONGEST
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
+from hgeisim.scenario.streams import Stream
 
 ASKING = frozenset((LEARN, STEP, VIEW, END))
 """What C wants that Python answers."""
+DEAD_ENDS, RETURNS, TAKEN = range(3)
+WORDS = 8192
+"""Random words that are drawn at once."""
 CONTEXTS_MAX = 64
 """Contexts that a search by switches has bits for."""
 
@@ -62,10 +69,10 @@ class Core:
         self.functions.search_next(self.pointer, self.codes)
         return self.codes.raw[: self.tables.places]
 
-    def list_of(self, *, returns: bool) -> list[int]:
-        """Numbers of states that it has kept."""
+    def list_of(self, which: int) -> list[int]:
+        """A list that it has kept: `DEAD_ENDS`, `RETURNS`, or the steps `TAKEN` of a walk."""
         items = c.POINTER(c.c_uint32)()
-        count = self.functions.search_list(self.pointer, returns, c.byref(items))
+        count = self.functions.search_list(self.pointer, which, c.byref(items))
         return items[:count] if count else []
 
     @property
@@ -130,12 +137,12 @@ class Compiled(Search):
     @property
     def dead_ends(self) -> Sequence[int]:
         """The states from which every step led to a known one."""
-        return self.core.list_of(returns=False)
+        return self.core.list_of(DEAD_ENDS)
 
     @property
     def returns(self) -> Sequence[int]:
         """The states from which every step led to an earlier one."""
-        return self.core.list_of(returns=True)
+        return self.core.list_of(RETURNS)
 
 
 class CompiledLevels(Levels):
@@ -182,3 +189,53 @@ class CompiledLevels(Levels):
             self.look(node, core.state(there))
         else:
             self.note(end_findings(self.space, core.state(there)), node)
+
+
+class CompiledWalks:
+    """Random schedules of a space, made in C.
+
+    `Stream.words` are drawn as Python would draw them, some thousands at once.
+    """
+
+    def __init__(self, tables: Tables, stream: Stream, verdict: Verdict) -> None:
+        self.core, self.space, self.verdict = Core(tables), tables.space, verdict
+        self.stream, self.told = stream, self.core.told
+        self.drawn = stream.words(WORDS)
+        self.words = library.Words(self.drawn.ctypes.data, len(self.drawn), 0)
+
+    def walk(self) -> None:
+        """Make one schedule, and note what it shows."""
+        wanted = None
+        while wanted not in {END, library.FINISHED}:
+            wanted = self.core.functions.search_walk(
+                self.core.pointer, c.byref(self.words), LONGEST
+            )
+            self.verdict.states, self.verdict.transitions = len(self), self.told.transitions
+            self.verdict.ends = self.told.ends
+            self.answer(wanted)
+
+    def __len__(self) -> int:
+        return int(self.told.states)
+
+    def answer(self, wanted: int) -> None:
+        """Give it what it lacks, or note what checks say."""
+        if wanted == library.NO_MEMORY:
+            raise MemoryError
+        if wanted == LEARN:
+            self.core.learn()
+        elif wanted == library.PAUSED:
+            rest = self.drawn[self.words.used :]
+            self.drawn = np.concatenate((rest, self.stream.words(WORDS)))
+            self.words = library.Words(self.drawn.ctypes.data, len(self.drawn), 0)
+        elif wanted in {VIEW, END}:
+            there = self.core.state(int(self.told.state))
+            if wanted == VIEW:
+                self.note((*self.core.findings, *self.space.invariants.of(there)))
+            else:
+                self.note(end_findings(self.space, there))
+
+    def note(self, findings: tuple[Finding, ...]) -> None:
+        """Keep what is new, with the steps that were made."""
+        for finding in findings:
+            if finding.id not in self.verdict.counterexamples:
+                self.verdict.note(finding, self.space.in_full(self.core.list_of(TAKEN)))

@@ -6,42 +6,61 @@ notes are told in single operations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.compiled.tables import tables_of
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.strategy import Below, Random, Step, schedules
+from hgeisim.drivers.explored.strategies.compiled import CompiledWalks
+from hgeisim.drivers.explored.strategies.strategy import Random, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import SAMPLED, Enough, Verdict, never
+from hgeisim.scenario.streams import Stream
 
 
-def random_walk(space: Space, number: int, below: Below, enough: Enough = never) -> Verdict:
-    """Run a number of random schedules.
+def random_walk(space: Space, number: int, stream: Stream, enough: Enough = never) -> Verdict:
+    """Run a number of random schedules, drawn from a stream.
 
     Fewer of them when a finding is `enough`, or something stops the walks.
     """
     verdict = Verdict(SAMPLED, enough=enough)
-    seen: set[bytes] = set()
     space.make_room()
     begun = 0
     with verdict.kept():
-        for schedule in schedules(space, Random(below, number)):
+        for walk in _walks(space, number, stream, verdict):
             begun += 1
-            _note_all(space, verdict, schedule, seen)
-    verdict.states, verdict.coverage = len(seen), SAMPLED
+            walk()
+    verdict.coverage = SAMPLED
     verdict.bound = f"{begun} random schedules{verdict.cut}"
     return verdict
+
+
+def _walks(
+    space: Space, number: int, stream: Stream, verdict: Verdict
+) -> Iterator[Callable[[], None]]:
+    """Yield walks to be made, with the inner loop that there is."""
+    tables = tables_of(space)
+    if tables is not None:
+        walks = CompiledWalks(tables, stream, verdict)
+        yield from (walks.walk for _ in range(number))
+        return
+    seen: set[bytes] = set()
+    for schedule in schedules(space, Random(stream.below, number)):
+        yield partial(_note_all, space, verdict, schedule, seen)
 
 
 def _note_all(space: Space, verdict: Verdict, schedule: Iterator[Step], seen: set[bytes]) -> None:
     """Note the findings of one schedule, and of its end."""
     slots, state = list[int](), space.initial()
     seen.add(state)
+    verdict.states = len(seen)
     for step in schedule:
         slots.append(step.slot)
         state = step.after
         seen.add(state)
         verdict.transitions += 1
+        verdict.states = len(seen)
         _note(space, verdict, (*step.findings, *space.invariants.of(state)), slots)
     if not any(space.successors(state)):
         verdict.ends += 1
