@@ -10,6 +10,7 @@ from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model import codebook
 from hgeisim.drivers.explored.model.codebook import Codebook, CodebookFull, TooNarrow
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.load import load_scenario
@@ -77,7 +78,7 @@ def test_a_search_says_the_same_however_wide_its_cells_are(
 def test_a_path_may_have_more_than_256_places() -> None:
     """Single operations stand at each of them; merged steps at some."""
     space = space_of(load_scenario(ROOT / "tests/data/scenarios/everything.toml"))
-    assert random_walk(space.fine, 400, Streams(1).stream("walk")).ends == 400
+    assert random_walk(space.fine, 400, Draw(Streams(1).stream("walk"))).ends == 400
     crowded = {space.system.memory.names[a] for a in space.fine.codebook.crowded()}
     assert crowded == {"pc vcpu/v1"}
 

@@ -18,6 +18,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import Compiled
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive, search_of
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.kernel.variants import BASES, SERIES
@@ -53,7 +54,9 @@ def searched(scenario: Scenario, states_max: int) -> list[Any]:
     fewest = fewest_switches(space, states_max, progress=lambda *both: progress.append(both))
     ways = [(i, way.schedule) for i, way in fewest.ways.items()]
     walked = [
-        said(random_walk(each, 60, Streams(7).stream("walk"))) for each in (space, space.fine)
+        said(random_walk(each, 60, Draw(Streams(7).stream("walk"), one_in)))
+        for each in (space, space.fine)
+        for one_in in (0, 8)
     ]
     learned = [space.steps_learned, space.codebook.values]
     numbers = [fewest.levels, fewest.states]

@@ -12,6 +12,7 @@ from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.errors import InputError
@@ -142,7 +143,7 @@ def test_every_counterexample_shows_its_finding_and_shrinks() -> None:
 def test_random_walks_find_nothing_that_the_search_does_not() -> None:
     _, verdict = explored("v6.12+percpu-v2")
     space = space_of(load_scenario("patch-race", {"variant": "v6.12+percpu-v2"}))
-    walked = random_walk(space, 300, Streams(3).stream("walk"))
+    walked = random_walk(space, 300, Draw(Streams(3).stream("walk")))
     assert walked.coverage == "sampled"
     assert walked.counterexamples
     assert walked.counterexamples.keys() <= verdict.counterexamples.keys()
@@ -152,7 +153,7 @@ def test_random_walk_alone_misses_v2_2() -> None:
     """2,000 schedules.  None in 30,000 showed it (rule of three: below 1 in 10,000 each), so the
     odds of a hit are below 20 %, and the stream is fixed."""
     space, _ = explored("v6.12+percpu-v2-bitmap-reset")
-    walked = random_walk(space, 2_000, Streams(1).stream("walk"))
+    walked = random_walk(space, 2_000, Draw(Streams(1).stream("walk")))
     assert DOUBLE_OWNER not in walked.counterexamples
 
 

@@ -14,6 +14,7 @@ from hgeisim.drivers.explored.call_graph import ONLY_IN_TIME, line_of, may_enter
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.vacuous import NO_GUEST, NO_LINE, vacuous
@@ -258,7 +259,7 @@ def _is_vacuous(name: str, variant: str) -> bool:
     """By what a short sample shows already: a search only reaches more."""
     scenario = load_scenario(name, {"variant": variant})
     reach = Reach(scenario, space_of(scenario))
-    random_walk(reach.space, 20, Streams(1).stream("walk"))
+    random_walk(reach.space, 20, Draw(Streams(1).stream("walk")))
     return bool(vacuous(scenario, reach.a_guest_was_entered, reach.a_line_was_handed_out))
 
 

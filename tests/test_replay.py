@@ -10,7 +10,7 @@ from hgeisim.drivers.explored.counterexample.token import Token, decode, encode
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.strategy import CannotStep
+from hgeisim.drivers.explored.strategies.strategy import CannotStep, Draw
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.kernel.variants import BASES, SERIES
@@ -64,7 +64,7 @@ def test_patch_race_up_to_a_bound(variant: str) -> None:
 def test_random_walks() -> None:
     case = scenario("patch-race", V2)
     space = space_of(case)
-    verdict = random_walk(space, 200, Streams(3).stream("walk"))
+    verdict = random_walk(space, 200, Draw(Streams(3).stream("walk")))
     assert verdict.coverage == "sampled"
     assert all_shown(space, verdict, space_of(case)) >= 2
 
@@ -73,7 +73,7 @@ def test_walks_after_a_search_see_what_it_left_out() -> None:
     """States of a finished search have no place for what it never saw written."""
     space = space_of(scenario("patch-race", V2))
     exhaustive(space, 50)
-    assert random_walk(space, 20, Streams(4).stream("walk")).ends == 20
+    assert random_walk(space, 20, Draw(Streams(4).stream("walk"))).ends == 20
 
 
 def test_shrunk_schedules_show_the_same() -> None:

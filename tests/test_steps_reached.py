@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.traced.calls import UPDATE
@@ -115,7 +116,7 @@ def test_explored_each_step_is_reached() -> None:
     spaces = [space_of(scenario) for scenario in scenarios("full")]
     with Tracer() as tracer:
         for space in spaces:
-            random_walk(space, 12, Streams(3).stream("walks"))
+            random_walk(space, 12, Draw(Streams(3).stream("walks")))
     assert not_reached(tracer) == {}
 
 

@@ -18,6 +18,7 @@ from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.errors import InputError, Problem
@@ -60,8 +61,8 @@ class Exploration:
     def search(self) -> None:
         """Search all interleavings, or random ones."""
         if self.options["walk"]:
-            stream = Streams(self.scenario.run.seed).stream("walk")
-            self.verdict = random_walk(self.space, self.options["walk"], stream, self._enough)
+            draw = Draw(Streams(self.scenario.run.seed).stream("walk"))
+            self.verdict = random_walk(self.space, self.options["walk"], draw, self._enough)
             return
         with searched_states("exploring") as progress:
             self.verdict = exhaustive(

@@ -12,6 +12,7 @@ from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
+from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
 from hgeisim.drivers.explored.trial import Trial, clean_trial
 from hgeisim.kernel.variants import own_files, patched_functions
@@ -63,8 +64,8 @@ class AgainstBase:
         if verdict.stopped is not None:
             return
         if self.walk:
-            stream = Streams(self.scenario.run.seed).stream("walk")
-            self.trial.take_sample(self.walk, stream)
+            draw = Draw(Streams(self.scenario.run.seed).stream("walk"))
+            self.trial.take_sample(self.walk, draw)
             return
         self.trial.count(space, self.base.states_max)
         if verdict.coverage == EXHAUSTED:

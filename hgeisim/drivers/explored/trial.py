@@ -18,11 +18,10 @@ from hgeisim.drivers.explored.strategies.fewest_switches import (
     wish_for,
 )
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches
-from hgeisim.drivers.explored.strategies.strategy import Given, schedules
+from hgeisim.drivers.explored.strategies.strategy import Draw, Given, schedules
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.schema import Scenario
-from hgeisim.scenario.streams import Stream
 
 FEW_SWITCHES = 100_000
 """States of the base in which a finding is looked for that its sample has not shown."""
@@ -66,7 +65,7 @@ class Trial:
         if any(map(is_livelock, found)):
             self.base.look_for_livelocks()
 
-    def take_sample(self, number: int, stream: Stream) -> None:
+    def take_sample(self, number: int, draw: Draw) -> None:
         """Lead the base along the schedules of the variant, then along as many random ones; what it
         has not shown by then, it may show in few switches."""
         if self.base.recorded is not None:
@@ -74,7 +73,7 @@ class Trial:
             return
         found, space = self.verdict.counterexamples, self.base.space
         ids = replayed(space, [each.schedule for each in found.values()])
-        walked = random_walk(space, number, stream)
+        walked = random_walk(space, number, draw)
         self.sample = ids | walked.counterexamples.keys()
         if walked.stopped is not None:
             raise walked.stopped

@@ -55,7 +55,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "search_free": (None, [c.POINTER(Told)]),
     "search_run": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
     "search_level": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
-    "search_walk": (c.c_int, [c.POINTER(Told), c.POINTER(Words), c.c_uint32]),
+    "search_walk": (c.c_int, [c.POINTER(Told), c.POINTER(Words), c.c_uint32, c.c_uint32]),
     "search_node": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
     "search_turn_back": (None, [c.POINTER(Told), c.c_int]),
     "search_state": (None, [c.POINTER(Told), c.c_uint32, _TEXT]),

@@ -87,7 +87,9 @@ typedef struct {
   u64 *node_origin, *lasts, node, begin;
   u32 nodes, nodes_max, lasts_max, level_end, at;
   u8 goes_on, moved, rests;
-  List taken; /* by whom the steps of a walk were made; it stands `at` a state, or has not begun */
+  /* A walk: by whom its steps were made, and the contexts in the order of their priorities. */
+  List taken;
+  u32 *order;
   u8 walks;
 } Search;
 
@@ -379,7 +381,7 @@ void search_free(Search *s) {
   free(s->state), free(s->origin), free(s->table), free(s->view), free(s->view_table);
   free(s->view_back), free(s->answer_told), free(s->watched);
   free(s->to), free(s->hash), free(s->slot), free(s->which);
-  free(s->dead_ends.item), free(s->returns.item), free(s->taken.item), free(s->node_origin), free(s->lasts);
+  free(s->dead_ends.item), free(s->returns.item), free(s->taken.item), free(s->order), free(s->node_origin), free(s->lasts);
   layout_free(&s->layout);
   free(s);
 }
@@ -423,9 +425,9 @@ Search *search_new(Tables *t, u8 keeps_dead_ends) {
   s->tables = t, s->version = t->version - 1, s->keeps_dead_ends = keeps_dead_ends;
   s->table_size = s->view_table_size = 4096;
   s->hash = malloc(8 * t->slots + 8), s->slot = malloc(4 * t->slots + 4);
-  s->which = malloc(4 * t->slots + 4);
+  s->which = malloc(4 * t->slots + 4), s->order = malloc(4 * t->slots + 4);
   u64 *start = calloc(t->layout.words, 8), at;
-  if (s->hash && s->slot && s->which && start && follow(s)) {
+  if (s->hash && s->slot && s->which && s->order && start && follow(s)) {
     u64 hash = hash_of(start, s->layout.words);
     find(s, start, hash, &at);
     u64 *lasts = s->lasts = calloc(1, 8), *origin = s->node_origin = calloc(1, 8);
@@ -638,32 +640,61 @@ static int draw(Words *w, u64 n, u32 *drawn) {
   return 0;
 }
 
-/* Goes on with a walk, each step by a context that is drawn: END where nobody can step, FINISHED
- * after `longest` steps or where a patch fails, PAUSED where it needs more words.  A new walk begins
- * after either. */
-int search_walk(Search *s, Words *words, u32 longest) {
+/* Begins a walk, with an order drawn for the contexts where they have priorities. */
+static int begin_walk(Search *s, Words *words, u32 one_in) {
+  for (u32 slot = 0; slot < s->tables->slots; slot++) s->order[slot] = slot;
+  for (u32 last = s->tables->slots; one_in && last-- > 1;) {
+    u32 other, moved = s->order[last];
+    if (!draw(words, last + 1, &other)) return 0;
+    s->order[last] = s->order[other], s->order[other] = moved;
+  }
+  s->walks = 1, s->taken.count = 0, s->at = 0, s->rests = 0;
+  return 1;
+}
+
+/* Chooses a context that can step, any, or the first in the order; that is put last in one of
+ * `one_in` cases.  END where nobody can step, PAUSED where it needs more words. */
+static int choose(Search *s, Words *words, u32 one_in, u32 *chosen) {
+  const Tables *t = s->tables;
+  const u64 *here = s->state + (size_t)s->at * s->layout.words;
+  u32 able = 0, which, drawn;
+  for (u32 place = 0; place < t->slots && !(one_in && able); place++) {
+    u32 slot = s->order[place];
+    if (!(which = ask(t, slot, here))) return s->told.slot = slot, LEARN;
+    if (t->answer[which].steps) s->slot[able] = place, s->which[able++] = which;
+  }
+  if (!able) return END;
+  if (!draw(words, one_in ? one_in : able, &drawn)) return PAUSED;
+  u32 n = one_in ? 0 : drawn, place = s->slot[n];
+  s->told.answer = s->which[n], *chosen = s->order[place];
+  if (one_in && !drawn) {
+    memmove(s->order + place, s->order + place + 1, (t->slots - place - 1) * sizeof *s->order);
+    s->order[t->slots - 1] = *chosen;
+  }
+  return FINISHED;
+}
+
+/* Goes on with a walk: END where nobody can step, FINISHED after `longest` steps or where a patch
+ * fails; a new one begins after either.  PAUSED where it needs more words. */
+int search_walk(Search *s, Words *words, u32 longest, u32 one_in) {
   const Tables *t = s->tables;
   if ((s->version != t->version && !follow(s)) || !follow_answers(s)) return NO_MEMORY;
-  u32 size = s->layout.words, able, chosen, which;
-  if (!s->walks) s->walks = 1, s->taken.count = 0, s->at = 0, s->rests = 0;
+  u64 used = words->used, at;
+  if (!s->walks && !begin_walk(s, words, one_in)) return words->used = used, PAUSED;
   while (s->taken.count < longest && !s->rests) {
-    const u64 *here = s->state + (size_t)s->at * size;
-    able = 0;
-    s->told.state = s->at;
-    for (u32 slot = 0; slot < t->slots; slot++) {
-      if (!(which = ask(t, slot, here))) return s->told.slot = slot, LEARN;
-      if (t->answer[which].steps) s->slot[able] = slot, s->which[able++] = which;
-    }
-    if (!able) return s->walks = 0, s->told.ends++, END;
-    u64 before = words->used, at, hash;
-    if (!draw(words, able, &chosen)) return words->used = before, PAUSED;
-    which = s->which[chosen], s->told.slot = s->slot[chosen], s->told.answer = which;
+    u32 slot, size = s->layout.words;
+    used = words->used, s->told.state = s->at;
+    int wanted = choose(s, words, one_in, &slot);
+    if (wanted == PAUSED) words->used = used;
+    if (wanted == END) s->walks = 0, s->told.ends++;
+    if (wanted) return wanted;
+    u32 which = s->told.answer;
     const Answer *a = &t->answer[which];
-    hash = apply(a, here, s->to, size);
+    u64 hash = apply(a, s->state + (size_t)s->at * size, s->to, size);
     u32 number = find(s, s->to, hash, &at);
     if (!number && !add(s, s->to, hash, at, 0)) return NO_MEMORY;
-    s->at = number ? number - 1 : s->told.states - 1;
-    if (!keep(&s->taken, s->slot[chosen])) return NO_MEMORY;
+    s->told.slot = slot, s->at = number ? number - 1 : s->told.states - 1;
+    if (!keep(&s->taken, slot)) return NO_MEMORY;
     s->told.transitions++, s->rests = a->crashes, s->told.state = s->at;
     int is_new = 0;
     if (a->watched && !view_of(s, s->to, &is_new)) return NO_MEMORY;

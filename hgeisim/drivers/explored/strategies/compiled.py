@@ -17,9 +17,8 @@ from hgeisim.drivers.explored.compiled.tables import Tables
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.strategies.levels import Levels, Spent, Wish
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
-from hgeisim.drivers.explored.strategies.strategy import LONGEST
+from hgeisim.drivers.explored.strategies.strategy import LONGEST, Draw
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
-from hgeisim.scenario.streams import Stream
 
 ASKING = frozenset((LEARN, STEP, VIEW, END))
 """What C wants that Python answers."""
@@ -197,7 +196,8 @@ class CompiledWalks:
     `Stream.words` are drawn as Python would draw them, some thousands at once.
     """
 
-    def __init__(self, tables: Tables, stream: Stream, verdict: Verdict) -> None:
+    def __init__(self, tables: Tables, draw: Draw, verdict: Verdict) -> None:
+        self.one_in, stream = draw.one_in, draw.stream
         self.core, self.space, self.verdict = Core(tables), tables.space, verdict
         self.stream, self.told = stream, self.core.told
         self.drawn = stream.words(WORDS)
@@ -208,7 +208,7 @@ class CompiledWalks:
         wanted = None
         while wanted not in {END, library.FINISHED}:
             wanted = self.core.functions.search_walk(
-                self.core.pointer, c.byref(self.words), LONGEST
+                self.core.pointer, c.byref(self.words), LONGEST, self.one_in
             )
             self.verdict.states, self.verdict.transitions = len(self), self.told.transitions
             self.verdict.ends = self.told.ends

@@ -12,14 +12,14 @@ strategy chooses none; one that does not come to an end is cut.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.answer import Answer, after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
-from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.streams import Stream, Streams
 
 LONGEST = 3_000
 """Steps of a schedule that does not come to its end."""
@@ -89,6 +89,59 @@ def _steps(space: Space, strategy: Strategy) -> Iterator[Step]:
         yield Step(slot, before, state, answer.findings)
         if answer.crashes:
             return
+
+
+class Draw(NamedTuple):
+    """How contexts are drawn from a stream: any that can step, or the first in a random order, of
+    which one in `one_in` is put last after its step.
+
+    The latter needs few switches to reach most of what can happen: `WarmUp` has the paper.
+    """
+
+    stream: Stream
+    one_in: int = 0
+
+    def schedules(self, number: int) -> Strategy:
+        """So many schedules."""
+        below = self.stream.below
+        return Priorities(below, number, self.one_in) if self.one_in else Random(below, number)
+
+
+@dataclass
+class Priorities:
+    """A number of schedules in which the first context of an order steps for as long as it can; one
+    in `one_in` is put last after its step."""
+
+    below: Below
+    schedules: int
+    one_in: int
+    order: list[int] = field(default_factory=list)
+
+    def begin(self) -> bool:
+        """One less is left; the order is drawn when the contexts are known."""
+        self.schedules -= 1
+        self.order = []
+        return self.schedules >= 0
+
+    def choose(self, able: Able, last: int | None) -> int | None:
+        """The first that can step."""
+        if not self.order:
+            self.order = shuffled(len(able.space.locations), self.below)
+        for place, slot in enumerate(self.order):
+            if slot in able:
+                if not self.below(self.one_in):
+                    self.order.append(self.order.pop(place))
+                return slot
+        return None
+
+
+def shuffled(count: int, below: Below) -> list[int]:
+    """The numbers 0..count-1 in a random order."""
+    order = list(range(count))
+    for last in range(count - 1, 0, -1):
+        other = below(last + 1)
+        order[last], order[other] = order[other], order[last]
+    return order
 
 
 @dataclass
@@ -219,10 +272,7 @@ class WarmUp:
         if self.without_news == WALKS_WITHOUT_NEWS:
             return False
         self.steps, self.state = 0, b""
-        self.order = order = list(range(len(self.space.locations)))
-        for last in range(len(order) - 1, 0, -1):
-            other = self.below(last + 1)
-            order[last], order[other] = order[other], order[last]
+        self.order = shuffled(len(self.space.locations), self.below)
         return True
 
     def choose(self, able: Able, last: int | None) -> int | None:

@@ -14,13 +14,12 @@ from hgeisim.drivers.explored.compiled.tables import tables_of
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import CompiledWalks
-from hgeisim.drivers.explored.strategies.strategy import Random, Step, schedules
+from hgeisim.drivers.explored.strategies.strategy import Draw, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import SAMPLED, Enough, Verdict, never
-from hgeisim.scenario.streams import Stream
 
 
-def random_walk(space: Space, number: int, stream: Stream, enough: Enough = never) -> Verdict:
-    """Run a number of random schedules, drawn from a stream.
+def random_walk(space: Space, number: int, draw: Draw, enough: Enough = never) -> Verdict:
+    """Run a number of random schedules.
 
     Fewer of them when a finding is `enough`, or something stops the walks.
     """
@@ -28,7 +27,7 @@ def random_walk(space: Space, number: int, stream: Stream, enough: Enough = neve
     space.make_room()
     begun = 0
     with verdict.kept():
-        for walk in _walks(space, number, stream, verdict):
+        for walk in _walks(space, number, draw, verdict):
             begun += 1
             walk()
     verdict.coverage = SAMPLED
@@ -36,17 +35,15 @@ def random_walk(space: Space, number: int, stream: Stream, enough: Enough = neve
     return verdict
 
 
-def _walks(
-    space: Space, number: int, stream: Stream, verdict: Verdict
-) -> Iterator[Callable[[], None]]:
+def _walks(space: Space, number: int, draw: Draw, verdict: Verdict) -> Iterator[Callable[[], None]]:
     """Yield walks to be made, with the inner loop that there is."""
     tables = tables_of(space)
     if tables is not None:
-        walks = CompiledWalks(tables, stream, verdict)
+        walks = CompiledWalks(tables, draw, verdict)
         yield from (walks.walk for _ in range(number))
         return
     seen: set[bytes] = set()
-    for schedule in schedules(space, Random(stream.below, number)):
+    for schedule in schedules(space, draw.schedules(number)):
         yield partial(_note_all, space, verdict, schedule, seen)
 
 
