@@ -15,9 +15,9 @@ from hgeisim.drivers.explored.counterexample.isolate import isolate
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
+from hgeisim.drivers.explored.strategies.portfolio import portfolio
 from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
@@ -65,9 +65,7 @@ class Exploration:
             self.verdict = random_walk(self.space, self.options["walk"], draw, self._enough)
             return
         with searched_states("exploring") as progress:
-            self.verdict = exhaustive(
-                self.space, self.options["states"], progress=progress, enough=self._enough
-            )
+            self.verdict = portfolio(self.space, self.options["states"], progress, self._enough)
 
     def _enough(self, finding_id: str) -> bool:
         if not self.options["first"]:

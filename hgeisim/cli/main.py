@@ -114,7 +114,7 @@ def group() -> None:
       1  a new finding, or a vacuous verdict
       2  wrong usage or bad input
       3  internal error
-      4  an exhaustive search ran out of its budget
+      4  the budget ran out: of a --proof, a --series or a trace
     """
 
 
