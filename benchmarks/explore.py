@@ -1,90 +1,115 @@
-"""How fast interleavings are searched: transitions/s, states/s, and bytes of memory a state.
+"""How fast interleavings are searched, by the compiled loop and by Python's.
 
     python -m benchmarks.explore [ROUNDS]
 
 `cold` is the first search of a space, which learns the steps; `warm` finds them learned and is the
-median of the rounds.  Time is CPU time.  `plain` visits the same states but asks every context in
-every state, so `to plain`, the median ratio of alternating rounds, says what the short cuts gain.
-Memory is the peak of one warm search, divided by its states.
+median of the rounds.  Time is CPU time.  Python's loop searches the same space in the same rounds;
+`to python` is the median of the ratios.  `B/state` is the memory of the compiled search, `walks`
+how many steps a second random schedules make, with all checks on.  Without a compiler both are
+Python's.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
-import tracemalloc
-from collections import deque
 from collections.abc import Callable
 from statistics import median
+from typing import NamedTuple
 
+from hgeisim.drivers.explored.compiled.library import PURE, engine
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.compiled import Compiled
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive, search_of
+from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.streams import Streams
 
-SCENARIOS = ("patch-race", "move-offline", "blocked-move")
-STATES_MAX = 3_000_000
-
-
-def plain(space: Space) -> None:
-    """Reach every state once, asking every context and every check in each."""
-    start = space.initial()
-    seen, queue = {start}, deque([start])
-    while queue:
-        for _, there, _ in space.successors(queue.popleft()):
-            if there not in seen:
-                space.invariants.of(there)
-                seen.add(there)
-                queue.append(there)
+SCENARIOS = (
+    ("patch-race", "v6.12+percpu-v2"),
+    ("move-offline", "v7.1"),
+    ("one-vm", "v7.1"),
+    ("two-lines", "v7.1"),
+)
+STATES_MAX = 5_000_000
+WALKS = 2_000
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """CPU time of a call."""
+class Timed(NamedTuple):
+    """CPU seconds of a call, and what it returned."""
+
+    seconds: float
+    verdict: Verdict
+
+
+def timed(run: Callable[[], Verdict]) -> Timed:
+    """Make a call."""
     gc.collect()
     start = time.process_time()
-    run()
-    return time.process_time() - start
+    verdict = run()
+    return Timed(time.process_time() - start, verdict)
 
 
-def bytes_max(run: Callable[[], object]) -> int:
-    """The most memory that a call holds at a time."""
-    gc.collect()
-    tracemalloc.start()
-    run()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
+def pure(run: Callable[[], Verdict]) -> Timed:
+    """Make it with Python's loop."""
+    os.environ[PURE] = "1"
+    try:
+        return timed(run)
+    finally:
+        del os.environ[PURE]
 
 
-def row(name: str, rounds: int) -> str:
+def bytes_a_state(space: Space) -> float:
+    """The memory of a compiled search; 0 without one."""
+    search = search_of(space, Verdict(), frozenset())
+    search.run(STATES_MAX, None)
+    return search.core.bytes_used / len(search) if isinstance(search, Compiled) else 0.0
+
+
+def walk_rate(space: Space) -> float:
+    """Steps a second of random schedules in single operations, once all is learned."""
+    rates: list[float] = []
+    for _ in range(2):
+        draw = Draw(Streams(1).stream("walk"))
+        seconds, verdict = timed(lambda: random_walk(space.fine, WALKS, draw))  # noqa: B023
+        rates.append(verdict.transitions / seconds)
+    return rates[-1]
+
+
+def row(name: str, variant: str, rounds: int) -> str:
     """One row of the table."""
-    space = space_of(load_scenario(name, {}))
-    cold_s = seconds(lambda: exhaustive(space, STATES_MAX))
-    verdict = exhaustive(space, STATES_MAX)
-    times_s: list[tuple[float, float]] = []
-    for _ in range(rounds):
-        fast_s = seconds(lambda: exhaustive(space, STATES_MAX))
-        times_s.append((fast_s, seconds(lambda: plain(space))))
-    warm_s = median(fast_s for fast_s, _ in times_s)
-    ratio = median(plain_s / fast_s for fast_s, plain_s in times_s)
-    memory = bytes_max(lambda: exhaustive(space, STATES_MAX)) / verdict.states
+    space = space_of(load_scenario(name, {"variant": variant}))
+
+    def search() -> Verdict:
+        return exhaustive(space, STATES_MAX)
+
+    cold = timed(search)
+    pairs = [(timed(search).seconds, pure(search).seconds) for _ in range(rounds)]
+    warm_s, python_s = (median(column) for column in zip(*pairs, strict=True))
+    ratio = median(python / warm for warm, python in pairs)
+    verdict = cold.verdict
     return (
-        f"{name:<13}{verdict.states:>9,}{verdict.transitions:>12,}{cold_s:>8.2f}{warm_s:>8.2f}"
-        f"{verdict.transitions / warm_s:>14,.0f}{verdict.states / warm_s:>10,.0f}"
-        f"{memory:>8.0f}{ratio:>9.2f}"
+        f"{name:<13}{verdict.states:>10,}{verdict.transitions:>12,}{cold.seconds:>8.2f}"
+        f"{warm_s:>8.2f}{verdict.transitions / warm_s:>14,.0f}{python_s:>10.2f}{ratio:>11.1f}"
+        f"{bytes_a_state(space):>9.0f}{walk_rate(space):>12,.0f}"
     )
 
 
 def main() -> None:
     """Print the table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    print(f"search: {engine()}")
     print(
-        f"{'scenario':<13}{'states':>9}{'transitions':>12}{'cold s':>8}{'warm s':>8}"
-        f"{'transitions/s':>14}{'states/s':>10}{'B/state':>8}{'to plain':>9}"
+        f"{'scenario':<13}{'states':>10}{'transitions':>12}{'cold s':>8}{'warm s':>8}"
+        f"{'transitions/s':>14}{'python s':>10}{'to python':>11}{'B/state':>9}{'walks':>12}"
     )
-    for name in SCENARIOS:
-        print(row(name, rounds), flush=True)
+    for name, variant in SCENARIOS:
+        print(row(name, variant, rounds), flush=True)
 
 
 if __name__ == "__main__":
