@@ -52,7 +52,7 @@ def test_lock_order_that_is_accepted_of_the_base_need_not_be_shown_by_it() -> No
 def test_fewer_switches_than_the_base_is_recorded_to_need_are_easier() -> None:
     base = Base(load_scenario("move-offline", {"variant": "v7.1"}), 0)
     base.recorded = Shown({"leak:hgei": Bounds(3, 3)}, None)
-    found = {i: Finding(*i.split(":"), "") for i in ("leak:hgei", "double-free:hgei")}
+    found = {f"{kind}:hgei": Finding(kind, "hgei", "") for kind in ("leak", "double-free")}
     for schedule, word in (((0, 1, 0), "easier"), ((0, 1, 0, 1), "pre-existing")):
         words = {i: each.word for i, each in standings_along(base, schedule, found).items()}
         assert words == {"leak:hgei": word, "double-free:hgei": "introduced"}

@@ -8,7 +8,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
-from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
+from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options, room
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
@@ -84,7 +84,8 @@ def command(
         later = [each for each in result["findings"] if each["id"] not in earlier]
         one = chosen(later or result["findings"], options["finding"])
         its_own = token_of(scenario or meant.scenario, loaded, meant.schedule[: len(steps)])
-        click.echo("\n".join(mail_of(space, loaded, its_own, one["id"], options["full"])))
+        lines = mail_of(space, loaded, its_own, one["id"], room(options["full"]))
+        click.echo("\n".join(lines))
     else:
         _print(result, steps, options["everything"])
     return EXIT_FINDING if new else EXIT_NOTHING_NEW

@@ -10,7 +10,7 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
-from hgeisim.cli.mail import chosen, mail_options, print_run_mail
+from hgeisim.cli.mail import beginning, chosen, mail_options, print_run_mail
 from hgeisim.cli.own_patch import executing_option, variant_option
 from hgeisim.cli.paths import PATH
 from hgeisim.cli.settings import settings_option
@@ -84,6 +84,7 @@ def command(
         one = chosen(result["findings"], mail["finding"])
         order = simulation.lock_order
         reports = order.validator.reports if order else ()
+        click.echo("".join(f"{line}\n" for line in beginning(result)), nl=False)
         print_run_mail(loaded, simulation.findings[one["id"]], reports, words)
     else:
         _show(loaded, result, out, as_json)
