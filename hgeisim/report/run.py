@@ -56,7 +56,7 @@ def summary(
         "msis": msis,
         "reach": {
             "vacuous": why,
-            "msis": {"sent": msis["all"]["sent"], "sgei": simulation.sgeis.taken.total()},
+            "msis": {"sent": msis["all"]["sent"], "sgei": simulation.sgeis.msis},
         },
         "findings": in_order(
             {"id": i, "time_ns": now, "text": f.text, **judged[i]}

@@ -1,10 +1,10 @@
 """Runs of the kernel that a patch was made for, which a run of the patch is compared with.
 
 One run is one schedule, so what it misses another may show: the base gets the seed of the patch's
-run first, and then the next seeds, until it has shown all that is asked for or has had enough: `RUNS`,
-or `FEW` in a scenario that is long.  What the base shows in a part p of its runs is taken for new
-with probability p (1 - p)^RUNS, at most 0.9 % (p = 1/41); lock order, which a run shows nearly
-always, is compared by its dependencies, too.
+run first, and then the next seeds, until it has shown all that is asked for or has had enough:
+`RUNS`, or `FEW` in a scenario that is long.  What the base shows in a part p of its runs is taken
+for new with probability p (1 - p)^RUNS, at most 0.9 % (p = 1/41); lock order, which a run shows
+nearly always, is compared by its dependencies, too.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ class BaseRuns:
 
     def _may_go_on(self) -> bool:
         hart_time = len(self.scenario.topology.harts) * self.scenario.run.until
-        return self.runs < FEW or (
-            self.runs < RUNS and (self.runs + 1) * hart_time <= HART_TIME_NS
-        )
+        return self.runs < FEW or (self.runs < RUNS and (self.runs + 1) * hart_time <= HART_TIME_NS)
 
     def hand_out_a_line(self) -> bool:
         """Whether the base does, by its first run."""

@@ -44,7 +44,7 @@ class System(Placement):
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
     long that step was, and `crashed` whether a user's patch failed on the way, so that nothing
     comes after it.  `lock_order` has seen what was before the start; a search does not ask it.
-    `sgeis` are the ids of the vCPUs for which SGEIs were taken.
+    `sgeis` are the ids of the vCPUs with MSIs that took an SGEI.
     """
 
     def __init__(self, k: Module, preemption: str) -> None:
