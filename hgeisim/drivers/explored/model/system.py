@@ -81,7 +81,9 @@ class System(Placement):
             if not is_of_a_path(self.k, error):
                 raise
             self.crashed = True
-            return here, (*transaction.findings, crash(self.k, error))
+            node = transaction.automaton.nodes[here]
+            functions = node.functions if node else ()
+            return here, (*transaction.findings, crash(self.k, error, functions))
         finally:
             self.length = transaction.length
             self.asker.stop()
