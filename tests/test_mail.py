@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 
@@ -10,6 +11,7 @@ from hgeisim.checks.catalogue import CATALOGUE, OTHERS
 from hgeisim.checks.remedies import REMEDIES, remedy
 from hgeisim.report.effects import Change, Facts, phrases, sentence
 from hgeisim.report.kernel_names import cell_name, distance, op_text
+from hgeisim.report.layout import MAIL_WIDTH, command_lines
 from tests.commands import hgeisim, token_of
 from tests.golden import FOLDER, check_golden
 from tests.source import ROOT
@@ -95,6 +97,51 @@ def blocked_move(*more: str) -> str:
 def test_the_command_of_a_mail_replays_it() -> None:
     words = blocked_move().partition("hgeisim replay")[2].replace("\\\n", " ").split()
     assert "lost-wakeup:vcpu" in hgeisim("replay", *words).out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--scenario", "nolines.toml", "--variant", "v7.1+bad1.py:ReleaseReadsFirst"],
+        ["--scenario", "a b's.toml", "--variant", f"v7.1+{'sub/' * 12}mine.py:Mine", "token"],
+        ["--scenario", f"{'sub/' * 14}mine.toml", "--rt", *("scenario",) * 9],
+        ["--rt"],
+    ],
+)
+def test_a_command_keeps_the_columns_and_its_words(words: list[str]) -> None:
+    lines = list(command_lines(["hgeisim", "replay", *words]))
+    assert max(map(len, lines)) <= MAIL_WIDTH
+    assert lines[0].startswith("hgeisim replay")
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    assert shlex.split("\n".join(lines).replace("\\\n", "")) == ["hgeisim", "replay", *words]
+
+
+def test_a_word_that_is_too_long_has_a_line_of_its_own() -> None:
+    words = ["hgeisim", "replay", "--scenario", "x" * 80]
+    assert list(command_lines(words)) == ["hgeisim replay --scenario \\", "  " + "x" * 80]
+
+
+@pytest.mark.slow
+def test_the_mail_of_a_patch_fits_and_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "tests/data/patches")
+    variant = ("--variant", "v7.1+reads_first.py:ReadsFirst")
+    told = hgeisim("explore", "reads_first.toml", *variant, "--mail")
+    assert fits(told.out)
+    words = shlex.split(told.out.partition("hgeisim replay")[2].replace("\\\n", ""))
+    assert words[:4] == ["--scenario", "reads_first.toml", *variant]
+    again = hgeisim("replay", *words)
+    assert (again.status, "sent-lost:vcpu" in again.out) == (1, True)
+
+
+@pytest.mark.slow
+def test_locks_check_repeats_what_changes_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "tests/data/patches")
+    words = ["--baseline", "v7.1", "--variant", "v7.1+reads_first.py:ReadsFirst", "--rt"]
+    told = hgeisim("locks", "check", "reads_first.toml", *words, "--mail")
+    assert fits(told.out)
+    last = told.out.partition("hgeisim locks check")[2].replace("\\\n", "")
+    assert shlex.split(last) == [*words, "reads_first.toml"]
 
 
 def test_a_mail_in_full_has_every_step() -> None:

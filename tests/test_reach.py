@@ -237,6 +237,16 @@ def test_a_run_without_a_line_is_vacuous() -> None:
     assert "\n0 of " in told.out
 
 
+@pytest.mark.slow
+def test_the_mail_of_a_vacuous_verdict_begins_with_that() -> None:
+    variant = ("--variant", NEVER_PROBED, "--mail")
+    for words in (("explore", "moved-sleeper"), ("run", "big-little", "--until", "1ms")):
+        told = hgeisim(*words, *variant)
+        assert told.status == 1
+        assert told.out.startswith("vacuous: no line was handed out, and the base hands one out;")
+        assert len(told.out.splitlines()) <= 40
+
+
 def test_a_run_that_hands_lines_out_is_not() -> None:
     told = hgeisim("run", "big-little", "--until", "1ms", "--variant", "v7.1", "--json")
     document = told.document()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.completion import patches, scenarios
-from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
+from hgeisim.cli.mail import beginning, chosen, full_option, mail_of, mail_options, room
 from hgeisim.cli.own_patch import executing_option, variant_option
 from hgeisim.cli.several import Several, WithSeveral
 
@@ -105,7 +105,7 @@ def _report(made: Exploration) -> int:
     if made.options["as_json"]:
         print_json(result)
     elif made.options["mail"] and result["findings"]:
-        click.echo("\n".join(_mail(made, result["findings"])))
+        click.echo("\n".join(_mail(made, result)))
     else:
         click.echo("\n".join(text(result)))
         for line in made.remarks():
@@ -116,9 +116,9 @@ def _report(made: Exploration) -> int:
     return EXIT_BUDGET if unproved else EXIT_NOTHING_NEW
 
 
-def _mail(made: Exploration, findings: list[dict[str, Any]]) -> list[str]:
+def _mail(made: Exploration, result: dict[str, Any]) -> list[str]:
     from hgeisim.drivers.explored.counterexample.token import decode  # noqa: PLC0415
 
-    one = chosen(findings, made.options["finding"])
-    token = decode(one["token"])
-    return mail_of(made.space, made.scenario, token, one["id"], made.options["full"])
+    one, first = chosen(result["findings"], made.options["finding"]), beginning(result)
+    lines, token = room(made.options["full"], first), decode(one["token"])
+    return [*first, *mail_of(made.space, made.scenario, token, one["id"], lines)]

@@ -13,6 +13,8 @@ from hgeisim.cli.own_patch import variant_option
 from hgeisim.cli.paths import PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hgeisim.report.lock_check import Check
 
 
@@ -69,18 +71,26 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
     if options["as_json"]:
         print_json(document(result))
     elif options["mail"] and (result.findings or result.accepted):
-        again = ["hgeisim", "locks", "check", "--baseline", baseline, "--variant", variant]
-        click.echo("\n".join(_mail(result, options["finding"], [*again, *scenarios])))
+        again = [*_again(baseline, variant, options), *scenarios]
+        click.echo("\n".join(_mail(result, options["finding"], again)))
     else:
         click.echo("\n".join(text(result)))
     return EXIT_FINDING if result.new or result.lost else EXIT_NOTHING_NEW
 
 
-def _mail(result: Check, wanted: str | None, again: list[str]) -> list[str]:
-    import shlex  # noqa: PLC0415
+def _again(baseline: str, variant: str, options: dict[str, Any]) -> Iterator[str]:
+    """The command, with what changes its answer."""
+    yield from ("hgeisim", "locks", "check", "--baseline", baseline, "--variant", variant)
+    if options["order"]:
+        yield from ("--order", str(options["order"]))
+    if options["rt"]:
+        yield "--rt"
 
+
+def _mail(result: Check, wanted: str | None, again: list[str]) -> list[str]:
+    from hgeisim.report.layout import command_lines  # noqa: PLC0415
     from hgeisim.report.lock_mail import survey_mail  # noqa: PLC0415
 
     reports = {**result.findings, **result.accepted}
     one = chosen([{"id": i, "new": i in result.findings} for i in reports], wanted)["id"]
-    return [*survey_mail(result, one, reports[one]), shlex.join(again)]
+    return [*survey_mail(result, one, reports[one]), *command_lines(again)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -48,15 +48,30 @@ def chosen(findings: Iterable[dict[str, Any]], wanted: str | None) -> dict[str, 
     raise InputError([problem])
 
 
+def beginning(result: dict[str, Any]) -> list[str]:
+    """What stands before the finding: that the verdict is vacuous, if it is."""
+    from hgeisim.report.mail_head import vacuous_head  # noqa: PLC0415
+
+    why = result["reach"]["vacuous"]
+    return list(vacuous_head(why)) if why else []
+
+
+def room(full: bool, before: Sized = ()) -> int | None:
+    """How many lines a mail has behind those before it; None for as many as it likes."""
+    from hgeisim.report.mail import LINES  # noqa: PLC0415
+
+    return None if full else LINES - len(before)
+
+
 def mail_of(
-    space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool
+    space: Space, scenario: Scenario, token: Token, finding_id: str, lines: int | None
 ) -> list[str]:
     """The mail about a finding of a schedule."""
     from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
     from hgeisim.report.mail import mail  # noqa: PLC0415
 
     try:
-        return mail(space, scenario, token, finding_id, full)
+        return mail(space, scenario, token, finding_id, lines)
     except NotShown:
         allowed = "shows only together with other schedules: no schedule alone is evidence for it"
         raise InputError([Problem("command line", "--mail", finding_id, allowed)]) from None
@@ -67,9 +82,7 @@ def print_run_mail(
 ) -> None:
     """Print the mail about a finding of a run, with the time at which it was seen; `words` are the
     command that ran."""
-    import shlex  # noqa: PLC0415
-
+    from hgeisim.report.layout import command_lines  # noqa: PLC0415
     from hgeisim.report.mail_run import run_mail  # noqa: PLC0415
 
-    click.echo("\n".join(run_mail(scenario, seen, reports)))
-    click.echo(shlex.join(words))
+    click.echo("\n".join([*run_mail(scenario, seen, reports), *command_lines(words)]))

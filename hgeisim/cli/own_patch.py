@@ -197,7 +197,8 @@ def suspect(error: BaseException) -> Problem | None:
     if not _executed or _module_of(error).startswith(OF_NO_PATCH):
         return None
     files = ", ".join(_executed.values())
-    return Problem(files, "", "", f"with this patch, {type(error).__name__}: {error}", REMEDY)
+    words = (f"with this patch, {type(error).__name__}: {error}", *getattr(error, "__notes__", ()))
+    return Problem(files, "", "", ", ".join(words), REMEDY)
 
 
 def _module_of(error: BaseException) -> str:

@@ -31,6 +31,16 @@ def simulated_time(until_ns: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def comparing(base: str | None) -> Iterator[None]:
+    """Say that a base runs, if there is one."""
+    if base is None or not sys.stderr.isatty():
+        yield
+        return
+    with console(sys.stderr).status(f"comparing with runs of {base}"):
+        yield
+
+
+@contextmanager
 def searched_states(what: str) -> Iterator[Callable[[int, int], None] | None]:
     """Show how many states were seen, after words for what goes on; how many there are is not
     known.  Yields whom to tell them, None where stderr is not a terminal."""

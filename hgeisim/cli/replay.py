@@ -8,13 +8,14 @@ import click
 
 from hgeisim.cli.completion import scenarios
 from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
-from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options
+from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options, room
 from hgeisim.cli.own_patch import variant_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
+    from hgeisim.checks.finding import Finding
     from hgeisim.drivers.explored.counterexample.replay import StepTaken
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
@@ -73,7 +74,7 @@ def command(
     found = _findings(space, meant, len(steps))
     judged = _judged(space, loaded, meant.schedule[: len(steps)], found, options["strict"])
     new = [i for i, each in judged.items() if each["new"]]
-    told = ({"id": i, "text": t, **judged[i]} for i, t in found.items())
+    told = ({"id": i, "text": each.text, **judged[i]} for i, each in found.items())
     result["findings"] = in_order(told)
     result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
     if options["as_json"]:
@@ -83,7 +84,8 @@ def command(
         later = [each for each in result["findings"] if each["id"] not in earlier]
         one = chosen(later or result["findings"], options["finding"])
         its_own = token_of(scenario or meant.scenario, loaded, meant.schedule[: len(steps)])
-        click.echo("\n".join(mail_of(space, loaded, its_own, one["id"], options["full"])))
+        lines = mail_of(space, loaded, its_own, one["id"], room(options["full"]))
+        click.echo("\n".join(lines))
     else:
         _print(result, steps, options["everything"])
     return EXIT_FINDING if new else EXIT_NOTHING_NEW
@@ -215,19 +217,19 @@ def _after(steps: list[StepTaken], error: CannotStep) -> str:
     return f" after {last.op!r} in {last.function or last.context}" if last else ""
 
 
-def _findings(space: Space, token: Token, length: int) -> dict[str, str]:
+def _findings(space: Space, token: Token, length: int) -> dict[str, Finding]:
     from hgeisim.drivers.explored.counterexample.replay import findings_of  # noqa: PLC0415
     from hgeisim.drivers.explored.strategies.lock_walks import shown_alone  # noqa: PLC0415
 
     schedule = token.schedule[:length]
-    found: dict[str, str] = {}
+    found: dict[str, Finding] = {}
     for finding in findings_of(space, schedule):
-        found.setdefault(finding.id, finding.text)
-    return found | {i: f.text for i, f in shown_alone(space, schedule).items()}
+        found.setdefault(finding.id, finding)
+    return found | shown_alone(space, schedule)
 
 
 def _judged(
-    space: Space, scenario: Scenario, schedule: Schedule, found: Collection[str], strict: bool
+    space: Space, scenario: Scenario, schedule: Schedule, found: Mapping[str, Finding], strict: bool
 ) -> dict[str, dict[str, Any]]:
     """Which findings are new: what is not accepted or, of a user's own patch, what the base does
     not show."""

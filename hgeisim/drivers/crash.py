@@ -6,10 +6,11 @@ Without such a patch an error is a fault of hgeisim, and goes on its way.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from linecache import getline
-from pathlib import Path
+from pathlib import Path as FilePath
 from types import FrameType
+from typing import Any
 
 from hgeisim.checks import own
 from hgeisim.checks.cause import entry_function
@@ -17,6 +18,8 @@ from hgeisim.checks.finding import Finding
 from hgeisim.errors import ModelError
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants import OWN, own_files
+from hgeisim.machine.balance import frames
+from hgeisim.machine.ops import Path
 
 FAILURES = (Exception, SystemExit, GeneratorExit)
 """What a patch may raise; Ctrl-C is none of it."""
@@ -69,16 +72,46 @@ def is_of_a_path(k: Kernel, error: BaseException) -> bool:
     return has_own_patch(k) and not in_check
 
 
-def crash(k: Kernel, error: BaseException) -> Finding:
-    """The finding for an error in a path."""
+def crash(
+    k: Kernel, error: BaseException, functions: Sequence[str] = (), stack: Iterable[FrameType] = ()
+) -> Finding:
+    """The finding for an error in a path, or in what looks on.  Where it did not come up in the
+    patch, the `functions` of the path and its `stack` say how far that was, as far as known."""
     if isinstance(error, Hang):
         return Finding(error.kind, error.function(), str(error))
     kind = "warn-on" if type(error) is AssertionError else "exception"
     words = f"{type(error).__name__}: {error}"
-    for frame, file, line in list(_places(k, error))[-1:]:
+    for frame, file, line in list(_places(k, _frames(error)))[-1:]:
         source = "" if str(error) else getline(frame.f_code.co_filename, line).strip()
         return Finding(kind, frame.f_code.co_name, f"{words}{source} ({file}, line {line})")
-    return Finding(kind, _innermost(k, error), words)
+    if where := standing_in(k, stack):
+        words += f" (the path stands in {where})"
+    return Finding(kind, _innermost(k, error) or "".join(functions[-1:]) or "kernel", words)
+
+
+def stack_of(path: Path[Any] | None) -> list[FrameType]:
+    """Where a path stands, outermost first; nowhere once it has ended."""
+    generators = frames(path) if path is not None else ()
+    return [each.gi_frame for each in generators if each.gi_frame is not None]
+
+
+def standing_in(k: Kernel, stack: Iterable[FrameType]) -> str:
+    """The innermost place of a path that is in the user's patches, "" where there is none."""
+    at = [(frame, frame.f_lineno) for frame in stack]
+    places = [f"{file}, line {line}" for _, file, line in _places(k, at)]
+    return "".join(places[-1:])
+
+
+def not_to_be_looked_at(k: Kernel, looks: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What a look at a state finds; a value that a user's patch has left there may fit nowhere."""
+    try:
+        yield from looks()
+    except FAILURES as error:
+        if isinstance(error, ModelError) or not is_of_a_path(k, error):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        text = f"a check cannot look at a value that the patch has written: {what}"
+        yield Finding("exception", "value", text)
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
@@ -88,20 +121,22 @@ def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
         trace = trace.tb_next
 
 
-def _places(k: Kernel, error: BaseException) -> Iterator[tuple[FrameType, str, int]]:
-    """The frame, file and line of each place in the user's patches that led to an error."""
+def _places(
+    k: Kernel, frames: Iterable[tuple[FrameType, int]]
+) -> Iterator[tuple[FrameType, str, int]]:
+    """The frame, file and line of each frame that is in the user's patches."""
     files = {_file_of(part): part.partition(":")[0] for part in own_files(k.name)}
-    for frame, line in _frames(error):
+    for frame, line in frames:
         if frame.f_code.co_filename in files:
             yield frame, files[frame.f_code.co_filename], line
 
 
 def _file_of(part: str) -> str:
     module = sys.modules.get(OWN[part].__module__)
-    return str(Path(getattr(module, "__file__", None) or part.partition(":")[0]).resolve())
+    return str(FilePath(getattr(module, "__file__", None) or part.partition(":")[0]).resolve())
 
 
 def _innermost(k: Kernel, error: BaseException) -> str:
-    """The innermost function of the kernel that led to an error."""
+    """The innermost function of the kernel that led to an error, "" where there is none."""
     names = [frame.f_code.co_name for frame, _ in _frames(error)]
-    return next((name for name in reversed(names) if callable(getattr(k, name, None))), "kernel")
+    return next((name for name in reversed(names) if callable(getattr(k, name, None))), "")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from hgeisim.drivers.alone import boot, run_alone
+from hgeisim.drivers.crash import has_own_patch, stack_of, standing_in
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.script import Command, Script
 from hgeisim.kernel.structs import Thread, Vcpu, Vm
@@ -58,8 +61,16 @@ def set_stage(scenario: Scenario, k: Module, validator: Validator | None = None)
     prefix = prefix if validator else ""
     lock_order = LockOrder(k.realtime, PathChains(watch.paths), validator, prefix)
     watch.add(lock_order)
-    boot(k, monitor, watch)
     stage = Stage(k, lock_order=lock_order)
+    with _saying_where(k, watch):
+        _enter_guests(scenario, stage, monitor, watch)
+    stage.scripts = [_script(stage, task) for task in scenario.task]
+    return stage
+
+
+def _enter_guests(scenario: Scenario, stage: Stage, monitor: Thread, watch: Watch) -> None:
+    k = stage.k
+    boot(k, monitor, watch)
     vms: dict[str, Vm] = {}
     for entry in scenario.vcpu:
         name = entry.vm or entry.name
@@ -73,8 +84,18 @@ def set_stage(scenario: Scenario, k: Module, validator: Validator | None = None)
         vcpu = stage.vcpus[entry.name]
         stays = any(task.vcpu == entry.name for task in scenario.task)
         run_alone(_first_entry(k, vcpu, stays), vcpu.thread, watch)
-    stage.scripts = [_script(stage, task) for task in scenario.task]
-    return stage
+
+
+@contextmanager
+def _saying_where(k: Module, watch: Watch) -> Iterator[None]:
+    """An error that a user's patch causes says how far its path was."""
+    try:
+        yield
+    except Exception as error:
+        if has_own_patch(k):
+            where = standing_in(k, stack_of([None, *watch.paths.values()][-1]))
+            error.add_note(f"while the machine is set up{where and f', in {where}'}")
+        raise
 
 
 def _first_entry(k: Module, vcpu: Vcpu, stays: bool) -> Path[None]:

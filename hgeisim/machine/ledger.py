@@ -96,7 +96,7 @@ class Ledger(Shared):
     def lose(self, identities: int) -> None:
         """In a run these were found to be pending nowhere: counted once, and owed no more."""
         if self.tally and identities:
-            self.tally.lost += identities.bit_count()
+            self.tally.lose(identities)
             self.owed &= ~identities
 
     def _drop(self, rule: str) -> None:

@@ -91,9 +91,10 @@ class Memory:
         """Do what is no access of a path: what it reads is an input of the step all the same."""
         touched, self.touched = self.touched, {}
         on_access, self.on_access = self.on_access, None
-        seen = look(*args)
-        self.touched, self.on_access = touched, on_access
-        return seen
+        try:
+            return look(*args)
+        finally:
+            self.touched, self.on_access = touched, on_access
 
     def begin_step(self, cells: list[int]) -> None:
         """Forget what was noted and work on `cells` from now on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 WIDTH = 78
@@ -39,3 +41,33 @@ def in_columns(words: str, lead: str = "", others: str | None = None) -> list[st
         subsequent_indent=following,
         break_on_hyphens=False,
     )
+
+
+IN_COMMAND = MAIL_WIDTH - 4
+"""Columns of a line of a command, between its indent and the backslash."""
+
+
+def command_lines(words: Iterable[str]) -> Iterator[str]:
+    """A command for a mail, in lines that a shell puts together again; an option stays with its
+    value where they fit."""
+    line, indent = "", ""
+    for part in _parts(words):
+        if line and len(f"{line} {part} \\") > MAIL_WIDTH:
+            yield f"{line} \\"
+            line, indent = "", "  "
+        line = f"{line} {part}" if line else f"{indent}{part}"
+    yield line
+
+
+def _parts(words: Iterable[str]) -> Iterator[str]:
+    option = ""
+    for word in map(shlex.quote, words):
+        both = f"{option} {word}".lstrip()
+        if option and len(both) > IN_COMMAND:
+            yield option
+            both = word
+        option = both if both == word and word.startswith("-") else ""
+        if not option:
+            yield both
+    if option:
+        yield option

@@ -16,13 +16,13 @@ from hgeisim.drivers.explored.counterexample.evidence import (
     evidence,
 )
 from hgeisim.drivers.explored.counterexample.slice import Candidate
-from hgeisim.drivers.explored.counterexample.token import Token, command
+from hgeisim.drivers.explored.counterexample.token import Token, encode, options
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
 from hgeisim.lockorder.report import Report
 from hgeisim.report.circle import standstill
 from hgeisim.report.kernel_names import cell_name, distance, op_text
-from hgeisim.report.layout import MAIL_WIDTH
+from hgeisim.report.layout import IN_COMMAND, command_lines
 from hgeisim.report.lock_mail import lock_drawing, ways_out
 from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
 from hgeisim.report.phases import Detail, Names, Phases
@@ -36,9 +36,9 @@ EVERYTHING = Detail(3, ops=True)
 
 
 def mail(
-    space: Space, scenario: Scenario, token: Token, finding_id: str, full: bool = False
+    space: Space, scenario: Scenario, token: Token, finding_id: str, room: int | None = LINES
 ) -> list[str]:
-    """The lines; with `full` every step of the schedule, however many.
+    """As many lines as there is `room` for; without a limit, every step of the schedule.
 
     Raises `NotShown` if the schedule does not show the finding.
     """
@@ -49,10 +49,10 @@ def mail(
     head = [*finding_head(finding, scenario.kernel), *machine(scenario), ""]
     tail = [*_conclusion(space, found, names), *replay_lines(token)]
     made = [""]
-    for detail, shown in ((EVERYTHING, steps),) if full else _views(found):
+    for detail, shown in ((EVERYTHING, steps),) if room is None else _views(found):
         phases = Phases(found, names, cpus, detail)
         made = [*head, *phases.lines(shown), "", *tail]
-        if len(made) <= LINES:
+        if room is not None and len(made) <= room:
             break
     return made
 
@@ -159,10 +159,6 @@ def _window(found: Evidence, names: Names, window: Window) -> str:
 
 def replay_lines(token: Token) -> Iterator[str]:
     """The command to replay, in lines that a shell puts together."""
-    start, word, *rest = command(token).partition(" hg")
-    text = word.lstrip() + rest[0]
-    token_word, _, options = text.partition(" ")
-    yield f"{start} {options} \\".replace("  ", " ") if options else f"{start} \\"
-    pieces = [token_word[i : i + MAIL_WIDTH - 4] for i in range(0, len(token_word), MAIL_WIDTH - 4)]
-    yield from (f"  {piece} \\" for piece in pieces[:-1])
-    yield f"  {pieces[-1]}"
+    word = encode(token)
+    pieces = [word[i : i + IN_COMMAND] for i in range(0, len(word), IN_COMMAND)]
+    yield from command_lines(["hgeisim", "replay", *options(token), *pieces])

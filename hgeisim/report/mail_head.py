@@ -17,6 +17,13 @@ def labelled(label: str, text: str) -> list[str]:
     return in_columns(text, f"{label:<9}")
 
 
+def vacuous_head(why: str) -> Iterator[str]:
+    """The verdict says nothing about lines, whatever was found; this comes first."""
+    rest = "the verdict says nothing about lines. Below is what was found besides."
+    yield from in_columns(f"vacuous: {why}; {rest}")
+    yield ""
+
+
 def finding_head(finding: Finding, kernel: Kernel, accepted: bool = False) -> Iterator[str]:
     """The id, the name by which it is known, the kernel; then the finding, which may be `accepted`
     where it is not known."""

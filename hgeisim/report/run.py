@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from textwrap import wrap
 from typing import Any
 
 from hgeisim.checks.catalogue import is_note, not_checked
 from hgeisim.checks.known import known_facts, new_findings
-from hgeisim.checks.standing import PRE_EXISTING
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING
 from hgeisim.drivers.timed.base_runs import BaseRuns
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.drivers.vacuous import to_enter, vacuous
@@ -55,18 +56,22 @@ def summary(
         "msis": msis,
         "reach": {
             "vacuous": why,
-            "msis": {"sent": msis["all"]["sent"], "sgei": simulation.sgeis.taken.total()},
+            "msis": {"sent": msis["all"]["sent"], "sgei": simulation.sgeis.msis},
         },
         "findings": in_order(
             {"id": i, "time_ns": now, "text": f.text, **judged[i]}
             for i, (now, f) in simulation.findings.items()
         ),
-        **({"base": {"variant": runs.variant, "runs": runs.runs}} if runs else {}),
+        **({"base": _base(runs)} if runs else {}),
         "schedules": 1,
         "not_checked": not_checked(
             offer_of(scenario.kernel.variant, quiet=_ends_in_quiet(scenario))
         ),
     }
+
+
+def _base(runs: BaseRuns) -> dict[str, Any]:
+    return {"variant": runs.variant, "runs": runs.runs, "rare": round(runs.rare, 3)}
 
 
 def _why_vacuous(scenario: Scenario, simulation: Simulation, runs: BaseRuns | None) -> str:
@@ -128,18 +133,36 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
         name = f" ({finding['known_as']})" if finding["known_as"] else ""
         when = f"{finding['time_ns'] / 1e6:.3f} ms"
         yield from indented(
-            f"finding {finding['id']}{name}, first at {when}{standing(finding)}", 0, 4
+            f"finding {finding['id']}{name}, first at {when}{_standing(finding, result)}", 0, 4
         )
         yield from indented(finding["text"], 2)
         if finding["reason"]:
             yield from indented(f"known: {finding['reason']}", 2)
-    if "base" in result:
-        base = result["base"]
-        runs = count(base["runs"], "run") if base["runs"] else "no run was needed"
-        yield f"compared with {base['variant']}: {runs}"
+    yield from _compared_with(result)
     if nothing_found(result["findings"]):
         yield "no finding in this run (one schedule)"
     else:
         yield "seen in one schedule"
     yield from by_sgei(result["reach"]["msis"])
     yield from unlooked(result["not_checked"])
+
+
+def _standing(finding: dict[str, Any], result: dict[str, Any]) -> str:
+    """How a finding counts; of one that is introduced, what was looked at."""
+    word, base = standing(finding), result.get("base")
+    if finding.get("standing") != INTRODUCED or not (base and base["runs"]):
+        return word
+    return f"{word}: in none of {count(base['runs'], 'run')} of {base['variant']}"
+
+
+def _compared_with(result: dict[str, Any]) -> Iterator[str]:
+    """How often the base ran, and how much it may show all the same."""
+    if "base" not in result:
+        return
+    base = result["base"]
+    runs = count(base["runs"], "run") if base["runs"] else "no run was needed"
+    told = f"compared with {base['variant']}: {runs}"
+    if any(each.get("standing") == INTRODUCED for each in result["findings"]) and base["runs"]:
+        part = ceil(100 * base["rare"])
+        told += f"; what it shows in fewer than {part} % of its runs may be missing there"
+    yield from indented(told, 0)

@@ -45,7 +45,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
-    system.sgeis = sgeis.taken
+    system.sgeis = sgeis.vcpus
     stage.k.entered.clear()  # what the boot has called is not explored
-    sgeis.taken.clear()
+    sgeis.vcpus.clear()
     return system

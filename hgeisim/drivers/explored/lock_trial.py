@@ -7,7 +7,7 @@ what is accepted of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
@@ -41,10 +41,20 @@ def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: B
     own = edge_facts(walks.order.validator.known)
     found = [finding for finding, _ in walks.findings.values()]
     if not all(map(other.shows, found)) or other.lacks(own):
-        along = [schedule for _, schedule in walks.findings.values()]
-        other.learn(lock_walks(base.space, [*along, *given], WALKS, below))
+        other.walk([*(schedule for _, schedule in walks.findings.values()), *given], below)
     standings = {each.id: other.standing(each) for each in found}
     return LockTrial(standings, other.lacks(own), other.stopped)
+
+
+def lock_standings(
+    found: Collection[Finding], base: Base, schedule: Schedule, below: Below
+) -> dict[str, Standing]:
+    """The same for what one schedule of a variant has shown, with the same random ones of the
+    base."""
+    other = KnownLocks(base)
+    if not all(map(other.shows, found)):
+        other.walk([schedule], below)
+    return {each.id: other.standing(each) for each in found}
 
 
 class KnownLocks:
@@ -66,6 +76,10 @@ class KnownLocks:
         """The dependencies that it does not have, of a kind or at all."""
         found = compare(Baseline(edges=self.edges), Baseline(edges=edges))
         return [str(each) for each in found if each.grows]
+
+    def walk(self, along: Iterable[Schedule], below: Below) -> None:
+        """Learn from some schedules, as far as it can follow them, and from random ones."""
+        self.learn(lock_walks(self.base.space, along, WALKS, below))
 
     def learn(self, walks: LockWalks) -> None:
         """Know what it shows along schedules."""

@@ -1,10 +1,10 @@
 """Runs of the kernel that a patch was made for, which a run of the patch is compared with.
 
 One run is one schedule, so what it misses another may show: the base gets the seed of the patch's
-run first, and then the next seeds, until it has shown all that is asked for or has had `SEEDS`.
-What the base shows in a part p of its runs is taken for new with probability p (1 - p)^SEEDS, at
-most 6.7 % (p = 1/6); lock order, which a run shows nearly always, is compared by its dependencies,
-too.
+run first, and then the next seeds, until it has shown all that is asked for or has had enough:
+`RUNS`, or `FEW` in a scenario that is long.  What the base shows in a part p of its runs is taken
+for new with probability p (1 - p)^RUNS, at most 0.9 % (p = 1/41); lock order, which a run shows
+nearly always, is compared by its dependencies, too.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import starmap
+from time import perf_counter
 
-from hgeisim.checks.catalogue import Severity, severity_of
+from hgeisim.checks.catalogue import OF_OWN_PATCHES, Severity, severity_of
 from hgeisim.checks.cause import NOT_KNOWN, Cause
 from hgeisim.checks.known import accepted
 from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, Standing
 from hgeisim.drivers.timed.simulation import Record, simulate
+from hgeisim.kernel.variants import own_files
 from hgeisim.lockorder.baseline import EdgeFacts, Pair, edge_facts
 from hgeisim.lockorder.baseline_text import read_baseline
 from hgeisim.lockorder.circle import stands_whole
@@ -25,14 +27,22 @@ from hgeisim.lockorder.shipped import shipped_path
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.variation import with_seed
 
-SEEDS = 5
+RUNS = 40
 """Runs that the base gets at most."""
+FEW = 5
+"""Runs that it gets at most where these take more than `HART_TIME_NS`."""
+HART_TIME_NS = 10 * 10**9
+"""Simulated time of all HARTs together for which the base goes on: half a minute to a minute."""
+BY_PATCHES_ONLY = (*OF_OWN_PATCHES, "check", "lock-not-held")
+"""Kinds of findings that a shipped kernel cannot show."""
+UNSEEN = 0.05
+"""The probability with which the base shows what is `rare` in none of its runs."""
 
 
 @dataclass
 class BaseRuns:
     """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed,
-    and `lines` says whether one of them handed a line out."""
+    and `lines` says whether one of them handed a line out.  They took some `seconds`."""
 
     scenario: Scenario
     record: Record
@@ -40,6 +50,7 @@ class BaseRuns:
     ids: set[str] = field(default_factory=set)
     edges: dict[Pair, EdgeFacts] = field(default_factory=dict)
     lines: bool = False
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """It locks as its baseline says, if it has one."""
@@ -53,12 +64,26 @@ class BaseRuns:
 
     def standings(self, found: Mapping[str, Cause]) -> dict[str, Standing]:
         """How each finding of the patch's run compares."""
-        while self.runs < SEEDS and not all(starmap(self.shows, found.items())):
+        wanted = {i: cause for i, cause in found.items() if self._may_show(i)}
+        while self._may_go_on() and not all(starmap(self.shows, wanted.items())):
             self._run()
         return {
             i: Standing(PRE_EXISTING if self.shows(i, cause) else INTRODUCED)
             for i, cause in found.items()
         }
+
+    @property
+    def rare(self) -> float:
+        """The base may show in this part of its runs what none of those made has shown."""
+        return 1 - UNSEEN ** (1 / self.runs) if self.runs else 1.0
+
+    def _may_show(self, finding_id: str) -> bool:
+        by_patches = finding_id.partition(":")[0] in BY_PATCHES_ONLY
+        return not by_patches or bool(own_files(self.variant))
+
+    def _may_go_on(self) -> bool:
+        hart_time = len(self.scenario.topology.harts) * self.scenario.run.until
+        return self.runs < FEW or (self.runs < RUNS and (self.runs + 1) * hart_time <= HART_TIME_NS)
 
     def hand_out_a_line(self) -> bool:
         """Whether the base does, by its first run."""
@@ -75,10 +100,10 @@ class BaseRuns:
         return known or finding_id in self.ids or stands_whole(finding_id, self.edges)
 
     def _run(self) -> None:
-        seed = self.scenario.run.seed + self.runs
+        seed, began = self.scenario.run.seed + self.runs, perf_counter()
         simulation = simulate(with_seed(self.scenario, seed), record=self.record)
         simulation.run(self.scenario.run.until)
-        self.runs += 1
+        self.runs, self.seconds = self.runs + 1, self.seconds + perf_counter() - began
         self.lines |= simulation.guests.line_handed_out
         self.ids |= simulation.findings.keys()
         if simulation.lock_order is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.crash import AtomicSleep, NoOperation
+from hgeisim.drivers.crash import AtomicSleep, NoOperation, stack_of
 from hgeisim.drivers.timed.guarding import Guarding
 from hgeisim.drivers.unbalanced import unbalanced
 from hgeisim.kernel.module import Module
@@ -21,11 +22,12 @@ PATIENCE = 1000
 
 class Careful:
     """Follows the paths of a kernel; `spinning` has who makes nothing but steps now, with the time
-    in ns since which it does, and where."""
+    in ns since which it does, and where; `path` is the one that went on last."""
 
     def __init__(self, k: Module, note: Callable[[Finding], None], guarding: Guarding) -> None:
         self.k, self.note, self.guarding = k, note, guarding
         self.spinning: dict[Runner, tuple[int, str]] = {}
+        self.path: Path[Any] | None = None
 
     def follow(self, who: Runner, path: Path[Any]) -> Path[None]:
         """Yield the operations of a path, and give it the answers.  Raises `AtomicSleep` where it
@@ -35,6 +37,7 @@ class Careful:
         steps = 0
         answer = None
         while True:
+            self.path = path
             self.guarding.begins(who, balance)
             try:
                 op = path.send(answer)
@@ -61,6 +64,10 @@ class Careful:
             balance = balance.after(op, answer)
         self.spinning.pop(who, None)
         self._note(who, returned(type(self.k), calls, (), balance, told)[1])
+
+    def stack(self) -> list[FrameType]:
+        """Where the path stands that went on last, outermost first."""
+        return stack_of(self.path)
 
     def endless(self, before_ns: int) -> Iterator[tuple[Finding, int]]:
         """Yield a finding for each context that has made nothing but steps since before a time, and

@@ -71,7 +71,7 @@ class Guarding:
 
         def store(struct: Shared, value: int) -> None:
             self._access(guard, struct, field, True)
-            slot.__set__(struct, value)
+            slot.__set__(struct, _whole(value, field))
 
         return property(fetch, store)
 
@@ -85,7 +85,7 @@ class Guarding:
 
             def __setitem__(self, index: Any, value: Any) -> None:
                 look(guard, struct, field, True)
-                super().__setitem__(index, value)
+                super().__setitem__(index, _whole(value, field))
 
         return Shown(getattr(struct, field))
 
@@ -101,3 +101,10 @@ class Guarding:
             for check in LOOK:
                 self.note(check.wrong(self.k, moment))
             self.who = who
+
+
+def _whole(value: Any, field: str) -> Any:
+    """What is written into a field, which holds a whole number, as it does in a search."""
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return value
+    raise TypeError(f"{field} holds a whole number, not {value!r}")

@@ -130,7 +130,9 @@ class Simulation:
         except FAILURES as error:
             if not is_of_a_path(self.k, error):
                 raise
-            self.note_one(crash(self.k, error))  # with the patch the run has failed
+            stack = self.driver.careful.stack() if self.driver.careful else []
+            functions = [frame.f_code.co_name for frame in stack]
+            self.note_one(crash(self.k, error, functions, stack))  # the patch ends the run
         self.timeline.end_ns = int(self.env.now)
         self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
 

@@ -180,7 +180,13 @@ def _lines(space: Space, traced: Traced, kept: set[int]) -> Iterator[Line]:
                 found[Line(seen.get(cpu, -1), seen.get(hgei, -1))] = None
         changed = (_OWNERS.fullmatch(space.system.memory.names[cell]) for cell in step.changes)
         found |= {Line(int(each[1]), int(each[2])): None for each in changed if each}
-    return (line for line in found if line.cpu >= 0)
+    return (line for line in found if _exists(space, line))
+
+
+def _exists(space: Space, line: Line) -> bool:
+    """Whether the machine has a line; a patch may have written any number."""
+    hgei = space.system.k.hgei
+    return 0 <= line.cpu < len(hgei) and 0 <= line.hgei < len(hgei[line.cpu].owners)
 
 
 def _handed_over(space: Space, traced: Traced, lines: tuple[Line, ...]) -> Iterator[int]:

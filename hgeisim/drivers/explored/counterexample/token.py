@@ -90,17 +90,19 @@ def decode(word: str) -> Token:
 
 
 def command(token: Token, scenario: str = "", variant: str = "") -> str:
-    """The command that replays a token, for a shell.
+    """The command that replays a token, for a shell; `scenario` and `variant` take the place of
+    those that the token was made with."""
+    return shlex.join(["hgeisim", "replay", encode(token), *options(token, scenario, variant)])
 
-    A token opens no file, so the command names those that it needs; `scenario` and `variant` take
-    the place of those that the token was made with.
-    """
-    words = ["hgeisim", "replay", encode(token)]
+
+def options(token: Token, scenario: str = "", variant: str = "") -> list[str]:
+    """The options of that command: a token opens no file, so they name those that it needs."""
+    words = []
     if scenario or not is_bare_name(token.scenario):
         words += ["--scenario", scenario or token.scenario]
     if variant or own_files(token.variant):
         words += ["--variant", variant or token.variant]
-    return shlex.join(words)
+    return words
 
 
 def _printable(text: str) -> str:

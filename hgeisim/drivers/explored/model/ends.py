@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.crash import not_to_be_looked_at
 from hgeisim.drivers.explored.model.automaton import Node
 from hgeisim.drivers.explored.model.blocked import Blocked, sleeps
 from hgeisim.drivers.explored.model.space import Space
@@ -19,6 +21,10 @@ from hgeisim.machine.task import Runner
 
 def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
     """What is wrong with a state that has no successor; in a deadlock nothing else matters."""
+    return tuple(not_to_be_looked_at(space.system.k, partial(_end_findings, space, state)))
+
+
+def _end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
     system = space.system
     system.memory.begin_step(space.codebook.decode(state))
     pending = space.pending(state)

@@ -8,11 +8,13 @@ each `View` remembers which view follows each step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.crash import not_to_be_looked_at
 from hgeisim.drivers.explored.model.answer import Answer, mask
 from hgeisim.drivers.explored.model.codebook import Codebook
 from hgeisim.drivers.explored.model.system import System
@@ -69,7 +71,9 @@ class Invariants:
     def ask(self, checks: Sequence[StateCheck[Any]], state: bytes) -> tuple[Finding, ...]:
         """Let checks look at a state."""
         self.system.memory.begin_step(self.codebook.decode(state))
-        return tuple(finding for check in checks for finding in check.state(self.system.k))
+        k = self.system.k
+        looks = (partial(check.state, k) for check in checks)
+        return tuple(found for look in looks for found in not_to_be_looked_at(k, look))
 
 
 def watched_cells(system: System, checks: Sequence[StateCheck[Any]]) -> frozenset[int]:

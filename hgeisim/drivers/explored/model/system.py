@@ -44,7 +44,7 @@ class System(Placement):
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
     long that step was, and `crashed` whether a user's patch failed on the way, so that nothing
     comes after it.  `lock_order` has seen what was before the start; a search does not ask it.
-    `sgeis` are the ids of the vCPUs for which SGEIs were taken.
+    `sgeis` are the ids of the vCPUs with MSIs that took an SGEI.
     """
 
     def __init__(self, k: Module, preemption: str) -> None:
@@ -81,7 +81,9 @@ class System(Placement):
             if not is_of_a_path(self.k, error):
                 raise
             self.crashed = True
-            return here, (*transaction.findings, crash(self.k, error))
+            node = transaction.automaton.nodes[here]
+            functions = node.functions if node else ()
+            return here, (*transaction.findings, crash(self.k, error, functions))
         finally:
             self.length = transaction.length
             self.asker.stop()
