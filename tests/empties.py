@@ -138,7 +138,7 @@ NOTICED = {
     "kvm_riscv_aia_free_hgei": Notice("dead-owner:taken-line", *CHURN),
     "kvm_riscv_aia_init": Notice("mode-refused:aia", *FULL),
     "kvm_riscv_aia_wakeon_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
-    "kvm_riscv_check_vcpu_requests": Notice("exception:kernel", *FULL),
+    "kvm_riscv_check_vcpu_requests": Notice("unserved:vcpu", *FULL),
     "kvm_riscv_hfence_process": Notice("fence-lost:vcpu", "reused-line"),
     "kvm_riscv_mmu_iounmap": Notice("stale-pte:vcpu", "reused-line"),
     "kvm_riscv_vcpu_aia_has_interrupts": Notice("lost-wakeup:vcpu", "moved-sleeper"),

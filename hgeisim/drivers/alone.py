@@ -11,16 +11,23 @@ from hgeisim.machine.schedule import Schedule
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch
 
+LONGEST = 200_000
+"""Operations of a path alone; the longest set a machine with a thousand HARTs up."""
+
 
 def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> None:
     """Execute a path at once; an IPI is handled on the spot.
 
-    Raises `AssertionError` when an operation would have to wait for somebody else.
+    Raises `ModelError` when an operation would have to wait for somebody else, or when the path does
+    not come to an end.
     """
     watch = watch or Watch()
     watch.paths[who] = path
-    op = next(path, None)
+    op, made = next(path, None), 0
     while op is not None:
+        made += 1
+        if made > LONGEST:
+            raise ModelError(f"{who} goes on for ever: {LONGEST:,} operations")
         op.begin(who)
         if isinstance(op, Ipi):
             answer_ipi(op, who, watch)
