@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from typing import Any, NamedTuple
@@ -17,6 +18,11 @@ class Told(NamedTuple):
     status: int
     out: str
     err: str
+
+    @property
+    def complaints(self) -> str:
+        """What is on stderr, but for how long the base took."""
+        return re.sub(r"^.* was (run|searched) as well.*\n", "", self.err, flags=re.MULTILINE)
 
     def document(self) -> Any:
         """The JSON document on stdout, which must be all there is."""

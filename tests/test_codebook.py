@@ -87,6 +87,6 @@ def test_a_path_may_have_more_than_256_places() -> None:
 @pytest.mark.parametrize("name", ["long-script", "everything"])
 def test_a_long_script_is_explored(name: str) -> None:
     told = hgeisim("explore", str(ROOT / f"tests/data/scenarios/{name}.toml"), "--states", "3000")
-    assert told.status in (1, 4)
-    assert told.err == ""
+    assert told.status in (0, 1)
+    assert told.complaints == ""
     assert "no further than 3000 states" in told.out.replace("\n  ", " ")

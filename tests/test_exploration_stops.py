@@ -74,6 +74,7 @@ def test_what_is_found_before_the_search_starts_again_counts_when_it_is_stopped(
 
 @pytest.mark.slow
 def test_walks_that_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PURE, "1")
     monkeypatch.setattr(walk, "_note_all", after(30, KeyboardInterrupt(), walk._note_all))
     told = hgeisim("explore", "patch-race", *V2, "--walk", "1000", "--json")
     assert told.status == 130

@@ -195,7 +195,7 @@ def test_what_code_says_of_itself_is_a_finding(
     tmp_path: Path, line: str, finding: str, command: tuple[str, ...]
 ) -> None:
     result = hgeisim(*command, "--variant", toy(tmp_path, [line]))
-    assert (result.status, result.err) == (1, "")
+    assert (result.status, result.complaints) == (1, "")
     assert finding in result.out
 
 

@@ -157,7 +157,7 @@ def test_a_finding_that_does_not_show() -> None:
 
 def test_every_kind_says_what_breaks_and_what_would_close_it() -> None:
     kinds = {kind for row in CATALOGUE for kind in row.kinds} | OTHERS.keys()
-    assert kinds <= REMEDIES.keys()
+    assert kinds - {"stale-translation"} <= REMEDIES.keys(), "nothing reports it"
     assert remedy("circular-guarded:a").closes == REMEDIES["circular"].closes
     assert all(part.endswith(".") for each in REMEDIES.values() for part in each)
 
@@ -173,7 +173,7 @@ def test_every_kind_says_what_breaks_and_what_would_close_it() -> None:
         (Change("hgei1.free_bitmap", 0, 6), "marks lines 1 and 2 of CPU1 free"),
         (Change("hart0.eip[1]", 0, 4), "makes identity 2 pending in line 1 of CPU0"),
         (Change("hart0.eie[1]", 4, 0), "reads and clears line 1 of CPU0"),
-        (Change("v1.swfile.eip", 0, 4), "adds what it has read to the SW-file of v1"),
+        (Change("v1.swfile.eip", 0, 4), "makes identity 2 pending in the SW-file of v1"),
         (Change("v1.pte_cpu", 1, -1), "unmaps the IMSIC page of v1"),
         (Change("vcpu/v1.cpu", 1, 0), "moves vcpu/v1 to CPU0"),
         (Change("vcpu/v1.allowed", 0, 1), "sends vcpu/v1 to CPU0"),

@@ -46,7 +46,7 @@ def test_a_mistake_that_shows_in_a_run_is_a_finding_with_its_line(
 ) -> None:
     variant = written(tmp_path, statement)
     result = hgeisim(*command, "--variant", variant)
-    assert (result.status, result.err) == (1, "")
+    assert (result.status, result.complaints) == (1, "")
     words = " ".join(result.out.split())
     assert told in words
     assert "mine.py, line 12)" in words
@@ -87,13 +87,13 @@ def test_a_mistake_that_shows_in_the_model_is_a_finding(
 def it_is_told(tmp_path: Path, command: tuple[str, str], told: str) -> None:
     """By a command, as a finding."""
     result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    assert (result.status, result.err) == (1, "")
+    assert (result.status, result.complaints) == (1, "")
     assert told in " ".join(result.out.split())
 
 
 def test_a_patch_without_mistake_runs(tmp_path: Path) -> None:
     result = hgeisim("run", "big-little", "--until", "1ms", "--variant", written(tmp_path, "pass"))
-    assert (result.status, result.err) in ((0, ""), (1, ""))
+    assert (result.status, result.complaints) in ((0, ""), (1, ""))
 
 
 @pytest.mark.slow

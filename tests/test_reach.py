@@ -133,10 +133,10 @@ def test_each_subject_is_of_a_kind_in_the_catalogue() -> None:
 @pytest.mark.parametrize(
     ("name", "variant", "idle", "busy"),
     [
-        ("moved-sleeper", "v7.1", ("use-after-free", "level", "reset-kept"), ("deaf", "armed")),
+        ("moved-sleeper", "v7.1", ("use-after-free", "reset-kept"), ("deaf", "armed", "level")),
         ("blocked-move", "v7.1", ("deaf", "foreign-vsfile", "double-free"), ("not-owner", "leak")),
         ("module-exit", "v6.12", ("guest-line", "deaf", "leak"), ("irq-freed-enabled",)),
-        ("realtime", "v7.1", ("level",), ("sleep-in-atomic", "double-free", "broken-lock")),
+        ("realtime", "v7.1", ("reset-kept",), ("sleep-in-atomic", "double-free", "broken-lock")),
     ],
 )
 def test_checks_that_had_nothing_to_look_at(

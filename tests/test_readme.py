@@ -79,7 +79,7 @@ def test_every_command_of_a_page_exists_with_its_options(page: str) -> None:
     found = commands((ROOT / page).read_text())
     assert len(found) > 3
     for name, *words in found:
-        if name.isupper():
+        if name.isupper() or name == "--version":
             continue
         command = group.get_command(click.Context(group), name)
         assert command is not None, name

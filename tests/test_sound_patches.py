@@ -207,7 +207,7 @@ def test_callers_that_fit_may_run(
     )
     result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
     unchanged = hgeisim(*command, "--variant", "v7.1").status
-    assert (result.status, result.err) == (unchanged, "")
+    assert (result.status, result.complaints) == (unchanged, "")
 
 
 KEPT = """from hgeisim.patch import *
@@ -235,7 +235,7 @@ def test_what_cannot_change_may_be_kept(tmp_path: Path, command: tuple[str, ...]
     (tmp_path / "mine.py").write_text(KEPT)
     result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
     unchanged = hgeisim(*command, "--variant", "v7.1").status
-    assert (result.status, result.err) == (unchanged, "")
+    assert (result.status, result.complaints) == (unchanged, "")
 
 
 FIELDS = """
