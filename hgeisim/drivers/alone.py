@@ -18,8 +18,8 @@ LONGEST = 200_000
 def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> None:
     """Execute a path at once; an IPI is handled on the spot.
 
-    Raises `ModelError` when an operation would have to wait for somebody else, or when the path does
-    not come to an end.
+    Raises `ModelError` when an operation would have to wait for somebody else, or when the path
+    does not come to an end.
     """
     watch = watch or Watch()
     watch.paths[who] = path
