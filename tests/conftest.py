@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from hgeisim.drivers.timed import base_runs
 from hgeisim.kernel.variants import OWN
 
 settings.register_profile("same-every-time", derandomize=True, deadline=None, database=None)
@@ -17,6 +18,15 @@ settings.load_profile("same-every-time")
 os.environ["COLUMNS"] = "80"
 for name in ("HGEISIM_TRACEBACK", "FORCE_COLOR", "NO_COLOR"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def _a_base_runs_a_few_times(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as often as a user's patch deserves; tests/test_base_runs.py is about that."""
+    if not request.node.nodeid.startswith("tests/test_base_runs.py"):
+        monkeypatch.setattr(base_runs, "RUNS", base_runs.FEW)
 
 
 @pytest.fixture(autouse=True, scope="module")
