@@ -30,7 +30,7 @@ from hgeisim.scenario.streams import Streams
 VARIANTS = [*BASES, *(f"v6.12+{patch}" for patch in SERIES)]
 OWN = f"v7.1+{Path(__file__).parent / 'data/patches/broken.py'}:NothingArmed"
 FEW = 3_000
-MANY = 300_000
+MANY = 5_000
 needs_it = pytest.mark.skipif(
     shutil.which("cc") is None, reason="without a compiler Python has no other loop"
 )
