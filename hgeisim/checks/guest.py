@@ -106,6 +106,13 @@ class GuestFile(StateCheck[Hart]):
         """A guest runs whose vCPU has a VS-file."""
         return bool(hart.guest) and k.vcpu(hart.guest).vsfile_cpu >= 0
 
+    def suspects(self, k: Module, hart: Hart) -> bool:
+        """Whether it looks at another file than its vCPU's, if that has one."""
+        vcpu = k.vcpu(hart.guest)
+        return vcpu.vsfile_cpu >= 0 and (
+            vcpu.vsfile_hgei != vcpu.vgein or vcpu.vsfile_cpu != hart.id
+        )
+
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
         """Report a guest that looks elsewhere."""
         vcpu = k.vcpu(hart.guest)

@@ -90,7 +90,8 @@ class Asker:
     def guest_entered(self, who: Runner, op: Any, waited_ns: int) -> None:
         """A guest starts to run on a HART."""
         for check in ENTERED:
-            self.note(check.of(self.k, who.hart))
+            if check.suspects(self.k, who.hart):
+                self.note(check.of(self.k, who.hart))
 
     @done(SweepVsFile)
     def swept(self, who: Runner, op: Any, waited_ns: int) -> None:
