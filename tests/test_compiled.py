@@ -17,11 +17,12 @@ from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import Compiled
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive, search_of
-from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
+from hgeisim.drivers.explored.strategies.fewest_switches import ALL, fewest_switches, levels_of
+from hgeisim.drivers.explored.strategies.levels import PlainLevels
 from hgeisim.drivers.explored.strategies.strategy import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
-from hgeisim.kernel.variants import BASES, SERIES
+from hgeisim.kernel.variants import BASES, SERIES, variant_problem
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.locate import built_in_names
 from hgeisim.scenario.schema import Scenario
@@ -93,6 +94,35 @@ def test_both_loops_say_the_same_of_all(
     scenario = load_scenario(name, {"variant": variant})
     if not list(unexplorable(scenario)):
         agree(monkeypatch, scenario, MANY)
+
+
+@needs_it
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["v7.1", OWN])
+def test_both_loops_keep_the_same(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What later searches and the look for livelocks build on: states, how each was reached, those
+    from which nothing is new, and the nodes of a search by switches."""
+    execute(OWN)
+    scenario = load_scenario("moved-sleeper", {"variant": variant}, variant_problem)
+    made, levels = {}, {}
+    for pure in ("", "1"):
+        monkeypatch.setenv(PURE, pure)
+        space = space_of(scenario)
+        exhaustive(space, MANY)
+        made[pure] = search_of(space, Verdict(), frozenset())
+        made[pure].run(MANY, None)
+        levels[pure] = levels_of(space, MANY, ALL)
+        levels[pure].run(None)
+    plain, compiled = made["1"], made[""]
+    states = range(len(plain))
+    assert len(compiled) == len(states)
+    assert [compiled.state(n) for n in states] == [plain.state(n) for n in states]
+    assert [compiled.origin(n) for n in states] == [plain.origin(n) for n in states]
+    assert list(compiled.dead_ends) == list(plain.dead_ends)
+    assert list(compiled.returns) == list(plain.returns)
+    assert isinstance(levels["1"], PlainLevels)
+    nodes = levels["1"].origins
+    assert [levels[""].origin(n) for n in range(len(nodes))] == list(nodes)
 
 
 @needs_it

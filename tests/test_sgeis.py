@@ -10,28 +10,8 @@ from hgeisim.drivers.timed import base_runs
 from hgeisim.machine.ledger import ledger
 from tests.commands import hgeisim
 
-NOT_DISARMED = '''"""hgei_interrupt leaves HGEIE set: the level stays, and SGEI comes again."""
-from hgeisim.machine.hart import ffs
-from hgeisim.patch import STEP, Aia
-
-
-class NotDisarmed(Aia):
-    """No line is disarmed."""
-
-    def hgei_interrupt(k, current):
-        """Kick the owners only."""
-        hart, hgctrl = current.hart, k.hgei[current.cpu]
-        hgei_mask = hart.hgeip & hart.hgeie
-        yield STEP
-        yield hgctrl.lock.lock_irqsave
-        while hgei_mask:
-            owner = hgctrl.owners[ffs(hgei_mask)]
-            if owner:
-                yield from k.kvm_vcpu_kick(current, k.vcpu(owner))
-            hgei_mask &= hgei_mask - 1
-            yield STEP
-        yield hgctrl.lock.unlock_irqrestore
-'''
+NOT_DISARMED = Path(__file__).parent / "data/patches/broken.py"
+"""hgei_interrupt leaves HGEIE set in one of its patches: the level stays, and SGEI comes again."""
 
 
 def test_an_msi_counts_once_and_a_merged_one_as_well() -> None:
@@ -69,12 +49,11 @@ def test_what_was_dropped_or_lost_takes_none_any_more() -> None:
 
 @pytest.mark.slow
 def test_an_sgei_that_comes_again_is_not_counted_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(base_runs, "RUNS", 1)
     monkeypatch.setattr(base_runs, "FEW", 1)
-    (tmp_path / "mine.py").write_text(NOT_DISARMED)
-    variant = f"v7.1+{tmp_path}/mine.py:NotDisarmed"
+    variant = f"v7.1+{NOT_DISARMED}:NotDisarmed"
     told = hgeisim("run", "sgei-storm", "--until", "3ms", "--variant", variant, "--json")
     document = told.document()
     msis = document["reach"]["msis"]

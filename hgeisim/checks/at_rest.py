@@ -122,9 +122,11 @@ class LevelFollows(OfGuests):
         flushed = bool(vcpu.hvip & IRQ_VS_EXT)
         to_flush = bool(vcpu.irqs_pending_mask & IRQ_VS_EXT)
         if pending != delivers or (flushed != pending and not to_flush):
-            text = f"the SW-file of {vcpu.name} {'delivers' if delivers else 'does not deliver'}"
-            text = text if on_swfile else f"{vcpu.name} has a VS-file"
-            text = f"{text}; VSEIP is {pending:d} in irqs_pending, {flushed:d} in hvip, to be "
+            how = "delivers" if delivers else "does not deliver"
+            file = (
+                f"the SW-file of {vcpu.name} {how}" if on_swfile else f"{vcpu.name} has a VS-file"
+            )
+            text = f"{file}; VSEIP is {pending:d} in irqs_pending, {flushed:d} in hvip, to be "
             text = f"{text}flushed: {to_flush:d}"
             yield Finding("level", "swfile" if on_swfile else "vsfile", text)
 

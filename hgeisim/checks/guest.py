@@ -103,8 +103,8 @@ class GuestFile(StateCheck[Hart]):
         return k.hart
 
     def valid(self, k: Module, hart: Hart) -> bool:
-        """A guest runs whose vCPU has a VS-file."""
-        return bool(hart.guest) and k.vcpu(hart.guest).vsfile_cpu >= 0
+        """A guest runs."""
+        return bool(hart.guest)
 
     def suspects(self, k: Module, hart: Hart) -> bool:
         """Whether it looks at another file than its vCPU's, if that has one."""
@@ -115,8 +115,8 @@ class GuestFile(StateCheck[Hart]):
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
         """Report a guest that looks elsewhere."""
-        vcpu = k.vcpu(hart.guest)
-        if (vcpu.vsfile_cpu, vcpu.vsfile_hgei) != (hart.id, vcpu.vgein):
+        if self.suspects(k, hart):
+            vcpu = k.vcpu(hart.guest)
             text = f"{vcpu.name} runs on HART {hart.id} with VGEIN = {vcpu.vgein}; its VS-file is "
             text = f"{text}HART {vcpu.vsfile_cpu} line {vcpu.vsfile_hgei}"
             yield Finding("guest-file", "vcpu", text)

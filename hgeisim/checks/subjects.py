@@ -100,7 +100,7 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "illegal-instruction": ("the host accesses a VS-file", _did(SweepVsFile)),
     "use-after-free": ("a vCPU is freed", _had(vcpus, "freed", bool)),
     "guest-line": ("a guest has a VS-file", _had(vcpus, "vgein", bool)),
-    "guest-file": ("a guest has a VS-file", _had(vcpus, "vgein", bool)),
+    "guest-file": ("a vCPU has a VS-file", HAS_VS_FILE),
     "foreign-vsfile": ("the host accesses a VS-file", _did(SweepVsFile)),
     "foreign-release": ("a CPU turns AIA off", _entered(DISABLE)),
     "double-free": ("a line is given back", _entered("kvm_riscv_aia_free_hgei")),

@@ -12,7 +12,7 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch
 
 LONGEST = 200_000
-"""Operations of a path alone; the longest set a machine with a thousand HARTs up."""
+"""Operations of a path alone; to boot 512 HARTs, the most there may be, takes some 6,200."""
 
 
 def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> None:

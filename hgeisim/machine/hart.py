@@ -170,10 +170,9 @@ class Hart(Shared):
         """Tell whether an interrupt would be taken now; in a guest, always."""
         return self.hardirq == 0 and (self.irq_off == 0 or self.guest != 0)
 
-    def take_sgei(self) -> None:
-        """Go to the handler of SGEI."""
+    def note_sgei(self) -> None:
+        """SGEI is the interrupt that is taken: note for which lines."""
         self.sgei_lines = self.hgeip & self.hgeie
-        self.take_interrupt()
 
     def take_interrupt(self) -> None:
         """Go to the handler; a guest exits first."""

@@ -33,6 +33,18 @@ class Array(Protocol):
         """How many elements equal `value`."""
 
 
+def whole(value: Any, name: str) -> int:
+    """What a field holds once a value is written into it.
+
+    Raises `TypeError` for what is not a whole number.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int):
+        raise TypeError(f"{name} holds a whole number, not {value!r}")
+    return value
+
+
 class Memory:
     """All shared state of one explored system, as a flat list of cells.
 
@@ -74,18 +86,13 @@ class Memory:
         Raises `TypeError` for what is not a whole number.
         """
         if not isinstance(value, int):
-            value = self._whole(address, value)
+            value = whole(value, self.names[address])
         if self.on_write is not None:
             self.on_write(address)
         if self.on_access is not None:
             self.on_access(address, True)
         self.touched[address] = True
         self.cells[address] = self.writes[address] = value
-
-    def _whole(self, address: int, value: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        raise TypeError(f"{self.names[address]} holds a whole number, not {value!r}")
 
     def aside(self, look: Callable[..., T], *args: Any) -> T:
         """Do what is no access of a path: what it reads is an input of the step all the same."""

@@ -20,7 +20,7 @@ from hgeisim.kernel.module import Module
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.machine.balance import NOTHING, Balance
 from hgeisim.machine.ops import STEP
-from hgeisim.machine.shared import Shared
+from hgeisim.machine.shared import Shared, whole
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import returned
 
@@ -71,7 +71,7 @@ class Guarding:
 
         def store(struct: Shared, value: int) -> None:
             self._access(guard, struct, field, True)
-            slot.__set__(struct, _whole(value, field))
+            slot.__set__(struct, whole(value, field))
 
         return property(fetch, store)
 
@@ -85,7 +85,7 @@ class Guarding:
 
             def __setitem__(self, index: Any, value: Any) -> None:
                 look(guard, struct, field, True)
-                super().__setitem__(index, _whole(value, field))
+                super().__setitem__(index, whole(value, field))
 
         return Shown(getattr(struct, field))
 
@@ -101,10 +101,3 @@ class Guarding:
             for check in LOOK:
                 self.note(check.wrong(self.k, moment))
             self.who = who
-
-
-def _whole(value: Any, field: str) -> Any:
-    """What is written into a field, which holds a whole number, as it does in a search."""
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return value
-    raise TypeError(f"{field} holds a whole number, not {value!r}")

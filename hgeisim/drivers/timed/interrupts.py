@@ -100,7 +100,7 @@ class Interrupts:
         if core.arrived:
             self._take(core, core.arrived.popleft())
         elif hart.sgei_pending():
-            hart.sgei_lines = hart.hgeip & hart.hgeie
+            hart.note_sgei()
             self._take(core, Arrived(self.k.hgei_interrupt(self.runner[hart.id])))
 
     def _take(self, core: Core, arrived: Arrived) -> None:

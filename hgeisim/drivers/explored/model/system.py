@@ -135,7 +135,8 @@ class System(Placement):
     def _take_sgei(self, hart: Hart, runner: Runner) -> MakePath | None:
         if not (hart.sgei_pending() and hart.interruptible()):
             return None
-        hart.take_sgei()
+        hart.note_sgei()
+        hart.take_interrupt()
         return lambda: self.k.hgei_interrupt(runner)
 
     def _take_ipi(self, hart: Hart, runner: Runner) -> MakePath | None:

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import finalize
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.compiled import library
@@ -41,9 +42,9 @@ class Core:
         self.told: library.Told = self.pointer.contents
         self.codes = c.create_string_buffer(tables.places + 1)
 
-    def run(self, function: Any, before: float, states_max: int) -> int:
+    def run(self, function: Any, *arguments: Any) -> int:
         """Let it go on; what it wants then.  Raises `MemoryError`."""
-        wanted = int(function(self.pointer, int(before), states_max))
+        wanted = int(function(self.pointer, *arguments))
         if wanted == library.NO_MEMORY:
             raise MemoryError
         return wanted
@@ -95,7 +96,7 @@ class Compiled(Search):
         """Let C expand states, and answer what it asks."""
         core, verdict, last, news = self.core, self.verdict, inf, 1
         while True:
-            wanted = core.run(core.functions.search_run, min(news, last), states_max)
+            wanted = core.run(core.functions.search_run, int(min(news, last)), states_max)
             verdict.transitions, verdict.ends = self.told.transitions, self.told.ends
             if wanted in ASKING:
                 self.answer(wanted)
@@ -200,16 +201,14 @@ class CompiledWalks:
         self.one_in, stream = draw.one_in, draw.stream
         self.core, self.space, self.verdict = Core(tables), tables.space, verdict
         self.stream, self.told = stream, self.core.told
-        self.drawn = stream.words(WORDS)
-        self.words = library.Words(self.drawn.ctypes.data, len(self.drawn), 0)
+        self.supply(stream.words(WORDS))
 
     def walk(self) -> None:
         """Make one schedule, and note what it shows."""
         wanted = None
         while wanted not in {END, library.FINISHED}:
-            wanted = self.core.functions.search_walk(
-                self.core.pointer, c.byref(self.words), LONGEST, self.one_in
-            )
+            words = c.byref(self.words)
+            wanted = self.core.run(self.core.functions.search_walk, words, LONGEST, self.one_in)
             self.verdict.states, self.verdict.transitions = len(self), self.told.transitions
             self.verdict.ends = self.told.ends
             self.answer(wanted)
@@ -217,16 +216,18 @@ class CompiledWalks:
     def __len__(self) -> int:
         return int(self.told.states)
 
+    def supply(self, drawn: NDArray[np.uint64]) -> None:
+        """Words to draw from; they stay where they are as long as C may read them."""
+        self.drawn = drawn
+        self.words = library.Words(drawn.ctypes.data, len(drawn), 0)
+
     def answer(self, wanted: int) -> None:
         """Give it what it lacks, or note what checks say."""
-        if wanted == library.NO_MEMORY:
-            raise MemoryError
         if wanted == LEARN:
             self.core.learn()
         elif wanted == library.PAUSED:
             rest = self.drawn[self.words.used :]
-            self.drawn = np.concatenate((rest, self.stream.words(WORDS)))
-            self.words = library.Words(self.drawn.ctypes.data, len(self.drawn), 0)
+            self.supply(np.concatenate((rest, self.stream.words(WORDS))))
         elif wanted in {VIEW, END}:
             there = self.core.state(int(self.told.state))
             if wanted == VIEW:

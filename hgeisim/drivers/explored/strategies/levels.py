@@ -14,7 +14,7 @@ from hgeisim.drivers.explored.model.codebook import CodebookFull
 from hgeisim.drivers.explored.model.endless import LoneRuns, endless
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Outgrown, Space
-from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress
+from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, way_to
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Found, Schedule
 
 Reached: TypeAlias = list[tuple[int, bytes]]
@@ -113,11 +113,7 @@ class Levels(ABC):
 
     def schedule(self, node: int, *last: int) -> Schedule:
         """The way to a node, and a last step, in single operations."""
-        slots = list(last)
-        while node:
-            node, slot = divmod(self.origin(node), self.width)
-            slots.append(slot)
-        return self.space.in_full(reversed(slots))
+        return self.space.in_full([*way_to(node, self.origin, self.width), *last])
 
 
 class PlainLevels(Levels):

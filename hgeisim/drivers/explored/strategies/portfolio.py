@@ -6,11 +6,13 @@ shallow at once, whatever there is beside it, and states by the number of switch
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
 from hgeisim.drivers.explored.strategies.search import Progress
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.strategy import RUN_MEAN, Draw
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Enough, Verdict, never
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.streams import Streams
@@ -18,8 +20,7 @@ from hgeisim.scenario.streams import Streams
 FEW_STATES = 1_000_000
 """States that are searched before anything else is tried."""
 SCHEDULES = 2_000
-ONE_IN = 32
-"""Random schedules, and how often a context is put last in them: see `Draw`."""
+"""Random schedules that are made then."""
 
 
 def portfolio(
@@ -34,15 +35,16 @@ def portfolio(
     few = exhaustive(space, min(states_max, FEW_STATES), progress=progress, enough=enough)
     if few.coverage != BOUNDED or _is_over(few, enough) or states_max <= FEW_STATES:
         return few
-    so_far = few.bound
+    beside: list[str] = []
     with few.unharmed():
-        _look_for_what_is_shallow(space, few, states_max, progress)
-    if _is_over(few, enough):
-        return few
-    verdict = exhaustive(space, states_max, progress=progress, enough=enough)
-    if verdict.coverage == BOUNDED:
+        beside += _look_for_what_is_shallow(space, few, states_max, progress)
+    verdict = few
+    if not _is_over(few, enough):
+        verdict = exhaustive(space, states_max, progress=progress, enough=enough)
+        if verdict.coverage != BOUNDED:
+            return verdict
         verdict.counterexamples = few.counterexamples | verdict.counterexamples
-        verdict.bound += few.bound.removeprefix(so_far)
+    verdict.bound = ", ".join((verdict.bound, *beside))
     return verdict
 
 
@@ -52,13 +54,15 @@ def _is_over(verdict: Verdict, enough: Enough) -> bool:
 
 def _look_for_what_is_shallow(
     space: Space, few: Verdict, states_max: int, progress: Progress | None
-) -> None:
-    """Add what random schedules show, then what few switches show, and how many there were."""
-    draw = Draw(Streams(0).stream("portfolio"), ONE_IN)
+) -> Iterator[str]:
+    """Add what random schedules show, then what few switches show, and say how many there were."""
+    draw = Draw(Streams(0).stream("portfolio"), RUN_MEAN)
     walked = random_walk(space.whole, SCHEDULES, draw, few.enough)
     few.counterexamples = walked.counterexamples | few.counterexamples
-    few.stopped, few.bound = walked.stopped, f"{few.bound}, {walked.bound}"
+    few.stopped = walked.stopped
+    yield walked.bound
     if not _is_over(few, few.enough):
         fewest = fewest_switches(space, states_max, progress=progress)
         few.counterexamples = fewest.ways | few.counterexamples
-        few.bound += f", up to {fewest.levels - 1} switches" if fewest.levels else ""
+        if fewest.levels:
+            yield f"up to {fewest.levels - 1} switches"

@@ -120,8 +120,14 @@ class Search(ABC):
 
     def slots(self, number: int) -> list[int]:
         """The contexts whose steps led to a state."""
-        slots = list[int]()
-        while number:
-            number, slot = divmod(self.origin(number), self.width)
-            slots.append(slot)
-        return slots[::-1]
+        return way_to(number, self.origin, self.width)
+
+
+def way_to(number: int, origin: Callable[[int], int], width: int) -> list[int]:
+    """The contexts whose steps led to what has a number, from 0: `origin` is the number before it
+    times the `width`, plus the context that stepped."""
+    slots = list[int]()
+    while number:
+        number, slot = divmod(origin(number), width)
+        slots.append(slot)
+    return slots[::-1]

@@ -262,7 +262,7 @@ class WarmUp:
     def __init__(self, space: Space) -> None:
         self.space, self.below = space, Streams(0).stream("scout").below
         self.without_news, self.known = -1, space.lessons
-        self.order: list[int] = []
+        self.schedule = Priorities(self.below, 1, RUN_MEAN)
         self.steps, self.state = 0, b""
 
     def begin(self) -> bool:
@@ -272,20 +272,15 @@ class WarmUp:
         if self.without_news == WALKS_WITHOUT_NEWS:
             return False
         self.steps, self.state = 0, b""
-        self.order = shuffled(len(self.space.locations), self.below)
-        return True
+        self.schedule = Priorities(self.below, 1, RUN_MEAN)
+        return self.schedule.begin()
 
     def choose(self, able: Able, last: int | None) -> int | None:
         """The first that can step; none once a step has changed nothing, or after very many."""
         self.steps, before, self.state = self.steps + 1, self.state, able.state
         if able.state == before or self.steps == WARM_UP_LONGEST:
             return None
-        for place, slot in enumerate(self.order):
-            if slot in able:
-                if not self.below(RUN_MEAN):
-                    self.order.append(self.order.pop(place))
-                return slot
-        return None
+        return self.schedule.choose(able, last)
 
 
 def warm_up(space: Space) -> None:
