@@ -43,4 +43,4 @@ def test_a_claim_that_is_cut_short_is_no_loss(name: str, seed: int) -> None:
     simulation = simulate(scenario, record="occupancy")
     simulation.run(scenario.run.until)
     assert "sent-lost:vcpu" not in simulation.findings
-    assert sum(simulation.moves.claiming.values()) > 0
+    assert sum(simulation.moves.busy.values()) > 0

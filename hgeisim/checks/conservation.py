@@ -17,24 +17,34 @@ from hgeisim.kernel.structs import EMUL, Thread, Vcpu
 
 
 class LookedAt(NamedTuple):
-    """The registers of the interrupt file that a guest looks at, and where that is."""
+    """The registers of the interrupt file that a guest looks at."""
 
     eidelivery: int
     eie: int
     eip: int
-    place: str
+
+
+NO_FILE = LookedAt(0, 0, 0)
 
 
 def looked_at(k: Module, vcpu: Vcpu) -> LookedAt:
     """The VS-file of a vCPU if it has one, else its SW-file."""
     if vcpu.vsfile_cpu < 0:
         swfile = vcpu.swfile
-        return LookedAt(swfile.eidelivery, swfile.eie, swfile.eip, "its SW-file")
+        return LookedAt(swfile.eidelivery, swfile.eie, swfile.eip)
     hart, hgei = k.hart[vcpu.vsfile_cpu], vcpu.vsfile_hgei
     if not hart.has_file(hgei):
-        return LookedAt(0, 0, 0, f"HART {hart.id} line {hgei}, which does not exist")
-    place = f"HART {hart.id} line {hgei}"
-    return LookedAt(hart.eidelivery[hgei], hart.eie[hgei], hart.eip[hgei], place)
+        return NO_FILE
+    return LookedAt(hart.eidelivery[hgei], hart.eie[hgei], hart.eip[hgei])
+
+
+def place_looked_at(k: Module, vcpu: Vcpu) -> str:
+    """Which file that is."""
+    if vcpu.vsfile_cpu < 0:
+        return "its SW-file"
+    place = f"HART {vcpu.vsfile_cpu} line {vcpu.vsfile_hgei}"
+    exists = k.hart[vcpu.vsfile_cpu].has_file(vcpu.vsfile_hgei)
+    return place if exists else f"{place}, which does not exist"
 
 
 def missing(k: Module, vcpu: Vcpu) -> int:
@@ -65,15 +75,20 @@ class OfGuests(StateCheck[Vcpu]):
 class SetUpKept(OfGuests):
     """What a guest has set up in its interrupt file stays there: eidelivery and eie."""
 
-    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a guest that can take no interrupt, or not all it has enabled, for ever."""
+    def suspects(self, k: Module, vcpu: Vcpu) -> bool:
+        """Whether it can take no interrupt, or not all it has enabled."""
         setup = vcpu.ledger.setup
         if not setup:
-            return
+            return False
         file = looked_at(k, vcpu)
-        if not file.eidelivery or setup & ~file.eie:
-            text = f"the guest of {vcpu.name} has enabled {setup:#x}; {file.place}, where it looks,"
-            text = f"{text} has eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
+        return not file.eidelivery or bool(setup & ~file.eie)
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a guest for which that is so for ever."""
+        if self.suspects(k, vcpu):
+            setup, file = vcpu.ledger.setup, looked_at(k, vcpu)
+            text = f"the guest of {vcpu.name} has enabled {setup:#x}; {place_looked_at(k, vcpu)}, "
+            text = f"{text}where it looks, has eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
             yield Finding("set-up-lost", "vcpu", text)
 
 
@@ -83,12 +98,16 @@ class SentKept(OfGuests):
     Until it has set its interrupt file up that may be zeroed.
     """
 
+    def suspects(self, k: Module, vcpu: Vcpu) -> bool:
+        """Whether one is not pending where the guest looks."""
+        return bool(vcpu.ledger.setup and missing(k, vcpu))
+
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report an interrupt that is pending nowhere any more."""
-        if vcpu.ledger.setup and missing(k, vcpu):
-            file = looked_at(k, vcpu)
-            text = f"{vcpu.name} was sent {vcpu.ledger.owed:#x} and has not taken it; {file.place},"
-            text = f"{text} where its guest looks, has eip = {file.eip:#x}"
+        if self.suspects(k, vcpu):
+            place, eip = place_looked_at(k, vcpu), looked_at(k, vcpu).eip
+            text = f"{vcpu.name} was sent {vcpu.ledger.owed:#x} and has not taken it; {place},"
+            text = f"{text} where its guest looks, has eip = {eip:#x}"
             yield Finding("sent-lost", "vcpu", text)
 
 
@@ -123,7 +142,7 @@ class ResetEmpties(ReturnCheck):
         """Report what is left; an MSI may have come by then."""
         file = looked_at(k, vcpu)
         if file.eidelivery or file.eie:
-            text = f"{vcpu.name} was reset; {file.place} still has "
+            text = f"{vcpu.name} was reset; {place_looked_at(k, vcpu)} still has "
             text = f"{text}eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
             yield Finding("reset-kept", "vcpu", text)
 

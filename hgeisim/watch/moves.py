@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from hgeisim.checks.catalogue import At, asked
@@ -30,32 +30,32 @@ class Moves:
     """Knows for each vCPU who is moving its interrupt file, injecting into it, or claiming from it,
     just now.
 
+    `moving` counts those who move the file of a vCPU, `busy` those who inject or claim.
     `left` are the HARTs that files have left or come to since nobody moved any.
     """
 
     def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
         self.k, self.note = k, note
-        self.moving: Counter[int] = Counter()
+        self.moving: dict[int, int] = defaultdict(int)
         self.movers = 0
         self.left: dict[int, None] = {}
         self._was: dict[int, int] = {}
-        self.injecting: Counter[int] = Counter()
-        self.claiming: Counter[int] = Counter()
+        self.busy: dict[int, int] = defaultdict(int)
         self._disabling: set[Runner] = set()
         self._before: dict[Runner, tuple[Vcpu, int]] = {}
 
     def at_rest(self, vcpu: Vcpu) -> bool:
         """Whether nobody moves its file, and no MSI for it is on its way or is being claimed."""
-        if self.moving[vcpu.id] or self.injecting[vcpu.id] or self.claiming[vcpu.id]:
+        if self.moving[vcpu.id] or self.busy[vcpu.id]:
             return False
         return not any(other.mmio == vcpu.id for other in vcpu.vm.vcpus)
 
     def ask(self, vcpu: Vcpu) -> None:
         """Ask about a vCPU if it is at rest."""
-        if self.at_rest(vcpu):
-            for check in MOVED:
-                if check.suspects(self.k, vcpu):
-                    self.note(check.of(self.k, vcpu))
+        suspects = [check for check in MOVED if check.suspects(self.k, vcpu)]
+        if suspects and self.at_rest(vcpu):
+            for check in suspects:
+                self.note(check.of(self.k, vcpu))
             if vcpu.ledger.setup:
                 vcpu.ledger.lose(missing(self.k, vcpu))
 
@@ -121,22 +121,22 @@ class Moves:
     @entered("kvm_riscv_vcpu_aia_imsic_inject")
     def injection_begins(self, current: Runner, vcpu: Vcpu, iid: int) -> None:
         """An MSI is on its way."""
-        self.injecting[vcpu.id] += 1
+        self.busy[vcpu.id] += 1
 
     @returned("kvm_riscv_vcpu_aia_imsic_inject")
     def injection_ends(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
         """It has arrived."""
-        self.injecting[vcpu.id] -= 1
+        self.busy[vcpu.id] -= 1
 
     @entered("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claim_begins(self, current: Runner, vcpu: Vcpu) -> None:
         """An identity leaves the SW-file, and has not reached the guest."""
-        self.claiming[vcpu.id] += 1
+        self.busy[vcpu.id] += 1
 
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claim_ends(self, ret: int, current: Runner, vcpu: Vcpu) -> None:
         """The guest has it."""
-        self.claiming[vcpu.id] -= 1
+        self.busy[vcpu.id] -= 1
 
     # A CPU that goes away
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hgeisim.checks.cause import ELSEWHERE, Cause
-from hgeisim.checks.conservation import SetUpKept, looked_at
+from hgeisim.checks.conservation import SetUpKept, looked_at, place_looked_at
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.timed.workload.host import Host, Process
 from hgeisim.drivers.timed.workload.interrupts import injection
@@ -203,8 +203,8 @@ class QuietTime:
     def _interrupt_of(self, vcpu: Vcpu) -> str:
         """What stands in the way: the file, what is armed, what is pending."""
         file = looked_at(self.k, vcpu)
-        text = f"Its guest looks at {file.place}: eidelivery = {file.eidelivery}, eie = "
-        text = f"{text}{file.eie:#x}, eip = {file.eip:#x}"
+        text = f"Its guest looks at {place_looked_at(self.k, vcpu)}: eidelivery = "
+        text = f"{text}{file.eidelivery}, eie = {file.eie:#x}, eip = {file.eip:#x}"
         if vcpu.vsfile_cpu >= 0:
             hart = self.k.hart[vcpu.vsfile_cpu]
             armed = "armed" if hart.hgeie & bit(vcpu.vsfile_hgei) else "clear"
