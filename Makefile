@@ -62,6 +62,7 @@ bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a 
 	$(BIN)/python -m benchmarks.bytecodes
 	$(BIN)/python -m benchmarks.whole
 	$(BIN)/python -m benchmarks.explore
+	$(BIN)/python -m benchmarks.spin
 	$(BIN)/python -m benchmarks.lock_order
 	$(BIN)/python -m benchmarks.recording
 

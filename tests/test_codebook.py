@@ -10,7 +10,7 @@ from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model import codebook
 from hgeisim.drivers.explored.model.codebook import Codebook, CodebookFull, TooNarrow
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.load import load_scenario

@@ -74,6 +74,7 @@ def test_what_two_searches_know_together() -> None:
 
 
 TWINS = {
+    "everything": ["cpuhp/0"],
     "host-shutdown": ["reboot"],
     "move-offline": ["cpuhp/0"],
     "patch-race": ["cpuhp/0"],

@@ -19,7 +19,7 @@ from hgeisim.drivers.explored.strategies.compiled import Compiled
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive, search_of
 from hgeisim.drivers.explored.strategies.fewest_switches import ALL, fewest_switches, levels_of
 from hgeisim.drivers.explored.strategies.levels import PlainLevels
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.kernel.variants import BASES, SERIES, variant_problem

@@ -23,6 +23,7 @@ VARIANTS = {
     "big-little": ("v6.12", "v6.12+percpu-v5"),
     "blocked-move": ("v6.12", "v6.18"),
     "contend": ("v6.12", "v7.1"),
+    "everything": ("v6.12", "v7.1"),
     "exhaustion-auto": ("v6.12", "v7.1"),
     "exhaustion-hwaccel": ("v6.12", "v7.1"),
     "hold-and-wait": ("v6.18", "v7.1"),

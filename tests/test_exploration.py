@@ -12,7 +12,7 @@ from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.errors import InputError

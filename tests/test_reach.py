@@ -14,7 +14,7 @@ from hgeisim.drivers.explored.call_graph import ONLY_IN_TIME, line_of, may_enter
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.vacuous import NO_GUEST, NO_LINE, vacuous

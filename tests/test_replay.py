@@ -10,7 +10,8 @@ from hgeisim.drivers.explored.counterexample.token import Token, decode, encode
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.strategy import CannotStep, Draw
+from hgeisim.drivers.explored.strategies.sampling import Draw
+from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.kernel.variants import BASES, SERIES

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.traced.calls import UPDATE

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from hgeisim.drivers.explored.compiled.library import PURE
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.sampling import Random
 from hgeisim.drivers.explored.strategies.strategy import (
     Able,
     CannotStep,
     Chain,
     Given,
     Prefix,
-    Random,
     Strategy,
-    WarmUp,
     schedules,
 )
-from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.drivers.explored.strategies.verdict import Schedule, Verdict
+from hgeisim.drivers.explored.strategies.warm_up import warm_up
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 
@@ -77,13 +78,25 @@ def test_one_strategy_after_the_other(space: Space) -> None:
     assert made(space, Chain()) == []
 
 
-def test_the_warm_up_ends_when_it_has_nothing_to_learn(space: Space) -> None:
+@pytest.mark.parametrize("pure", ["", "1"])
+def test_the_warm_up_ends_when_it_has_nothing_to_learn(
+    monkeypatch: pytest.MonkeyPatch, pure: str
+) -> None:
+    """What it shows is told at once, and kept where the search does not come to its end."""
+    monkeypatch.setenv(PURE, pure)
     merged = space_of(load_scenario("blocked-move", {"variant": "v6.12"}))
-    merged.make_room()
-    before = merged.lessons
-    assert len(made(merged, WarmUp(merged))) >= 250
+    told, before = list[str](), merged.lessons
+
+    def note(finding_id: str) -> bool:
+        told.append(finding_id)
+        return False
+
+    verdict = Verdict(enough=note)
+    warm_up(merged, verdict)
     assert merged.lessons > before
-    assert len(made(merged, WarmUp(merged))) == 250
+    assert (verdict.states, verdict.counterexamples) == (0, {})
+    assert told == [*verdict.earlier]
+    assert "lost-wakeup:vcpu" in told
 
 
 def test_a_strategy_of_ones_own_is_a_class_with_two_methods(space: Space) -> None:

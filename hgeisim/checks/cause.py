@@ -43,6 +43,11 @@ class Cause(NamedTuple):
         """The same, now that more is known of what happened."""
         return self._replace(happened=happened.union(self.happened or ()))
 
+    @property
+    def of_some_schedule(self) -> Cause:
+        """What it tells where another schedule, with fewer switches, may have other parties."""
+        return Cause(self.happened)
+
 
 NOT_KNOWN = Cause()
 

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hgeisim.checks.cause import Cause, of_ids
 from hgeisim.checks.known import accepted, new_findings
 from hgeisim.cli.progress import searched_states
+from hgeisim.cli.strategy import budget_of
+from hgeisim.cli.token_word import decoded
 from hgeisim.drivers.explored.against_base import AgainstBase
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.baselines import recorded
+from hgeisim.drivers.explored.continuation import continued
 from hgeisim.drivers.explored.counterexample.isolate import isolate
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
+from hgeisim.drivers.explored.explorable import is_of
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.budget import Spent
+from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
-from hgeisim.drivers.explored.strategies.portfolio import portfolio
-from hgeisim.drivers.explored.strategies.strategy import Draw
-from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.named import SEARCHES
+from hgeisim.drivers.explored.strategies.portfolio import FEW_STATES
+from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
+from hgeisim.drivers.explored.strategies.strategy import CannotStep
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import own_files, variant_problem, without_last_patch
@@ -32,18 +41,31 @@ from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.variation import on_variant
 
+AFTERWARDS = 0.15
+"""How much of what a search may spend is given to what comes after it."""
+OF_THE_BASE = 0.6
+"""How much of its time is kept for searching the base and comparing, where there is one."""
+
 
 class Exploration:
     """A scenario that the command line calls by a name, and what is found in it.
 
     `against` compares that with the base, where it is compared; else known.toml says what is new.
+    `searched` is the space that was searched, which may begin after a schedule; `found` are the ids
+    of what was found up to now, `least` those whose schedules have the fewest switches that do.
     """
 
     def __init__(self, name: str, scenario: Scenario, options: dict[str, Any]) -> None:
         self.name, self.scenario, self.options = name, scenario, options
+        self.budget = budget_of(options)
         self.against = self._against_base()
-        self.space = space_of(scenario)
+        if self.against and self.against.base.recorded is None:
+            self.budget.reserve(OF_THE_BASE)
+        self.space = space_of(scenario, budget=self.budget)
+        self.searched = self.space
         self.verdict = Verdict()
+        self.found: dict[str, None] = {}
+        self.least: set[str] = set()
         self.walks: LockWalks | None = None
 
     def _against_base(self) -> AgainstBase | None:
@@ -55,19 +77,53 @@ class Exploration:
         if base and (problem := variant_problem(base)):
             raise InputError([Problem("command line", "--base", repr(base), problem)])
         scenario = on_variant(self.scenario, base or without_last_patch(variant))
-        known = Base(scenario, options["states"])
-        return AgainstBase(self.scenario, known, options["walk"] or 0, options["strict"])
+        known = Base(scenario, options["states"], self.budget)
+        return AgainstBase(self.scenario, known, options["sampler"], options["strict"])
 
     def search(self) -> None:
-        """Search all interleavings, or random ones."""
-        if self.options["walk"]:
-            draw = Draw(Streams(self.scenario.run.seed).stream("walk"))
-            self.verdict = random_walk(self.space, self.options["walk"], draw, self._enough)
-            return
-        with searched_states("exploring") as progress:
-            self.verdict = portfolio(self.space, self.options["states"], progress, self._enough)
+        """Search all interleavings, or draw some."""
+        begun = self._begun()
+        if begun:
+            self.searched = self._continued(begun)
+        if self.options["sampler"]:
+            self.verdict = self._drawn()
+        else:
+            search = SEARCHES[self.options["strategy"] or "portfolio"]
+            with searched_states("exploring", self.found) as progress:
+                self.verdict = search(
+                    self.searched, self.options["states"], progress=progress, enough=self._enough
+                )
+        self.verdict.begin_with(begun)
+
+    def _begun(self) -> Schedule:
+        """The schedule that comes before the search, if a token says so."""
+        word = self.options["after"]
+        if word is None:
+            return ()
+        token = decoded(word, "--after")
+        if not is_of(token, self.scenario):
+            allowed = "is not a schedule of this scenario, kernel and preemption as they are now"
+            remedy = "take a token that `hgeisim explore` has printed for them"
+            raise InputError([Problem("command line", "--after", word[:36], allowed, remedy)])
+        return token.schedule
+
+    def _continued(self, begun: Schedule) -> Space:
+        """What can happen after a schedule."""
+        try:
+            return continued(space_of(self.scenario, budget=self.budget), begun)
+        except CannotStep as error:
+            allowed = f"its schedule cannot be followed: {error}"
+            word = self.options["after"][:36]
+            raise InputError([Problem("command line", "--after", word, allowed)]) from None
+
+    def _drawn(self) -> Verdict:
+        """Draw schedules."""
+        stream = Streams(self.scenario.run.seed).stream("walk")
+        sampler = SAMPLERS[self.options["sampler"]](stream)
+        return random_walk(self.searched, self.options["walk"], sampler, self._enough)
 
     def _enough(self, finding_id: str) -> bool:
+        self.found[finding_id] = None
         if not self.options["first"]:
             return False
         if self.against:
@@ -80,31 +136,62 @@ class Exploration:
 
     def follow_up(self) -> None:
         """Compare or tell hazards apart, look at lock order, shorten schedules: each unless it was
-        stopped before.
+        stopped before, or a budget is spent.
 
         The search is over: whatever stops this takes away nothing that was found.
         """
         verdict = self.verdict
+        self.budget.extend(AFTERWARDS)
         with verdict.unharmed():
             if self.against:
                 self._judge(self.against)
-            elif verdict.stopped is None and not (self.options["walk"] or self.options["first"]):
-                isolate(self.space, verdict, self.options["states"])
+            elif verdict.stopped is None and not self.options["first"]:
+                if not (self.options["sampler"] or self.options["after"]):
+                    isolate(self.space, verdict, self._states())
                 self._count_accepted()
             if verdict.stopped is None:
                 self._look_at_locks()
             if self.walks is not None and verdict.stopped is None:
                 self.walks.try_alone(self.space)
                 shrink_all(self.space, verdict)
+        self._pass_over_parties()
+
+    def _states(self) -> int:
+        """How many states a search may reach that only betters what was found: not many where the
+        first one did not come to its end."""
+        states_max: int = self.options["states"]
+        return states_max if self.verdict.coverage == EXHAUSTED else min(states_max, FEW_STATES)
 
     def _count_accepted(self) -> None:
         """Find for what may be accepted the schedules with the fewest switches, which show its
-        cause; of a shipped base in a shipped scenario they were found before."""
+        cause; of a shipped base in a shipped scenario they were found before, in a search."""
         kernel, found = self.scenario.kernel, self.verdict.counterexamples
         ids = {i for i in found if accepted(i, kernel.variant, kernel.realtime)}
-        if ids and recorded(self.scenario) is None:
-            ways = fewest_switches(self.space, self.options["states"], wish_for(ids)).ways
-            found |= {i: ways[i] for i in sorted(ids & ways.keys())}
+        if self.options["sampler"] or self.options["after"]:
+            ids &= {*self._new(self.verdict.causes)}
+        elif recorded(self.scenario) is not None:
+            return
+        if ids:
+            ways = fewest_switches(self.space, self._states(), wish_for(ids)).ways
+            self.least = ids & ways.keys()
+            found |= {i: ways[i] for i in sorted(self.least)}
+
+    def _pass_over_parties(self) -> None:
+        """Parties tell a shipped kernel's faults apart in the schedules with the fewest switches;
+        in others there may be more of them."""
+        found, whole = self.verdict.counterexamples, self.verdict.coverage == EXHAUSTED
+        if (whole and not self.options["after"]) or "+" in self.scenario.kernel.variant:
+            return
+        for finding_id in found.keys() - self.least:
+            one = found[finding_id]
+            finding = replace(one.finding, cause=one.finding.cause.of_some_schedule)
+            found[finding_id] = replace(one, finding=finding)
+
+    @property
+    def was_stopped(self) -> BaseException | None:
+        """What ended it early, unless that was its budget or there was no more memory."""
+        stopped = self.verdict.stopped
+        return None if isinstance(stopped, (Spent, MemoryError)) else stopped
 
     def _judge(self, against: AgainstBase) -> None:
         with searched_states(f"comparing with {against.base.variant}") as progress:
@@ -130,7 +217,7 @@ class Exploration:
             add_lock_order(result, self.scenario, self.walks, new)
         if against:
             add_trial(result, against)
-        add_reach(result, Reach(self.scenario, self.space), against.base if against else None)
+        add_reach(result, Reach(self.scenario, self.searched), against.base if against else None)
         result["findings"] = in_order(result["findings"])
         return result
 

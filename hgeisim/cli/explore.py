@@ -10,6 +10,7 @@ from hgeisim.cli.completion import patches, scenarios
 from hgeisim.cli.mail import beginning, chosen, full_option, mail_of, mail_options, room
 from hgeisim.cli.own_patch import executing_option, variant_option
 from hgeisim.cli.several import Several, WithSeveral
+from hgeisim.cli.strategy import STRATEGIES, check_strategy
 
 if TYPE_CHECKING:
     from hgeisim.cli.exploration import Exploration
@@ -41,7 +42,15 @@ if TYPE_CHECKING:
     help="Give up after this many states.",
 )  # fmt: skip
 @click.option("--proof", is_flag=True, help="Exit with 4 unless every interleaving was searched.")
-@click.option("--walk", type=click.IntRange(1), help="Run this many random schedules instead.")
+@click.option(
+    "--strategy", type=click.Choice(STRATEGIES), metavar="NAME",
+    help="How to search, see below.  [default: portfolio, with --walk: random]",
+)  # fmt: skip
+@click.option("--walk", type=click.IntRange(1), help="Run this many drawn schedules instead.")
+@click.option("--steps", type=click.IntRange(1), help="Give up after this many steps.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Give up then.")
+@click.option("--memory", type=click.IntRange(1), help="Give up with so many MiB in use.")
+@click.option("--after", metavar="TOKEN", help="Begin where the schedule of this token ends.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
 @mail_options
@@ -53,9 +62,13 @@ def command(scenario: str, **options: Any) -> int:
 
     Every interleaving is visited, up to the order of independent operations; where there are very
     many states, random schedules and those with few switches come first.  Each finding comes with a
-    short schedule, one that shows few other findings on the way.  With --walk, random schedules
-    only.  Lock order is looked at along a sample of schedules in any case.  Ctrl-C ends the search
-    and prints what it has found.
+    short schedule, one that shows few other findings on the way.  Lock order is looked at along a
+    sample of schedules in any case.  Ctrl-C ends the search and prints what it has found.
+
+    Strategies that search are portfolio, exhaustive (breadth first) and switches (schedules with no
+    switch of context, then with one, and so on).  Others draw schedules: random, priorities (each
+    context runs for long), pct (few changes of priority), partial-order (orders of conflicting
+    steps) and round-robin (turns of growing length).
 
     A patch of your own is compared with the kernel that it is for: a finding is new if that kernel
     does not show it, or needs more switches for it.
@@ -67,10 +80,11 @@ def command(scenario: str, **options: Any) -> int:
     Example:
       hgeisim explore patch-race --variant v6.12+percpu-v2
       hgeisim explore move-offline --variant v7.1+mine.py:Mine
+      hgeisim explore everything --strategy pct --seconds 20
       hgeisim explore patch-race --variant v7.1 --revisions percpu-v2 percpu-v5
 
     Exit status: 0 nothing new, 1 a new finding, or a vacuous verdict (no guest was entered, or no
-    line handed out), 4 the states ran out before the --proof, 130 interrupted.
+    line handed out), 4 a budget ended before the --proof, 130 interrupted.
     """
     if any(options[form] for form in ("series", "revisions")):
         from hgeisim.cli.series import explore  # noqa: PLC0415
@@ -79,8 +93,8 @@ def command(scenario: str, **options: Any) -> int:
         return explore(scenario, form_of(options), options)
     made = _explored(scenario, options)
     status = _report(made)
-    if made.verdict.stopped is not None:
-        raise made.verdict.stopped
+    if made.was_stopped is not None:
+        raise made.was_stopped
     return status
 
 
@@ -89,6 +103,7 @@ def _explored(name: str, options: dict[str, Any]) -> Exploration:
     from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
+    check_strategy(options)
     overrides = {name: options[name] for name in ("variant", "preemption", "seed")}
     made = Exploration(name, load_scenario(name, overrides, variant_problem), options)
     made.search()

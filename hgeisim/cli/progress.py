@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from hgeisim.cli.console import console
 from hgeisim.scenario.duration import UNIT_NS
@@ -41,11 +42,36 @@ def comparing(base: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def searched_states(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how many states were seen, after words for what goes on; how many there are is not
-    known.  Yields whom to tell them, None where stderr is not a terminal."""
+def searched_states(
+    what: str, found: Collection[str] = ()
+) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many states were seen, how many a second, and which findings were `found`, after
+    words for what goes on; how many states there are is not known.
+
+    Yields whom to tell, None where stderr is not a terminal.
+    """
     if not sys.stderr.isatty():
         yield None
         return
     with console(sys.stderr).status(what) as status:
-        yield lambda seen, queue: status.update(f"{what}: {seen:,} states, {queue:,} to expand")
+        rate = Rate(monotonic)
+
+        def reached(seen: int, left: int) -> None:
+            told = f"{what}: {seen:,} states, {rate.of(seen):,.0f}/s, {left:,} to expand"
+            status.update("; ".join((told, *found)))
+
+        yield reached
+
+
+class Rate:
+    """How fast a count grows; it may begin again.  `clock` tells seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock, self.began_s, self.last = clock, clock(), 0
+
+    def of(self, count: int) -> float:
+        """How many a second since it began, now that there are so many."""
+        if count < self.last:
+            self.began_s = self.clock()
+        self.last = count
+        return count / max(self.clock() - self.began_s, 1e-3)

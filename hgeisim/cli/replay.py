@@ -57,12 +57,13 @@ def command(
     """
     from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
+    from hgeisim.cli.token_word import decoded  # noqa: PLC0415
     from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
-    meant = _decode(token)
+    meant = decoded("".join(token), "TOKEN")
     _check_files(meant, scenario, variant)
     loaded = _scenario(meant, scenario or meant.scenario, variant or meant.variant)
     space = space_of(loaded)
@@ -112,18 +113,6 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
     if nothing_found(result["findings"]):
         click.echo("no finding")
     click.echo("\n".join(unlooked(result["not_checked"])))
-
-
-def _decode(words: tuple[str, ...]) -> Token:
-    from hgeisim.drivers.explored.counterexample.token import TokenError, decode  # noqa: PLC0415
-
-    try:
-        return decode("".join(words))
-    except TokenError as error:
-        shown = "".join(words)
-        shown = shown if len(shown) < 40 else f"{shown[:36]}..."
-        problem = f"is no replay token: {error}"
-        raise InputError([Problem("command line", "TOKEN", shown, problem, error.remedy)]) from None
 
 
 def _check_files(token: Token, scenario: str | None, variant: str | None) -> None:
@@ -234,8 +223,9 @@ def _judged(
     """Which findings are new: what is not accepted or, of a user's own patch, what the base does
     not show."""
     from hgeisim.checks.catalogue import is_note  # noqa: PLC0415
-    from hgeisim.checks.known import new_findings  # noqa: PLC0415
+    from hgeisim.checks.known import accepted, new_findings  # noqa: PLC0415
     from hgeisim.checks.standing import COUNTING  # noqa: PLC0415
+    from hgeisim.drivers.explored.acceptance import least_causes  # noqa: PLC0415
     from hgeisim.drivers.explored.along import standings_along  # noqa: PLC0415
     from hgeisim.drivers.explored.base import Base  # noqa: PLC0415
     from hgeisim.drivers.explored.counterexample.cause import cause_of  # noqa: PLC0415
@@ -246,6 +236,9 @@ def _judged(
     if not own_files(kernel.variant):
         causes = {i: cause_of(space, schedule, i) for i in found}
         new = new_findings(causes, kernel.variant, strict, kernel.realtime)
+        if not strict and (may_be := [i for i in new if accepted(i, kernel.variant)]):
+            causes |= least_causes(space, {i: causes[i] for i in may_be})
+            new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         return {i: {"new": i in new} for i in found}
     base = Base(on_variant(scenario, without_last_patch(kernel.variant)), 0)
     return {

@@ -11,7 +11,8 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import BASES, variant_problem
 
 SERIES, REVISIONS = "series", "revisions"
-ALONE = ("base", "walk", "first", "mail", "finding", "full", "strict")
+SEARCHED = ("strategy", "walk", "steps", "seconds", "memory", "after")
+ALONE = ("base", *SEARCHED, "first", "mail", "finding", "full", "strict")
 """Options that are for a single kernel."""
 PATCHES_MIN = 2
 

@@ -44,6 +44,7 @@ def _base(base: Base, trial: Trial | None) -> dict[str, Any]:
         "coverage": SAMPLED if sampled else EXHAUSTED if whole else BOUNDED,
         "states": base.states,
         "levels": known.others,
+        "sampled": sampled or (trial is not None and bool(trial.also)),
     }
 
 

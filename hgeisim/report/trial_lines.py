@@ -56,4 +56,5 @@ def _base(base: dict[str, Any]) -> str:
         return f"{variant}, by the fewest switches; {count(base['states'], 'state')}"
     made = count(base["levels"] - 1, "switch", "es") if base["levels"] else ""
     up_to = f": every schedule of up to {made}" if made else ""
-    return f"{variant}, whose search was cut short{up_to}"
+    beside = "; and as many random ones" if base["sampled"] else ""
+    return f"{variant}, whose search was cut short{up_to}{beside}"

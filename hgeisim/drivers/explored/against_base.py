@@ -12,9 +12,9 @@ from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
-from hgeisim.drivers.explored.strategies.strategy import Draw
+from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
-from hgeisim.drivers.explored.trial import Trial, clean_trial
+from hgeisim.drivers.explored.trial import FEW_SWITCHES, Trial, clean_trial
 from hgeisim.kernel.variants import own_files, patched_functions
 from hgeisim.scenario.clean_twin import clean_twin
 from hgeisim.scenario.schema import Scenario
@@ -26,14 +26,14 @@ from hgeisim.scenario.variation import on_variant
 class AgainstBase:
     """A variant in a `scenario`, and its `base` there; the `twin` is None where there is none.
 
-    `walk` is the number of random schedules, 0 for a search.  With `strict`, what the base shows
+    `sampler` says how schedules are drawn, None in a search.  With `strict`, what the base shows
     counts as well.  `never_entered` are functions of the patch, `not_in_twin` those that only the
     clean twin has not entered.
     """
 
     scenario: Scenario
     base: Base
-    walk: int = 0
+    sampler: str | None = None
     strict: bool = False
     trial: Trial | None = None
     twin: Trial | None = None
@@ -50,7 +50,7 @@ class AgainstBase:
     def is_new(self, finding_id: str) -> bool:
         """Whether a search may end with a finding: the base does not show it, and is searched for
         that; of random schedules, where that may take too long, unless it is accepted."""
-        if self.walk:
+        if self.sampler:
             seen = finding_id in self.base.known().switches or self.base.accepts(finding_id)
         else:
             seen = finding_id in self.base.shows(loops=True).switches
@@ -63,18 +63,23 @@ class AgainstBase:
         self.trial = Trial(self.scenario, verdict, self.base)
         if verdict.stopped is not None:
             return
-        if self.walk:
-            draw = Draw(Streams(self.scenario.run.seed).stream("walk"))
-            self.trial.take_sample(self.walk, draw)
+        if self.sampler:
+            stream = Streams(self.scenario.run.seed).stream("walk")
+            self.trial.take_sample(verdict.schedules, SAMPLERS[self.sampler](stream))
             return
-        self.trial.count(space, self.base.states_max)
+        base, states_max = self.base, self.base.states_max
+        if verdict.coverage != EXHAUSTED:
+            base.states_max = min(states_max, FEW_SWITCHES)
+        self.trial.count(space, base.states_max)
+        self.trial.sample_base(states_max)
         if verdict.coverage == EXHAUSTED:
             self._judge_twin(verdict, [name for name in patched if name not in self.never_entered])
 
     def _judge_twin(self, verdict: Verdict, reached: list[str]) -> None:
         twin = clean_twin(self.scenario)
         if twin is not None:
-            base = Base(on_variant(twin, self.base.variant), self.base.states_max)
+            known = self.base
+            base = Base(on_variant(twin, known.variant), known.states_max, known.budget)
             self.twin = clean_trial(twin, base)
             self.not_in_twin = [name for name in reached if name not in self.twin.entered]
             verdict.stopped = self.twin.verdict.stopped

@@ -11,6 +11,7 @@ from hgeisim.checks.known import accepted
 from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
@@ -20,6 +21,7 @@ from hgeisim.drivers.explored.strategies.fewest_switches import (
     wish_for,
 )
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
+from hgeisim.drivers.explored.strategies.portfolio import portfolio
 from hgeisim.drivers.explored.strategies.search import Progress
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.scenario.schema import Scenario
@@ -37,8 +39,8 @@ class Base:
     found meanwhile, for each finding one with the fewest switches.
     """
 
-    def __init__(self, scenario: Scenario, states_max: int) -> None:
-        self.scenario, self.states_max = scenario, states_max
+    def __init__(self, scenario: Scenario, states_max: int, budget: Budget = UNLIMITED) -> None:
+        self.scenario, self.states_max, self.budget = scenario, states_max, budget
         self.progress: Progress | None = None
         self.recorded = recorded(scenario)
         self.states, self.seconds = 0, 0.0
@@ -54,7 +56,7 @@ class Base:
     @cached_property
     def space(self) -> Space:
         """Its state space."""
-        return space_of(self.scenario)
+        return space_of(self.scenario, budget=self.budget)
 
     def accepts(self, finding_id: str, cause: Cause = NOT_KNOWN) -> bool:
         """Whether a finding is accepted of it, as nothing is of a user's own file."""
@@ -85,6 +87,22 @@ class Base:
         if not reach.a_line_was_handed_out and not self.states:
             exhaustive(self.space, FEW_STATES)
         return reach.a_line_was_handed_out
+
+    def shows_in_a_sample(self, ids: Iterable[str], states_max: int) -> frozenset[str]:
+        """The ids of what a search shows that need not come to its end, from the warm-up on: it is
+        over once it has shown all of some `ids`."""
+        missing, began = {*ids}, perf_counter()
+        space = space_of(self.scenario, budget=self.budget)
+
+        def is_last(finding_id: str) -> bool:
+            missing.discard(finding_id)
+            return not missing
+
+        found = portfolio(space, states_max, self.progress, is_last)
+        self.seconds += perf_counter() - began
+        if found.stopped is not None:
+            raise found.stopped
+        return frozenset(found.counterexamples)
 
     def find_ways(self, ids: Iterable[str]) -> None:
         """Find a schedule for each of some findings; what is recorded comes without."""

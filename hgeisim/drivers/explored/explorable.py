@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hgeisim.drivers.explored.counterexample.token import Token
+from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS, Token
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.errors import Problem
 from hgeisim.kernel.variants import own_digest
@@ -33,6 +33,14 @@ def unexplorable(scenario: Scenario) -> Iterator[Problem]:
 def explored_digest(scenario: Scenario) -> str:
     """Digest of what a search depends on: a token stays good when a time or the seed changes."""
     return digest(scenario, USED)
+
+
+def is_of(token: Token, scenario: Scenario) -> bool:
+    """Whether a token was made of a scenario as it is now, by whatever name and with its kernel."""
+    kernel = scenario.kernel
+    same = (token.variant, token.preemption) == (kernel.variant, kernel.preemption)
+    fits = explored_digest(scenario)[:DIGEST_DIGITS] == token.digest
+    return same and fits and token.patch == own_digest(kernel.variant)
 
 
 def token_of(name: str, scenario: Scenario, schedule: Schedule) -> Token:

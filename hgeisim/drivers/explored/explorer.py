@@ -5,6 +5,7 @@ from __future__ import annotations
 from hgeisim.checks.catalogue import At, asked, called
 from hgeisim.drivers.explored.call_graph import paths_of
 from hgeisim.drivers.explored.explorable import unexplorable
+from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.stage import kernel_of, set_stage
@@ -19,9 +20,13 @@ from hgeisim.watch.books import Books
 from hgeisim.watch.sgeis import Sgeis
 
 
-def space_of(scenario: Scenario, validator: Validator | None = None) -> Space:
-    """The state space of a scenario's [[task]]s, see `system_of`."""
-    return Space(system_of(scenario, validator), asked(At.STATE), merging=True)
+def space_of(
+    scenario: Scenario, validator: Validator | None = None, budget: Budget = UNLIMITED
+) -> Space:
+    """The state space of a scenario's [[task]]s, see `system_of`, and what searches may spend."""
+    system = system_of(scenario, validator)
+    system.budget = budget
+    return Space(system, asked(At.STATE), merging=True)
 
 
 def system_of(scenario: Scenario, validator: Validator | None = None) -> System:

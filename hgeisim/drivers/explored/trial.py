@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, Standing
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import NOTHING_KNOWN, Base
 from hgeisim.drivers.explored.comparison import Shown, compared, shown
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
@@ -18,8 +18,9 @@ from hgeisim.drivers.explored.strategies.fewest_switches import (
     wish_for,
 )
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches
-from hgeisim.drivers.explored.strategies.strategy import Draw, Given, schedules
-from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
+from hgeisim.drivers.explored.strategies.sampling import Sampler
+from hgeisim.drivers.explored.strategies.strategy import Given, schedules
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, Schedule, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.schema import Scenario
 
@@ -32,7 +33,8 @@ class Trial:
     """A `verdict` on a variant in a scenario, and what is known of its `base` there.
 
     `own` is what the variant shows, by the fewest switches.  Where both are only sampled, `sample`
-    has the ids that the base has shown.  `entered` are the functions that the clean twin has
+    has the ids that the base has shown; `also` those that it shows in a sample where both searches
+    were cut short.  `entered` are the functions that the clean twin has
     entered.
     """
 
@@ -41,6 +43,7 @@ class Trial:
     base: Base
     own: Shown = NOTHING_KNOWN
     sample: frozenset[str] | None = None
+    also: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
 
     def standings(self) -> dict[str, Standing]:
@@ -52,7 +55,9 @@ class Trial:
         own = self.own
         if own is NOTHING_KNOWN:
             own = shown(FewestSwitches(), found, self.verdict.coverage == EXHAUSTED)
-        return compared(own, self.base.known())
+        standings = compared(own, self.base.known())
+        also = (i for i in self.also if i in standings and standings[i].word == UNKNOWN)
+        return standings | {i: standings[i]._replace(word=PRE_EXISTING) for i in also}
 
     def count(self, space: Space, states_max: int) -> None:
         """Find the fewest switches of both kernels; the schedules are then those that need them."""
@@ -65,7 +70,22 @@ class Trial:
         if any(map(is_livelock, found)):
             self.base.look_for_livelocks()
 
-    def take_sample(self, number: int, draw: Draw) -> None:
+    def sample_base(self, states_max: int) -> None:
+        """Where both searches were cut short, give the base what the variant had beside the search
+        by switches: its schedules, as far as the base can follow them, then a search like its own.
+
+        What the base shows there is compared as a set, as all is that was only sampled.
+        """
+        found = self.verdict.counterexamples
+        words = compared(self.own, self.base.known()).items()
+        unknown = {i for i, each in words if each.word == UNKNOWN}
+        if unknown and self.verdict.coverage == BOUNDED:
+            given = [found[i].schedule for i in sorted(unknown & found.keys())]
+            self.also = replayed(self.base.space, given)
+            if missing := unknown - self.also:
+                self.also |= self.base.shows_in_a_sample(missing, states_max)
+
+    def take_sample(self, number: int, sampler: Sampler) -> None:
         """Lead the base along the schedules of the variant, then along as many random ones; what it
         has not shown by then, it may show in few switches."""
         if self.base.recorded is not None:
@@ -73,7 +93,7 @@ class Trial:
             return
         found, space = self.verdict.counterexamples, self.base.space
         ids = replayed(space, [each.schedule for each in found.values()])
-        walked = random_walk(space, number, draw)
+        walked = random_walk(space, number, sampler)
         self.sample = ids | walked.counterexamples.keys()
         if walked.stopped is not None:
             raise walked.stopped
@@ -92,7 +112,7 @@ def replayed(space: Space, given: Iterable[Schedule]) -> frozenset[str]:
 
 def clean_trial(twin: Scenario, base: Base) -> Trial:
     """The trial in the clean twin of a scenario, from the beginning."""
-    space = space_of(twin)
+    space = space_of(twin, budget=base.budget)
     trial = Trial(twin, exhaustive(space, base.states_max), base)
     with trial.verdict.unharmed():
         if trial.verdict.stopped is None:

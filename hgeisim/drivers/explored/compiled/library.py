@@ -60,6 +60,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "search_turn_back": (None, [c.POINTER(Told), c.c_int]),
     "search_state": (None, [c.POINTER(Told), c.c_uint32, _TEXT]),
     "search_next": (None, [c.POINTER(Told), _TEXT]),
+    "search_knows": (c.c_int, [c.POINTER(Told), _TEXT]),
     "search_origin": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
     "search_list": (c.c_uint32, [c.POINTER(Told), c.c_int, c.POINTER(_ITEMS)]),
     "search_bytes": (c.c_uint64, [c.POINTER(Told)]),

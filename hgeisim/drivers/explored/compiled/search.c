@@ -717,6 +717,15 @@ void search_next(const Search *s, u8 *codes) {
   unpack(&s->layout, s->tables->places, s->to + (size_t)s->step * s->layout.words, codes);
 }
 
+/* Whether a state was reached; -1 without memory. */
+int search_knows(Search *s, const u8 *codes) {
+  u64 at;
+  if (s->version != s->tables->version && !follow(s)) return -1;
+  pack(&s->layout, s->tables->places, codes, s->to);
+  s->looked = 0; /* what the next state leads to has to be looked up again */
+  return find(s, s->to, hash_of(s->to, s->layout.words), &at) != 0;
+}
+
 /* How a state was reached: the number of the one before times the contexts, plus the context. */
 u64 search_origin(const Search *s, u32 number) { return s->origin[number]; }
 

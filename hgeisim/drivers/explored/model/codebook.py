@@ -9,6 +9,7 @@ the position in a long path, have a second byte behind the first bytes of all ce
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import compress
 from typing import TypeAlias
 
 CODES_MAX = 256
@@ -101,10 +102,8 @@ class Codebook:
     def decode(self, state: bytes) -> list[int]:
         """The cells of a state."""
         cells = self.start.copy()
-        for place, code in enumerate(state):
-            if code:
-                address = self._owners[place]
-                cells[address] = self.value(address, state)
+        for address in compress(self._owners, state):
+            cells[address] = self.value(address, state)
         return cells
 
     def encode(self, cells: Sequence[int]) -> bytes:

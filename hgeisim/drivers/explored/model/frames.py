@@ -11,6 +11,7 @@ import gc
 from types import (
     BuiltinFunctionType,
     CellType,
+    CodeType,
     FrameType,
     FunctionType,
     GeneratorType,
@@ -32,6 +33,7 @@ Frame: TypeAlias = "GeneratorType[Any, Any, Any]"
 FrameKey: TypeAlias = tuple[Any, ...]
 SCALARS = (int, str, bool, type(None))
 REFERENCES = (Shared, TrackedArray, Fixed, Op, type, ModuleType)
+UNCHANGING = SCALARS + REFERENCES
 
 
 class SeamError(Exception):
@@ -88,20 +90,27 @@ def _key_of(g: Frame) -> FrameKey:
 
 def check(g: Frame) -> None:
     """Refuse a frame whose future depends on something that its key does not hold."""
-    where = f"{g.gi_code.co_name}, line {_frame(g).f_lineno}"
-    values = _frame(g).f_locals
-    for name, value in values.items():
+    frame = _frame(g)
+    for name, value in frame.f_locals.items():
         if not _stays(value):
-            raise SeamError(
-                f"{where}: local {name!r} holds a {type(value).__name__} across a yield"
-            )
-    for temporary in temporaries(g):
-        raise SeamError(f"{where}: a {type(temporary).__name__} is alive across a yield")
+            what = f"local {name!r} holds a {type(value).__name__}"
+            raise SeamError(f"{_where(g)}: {what} across a yield")
+    place = g.gi_code, frame.f_lasti
+    if place in _bare:
+        return
+    on_stack = _on_stack(g)
+    for temporary in on_stack:
+        if temporary is not None:
+            raise SeamError(f"{_where(g)}: a {type(temporary).__name__} is alive across a yield")
+    if not on_stack:
+        _bare.add(place)
 
 
 def _stays(value: object) -> bool:
     """Whether a value is one that cannot change: a tuple is if all that is in it is, and a function
     if it was not made by the path."""
+    if isinstance(value, UNCHANGING):
+        return True
     if type(value) is tuple:
         return all(map(_stays, value))
     if isinstance(value, FunctionType):
@@ -110,7 +119,16 @@ def _stays(value: object) -> bool:
         return _stays(value.__self__) and _stays(value.__func__)
     if isinstance(value, BuiltinFunctionType):
         return isinstance(value.__self__, ModuleType)
-    return isinstance(value, SCALARS + REFERENCES)
+    return False
+
+
+def _where(g: Frame) -> str:
+    return f"{g.gi_code.co_name}, line {_frame(g).f_lineno}"
+
+
+_bare: set[tuple[CodeType, int]] = set()
+"""Places at which a frame was seen with nothing on its value stack; how much is there depends on
+the instruction alone."""
 
 
 def temporaries(g: Frame) -> list[object]:
@@ -118,12 +136,16 @@ def temporaries(g: Frame) -> list[object]:
 
     None is left out: an exception that was caught leaves it behind, and it says nothing.
     """
+    return [each for each in _on_stack(g) if each is not None]
+
+
+def _on_stack(g: Frame) -> list[object]:
     known = [id(v) for v in _frame(g).f_locals.values()]
     found = []
     for referent in gc.get_referents(g):
         if id(referent) in known:
             known.remove(id(referent))
-        elif referent is not None and not _belongs_to_generator(referent, g):
+        elif not _belongs_to_generator(referent, g):
             found.append(referent)
     return found
 

@@ -1,8 +1,9 @@
 """What the state checks say, remembered for each combination of the cells they look at.
 
-The codes that a step writes are constants of its answer.  So what the checks see after it follows
-from what they saw before it and from the step alone, and a search need not look at the new state:
-each `View` remembers which view follows each step.
+Each check is asked once for each combination of its own.  The codes that a step writes are
+constants of its answer.  So what the checks see after it follows from what they saw before it and
+from the step alone, and a search need not look at the new state: each `View` remembers which view
+follows each step.
 """
 
 from __future__ import annotations
@@ -30,6 +31,16 @@ class View:
         self.following: dict[Answer, View] = {}
 
 
+class Look:
+    """What one check has said, for each combination of the places that it looks at."""
+
+    __slots__ = ("check", "key", "known")
+
+    def __init__(self, check: StateCheck[Any], places: Sequence[int]) -> None:
+        self.check, self.key = check, key_of(places)
+        self.known: dict[Any, tuple[Finding, ...]] = {}
+
+
 class Invariants:
     """The state checks of a space; `watched` is the mask of the places that they look at."""
 
@@ -37,14 +48,16 @@ class Invariants:
         self, system: System, codebook: Codebook, checks: Sequence[StateCheck[Any]] = ()
     ) -> None:
         self.system, self.codebook, self.checks = system, codebook, checks
-        places = codebook.places
-        cells = [address for address in watched_cells(system, checks) if address in places]
-        watched = sorted(place for address in cells for place in places[address])
-        self.watched = mask(watched)
-        self.key: Callable[[bytes], Any] = (
-            itemgetter(*watched) if len(watched) > 1 else lambda state: state
-        )
+        self.looks = [Look(check, self._places([check])) for check in checks]
+        watched = self._places(checks)
+        self.watched, self.key = mask(watched), key_of(watched)
         self.known: dict[Any, View] = {}
+
+    def _places(self, checks: Sequence[StateCheck[Any]]) -> list[int]:
+        """The places of a state that checks look at."""
+        places = self.codebook.places
+        cells = (address for address in watched_cells(self.system, checks) if address in places)
+        return sorted(place for address in cells for place in places[address])
 
     def of(self, state: bytes) -> tuple[Finding, ...]:
         """The findings of a state."""
@@ -55,8 +68,19 @@ class Invariants:
         key = self.key(state)
         view = self.known.get(key)
         if view is None:
-            view = self.known[key] = View(self.ask(self.checks, state))
+            view = self.known[key] = View(self._say(state))
         return view
+
+    def _say(self, state: bytes) -> tuple[Finding, ...]:
+        """What each check says about a state, which those are asked that have not seen the like."""
+        said = list[Finding]()
+        for look in self.looks:
+            key = look.key(state)
+            findings = look.known.get(key)
+            if findings is None:
+                findings = look.known[key] = self.ask([look.check], state)
+            said += findings
+        return tuple(said)
 
     def follow(self, view: View, step: Answer, state: bytes) -> View:
         """What the checks see of `state`, which is reached by `step` from one with `view`.
@@ -79,3 +103,8 @@ class Invariants:
 def watched_cells(system: System, checks: Sequence[StateCheck[Any]]) -> frozenset[int]:
     """The addresses that state checks look at."""
     return frozenset(address for check in checks for address in check.watches(system.k))
+
+
+def key_of(places: Sequence[int]) -> Callable[[bytes], Any]:
+    """What of a state stands at some places."""
+    return itemgetter(*places) if places else lambda state: None

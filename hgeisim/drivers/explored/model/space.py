@@ -177,8 +177,9 @@ class Space:
     def _learn(self, slot: int, state: bytes) -> Answer:
         """Make the step for real, once, and plant what it read and wrote.
 
-        Raises `Outgrown` when states have no place for what it wrote.
+        Raises `Outgrown` when states have no place for what it wrote, and `Spent`.
         """
+        self.system.budget.spend()
         memory, location = self.system.memory, self.locations[slot]
         cells, places = self.codebook.decode(state), self.codebook.places
         self.steps_learned += 1

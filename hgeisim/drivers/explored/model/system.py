@@ -15,6 +15,7 @@ from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.explored.model.automaton import REST, Automaton, MakePath, start_of
+from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
 from hgeisim.drivers.explored.model.contention import Contention
 from hgeisim.drivers.explored.model.frames import SeamError
 from hgeisim.drivers.explored.model.placement import Placement
@@ -44,7 +45,8 @@ class System(Placement):
     `attempt` makes one context step on the tracked memory; `length` then says how many operations
     long that step was, and `crashed` whether a user's patch failed on the way, so that nothing
     comes after it.  `lock_order` has seen what was before the start; a search does not ask it.
-    `sgeis` are the ids of the vCPUs with MSIs that took an SGEI.
+    `sgeis` are the ids of the vCPUs with MSIs that took an SGEI.  `budget` is what all searches of
+    it may spend together.
     """
 
     def __init__(self, k: Module, preemption: str) -> None:
@@ -55,6 +57,7 @@ class System(Placement):
         self.own_patch = has_own_patch(k)
         self.lock_order = LockOrder(k.realtime, PathChains({}))
         self.sgeis: Collection[int] = ()
+        self.budget: Budget = UNLIMITED
 
     def origins(self) -> Iterator[CodeType]:
         """The code with which the paths of interrupts and of moves begin."""

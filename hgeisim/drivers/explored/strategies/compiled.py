@@ -16,9 +16,10 @@ from hgeisim.drivers.explored.compiled import library
 from hgeisim.drivers.explored.compiled.library import END, LEARN, STEP, VIEW
 from hgeisim.drivers.explored.compiled.tables import Tables
 from hgeisim.drivers.explored.model.ends import end_findings
-from hgeisim.drivers.explored.strategies.levels import Levels, Spent, Wish
+from hgeisim.drivers.explored.strategies.levels import EnoughStates, Levels, Wish
+from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
-from hgeisim.drivers.explored.strategies.strategy import LONGEST, Draw
+from hgeisim.drivers.explored.strategies.strategy import LONGEST
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
 
 ASKING = frozenset((LEARN, STEP, VIEW, END))
@@ -95,9 +96,15 @@ class Compiled(Search):
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Let C expand states, and answer what it asks."""
         core, verdict, last, news = self.core, self.verdict, inf, 1
+        budget, told = self.space.system.budget, self.told
         while True:
-            wanted = core.run(core.functions.search_run, int(min(news, last)), states_max)
-            verdict.transitions, verdict.ends = self.told.transitions, self.told.ends
+            few = told.expanded + budget.left // self.width + 1
+            before = int(min(news, last, few))
+            wanted = core.run(core.functions.search_run, before, states_max)
+            made, verdict.transitions = told.transitions - verdict.transitions, told.transitions
+            verdict.ends = told.ends
+            if wanted != library.FINISHED:
+                budget.spend(made)
             if wanted in ASKING:
                 self.answer(wanted)
                 if self.space.outdated:
@@ -106,11 +113,12 @@ class Compiled(Search):
                 continue
             if self.told.expanded == news:
                 news += PROGRESS_EVERY
+                budget.look_at_memory()
                 if progress:
                     progress(len(self), len(self) - self.told.expanded)
             if wanted == library.BOUNDED:
                 verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
-            if wanted != library.PAUSED or self.told.expanded >= last:
+            if wanted != library.PAUSED or told.expanded >= last:
                 return not self.space.outdated
 
     def answer(self, wanted: int) -> None:
@@ -125,6 +133,18 @@ class Compiled(Search):
             new = self.space.invariants.of(core.state_after()) if wanted == VIEW else core.findings
             if self.note(number, new, slot):
                 core.functions.search_turn_back(core.pointer, wanted)
+
+    @property
+    def expanded(self) -> int:
+        """How many states were expanded."""
+        return int(self.told.expanded)
+
+    def knows(self, state: bytes) -> bool:
+        """Whether a state was reached."""
+        known = int(self.core.functions.search_knows(self.core.pointer, state))
+        if known < 0:
+            raise MemoryError
+        return known > 0
 
     def state(self, number: int) -> bytes:
         """A state by its number."""
@@ -165,16 +185,20 @@ class CompiledLevels(Levels):
         before, count = int(self.told.expanded), len(self)
         if before == count:
             return False
+        budget, states = self.space.system.budget, len(self)
         while True:
             if self.told.expanded == before:
                 before += PROGRESS_EVERY
+                budget.look_at_memory()
                 if progress:
                     progress(len(self), count - self.told.expanded)
             wanted = self.core.run(self.core.functions.search_level, before, self.states_max)
+            made, states = len(self) - states, len(self)
+            budget.spend(made)
             if wanted in ASKING:
                 self.answer(wanted)
             elif wanted == library.BOUNDED:
-                raise Spent
+                raise EnoughStates
             elif wanted == library.FINISHED:
                 return True
 
@@ -207,11 +231,13 @@ class CompiledWalks:
         """Make one schedule, and note what it shows."""
         wanted = None
         while wanted not in {END, library.FINISHED}:
-            words = c.byref(self.words)
+            words, verdict, told = c.byref(self.words), self.verdict, self.told
             wanted = self.core.run(self.core.functions.search_walk, words, LONGEST, self.one_in)
-            self.verdict.states, self.verdict.transitions = len(self), self.told.transitions
-            self.verdict.ends = self.told.ends
+            made, verdict.transitions = told.transitions - verdict.transitions, told.transitions
+            verdict.states, verdict.ends = len(self), told.ends
+            self.space.system.budget.spend(made)
             self.answer(wanted)
+        self.space.system.budget.look_at_memory()
 
     def __len__(self) -> int:
         return int(self.told.states)

@@ -17,7 +17,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import CONTEXTS_MAX, CompiledLevels
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Levels, PlainLevels, Wish
 from hgeisim.drivers.explored.strategies.search import Progress
-from hgeisim.drivers.explored.strategies.strategy import warm_up
+from hgeisim.drivers.explored.strategies.warm_up import warm_up
 
 ALL = Wish()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -34,17 +34,29 @@ class FewestSwitches:
     states: int = 0
 
 
+class EnoughStates(Exception):
+    """As many states were reached as may be."""
+
+
+Tell: TypeAlias = Callable[[Counterexample], None]
+"""Told each way that is found, of the same finding again where the search begins again."""
+
+
+def to_nobody(way: Counterexample) -> None:
+    """Nobody wants to know before the end."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What is looked for: the findings of these `ids`, or all there are; with `loops`, contexts
-    that go round for ever as well, at twice the time."""
+    that go round for ever as well, at twice the time.
+
+    `tell` is told each way at once, and may raise `Found` to end the search.
+    """
 
     ids: frozenset[str] | None = None
     loops: bool = False
-
-
-class Spent(Exception):
-    """The budget of states is spent."""
+    tell: Tell = to_nobody
 
 
 class Levels(ABC):
@@ -57,7 +69,7 @@ class Levels(ABC):
     def __init__(self, space: Space, states_max: int, wish: Wish) -> None:
         self.space, self.states_max, self.result = space, states_max, FewestSwitches()
         self.width = len(space.locations)
-        self.left = None if wish.ids is None else {*wish.ids}
+        self.left, self.tell = None if wish.ids is None else {*wish.ids}, wish.tell
 
     @abstractmethod
     def level(self, progress: Progress | None) -> bool:
@@ -75,7 +87,7 @@ class Levels(ABC):
         """Make all levels; False when a step was learned that makes the search invalid."""
         try:
             self.make_levels(progress)
-        except (Found, Spent, CodebookFull):
+        except (Found, EnoughStates, CodebookFull):
             pass
         except Outgrown:
             return False
@@ -106,6 +118,7 @@ class Levels(ABC):
             if finding.id not in self.result.ways:
                 way = Counterexample(finding, self.schedule(node, *last))
                 self.result.ways[finding.id] = way
+                self.tell(way)
                 if self.left is not None:
                     self.left.discard(finding.id)
         if self.left is not None and not self.left:
@@ -151,15 +164,20 @@ class PlainLevels(Levels):
         """What is reached with one switch more: each context that does not stand last goes on."""
         reached: Reached = []
         slots = [(slot, 1 << slot) for slot in range(self.width)]
+        budget, nodes = self.space.system.budget, len(self.origins)
         for number, (node, state) in enumerate(here):
-            if progress and number % PROGRESS_EVERY == 0:
-                progress(len(self.seen), len(here) - number)
+            if number % PROGRESS_EVERY == 0:
+                budget.look_at_memory()
+                if progress:
+                    progress(len(self.seen), len(here) - number)
+            made, nodes = len(self.origins) - nodes, len(self.origins)
+            budget.spend(made)
             lasts = self.lasts[node]
             for slot, bit in slots:
                 if not lasts & bit:
                     self.go_on(node, state, slot, reached)
             if len(self.seen) >= self.states_max:
-                raise Spent
+                raise EnoughStates
         return reached
 
     def go_on(self, node: int, state: bytes, slot: int, reached: Reached) -> None:

@@ -13,14 +13,8 @@ from dataclasses import dataclass, field, replace
 from hgeisim.checks.cause import Cause, landmarks
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.strategy import (
-    Below,
-    Chain,
-    Given,
-    Random,
-    Step,
-    schedules,
-)
+from hgeisim.drivers.explored.strategies.sampling import Random
+from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
 from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.task import Runner

@@ -27,10 +27,20 @@ class Plain(Search):
         start = space.initial()
         self.states, self.seen, self.origins = [start], {start: 0}, array("Q", [0])
         self.parents = deque[tuple[list[Answer], View]]()
+        self._expanded = 0
         self._dead_ends, self._returns = array("Q"), array("Q")
 
     def __len__(self) -> int:
         return len(self.states)
+
+    @property
+    def expanded(self) -> int:
+        """How many states were expanded."""
+        return self._expanded
+
+    def knows(self, state: bytes) -> bool:
+        """Whether a state was reached."""
+        return state in self.seen
 
     def state(self, number: int) -> bytes:
         """A state by its number."""
@@ -53,16 +63,22 @@ class Plain(Search):
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Expand one after the other."""
         states, space, verdict = self.states, self.space, self.verdict
-        last = inf
+        budget, last, made = space.system.budget, inf, 0
         for number, state in enumerate(states):
             self.expand(number, state)
+            self._expanded = number + 1
             if space.outdated:
                 last = min(last, number + number // 4 + 1000)
                 if number >= last:
                     break
             queued = len(states) - number - 1
-            if progress and number % PROGRESS_EVERY == 0:
-                progress(len(states), queued)
+            if number % PROGRESS_EVERY == 0:
+                budget.look_at_memory()
+                if progress:
+                    progress(len(states), queued)
+            if queued:
+                budget.spend(verdict.transitions - made)
+                made = verdict.transitions
             if queued and len(states) >= states_max:
                 verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
                 break

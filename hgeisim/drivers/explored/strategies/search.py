@@ -38,6 +38,15 @@ class Search(ABC):
     def __len__(self) -> int:
         """How many states were reached."""
 
+    @property
+    @abstractmethod
+    def expanded(self) -> int:
+        """How many states were expanded: those with the numbers below that."""
+
+    @abstractmethod
+    def knows(self, state: bytes) -> bool:
+        """Whether a state was reached."""
+
     @abstractmethod
     def state(self, number: int) -> bytes:
         """A state by its number."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from hgeisim.checks.cause import Cause
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.model.budget import MemorySpent, Spent
 from hgeisim.drivers.explored.model.codebook import CodebookFull
 
 EXHAUSTED, BOUNDED, SAMPLED = "exhausted", "bounded", "sampled"
@@ -49,11 +50,11 @@ class Verdict:
     """The result of a search.
 
     `coverage` is one of the three words: all interleavings, those within a bound, or a sample.
-    `bound` says which bound or how many schedules.  `states` and `transitions` count distinct
-    states and steps taken; `ends` are the states in which nothing can happen any more.  `stopped`
-    is the error or the interruption that ended the search or what follows it, if one did; `cut`
-    says so of the search.  `earlier` is what was found before the search had to start again: it can
-    happen, but is not the shortest way.
+    `bound` says which bound or how many schedules, `schedules` how many were drawn.  `states` and
+    `transitions` count distinct states and steps taken; `ends` are the states in which nothing can
+    happen any more.  `stopped` is the error, the interruption or the spent budget that ended the
+    search or what follows it, if one did; `cut` says so of the search.  `earlier` is what was found
+    before the search had to start again: it can happen, but is not the shortest way.
     """
 
     coverage: str = EXHAUSTED
@@ -61,11 +62,20 @@ class Verdict:
     states: int = 0
     transitions: int = 0
     ends: int = 0
+    schedules: int = 0
     counterexamples: dict[str, Counterexample] = field(default_factory=dict)
     stopped: BaseException | None = None
     cut: str = ""
+    is_out_of_memory: bool = False
     enough: Enough = never
     earlier: dict[str, Counterexample] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing should come after it: it was stopped, it was enough, or steps or time
+        are spent."""
+        cut = bool(self.cut) and not self.is_out_of_memory
+        return cut or any(map(self.enough, self.counterexamples))
 
     @property
     def causes(self) -> dict[str, Cause]:
@@ -75,15 +85,26 @@ class Verdict:
     def note(self, finding: Finding, schedule: Schedule) -> None:
         """Keep the first counterexample of each finding; raises `Found` when it is enough."""
         if finding.id not in self.counterexamples:
-            self.counterexamples[finding.id] = Counterexample(finding, schedule)
-            if self.enough(finding.id):
-                raise Found
+            self.keep(Counterexample(finding, schedule))
+
+    def keep(self, counterexample: Counterexample) -> None:
+        """Keep one, in place of what there is; raises `Found` when it is enough."""
+        finding_id = counterexample.finding.id
+        self.counterexamples[finding_id] = counterexample
+        if self.enough(finding_id):
+            raise Found
+
+    def begin_with(self, begun: Schedule) -> None:
+        """The search began where a schedule ended: that belongs to each counterexample."""
+        for finding_id, each in self.counterexamples.items() if begun else ():
+            longer = replace(each, schedule=begun + each.schedule)
+            self.counterexamples[finding_id] = longer
 
     def start_again(self) -> None:
         """Forget what was counted; what was found counts if the search does not come to its end."""
         self.earlier |= self.counterexamples
         self.counterexamples = {}
-        self.states = self.transitions = self.ends = 0
+        self.states = self.transitions = self.ends = self.schedules = 0
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -92,12 +113,17 @@ class Verdict:
             yield
         except Found:
             self.coverage, self.bound = BOUNDED, "the first finding"
+        except Spent as spent:
+            self.coverage, self.cut = BOUNDED, f" in {spent}"
+            self.bound = f"{self.states:,} states{self.cut}"
+            self.is_out_of_memory = isinstance(spent, MemorySpent)
         except CodebookFull as full:
             self.coverage, self.bound = BOUNDED, f"{self.states:,} states, where {full}"
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             self.coverage, self.cut = BOUNDED, f", where it {ended(error)}"
             self.bound = f"{self.states:,} states{self.cut}"
             self.stopped = without_memory(error)
+            self.is_out_of_memory = isinstance(error, MemoryError)
         if self.coverage == BOUNDED:
             self.counterexamples = self.earlier | self.counterexamples
 
@@ -114,6 +140,8 @@ def ended(error: BaseException) -> str:
     """How an error or an interruption ended something, in words."""
     if isinstance(error, MemoryError):
         return "ran out of memory"
+    if isinstance(error, Spent):
+        return f"had spent its {error}"
     if isinstance(error, Exception):
         return f"failed ({type(error).__name__})"
     return "was interrupted"

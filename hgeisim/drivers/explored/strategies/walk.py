@@ -1,4 +1,4 @@
-"""Random walks: each step by a context drawn from those that can step, until nothing can.
+"""Sampled schedules: each step by the context that a strategy draws, until nothing can step.
 
 A walk goes in the steps of its space, which may be several operations long; the schedules that it
 notes are told in single operations.
@@ -14,36 +14,38 @@ from hgeisim.drivers.explored.compiled.tables import tables_of
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import CompiledWalks
-from hgeisim.drivers.explored.strategies.strategy import Draw, Step, schedules
+from hgeisim.drivers.explored.strategies.sampling import Draw, Sampler
+from hgeisim.drivers.explored.strategies.strategy import Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import SAMPLED, Enough, Verdict, never
 
 
-def random_walk(space: Space, number: int, draw: Draw, enough: Enough = never) -> Verdict:
-    """Run a number of random schedules.
+def random_walk(space: Space, number: int, sampler: Sampler, enough: Enough = never) -> Verdict:
+    """Run a number of schedules that a sampler draws.
 
-    Fewer of them when a finding is `enough`, or something stops the walks.
+    Fewer of them when a finding is `enough`, the budget is spent, or something stops the walks.
     """
     verdict = Verdict(SAMPLED, enough=enough)
     space.make_room()
-    begun = 0
     with verdict.kept():
-        for walk in _walks(space, number, draw, verdict):
-            begun += 1
+        for walk in walks_of(space, number, sampler, verdict):
+            verdict.schedules += 1
             walk()
     verdict.coverage = SAMPLED
-    verdict.bound = f"{begun} random schedules{verdict.cut}"
+    verdict.bound = f"{verdict.schedules} random schedules{verdict.cut}"
     return verdict
 
 
-def _walks(space: Space, number: int, draw: Draw, verdict: Verdict) -> Iterator[Callable[[], None]]:
+def walks_of(
+    space: Space, number: int, sampler: Sampler, verdict: Verdict
+) -> Iterator[Callable[[], None]]:
     """Yield walks to be made, with the inner loop that there is."""
-    tables = tables_of(space)
-    if tables is not None:
-        walks = CompiledWalks(tables, draw, verdict)
+    tables = tables_of(space) if isinstance(sampler, Draw) else None
+    if tables is not None and isinstance(sampler, Draw):
+        walks = CompiledWalks(tables, sampler, verdict)
         yield from (walks.walk for _ in range(number))
         return
     seen: set[bytes] = set()
-    for schedule in schedules(space, draw.schedules(number)):
+    for schedule in schedules(space, sampler.schedules(number)):
         yield partial(_note_all, space, verdict, schedule, seen)
 
 
@@ -52,12 +54,14 @@ def _note_all(space: Space, verdict: Verdict, schedule: Iterator[Step], seen: se
     slots, state = list[int](), space.initial()
     seen.add(state)
     verdict.states = len(seen)
+    space.system.budget.look_at_memory()
     for step in schedule:
         slots.append(step.slot)
         state = step.after
         seen.add(state)
         verdict.transitions += 1
         verdict.states = len(seen)
+        space.system.budget.spend(1)
         _note(space, verdict, (*step.findings, *space.invariants.of(state)), slots)
     if not any(space.successors(state)):
         verdict.ends += 1

@@ -1,0 +1,78 @@
+"""What a search may spend besides states: steps, time and memory.
+
+Time and memory differ from run to run, and what a search that they end has found with them; all
+that it has found can be replayed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from math import inf
+from pathlib import Path
+from time import monotonic
+
+STATM = Path("/proc/self/statm")
+MEBIBYTE = 1 << 20
+
+
+class Spent(Exception):
+    """A budget is spent; the text says which."""
+
+
+class Budget:
+    """How many `steps` may be made, how many `seconds` it may take from now on, and how much
+    memory, in MiB, the whole process may have; `made` are the steps up to now.
+
+    Who searches says now and then what it has spent, at a place where it may end.
+    """
+
+    def __init__(self, steps: float = inf, seconds: float = inf, memory_mib: float = inf) -> None:
+        self.steps, self.seconds, self.memory_mib = steps, seconds, memory_mib
+        self.made, self.steps_max, self.memory_max_mib = 0, steps, memory_mib
+        self.began_s = monotonic()
+        self.allotted_s = seconds
+
+    @property
+    def left(self) -> float:
+        """How many steps may still be made."""
+        return max(self.steps_max - self.made, 0)
+
+    def spend(self, steps: int = 0) -> None:
+        """Raises `Spent` where these steps were the last ones, or the time is up."""
+        self.made += steps
+        if self.made >= self.steps_max:
+            raise Spent(f"{self.steps:,} steps")
+        if monotonic() >= self.began_s + self.allotted_s:
+            raise Spent(f"{min(self.allotted_s, self.seconds):g} seconds")
+
+    def look_at_memory(self) -> None:
+        """The same of memory; it takes a system call."""
+        if self.memory_mib < inf and resident_mib() >= self.memory_max_mib:
+            raise MemorySpent(f"{self.memory_mib:g} MiB of memory")
+
+    def reserve(self, share: float) -> None:
+        """Keep a share of the time for what comes after a search."""
+        self.allotted_s = (1 - share) * self.seconds
+
+    def extend(self, share: float) -> None:
+        """Give what comes after a search what was kept, and a share of time and memory beside; its
+        steps are not counted."""
+        self.steps_max, self.allotted_s = inf, (1 + share) * self.seconds
+        self.memory_max_mib = (1 + share) * self.memory_mib
+
+
+class MemorySpent(Spent):
+    """The memory is; a search can go on without more."""
+
+
+UNLIMITED = Budget()
+
+
+def resident_mib() -> float:
+    """The memory of this process: what it has now, or where that is not told, the most it had."""
+    try:
+        pages = int(STATM.read_text("ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
