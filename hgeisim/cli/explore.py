@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 @click.option("--memory", type=click.IntRange(1), help="Give up with so many MiB in use.")
 @click.option("--after", metavar="TOKEN", help="Begin where the schedule of this token ends.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
+@click.option("--power", is_flag=True, help="Plant faults, and tell how many would be noticed.")
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
 @mail_options
 @full_option
@@ -73,6 +74,10 @@ def command(scenario: str, **options: Any) -> int:
     A patch of your own is compared with the kernel that it is for: a finding is new if that kernel
     does not show it, or needs more switches for it.
 
+    With --power the same search is made for many broken kernels: each statement of the KVM AIA
+    code that it reaches is left out, and so on.  What is not noticed is listed.  It takes 60
+    seconds of CPU, or --seconds.
+
     Patches of a series are compared with each other and with the kernel that --variant names: each
     of a --series has to be free of what is new, of --revisions only the last.
 
@@ -91,6 +96,10 @@ def command(scenario: str, **options: Any) -> int:
         from hgeisim.cli.series_patches import form_of  # noqa: PLC0415
 
         return explore(scenario, form_of(options), options)
+    if options["power"]:
+        from hgeisim.cli.power import measure  # noqa: PLC0415
+
+        return measure(scenario, options)
     made = _explored(scenario, options)
     status = _report(made)
     if made.was_stopped is not None:

@@ -1,0 +1,46 @@
+"""A fault that is planted in a kernel, and the switch that turns one on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from hgeisim.kernel.state import Kernel
+
+DROP, UNLOCK, BOUND, INVERT = "drop", "no lock", "bound", "invert"
+NAME = "planted.py:Faults"
+"""What a patch of planted faults is called, as a user's own is."""
+
+
+class Fault(NamedTuple):
+    """One statement of a function that is left out or changed; `number` turns it on, 0 none."""
+
+    number: int
+    operator: str
+    function: str
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.function}: {self.operator} {self.text}"
+
+
+class Switched(Kernel):
+    """A kernel with faults: all stand in one program, and at most one of them is on.
+
+    Which one is a cell of the memory that no step has as an input, so that a path that is made anew
+    sees what was on when it was there.  `asked` are the faults that were asked for.
+    """
+
+    def __init__(k, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if k.memory is None:
+            raise ValueError("faults are planted in what is explored")
+        k.fault = k.memory.cell("fault")
+        k.asked = set[int]()
+
+    def at(k, number: int) -> bool:
+        """Whether a fault is on."""
+        k.asked.add(number)
+        memory: Any = k.memory
+        return bool(memory.cells[k.fault] == number)

@@ -1,0 +1,231 @@
+"""Faults in the source of a kernel's functions: each is a question whether it is on.
+
+A statement is left out; a lock is not taken, and not given back; a bound is off by one; a condition
+is inverted.  Statements that only give a local its value are needed for the program to be one, and
+those that say something without doing it (`STEP`, assertions) are no code of the kernel.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import inspect
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+from types import FunctionType
+from typing import Any
+
+from hgeisim.drivers.explored.power.fault import BOUND, DROP, INVERT, UNLOCK, Fault, Switched
+from hgeisim.machine.ops import STEP
+
+UNLOCKS = {
+    "lock": "unlock",
+    "lock_irqsave": "unlock_irqrestore",
+    "read_lock_irqsave": "read_unlock_irqrestore",
+    "write_lock_irqsave": "write_unlock_irqrestore",
+}
+INVERTED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+OFF_BY_ONE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+}
+SAYINGS = ("assert_held", "WARN_ON", "lockdep_assert")
+FILES = ("aia", "imsic", "imsic_device", "variants")
+"""Where the functions of aia.c, aia_imsic.c and of the patches are."""
+PACKAGE = Path(__file__).parents[3]
+SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign)
+FLAGS = __future__.annotations.compiler_flag
+
+
+def planted(kernel: type[Any], files: Sequence[str] = FILES) -> tuple[type[Switched], list[Fault]]:
+    """A patch for a kernel that has a fault of each kind wherever there can be one, and the faults.
+
+    They stand in the functions of some `files` of the kernel, and in those of users' patches.
+    """
+    faults, body = list[Fault](), dict[str, Any]()
+    for name in sorted(dir(kernel)):
+        function = inspect.getattr_static(kernel, name)
+        if isinstance(function, FunctionType) and _is_of(function, files):
+            owner = next(cls for cls in kernel.__mro__ if name in vars(cls))
+            changed = _Planting(function, owner, faults).made()
+            if changed is not None:
+                body[name] = changed
+    return type("Faults", (Switched,), {"__module__": __name__, **body}), faults
+
+
+def _is_of(function: FunctionType, files: Sequence[str]) -> bool:
+    """Whether a function is one of some files of the kernel, or of no file of it."""
+    file = PurePath(function.__code__.co_filename)
+    if function.__name__.startswith("__") or not file.suffix:
+        return False
+    if not file.is_relative_to(PACKAGE):
+        return True
+    return file.is_relative_to(PACKAGE / "kernel") and bool(
+        {file.stem, file.parent.name} & {*files}
+    )
+
+
+class _Planting:
+    """Plants faults in one function."""
+
+    def __init__(self, function: FunctionType, owner: type, faults: list[Fault]) -> None:
+        self.function, self.owner, self.faults = function, owner, faults
+        self.file = PurePath(function.__code__.co_filename).name
+        self.unlocks: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+
+    def made(self) -> FunctionType | None:
+        """The same function with faults; None where there is room for none."""
+        lines, first = inspect.getsourcelines(self.function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+        ast.increment_lineno(tree, first - 1)
+        definition, before = tree.body[0], len(self.faults)
+        if not isinstance(definition, ast.FunctionDef):
+            return None
+        head = 1 if ast.get_docstring(definition) is not None else 0
+        definition.body[head:] = self.block(definition.body[head:])
+        if len(self.faults) == before:
+            return None
+        tree = ast.fix_missing_locations(_Super().visit(tree))
+        space = {**self.function.__globals__, "STEP": STEP, "__owner__": self.owner}
+        file = self.function.__code__.co_filename
+        exec(compile(tree, file, "exec", FLAGS), space)  # noqa: S102 - the kernel's own source
+        made = space[self.function.__name__]
+        if not isinstance(made, FunctionType):
+            return None
+        made.__qualname__ = self.function.__qualname__
+        return made
+
+    def new(self, operator: str, node: ast.AST, text: str) -> int:
+        """One more fault; its number."""
+        number = len(self.faults) + 1
+        line = getattr(node, "lineno", 0)
+        name = self.function.__name__
+        self.faults.append(Fault(number, operator, name, self.file, line, text))
+        return number
+
+    def block(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
+        """Some statements, with faults."""
+        return [each for statement in statements for each in self.statement(statement)]
+
+    def statement(self, statement: ast.stmt) -> list[ast.stmt]:
+        """One statement, with the faults that it has room for."""
+        if isinstance(statement, SIMPLE):
+            return self.simple(statement)
+        if isinstance(statement, (ast.If, ast.While)):
+            statement.test = self.condition(statement.test)
+            statement.body = self.block(statement.body)
+            statement.orelse = self.block(statement.orelse)
+        elif isinstance(statement, ast.Break):
+            number = self.new(DROP, statement, "break")
+            return [_when(number, [ast.Pass()], [statement])]
+        return [statement]
+
+    def simple(self, statement: ast.stmt) -> list[ast.stmt]:
+        """A statement without statements in it."""
+        if _only_says(statement):
+            return [statement]
+        made = [statement]
+        instead = _without(statement)
+        if instead is not None:
+            made = [_when(self.new(DROP, statement, ast.unparse(statement)), [instead], made)]
+        lock, operation = _lock_of(statement)
+        if operation in UNLOCKS:
+            number = self.new(UNLOCK, statement, f"{lock}.{operation}")
+            self.unlocks[lock, UNLOCKS[operation]].append(number)
+            made = [_when(number, [_step()], made)]
+        for number in self.unlocks.get((lock, operation), ()):
+            made = [_when(number, [_step()], made)]
+        return made
+
+    def condition(self, test: ast.expr) -> ast.expr:
+        """A condition, with the faults that it has room for."""
+        made, text = test, ast.unparse(test)
+        if isinstance(test, ast.Constant):
+            return test
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+            number = self.new(INVERT, test, text)
+            return _either(number, ast.UnaryOp(ast.Not(), test), made)
+        for operator, others in ((BOUND, OFF_BY_ONE), (INVERT, INVERTED)):
+            other = others.get(type(test.ops[0]))
+            if other is not None:
+                changed = ast.Compare(test.left, [other()], test.comparators)
+                made = _either(self.new(operator, test, text), changed, made)
+        return made
+
+
+class _Super(ast.NodeTransformer):
+    """`super()` in a function that is no longer in its class."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Say of which class it is."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
+            node.args = [ast.Name("__owner__", ast.Load()), ast.Name("k", ast.Load())]
+        return node
+
+
+def _asking(number: int) -> ast.expr:
+    return ast.parse(f"k.at({number})", mode="eval").body
+
+
+def _when(number: int, then: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> ast.stmt:
+    return ast.If(_asking(number), list(then), list(other))
+
+
+def _either(number: int, then: ast.expr, other: ast.expr) -> ast.expr:
+    return ast.IfExp(_asking(number), then, other)
+
+
+def _step() -> ast.stmt:
+    return ast.parse("yield STEP").body[0]
+
+
+def _only_says(statement: ast.stmt) -> bool:
+    """Whether a statement does nothing: a docstring, `yield STEP`, `yield from ()`, an
+    assertion."""
+    text = ast.unparse(statement)
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        return True
+    return text in {"yield STEP", "yield from ()"} or any(each in text for each in SAYINGS)
+
+
+def _without(statement: ast.stmt) -> ast.stmt | None:
+    """What stands in the place of a statement that is left out; None where it only gives locals
+    their values."""
+    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(statement))
+    if isinstance(statement, ast.Assign):
+        targets = [name for target in statement.targets for name in _parts(target)]
+        if all(isinstance(each, ast.Name) for each in targets):
+            if not yields or len(targets) != 1:
+                return None
+            return ast.Assign([ast.Name(targets[0].id, ast.Store())], ast.Constant(0))
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+        return ast.Pass()
+    return ast.Pass()
+
+
+def _parts(target: ast.expr) -> list[Any]:
+    return list(target.elts) if isinstance(target, ast.Tuple) else [target]
+
+
+def _lock_of(statement: ast.stmt) -> tuple[str, str]:
+    """The lock and the operation of `yield lock.operation`."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(value, ast.Yield) and isinstance(value.value, ast.Attribute):
+        return ast.unparse(value.value.value), value.value.attr
+    return "", ""

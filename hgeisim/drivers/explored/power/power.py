@@ -1,0 +1,184 @@
+"""How many planted faults a search notices.
+
+All faults stand in one program, which is searched without any.  Each is then tried in a process of
+its own, forked from the one that has learned the steps: only those that ask for the fault are made
+anew.  Where all of them answer as before, the fault has no effect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from hgeisim.checks.catalogue import is_note
+from hgeisim.drivers.explored.model.space import Outgrown
+from hgeisim.drivers.explored.power.fault import NAME, Fault
+from hgeisim.drivers.explored.power.planted_space import PlantedSpace
+from hgeisim.drivers.explored.power.planting import planted
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
+from hgeisim.kernel.variants import OWN, find_variant
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.variation import on_variant
+
+NO_KERNEL, NO_EFFECT, NOTICED = "no kernel", "no effect", "noticed"
+SURVIVED, UNFINISHED = "survived", "not finished"
+LONGEST_S = 20
+"""CPU seconds for one fault."""
+NOT_A_PROGRAM = ("NameError", "UnboundLocalError", "TypeError", "AttributeError", "SyntaxError")
+
+
+class Outcome(NamedTuple):
+    """What became of a fault: a word, and what showed it."""
+
+    fault: Fault
+    word: str
+    what: str = ""
+
+
+class Power:
+    """The faults of a kernel in a `scenario`, which is `broken` once they are planted.
+
+    `faults` are all that were planted, `reached` those that the search asks for, `outcomes` those
+    that were tried, as far as the time went; `seconds` is all CPU time.
+    """
+
+    def __init__(self, scenario: Scenario, states_max: int) -> None:
+        self.scenario, self.states_max = scenario, states_max
+        variant = scenario.kernel.variant
+        OWN[NAME], self.faults = planted(find_variant(variant))
+        self.broken = on_variant(scenario, f"{variant}+{NAME}")
+        self.space = PlantedSpace(self.broken)
+        self.verdict = Verdict()
+        self.switches: dict[str, int] = {}
+        self.outcomes: list[Outcome] = []
+        self.seconds = 0.0
+
+    @property
+    def reached(self) -> list[Fault]:
+        """The faults that some step asks for, so ordered that any first part is spread evenly over
+        functions."""
+        asking = self.space.asking
+        by_function: dict[str, list[Fault]] = {}
+        for fault in self.faults:
+            if fault.number in asking:
+                by_function.setdefault(fault.function, []).append(fault)
+        rounds = zip_longest(*by_function.values())
+        return [fault for each in rounds for fault in each if fault is not None]
+
+    def search(self) -> None:
+        """Search the kernel without any fault, and count what its findings need."""
+        self.verdict = exhaustive(self.space, self.states_max)
+        if self.verdict.stopped is not None:
+            raise self.verdict.stopped
+        wish = wish_for(self.verdict.counterexamples)
+        ways = fewest_switches(self.space, self.states_max, wish).ways
+        self.switches = {i: way.switches for i, way in ways.items()}
+
+    def measure(self, seconds: float, jobs: int = 1) -> None:
+        """Try the faults that are reached, up to so many CPU seconds with all that was before."""
+        self.outcomes += self._tried(seconds, jobs)
+        self.outcomes.sort(key=lambda outcome: outcome.fault.number)
+        self.seconds = _cpu_s()
+
+    def _tried(self, seconds: float, jobs: int) -> Iterator[Outcome]:
+        left, running = iter(self.reached), dict[int, tuple[Fault, int]]()
+        more = True
+        while more or running:
+            while more and len(running) < jobs:
+                fault = next(left, None) if _cpu_s() < seconds else None
+                more = fault is not None
+                if fault is not None:
+                    pid, pipe = self._fork(fault)
+                    running[pid] = fault, pipe
+            if running:
+                pid, _ = os.wait()
+                fault, pipe = running.pop(pid)
+                yield _told(fault, pipe)
+
+    def _fork(self, fault: Fault) -> tuple[int, int]:
+        """Try a fault in a process of its own; its number, and where it says what came of it."""
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(writing)
+            return pid, reading
+        try:  # in the new process, which never returns
+            os.close(reading)
+            resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S + 1))
+            signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            _, word, what = self.tried(fault)
+            os.write(writing, json.dumps([word, what]).encode())
+        finally:
+            os._exit(0)
+
+    def tried(self, fault: Fault) -> Outcome:
+        """Turn a fault on, which stays on, and search until something is new."""
+        try:
+            return self._with(fault)
+        except Exception as error:  # noqa: BLE001 - a fault may break anything
+            return Outcome(fault, NO_KERNEL, f"{type(error).__name__}: {error}")
+
+    def _with(self, fault: Fault) -> Outcome:
+        try:
+            if not self.space.turn_on(fault.number) and not self.space.outdated:
+                return Outcome(fault, NO_EFFECT, "all steps answer as before")
+        except Outgrown:
+            pass  # it writes what nobody wrote before
+        found = exhaustive(self.space, self.states_max, enough=self._is_new)
+        if found.stopped is not None:
+            raise found.stopped
+        for finding_id in filter(self._is_new, found.counterexamples):
+            text = found.counterexamples[finding_id].finding.text
+            broken = finding_id.startswith("exception:") and text.startswith(NOT_A_PROGRAM)
+            return Outcome(fault, NO_KERNEL if broken else NOTICED, finding_id)
+        if _graph(found) == _graph(self.verdict):
+            return Outcome(fault, NO_EFFECT, "the same states, steps and ends")
+        easier = self._easier(found)
+        if easier:
+            return Outcome(fault, NOTICED, f"easier: {easier}")
+        gone = self.verdict.counterexamples.keys() - found.counterexamples.keys()
+        whole = found.coverage == EXHAUSTED and gone
+        return Outcome(fault, SURVIVED, f"gone: {', '.join(sorted(gone))}" if whole else "")
+
+    def _is_new(self, finding_id: str) -> bool:
+        return finding_id not in self.verdict.counterexamples and not is_note(finding_id)
+
+    def _easier(self, found: Verdict) -> str:
+        """A finding that needs fewer switches than without the fault."""
+        wish = wish_for(self.switches.keys() & found.counterexamples.keys())
+        ways = fewest_switches(self.space, self.states_max, wish).ways
+        return next((i for i in sorted(ways) if ways[i].switches < self.switches[i]), "")
+
+
+def _graph(verdict: Verdict) -> tuple[Any, ...]:
+    ids = sorted(verdict.counterexamples)
+    return verdict.coverage, verdict.states, verdict.transitions, verdict.ends, ids
+
+
+def _told(fault: Fault, pipe: int) -> Outcome:
+    """What a process has said about its fault; nothing where its time was up."""
+    with os.fdopen(pipe, "rb") as said:
+        text = said.read()
+    if not text:
+        return Outcome(fault, UNFINISHED, f"no end in {LONGEST_S} s")
+    word, what = json.loads(text)
+    return Outcome(fault, word, what)
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of those that have ended."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def count_of(outcomes: Iterable[Outcome], word: str) -> int:
+    """How many came to this."""
+    return sum(outcome.word == word for outcome in outcomes)

@@ -1,0 +1,92 @@
+"""What `explore --power` says: how many planted faults would have been noticed, and which not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hgeisim.drivers.explored.power.power import (
+    NO_EFFECT,
+    NO_KERNEL,
+    NOTICED,
+    SURVIVED,
+    UNFINISHED,
+    Outcome,
+    Power,
+)
+from hgeisim.report.layout import count, indented
+
+WORDS = (NO_KERNEL, NO_EFFECT, NOTICED, SURVIVED, UNFINISHED)
+
+
+def document(name: str, power: Power) -> dict[str, Any]:
+    """All of it as plain data."""
+    kernel = power.scenario.kernel
+    return {
+        "scenario": name,
+        "variant": kernel.variant,
+        "preemption": kernel.preemption,
+        "coverage": power.verdict.coverage,
+        "bound": power.verdict.bound,
+        "states": power.verdict.states,
+        "planted": len(power.faults),
+        "reached": len(power.reached),
+        "tried": len(power.outcomes),
+        "cpu_s": round(power.seconds, 1),
+        "faults": [_fault(each) for each in power.outcomes],
+    }
+
+
+def _fault(outcome: Outcome) -> dict[str, Any]:
+    fault = outcome.fault
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "function": fault.function,
+        "operator": fault.operator,
+        "text": fault.text,
+        "outcome": outcome.word,
+        "by": outcome.what,
+    }
+
+
+def text(result: dict[str, Any]) -> Iterator[str]:
+    """The document as lines of at most 80 columns."""
+    covered = " ".join(filter(None, (result["coverage"], result["bound"])))
+    yield from indented(
+        f"power of a search of {result['scenario']} on {result['variant']}, preemption "
+        f"{result['preemption']}: {covered}, {count(result['states'], 'state')}",
+        0,
+    )
+    yield from indented(_summary(result), 0)
+    yield from indented(_tried(result), 0)
+    for word, head in ((SURVIVED, "not noticed"), (UNFINISHED, "not finished")):
+        faults = [each for each in result["faults"] if each["outcome"] == word]
+        if faults:
+            yield ""
+            yield f"{head}:"
+        for each in faults:
+            yield from _line(each)
+
+
+def _summary(result: dict[str, Any]) -> str:
+    numbers = dict.fromkeys(WORDS, 0)
+    for each in result["faults"]:
+        numbers[each["outcome"]] += 1
+    effect = numbers[NOTICED] + numbers[SURVIVED] + numbers[UNFINISHED]
+    return (
+        f"reached {result['reached']} | no kernel {numbers[NO_KERNEL]}, no effect "
+        f"{numbers[NO_EFFECT]} | noticed {numbers[NOTICED]} of {effect}"
+    )
+
+
+def _tried(result: dict[str, Any]) -> str:
+    planted = f"{count(result['planted'], 'fault')} planted"
+    if result["tried"] < result["reached"]:
+        planted += f"; {result['tried']} of those reached were tried, evenly over functions"
+    return f"{planted}; {result['cpu_s']} s of CPU"
+
+
+def _line(fault: dict[str, Any]) -> Iterator[str]:
+    place = f"{fault['file']}:{fault['line']} {fault['function']}:"
+    yield from indented(f"{place} {fault['operator']} `{fault['text']}`", 2, 4)
