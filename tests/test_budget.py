@@ -9,7 +9,7 @@ import pytest
 from hgeisim.drivers.explored.compiled.library import PURE, library
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model import budget
-from hgeisim.drivers.explored.model.budget import Budget, Spent, resident_mib
+from hgeisim.drivers.explored.model.budget import Budget, PartSpent, Spent, resident_mib
 from hgeisim.drivers.explored.strategies.named import NAMES, SEARCHES
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.verdict import Verdict
@@ -53,9 +53,10 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
     monkeypatch.setenv(PURE, pure)
     looks = count()
     monkeypatch.setattr(budget, "monotonic", lambda: next(looks) / 1000)
+    monkeypatch.setattr(budget, "process_time", lambda: 0)
     verdict = searched(name, Budget(seconds=0.5))
     assert "in 0.5 seconds" in verdict.bound
-    assert 500 <= next(looks) <= 505
+    assert 500 <= next(looks) <= 510
 
 
 @pytest.mark.slow
@@ -64,11 +65,11 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
 def test_memory(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
     """By a process that grows by a MiB each time somebody looks at it."""
     monkeypatch.setenv(PURE, pure)
-    looks = count(100)
+    looks = count(85)
     monkeypatch.setattr(budget, "resident_mib", lambda: next(looks))
-    verdict = searched(name, Budget(memory_mib=105))
-    assert "in 105 MiB of memory" in verdict.bound
-    assert next(looks) == 106
+    verdict = searched(name, Budget(memory_mib=100))
+    assert "in 100 MiB of memory" in verdict.bound
+    assert next(looks) == 91
 
 
 def test_what_comes_after_a_search_gets_a_share_of_its_budget(
@@ -76,6 +77,7 @@ def test_what_comes_after_a_search_gets_a_share_of_its_budget(
 ) -> None:
     now_s = 50.0
     monkeypatch.setattr(budget, "monotonic", lambda: now_s)
+    monkeypatch.setattr(budget, "process_time", lambda: 0)
     given = Budget(steps=100, seconds=10, memory_mib=1e6)
     given.reserve(0.6)
     now_s = 53.9
@@ -84,7 +86,7 @@ def test_what_comes_after_a_search_gets_a_share_of_its_budget(
         given.spend(1)
     now_s = 54.1
     given.steps_max = 1_000
-    with pytest.raises(Spent, match=r"^4 seconds$"):
+    with pytest.raises(Spent, match=r"^4 of 10 seconds$"):
         given.spend()
     given.extend(0.2)
     now_s = 61.9
@@ -93,6 +95,24 @@ def test_what_comes_after_a_search_gets_a_share_of_its_budget(
     with pytest.raises(Spent, match=r"^10 seconds$"):
         given.spend()
     given.look_at_memory()
+
+
+def test_a_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that the command has taken before counts."""
+    now_s = 50.0
+    monkeypatch.setattr(budget, "monotonic", lambda: now_s)
+    monkeypatch.setattr(budget, "process_time", lambda: 1)
+    given = Budget(seconds=10)
+    with given.part(0.2):
+        now_s = 51.9
+        given.spend()
+        now_s = 52.1
+        with pytest.raises(PartSpent, match=r"^3 of 10 seconds$"):
+            given.spend()
+    given.spend()
+    now_s = 59.1
+    with pytest.raises(Spent, match=r"^10 seconds$"):
+        given.spend()
 
 
 def test_no_budget_is_never_spent() -> None:
@@ -125,6 +145,7 @@ def test_what_is_left_undone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock jumps once the search is over."""
     now_s = [0.0]
     monkeypatch.setattr(budget, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(budget, "process_time", lambda: 0)
 
     def late(given: Budget, share: float) -> None:
         now_s[0] = 12.0
@@ -150,6 +171,9 @@ def test_what_is_left_undone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (("--strategy", "best"), "'best' is not one of"),
         (("--seconds", "0"), "0.0 is not in the range x>0"),
         (("--seconds", "soon"), "'soon' is not a valid float"),
+        (("--seconds", "nan"), "'nan' is not a number of seconds"),
+        (("--seconds", "inf"), "'inf' is not a number of seconds"),
+        (("--memory", "1"), "--memory = 1: is less than what is in use before the search begins"),
         (("--steps", "-1"), "-1 is not in the range x>=1"),
         (("--memory", "0"), "0 is not in the range x>=1"),
         (("--series", "percpu-v2", "review-min", "--seconds", "5"), "does not go with --series"),

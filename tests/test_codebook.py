@@ -89,4 +89,4 @@ def test_a_long_script_is_explored(name: str) -> None:
     told = hgeisim("explore", str(ROOT / f"tests/data/scenarios/{name}.toml"), "--states", "3000")
     assert told.status in (0, 1)
     assert told.complaints == ""
-    assert "no further than 3000 states" in told.out.replace("\n  ", " ")
+    assert "no further than 3,000 states" in told.out.replace("\n  ", " ")

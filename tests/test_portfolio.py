@@ -41,7 +41,8 @@ def test_what_is_shallow_is_found_although_the_states_run_out() -> None:
     verdict = portfolio(space_of(scenario), 20_000)
     assert RELEASE in verdict.counterexamples
     assert verdict.coverage == "bounded"
-    assert verdict.bound == "20000 states, 100 random schedules, up to 2 switches"
+    beside = "100 priorities schedules, up to 2 switches (20,008 states)"
+    assert verdict.bound == f"20,000 states, {beside}"
 
 
 @pytest.mark.slow
@@ -62,8 +63,11 @@ def test_what_was_found_is_kept_when_it_is_stopped(monkeypatch: pytest.MonkeyPat
     def interrupted(*args: object, **more: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(switches, "fewest_switches", interrupted)
+    monkeypatch.setattr(switches, "levels_of", interrupted)
     verdict = portfolio(space_of(load_scenario("patch-race", V2)), 20_000)
     assert isinstance(verdict.stopped, KeyboardInterrupt)
     assert RELEASE in verdict.counterexamples
-    assert verdict.bound == "500 states, 100 random schedules, 0 states, where it was interrupted"
+    assert verdict.bound == (
+        "500 states, 100 priorities schedules, no end of those without a switch (0 states), "
+        "where it was interrupted"
+    )

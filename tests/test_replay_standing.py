@@ -46,7 +46,7 @@ def test_lock_order_that_is_accepted_of_the_base_need_not_be_shown_by_it() -> No
     base.recorded = Shown({}, None)
     found = {WAITS: Finding("wait-context", "imsic->vsfile_lock rq->__lock", "")}
     assert found[WAITS].id == WAITS
-    assert standings_along(base, (), found)[WAITS].word == "pre-existing"
+    assert standings_along(base.space, base, (), found)[WAITS].word == "pre-existing"
 
 
 def test_fewer_switches_than_the_base_is_recorded_to_need_are_easier() -> None:
@@ -54,5 +54,7 @@ def test_fewer_switches_than_the_base_is_recorded_to_need_are_easier() -> None:
     base.recorded = Shown({"leak:hgei": Bounds(3, 3)}, None)
     found = {f"{kind}:hgei": Finding(kind, "hgei", "") for kind in ("leak", "double-free")}
     for schedule, word in (((0, 1, 0), "easier"), ((0, 1, 0, 1), "pre-existing")):
-        words = {i: each.word for i, each in standings_along(base, schedule, found).items()}
+        words = {
+            i: each.word for i, each in standings_along(base.space, base, schedule, found).items()
+        }
         assert words == {"leak:hgei": word, "double-free:hgei": "introduced"}

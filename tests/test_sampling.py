@@ -145,7 +145,7 @@ def test_partial_order_sampling_draws_orders_that_matter_alike() -> None:
     below 10^-9.  No order may be left out.
     """
     space = space_of(partial(both_write, 2))
-    strategy = Drawn(PartialOrder, Streams(2).stream("test")).schedules(4_000)
+    strategy = Drawn("partial-order", PartialOrder, Streams(2).stream("test")).schedules(4_000)
     counts = Counter(made(space, strategy))
     orders = set(permutations((0, 0, 1, 1)))
     assert set(counts) == orders

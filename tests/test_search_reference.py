@@ -14,7 +14,7 @@ from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict, many
 from hgeisim.kernel.variants import BASES, PATCHES, SERIES, variant_problem
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
@@ -40,7 +40,7 @@ class Plain:
         while self.queue:
             self.expand(self.queue.popleft())
             if len(self.ways) >= states_max and self.queue:
-                self.verdict.coverage, self.verdict.bound = BOUNDED, f"{states_max} states"
+                self.verdict.coverage, self.verdict.bound = BOUNDED, many(states_max, "state")
                 break
         self.verdict.states = len(self.ways)
         return self.verdict

@@ -51,13 +51,15 @@ class Exploration:
     """A scenario that the command line calls by a name, and what is found in it.
 
     `against` compares that with the base, where it is compared; else known.toml says what is new.
-    `searched` is the space that was searched, which may begin after a schedule; `found` are the ids
-    of what was found up to now, `least` those whose schedules have the fewest switches that do.
+    `begun` is the schedule that comes before the search, if one does, `searched` the space that
+    begins there.  `found` are the ids of what was found up to now, `least` those whose schedules
+    have the fewest switches that do.
     """
 
     def __init__(self, name: str, scenario: Scenario, options: dict[str, Any]) -> None:
         self.name, self.scenario, self.options = name, scenario, options
         self.budget = budget_of(options)
+        self.begun = self._begun()
         self.against = self._against_base()
         if self.against and self.against.base.recorded is None:
             self.budget.reserve(OF_THE_BASE)
@@ -78,13 +80,13 @@ class Exploration:
             raise InputError([Problem("command line", "--base", repr(base), problem)])
         scenario = on_variant(self.scenario, base or without_last_patch(variant))
         known = Base(scenario, options["states"], self.budget)
-        return AgainstBase(self.scenario, known, options["sampler"], options["strict"])
+        sampler, strict = options["sampler"], options["strict"]
+        return AgainstBase(self.scenario, known, self.begun, sampler, strict)
 
     def search(self) -> None:
         """Search all interleavings, or draw some."""
-        begun = self._begun()
-        if begun:
-            self.searched = self._continued(begun)
+        if self.begun:
+            self.searched = self._continued(self.begun)
         if self.options["sampler"]:
             self.verdict = self._drawn()
         else:
@@ -93,7 +95,8 @@ class Exploration:
                 self.verdict = search(
                     self.searched, self.options["states"], progress=progress, enough=self._enough
                 )
-        self.verdict.begin_with(begun)
+        self.verdict.begin_with(self.begun)
+        self.space.system.k.entered |= self.searched.system.k.entered
 
     def _begun(self) -> Schedule:
         """The schedule that comes before the search, if a token says so."""
@@ -213,6 +216,7 @@ class Exploration:
         against = self.against
         new = against.counting(against.standings()) if against else self._new(found)
         result = document(self.name, self.scenario, self.verdict, new)
+        result["after"] = len(self.begun)
         if self.walks is not None:
             add_lock_order(result, self.scenario, self.walks, new)
         if against:

@@ -10,7 +10,7 @@ from hgeisim.cli.completion import patches, scenarios
 from hgeisim.cli.mail import beginning, chosen, full_option, mail_of, mail_options, room
 from hgeisim.cli.own_patch import executing_option, variant_option
 from hgeisim.cli.several import Several, WithSeveral
-from hgeisim.cli.strategy import STRATEGIES, check_strategy
+from hgeisim.cli.strategy import STRATEGIES, Seconds, check_strategy
 
 if TYPE_CHECKING:
     from hgeisim.cli.exploration import Exploration
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--walk", type=click.IntRange(1), help="Run this many drawn schedules instead.")
 @click.option("--steps", type=click.IntRange(1), help="Give up after this many steps.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Give up then.")
+@click.option("--seconds", type=Seconds(0, min_open=True), help="Give up then.")
 @click.option("--memory", type=click.IntRange(1), help="Give up with so many MiB in use.")
 @click.option("--after", metavar="TOKEN", help="Begin where the schedule of this token ends.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
@@ -145,4 +145,4 @@ def _mail(made: Exploration, result: dict[str, Any]) -> list[str]:
 
     one, first = chosen(result["findings"], made.options["finding"]), beginning(result)
     lines, token = room(made.options["full"], first), decode(one["token"])
-    return [*first, *mail_of(made.space, made.scenario, token, one["id"], lines)]
+    return [*first, *mail_of(made.space, made.scenario, token, one, lines)]

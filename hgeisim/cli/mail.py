@@ -64,14 +64,15 @@ def room(full: bool, before: Sized = ()) -> int | None:
 
 
 def mail_of(
-    space: Space, scenario: Scenario, token: Token, finding_id: str, lines: int | None
+    space: Space, scenario: Scenario, token: Token, finding: dict[str, Any], lines: int | None
 ) -> list[str]:
-    """The mail about a finding of a schedule."""
+    """The mail about a finding of a schedule, as a document has it."""
     from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
     from hgeisim.report.mail import mail  # noqa: PLC0415
 
+    finding_id = finding["id"]
     try:
-        return mail(space, scenario, token, finding_id, lines)
+        return mail(space, scenario, token, finding_id, lines, finding.get("standing") or "")
     except NotShown:
         allowed = "shows only together with other schedules: no schedule alone is evidence for it"
         raise InputError([Problem("command line", "--mail", finding_id, allowed)]) from None

@@ -85,7 +85,7 @@ def command(
         later = [each for each in result["findings"] if each["id"] not in earlier]
         one = chosen(later or result["findings"], options["finding"])
         its_own = token_of(scenario or meant.scenario, loaded, meant.schedule[: len(steps)])
-        lines = mail_of(space, loaded, its_own, one["id"], room(options["full"]))
+        lines = mail_of(space, loaded, its_own, one, room(options["full"]))
         click.echo("\n".join(lines))
     else:
         _print(result, steps, options["everything"])
@@ -247,7 +247,7 @@ def _judged(
             "standing": each.word,
             "base_switches": None,
         }
-        for i, each in standings_along(base, schedule, found).items()
+        for i, each in standings_along(space, base, schedule, found).items()
     }
 
 

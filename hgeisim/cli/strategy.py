@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from hgeisim.errors import InputError, Problem
 
@@ -17,6 +20,17 @@ SCHEDULES = 1_000
 """Schedules that are drawn where nothing says how many."""
 UNTIL_SPENT = 1_000_000_000
 """The same where something else ends it."""
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds that ends."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is no number, and what is none that a clock reaches."""
+        seconds = super().convert(value, param, ctx)
+        if not isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 def check_strategy(options: dict[str, Any]) -> None:
@@ -36,9 +50,16 @@ def check_strategy(options: dict[str, Any]) -> None:
 
 
 def budget_of(options: dict[str, Any]) -> Budget:
-    """What may be spent, from now on."""
-    from math import inf  # noqa: PLC0415
+    """What may be spent.  Raises `InputError` for less memory than there is in use already."""
+    from hgeisim.drivers.explored.model.budget import (  # noqa: PLC0415
+        HEADROOM,
+        Budget,
+        resident_mib,
+    )
 
-    from hgeisim.drivers.explored.model.budget import Budget  # noqa: PLC0415
-
+    memory, used = options["memory"], resident_mib()
+    if memory and used >= HEADROOM * memory:
+        allowed = f"is less than what is in use before the search begins, {used:.0f} MiB"
+        remedy = f"take {2 * used:.0f} or more"
+        raise InputError([Problem("command line", "--memory", str(memory), allowed, remedy)])
     return Budget(*(options[each] or inf for each in ("steps", "seconds", "memory")))

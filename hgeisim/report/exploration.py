@@ -103,6 +103,8 @@ def _finding_blocks(findings: list[dict[str, Any]]) -> Iterator[str]:
 
 def _verdict(result: dict[str, Any]) -> Iterator[str]:
     covered = " ".join(filter(None, (COVERED[result["coverage"]], result["bound"])))
+    if result["after"]:
+        covered = f"after the {count(result['after'], 'step')} of the token {covered}"
     word, verdict = result["coverage"], result["verdict"]
     if verdict != word:
         word = f"{verdict} ({word})"
@@ -120,8 +122,9 @@ def _lock_order(result: dict[str, Any]) -> Iterator[str]:
     order = result.get("lock_order")
     if order:
         schedules = f"{count(order['schedules'], 'schedule')}{order['cut']}"
+        start = ", from the start" if result["after"] else ""
         yield from indented(
-            f"lock order: {order['coverage']}: {COVERED[order['coverage']]} {schedules}; "
+            f"lock order{start}: {order['coverage']}: {COVERED[order['coverage']]} {schedules}; "
             f"{count(order['classes'], 'class', 'es')}, "
             f"{count(order['dependencies'], 'dependency').replace('dependencys', 'dependencies')}",
             0,

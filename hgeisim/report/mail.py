@@ -36,9 +36,16 @@ EVERYTHING = Detail(3, ops=True)
 
 
 def mail(
-    space: Space, scenario: Scenario, token: Token, finding_id: str, room: int | None = LINES
+    space: Space,
+    scenario: Scenario,
+    token: Token,
+    finding_id: str,
+    room: int | None = LINES,
+    standing: str = "",
 ) -> list[str]:
     """As many lines as there is `room` for; without a limit, every step of the schedule.
+
+    `standing` is how the finding of a user's own patch compares with the base.
 
     Raises `NotShown` if the schedule does not show the finding.
     """
@@ -46,7 +53,7 @@ def mail(
     names, cpus = Names.of(space), len(scenario.topology.harts)
     steps = range(len(found.traced.steps))
     finding = replace(found.traced.finding, cause=cause_of(space, token.schedule, finding_id))
-    head = [*finding_head(finding, scenario.kernel), *machine(scenario), ""]
+    head = [*finding_head(finding, scenario.kernel, standing=standing), *machine(scenario), ""]
     tail = [*_conclusion(space, found, names), *replay_lines(token)]
     made = [""]
     for detail, shown in ((EVERYTHING, steps),) if room is None else _views(found):

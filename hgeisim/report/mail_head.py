@@ -8,6 +8,7 @@ from itertools import groupby
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.known import known
 from hgeisim.checks.remedies import remedy
+from hgeisim.checks.standing import PRE_EXISTING
 from hgeisim.report.layout import count, in_columns
 from hgeisim.scenario.schema import Kernel, Scenario, Task, Vm
 
@@ -24,13 +25,17 @@ def vacuous_head(why: str) -> Iterator[str]:
     yield ""
 
 
-def finding_head(finding: Finding, kernel: Kernel, accepted: bool = False) -> Iterator[str]:
+def finding_head(
+    finding: Finding, kernel: Kernel, accepted: bool = False, standing: str = ""
+) -> Iterator[str]:
     """The id, the name by which it is known, the kernel; then the finding, which may be `accepted`
-    where it is not known."""
+    where it is not known.  Of a user's own patch, how it compares with the base."""
     entry = known(finding.id, kernel.variant, kernel.realtime, finding.cause)
     names = [entry.name] if entry else []
     accepted = accepted or bool(entry and entry.accepted)
-    standing = ", ".join([*names, "accepted" if accepted else "new"])
+    if standing:
+        names = names if standing == PRE_EXISTING else []
+    standing = ", ".join([*names, standing or ("accepted" if accepted else "new")])
     kernel_name = f"{kernel.variant}, preemption {kernel.preemption}"
     yield from in_columns(f"{finding.id} ({standing}) on {kernel_name}")
     yield from in_columns(finding.text, "  ")

@@ -19,9 +19,11 @@ from hgeisim.report.msis import by_sgei
 def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:
     """Add what was reached to the document of a search, and whether its verdict says anything.
 
-    One that was cut short has not missed what comes later: its verdict stands.
+    One that was cut short has not missed what comes later, and one that began later not what came
+    before: their verdicts stand.
     """
-    why = "" if result["coverage"] == BOUNDED else _why_vacuous(reach, base, result["coverage"])
+    a_part = result["coverage"] == BOUNDED or result["after"]
+    why = "" if a_part else _why_vacuous(reach, base, result["coverage"])
     never_taken = reach.never_taken()
     sent, by_sgei = reach.msis()
     missed = sum(map(len, never_taken.values()))

@@ -13,7 +13,7 @@ from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
-from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.drivers.explored.trial import FEW_SWITCHES, Trial, clean_trial
 from hgeisim.kernel.variants import own_files, patched_functions
 from hgeisim.scenario.clean_twin import clean_twin
@@ -26,13 +26,15 @@ from hgeisim.scenario.variation import on_variant
 class AgainstBase:
     """A variant in a `scenario`, and its `base` there; the `twin` is None where there is none.
 
-    `sampler` says how schedules are drawn, None in a search.  With `strict`, what the base shows
+    The search begins where a schedule ends, if it begins `after` one; `sampler` says how schedules
+    are drawn, None in a search.  With `strict`, what the base shows
     counts as well.  `never_entered` are functions of the patch, `not_in_twin` those that only the
     clean twin has not entered.
     """
 
     scenario: Scenario
     base: Base
+    after: Schedule = ()
     sampler: str | None = None
     strict: bool = False
     trial: Trial | None = None
@@ -63,17 +65,19 @@ class AgainstBase:
         self.trial = Trial(self.scenario, verdict, self.base)
         if verdict.stopped is not None:
             return
+        if self.after:
+            self.trial.search_base_after(space, self.after)
+            return
         if self.sampler:
             stream = Streams(self.scenario.run.seed).stream("walk")
-            self.trial.take_sample(verdict.schedules, SAMPLERS[self.sampler](stream))
+            self.trial.take_sample(space, verdict.schedules, SAMPLERS[self.sampler](stream))
             return
         base, states_max = self.base, self.base.states_max
         if verdict.coverage != EXHAUSTED:
             base.states_max = min(states_max, FEW_SWITCHES)
         self.trial.count(space, base.states_max)
-        self.trial.sample_base(states_max)
-        if verdict.coverage == EXHAUSTED:
-            self._judge_twin(verdict, [name for name in patched if name not in self.never_entered])
+        self.trial.sample_base(space, states_max)
+        self._judge_twin(verdict, [name for name in patched if name not in self.never_entered])
 
     def _judge_twin(self, verdict: Verdict, reached: list[str]) -> None:
         twin = clean_twin(self.scenario)

@@ -47,10 +47,10 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     system = System(stage.k, scenario.kernel.preemption)
     system.lock_order = stage.lock_order or system.lock_order
     system.lock_order.mark_start()
+    stage.k.entered.clear()  # what the boot has called is not explored
+    sgeis.vcpus.clear()
     for script in stage.scripts:
         system.add_task(script.thread, script.path)
     system.seal([vcpu.thread for vcpu in stage.moved])
     system.sgeis = sgeis.vcpus
-    stage.k.entered.clear()  # what the boot has called is not explored
-    sgeis.vcpus.clear()
     return system

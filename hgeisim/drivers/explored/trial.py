@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import NOTHING_KNOWN, Base
 from hgeisim.drivers.explored.comparison import Shown, compared, shown
+from hgeisim.drivers.explored.continuation import continued
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.led import led, replayed, shown_when_led
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import (
     fewest_switches,
     is_livelock,
     wish_for,
 )
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches
+from hgeisim.drivers.explored.strategies.portfolio import portfolio
 from hgeisim.drivers.explored.strategies.sampling import Sampler
-from hgeisim.drivers.explored.strategies.strategy import Given, schedules
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, Schedule, Verdict
 from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.schema import Scenario
@@ -70,7 +70,7 @@ class Trial:
         if any(map(is_livelock, found)):
             self.base.look_for_livelocks()
 
-    def sample_base(self, states_max: int) -> None:
+    def sample_base(self, space: Space, states_max: int) -> None:
         """Where both searches were cut short, give the base what the variant had beside the search
         by switches: its schedules, as far as the base can follow them, then a search like its own.
 
@@ -81,42 +81,48 @@ class Trial:
         unknown = {i for i, each in words if each.word == UNKNOWN}
         if unknown and self.verdict.coverage == BOUNDED:
             given = [found[i].schedule for i in sorted(unknown & found.keys())]
-            self.also = replayed(self.base.space, given)
+            self.also = shown_when_led(space, given, self.base.space)
             if missing := unknown - self.also:
                 self.also |= self.base.shows_in_a_sample(missing, states_max)
 
-    def take_sample(self, number: int, sampler: Sampler) -> None:
+    def search_base_after(self, space: Space, begun: Schedule) -> None:
+        """Lead the base to where the search of the variant began, and search it from there: what
+        it shows on the way and after it is compared as a set."""
+        if self.base.recorded is not None:
+            self.sample = frozenset(self.base.recorded.switches)
+            return
+        way = led(space, begun, self.base.space)
+        ids = replayed(self.base.space, [way])
+        there = continued(space_of(self.base.scenario, budget=self.base.budget), way)
+        found = portfolio(there, self.base.states_max)
+        self.sample = ids | found.counterexamples.keys()
+        if found.stopped is not None:
+            raise found.stopped
+
+    def take_sample(self, space: Space, number: int, sampler: Sampler) -> None:
         """Lead the base along the schedules of the variant, then along as many random ones; what it
         has not shown by then, it may show in few switches."""
         if self.base.recorded is not None:
             self.sample = frozenset(self.base.recorded.switches)
             return
-        found, space = self.verdict.counterexamples, self.base.space
-        ids = replayed(space, [each.schedule for each in found.values()])
-        walked = random_walk(space, number, sampler)
+        found, base = self.verdict.counterexamples, self.base.space
+        ids = shown_when_led(space, [each.schedule for each in found.values()], base)
+        walked = random_walk(base, number, sampler)
         self.sample = ids | walked.counterexamples.keys()
         if walked.stopped is not None:
             raise walked.stopped
         if missing := found.keys() - self.sample:
-            self.sample |= fewest_switches(space, FEW_SWITCHES, wish_for(missing)).ways.keys()
-
-
-def replayed(space: Space, given: Iterable[Schedule]) -> frozenset[str]:
-    """The ids of what a kernel shows along schedules of another one, as far as it can follow."""
-    fine, ids = space.fine, set[str]()
-    for schedule in schedules(fine, Given(given, loose=True)):
-        for step in schedule:
-            ids |= {each.id for each in (*step.findings, *fine.invariants.of(step.after))}
-    return frozenset(ids)
+            self.sample |= fewest_switches(base, FEW_SWITCHES, wish_for(missing)).ways.keys()
 
 
 def clean_trial(twin: Scenario, base: Base) -> Trial:
     """The trial in the clean twin of a scenario, from the beginning."""
     space = space_of(twin, budget=base.budget)
-    trial = Trial(twin, exhaustive(space, base.states_max), base)
+    trial = Trial(twin, portfolio(space, base.states_max), base)
     with trial.verdict.unharmed():
         if trial.verdict.stopped is None:
             trial.count(space, base.states_max)
+            trial.sample_base(space, base.states_max)
             shrink_all(space, trial.verdict)
     trial.entered = frozenset(space.system.k.entered)
     return trial

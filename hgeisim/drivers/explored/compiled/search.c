@@ -551,7 +551,7 @@ void search_turn_back(Search *s, int wanted) {
 static int add_node(Search *s, u32 slot) {
   if (!grow(&s->node_origin, &s->nodes_max, 8, s->nodes + 1)) return 0;
   s->node_origin[s->nodes] = s->node * s->tables->slots + slot;
-  s->node = s->nodes++, s->moved = 1;
+  s->node = s->nodes++, s->moved = 1, s->told.transitions++;
   return 1;
 }
 

@@ -8,30 +8,43 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 
 STATM = Path("/proc/self/statm")
 MEBIBYTE = 1 << 20
+HEADROOM = 0.9
+"""How much of the memory a search may fill: what comes after it needs some."""
 
 
 class Spent(Exception):
     """A budget is spent; the text says which."""
 
 
+class MemorySpent(Spent):
+    """The memory is; a search can go on without more."""
+
+
+class PartSpent(Spent):
+    """A part of the time is, after which something else is tried."""
+
+
 class Budget:
-    """How many `steps` may be made, how many `seconds` it may take from now on, and how much
-    memory, in MiB, the whole process may have; `made` are the steps up to now.
+    """How many `steps` may be made, how many `seconds` the command may take, and how much memory,
+    in MiB, the process may have; `made` are the steps up to now.
 
     Who searches says now and then what it has spent, at a place where it may end.
     """
 
     def __init__(self, steps: float = inf, seconds: float = inf, memory_mib: float = inf) -> None:
         self.steps, self.seconds, self.memory_mib = steps, seconds, memory_mib
-        self.made, self.steps_max, self.memory_max_mib = 0, steps, memory_mib
-        self.began_s = monotonic()
-        self.allotted_s = seconds
+        self.made, self.steps_max = 0, steps
+        self.memory_max_mib = HEADROOM * memory_mib
+        self.began_s = monotonic() - process_time()
+        self.allotted_s, self.part_s = seconds, inf
 
     @property
     def left(self) -> float:
@@ -43,8 +56,16 @@ class Budget:
         self.made += steps
         if self.made >= self.steps_max:
             raise Spent(f"{self.steps:,} steps")
-        if monotonic() >= self.began_s + self.allotted_s:
-            raise Spent(f"{min(self.allotted_s, self.seconds):g} seconds")
+        took_s = monotonic() - self.began_s
+        if took_s >= self.allotted_s:
+            raise Spent(self._time(self.allotted_s))
+        if took_s >= self.part_s:
+            raise PartSpent(self._time(self.part_s))
+
+    def _time(self, spent_s: float) -> str:
+        """So much of the time, in words."""
+        part = f"{spent_s:.2g} of " if spent_s < self.seconds else ""
+        return f"{part}{self.seconds:g} seconds"
 
     def look_at_memory(self) -> None:
         """The same of memory; it takes a system call."""
@@ -55,15 +76,21 @@ class Budget:
         """Keep a share of the time for what comes after a search."""
         self.allotted_s = (1 - share) * self.seconds
 
+    @contextmanager
+    def part(self, share: float) -> Iterator[None]:
+        """Give something a share of the time that is allotted."""
+        took_s = monotonic() - self.began_s
+        self.part_s = took_s + share * self.allotted_s
+        try:
+            yield
+        finally:
+            self.part_s = inf
+
     def extend(self, share: float) -> None:
-        """Give what comes after a search what was kept, and a share of time and memory beside; its
-        steps are not counted."""
+        """Give what comes after a search what was kept, and a share of the time beside; its steps
+        are not counted."""
         self.steps_max, self.allotted_s = inf, (1 + share) * self.seconds
-        self.memory_max_mib = (1 + share) * self.memory_mib
-
-
-class MemorySpent(Spent):
-    """The memory is; a search can go on without more."""
+        self.memory_max_mib = self.memory_mib
 
 
 UNLIMITED = Budget()

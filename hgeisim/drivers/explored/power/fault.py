@@ -29,14 +29,18 @@ class Switched(Kernel):
     """A kernel with faults: all stand in one program, and at most one of them is on.
 
     Which one is a cell of the memory that no step has as an input, so that a path that is made anew
-    sees what was on when it was there.  `asked` are the faults that were asked for.
+    sees what was on when it was there.  `asked` are the faults that were asked for, `from_boot` is
+    the one that is on when a kernel is made.
     """
+
+    from_boot = 0
 
     def __init__(k, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         if k.memory is None:
             raise ValueError("faults are planted in what is explored")
         k.fault = k.memory.cell("fault")
+        k.memory.cells[k.fault] = k.from_boot
         k.asked = set[int]()
 
     def at(k, number: int) -> bool:

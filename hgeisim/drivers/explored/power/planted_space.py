@@ -22,10 +22,13 @@ class Learned(NamedTuple):
 
 
 class PlantedSpace(Space):
-    """`asking` has for each fault the steps whose answers may depend on it."""
+    """`asking` has for each fault the steps whose answers may depend on it; `at_boot` are the
+    faults that were asked for until the tasks begin."""
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(system_of(scenario), asked(At.STATE), merging=True)
+        k: Any = self.system.k
+        self.at_boot = frozenset[int](k.asked)
 
     def _clear(self, live: Iterable[int], roomy: bool = False) -> None:
         super()._clear(live, roomy)

@@ -11,15 +11,16 @@ import json
 import os
 import resource
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from hgeisim.checks.catalogue import is_note
 from hgeisim.drivers.explored.model.space import Outgrown
-from hgeisim.drivers.explored.power.fault import NAME, Fault
+from hgeisim.drivers.explored.power.fault import NAME, Fault, Switched
 from hgeisim.drivers.explored.power.planted_space import PlantedSpace
 from hgeisim.drivers.explored.power.planting import planted
+from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
@@ -42,11 +43,16 @@ class Outcome(NamedTuple):
     what: str = ""
 
 
+Try: TypeAlias = Callable[[Fault], Outcome]
+"""Tries a fault, in a process that it may spoil."""
+
+
 class Power:
     """The faults of a kernel in a `scenario`, which is `broken` once they are planted.
 
     `faults` are all that were planted, `reached` those that the search asks for, `outcomes` those
-    that were tried, as far as the time went; `seconds` is all CPU time.
+    that were tried, as far as the time went; `seconds` is all CPU time.  Faults whose numbers are
+    `passed_over` are not tried.
     """
 
     def __init__(self, scenario: Scenario, states_max: int) -> None:
@@ -58,7 +64,9 @@ class Power:
         self.verdict = Verdict()
         self.switches: dict[str, int] = {}
         self.outcomes: list[Outcome] = []
+        self.passed_over: frozenset[int] = frozenset()
         self.seconds = 0.0
+        self.hands_out_a_line = False
 
     @property
     def reached(self) -> list[Fault]:
@@ -80,59 +88,62 @@ class Power:
         wish = wish_for(self.verdict.counterexamples)
         ways = fewest_switches(self.space, self.states_max, wish).ways
         self.switches = {i: way.switches for i, way in ways.items()}
+        self.hands_out_a_line = Reach(self.broken, self.space).a_line_was_handed_out
+
+    @property
+    def at_boot(self) -> list[Fault]:
+        """The faults that only the boot asks for, which no search reaches."""
+        asking, at_boot = self.space.asking, self.space.at_boot
+        return [f for f in self.faults if f.number in at_boot and f.number not in asking]
 
     def measure(self, seconds: float, jobs: int = 1) -> None:
         """Try the faults that are reached, up to so many CPU seconds with all that was before."""
-        self.outcomes += self._tried(seconds, jobs)
+        self._add(self._outcomes(self.reached, self.tried, seconds, jobs))
+
+    def measure_boot(self, seconds: float, jobs: int = 1) -> None:
+        """Try those that only the boot asks for, each from the boot on."""
+        self._add(self._outcomes(self.at_boot, self.tried_from_boot, seconds, jobs))
+
+    def _add(self, outcomes: Iterable[Outcome]) -> None:
+        self.outcomes += outcomes
         self.outcomes.sort(key=lambda outcome: outcome.fault.number)
         self.seconds = _cpu_s()
 
-    def _tried(self, seconds: float, jobs: int) -> Iterator[Outcome]:
-        left, running = iter(self.reached), dict[int, tuple[Fault, int]]()
+    def _outcomes(
+        self, faults: Iterable[Fault], how: Try, seconds: float, jobs: int
+    ) -> Iterator[Outcome]:
+        wanted = (each for each in faults if each.number not in self.passed_over)
+        left, running = wanted, dict[int, tuple[Fault, int]]()
         more = True
         while more or running:
             while more and len(running) < jobs:
                 fault = next(left, None) if _cpu_s() < seconds else None
                 more = fault is not None
                 if fault is not None:
-                    pid, pipe = self._fork(fault)
+                    pid, pipe = _fork(fault, how)
                     running[pid] = fault, pipe
             if running:
                 pid, _ = os.wait()
                 fault, pipe = running.pop(pid)
                 yield _told(fault, pipe)
 
-    def _fork(self, fault: Fault) -> tuple[int, int]:
-        """Try a fault in a process of its own; its number, and where it says what came of it."""
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid:
-            os.close(writing)
-            return pid, reading
-        try:  # in the new process, which never returns
-            os.close(reading)
-            resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S + 1))
-            signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            _, word, what = self.tried(fault)
-            os.write(writing, json.dumps([word, what]).encode())
-        finally:
-            os._exit(0)
-
     def tried(self, fault: Fault) -> Outcome:
         """Turn a fault on, which stays on, and search until something is new."""
-        try:
-            return self._with(fault)
-        except Exception as error:  # noqa: BLE001 - a fault may break anything
-            return Outcome(fault, NO_KERNEL, f"{type(error).__name__}: {error}")
-
-    def _with(self, fault: Fault) -> Outcome:
         try:
             if not self.space.turn_on(fault.number) and not self.space.outdated:
                 return Outcome(fault, NO_EFFECT, "all steps answer as before")
         except Outgrown:
             pass  # it writes what nobody wrote before
-        found = exhaustive(self.space, self.states_max, enough=self._is_new)
+        return self._judged(fault, self.space)
+
+    def tried_from_boot(self, fault: Fault) -> Outcome:
+        """Search a kernel that has booted with a fault."""
+        Switched.from_boot = fault.number
+        return self._judged(fault, PlantedSpace(self.broken))
+
+    def _judged(self, fault: Fault, space: PlantedSpace) -> Outcome:
+        """Search until something is new."""
+        found = exhaustive(space, self.states_max, enough=self._is_new)
         if found.stopped is not None:
             raise found.stopped
         for finding_id in filter(self._is_new, found.counterexamples):
@@ -141,7 +152,9 @@ class Power:
             return Outcome(fault, NO_KERNEL if broken else NOTICED, finding_id)
         if _graph(found) == _graph(self.verdict):
             return Outcome(fault, NO_EFFECT, "the same states, steps and ends")
-        easier = self._easier(found)
+        if self.hands_out_a_line and not Reach(self.broken, space).a_line_was_handed_out:
+            return Outcome(fault, NOTICED, "vacuous: no line was handed out")
+        easier = self._easier(space, found)
         if easier:
             return Outcome(fault, NOTICED, f"easier: {easier}")
         gone = self.verdict.counterexamples.keys() - found.counterexamples.keys()
@@ -151,11 +164,37 @@ class Power:
     def _is_new(self, finding_id: str) -> bool:
         return finding_id not in self.verdict.counterexamples and not is_note(finding_id)
 
-    def _easier(self, found: Verdict) -> str:
+    def _easier(self, space: PlantedSpace, found: Verdict) -> str:
         """A finding that needs fewer switches than without the fault."""
         wish = wish_for(self.switches.keys() & found.counterexamples.keys())
-        ways = fewest_switches(self.space, self.states_max, wish).ways
+        ways = fewest_switches(space, self.states_max, wish).ways
         return next((i for i in sorted(ways) if ways[i].switches < self.switches[i]), "")
+
+
+def _fork(fault: Fault, how: Try) -> tuple[int, int]:
+    """Try a fault in a process of its own; its number, and where it says what came of it."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, reading
+    try:  # in the new process, which never returns
+        os.close(reading)
+        resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S + 1))
+        signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        os.write(writing, json.dumps(_said(fault, how)).encode())
+    finally:
+        os._exit(0)
+
+
+def _said(fault: Fault, how: Try) -> tuple[str, str]:
+    """What to say of a fault, whatever it breaks."""
+    try:
+        _, word, what = how(fault)
+    except Exception as error:  # noqa: BLE001 - a fault may break anything
+        return NO_KERNEL, f"{type(error).__name__}: {error}"
+    return word, what
 
 
 def _graph(verdict: Verdict) -> tuple[Any, ...]:
@@ -177,8 +216,3 @@ def _cpu_s() -> float:
     """CPU seconds of this process and of those that have ended."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-def count_of(outcomes: Iterable[Outcome], word: str) -> int:
-    """How many came to this."""
-    return sum(outcome.word == word for outcome in outcomes)

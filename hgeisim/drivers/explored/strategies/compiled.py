@@ -20,7 +20,7 @@ from hgeisim.drivers.explored.strategies.levels import EnoughStates, Levels, Wis
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
 from hgeisim.drivers.explored.strategies.strategy import LONGEST
-from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict, many
 
 ASKING = frozenset((LEARN, STEP, VIEW, END))
 """What C wants that Python answers."""
@@ -117,7 +117,7 @@ class Compiled(Search):
                 if progress:
                     progress(len(self), len(self) - self.told.expanded)
             if wanted == library.BOUNDED:
-                verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
+                verdict.coverage, verdict.bound = BOUNDED, many(states_max, "state")
             if wanted != library.PAUSED or told.expanded >= last:
                 return not self.space.outdated
 
@@ -176,6 +176,11 @@ class CompiledLevels(Levels):
     def __len__(self) -> int:
         return int(self.told.states)
 
+    @property
+    def steps(self) -> int:
+        """How many steps were made."""
+        return int(self.told.transitions)
+
     def origin(self, node: int) -> int:
         """How a node was reached."""
         return int(self.core.functions.search_node(self.core.pointer, node))
@@ -212,6 +217,7 @@ class CompiledLevels(Levels):
         elif wanted == VIEW:
             self.look(node, core.state(there))
         else:
+            self.result.ends += 1
             self.note(end_findings(self.space, core.state(there)), node)
 
 

@@ -32,6 +32,8 @@ class FewestSwitches:
     ways: dict[str, Counterexample] = field(default_factory=dict)
     levels: int | None = 0
     states: int = 0
+    steps: int = 0
+    ends: int = 0
 
 
 class EnoughStates(Exception):
@@ -79,6 +81,11 @@ class Levels(ABC):
     def __len__(self) -> int:
         """How many states were reached."""
 
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """How many steps were made: as many as there are nodes beside the first."""
+
     @abstractmethod
     def origin(self, node: int) -> int:
         """How a node was reached."""
@@ -91,7 +98,8 @@ class Levels(ABC):
             pass
         except Outgrown:
             return False
-        self.result.states = len(self)
+        finally:
+            self.result.states, self.result.steps = len(self), self.steps
         return not self.space.outdated
 
     def make_levels(self, progress: Progress | None) -> None:
@@ -110,6 +118,7 @@ class Levels(ABC):
     def look_at_rest(self, node: int, state: bytes) -> None:
         """Note what is wrong with a state where nothing can happen any more, if it is one."""
         if next(self.space.successors(state), None) is None:
+            self.result.ends += 1
             self.note(end_findings(self.space, state), node)
 
     def note(self, findings: Iterable[Finding], node: int, *last: int) -> None:
@@ -147,6 +156,11 @@ class PlainLevels(Levels):
 
     def __len__(self) -> int:
         return len(self.seen)
+
+    @property
+    def steps(self) -> int:
+        """How many steps were made."""
+        return len(self.origins) - 1
 
     def origin(self, node: int) -> int:
         """How a node was reached."""

@@ -12,7 +12,7 @@ from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.invariants import View
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
-from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict, many
 
 
 class Plain(Search):
@@ -80,7 +80,7 @@ class Plain(Search):
                 budget.spend(verdict.transitions - made)
                 made = verdict.transitions
             if queued and len(states) >= states_max:
-                verdict.coverage, verdict.bound = BOUNDED, f"{states_max} states"
+                verdict.coverage, verdict.bound = BOUNDED, many(states_max, "state")
                 break
         return not space.outdated
 

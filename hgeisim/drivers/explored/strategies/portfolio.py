@@ -24,6 +24,8 @@ SCHEDULES = 15_000
 """Random schedules that are made then."""
 BY_SWITCHES = 1_000_000
 """States that are reached then, in the order of switches."""
+AT_FIRST, BESIDE = 0.25, 0.3
+"""The shares of a time that these may take, where there is one."""
 
 
 def portfolio(
@@ -36,12 +38,14 @@ def portfolio(
     shortest way.
     """
 
-    def at_first(states: int) -> Verdict:
+    def all_of_them(states: int) -> Verdict:
         return exhaustive(space, states, progress=progress, enough=enough)
 
-    few = at_first(min(states_max, FEW_STATES))
+    budget = space.system.budget
+    with budget.part(AT_FIRST):
+        few = all_of_them(min(states_max, FEW_STATES))
     is_over = few.is_over or few.is_out_of_memory
-    if few.coverage != BOUNDED or is_over or states_max <= FEW_STATES:
+    if few.coverage != BOUNDED or is_over or (states_max <= FEW_STATES and not few.is_a_part):
         return few
     draw = Draw(Streams(0).stream("portfolio"), RUN_MEAN)
     others: tuple[Callable[[], Verdict], ...] = (
@@ -50,13 +54,14 @@ def portfolio(
     )
     beside, bounds = few, list[str]()
     for other in others:
-        made = other()
+        with budget.part(BESIDE):
+            made = other()
         bounds.append(made.bound)
         made.counterexamples = beside.counterexamples | made.counterexamples
         beside = made
         if made.is_over:
             break
-    verdict = few if beside.is_over else at_first(states_max)
+    verdict = few if beside.is_over else all_of_them(states_max)
     if verdict.coverage == BOUNDED:
         verdict.counterexamples = beside.counterexamples | verdict.counterexamples
         verdict.stopped = verdict.stopped or beside.stopped

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from hgeisim.drivers.explored.model.answer import Answer
@@ -196,6 +197,10 @@ def shuffled(count: int, below: Below) -> list[int]:
 class Sampler(Protocol):
     """Makes schedules of one kind."""
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
     def schedules(self, number: int) -> Strategy:
         """So many schedules."""
 
@@ -211,6 +216,11 @@ class Draw(NamedTuple):
     stream: Stream
     one_in: int = 0
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return "priorities" if self.one_in else "random"
+
     def schedules(self, number: int) -> Strategy:
         """So many schedules."""
         below = self.stream.below
@@ -220,6 +230,7 @@ class Draw(NamedTuple):
 class Drawn(NamedTuple):
     """Schedules of a strategy that draws from a stream."""
 
+    name: str
     strategy: Callable[[Below, int], Strategy]
     stream: Stream
 
@@ -231,8 +242,8 @@ class Drawn(NamedTuple):
 SAMPLERS: dict[str, Callable[[Stream], Sampler]] = {
     "random": Draw,
     "priorities": lambda stream: Draw(stream, RUN_MEAN),
-    "pct": lambda stream: Drawn(Pct, stream),
-    "partial-order": lambda stream: Drawn(PartialOrder, stream),
-    "round-robin": lambda stream: Drawn(lambda _, number: RoundRobin(number), stream),
+    "pct": partial(Drawn, "pct", Pct),
+    "partial-order": partial(Drawn, "partial-order", PartialOrder),
+    "round-robin": partial(Drawn, "round-robin", lambda _, number: RoundRobin(number)),
 }
 """What draws schedules, by name."""

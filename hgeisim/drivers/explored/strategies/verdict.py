@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from hgeisim.checks.cause import Cause
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.budget import MemorySpent, Spent
+from hgeisim.drivers.explored.model.budget import MemorySpent, PartSpent, Spent
 from hgeisim.drivers.explored.model.codebook import CodebookFull
 
 EXHAUSTED, BOUNDED, SAMPLED = "exhausted", "bounded", "sampled"
@@ -20,6 +20,11 @@ Schedule = tuple[int, ...]
 
 Enough = Callable[[str], bool]
 """Whether a search may end with the finding of an id."""
+
+
+def many(number: int, word: str, plural: str = "s") -> str:
+    """A number of things in words: 1 state, 1,000 states."""
+    return f"{number:,} {word}{'' if number == 1 else plural}"
 
 
 def never(finding_id: str) -> bool:
@@ -67,6 +72,7 @@ class Verdict:
     stopped: BaseException | None = None
     cut: str = ""
     is_out_of_memory: bool = False
+    is_a_part: bool = False
     enough: Enough = never
     earlier: dict[str, Counterexample] = field(default_factory=dict, compare=False)
 
@@ -74,7 +80,7 @@ class Verdict:
     def is_over(self) -> bool:
         """Whether nothing should come after it: it was stopped, it was enough, or steps or time
         are spent."""
-        cut = bool(self.cut) and not self.is_out_of_memory
+        cut = bool(self.cut) and not (self.is_out_of_memory or self.is_a_part)
         return cut or any(map(self.enough, self.counterexamples))
 
     @property
@@ -115,13 +121,14 @@ class Verdict:
             self.coverage, self.bound = BOUNDED, "the first finding"
         except Spent as spent:
             self.coverage, self.cut = BOUNDED, f" in {spent}"
-            self.bound = f"{self.states:,} states{self.cut}"
+            self.bound = f"{many(self.states, 'state')}{self.cut}"
             self.is_out_of_memory = isinstance(spent, MemorySpent)
+            self.is_a_part = isinstance(spent, PartSpent)
         except CodebookFull as full:
-            self.coverage, self.bound = BOUNDED, f"{self.states:,} states, where {full}"
+            self.coverage, self.bound = BOUNDED, f"{many(self.states, 'state')}, where {full}"
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             self.coverage, self.cut = BOUNDED, f", where it {ended(error)}"
-            self.bound = f"{self.states:,} states{self.cut}"
+            self.bound = f"{many(self.states, 'state')}{self.cut}"
             self.stopped = without_memory(error)
             self.is_out_of_memory = isinstance(error, MemoryError)
         if self.coverage == BOUNDED:

@@ -16,7 +16,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import CompiledWalks
 from hgeisim.drivers.explored.strategies.sampling import Draw, Sampler
 from hgeisim.drivers.explored.strategies.strategy import Step, schedules
-from hgeisim.drivers.explored.strategies.verdict import SAMPLED, Enough, Verdict, never
+from hgeisim.drivers.explored.strategies.verdict import SAMPLED, Enough, Verdict, many, never
 
 
 def random_walk(space: Space, number: int, sampler: Sampler, enough: Enough = never) -> Verdict:
@@ -31,7 +31,7 @@ def random_walk(space: Space, number: int, sampler: Sampler, enough: Enough = ne
             verdict.schedules += 1
             walk()
     verdict.coverage = SAMPLED
-    verdict.bound = f"{verdict.schedules} random schedules{verdict.cut}"
+    verdict.bound = f"{many(verdict.schedules, f'{sampler.name} schedule')}{verdict.cut}"
     return verdict
 
 
