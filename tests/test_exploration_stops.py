@@ -18,7 +18,7 @@ V2 = ("--variant", "v6.12+percpu-v2")
 STOPS: dict[str, tuple[BaseException, int, str]] = {
     "Ctrl-C": (KeyboardInterrupt(), 130, "was interrupted"),
     "an error": (ValueError("what now"), 3, "failed (ValueError)"),
-    "no memory": (MemoryError(), 2, "ran out of memory"),
+    "no memory": (MemoryError(), 1, "ran out of memory"),
 }
 
 
@@ -49,8 +49,8 @@ def test_a_search_that_is_stopped(
     assert "lock-init-held:hgctrl->lock (V2-1)" in told.out
     tokens = [line.split()[2] for line in told.out.splitlines() if "hgeisim replay" in line]
     monkeypatch.undo()
-    assert len(tokens) == 6
-    assert sorted(hgeisim("replay", token).status for token in tokens) == [0, 0, 1, 1, 1, 1]
+    statuses = [hgeisim("replay", token).status for token in tokens]
+    assert (statuses.count(0), statuses.count(1)) == (5, 9)
 
 
 @pytest.mark.slow

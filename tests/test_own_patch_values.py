@@ -56,7 +56,7 @@ def test_a_check_that_cannot_look_is_a_finding(tmp_path: Path, target: str, valu
     assert (again.status, "exception:value" in again.out) == (1, True)
     assert "take_line_away" in again.out
     mail = hgeisim(*words, "--mail", "--finding", "exception:value")
-    assert (mail.status, mail.out.startswith("exception:value (new)")) == (1, True)
+    assert (mail.status, mail.out.startswith("exception:value (introduced)")) == (1, True)
 
 
 @pytest.mark.slow

@@ -68,11 +68,12 @@ def mail_of(
 ) -> list[str]:
     """The mail about a finding of a schedule, as a document has it."""
     from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
-    from hgeisim.report.mail import mail  # noqa: PLC0415
+    from hgeisim.report.mail import About, mail  # noqa: PLC0415
 
     finding_id = finding["id"]
     try:
-        return mail(space, scenario, token, finding_id, lines, finding.get("standing") or "")
+        about = About(token, finding_id, finding.get("standing") or "")
+        return mail(space, scenario, about, lines)
     except NotShown:
         allowed = "shows only together with other schedules: no schedule alone is evidence for it"
         raise InputError([Problem("command line", "--mail", finding_id, allowed)]) from None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import NamedTuple
 
 from hgeisim.checks.catalogue import is_lock_order
 from hgeisim.drivers.explored.counterexample.cause import cause_of
@@ -35,20 +36,21 @@ DETAILS = (Detail(3), Detail(1), Detail(0))
 EVERYTHING = Detail(3, ops=True)
 
 
-def mail(
-    space: Space,
-    scenario: Scenario,
-    token: Token,
-    finding_id: str,
-    room: int | None = LINES,
-    standing: str = "",
-) -> list[str]:
-    """As many lines as there is `room` for; without a limit, every step of the schedule.
+class About(NamedTuple):
+    """What a mail is about: a finding of the schedule of a token, and how it compares with the
+    base, if it is one of a user's own patch."""
 
-    `standing` is how the finding of a user's own patch compares with the base.
+    token: Token
+    finding_id: str
+    standing: str = ""
+
+
+def mail(space: Space, scenario: Scenario, about: About, room: int | None = LINES) -> list[str]:
+    """As many lines as there is `room` for; without a limit, every step of the schedule.
 
     Raises `NotShown` if the schedule does not show the finding.
     """
+    token, finding_id, standing = about
     found = evidence(space, token.schedule, finding_id, distance)
     names, cpus = Names.of(space), len(scenario.topology.harts)
     steps = range(len(found.traced.steps))

@@ -65,7 +65,7 @@ class Power:
         self.switches: dict[str, int] = {}
         self.outcomes: list[Outcome] = []
         self.passed_over: frozenset[int] = frozenset()
-        self.seconds = 0.0
+        self.began_s, self.seconds = _cpu_s(), 0.0
         self.hands_out_a_line = False
 
     @property
@@ -107,7 +107,7 @@ class Power:
     def _add(self, outcomes: Iterable[Outcome]) -> None:
         self.outcomes += outcomes
         self.outcomes.sort(key=lambda outcome: outcome.fault.number)
-        self.seconds = _cpu_s()
+        self.seconds = _cpu_s() - self.began_s
 
     def _outcomes(
         self, faults: Iterable[Fault], how: Try, seconds: float, jobs: int
@@ -117,7 +117,7 @@ class Power:
         more = True
         while more or running:
             while more and len(running) < jobs:
-                fault = next(left, None) if _cpu_s() < seconds else None
+                fault = next(left, None) if _cpu_s() - self.began_s < seconds else None
                 more = fault is not None
                 if fault is not None:
                     pid, pipe = _fork(fault, how)
