@@ -5,7 +5,7 @@ SEEDS ?= 1000 200
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test proof seeds lint check pictures baselines bench golden clean
+.PHONY: help venv run explore test proof seeds lint check pictures baselines power bench golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +56,9 @@ pictures: $(INSTALLED) ## draw the pictures of README.md and docs/ again
 
 baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; four minutes
 	$(BIN)/python -m benchmarks.baselines
+
+power: $(INSTALLED) ## plant faults in all scenarios, and write docs/power.md; some minutes
+	$(BIN)/python -m benchmarks.power
 
 bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam

@@ -79,13 +79,14 @@ class Library:
         power.measure(seconds, jobs)
         power.measure_boot(seconds, jobs)
         for outcome in power.outcomes:
-            self._keep(outcome, name)
+            self.keep(outcome, name)
         words = [outcome.word for outcome in power.outcomes]
         tried, noticed = len(words), words.count(NOTICED)
         reached = len(power.reached) + len(power.at_boot)
         self.rows.append(Row(name, power.verdict.states, reached, tried, noticed))
 
-    def _keep(self, outcome: Outcome, name: str) -> None:
+    def keep(self, outcome: Outcome, name: str) -> None:
+        """Keep the outcome of a fault in a scenario, if it is the best so far."""
         known = self.best.get(outcome.fault.number)
         if known is None or BEST.index(outcome.word) < BEST.index(known[0].word):
             self.best[outcome.fault.number] = outcome, name

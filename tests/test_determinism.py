@@ -26,6 +26,7 @@ VARIANTS = {
     "everything": ("v6.12", "v7.1"),
     "exhaustion-auto": ("v6.12", "v7.1"),
     "exhaustion-hwaccel": ("v6.12", "v7.1"),
+    "few-files": ("v6.12", "v7.1+percpu-v5"),
     "hold-and-wait": ("v6.18", "v7.1"),
     "homogeneous": ("v7.1", "v7.1+percpu-v5"),
     "host-shutdown": ("v6.12", "v7.1"),

@@ -44,6 +44,8 @@ OFF_BY_ONE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Gt: ast.GtE,
     ast.GtE: ast.Gt,
 }
+MARKS = ("yield STEP", "yield from ()", "yield SWEEP_VSFILE")
+"""Where steps end: what they do comes after it."""
 SAYINGS = ("assert_held", "WARN_ON", "lockdep_assert")
 FILES = ("aia", "imsic", "imsic_device", "variants")
 """Where the functions of aia.c, aia_imsic.c and of the patches are."""
@@ -201,7 +203,7 @@ def _only_says(statement: ast.stmt) -> bool:
     text = ast.unparse(statement)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         return True
-    return text in {"yield STEP", "yield from ()"} or any(each in text for each in SAYINGS)
+    return text in MARKS or any(each in text for each in SAYINGS)
 
 
 def _without(statement: ast.stmt) -> ast.stmt | None:
