@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -129,6 +130,10 @@ of any step, or no state, step or end, are counted apart, by machine.
 
 Scenarios are in the order of their states; what one has noticed is not tried in the next.
 
+| functions of | planted | not reached | no kernel | no effect | noticed | not noticed |
+|---|---|---|---|---|---|---|
+{files}
+
 ## What is not noticed
 
 {survivors}
@@ -148,6 +153,7 @@ def page(library: Library, reasons: dict[str, str]) -> str:
         noticed=len(noticed),
         effect=effect,
         percent=100 * len(noticed) / effect,
+        files="\n".join(_files(library)),
         rows="\n".join(_row(row) for row in library.rows),
         survivors="\n".join(_survivor(each.fault, reasons) for each in survived),
     )
@@ -155,6 +161,18 @@ def page(library: Library, reasons: dict[str, str]) -> str:
 
 def _row(row: Row) -> str:
     return f"| {row.name} | {row.states:,} | {row.reached} | {row.tried} | {row.noticed} |"
+
+
+def _files(library: Library) -> Iterator[str]:
+    """What became of the faults of each file."""
+    words: dict[str, Counter[str]] = {}
+    for fault in library.faults:
+        best = library.best.get(fault.number)
+        words.setdefault(fault.file, Counter())[best[0].word if best else ""] += 1
+    for file, counts in sorted(words.items()):
+        missed = counts[SURVIVED] + counts[UNFINISHED]
+        kinds = (counts[""], counts[NO_KERNEL], counts[NO_EFFECT], counts[NOTICED], missed)
+        yield f"| {file} | {sum(counts.values())} | {' | '.join(map(str, kinds))} |"
 
 
 def _survivor(fault: Fault, reasons: dict[str, str]) -> str:

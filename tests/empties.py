@@ -161,7 +161,7 @@ NOTICED = {
     "kvm_sched_out": Notice("lost-wakeup:vcpu", "one-vm"),
     "kvm_shutdown": Notice("left-behind:virtualization", "reboot"),
     "kvm_vcpu_check_block": Notice("unserved:vcpu", *FULL),
-    "kvm_vcpu_ioctl_begin": Notice("exception:kernel", *FULL),
+    "kvm_vcpu_ioctl_begin": Notice("exception:guest_mode", *FULL),
     "kvm_vcpu_ioctl_end": Notice("left-behind:vcpu->mutex", *CHURN),
     "kvm_vcpu_kick": Notice("lost-wakeup:vcpu", "one-vm"),
     "lower_nr_hgei": Notice("mode-unusable:hwaccel", "lineless", PERCPU),

@@ -53,5 +53,6 @@ def test_the_best_outcome_of_a_fault_counts() -> None:
     assert "**noticed: 0 of 1** with an effect, 0 %" in text
     assert "* aia.py, `f`, drop `x = 1`: it does nothing" in text
     assert "| one | 1,000 | 3 | 2 | 1 |" in text
+    assert "| aia.py | 1 | 0 | 0 | 0 | 0 | 1 |" in text
     library.keep(Outcome(fault, NOTICED), "four")
     assert "**noticed: 1 of 1** with an effect, 100 %" in page(library, {})

@@ -11,6 +11,7 @@ from hgeisim.checks.known import accepted, new_findings
 from hgeisim.cli.progress import searched_states
 from hgeisim.cli.strategy import budget_of
 from hgeisim.cli.token_word import decoded
+from hgeisim.drivers.explored.acceptance import of_the_base
 from hgeisim.drivers.explored.against_base import AgainstBase
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.baselines import recorded
@@ -183,12 +184,15 @@ class Exploration:
         """Parties tell a shipped kernel's faults apart in the schedules with the fewest switches;
         in others there may be more of them."""
         found, whole = self.verdict.counterexamples, self.verdict.coverage == EXHAUSTED
-        if (whole and not self.options["after"]) or "+" in self.scenario.kernel.variant:
+        if (whole and not self.options["after"]) or self.against:
             return
-        for finding_id in found.keys() - self.least:
-            one = found[finding_id]
-            finding = replace(one.finding, cause=one.finding.cause.of_some_schedule)
-            found[finding_id] = replace(one, finding=finding)
+        others = {i: found[i].schedule for i in self._new(self.verdict.causes) if i in found}
+        with self.verdict.unharmed():
+            for finding_id in sorted(of_the_base(self.space, self.scenario, others)):
+                if finding_id not in self.least:
+                    one = found[finding_id]
+                    finding = replace(one.finding, cause=one.finding.cause.of_some_schedule)
+                    found[finding_id] = replace(one, finding=finding)
 
     @property
     def was_stopped(self) -> BaseException | None:

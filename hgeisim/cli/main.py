@@ -48,6 +48,7 @@ COMMANDS = {
     "topology": Entry("hgeisim.cli.topology:command", "Show the HARTs of a devicetree blob."),
     "scenario": Entry("hgeisim.cli.scenario:command", "List, show or check scenario files."),
     "variants": Entry("hgeisim.cli.variants:command", "List kernels and patches for --variant."),
+    "museum": Entry("hgeisim.cli.museum:command", "Find historical bugs, gone with their fixes."),
     "explore": Entry("hgeisim.cli.explore:command", "Search the interleavings of a scenario."),
     "locks": Entry("hgeisim.cli.locks:command", "Lock order: learn, check, diff, show."),
     "trace": Entry("hgeisim.cli.trace:command", "Read the trace of a real kernel."),

@@ -237,7 +237,7 @@ def _judged(
         causes = {i: cause_of(space, schedule, i) for i in found}
         new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         if not strict and (may_be := [i for i in new if accepted(i, kernel.variant)]):
-            causes |= least_causes(space, {i: causes[i] for i in may_be})
+            causes |= least_causes(space, scenario, {i: causes[i] for i in may_be}, schedule)
             new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         return {i: {"new": i in new} for i in found}
     base = Base(on_variant(scenario, without_last_patch(kernel.variant)), 0)

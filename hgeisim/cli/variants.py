@@ -14,7 +14,8 @@ def command(as_json: bool) -> int:
     """List the kernels and the patches that --variant can name.
 
     A variant is a base and any patches on it, applied in the order in which they are named.  Your
-    own patch is named by its file and class, see docs/own-patch.md.
+    own patch is named by its file and class, see docs/own-patch.md.  Bugs are patches as well, each
+    a historical one on a kernel without it, or a fix; `hgeisim museum` finds them.
 
     \b
     Example:
@@ -22,11 +23,16 @@ def command(as_json: bool) -> int:
       hgeisim run big-little --variant v6.12+percpu-v2+review-clamp
     """
     from hgeisim.kernel.variants import BASES, PATCHES, sentence_of  # noqa: PLC0415 - late
+    from hgeisim.kernel.variants.bugs import BUGS  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415
 
     kinds: dict[str, dict[str, str]] = {
         kind: {name: sentence_of(kernel) for name, kernel in table}
-        for kind, table in (("bases", BASES.items()), ("patches", PATCHES.items()))
+        for kind, table in (
+            ("bases", BASES.items()),
+            ("patches", PATCHES.items()),
+            ("bugs", BUGS.items()),
+        )
     }
     if as_json:
         print_json(

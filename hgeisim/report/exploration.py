@@ -147,6 +147,9 @@ def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     yield from indented(finding["text"], 2)
     if finding["reason"]:
         yield from indented(f"known: {finding['reason']}", 2)
+    if hang := finding.get("hang"):
+        shown = f" by {hang['id']}" if "id" in hang else ""
+        yield from indented(f"its hang: {hang['grade']}{shown}", 2)
     if finding["also_shows"]:
         yield from indented("on the way: " + ", ".join(finding["also_shows"]), 2)
     yield f"  {finding['replay']}"

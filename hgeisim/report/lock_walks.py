@@ -9,9 +9,13 @@ from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
-from hgeisim.drivers.explored.strategies.verdict import SAMPLED, ended
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, SAMPLED, ended
+from hgeisim.lockorder.circle import circle_of
 from hgeisim.report.exploration import replay_facts
 from hgeisim.scenario.schema import Scenario
+
+CONFIRMED, NO_SCHEDULE, NOT_TRIED = "confirmed", "no schedule in scope", "not tried"
+"""Whether the search has shown the hang that a circle of locks predicts."""
 
 
 def add_lock_order(
@@ -33,7 +37,7 @@ def add_lock_order(
         "classes": sizes.classes,
         "dependencies": sizes.dependencies,
     }
-    kernel = scenario.kernel
+    kernel, hangs = scenario.kernel, [*result["findings"]]
     for finding_id, (finding, schedule) in walks.findings.items():
         result["findings"].append(
             {
@@ -46,5 +50,20 @@ def add_lock_order(
                 "also_shows": [],
                 **replay_facts(token_of(result["scenario"], scenario, schedule)),
                 "alone": walks.alone.get(finding_id),
+                "hang": hang(finding_id, hangs, result["coverage"]),
             }
         )
+
+
+def hang(finding_id: str, hangs: list[dict[str, Any]], coverage: str) -> dict[str, str] | None:
+    """Whether the search has shown the hang that a circle of locks predicts, and in which schedule;
+    None for what is no circle."""
+    circle = circle_of(finding_id)
+    if circle is None:
+        return None
+    classes = {*circle.classes}
+    for each in hangs:
+        kind, _, about = each["id"].partition(":")
+        if kind == "deadlock" and classes & {*about.split("+")}:
+            return {"grade": CONFIRMED, "id": each["id"], "token": each["token"]}
+    return {"grade": NO_SCHEDULE if coverage == EXHAUSTED else NOT_TRIED}

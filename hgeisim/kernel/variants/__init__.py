@@ -14,6 +14,7 @@ from functools import cache
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.state import Kernel
+from hgeisim.kernel.variants.bugs import BUGS
 from hgeisim.kernel.variants.entered import functions_of
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
@@ -41,6 +42,8 @@ SERIES: dict[str, type[Aia]] = {
 ADDITIONS: dict[str, type[Aia]] = {"review-clamp": ReviewClamp, "review-min": ReviewMin}
 """What the review wanted on top of percpu-v2."""
 PATCHES = SERIES | ADDITIONS
+ALL = PATCHES | BUGS
+"""What may stand behind a base, but for users' own files."""
 OWN: dict[str, type[Kernel]] = {}
 """Users' own patches by how they are named, `path/to/file.py:Name`; the command line fills it."""
 
@@ -55,7 +58,7 @@ def variant_problem(name: str) -> str | None:
     for patch in patches:
         if patch in own_files(name) and patch not in OWN:
             wrong = wrong or f"names a file, and only --variant executes one: --variant {name}"
-        wrong = wrong or _unknown("patch", patch, [*PATCHES, *OWN])
+        wrong = wrong or _unknown("patch", patch, [*ALL, *OWN])
     return wrong or _wrong_stack(patches) or _unstackable(name)
 
 
@@ -83,7 +86,7 @@ def find_variant(name: str) -> type[Module]:
 def patched_functions(name: str, without: str) -> list[str]:
     """The functions of the patches in a variant that another variant lacks, sorted."""
     base, *patches = name.split("+")
-    classes = [(PATCHES | OWN)[patch] for patch in patches if patch not in without.split("+")]
+    classes = [(ALL | OWN)[patch] for patch in patches if patch not in without.split("+")]
     return sorted({each for cls in classes for each in functions_of(cls, BASES[base])})
 
 
@@ -94,7 +97,7 @@ def without_last_patch(name: str) -> str:
 
 def _class_of(name: str) -> type[Module]:
     base, *patches = name.split("+")
-    classes = [(PATCHES | OWN)[patch] for patch in reversed(patches)]
+    classes = [(ALL | OWN)[patch] for patch in reversed(patches)]
     return stacked(name, (*classes, BASES[base]))
 
 

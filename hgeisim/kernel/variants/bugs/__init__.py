@@ -1,0 +1,23 @@
+"""Bugs of shipped kernels, each alone on a kernel that has its fix, and fixes that none has yet.
+
+Each is a patch: v7.1+B-03 is v7.1 with that bug again.  The numbers are those of docs/findings.md.
+"""
+
+from __future__ import annotations
+
+from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.variants.bugs.b_01 import B01
+from hgeisim.kernel.variants.bugs.b_03 import B03
+from hgeisim.kernel.variants.bugs.b_09_fixed import B09Fixed
+from hgeisim.kernel.variants.bugs.b_10_fixed import B10Fixed
+from hgeisim.kernel.variants.bugs.b_12 import B12
+from hgeisim.kernel.variants.bugs.b_17 import B17
+
+BUGS: dict[str, type[Aia]] = {
+    "B-01": B01,
+    "B-03": B03,
+    "B-09-fixed": B09Fixed,
+    "B-10-fixed": B10Fixed,
+    "B-12": B12,
+    "B-17": B17,
+}
