@@ -19,6 +19,7 @@ from hgeisim.kernel.sched import Sched
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.structs import IN_GUEST_MODE
 from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, variant_problem
+from hgeisim.kernel.variants.bugs import BUGS
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -36,7 +37,7 @@ from hgeisim.machine.shared import Fixed, Memory
 from tests import kernels
 
 KNOWN_BASES = f"known: {', '.join(BASES)}"
-KNOWN_PATCHES = f"known: {', '.join(PATCHES)}"
+KNOWN_PATCHES = f"known: {', '.join((*PATCHES, *BUGS))}"
 
 
 @pytest.mark.parametrize("name", kernels.ALL_VARIANTS)

@@ -42,8 +42,6 @@ SERIES: dict[str, type[Aia]] = {
 ADDITIONS: dict[str, type[Aia]] = {"review-clamp": ReviewClamp, "review-min": ReviewMin}
 """What the review wanted on top of percpu-v2."""
 PATCHES = SERIES | ADDITIONS
-ALL = PATCHES | BUGS
-"""What may stand behind a base, but for users' own files."""
 OWN: dict[str, type[Kernel]] = {}
 """Users' own patches by how they are named, `path/to/file.py:Name`; the command line fills it."""
 
@@ -58,7 +56,7 @@ def variant_problem(name: str) -> str | None:
     for patch in patches:
         if patch in own_files(name) and patch not in OWN:
             wrong = wrong or f"names a file, and only --variant executes one: --variant {name}"
-        wrong = wrong or _unknown("patch", patch, [*ALL, *OWN])
+        wrong = wrong or _unknown("patch", patch, [*PATCHES, *BUGS, *OWN])
     return wrong or _wrong_stack(patches) or _unstackable(name)
 
 
@@ -86,7 +84,8 @@ def find_variant(name: str) -> type[Module]:
 def patched_functions(name: str, without: str) -> list[str]:
     """The functions of the patches in a variant that another variant lacks, sorted."""
     base, *patches = name.split("+")
-    classes = [(ALL | OWN)[patch] for patch in patches if patch not in without.split("+")]
+    new = (patch for patch in patches if patch not in without.split("+"))
+    classes = [(PATCHES | BUGS | OWN)[patch] for patch in new]
     return sorted({each for cls in classes for each in functions_of(cls, BASES[base])})
 
 
@@ -97,7 +96,7 @@ def without_last_patch(name: str) -> str:
 
 def _class_of(name: str) -> type[Module]:
     base, *patches = name.split("+")
-    classes = [(ALL | OWN)[patch] for patch in reversed(patches)]
+    classes = [(PATCHES | BUGS | OWN)[patch] for patch in reversed(patches)]
     return stacked(name, (*classes, BASES[base]))
 
 
