@@ -57,7 +57,7 @@ class Library:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.best: dict[int, tuple[Outcome, str]] = {}
+        self.best: dict[int, Outcome] = {}
         self.faults: list[Fault] = []
 
     def measure(self, seconds: float) -> None:
@@ -80,25 +80,25 @@ class Library:
         power.measure(seconds, jobs)
         power.measure_boot(seconds, jobs)
         for outcome in power.outcomes:
-            self.keep(outcome, name)
+            self.keep(outcome)
         words = [outcome.word for outcome in power.outcomes]
         tried, noticed = len(words), words.count(NOTICED)
         reached = len(power.reached) + len(power.at_boot)
         self.rows.append(Row(name, power.verdict.states, reached, tried, noticed))
 
-    def keep(self, outcome: Outcome, name: str) -> None:
+    def keep(self, outcome: Outcome) -> None:
         """Keep the outcome of a fault in a scenario, if it is the best so far."""
         known = self.best.get(outcome.fault.number)
-        if known is None or BEST.index(outcome.word) < BEST.index(known[0].word):
-            self.best[outcome.fault.number] = outcome, name
+        if known is None or BEST.index(outcome.word) < BEST.index(known.word):
+            self.best[outcome.fault.number] = outcome
 
     def noticed(self) -> Iterator[int]:
         """The numbers of the faults that were noticed."""
-        return (number for number, (outcome, _) in self.best.items() if outcome.word == NOTICED)
+        return (number for number, outcome in self.best.items() if outcome.word == NOTICED)
 
     def outcomes(self, *words: str) -> list[Outcome]:
         """The faults that came to one of these."""
-        best = (self.best[number][0] for number in sorted(self.best))
+        best = (self.best[number] for number in sorted(self.best))
         return [outcome for outcome in best if outcome.word in words]
 
 
@@ -168,7 +168,7 @@ def _files(library: Library) -> Iterator[str]:
     words: dict[str, Counter[str]] = {}
     for fault in library.faults:
         best = library.best.get(fault.number)
-        words.setdefault(fault.file, Counter())[best[0].word if best else ""] += 1
+        words.setdefault(fault.file, Counter())[best.word if best else ""] += 1
     for file, counts in sorted(words.items()):
         missed = counts[SURVIVED] + counts[UNFINISHED]
         kinds = (counts[""], counts[NO_KERNEL], counts[NO_EFFECT], counts[NOTICED], missed)

@@ -47,8 +47,8 @@ def test_the_best_outcome_of_a_fault_counts() -> None:
     fault = Fault(1, DROP, "f", "aia.py", 7, "x = 1")
     library = Library()
     library.faults = [fault]
-    for name, word in (("one", NO_EFFECT), ("two", SURVIVED), ("three", NO_EFFECT)):
-        library.keep(Outcome(fault, word), name)
+    for word in (NO_EFFECT, SURVIVED, NO_EFFECT):
+        library.keep(Outcome(fault, word))
     assert [each.word for each in library.outcomes(*BEST)] == [SURVIVED]
     library.rows.append(Row("one", 1_000, 3, 2, 1))
     text = page(library, {"f: drop x = 1": "it does nothing"})
@@ -56,5 +56,5 @@ def test_the_best_outcome_of_a_fault_counts() -> None:
     assert "* aia.py, `f`, drop `x = 1`: it does nothing" in text
     assert "| one | 1,000 | 3 | 2 | 1 |" in text
     assert "| aia.py | 1 | 0 | 0 | 0 | 0 | 1 |" in text
-    library.keep(Outcome(fault, NOTICED), "four")
+    library.keep(Outcome(fault, NOTICED))
     assert "**noticed: 1 of 1** with an effect, 100 %" in page(library, {})

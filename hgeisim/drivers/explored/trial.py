@@ -34,8 +34,7 @@ class Trial:
 
     `own` is what the variant shows, by the fewest switches.  Where both are only sampled, `sample`
     has the ids that the base has shown; `also` those that it shows in a sample where both searches
-    were cut short.  `entered` are the functions that the clean twin has
-    entered.
+    were cut short.  `entered` are the functions that the clean twin has entered.
     """
 
     scenario: Scenario

@@ -131,15 +131,11 @@ _bare: set[tuple[CodeType, int]] = set()
 the instruction alone."""
 
 
-def temporaries(g: Frame) -> list[object]:
+def _on_stack(g: Frame) -> list[object]:
     """What a suspended frame holds on its value stack, beyond the generator it waits for.
 
-    None is left out: an exception that was caught leaves it behind, and it says nothing.
+    None says nothing: an exception that was caught leaves it behind.
     """
-    return [each for each in _on_stack(g) if each is not None]
-
-
-def _on_stack(g: Frame) -> list[object]:
     known = [id(v) for v in _frame(g).f_locals.values()]
     found = []
     for referent in gc.get_referents(g):
