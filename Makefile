@@ -29,7 +29,7 @@ test: $(INSTALLED) ## run the tests, on all cores
 	$(BIN)/python -m pytest -q -n auto -m "not proof"
 
 proof: $(INSTALLED) ## run the tests that take minutes: whole searches, made in two ways
-	$(BIN)/python -m pytest -q -m proof
+	$(BIN)/python -m pytest -q -n auto -m proof
 
 seeds: $(INSTALLED) ## 200 seeds of each scenario, on all cores; may be stopped and started again
 	$(BIN)/python -m benchmarks.seeds $(SEEDS)
