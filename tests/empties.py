@@ -93,6 +93,7 @@ class Notice(NamedTuple):
 
 PERCPU = "v7.1+percpu-v5"
 FULL = ("exhaustion-auto", "v7.1", ("run.quiet=1ms", "run.until=6ms"))
+KEPT = ("exhaustion-auto", "v7.1", ("kernel.preemption=none", *FULL[2]))
 STORM = ("hotplug-storm", "v7.1", ("run.quiet=200us", "run.until=8ms"))
 CHURN = ("vm-churn", "v7.1", ("run.until=10ms",))
 IPIS = ("sgei-storm", "v7.1", ("run.quiet=500us", "run.until=4ms"))
@@ -167,12 +168,12 @@ NOTICED = {
     "lower_nr_hgei": Notice("mode-unusable:hwaccel", "lineless", PERCPU),
     "on_each_cpu_in_turn": Notice("exception:must_be_enabled", *FULL),
     "on_each_cpu_mask": Notice("set-up-lost:vcpu", "reused-line"),
-    "preempt_schedule": Notice("exception:kernel", *STORM),
+    "preempt_schedule": Notice("endless:preempt_schedule", *STORM),
     "probe_nr_hgei": Notice("mode-refused:aia", *BIG),
     "request_sgei": Notice("deaf:vcpu", "reused-line"),
     "riscv_kvm_exit": Notice("left-behind:sgei", "module-exit"),
     "riscv_kvm_init": Notice("mode-refused:aia", *FULL),
-    "schedule": Notice("exception:kernel", *FULL),
+    "schedule": Notice("unserved:vcpu", *KEPT),
     "set_free_bitmap": Notice("bitmap-owner:all-lines", *BIG),
     "set_hgei_up": Notice("line-refused:hart", *BIG),
     "switch_to_others": Notice("unbalanced:schedule", *FULL),

@@ -29,7 +29,7 @@ FAST = (
 """Those whose test is quick."""
 SLOW = (
     *("kvm_arch_vcpu_load", "kvm_riscv_aia_alloc_hgei", "kvm_riscv_hfence_process"),
-    *("kvm_riscv_vcpu_flush_interrupts", "request_sgei", "hgei_interrupt"),
+    *("kvm_riscv_vcpu_flush_interrupts", "request_sgei", "hgei_interrupt", "preempt_schedule"),
 )
 """Some of the others; `make proof` has them all."""
 

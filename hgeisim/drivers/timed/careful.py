@@ -11,13 +11,22 @@ from hgeisim.drivers.crash import AtomicSleep, NoOperation, stack_of
 from hgeisim.drivers.timed.guarding import Guarding
 from hgeisim.drivers.unbalanced import unbalanced
 from hgeisim.kernel.module import Module
+from hgeisim.kernel.structs import Thread
 from hgeisim.machine.balance import NOTHING, Call, frames, returned
-from hgeisim.machine.ops import Op, Path, Spend, Step
+from hgeisim.machine.ops import STEP, Op, Path, Spend, Step
 from hgeisim.machine.task import Runner
 
 POLL = Spend("halt_poll")
 """A loop of steps alone takes no time, so from `PATIENCE` steps on each of them takes this."""
 PATIENCE = 1000
+
+
+def preempt_schedule(k: Module, current: Thread) -> Path[None]:
+    """The kernel's, until nobody wants the HART any more: a patch may leave the task there."""
+    yield from k.preempt_schedule(current)
+    while current.need_resched:
+        yield STEP
+        yield from k.preempt_schedule(current)
 
 
 class Careful:

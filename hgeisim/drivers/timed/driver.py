@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from hgeisim.drivers.timed.careful import Careful
+from hgeisim.drivers.timed.careful import Careful, preempt_schedule
 from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, spend
 from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
@@ -144,7 +144,9 @@ class TimedDriver:
                 yield from self.wait_for_handler(core)
             while self._preemptible(who):
                 self._preempted.add(who)
-                yield from self.execute(who, self.k.preempt_schedule(who))
+                k = self.k
+                path = preempt_schedule(k, who) if self.careful else k.preempt_schedule(who)
+                yield from self.execute(who, path)
                 self._preempted.discard(who)
 
     def _preemptible(self, who: Task) -> bool:
