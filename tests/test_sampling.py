@@ -8,6 +8,8 @@ from itertools import groupby, pairwise, permutations
 
 import pytest
 
+from hgeisim.drivers.explored.compiled.library import PURE
+from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.sampling import (
@@ -25,6 +27,7 @@ from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.scenario.streams import Streams
 from tests import toys
+from tests.programs import program
 from tests.test_merging import HANGS
 
 
@@ -198,3 +201,19 @@ def test_long_runs_of_one_context() -> None:
         strategy = SAMPLERS[name](Streams(1).stream("test")).schedules(50)
         runs[name] = sum(len(list(groupby(one))) for one in made(space, strategy))
     assert runs["priorities"] * 5 < runs["random"]
+
+
+@pytest.mark.parametrize("pure", ["", "1"])
+def test_a_schedule_is_told_of_steps_that_were_learned_anew(
+    monkeypatch: pytest.MonkeyPatch, pure: str
+) -> None:
+    """In this program a step turns out to be too long once another walk has taken it."""
+    monkeypatch.setenv(PURE, pure)
+    system, checks = program(113)
+    space = Space(system, checks, merging=True)
+    verdict = random_walk(space, 500, SAMPLERS["random"](Streams(0).stream("scout")))
+    assert (verdict.stopped, verdict.schedules) == (None, 500)
+    assert verdict.counterexamples
+    for finding_id, each in verdict.counterexamples.items():
+        assert finding_id in {found.id for found in findings_of(space, each.schedule)}
+    assert exhaustive(Space(*program(113), merging=True), 1_000).coverage == "exhausted"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cache
+from inspect import CO_GENERATOR
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -14,13 +15,15 @@ from hgeisim.kernel.guards import Guard
 from hgeisim.machine.shared import Shared
 
 MARKED_READS = ("READ_ONCE", "test_bit")
-"""What reads a field as one access that needs no lock."""
+"""What reads a field as one access that needs no lock; what is read is its argument."""
+ATOMICS = "hgeisim.machine.atomics"
+"""The module whose functions make marked accesses themselves."""
 LOOKING_ON = ("hgeisim.checks.", "hgeisim.watch.")
 """Modules that look on from within a path."""
 
 
 class Access(NamedTuple):
-    """Somebody reads or writes a field of a struct in a function; `marked` by READ_ONCE."""
+    """Somebody reads or writes a field of a struct in a function; `marked` as in `Site`."""
 
     guard: Guard
     struct: Shared
@@ -30,23 +33,40 @@ class Access(NamedTuple):
     marked: bool
 
 
-def site(frame: FrameType | None) -> tuple[str, bool] | None:
-    """The function that makes an access in a frame, and whether that is a marked read; None where
-    no path makes it, but somebody who looks on."""
+class Site(NamedTuple):
+    """The function that an access is made in, the paths that led there, the inner ones first, and
+    whether it is marked: by READ_ONCE, or atomic."""
+
+    function: str
+    paths: tuple[str, ...]
+    marked: bool
+
+
+def site(frame: FrameType | None) -> Site | None:
+    """Where an access in a frame is made; None where somebody makes it who looks on."""
     frames = list(_outwards(frame))
     if any(each.f_globals["__name__"].startswith(LOOKING_ON) for each in frames):
         return None
-    for each in frames:
-        if not each.f_code.co_name.startswith("<"):
-            return each.f_code.co_name, _place(each) in _marked(each.f_code.co_filename)
-    return None
+    atomic = any(each.f_globals["__name__"] == ATOMICS for each in frames)
+    named = [each for each in frames if _is_of_a_path(each)]
+    if not named:
+        return None
+    inner = named[0]
+    marked = atomic or _place(inner) in _marked(inner.f_code.co_filename)
+    paths = (each.f_code for each in named if each.f_code.co_flags & CO_GENERATOR)
+    return Site(inner.f_code.co_name, tuple(code.co_name for code in paths), marked)
+
+
+def _is_of_a_path(frame: FrameType) -> bool:
+    """Whether a frame is that of a function with a name, and not one of the machine."""
+    machine = frame.f_globals["__name__"].startswith("hgeisim.machine.")
+    return not machine and not frame.f_code.co_name.startswith("<")
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """The frames of a path from the inner to the outer ones, without those of the machine."""
+    """The frames of a path from the inner to the outer ones."""
     while frame is not None and not frame.f_globals["__name__"].startswith("hgeisim.drivers."):
-        if not frame.f_globals["__name__"].startswith("hgeisim.machine."):
-            yield frame
+        yield frame
         frame = frame.f_back
 
 

@@ -90,9 +90,11 @@ class Severity(IntEnum):
     """The kernel hangs, or a lock no longer keeps others out."""
     LOCK_ORDER = 4
     """Two paths lock in a way that may hang."""
-    POLICY = 5
+    DATA_RACE = 5
+    """Two contexts access a variable at once, and nothing was seen to break by it."""
+    POLICY = 6
     """It works, but not as was asked for."""
-    NOTE = 6
+    NOTE = 7
     """Nothing is wrong; a reader should know."""
 
 
@@ -105,7 +107,7 @@ class Row(NamedTuple):
     moments: tuple[At, ...]
 
 
-ISOLATION, OWNERSHIP, INTERRUPT, DEADLOCK, LOCK_ORDER, POLICY, NOTE = Severity
+ISOLATION, OWNERSHIP, INTERRUPT, DEADLOCK, LOCK_ORDER, DATA_RACE, POLICY, NOTE = Severity
 CATALOGUE = (
     Row(HostAlive(), ("illegal-instruction",), ISOLATION, (At.STATE, At.SWEEP)),
     Row(UseAfterFree(), ("use-after-free",), ISOLATION, (At.ACCESS,)),
@@ -176,6 +178,7 @@ OTHERS = {
     "stale-translation": INTERRUPT,
     **dict.fromkeys(OF_OWN_PATCHES, DEADLOCK),
     "unserved": INTERRUPT,
+    "data-race": DATA_RACE,
     "waits-for-guest": NOTE,
     "starves": NOTE,
 }
@@ -222,6 +225,11 @@ def severity_of(finding_id: str) -> Severity:
 def is_note(finding_id: str) -> bool:
     """Whether a finding is no fault, only something to know."""
     return severity_of(finding_id) is NOTE
+
+
+def is_data_race(finding_id: str) -> bool:
+    """Whether a finding is a data race."""
+    return severity_of(finding_id) is DATA_RACE
 
 
 def is_lock_order(finding_id: str) -> bool:

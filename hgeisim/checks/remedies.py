@@ -173,6 +173,11 @@ REMEDIES = {
         "Hold the lock around each access, for writing where it is written; or read with "
         "READ_ONCE and look again under the lock.",
     ),
+    "data-race": Remedy(
+        "The compiler may split, merge or repeat a plain access; KCSAN reports it.",
+        "Hold one lock around both accesses; or, where any value will do, mark them with READ_ONCE "
+        "and WRITE_ONCE.",
+    ),
     "ipi-wait-atomic": Remedy(
         "Two CPUs that do it wait for each other with interrupts off.",
         "Send and wait with interrupts on, outside of the lock.",

@@ -22,6 +22,7 @@ from hgeisim.drivers.explored.explorable import is_of
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.budget import Spent
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.trial import Races, look_for_races
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
@@ -36,6 +37,7 @@ from hgeisim.kernel.variants import own_files, variant_problem, without_last_pat
 from hgeisim.report.exploration import document
 from hgeisim.report.findings import in_order
 from hgeisim.report.lock_walks import add_lock_order
+from hgeisim.report.races import add_races
 from hgeisim.report.reach import add_reach
 from hgeisim.report.trial import add_trial
 from hgeisim.scenario.schema import Scenario
@@ -70,6 +72,7 @@ class Exploration:
         self.found: dict[str, None] = {}
         self.least: set[str] = set()
         self.walks: LockWalks | None = None
+        self.races: Races | None = None
 
     def _against_base(self) -> AgainstBase | None:
         """Compare where a base was asked for, or where the patch is a user's own."""
@@ -155,6 +158,8 @@ class Exploration:
                 self._count_accepted()
             if verdict.stopped is None:
                 self._look_at_locks()
+            if self._has_races_looked_for() and verdict.stopped is None:
+                self._look_for_races()
             if self.walks is not None and verdict.stopped is None:
                 self.walks.try_alone(self.space)
                 shrink_all(self.space, verdict)
@@ -214,15 +219,32 @@ class Exploration:
         if self.against:
             self.against.judge_locks(self.walks, self.verdict)
 
+    def _has_races_looked_for(self) -> bool:
+        """A user's own patch is looked at in any case, all after the start."""
+        asked = self.options["races"] or bool(own_files(self.scenario.kernel.variant))
+        return asked and not self.options["after"]
+
+    def _look_for_races(self) -> None:
+        """Data races in the states of a search, and along random schedules."""
+        below = Streams(self.scenario.run.seed).stream("data-race").below
+        states_max = 0 if self.options["sampler"] else self._states()
+        self.races = look_for_races(self.space, states_max, below)
+        if self.against and self.races.stopped is None:
+            self.against.judge_races(self.races)
+        self.verdict.stopped = self.races.stopped
+
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""
         found = self.verdict.causes | (self.walks.causes if self.walks else {})
+        found |= of_ids(self.races.found if self.races else ())
         against = self.against
         new = against.counting(against.standings()) if against else self._new(found)
         result = document(self.name, self.scenario, self.verdict, new)
         result["after"] = len(self.begun)
         if self.walks is not None:
             add_lock_order(result, self.scenario, self.walks, new)
+        if self.races is not None:
+            add_races(result, self.scenario, self.races, new)
         if against:
             add_trial(result, against)
         add_reach(result, Reach(self.scenario, self.searched), against.base if against else None)

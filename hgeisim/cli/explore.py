@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--after", metavar="TOKEN", help="Begin where the schedule of this token ends.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
 @click.option("--power", is_flag=True, help="Plant faults, and tell how many would be noticed.")
+@click.option("--races", is_flag=True, help="Look for data races; of your own patch, always.")
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
 @mail_options
 @full_option
@@ -77,6 +78,9 @@ def command(scenario: str, **options: Any) -> int:
     With --power the same search is made for many broken kernels: each statement of the KVM AIA
     code that it reaches is left out, and so on.  What is not noticed is listed.  It takes 60
     seconds of CPU, or --seconds.
+
+    A data race is a plain read of a variable and a write to it at once, with nothing that orders
+    them: as KCSAN tells it.
 
     Patches of a series are compared with each other and with the kernel that --variant names: each
     of a --series has to be free of what is new, of --revisions only the last.

@@ -69,8 +69,11 @@ def mail_of(
     """The mail about a finding of a schedule, as a document has it."""
     from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
     from hgeisim.report.mail import About, mail  # noqa: PLC0415
+    from hgeisim.report.mail_race import race_mail  # noqa: PLC0415
 
     finding_id = finding["id"]
+    if "race" in finding:
+        return [*race_mail(scenario, token, finding)]
     try:
         about = About(token, finding_id, finding.get("standing") or "")
         return mail(space, scenario, about, lines)

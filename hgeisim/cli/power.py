@@ -18,7 +18,7 @@ SECONDS = 60.0
 """CPU seconds that it takes if nothing else is said."""
 ALONE = (
     *("base", "strategy", "walk", "steps", "memory", "after", "proof", "first", "mail", "finding"),
-    *("full", "strict"),
+    *("full", "strict", "races"),
 )
 """Options that it has no use for."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
+@click.option("--races", is_flag=True, help="Look for data races; of your own patch, always.")
 @mail_options
 @full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
@@ -61,6 +62,9 @@ def command(
     from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
+    from hgeisim.drivers.explored.races.trial import races_shown  # noqa: PLC0415
+    from hgeisim.kernel.variants import own_files  # noqa: PLC0415
+    from hgeisim.report.data_race import race_facts  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = decoded("".join(token), "TOKEN")
@@ -73,9 +77,13 @@ def command(
     result = _document(meant, variant or meant.variant, steps, end)
     result |= {"changed": changed} if changed else {}
     found = _findings(space, meant, len(steps))
+    wanted = options["races"] or bool(own_files(loaded.kernel.variant))
+    races = races_shown(space, meant.schedule[: len(steps)]) if wanted else {}
+    found |= {i: race.finding for i, race in races.items()}
+    facts = {i: {"race": race_facts(race)} for i, race in races.items()}
     judged = _judged(space, loaded, meant.schedule[: len(steps)], found, options["strict"])
     new = [i for i, each in judged.items() if each["new"]]
-    told = ({"id": i, "text": each.text, **judged[i]} for i, each in found.items())
+    told = ({"id": i, "text": f.text, **judged[i], **facts.get(i, {})} for i, f in found.items())
     result["findings"] = in_order(told)
     result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
     if options["as_json"]:
@@ -93,6 +101,7 @@ def command(
 
 
 def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
+    from hgeisim.report.data_race import race_lines  # noqa: PLC0415
     from hgeisim.report.findings import nothing_found, standing, unlooked  # noqa: PLC0415
     from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415
@@ -109,6 +118,8 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
         how = standing(finding).removeprefix(", ")
         line = f"{finding['id']}: {finding['text']}{how and f' ({how})'}"
         click.echo("\n".join(indented(line, 0)))
+        if "race" in finding:
+            click.echo("\n".join(race_lines(finding["race"])))
     click.echo("seen in one schedule")
     if nothing_found(result["findings"]):
         click.echo("no finding")
@@ -222,7 +233,8 @@ def _judged(
 ) -> dict[str, dict[str, Any]]:
     """Which findings are new: what is not accepted or, of a user's own patch, what the base does
     not show."""
-    from hgeisim.checks.catalogue import is_note  # noqa: PLC0415
+    from hgeisim.checks.catalogue import is_data_race, is_note  # noqa: PLC0415
+    from hgeisim.checks.cause import of_ids  # noqa: PLC0415
     from hgeisim.checks.known import accepted, new_findings  # noqa: PLC0415
     from hgeisim.checks.standing import COUNTING  # noqa: PLC0415
     from hgeisim.drivers.explored.acceptance import least_causes  # noqa: PLC0415
@@ -234,7 +246,8 @@ def _judged(
 
     kernel = scenario.kernel
     if not own_files(kernel.variant):
-        causes = {i: cause_of(space, schedule, i) for i in found}
+        causes = {i: cause_of(space, schedule, i) for i in found if not is_data_race(i)}
+        causes |= of_ids(filter(is_data_race, found))
         new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         if not strict and (may_be := [i for i in new if accepted(i, kernel.variant)]):
             causes |= least_causes(space, scenario, {i: causes[i] for i in may_be}, schedule)

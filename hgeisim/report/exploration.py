@@ -13,6 +13,7 @@ from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict, ended
+from hgeisim.report.data_race import race_lines
 from hgeisim.report.findings import nothing_found, standing, unlooked
 from hgeisim.report.layout import count, indented
 from hgeisim.report.reach import reach_lines
@@ -78,6 +79,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     )
     yield from _verdict(result)
     yield from _lock_order(result)
+    yield from _data_races(result)
     yield from comparison_lines(result)
     if result["stopped"]:
         yield from indented(_unfinished(result), 0)
@@ -131,6 +133,18 @@ def _lock_order(result: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _data_races(result: dict[str, Any]) -> Iterator[str]:
+    """How data races were looked for; a document may come without."""
+    looked = result.get("data_races")
+    if looked:
+        ways = []
+        if looked["states"]:
+            ways.append(f"steps side by side in {count(looked['states'], 'state')}")
+        if looked["schedules"]:
+            ways.append(f"order of events in {count(looked['schedules'], 'random schedule')}")
+        yield from indented(f"data races: {', '.join(ways)}{looked['cut']}", 0)
+
+
 def _unfinished(result: dict[str, Any]) -> str:
     """What was left undone when an exploration was stopped."""
     left = "schedules may be longer than they need be"
@@ -147,6 +161,8 @@ def _finding_lines(finding: dict[str, Any]) -> Iterator[str]:
     yield from indented(finding["text"], 2)
     if finding["reason"]:
         yield from indented(f"known: {finding['reason']}", 2)
+    if race := finding.get("race"):
+        yield from race_lines(race)
     if hang := finding.get("hang"):
         shown = f" by {hang['id']}" if "id" in hang else ""
         yield from indented(f"its hang: {hang['grade']}{shown}", 2)

@@ -166,8 +166,8 @@ def _window(found: Evidence, names: Names, window: Window) -> str:
     return f"{place}, {holding}: {others} in between"
 
 
-def replay_lines(token: Token) -> Iterator[str]:
+def replay_lines(token: Token, *more: str) -> Iterator[str]:
     """The command to replay, in lines that a shell puts together."""
     word = encode(token)
     pieces = [word[i : i + IN_COMMAND] for i in range(0, len(word), IN_COMMAND)]
-    yield from command_lines(["hgeisim", "replay", *options(token), *pieces])
+    yield from command_lines(["hgeisim", "replay", *more, *options(token), *pieces])

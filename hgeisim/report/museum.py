@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hgeisim.checks.catalogue import is_data_race
 from hgeisim.drivers.explored.counterexample.token import encode
 from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.museum import Exhibit, Shown
@@ -61,7 +62,8 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         yield from indented(f"{each['buggy']}: {_found(each)}", 2)
         yield from indented(f"{each['fixed']}: {_twin(each)}", 2)
         if each["token"]:
-            yield f"  hgeisim replay {each['token']}"
+            races = " --races" if is_data_race(each["finding"]) else ""
+            yield f"  hgeisim replay {each['token']}{races}"
         yield ""
     good = [each for each in result["bugs"] if each["found"] and each["twin_clean"]]
     yield f"{len(good)} of {count(len(result['bugs']), 'bug')} found, and gone with their fixes"

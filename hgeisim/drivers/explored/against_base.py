@@ -11,6 +11,7 @@ from hgeisim.checks.standing import COUNTING, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.trial import Races, race_standings
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
@@ -40,6 +41,7 @@ class AgainstBase:
     trial: Trial | None = None
     twin: Trial | None = None
     locks: LockTrial = field(default_factory=LockTrial)
+    races: dict[str, Standing] = field(default_factory=dict)
     lock_causes: dict[str, Cause] = field(default_factory=dict)
     never_entered: list[str] = field(default_factory=list)
     not_in_twin: list[str] = field(default_factory=list)
@@ -99,10 +101,17 @@ class AgainstBase:
         self.locks = lock_trial(walks, self.base, given, below)
         verdict.stopped = self.locks.stopped
 
+    def judge_races(self, races: Races) -> None:
+        """Compare data races with those of the base; `races` is stopped where that was."""
+        below = Streams(self.scenario.run.seed).stream("data-race").below
+        states_max = races.states and self.base.states_max
+        self.races, stopped = race_standings(races.found, self.base, states_max, below)
+        races.stopped = races.stopped or stopped
+
     def standings(self) -> dict[str, Standing]:
-        """How each finding in the scenario compares, lock order among them."""
+        """How each finding in the scenario compares, lock order and data races among them."""
         searched = self.trial.standings() if self.trial is not None else {}
-        return self.locks.standings | searched
+        return self.locks.standings | self.races | searched
 
     def causes(self) -> dict[str, Cause]:
         """The cause of each finding in the scenario."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from hgeisim.checks.catalogue import is_lock_order
+from hgeisim.checks.catalogue import is_data_race, is_lock_order
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.standing import EASIER, INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
@@ -12,6 +12,7 @@ from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.led import shown_when_led
 from hgeisim.drivers.explored.lock_trial import lock_standings
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.trial import race_standings
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.drivers.explored.trial import FEW_SWITCHES
@@ -25,10 +26,13 @@ def standings_along(
     far as it can follow, or in few switches; lock order as an exploration compares it."""
     below = Streams(base.scenario.run.seed).stream("lock-order").below
     of_locks = [each for i, each in found.items() if is_lock_order(i)]
-    others = [i for i in found if not is_lock_order(i)]
-    return lock_standings(of_locks, base, schedule, below) | _searched(
-        space, base, schedule, others
-    )
+    races = [i for i in found if is_data_race(i)]
+    others = [i for i in found if not (is_lock_order(i) or is_data_race(i))]
+    return {
+        **lock_standings(of_locks, base, schedule, below),
+        **race_standings(races, base, FEW_SWITCHES, below)[0],
+        **_searched(space, base, schedule, others),
+    }
 
 
 def _searched(

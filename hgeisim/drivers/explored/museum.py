@@ -12,8 +12,11 @@ from pathlib import Path
 from time import process_time
 from typing import NamedTuple
 
+from hgeisim.checks.catalogue import is_data_race
 from hgeisim.drivers.explored.counterexample.shrink import shrink
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.side_by_side import races_of
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.portfolio import portfolio
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
@@ -84,12 +87,23 @@ def _shown(bug: Bug, variant: str, states_max: int, first: bool = False) -> Show
     scenario = load_scenario(bug.scenario, {"variant": variant})
     space = space_of(scenario)
     verdict = portfolio(space, states_max, enough=is_it)
+    if any(map(is_data_race, bug.shows)) and verdict.stopped is None:
+        _look_for_races(space, verdict, states_max)
     if verdict.stopped is not None:
         raise verdict.stopped
     own = [each for i, each in verdict.counterexamples.items() if i in bug.shows]
     way = own[0] if own else None
-    if way is not None:
+    if way is not None and not is_data_race(way.finding.id):
         way = Counterexample(way.finding, shrink(space, way.schedule, way.finding.id))
     reach = Reach(scenario, space)
     missed = sum(map(len, reach.never_taken().values()))
     return Shown(verdict, way, found_s[0] if found_s else None, reach.steps - missed, reach.steps)
+
+
+def _look_for_races(space: Space, verdict: Verdict, states_max: int) -> None:
+    """Note data races as well, which a search comes to once it has seen all states."""
+    looked, races = races_of(space, states_max)
+    verdict.stopped = looked.stopped
+    with verdict.kept():
+        for race in races:
+            verdict.note(race.finding, race.schedule)

@@ -96,7 +96,7 @@ class Guarding:
         place = site(sys._getframe(2))
         if place is not None:
             self.who = None
-            access = Access(guard, struct, field, written, *place)
+            access = Access(guard, struct, field, written, place.function, place.marked)
             moment = Moment(who, STEP, access.function, accesses=(access,), held=held)
             for check in LOOK:
                 self.note(check.wrong(self.k, moment))

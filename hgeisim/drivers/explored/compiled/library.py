@@ -63,6 +63,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "search_knows": (c.c_int, [c.POINTER(Told), _TEXT]),
     "search_origin": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
     "search_list": (c.c_uint32, [c.POINTER(Told), c.c_int, c.POINTER(_ITEMS)]),
+    "search_pairs": (
+        c.c_int,
+        [c.POINTER(Told), c.c_uint32, _TEXT, c.c_uint32, _TEXT, _TEXT, c.c_void_p],
+    ),
     "search_bytes": (c.c_uint64, [c.POINTER(Told)]),
     "search_source": (_TEXT, []),
 }

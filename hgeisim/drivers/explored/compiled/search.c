@@ -88,7 +88,7 @@ typedef struct {
   u32 nodes, nodes_max, lasts_max, level_end, at;
   u8 goes_on, moved, rests;
   /* A walk: by whom its steps were made, and the contexts in the order of their priorities. */
-  List taken;
+  List taken, made;
   u32 *order;
   u8 walks;
 } Search;
@@ -381,7 +381,8 @@ void search_free(Search *s) {
   free(s->state), free(s->origin), free(s->table), free(s->view), free(s->view_table);
   free(s->view_back), free(s->answer_told), free(s->watched);
   free(s->to), free(s->hash), free(s->slot), free(s->which);
-  free(s->dead_ends.item), free(s->returns.item), free(s->taken.item), free(s->order), free(s->node_origin), free(s->lasts);
+  free(s->dead_ends.item), free(s->returns.item), free(s->taken.item);
+  free(s->made.item), free(s->order), free(s->node_origin), free(s->lasts);
   layout_free(&s->layout);
   free(s);
 }
@@ -648,7 +649,7 @@ static int begin_walk(Search *s, Words *words, u32 one_in) {
     if (!draw(words, last + 1, &other)) return 0;
     s->order[last] = s->order[other], s->order[other] = moved;
   }
-  s->walks = 1, s->taken.count = 0, s->at = 0, s->rests = 0;
+  s->walks = 1, s->taken.count = s->made.count = 0, s->at = 0, s->rests = 0;
   return 1;
 }
 
@@ -694,7 +695,7 @@ int search_walk(Search *s, Words *words, u32 longest, u32 one_in) {
     u32 number = find(s, s->to, hash, &at);
     if (!number && !add(s, s->to, hash, at, 0)) return NO_MEMORY;
     s->told.slot = slot, s->at = number ? number - 1 : s->told.states - 1;
-    if (!keep(&s->taken, slot)) return NO_MEMORY;
+    if (!keep(&s->taken, slot) || !keep(&s->made, which)) return NO_MEMORY;
     s->told.transitions++, s->rests = a->crashes, s->told.state = s->at;
     int is_new = 0;
     if (a->watched && !view_of(s, s->to, &is_new)) return NO_MEMORY;
@@ -726,13 +727,43 @@ int search_knows(Search *s, const u8 *codes) {
   return find(s, s->to, hash_of(s->to, s->layout.words), &at) != 0;
 }
 
+/* Which kinds of steps can be made side by side: `kind` has that of each of the `answers`, 0 for those
+ * that do not matter, and first[a * kinds + b] becomes the number plus one of the first state in which
+ * a context can make a step of kind a, and a later one a step of kind b.  Two that are on one HART
+ * cannot: `cpu` is the place of what says where a context is, and `hart` has a HART for each of its 256
+ * codes, NOWHERE for an interrupt. */
+enum { NOWHERE = 255 };
+
+int search_pairs(Search *s, u32 answers, const u16 *kind, u32 kinds, const u16 *cpu, const u8 *hart,
+                 u32 *first) {
+  const Tables *t = s->tables;
+  if (s->version != t->version && !follow(s)) return NO_MEMORY;
+  for (u32 number = 0; number < s->told.states; number++) {
+    const u64 *here = s->state + (size_t)number * s->layout.words;
+    u32 made = 0;
+    for (u32 slot = 0; slot < t->slots; slot++) {
+      u32 which = ask(t, slot, here), p = cpu[slot];
+      if (!which || which >= answers || !kind[which]) continue;
+      u8 code = here[s->layout.word[p]] >> s->layout.shift[p] & mask_of(s->layout.bits[p]);
+      u8 at = hart[slot * 256 + code];
+      for (u32 other = 0; other < made; other++) {
+        u32 *pair = &first[s->which[other] * kinds + kind[which]];
+        if (!*pair && (at == NOWHERE || at != s->slot[other])) *pair = number + 1;
+      }
+      s->which[made] = kind[which], s->slot[made++] = at;
+    }
+  }
+  s->looked = 0;
+  return FINISHED;
+}
+
 /* How a state was reached: the number of the one before times the contexts, plus the context. */
 u64 search_origin(const Search *s, u32 number) { return s->origin[number]; }
 
-/* A list: 0 and 1, states from which every step led to a known one, or to an earlier one; 2, the
- * contexts that made the steps of the walk. */
+/* A list: 0 and 1, states from which every step led to a known one, or to an earlier one; 2 and 3,
+ * the contexts that made the steps of the walk, and the answers that these were. */
 u32 search_list(const Search *s, int which, const u32 **items) {
-  const List *list = which == 2 ? &s->taken : which ? &s->returns : &s->dead_ends;
+  const List *lists[] = {&s->dead_ends, &s->returns, &s->taken, &s->made}, *list = lists[which];
   return *items = list->item, list->count;
 }
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from typing import Any
 from weakref import finalize
 
 from hgeisim.drivers.explored.compiled.library import library
-from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.answer import Answer, leaves
 from hgeisim.drivers.explored.model.space import Space
 
 MAX = 65_535
@@ -35,7 +34,7 @@ class Tables:
             raise MemoryError
         finalize(self, functions.tables_free, self.pointer)
         for slot, tree in enumerate(space.trees):
-            for path, answer in _leaves(tree, self.locations[slot]):
+            for path, answer in leaves(tree, self.locations[slot]):
                 self.plant(slot, path, answer)
 
     def plant(self, slot: int, path: list[tuple[int, int]], answer: Answer) -> None:
@@ -80,15 +79,3 @@ def tables_of(space: Space) -> Tables | None:
 
 def _numbers(numbers: Any) -> bytes:
     return array("H", numbers).tobytes()
-
-
-def _leaves(
-    tree: dict[int, Any], place: int, *path: tuple[int, int]
-) -> Iterator[tuple[list[tuple[int, int]], Answer]]:
-    """Each answer of a tree, with the places and codes that lead to it."""
-    for code, below in tree.items():
-        here = (*path, (place, code))
-        if isinstance(below, Answer):
-            yield list(here), below
-        else:
-            yield from _leaves(below[1], below[0], *here)

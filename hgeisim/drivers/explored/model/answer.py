@@ -7,8 +7,8 @@ state, see `Codebook`, and a set of cells is a bit mask of places.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 from hgeisim.checks.finding import Finding
 
@@ -56,3 +56,15 @@ def after(state: bytes, writes: Writes) -> bytes:
     for place, code in writes:
         cells[place] = code
     return bytes(cells)
+
+
+def leaves(
+    tree: dict[int, Any], place: int, *path: tuple[int, int]
+) -> Iterator[tuple[list[tuple[int, int]], Answer]]:
+    """Each answer of a tree that asks for `place` first, with the places and codes there."""
+    for code, below in tree.items():
+        here = (*path, (place, code))
+        if isinstance(below, Answer):
+            yield list(here), below
+        else:
+            yield from leaves(below[1], below[0], *here)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.answer import Answer, Writes, after, mask
+from hgeisim.drivers.explored.model.answer import Answer, Writes, after, leaves, mask
 from hgeisim.drivers.explored.model.codebook import Codebook, TooNarrow
 from hgeisim.drivers.explored.model.contention import Contention
 from hgeisim.drivers.explored.model.frames import SeamError
@@ -22,6 +23,10 @@ Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]
 class Outgrown(Exception):
     """A step wrote a cell that has no place in a state, because no step before it wrote it, or a
     value for which that place is too narrow."""
+
+
+class Diverged(ModelError):
+    """A schedule that was searched cannot be followed: a step that it needs was learned anew."""
 
 
 class Mirror(Protocol):
@@ -94,6 +99,15 @@ class Space:
         """Whether steps were learned that relied on what does not hold."""
         return self.contention is not None and self.contention.wrong
 
+    @contextmanager
+    def searched_again(self) -> Iterator[None]:
+        """What cannot be told of an outdated space is told later, of the next search."""
+        try:
+            yield
+        except Diverged:
+            if not self.outdated:
+                raise
+
     def forget(self) -> None:
         """Forget all answers, but not who contends for what, nor which cells are written: only
         those have places in states from now on, as wide as they need to be."""
@@ -153,12 +167,15 @@ class Space:
         return answers
 
     def in_full(self, slots: Iterable[int]) -> tuple[int, ...]:
-        """What a schedule of steps, from the start, is in single operations."""
+        """What a schedule of steps, from the start, is in single operations.
+
+        Raises `Diverged`, where the space is outdated.
+        """
         state, schedule = self.initial(), list[int]()
         for slot in slots:
             answer = self.ask(slot, state)
             if answer.writes is None:
-                raise ModelError("a schedule that was searched cannot be followed")
+                raise Diverged("a schedule that was searched cannot be followed")
             schedule += [slot] * answer.length
             state = after(state, answer.writes)
         return tuple(schedule)
@@ -167,6 +184,16 @@ class Space:
         """The contexts that are not at rest."""
         cells = self.codebook.decode(state)
         return [slot for slot, location in enumerate(self.locations) if cells[location]]
+
+    def known(self) -> Iterator[tuple[int, bytes, Answer]]:
+        """Each step that is known: its context, and a state in which that answers so, reached or
+        not."""
+        for slot, tree in enumerate(self.trees):
+            for path, answer in leaves(tree, self._places[slot]):
+                state = bytearray(self.initial())
+                for place, code in path:
+                    state[place] = code
+                yield slot, bytes(state), answer
 
     def _disturbs(self, step: Answer) -> tuple[int, ...]:
         """The contexts that have ever read a cell that a step writes; no other can be disturbed."""

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
+from types import FrameType
+from typing import Protocol
 
 from hgeisim.checks.access import Access, site
 from hgeisim.checks.catalogue import At, asked
@@ -22,6 +24,16 @@ from hgeisim.watch.asker import ask_about_calls, ask_after_operations
 ACCESS = asked(At.ACCESS)
 
 
+class Listener(Protocol):
+    """Wants to hear of each access that a path makes."""
+
+    def heard(self, address: int, written: bool, frame: FrameType) -> None:
+        """A cell is read or written, in a frame."""
+
+    def ended(self, held: tuple[str, ...]) -> None:
+        """The path has come to its next operation; the locks of these names were held."""
+
+
 class StepAsker:
     """Shows the steps of a kernel to its checks."""
 
@@ -30,6 +42,7 @@ class StepAsker:
         self._moment: Moment | None = None
         self._found: list[Finding] = []
         self._accesses: list[Access] = []
+        self.listener: Listener | None = None
         ask_after_operations(k, k.watch, self._found.extend, self._now)
         ask_about_calls(k, self._called)
 
@@ -60,10 +73,13 @@ class StepAsker:
 
     def _access(self, address: int, written: bool) -> None:
         """Note an access of the path to a guarded cell."""
+        if self.listener is not None:
+            self.listener.heard(address, written, sys._getframe(2))
         if address in self.guarded:
             place = site(sys._getframe(2))
             if place is not None:
-                self._accesses.append(Access(*self.guarded[address], written, *place))
+                made = Access(*self.guarded[address], written, place.function, place.marked)
+                self._accesses.append(made)
 
     @cached_property
     def guarded(self) -> dict[int, tuple[Guard, Shared, str]]:
@@ -86,6 +102,8 @@ class StepAsker:
     def accessed(self, moment: Moment, held: tuple[str, ...]) -> tuple[Finding, ...]:
         """What is wrong with the cells that a whole step touched, and with its calls."""
         self.stop()
+        if self.listener is not None:
+            self.listener.ended(held)
         seen = replace(moment, accesses=tuple(self._accesses), held=held)
         found = *self._found, *(each for check in ACCESS for each in check.wrong(self.k, seen))
         self._found.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 from weakref import finalize
@@ -15,16 +16,17 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.compiled import library
 from hgeisim.drivers.explored.compiled.library import END, LEARN, STEP, VIEW
 from hgeisim.drivers.explored.compiled.tables import Tables
+from hgeisim.drivers.explored.model.answer import Answer
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.strategies.levels import EnoughStates, Levels, Wish
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
 from hgeisim.drivers.explored.strategies.strategy import LONGEST
-from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict, many
+from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict, many
 
 ASKING = frozenset((LEARN, STEP, VIEW, END))
 """What C wants that Python answers."""
-DEAD_ENDS, RETURNS, TAKEN = range(3)
+DEAD_ENDS, RETURNS, TAKEN, MADE = range(4)
 WORDS = 8192
 """Random words that are drawn at once."""
 CONTEXTS_MAX = 64
@@ -71,7 +73,8 @@ class Core:
         return self.codes.raw[: self.tables.places]
 
     def list_of(self, which: int) -> list[int]:
-        """A list that it has kept: `DEAD_ENDS`, `RETURNS`, or the steps `TAKEN` of a walk."""
+        """A list that it has kept: `DEAD_ENDS`, `RETURNS`; or of a walk, the contexts that have
+        `TAKEN` steps and the answers that were `MADE`."""
         items = c.POINTER(c.c_uint32)()
         count = self.functions.search_list(self.pointer, which, c.byref(items))
         return items[:count] if count else []
@@ -133,6 +136,20 @@ class Compiled(Search):
             new = self.space.invariants.of(core.state_after()) if wanted == VIEW else core.findings
             if self.note(number, new, slot):
                 core.functions.search_turn_back(core.pointer, wanted)
+
+    def pairs(
+        self, kind_of: Mapping[Answer, int], kinds: int, harts: tuple[list[int], bytes]
+    ) -> dict[tuple[int, int], int]:
+        """The first state of each pair of kinds."""
+        answers, first = self.core.tables.answers, np.zeros((kinds, kinds), np.uint32)
+        of_answers = array("H", (kind_of.get(answer, 0) if answer else 0 for answer in answers))
+        places, table = harts
+        self.core.run(
+            *(self.core.functions.search_pairs, len(answers), of_answers.tobytes(), kinds),
+            *(array("H", places).tobytes(), table, first.ctypes.data),
+        )
+        found = zip(*map(np.ndarray.tolist, np.nonzero(first)), strict=True)
+        return {(one, other): int(first[one, other]) - 1 for one, other in found}
 
     @property
     def expanded(self) -> int:
@@ -271,4 +288,12 @@ class CompiledWalks:
         """Keep what is new, with the steps that were made."""
         for finding in findings:
             if finding.id not in self.verdict.counterexamples:
-                self.verdict.note(finding, self.space.in_full(self.core.list_of(TAKEN)))
+                self.verdict.note(finding, self.schedule())
+
+    def schedule(self) -> Schedule:
+        """The steps that were made, in single operations; another context may have made the space
+        forget since how long one was."""
+        core = self.core
+        answers = (core.tables.answers[number] for number in core.list_of(MADE))
+        made = zip(core.list_of(TAKEN), answers, strict=True)
+        return tuple(slot for slot, answer in made if answer for _ in range(answer.length))

@@ -125,13 +125,17 @@ class Levels(ABC):
         """Keep the first way to each finding; raises `Found` with the last one that is wanted."""
         for finding in findings:
             if finding.id not in self.result.ways:
-                way = Counterexample(finding, self.schedule(node, *last))
-                self.result.ways[finding.id] = way
-                self.tell(way)
-                if self.left is not None:
-                    self.left.discard(finding.id)
+                with self.space.searched_again():
+                    self._keep(Counterexample(finding, self.schedule(node, *last)))
         if self.left is not None and not self.left:
             raise Found
+
+    def _keep(self, way: Counterexample) -> None:
+        finding_id = way.finding.id
+        self.result.ways[finding_id] = way
+        self.tell(way)
+        if self.left is not None:
+            self.left.discard(finding_id)
 
     def schedule(self, node: int, *last: int) -> Schedule:
         """The way to a node, and a last step, in single operations."""

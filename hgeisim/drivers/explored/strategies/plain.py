@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from math import inf
 
 from hgeisim.drivers.explored.model.answer import Answer
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.invariants import View
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
+from hgeisim.drivers.explored.strategies.search import NOWHERE, PROGRESS_EVERY, Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict, many
 
 
@@ -59,6 +60,23 @@ class Plain(Search):
     def returns(self) -> Sequence[int]:
         """The states from which every step led to an earlier one."""
         return self._returns
+
+    def pairs(
+        self, kind_of: Mapping[Answer, int], kinds: int, harts: tuple[list[int], bytes]
+    ) -> dict[tuple[int, int], int]:
+        """The first state of each pair of kinds."""
+        places, table = harts
+        first: dict[tuple[int, int], int] = {}
+        for number, state in enumerate(self.states[: self._expanded]):
+            here = [
+                (kind_of[answer], table[256 * slot + state[places[slot]]])
+                for slot, answer in enumerate(self.space.answers(state))
+                if answer in kind_of
+            ]
+            for (one, on), (other, at) in combinations(here, 2):
+                if at == NOWHERE or on != at:
+                    first.setdefault((one, other), number)
+        return first
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Expand one after the other."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.model.answer import Answer
 from hgeisim.drivers.explored.model.endless import LoneRuns, endless
 from hgeisim.drivers.explored.model.livelock import Round, WaysOut, findings_in_round
 from hgeisim.drivers.explored.model.space import Outgrown, Space
@@ -14,6 +15,8 @@ from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdi
 Progress = Callable[[int, int], None]
 """Told (states seen, states still to expand) now and then."""
 PROGRESS_EVERY = 4096
+NOWHERE = 255
+"""The HART of a context that may be on top of another one on its HART."""
 
 
 class Search(ABC):
@@ -65,6 +68,13 @@ class Search(ABC):
     @abstractmethod
     def returns(self) -> Sequence[int]:
         """The states from which every step led to one that was reached earlier."""
+
+    @abstractmethod
+    def pairs(
+        self, kind_of: Mapping[Answer, int], kinds: int, harts: tuple[list[int], bytes]
+    ) -> dict[tuple[int, int], int]:
+        """The first state in which two contexts, on two HARTs, can make steps of two kinds, the
+        earlier context the first; kinds are numbers from 1, `harts` as in `side_by_side.harts`."""
 
     def run(self, states_max: int, progress: Progress | None) -> bool:
         """Expand all states; False when a step was learned that makes the search invalid.
@@ -120,7 +130,8 @@ class Search(ABC):
             return True
         for finding in findings:
             if finding.id not in self.verdict.counterexamples:
-                self.verdict.note(finding, self.schedule(number, *last))
+                with self.space.searched_again():
+                    self.verdict.note(finding, self.schedule(number, *last))
         return False
 
     def schedule(self, number: int, *last: int) -> Schedule:

@@ -51,24 +51,24 @@ def walks_of(
 
 def _note_all(space: Space, verdict: Verdict, schedule: Iterator[Step], seen: set[bytes]) -> None:
     """Note the findings of one schedule, and of its end."""
-    slots, state = list[int](), space.initial()
+    gone, state = list[int](), space.initial()
     seen.add(state)
     verdict.states = len(seen)
     space.system.budget.look_at_memory()
     for step in schedule:
-        slots.append(step.slot)
+        gone += [step.slot] * space.ask(step.slot, state).length
         state = step.after
         seen.add(state)
         verdict.transitions += 1
         verdict.states = len(seen)
         space.system.budget.spend(1)
-        _note(space, verdict, (*step.findings, *space.invariants.of(state)), slots)
+        _note(verdict, (*step.findings, *space.invariants.of(state)), gone)
     if not any(space.successors(state)):
         verdict.ends += 1
-        _note(space, verdict, end_findings(space, state), slots)
+        _note(verdict, end_findings(space, state), gone)
 
 
-def _note(space: Space, verdict: Verdict, findings: tuple[Finding, ...], slots: list[int]) -> None:
+def _note(verdict: Verdict, findings: tuple[Finding, ...], gone: list[int]) -> None:
     for finding in findings:
         if finding.id not in verdict.counterexamples:
-            verdict.note(finding, space.in_full(slots))
+            verdict.note(finding, tuple(gone))

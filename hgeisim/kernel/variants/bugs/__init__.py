@@ -12,6 +12,7 @@ from hgeisim.kernel.variants.bugs.b_09_fixed import B09Fixed
 from hgeisim.kernel.variants.bugs.b_10_fixed import B10Fixed
 from hgeisim.kernel.variants.bugs.b_12 import B12
 from hgeisim.kernel.variants.bugs.b_17 import B17
+from hgeisim.kernel.variants.bugs.v2_4_fixed import V24Fixed
 
 BUGS: dict[str, type[Aia]] = {
     "B-01": B01,
@@ -20,4 +21,5 @@ BUGS: dict[str, type[Aia]] = {
     "B-10-fixed": B10Fixed,
     "B-12": B12,
     "B-17": B17,
+    "V2-4-fixed": V24Fixed,
 }

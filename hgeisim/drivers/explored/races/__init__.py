@@ -1,0 +1,1 @@
+"""Data races: plain accesses of two contexts at once."""

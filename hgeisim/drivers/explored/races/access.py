@@ -1,0 +1,107 @@
+"""The accesses of a step to fields that C accesses plainly, and which two of them race.
+
+In the kernel's memory model two accesses race that are made at once, where one is a write and one
+is plain (tools/memory-model/Documentation/explanation.txt).  KCSAN takes plain writes for marked
+ones by default (CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC), and so does this: what is told is a plain
+read beside a write.
+"""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import NamedTuple
+
+from hgeisim.checks.access import site
+from hgeisim.checks.ownership import vcpus
+from hgeisim.drivers.explored.model.answer import Answer, mask
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.kernel.plain import plain_cells
+from hgeisim.kernel.script import SCRIPTED
+
+
+class Access(NamedTuple):
+    """One access: the cell, whether it is a write, and whether that is marked; the functions that
+    it is made in, the inner ones first; and the locks held, `alone` or with others."""
+
+    address: int
+    written: bool
+    marked: bool
+    functions: tuple[str, ...]
+    alone: frozenset[str]
+    shared: frozenset[str]
+
+    def same_place(self, other: Access) -> bool:
+        """Whether two accesses are the same, but for the locks that are held."""
+        return self[:4] == other[:4]
+
+
+def conflict(one: Access, other: Access) -> bool:
+    """Whether two accesses race when they are made side by side: no lock keeps one of them away."""
+    if one.address != other.address or one.written == other.written:
+        return False
+    if one.alone & (other.alone | other.shared) or other.alone & one.shared:
+        return False
+    return not (other if one.written else one).marked
+
+
+class Accesses:
+    """What the steps of a space access plainly; each is made once more to see it."""
+
+    def __init__(self, space: Space) -> None:
+        self.space, self.k = space, space.system.k
+        cells = [*plain_cells(self.k)]
+        self.fields = {address: field for address, field, _ in cells}
+        self.marked = {address: functions for address, _, functions in cells}
+        places = space.codebook.places
+        self.places = mask(place for a in self.fields for place in places.get(a, ()))
+        self.sharable = {vcpu.vsfile_lock.name: vcpu.vsfile_lock for vcpu in vcpus(self.k)}
+        self._known: dict[Answer, tuple[Access, ...]] = {}
+        self._made: list[Access] = []
+        self._heard: list[tuple[int, bool, bool, tuple[str, ...]]] = []
+
+    def of(self, slot: int, state: bytes, answer: Answer) -> tuple[Access, ...]:
+        """The accesses of a step, which a context answers in a state."""
+        if answer.writes is None or not (answer.reads | answer.written) & self.places:
+            return ()
+        known = self._known.get(answer)
+        if known is None:
+            known = self._known[answer] = self._make(slot, state)
+        return known
+
+    def _make(self, slot: int, state: bytes) -> tuple[Access, ...]:
+        space = self.space
+        cells, asker = space.codebook.decode(state), space.system.asker
+        self._made, self._heard, asker.listener = [], [], self
+        try:
+            space.system.memory.begin_step(cells)
+            space.system.attempt(slot, cells[space.locations[slot]], space.contention)
+        finally:
+            asker.listener = None
+        return tuple(dict.fromkeys(self._made))
+
+    def heard(self, address: int, written: bool, frame: FrameType) -> None:
+        """A path accesses a cell."""
+        place = site(frame) if address in self.fields else None
+        if place is not None:
+            functions = tuple(name for name in place.paths if name not in SCRIPTED)
+            if functions:
+                marked = place.marked or functions[0] in self.marked[address]
+                self._heard.append((address, written, marked, functions))
+
+    def ended(self, held: tuple[str, ...]) -> None:
+        """The path has come to its next operation, with these locks held."""
+        if self._heard:
+            alone = frozenset(name for name in held if self._is_alone(name))
+            shared = frozenset(held) - alone
+            self._made += (Access(*each, alone, shared) for each in self._heard)
+            self._heard = []
+
+    def _is_alone(self, name: str) -> bool:
+        """Whether a lock that is held keeps everybody else out."""
+        if name in self.sharable:
+            lock = self.sharable[name]
+            return bool(self.space.system.memory.aside(lambda: lock.writers_inside))
+        if name == self.k.cpu_hotplug_lock.name:
+            lock_of_cpus = self.k.cpu_hotplug_lock
+            return bool(self.space.system.memory.aside(lambda: lock_of_cpus.writer))
+        return not name.endswith(".srcu")

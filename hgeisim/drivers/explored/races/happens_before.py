@@ -1,0 +1,134 @@
+"""Data races along sampled schedules: accesses that no chain of events orders, however far apart.
+
+Vector clocks, as in Flanagan and Freund, "FastTrack: efficient and precise dynamic race detection",
+PLDI 2009.  Here whatever is not accessed plainly orders: who reads such a cell comes after who
+wrote it.  Locks, IPIs, wake-ups, and the states of hotplug are all cells, so none is forgotten.  So
+READ_ONCE orders as well, and a HART those who are on it, which hides some races and accuses nothing
+that is sound.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.access import Access, Accesses, conflict
+from hgeisim.drivers.explored.races.race import Race, Side
+from hgeisim.drivers.explored.strategies.strategy import Step, Strategy, schedules
+from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
+
+
+@dataclass
+class Sample:
+    """The races of some schedules, one for each id; `stopped` is what ended them early."""
+
+    races: dict[str, Race] = field(default_factory=dict)
+    schedules: int = 0
+    stopped: BaseException | None = None
+
+
+def races_along(space: Space, strategy: Strategy) -> Sample:
+    """What races along the schedules that a strategy makes, in single operations."""
+    made, fine = Sample(), space.fine
+    fine.make_room()
+    accesses = Accesses(fine)
+    try:
+        for schedule in schedules(fine, strategy):
+            for race in HappensBefore(fine, accesses).races(schedule):
+                made.races.setdefault(race.finding.id, race)
+            made.schedules += 1
+    except BaseException as error:  # noqa: BLE001 - raised again by the caller
+        made.stopped = without_memory(error)
+    return made
+
+
+class Made(NamedTuple):
+    """An access that was made: as the side of a race, at which time of its context, and what its
+    cell had before that step and after it."""
+
+    slot: int
+    time: int
+    side: Side
+    values: tuple[int, int]
+
+
+class HappensBefore:
+    """The clocks of one schedule.
+
+    `clocks` has for each context what it knows of the time of each, `left` the same for what each
+    place of a state has to tell; `made` the last accesses of each kind to each plain cell.
+    """
+
+    def __init__(self, space: Space, accesses: Accesses) -> None:
+        self.space, self.accesses = space, accesses
+        width = len(space.locations)
+        self.clocks = [[int(slot == own) for slot in range(width)] for own in range(width)]
+        self.left: dict[int, list[int]] = {}
+        self.made = defaultdict[int, dict[tuple[int, Access], Made]](dict)
+
+    def races(self, schedule: Iterable[Step]) -> Iterator[Race]:
+        """Go along a schedule."""
+        gone = list[int]()
+        for step in schedule:
+            gone.append(step.slot)
+            answer = self.space.ask(step.slot, step.before)
+            self._come_after(step.slot, answer)
+            for made in self._made_in(step, answer):
+                others = self.made[made.side.access.address]
+                for earlier in others.values():
+                    if self._race(earlier, made):
+                        yield self._told(earlier, made, tuple(gone))
+                others[made.slot, made.side.access] = made
+            self._tell(step.slot, answer)
+
+    def _come_after(self, slot: int, answer: Answer) -> None:
+        """Know what those knew who wrote what a step reads."""
+        clock = self.clocks[slot]
+        for place in _places((answer.reads | answer.written) & ~self.accesses.places):
+            if place in self.left:
+                clock[:] = map(max, clock, self.left[place])
+
+    def _tell(self, slot: int, answer: Answer) -> None:
+        """Let those know who read what a step writes."""
+        clock = self.clocks[slot]
+        for place in _places(answer.written & ~self.accesses.places):
+            self.left[place] = [*map(max, clock, self.left.get(place, clock))]
+        clock[slot] += 1
+
+    def _made_in(self, step: Step, answer: Answer) -> Iterator[Made]:
+        """The accesses of a step."""
+        accesses = self.accesses.of(step.slot, step.before, answer)
+        if not accesses:
+            return
+        codebook, automaton = self.space.codebook, self.space.system.automata[step.slot]
+        before, after = codebook.decode(step.before), codebook.decode(step.after)
+        self.space.system.memory.begin_step(before)
+        for access in accesses:
+            side = Side(automaton.name, automaton.runner.cpu, access)
+            values = before[access.address], after[access.address]
+            yield Made(step.slot, self.clocks[step.slot][step.slot], side, values)
+
+    def _race(self, earlier: Made, later: Made) -> bool:
+        """Whether two accesses conflict, and nothing orders them."""
+        ordered = earlier.time <= self.clocks[later.slot][earlier.slot]
+        return not ordered and conflict(earlier.side.access, later.side.access)
+
+    def _told(self, earlier: Made, later: Made, gone: Schedule) -> Race:
+        """The race of two accesses, a write first."""
+        one, other = (earlier, later) if earlier.side.access.written else (later, earlier)
+        address = one.side.access.address
+        name = self.space.system.memory.names[address]
+        sides = one.side, other.side
+        return Race(self.accesses.fields[address], name, sides, *one.values, gone)
+
+
+def _places(bits: int) -> Iterator[int]:
+    """The places that a mask has bits for."""
+    while bits:
+        low = bits & -bits
+        yield low.bit_length() - 1
+        bits ^= low

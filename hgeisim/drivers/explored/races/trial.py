@@ -1,0 +1,71 @@
+"""Data races of a kernel in a scenario, and which of them its base does not have.
+
+They are looked for in all states that a search reaches; where it does not come to its end, along
+random schedules as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.drivers.explored.base import Base
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.happens_before import races_along
+from hgeisim.drivers.explored.races.race import Race
+from hgeisim.drivers.explored.races.side_by_side import Singly, races_of
+from hgeisim.drivers.explored.strategies.sampling import Random
+from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, SAMPLED, Schedule
+
+WALKS = 64
+"""Random schedules of a search that does not come to its end."""
+
+
+@dataclass
+class Races:
+    """What was found, and how far that was looked for; `stopped` is what ended it early."""
+
+    found: dict[str, Race] = field(default_factory=dict)
+    coverage: str = SAMPLED
+    states: int = 0
+    schedules: int = 0
+    stopped: BaseException | None = None
+
+
+def look_for_races(space: Space, states_max: int, below: Below) -> Races:
+    """Look in `states_max` states at most; with none, only along random schedules."""
+    made = Races()
+    if states_max:
+        verdict, races = races_of(space, states_max)
+        made = Races({each.finding.id: each for each in races}, verdict.coverage, verdict.states)
+        made.stopped = verdict.stopped
+    if made.coverage != EXHAUSTED and made.stopped is None:
+        sample = races_along(space, Random(below, WALKS))
+        made.found = sample.races | made.found
+        made.schedules, made.stopped = sample.schedules, sample.stopped
+    return made
+
+
+def races_shown(space: Space, schedule: Schedule) -> dict[str, Race]:
+    """What races along one schedule, and after it."""
+    along, singly = races_along(space, Chain(Given([schedule]))), Singly(space.fine)
+    found = dict[str, Race]()
+    for race in (*singly.at(singly.after(schedule), schedule), *along.races.values()):
+        found.setdefault(race.finding.id, race)
+    return found
+
+
+def race_standings(
+    ids: Iterable[str], base: Base, states_max: int, below: Below
+) -> tuple[dict[str, Standing], BaseException | None]:
+    """How data races compare with those of the base in the same scenario, and what ended looking
+    for those early."""
+    found = [*ids]
+    if not found or all(map(base.accepts, found)):
+        return {i: Standing(PRE_EXISTING) for i in found}, None
+    other = look_for_races(base.space, states_max, below)
+    missing = UNKNOWN if other.stopped is not None else INTRODUCED
+    words = {i: PRE_EXISTING for i in found if i in other.found or base.accepts(i)}
+    return {i: Standing(words.get(i, missing)) for i in found}, other.stopped
