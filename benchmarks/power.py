@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.baselines import LARGE
-from hgeisim.drivers.explored.power.fault import Fault
-from hgeisim.drivers.explored.power.power import (
+from hgeisim.drivers.explored.power.power import Power
+from hgeisim.drivers.power.fault import Fault
+from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NO_KERNEL,
     NOTICED,
     SURVIVED,
     UNFINISHED,
     Outcome,
-    Power,
 )
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.locate import built_in_names

@@ -11,16 +11,12 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.explored.explorer import space_of
-from hgeisim.drivers.explored.power.fault import BOUND, DROP, INVERT, UNLOCK, Fault
 from hgeisim.drivers.explored.power.planted_space import PlantedSpace
-from hgeisim.drivers.explored.power.planting import planted
-from hgeisim.drivers.explored.power.power import (
-    NO_EFFECT,
-    NOTICED,
-    SURVIVED,
-    Power,
-)
+from hgeisim.drivers.explored.power.power import Power
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.power.fault import BOUND, DROP, INVERT, UNLOCK, Fault
+from hgeisim.drivers.power.planting import planted
+from hgeisim.drivers.power.trials import NO_EFFECT, NOTICED, SURVIVED
 from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.scenario.load import load_scenario

@@ -15,9 +15,9 @@ from benchmarks.power import (
     key_of,
     page,
 )
-from hgeisim.drivers.explored.power.fault import DROP, Fault
-from hgeisim.drivers.explored.power.planting import planted
-from hgeisim.drivers.explored.power.power import NO_EFFECT, NOTICED, SURVIVED, Outcome
+from hgeisim.drivers.power.fault import DROP, Fault
+from hgeisim.drivers.power.planting import planted
+from hgeisim.drivers.power.trials import NO_EFFECT, NOTICED, SURVIVED, Outcome
 from hgeisim.kernel.variants import find_variant
 
 

@@ -101,9 +101,9 @@ def command(scenario: str, **options: Any) -> int:
 
         return explore(scenario, form_of(options), options)
     if options["power"]:
-        from hgeisim.cli.power import measure  # noqa: PLC0415
+        from hgeisim.cli.power import of_a_search  # noqa: PLC0415
 
-        return measure(scenario, options)
+        return of_a_search(scenario, options)
     made = _explored(scenario, options)
     status = _report(made)
     if made.was_stopped is not None:

@@ -14,6 +14,7 @@ from hgeisim.cli.mail import beginning, chosen, mail_options, print_run_mail
 from hgeisim.cli.own_patch import executing_option, variant_option
 from hgeisim.cli.paths import PATH
 from hgeisim.cli.settings import settings_option
+from hgeisim.cli.strategy import Seconds
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     default="all",
     help="What to record; occupancy alone, without lock order, is quicker.",
 )
+@click.option("--power", is_flag=True, help="Plant faults, and tell how many would be noticed.")
+@click.option("--seconds", type=Seconds(0, min_open=True), help="How long --power may take.")
 @mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -48,6 +51,8 @@ def command(
     out: Path | None,
     base: str | None,
     record: Literal["all", "occupancy"],
+    power: bool,
+    seconds: float | None,
     strict: bool,
     as_json: bool,
     **said: Any,
@@ -65,16 +70,28 @@ def command(
     A patch of your own, or any kernel with --base, is compared with its base: what that shows, too,
     in up to 40 seeds, does not count.
 
+    With --power many broken kernels run: each statement of the KVM AIA code that the run reaches is
+    left out, and so on, in three seeds.  What is not noticed is listed.  It takes 60 seconds of
+    CPU, or --seconds.
+
     Exit status: 0 nothing new, 1 a new finding, or a vacuous run (no guest was entered, or no line
     handed out).
     """
+    from hgeisim.cli.power import OF_A_RUN, check, of_runs  # noqa: PLC0415
     from hgeisim.cli.progress import comparing  # noqa: PLC0415
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
 
     mail = {key: said.pop(key) for key in ("mail", "finding")}
     words = ["hgeisim", "run", scenario, *_said_again(said)]
+    if power:
+        check(
+            {**mail, "out": out, "base": base, "record": record != "all", "strict": strict},
+            OF_A_RUN,
+        )
     loaded = _checked(scenario, said, out)
+    if power:
+        return of_runs(scenario, loaded, seconds, as_json=as_json)
     runs = _base_runs(loaded, base, record)
     simulation = simulate(loaded, record=record)
     _run(simulation, loaded.run.until)

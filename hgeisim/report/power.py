@@ -1,34 +1,48 @@
-"""What `explore --power` says: how many planted faults would have been noticed, and which not."""
+"""What --power says: how many planted faults would have been noticed, and which not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from hgeisim.drivers.explored.power.power import (
+from hgeisim.drivers.explored.power.power import Power
+from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NO_KERNEL,
     NOTICED,
     SURVIVED,
     UNFINISHED,
     Outcome,
-    Power,
 )
+from hgeisim.drivers.timed.power import SEEDS, RunPower
 from hgeisim.report.layout import count, indented
+from hgeisim.scenario.duration import format_duration
 
 WORDS = (NO_KERNEL, NO_EFFECT, NOTICED, SURVIVED, UNFINISHED)
 
 
 def document(name: str, power: Power) -> dict[str, Any]:
-    """All of it as plain data."""
+    """All of it as plain data, of a search."""
+    covered = {
+        "coverage": power.verdict.coverage,
+        "bound": power.verdict.bound,
+        "states": power.verdict.states,
+    }
+    return _document(name, power, covered)
+
+
+def run_document(name: str, power: RunPower) -> dict[str, Any]:
+    """The same of runs: each fault was tried in `seeds` seeds."""
+    return _document(name, power, {"seeds": SEEDS, "until_ns": power.scenario.run.until})
+
+
+def _document(name: str, power: Power | RunPower, covered: dict[str, Any]) -> dict[str, Any]:
     kernel = power.scenario.kernel
     return {
         "scenario": name,
         "variant": kernel.variant,
         "preemption": kernel.preemption,
-        "coverage": power.verdict.coverage,
-        "bound": power.verdict.bound,
-        "states": power.verdict.states,
+        **covered,
         "planted": len(power.faults),
         "reached": len(power.reached),
         "tried": len(power.outcomes),
@@ -52,10 +66,9 @@ def _fault(outcome: Outcome) -> dict[str, Any]:
 
 def text(result: dict[str, Any]) -> Iterator[str]:
     """The document as lines of at most 80 columns."""
-    covered = " ".join(filter(None, (result["coverage"], result["bound"])))
     yield from indented(
-        f"power of a search of {result['scenario']} on {result['variant']}, preemption "
-        f"{result['preemption']}: {covered}, {count(result['states'], 'state')}",
+        f"power of {_what(result)} on {result['variant']}, preemption {result['preemption']}: "
+        f"{_covered(result)}",
         0,
     )
     yield from indented(_summary(result), 0)
@@ -67,6 +80,17 @@ def text(result: dict[str, Any]) -> Iterator[str]:
             yield f"{head}:"
         for each in faults:
             yield from _line(each)
+
+
+def _what(result: dict[str, Any]) -> str:
+    return f"{'runs' if 'seeds' in result else 'a search'} of {result['scenario']}"
+
+
+def _covered(result: dict[str, Any]) -> str:
+    if "seeds" in result:
+        return f"{result['seeds']} seeds, {format_duration(result['until_ns'])} each"
+    covered = " ".join(filter(None, (result["coverage"], result["bound"])))
+    return f"{covered}, {count(result['states'], 'state')}"
 
 
 def _summary(result: dict[str, Any]) -> str:

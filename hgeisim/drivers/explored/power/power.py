@@ -7,44 +7,32 @@ anew.  Where all of them answer as before, the fault has no effect.
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Any
 
 from hgeisim.checks.catalogue import is_note
 from hgeisim.drivers.explored.model.space import Outgrown
-from hgeisim.drivers.explored.power.fault import NAME, Fault, Switched
 from hgeisim.drivers.explored.power.planted_space import PlantedSpace
-from hgeisim.drivers.explored.power.planting import planted
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
+from hgeisim.drivers.power.fault import NAME, Fault, Switched
+from hgeisim.drivers.power.planting import planted
+from hgeisim.drivers.power.trials import (
+    NO_EFFECT,
+    NOTICED,
+    SURVIVED,
+    Outcome,
+    Try,
+    cpu_s,
+    in_turns,
+    outcomes,
+    shown_by,
+)
 from hgeisim.kernel.variants import OWN, find_variant
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.variation import on_variant
-
-NO_KERNEL, NO_EFFECT, NOTICED = "no kernel", "no effect", "noticed"
-SURVIVED, UNFINISHED = "survived", "not finished"
-LONGEST_S = 20
-"""CPU seconds for one fault."""
-NOT_A_PROGRAM = ("NameError", "UnboundLocalError", "TypeError", "AttributeError", "SyntaxError")
-
-
-class Outcome(NamedTuple):
-    """What became of a fault: a word, and what showed it."""
-
-    fault: Fault
-    word: str
-    what: str = ""
-
-
-Try: TypeAlias = Callable[[Fault], Outcome]
-"""Tries a fault, in a process that it may spoil."""
 
 
 class Power:
@@ -65,7 +53,7 @@ class Power:
         self.switches: dict[str, int] = {}
         self.outcomes: list[Outcome] = []
         self.passed_over: frozenset[int] = frozenset()
-        self.began_s, self.seconds = _cpu_s(), 0.0
+        self.began_s, self.seconds = cpu_s(), 0.0
         self.hands_out_a_line = False
 
     @property
@@ -73,12 +61,7 @@ class Power:
         """The faults that some step asks for, so ordered that any first part is spread evenly over
         functions."""
         asking = self.space.asking
-        by_function: dict[str, list[Fault]] = {}
-        for fault in self.faults:
-            if fault.number in asking:
-                by_function.setdefault(fault.function, []).append(fault)
-        rounds = zip_longest(*by_function.values())
-        return [fault for each in rounds for fault in each if fault is not None]
+        return in_turns(fault for fault in self.faults if fault.number in asking)
 
     def search(self) -> None:
         """Search the kernel without any fault, and count what its findings need."""
@@ -98,34 +81,17 @@ class Power:
 
     def measure(self, seconds: float, jobs: int = 1) -> None:
         """Try the faults that are reached, up to so many CPU seconds with all that was before."""
-        self._add(self._outcomes(self.reached, self.tried, seconds, jobs))
+        self._try(self.reached, self.tried, seconds, jobs)
 
     def measure_boot(self, seconds: float, jobs: int = 1) -> None:
         """Try those that only the boot asks for, each from the boot on."""
-        self._add(self._outcomes(self.at_boot, self.tried_from_boot, seconds, jobs))
+        self._try(self.at_boot, self.tried_from_boot, seconds, jobs)
 
-    def _add(self, outcomes: Iterable[Outcome]) -> None:
-        self.outcomes += outcomes
-        self.outcomes.sort(key=lambda outcome: outcome.fault.number)
-        self.seconds = _cpu_s() - self.began_s
-
-    def _outcomes(
-        self, faults: Iterable[Fault], how: Try, seconds: float, jobs: int
-    ) -> Iterator[Outcome]:
+    def _try(self, faults: Iterable[Fault], how: Try, seconds: float, jobs: int) -> None:
         wanted = (each for each in faults if each.number not in self.passed_over)
-        left, running = wanted, dict[int, tuple[Fault, int]]()
-        more = True
-        while more or running:
-            while more and len(running) < jobs:
-                fault = next(left, None) if _cpu_s() - self.began_s < seconds else None
-                more = fault is not None
-                if fault is not None:
-                    pid, pipe = _fork(fault, how)
-                    running[pid] = fault, pipe
-            if running:
-                pid, _ = os.wait()
-                fault, pipe = running.pop(pid)
-                yield _told(fault, pipe)
+        self.outcomes += outcomes(wanted, how, lambda: cpu_s() - self.began_s < seconds, jobs)
+        self.outcomes.sort(key=lambda outcome: outcome.fault.number)
+        self.seconds = cpu_s() - self.began_s
 
     def tried(self, fault: Fault) -> Outcome:
         """Turn a fault on, which stays on, and search until something is new."""
@@ -147,9 +113,7 @@ class Power:
         if found.stopped is not None:
             raise found.stopped
         for finding_id in filter(self._is_new, found.counterexamples):
-            text = found.counterexamples[finding_id].finding.text
-            broken = finding_id.startswith("exception:") and text.startswith(NOT_A_PROGRAM)
-            return Outcome(fault, NO_KERNEL if broken else NOTICED, finding_id)
+            return shown_by(fault, finding_id, found.counterexamples[finding_id].finding.text)
         if _graph(found) == _graph(self.verdict):
             return Outcome(fault, NO_EFFECT, "the same states, steps and ends")
         if self.hands_out_a_line and not Reach(self.broken, space).a_line_was_handed_out:
@@ -171,48 +135,6 @@ class Power:
         return next((i for i in sorted(ways) if ways[i].switches < self.switches[i]), "")
 
 
-def _fork(fault: Fault, how: Try) -> tuple[int, int]:
-    """Try a fault in a process of its own; its number, and where it says what came of it."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(writing)
-        return pid, reading
-    try:  # in the new process, which never returns
-        os.close(reading)
-        resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S + 1))
-        signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        os.write(writing, json.dumps(_said(fault, how)).encode())
-    finally:
-        os._exit(0)
-
-
-def _said(fault: Fault, how: Try) -> tuple[str, str]:
-    """What to say of a fault, whatever it breaks."""
-    try:
-        _, word, what = how(fault)
-    except Exception as error:  # noqa: BLE001 - a fault may break anything
-        return NO_KERNEL, f"{type(error).__name__}: {error}"
-    return word, what
-
-
 def _graph(verdict: Verdict) -> tuple[Any, ...]:
     ids = sorted(verdict.counterexamples)
     return verdict.coverage, verdict.states, verdict.transitions, verdict.ends, ids
-
-
-def _told(fault: Fault, pipe: int) -> Outcome:
-    """What a process has said about its fault; nothing where its time was up."""
-    with os.fdopen(pipe, "rb") as said:
-        text = said.read()
-    if not text:
-        return Outcome(fault, UNFINISHED, f"no end in {LONGEST_S} s")
-    word, what = json.loads(text)
-    return Outcome(fault, word, what)
-
-
-def _cpu_s() -> float:
-    """CPU seconds of this process and of those that have ended."""
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in used)

@@ -28,23 +28,23 @@ class Fault(NamedTuple):
 class Switched(Kernel):
     """A kernel with faults: all stand in one program, and at most one of them is on.
 
-    Which one is a cell of the memory that no step has as an input, so that a path that is made anew
-    sees what was on when it was there.  `asked` are the faults that were asked for, `from_boot` is
-    the one that is on when a kernel is made.
+    Which one is a cell of the memory, where there is one, that no step has as an input, so that a
+    path that is made anew sees what was on when it was there.  `asked` are the faults that were
+    asked for, `from_boot` is the one that is on when a kernel is made.
     """
 
     from_boot = 0
 
     def __init__(k, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        if k.memory is None:
-            raise ValueError("faults are planted in what is explored")
-        k.fault = k.memory.cell("fault")
-        k.memory.cells[k.fault] = k.from_boot
         k.asked = set[int]()
+        k.fault = k.from_boot
+        if k.memory is not None:
+            k.fault = k.memory.cell("fault")
+            k.memory.cells[k.fault] = k.from_boot
 
     def at(k, number: int) -> bool:
         """Whether a fault is on."""
         k.asked.add(number)
-        memory: Any = k.memory
-        return bool(memory.cells[k.fault] == number)
+        on = k.fault if k.memory is None else k.memory.cells[k.fault]
+        return on == number

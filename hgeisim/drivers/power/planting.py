@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from types import FunctionType
 from typing import Any
 
-from hgeisim.drivers.explored.power.fault import BOUND, DROP, INVERT, UNLOCK, Fault, Switched
+from hgeisim.drivers.power.fault import BOUND, DROP, INVERT, UNLOCK, Fault, Switched
 from hgeisim.machine.ops import STEP
 
 UNLOCKS = {
@@ -49,7 +49,7 @@ MARKS = ("yield STEP", "yield from ()", "yield SWEEP_VSFILE")
 SAYINGS = ("assert_held", "WARN_ON", "lockdep_assert")
 FILES = ("aia", "imsic", "imsic_device", "variants")
 """Where the functions of aia.c, aia_imsic.c and of the patches are."""
-PACKAGE = Path(__file__).parents[3]
+PACKAGE = Path(__file__).parents[2]
 SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign)
 FLAGS = __future__.annotations.compiler_flag
 

@@ -1,0 +1,1 @@
+"""How many planted faults are noticed."""

@@ -1,0 +1,118 @@
+"""How many planted faults runs notice.
+
+All faults stand in one program.  It runs with none of them, in some seeds and in as many more, so
+that a finding which is rare does not count for a fault.  Then each fault that was asked for is on,
+from the boot on, in a process of its own: in the first seeds, until something shows that did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hgeisim.checks.catalogue import is_note
+from hgeisim.checks.ownership import vcpus
+from hgeisim.drivers.power.fault import NAME, Fault, Switched
+from hgeisim.drivers.power.planting import planted
+from hgeisim.drivers.power.trials import (
+    NO_EFFECT,
+    NOTICED,
+    SURVIVED,
+    Outcome,
+    cpu_s,
+    in_turns,
+    outcomes,
+    shown_by,
+)
+from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.kernel.variants import OWN, find_variant
+from hgeisim.record.fingerprint import fingerprint
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.variation import on_variant, with_seed
+
+SEEDS = 3
+"""Seeds in which each fault is tried."""
+ROOM = 4
+"""A fault may take so many times as long as the kernel without."""
+LEAST_S = 10
+"""And so many CPU seconds in any case."""
+
+
+class RunPower:
+    """The faults of a kernel in a `scenario`, which is `broken` once they are planted.
+
+    `faults` are all that were planted, `reached` those that some run asks for, `outcomes` those
+    that were tried, as far as the time went; `seconds` is all CPU time.  `ends` are what the first
+    runs have come to.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario, self.began_s, self.seconds = scenario, cpu_s(), 0.0
+        variant = scenario.kernel.variant
+        OWN[NAME], self.faults = planted(find_variant(variant))
+        self.broken = on_variant(scenario, f"{variant}+{NAME}")
+        self.asked: set[int] = set()
+        self.ids: set[str] = set()
+        self.ends: list[tuple[Any, ...]] = []
+        self.line_handed_out = False
+        self.outcomes: list[Outcome] = []
+
+    @property
+    def reached(self) -> list[Fault]:
+        """The faults that some run asks for, so ordered that any first part is spread evenly."""
+        return in_turns(fault for fault in self.faults if fault.number in self.asked)
+
+    def run(self) -> None:
+        """Run the kernel without any fault."""
+        for number in range(2 * SEEDS):
+            simulation = self._run(number)
+            self.ids |= simulation.findings.keys()
+            self.ends.append(_end(simulation))
+            self.line_handed_out |= simulation.guests.line_handed_out
+            if number < SEEDS:
+                self.asked |= vars(simulation.k)["asked"]
+
+    def measure(self, seconds: float, jobs: int = 1) -> None:
+        """Try the faults that are reached, up to so many CPU seconds with all that was before."""
+        longest_s = LEAST_S + int(ROOM * (cpu_s() - self.began_s) / 2)
+        may_go_on = lambda: cpu_s() - self.began_s < seconds  # noqa: E731
+        self.outcomes += outcomes(self.reached, self.tried, may_go_on, jobs, longest_s)
+        self.outcomes.sort(key=lambda outcome: outcome.fault.number)
+        self.seconds = cpu_s() - self.began_s
+
+    def tried(self, fault: Fault) -> Outcome:
+        """Run with a fault until something is new."""
+        Switched.from_boot = fault.number
+        same, handed_out = True, False
+        for number in range(SEEDS):
+            simulation = self._run(number)
+            for finding_id, (_, finding) in simulation.findings.items():
+                if finding_id not in self.ids and not is_note(finding_id):
+                    return shown_by(fault, finding_id, finding.text)
+            same = same and _end(simulation) == self.ends[number]
+            handed_out = handed_out or simulation.guests.line_handed_out
+        if self.line_handed_out and not handed_out:
+            return Outcome(fault, NOTICED, "vacuous: no line was handed out")
+        told = "the same timelines and end states" if same else ""
+        return Outcome(fault, NO_EFFECT if same else SURVIVED, told)
+
+    def _run(self, number: int) -> Simulation:
+        seed = self.scenario.run.seed + number
+        simulation = simulate(with_seed(self.broken, seed), record="all")
+        simulation.run(self.scenario.run.until)
+        return simulation
+
+
+def _end(simulation: Simulation) -> tuple[Any, ...]:
+    """What a run has come to: its timeline, and what is in all structs at its end."""
+    k = simulation.k
+    structs = [*k.hart, *k.hgei, *k.per_cpu, k.globals]
+    for vcpu in vcpus(k):
+        structs += [vcpu, vcpu.swfile, vcpu.wait]
+    return fingerprint(simulation.timeline), *(each for one in structs for each in _values(one))
+
+
+def _values(struct: Any) -> Iterator[Any]:
+    """All values of a struct."""
+    yield from (getattr(struct, name) for name in type(struct).fields)
+    yield from (tuple(getattr(struct, name)) for name in type(struct).arrays)
