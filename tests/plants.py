@@ -294,6 +294,13 @@ PLANTS = {
     ),
 }
 NOT_TOLD_APART = {
+    **dict.fromkeys(
+        (
+            "data-race:nr_hgei in bound_nr_hgei and kvm_riscv_aia_free_hgei",
+            "data-race:nr_hgei in kvm_riscv_aia_free_hgei and probe_nr_hgei",
+        ),
+        "the id has both functions: another pair is another id",
+    ),
     "stale-armed:hgei": "only `trace check` reports it, and a trace does not say why a bit is set",
     **dict.fromkeys(
         (

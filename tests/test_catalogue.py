@@ -24,7 +24,7 @@ from hgeisim.checks.catalogue import (
     severity_of,
 )
 from hgeisim.checks.check import CallCheck, OperationCheck, ReturnCheck, StateCheck
-from hgeisim.drivers.explored.model.system import EXPLORED
+from hgeisim.drivers.explored.model.system import EXPLORED, RACED
 from hgeisim.drivers.traced.offer import TRACED
 from hgeisim.report.findings import in_order, unlooked
 from hgeisim.watch.asker import IN_TIME, offer_of
@@ -34,7 +34,7 @@ OF_OPERATIONS = {At.OPERATION, At.ACCESS, At.MOVED}
 """MOVED is for both kinds: what a move has done, and what it has left."""
 OF_CALLS = {At.CALL, At.RETURN}
 BASES = ("StateCheck[", "OperationCheck", "CallCheck", "ReturnCheck", "OfGuests", "OfHarts")
-DRIVERS = {"timed": IN_TIME, "explored": EXPLORED, "traced": TRACED}
+DRIVERS = {"timed": IN_TIME, "explored": RACED, "traced": TRACED}
 
 
 def classes() -> dict[str, str]:
@@ -118,13 +118,17 @@ def test_every_kind_is_reported_by_a_driver() -> None:
                     "unlocked",
                     "deadlock",
                 ),
-                "livelock",
+                *("livelock", "data-race"),
             ],
         ),
     ],
 )
 def test_what_a_driver_cannot_see(driver: str, kinds: list[str]) -> None:
     assert not_checked(DRIVERS[driver]) == kinds
+
+
+def test_data_races_are_looked_for_where_that_is_wanted() -> None:
+    assert {*not_checked(EXPLORED)} - {*not_checked(RACED)} == {"data-race"}
 
 
 def test_a_user_s_patch_is_looked_at_more_closely_in_a_run() -> None:
@@ -184,7 +188,7 @@ def test_the_page_of_verdicts_has_each_kind_and_where_it_shows() -> None:
     page = (Path(checks.__path__[0]).parents[1] / "docs/verdicts.md").read_text()
     table = page.partition("## Kinds of findings")[2]
     told = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE))
-    commands = {"run": IN_TIME, "explore": EXPLORED, "trace check": TRACED}
+    commands = {"run": IN_TIME, "explore": RACED, "trace check": TRACED}
     kinds = dict.fromkeys([*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS])
 
     def shows(kind: str, at: Offer) -> bool:

@@ -61,7 +61,7 @@ def command(
     from hgeisim.cli.token_word import decoded  # noqa: PLC0415
     from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
     from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
-    from hgeisim.drivers.explored.model.system import EXPLORED  # noqa: PLC0415
+    from hgeisim.drivers.explored.model.system import EXPLORED, RACED  # noqa: PLC0415
     from hgeisim.drivers.explored.races.trial import races_shown  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
     from hgeisim.report.data_race import race_facts  # noqa: PLC0415
@@ -85,7 +85,7 @@ def command(
     new = [i for i, each in judged.items() if each["new"]]
     told = ({"id": i, "text": f.text, **judged[i], **facts.get(i, {})} for i, f in found.items())
     result["findings"] = in_order(told)
-    result["schedules"], result["not_checked"] = 1, not_checked(EXPLORED)
+    result["schedules"], result["not_checked"] = 1, not_checked(RACED if wanted else EXPLORED)
     if options["as_json"]:
         print_json(result)
     elif options["mail"] and found:

@@ -6,11 +6,10 @@ of the kernel.  A field that a patch adds is plain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hgeisim.kernel.structs import Globals, HgeiControl, Vcpu
-from hgeisim.machine.shared import Shared, addresses
+from hgeisim.machine.shared import Shared
 
 
 class Plain(NamedTuple):
@@ -29,24 +28,3 @@ PLAIN = (
     Plain(Vcpu, ("vsfile_cpu", "vsfile_hgei", "vgein")),
     Plain(Vcpu, ("cpu", "mode"), KICKS),
 )
-
-
-def plain_cells(k: Any) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Each cell that is accessed plainly, with the name of its field and where it is marked."""
-    vcpus = (vcpu for vcpu in k.vcpus if vcpu is not None)
-    for struct in (*k.hgei, k.globals, *vcpus):
-        for plain in _of(struct):
-            for field in plain.fields:
-                for address in addresses(struct, field):
-                    yield address, field, plain.marked
-
-
-def _of(struct: Shared) -> Iterator[Plain]:
-    """The entries for a struct, and one for what patches have added to it."""
-    for plain in PLAIN:
-        if isinstance(struct, plain.struct):
-            yield plain
-    kind = next(plain.struct for plain in PLAIN if isinstance(struct, plain.struct))
-    added = (*type(struct).fields, *type(struct).arrays)
-    declared = {*kind.fields, *kind.arrays}
-    yield Plain(kind, tuple(field for field in added if field not in declared))

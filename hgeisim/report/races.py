@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explorable import token_of
+from hgeisim.drivers.explored.model.system import RACED
 from hgeisim.drivers.explored.races.trial import Races
 from hgeisim.drivers.explored.strategies.verdict import ended
 from hgeisim.report.data_race import race_facts
@@ -25,7 +27,7 @@ def add_races(
         "schedules": races.schedules,
         "cut": f", where it {ended(races.stopped)}" if races.stopped else "",
     }
-    result["not_checked"] = [kind for kind in result["not_checked"] if kind != "data-race"]
+    result["not_checked"] = not_checked(RACED)
     kernel = scenario.kernel
     for finding_id, race in races.found.items():
         facts = replay_facts(token_of(result["scenario"], scenario, race.schedule))

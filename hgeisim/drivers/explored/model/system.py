@@ -35,6 +35,8 @@ EXPLORED = Offer(
     ("deadlock", "livelock", "lost-wakeup", *OF_OWN_PATCHES, "waits-for-guest"),
 )
 """What is asked in a search; the end of a schedule shows the rest (`ends.py`)."""
+RACED = EXPLORED._replace(kinds=(*EXPLORED.kinds, "data-race"))
+"""The same where data races are looked for (`explored/races`)."""
 CALL = 2
 """`Hart.hardirq` while it runs a function that another HART sent."""
 

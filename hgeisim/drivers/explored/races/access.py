@@ -8,6 +8,7 @@ read beside a write.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import FrameType
 from typing import NamedTuple
 
@@ -15,8 +16,10 @@ from hgeisim.checks.access import site
 from hgeisim.checks.ownership import vcpus
 from hgeisim.drivers.explored.model.answer import Answer, mask
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.kernel.plain import plain_cells
+from hgeisim.kernel.module import Module
+from hgeisim.kernel.plain import PLAIN, Plain
 from hgeisim.kernel.script import SCRIPTED
+from hgeisim.machine.shared import Shared, addresses
 
 
 class Access(NamedTuple):
@@ -42,6 +45,24 @@ def conflict(one: Access, other: Access) -> bool:
     if one.alone & (other.alone | other.shared) or other.alone & one.shared:
         return False
     return not (other if one.written else one).marked
+
+
+def plain_cells(k: Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Each cell that is accessed plainly, with the name of its field and where it is marked."""
+    for struct in (*k.hgei, k.globals, *vcpus(k)):
+        for plain in _of(struct):
+            for field in plain.fields:
+                yield from ((address, field, plain.marked) for address in addresses(struct, field))
+
+
+def _of(struct: Shared) -> Iterator[Plain]:
+    """The entries for a struct, and one for what patches have added to it."""
+    own = [plain for plain in PLAIN if isinstance(struct, plain.struct)]
+    yield from own
+    kind, made = own[0].struct, type(struct)
+    declared = {*kind.fields, *kind.arrays}
+    added = (field for field in (*made.fields, *made.arrays) if field not in declared)
+    yield Plain(kind, tuple(added))
 
 
 class Accesses:
