@@ -76,6 +76,7 @@ def test_what_two_searches_know_together() -> None:
 TWINS = {
     "everything": ["cpuhp/0"],
     "host-shutdown": ["reboot"],
+    "module-load": ["cpuhp/0"],
     "move-offline": ["cpuhp/0"],
     "patch-race": ["cpuhp/0"],
     "reset-release": ["cpuhp/0"],

@@ -34,6 +34,7 @@ VARIANTS = {
     "lines-63": ("v6.12", "v7.1+percpu-v5"),
     "migration-storm": ("v6.18", "v7.1"),
     "module-exit": ("v6.12", "v7.1"),
+    "module-load": ("v7.1", "v7.1+percpu-v5"),
     "move-offline": ("v6.12", "v7.1"),
     "moved-sleeper": ("v6.12", "v6.18"),
     "multi-vendor": ("v7.1", "v7.1+percpu-v5"),

@@ -26,6 +26,7 @@ class Aia(Interrupts):
 
         Nothing keeps the three accesses to HGEIE on one HART.
         """
+        yield STEP
         current.hart.write_hgeie(ALL_ONES)
         yield STEP
         nr_hgei = fls(current.hart.hgeie)

@@ -6,7 +6,7 @@ On PREEMPT_RT a spinlock_t sleeps instead of spinning (`sleeping`), and turns no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from hgeisim.machine.assertions import AssertHeld
 from hgeisim.machine.hart import hold_off
@@ -51,6 +51,9 @@ class RawSpinlock(Shared):
     init: InitLock
 
 
+L = TypeVar("L", bound=RawSpinlock)
+
+
 def reset(lock: RawSpinlock) -> None:
     """Unlock it, with no regard to holders and waiters."""
     lock.next = lock.owner = 0
@@ -60,7 +63,11 @@ def raw_spinlock(
     memory: Memory | None, name: str, lock_class: str, steady: bool = True, sleeping: bool = False
 ) -> RawSpinlock:
     """Make an unlocked lock with its operations."""
-    lock = build(RawSpinlock, memory, name)
+    return equipped(build(RawSpinlock, memory, name), name, lock_class, steady, sleeping)
+
+
+def equipped(lock: L, name: str, lock_class: str, steady: bool = True, sleeping: bool = False) -> L:
+    """Give a lock its names and its operations."""
     lock.name, lock.lock_class, lock.steady, lock.sleeping = name, lock_class, steady, sleeping
     lock.lock_type = "raw_spinlock"
     lock.lock, lock.unlock = Acquire(lock, False), Release(lock, False)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.checks.catalogue import is_data_race
+from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import encode
 from hgeisim.drivers.explored.explorable import token_of
-from hgeisim.drivers.explored.museum import Exhibit, Shown
+from hgeisim.drivers.museum import Exhibit, Shown
 from hgeisim.report.layout import count, indented
+from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.load import load_scenario
 
 
@@ -26,30 +28,35 @@ def _bug(each: Exhibit) -> dict[str, Any]:
         "scenario": bug.scenario,
         "buggy": bug.buggy,
         "fixed": bug.fixed,
-        "found": buggy.way is not None,
-        "twin_clean": fixed.way is None,
-        "seconds": None if buggy.found_s is None else round(buggy.found_s, 2),
+        "found": buggy.found is not None,
+        "twin_clean": fixed.found is None,
+        "seconds": None,
         "finding": None,
         "steps": None,
         "switches": None,
         "token": None,
+        "seed": None,
+        "time_ns": None,
         "buggy_search": _search(buggy),
         "fixed_search": _search(fixed),
     }
-    if buggy.way is not None:
-        scenario = load_scenario(bug.scenario, {"variant": bug.buggy})
-        made["finding"] = buggy.way.finding.id
-        made["steps"], made["switches"] = len(buggy.way.schedule), buggy.way.switches
-        made["token"] = encode(token_of(bug.scenario, scenario, buggy.way.schedule))
+    if (found := buggy.found) is not None:
+        made["seconds"], made["finding"] = round(found.seconds, 2), found.id
+        made["seed"] = found.seed
+        if found.seed is None:
+            scenario = load_scenario(bug.scenario, {"variant": bug.buggy})
+            made["steps"], made["switches"] = len(found.schedule), switches(found.schedule)
+            made["token"] = encode(token_of(bug.scenario, scenario, found.schedule))
+        else:
+            made["time_ns"] = found.time_ns
     return made
 
 
 def _search(shown: Shown) -> dict[str, Any]:
-    verdict = shown.verdict
     return {
-        "coverage": verdict.coverage,
-        "bound": verdict.bound,
-        "states": verdict.states,
+        "coverage": shown.coverage,
+        "bound": shown.bound,
+        "states": shown.states,
         "steps_taken": shown.steps_taken,
         "steps": shown.steps,
     }
@@ -70,17 +77,25 @@ def text(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _found(each: dict[str, Any]) -> str:
-    where = f"`explore {each['scenario']}`"
+    is_run = each["buggy_search"]["states"] == 0
+    where = f"`{'run' if is_run else 'explore'} {each['scenario']}`"
     if not each["found"]:
-        search = each["buggy_search"]
-        return f"not found by {where}, {search['coverage']}, {count(search['states'], 'state')}"
+        return f"not found by {where}, {_covered(each['buggy_search'])}"
+    told = f"{each['finding']} by {where} after {each['seconds']} s of CPU"
+    if is_run:
+        return f"{told}; seed {each['seed']}, at {format_duration(each['time_ns'])}"
     shape = f"{count(each['steps'], 'step')}, {count(each['switches'], 'switch', 'es')}"
-    return f"{each['finding']} by {where} after {each['seconds']} s of CPU; {shape}"
+    return f"{told}; {shape}"
 
 
 def _twin(each: dict[str, Any]) -> str:
-    search = each["fixed_search"]
     word = "gone" if each["twin_clean"] else "still there"
+    return f"{word}; {_covered(each['fixed_search'])}"
+
+
+def _covered(search: dict[str, Any]) -> str:
     covered = " ".join(filter(None, (search["coverage"], search["bound"])))
+    if not search["states"]:
+        return covered
     reached = f"{search['steps_taken']} of {search['steps']} steps reached"
-    return f"{word}; {covered}, {count(search['states'], 'state')}, {reached}"
+    return f"{covered}, {count(search['states'], 'state')}, {reached}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hgeisim.checks.access import site
 from hgeisim.checks.ownership import vcpus
@@ -19,6 +19,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.plain import PLAIN, Plain
 from hgeisim.kernel.script import SCRIPTED
+from hgeisim.machine.rwlock import RwLock
 from hgeisim.machine.shared import Shared, addresses
 
 
@@ -75,7 +76,8 @@ class Accesses:
         self.marked = {address: functions for address, _, functions in cells}
         places = space.codebook.places
         self.places = mask(place for a in self.fields for place in places.get(a, ()))
-        self.sharable = {vcpu.vsfile_lock.name: vcpu.vsfile_lock for vcpu in vcpus(self.k)}
+        locks: list[Any] = [vcpu.vsfile_lock for vcpu in vcpus(self.k)]
+        self.sharable = {lock.name: lock for lock in locks if isinstance(lock, RwLock)}
         self._known: dict[Answer, tuple[Access, ...]] = {}
         self._made: list[Access] = []
         self._heard: list[tuple[int, bool, bool, tuple[str, ...]]] = []

@@ -8,6 +8,8 @@ from __future__ import annotations
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.variants.bugs.b_01 import B01
 from hgeisim.kernel.variants.bugs.b_03 import B03
+from hgeisim.kernel.variants.bugs.b_08_fixed import B08Fixed
+from hgeisim.kernel.variants.bugs.b_08_raw import B08Raw
 from hgeisim.kernel.variants.bugs.b_09_fixed import B09Fixed
 from hgeisim.kernel.variants.bugs.b_10_fixed import B10Fixed
 from hgeisim.kernel.variants.bugs.b_12 import B12
@@ -17,6 +19,8 @@ from hgeisim.kernel.variants.bugs.v2_4_fixed import V24Fixed
 BUGS: dict[str, type[Aia]] = {
     "B-01": B01,
     "B-03": B03,
+    "B-08-fixed": B08Fixed,
+    "B-08-raw": B08Raw,
     "B-09-fixed": B09Fixed,
     "B-10-fixed": B10Fixed,
     "B-12": B12,

@@ -1,0 +1,186 @@
+"""The museum: bugs of this code, each of which has to be found, and not in the kernel with its fix.
+
+Both kernels are looked at in the same scenario, in the same way and as far: searched where the
+scenario has tasks, run in some seeds where it has none.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from time import process_time
+from typing import Any, NamedTuple
+
+from hgeisim.checks.catalogue import is_data_race, is_lock_order
+from hgeisim.drivers.explored.counterexample.shrink import shrink
+from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.trial import look_for_races
+from hgeisim.drivers.explored.reach import Reach
+from hgeisim.drivers.explored.strategies.lock_walks import WALKS, lock_walks
+from hgeisim.drivers.explored.strategies.portfolio import portfolio
+from hgeisim.drivers.explored.strategies.verdict import (
+    BOUNDED,
+    SAMPLED,
+    Counterexample,
+    Schedule,
+    Verdict,
+)
+from hgeisim.drivers.timed.simulation import simulate
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.variation import with_seed
+
+PATH = Path(__file__).parents[1] / "museum.toml"
+SEEDS = 5
+"""Seeds in which a scenario without tasks runs."""
+
+
+class Bug(NamedTuple):
+    """A bug: where it shows, the kernels with it and without, the ids of its own findings there,
+    and those of its own in the scenario of all bugs `together`."""
+
+    id: str
+    title: str
+    scenario: str
+    buggy: str
+    fixed: str
+    shows: tuple[str, ...]
+    together: tuple[str, ...] = ()
+
+    def in_scenario(self, name: str) -> Bug:
+        """The same bug in the scenario of all."""
+        return self._replace(scenario=name, shows=self.together)
+
+
+class Found(NamedTuple):
+    """The first finding of a bug's own: after how many CPU seconds, and with which schedule, or in
+    which seed and when."""
+
+    id: str
+    seconds: float
+    schedule: Schedule = ()
+    seed: int | None = None
+    time_ns: int = 0
+
+
+class Shown(NamedTuple):
+    """What was shown in a kernel, and how far that was looked for.
+
+    `steps_taken` and `steps` say how much of the entered functions a search has reached.
+    """
+
+    found: Found | None
+    coverage: str
+    bound: str
+    states: int = 0
+    steps_taken: int = 0
+    steps: int = 0
+
+
+class Exhibit(NamedTuple):
+    """A bug, and what was shown with it and without."""
+
+    bug: Bug
+    buggy: Shown
+    fixed: Shown
+
+    @property
+    def is_as_it_should(self) -> bool:
+        """Whether it is found, and gone in the kernel with its fix."""
+        return self.buggy.found is not None and self.fixed.found is None
+
+
+def bugs() -> Iterator[Bug]:
+    """All of them, in the order of the file."""
+    for each in _file()["bug"]:
+        lists = {key: tuple(value) for key, value in each.items() if isinstance(value, list)}
+        yield Bug(**{**each, **lists})
+
+
+def together() -> str:
+    """The scenario that shows many of them."""
+    return str(_file()["together"])
+
+
+def exhibit(bug: Bug, states_max: int) -> Exhibit:
+    """Look at the kernel with a bug until it shows, and at the one without to the end."""
+    with_it, without = (load_scenario(bug.scenario, {"variant": v}) for v in (bug.buggy, bug.fixed))
+    if not with_it.task:
+        return Exhibit(bug, _run(bug, with_it), _run(bug, without))
+    buggy = Looking(bug, with_it, first=True).shown(states_max)
+    return Exhibit(bug, buggy, Looking(bug, without).shown(states_max))
+
+
+class Looking:
+    """A search for a bug's own findings, to the `first` of them or to its end."""
+
+    def __init__(self, bug: Bug, scenario: Scenario, *, first: bool = False) -> None:
+        self.bug, self.scenario, self.first = bug, scenario, first
+        self.began_s, self.found_s = process_time(), list[float]()
+        self.space = space_of(scenario)
+        self.verdict = Verdict()
+
+    def shown(self, states_max: int) -> Shown:
+        """Search, and look at lock order and for data races where the bug is one of these."""
+        self.verdict = portfolio(self.space, states_max, enough=self._is_it)
+        with self.verdict.kept():
+            self._look_further(states_max)
+        if self.verdict.stopped is not None:
+            raise self.verdict.stopped
+        verdict, reach = self.verdict, Reach(self.scenario, self.space)
+        missed = sum(map(len, reach.never_taken().values()))
+        reached = reach.steps - missed, reach.steps
+        return Shown(self._found(), verdict.coverage, verdict.bound, verdict.states, *reached)
+
+    def _is_it(self, finding_id: str) -> bool:
+        if finding_id in self.bug.shows:
+            self.found_s.append(process_time() - self.began_s)
+        return self.first and finding_id in self.bug.shows
+
+    def _look_further(self, states_max: int) -> None:
+        space, verdict, streams = self.space, self.verdict, Streams(self.scenario.run.seed)
+        if any(map(is_lock_order, self.bug.shows)):
+            walks = lock_walks(space, (), WALKS, streams.stream("lock-order").below)
+            verdict.stopped = verdict.stopped or walks.stopped
+            for finding, schedule in walks.findings.values():
+                verdict.note(finding, schedule)
+        if any(map(is_data_race, self.bug.shows)):
+            looked = look_for_races(space, states_max, streams.stream("data-race").below)
+            verdict.stopped = verdict.stopped or looked.stopped
+            for race in looked.found.values():
+                verdict.note(race.finding, race.schedule)
+
+    def _found(self) -> Found | None:
+        own = [each for i, each in self.verdict.counterexamples.items() if i in self.bug.shows]
+        return (
+            Found(own[0].finding.id, self.found_s[0], _short(self.space, own[0])) if own else None
+        )
+
+
+def _short(space: Space, way: Counterexample) -> Schedule:
+    """The schedule of a finding that a search has shown, made short."""
+    finding_id = way.finding.id
+    if is_data_race(finding_id) or is_lock_order(finding_id):
+        return way.schedule
+    return shrink(space, way.schedule, finding_id)
+
+
+def _run(bug: Bug, scenario: Scenario) -> Shown:
+    """Run it until the bug shows."""
+    began_s = process_time()
+    for number in range(SEEDS):
+        seed = scenario.run.seed + number
+        simulation = simulate(with_seed(scenario, seed), record="all")
+        simulation.run(scenario.run.until)
+        for finding_id, (time_ns, _) in simulation.findings.items():
+            if finding_id in bug.shows:
+                found = Found(finding_id, process_time() - began_s, (), seed, time_ns)
+                return Shown(found, BOUNDED, "the first finding")
+    return Shown(None, SAMPLED, f"{SEEDS} seeds")
+
+
+def _file() -> dict[str, Any]:
+    return tomllib.loads(PATH.read_text(encoding="utf-8"))
