@@ -20,7 +20,7 @@ from hgeisim.scenario.schema import Scenario
 VARIANTS = (*BASES, "v7.1+percpu-v5")
 """The last one is v7.2."""
 STATES_MAX = 5_000_000
-LARGE = ("everything",)
+LARGE = ("crowd", "everything")
 """Scenarios that have more states than that; nothing is recorded of them."""
 
 

@@ -74,6 +74,7 @@ def test_what_two_searches_know_together() -> None:
 
 
 TWINS = {
+    "crowd": ["cpuhp/0", "cpuhp/2"],
     "everything": ["cpuhp/0"],
     "host-shutdown": ["reboot"],
     "module-load": ["cpuhp/0"],

@@ -33,6 +33,7 @@ VARIANTS = {
     "hotplug-storm": ("v7.1", "v7.1+percpu-v5"),
     "lines-63": ("v6.12", "v7.1+percpu-v5"),
     "migration-storm": ("v6.18", "v7.1"),
+    "crowd": ("v7.1", "v7.1+percpu-v5"),
     "module-exit": ("v6.12", "v7.1"),
     "module-load": ("v7.1", "v7.1+percpu-v5"),
     "move-offline": ("v6.12", "v7.1"),

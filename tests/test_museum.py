@@ -4,30 +4,48 @@ from __future__ import annotations
 
 import pytest
 
-from hgeisim.drivers.explored.museum import bugs, exhibit
+from hgeisim.drivers.explored.strategies.named import NAMES
+from hgeisim.drivers.museum import TOGETHER, How, bugs, exhibit, is_searched, together
 from hgeisim.kernel.variants import find_variant
 from hgeisim.kernel.variants.bugs import BUGS
 from hgeisim.scenario.load import load_scenario
 from tests.commands import hgeisim
 
-STATES_MAX = 600_000
+HOW = How(states=600_000)
 ALL = {bug.id: bug for bug in bugs()}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_it_is_found_and_gone_with_its_fix(name: str) -> None:
-    shown = exhibit(ALL[name], STATES_MAX if name != "B-09" else 1_000_000)
+    shown = exhibit(ALL[name], HOW if name != "B-09" else How())
     assert shown.is_as_it_should, shown
-    assert shown.buggy.way is not None
-    assert shown.buggy.way.finding.id in ALL[name].shows
-    assert shown.fixed.verdict.coverage == ("bounded" if name == "B-09" else "exhausted")
+    assert shown.buggy.found is not None
+    assert shown.buggy.found.id in ALL[name].shows
+    coverage = "exhausted" if shown.fixed.states else "sampled"
+    assert shown.fixed.coverage == ("bounded" if name == "B-09" else coverage)
+
+
+TOGETHER_BUGS = [bug.id for bug in bugs() if bug.together]
+
+
+def test_eight_show_in_one_scenario() -> None:
+    """Each is looked for there by `make proof`; a quick one here."""
+    assert len(TOGETHER_BUGS) >= 8
+    shown = exhibit(ALL["B-12"].in_scenario(together()), TOGETHER._replace(schedules=20))
+    assert shown.is_as_it_should
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", TOGETHER_BUGS)
+def test_it_is_found_in_one_scenario_with_others(name: str) -> None:
+    shown = exhibit(ALL[name].in_scenario(together()), TOGETHER)
+    assert shown.is_as_it_should, shown
 
 
 def test_each_is_of_kernels_and_of_a_scenario_that_there_are() -> None:
     for bug in ALL.values():
         assert find_variant(bug.buggy) is not find_variant(bug.fixed)
-        assert load_scenario(bug.scenario).task, bug
         assert len(bug.title) <= 100, bug
 
 
@@ -40,10 +58,10 @@ def test_each_variant_of_a_bug_is_in_the_museum() -> None:
 def test_a_museum_that_lies() -> None:
     """A fix that is none, and a bug that is none."""
     bug = ALL["B-17"]
-    kept = exhibit(bug._replace(fixed=bug.buggy), 1_000)
-    assert (kept.buggy.way is not None, kept.is_as_it_should) == (True, False)
-    none = exhibit(bug._replace(buggy=bug.fixed), 1_000)
-    assert (none.buggy.way, none.is_as_it_should) == (None, False)
+    kept = exhibit(bug._replace(fixed=bug.buggy), How(states=1_000))
+    assert (kept.buggy.found is not None, kept.is_as_it_should) == (True, False)
+    none = exhibit(bug._replace(buggy=bug.fixed), How(states=1_000))
+    assert (none.buggy.found, none.is_as_it_should) == (None, False)
 
 
 @pytest.mark.slow
@@ -65,3 +83,26 @@ def test_a_name_that_is_none() -> None:
     told = hgeisim("museum", "B-30")
     assert (told.status, told.out) == (2, "")
     assert "BUG = B-30: is no bug here; did you mean" in told.err
+
+
+@pytest.mark.slow
+def test_which_strategies_find_it() -> None:
+    result = hgeisim("museum", "B-17", "B-08", "--strategies", "--json").document()
+    searched, others = result["bugs"][0], result["bugs"][1]
+    assert [*searched["strategies"]] == [*NAMES]
+    assert all(each["seconds"] is not None for each in searched["strategies"].values())
+    assert searched["strategies"]["random"]["schedules"] == 1
+    assert "strategies" not in others  # it shows in lock order
+    assert [bug.id for bug in bugs() if not is_searched(bug)] == ["B-08", "B-16", "V2-4", "V2-9"]
+    told = hgeisim("museum", "B-17", "--strategies").out
+    assert "(1 schedule)" in told
+    assert "not by" not in told
+
+
+@pytest.mark.slow
+def test_one_that_shows_in_a_run() -> None:
+    told = hgeisim("museum", "V2-9")
+    assert told.status == 0
+    assert "mode-refused:aia by `run weak-init` after" in told.out
+    assert "seed 1, at " in told.out
+    assert "v6.12+percpu-v4: gone; sampled 5 seeds" in told.out

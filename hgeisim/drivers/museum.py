@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
@@ -15,11 +16,13 @@ from typing import Any, NamedTuple
 from hgeisim.checks.catalogue import is_data_race, is_lock_order
 from hgeisim.drivers.explored.counterexample.shrink import shrink
 from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.model.budget import Budget
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.races.trial import look_for_races
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, lock_walks
-from hgeisim.drivers.explored.strategies.portfolio import portfolio
+from hgeisim.drivers.explored.strategies.named import SEARCHES
+from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.verdict import (
     BOUNDED,
     SAMPLED,
@@ -27,6 +30,7 @@ from hgeisim.drivers.explored.strategies.verdict import (
     Schedule,
     Verdict,
 )
+from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
@@ -76,8 +80,23 @@ class Shown(NamedTuple):
     coverage: str
     bound: str
     states: int = 0
+    schedules: int = 0
     steps_taken: int = 0
     steps: int = 0
+
+
+class How(NamedTuple):
+    """How a scenario is searched: by which strategy, which may reach so many states or draw so many
+    schedules, in so many CPU seconds."""
+
+    strategy: str = "portfolio"
+    states: int = 1_000_000
+    schedules: int = 1_000_000_000
+    seconds: float = inf
+
+
+TOGETHER = How("priorities", 300_000, 3_000)
+"""The scenario of all has more states than a search comes to; so its schedules are drawn."""
 
 
 class Exhibit(NamedTuple):
@@ -105,42 +124,63 @@ def together() -> str:
     return str(_file()["together"])
 
 
-def exhibit(bug: Bug, states_max: int) -> Exhibit:
+def exhibit(bug: Bug, how: How) -> Exhibit:
     """Look at the kernel with a bug until it shows, and at the one without to the end."""
     with_it, without = (load_scenario(bug.scenario, {"variant": v}) for v in (bug.buggy, bug.fixed))
     if not with_it.task:
         return Exhibit(bug, _run(bug, with_it), _run(bug, without))
-    buggy = Looking(bug, with_it, first=True).shown(states_max)
-    return Exhibit(bug, buggy, Looking(bug, without).shown(states_max))
+    buggy = Looking(bug, with_it, how, first=True).shown()
+    return Exhibit(bug, buggy, Looking(bug, without, how).shown())
+
+
+def is_searched(bug: Bug) -> bool:
+    """Whether a strategy can show it, without looking at lock order or for data races."""
+    others = any(is_data_race(i) or is_lock_order(i) for i in bug.shows)
+    return bool(load_scenario(bug.scenario).task) and not others
+
+
+def tried(bug: Bug, strategy: str, seconds: float) -> Shown:
+    """What a strategy shows of a bug in so many CPU seconds."""
+    scenario = load_scenario(bug.scenario, {"variant": bug.buggy})
+    return Looking(bug, scenario, How(strategy, seconds=seconds), first=True).shown()
 
 
 class Looking:
     """A search for a bug's own findings, to the `first` of them or to its end."""
 
-    def __init__(self, bug: Bug, scenario: Scenario, *, first: bool = False) -> None:
-        self.bug, self.scenario, self.first = bug, scenario, first
+    def __init__(self, bug: Bug, scenario: Scenario, how: How, *, first: bool = False) -> None:
+        self.bug, self.scenario, self.how, self.first = bug, scenario, how, first
         self.began_s, self.found_s = process_time(), list[float]()
-        self.space = space_of(scenario)
+        self.space = space_of(scenario, budget=Budget(seconds=self.began_s + how.seconds))
         self.verdict = Verdict()
 
-    def shown(self, states_max: int) -> Shown:
+    def shown(self) -> Shown:
         """Search, and look at lock order and for data races where the bug is one of these."""
-        self.verdict = portfolio(self.space, states_max, enough=self._is_it)
+        self.verdict = self._searched()
         with self.verdict.kept():
-            self._look_further(states_max)
+            self._look_further()
         if self.verdict.stopped is not None:
             raise self.verdict.stopped
         verdict, reach = self.verdict, Reach(self.scenario, self.space)
         missed = sum(map(len, reach.never_taken().values()))
         reached = reach.steps - missed, reach.steps
-        return Shown(self._found(), verdict.coverage, verdict.bound, verdict.states, *reached)
+        counts = verdict.states, verdict.schedules, *reached
+        return Shown(self._found(), verdict.coverage, verdict.bound, *counts)
+
+    def _searched(self) -> Verdict:
+        how, stream = self.how, Streams(self.scenario.run.seed).stream("walk")
+        if how.strategy in SAMPLERS:
+            sampler = SAMPLERS[how.strategy](stream)
+            return random_walk(self.space, how.schedules, sampler, self._is_it)
+        search = SEARCHES[how.strategy]
+        return search(self.space, how.states, progress=None, enough=self._is_it)
 
     def _is_it(self, finding_id: str) -> bool:
         if finding_id in self.bug.shows:
             self.found_s.append(process_time() - self.began_s)
         return self.first and finding_id in self.bug.shows
 
-    def _look_further(self, states_max: int) -> None:
+    def _look_further(self) -> None:
         space, verdict, streams = self.space, self.verdict, Streams(self.scenario.run.seed)
         if any(map(is_lock_order, self.bug.shows)):
             walks = lock_walks(space, (), WALKS, streams.stream("lock-order").below)
@@ -148,7 +188,7 @@ class Looking:
             for finding, schedule in walks.findings.values():
                 verdict.note(finding, schedule)
         if any(map(is_data_race, self.bug.shows)):
-            looked = look_for_races(space, states_max, streams.stream("data-race").below)
+            looked = look_for_races(space, self.how.states, streams.stream("data-race").below)
             verdict.stopped = verdict.stopped or looked.stopped
             for race in looked.found.values():
                 verdict.note(race.finding, race.schedule)

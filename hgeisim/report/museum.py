@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hgeisim.checks.catalogue import is_data_race
@@ -15,12 +15,25 @@ from hgeisim.scenario.duration import format_duration
 from hgeisim.scenario.load import load_scenario
 
 
-def document(exhibits: list[Exhibit]) -> dict[str, Any]:
-    """All of it as plain data."""
-    return {"bugs": [_bug(each) for each in exhibits]}
+def document(exhibits: list[Exhibit], strategy: str) -> dict[str, Any]:
+    """All of it as plain data; `strategy` is how what has tasks was searched."""
+    return {"bugs": [_bug(each, strategy) for each in exhibits]}
 
 
-def _bug(each: Exhibit) -> dict[str, Any]:
+def add_strategies(bug: dict[str, Any], shown: Mapping[str, Shown]) -> None:
+    """Add which strategies find a bug: after how long, and in how many schedules if they draw any;
+    none where it was not found."""
+    bug["strategies"] = {
+        name: {
+            "seconds": None if each.found is None else round(each.found.seconds, 2),
+            "schedules": each.schedules,
+            "states": each.states,
+        }
+        for name, each in shown.items()
+    }
+
+
+def _bug(each: Exhibit, strategy: str) -> dict[str, Any]:
     bug, buggy, fixed = each
     made = {
         "id": bug.id,
@@ -28,6 +41,7 @@ def _bug(each: Exhibit) -> dict[str, Any]:
         "scenario": bug.scenario,
         "buggy": bug.buggy,
         "fixed": bug.fixed,
+        "strategy": strategy if buggy.states else "run",
         "found": buggy.found is not None,
         "twin_clean": fixed.found is None,
         "seconds": None,
@@ -68,6 +82,8 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         yield from indented(f"{each['id']}: {each['title']}", 0)
         yield from indented(f"{each['buggy']}: {_found(each)}", 2)
         yield from indented(f"{each['fixed']}: {_twin(each)}", 2)
+        if "strategies" in each:
+            yield from indented(_strategies(each["strategies"]), 2)
         if each["token"]:
             races = " --races" if is_data_race(each["finding"]) else ""
             yield f"  hgeisim replay {each['token']}{races}"
@@ -77,8 +93,11 @@ def text(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _found(each: dict[str, Any]) -> str:
-    is_run = each["buggy_search"]["states"] == 0
-    where = f"`{'run' if is_run else 'explore'} {each['scenario']}`"
+    is_run = each["strategy"] == "run"
+    command = f"{'run' if is_run else 'explore'} {each['scenario']}"
+    if not is_run and each["strategy"] != "portfolio":
+        command += f" --strategy {each['strategy']}"
+    where = f"`{command}`"
     if not each["found"]:
         return f"not found by {where}, {_covered(each['buggy_search'])}"
     told = f"{each['finding']} by {where} after {each['seconds']} s of CPU"
@@ -86,6 +105,19 @@ def _found(each: dict[str, Any]) -> str:
         return f"{told}; seed {each['seed']}, at {format_duration(each['time_ns'])}"
     shape = f"{count(each['steps'], 'step')}, {count(each['switches'], 'switch', 'es')}"
     return f"{told}; {shape}"
+
+
+def _strategies(tried: dict[str, Any]) -> str:
+    """Which strategies have found it, in the order of time, and which not."""
+    found = {name: each for name, each in tried.items() if each["seconds"] is not None}
+    order = sorted(found, key=lambda name: found[name]["seconds"])
+    told = ", ".join(f"{name} {found[name]['seconds']} s{_drawn(found[name])}" for name in order)
+    missed = ", ".join(name for name in tried if name not in found)
+    return f"found by {told or 'none'}{f'; not by {missed}' if missed else ''}"
+
+
+def _drawn(each: dict[str, Any]) -> str:
+    return f" ({count(each['schedules'], 'schedule')})" if each["schedules"] else ""
 
 
 def _twin(each: dict[str, Any]) -> str:
