@@ -8,7 +8,6 @@ from hgeisim.drivers.explored.strategies.named import NAMES
 from hgeisim.drivers.museum import TOGETHER, How, bugs, exhibit, is_searched, together
 from hgeisim.kernel.variants import find_variant
 from hgeisim.kernel.variants.bugs import BUGS
-from hgeisim.scenario.load import load_scenario
 from tests.commands import hgeisim
 
 HOW = How(states=600_000)
