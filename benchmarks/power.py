@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from benchmarks.baselines import LARGE
 from hgeisim.drivers.explored.power.power import Power
-from hgeisim.drivers.power.fault import Fault
+from hgeisim.drivers.power.fault import DROP, Fault
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NO_KERNEL,
@@ -137,6 +137,14 @@ Scenarios are in the order of their states; what one has noticed is not tried in
 ## What is not noticed
 
 {survivors}
+
+## Statements of the series
+
+Each statement that is left out in a function of the series itself: {series}.
+
+| function | left out | outcome | by |
+|---|---|---|---|
+{statements}
 """
 
 
@@ -155,6 +163,8 @@ def page(library: Library, reasons: dict[str, str]) -> str:
         percent=100 * len(noticed) / effect,
         files="\n".join(_files(library)),
         rows="\n".join(_row(row) for row in library.rows),
+        series=_counted(library),
+        statements="\n".join(_statements(library)),
         survivors="\n".join(_survivor(each.fault, reasons) for each in survived),
     )
 
@@ -173,6 +183,26 @@ def _files(library: Library) -> Iterator[str]:
         missed = counts[SURVIVED] + counts[UNFINISHED]
         kinds = (counts[""], counts[NO_KERNEL], counts[NO_EFFECT], counts[NOTICED], missed)
         yield f"| {file} | {sum(counts.values())} | {' | '.join(map(str, kinds))} |"
+
+
+def _of_the_series(library: Library) -> Iterator[tuple[Fault, str, str]]:
+    """The statements that are left out in its functions, what became of each, and what showed it."""
+    for fault in library.faults:
+        if fault.operator == DROP and fault.file.startswith("percpu_"):
+            best = library.best.get(fault.number)
+            yield fault, best.word if best else "not reached", best.what if best else ""
+
+
+def _counted(library: Library) -> str:
+    counts = Counter(word for _, word, _ in _of_the_series(library))
+    told = ", ".join(f"{number} {word}" for word, number in counts.most_common())
+    return f"{counts.total()}, of which {told}"
+
+
+def _statements(library: Library) -> Iterator[str]:
+    for fault, word, what in _of_the_series(library):
+        by = f"`{what}`" if word == NOTICED and " " not in what else what
+        yield f"| `{fault.function}` | `{fault.text}` | {word} | {by} |"
 
 
 def _survivor(fault: Fault, reasons: dict[str, str]) -> str:

@@ -12,8 +12,8 @@ from tests.source import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-RUN_ELSEWHERE = {"lock-order"}
-"""See test_lock_order_notebook.py."""
+RUN_ELSEWHERE = {"lock-order", "race"}
+"""See test_lock_order_notebook.py and test_race_notebook.py."""
 RUN_HERE = [path for path in NOTEBOOKS if path.stem not in RUN_ELSEWHERE]
 
 
