@@ -186,7 +186,7 @@ def _files(library: Library) -> Iterator[str]:
 
 
 def _of_the_series(library: Library) -> Iterator[tuple[Fault, str, str]]:
-    """The statements that are left out in its functions, what became of each, and what showed it."""
+    """The statements left out in its functions, what became of each, and what showed it."""
     for fault in library.faults:
         if fault.operator == DROP and fault.file.startswith("percpu_"):
             best = library.best.get(fault.number)
