@@ -15,6 +15,7 @@ from hgeisim.kernel.variants.bugs.b_10_fixed import B10Fixed
 from hgeisim.kernel.variants.bugs.b_12 import B12
 from hgeisim.kernel.variants.bugs.b_17 import B17
 from hgeisim.kernel.variants.bugs.v2_4_fixed import V24Fixed
+from hgeisim.kernel.variants.bugs.v5_1_fixed import V51Fixed
 
 BUGS: dict[str, type[Aia]] = {
     "B-01": B01,
@@ -26,4 +27,5 @@ BUGS: dict[str, type[Aia]] = {
     "B-12": B12,
     "B-17": B17,
     "V2-4-fixed": V24Fixed,
+    "V5-1-fixed": V51Fixed,
 }
