@@ -146,6 +146,7 @@ def test_a_migration_in_the_probe_finds_no_line_and_leaves_hgeie_set(variant: st
     k = kernels.unbooted(variant, [3, 3])
     swapper = k.add_thread("swapper", 0)
     probe = Context(k.kvm_riscv_aia_init(swapper), swapper)
+    probe.step()
     swapper.cpu = 1
     probe.finish()
     assert k.globals.kvm_riscv_aia_nr_hgei == 0
@@ -157,6 +158,7 @@ def test_a_migration_after_the_read_leaves_hgeie_set_too() -> None:
     k = kernels.unbooted(V6_12, [3, 3])
     swapper = k.add_thread("swapper", 0)
     probe = Context(k.kvm_riscv_aia_init(swapper), swapper)
+    probe.step()
     probe.step()
     swapper.cpu = 1
     probe.finish()
@@ -360,7 +362,7 @@ def test_percpu_v5_keeps_the_bitmap_of_a_hart_that_comes_back_with_fewer_lines()
     assert (taken, k.hgei[0].free_bitmap) == ([1, 2], 0)
 
 
-PROBE_FOR_ALL = ["start | hart0.hgeie = 2", "step", "step | hart0.hgeie = 0"]
+PROBE_FOR_ALL = ["start", "step | hart0.hgeie = 2", "step", "step | hart0.hgeie = 0"]
 COUNT = "step | globals.kvm_riscv_aia_nr_hgei = 1"
 ALL_SET_UP = [f"init hgei{cpu}.lock | hgei{cpu}.free_bitmap = 2" for cpu in (0, 1)]
 ALL_EMPTY = [

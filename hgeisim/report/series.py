@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from hgeisim.checks.catalogue import not_checked
-from hgeisim.checks.cause import HAPPENINGS, Cause
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.known import known_facts
 from hgeisim.checks.standing import GONE, PRE_EXISTING, Bounds, Standing
@@ -19,11 +18,10 @@ from hgeisim.drivers.explored.series import Series
 from hgeisim.drivers.explored.series_locks import SeriesLocks
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, Schedule, ended
 from hgeisim.kernel.variants import own_files, patched_functions
+from hgeisim.report.causes import possible
 from hgeisim.report.exploration import replay_facts
 from hgeisim.report.findings import in_order
-from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.clean_twin import left_out
-from hgeisim.scenario.schema import Scenario
 
 
 class Explored(Protocol):
@@ -122,14 +120,7 @@ def _known(kernel: Base, base: Base, finding_id: str, word: str) -> dict[str, st
     elif own_files(kernel.variant):
         return {"known_as": None, "reason": None}
     config = kernel.scenario.kernel
-    cause = Cause(_may_happen(kernel.scenario))
-    return known_facts(finding_id, config.variant, config.realtime, cause)
-
-
-def _may_happen(scenario: Scenario) -> frozenset[str]:
-    """All that may come before a finding: what only an action begins, if there is that action."""
-    done = {action.verb for task in scenario.task for action in task.does}
-    return frozenset(each for each in HAPPENINGS if each not in VERBS or each in done)
+    return known_facts(finding_id, config.variant, config.realtime, possible(kernel.scenario))
 
 
 def _bounds(bounds: Bounds | None) -> dict[str, int] | None:

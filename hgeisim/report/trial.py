@@ -11,6 +11,7 @@ from hgeisim.drivers.explored.against_base import AgainstBase
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, SAMPLED
 from hgeisim.drivers.explored.trial import Trial
+from hgeisim.report.causes import possible
 from hgeisim.report.exploration import finding_of
 from hgeisim.report.findings import in_order
 from hgeisim.scenario.clean_twin import left_out
@@ -61,14 +62,17 @@ def _compared(
     return made
 
 
-def _known(base: Base, finding_id: str, cause: Cause = NOT_KNOWN) -> dict[str, str | None]:
+def _known(base: Base, finding_id: str, cause: Cause) -> dict[str, str | None]:
     kernel = base.scenario.kernel
     return known_facts(finding_id, kernel.variant, kernel.realtime, cause)
 
 
 def _gone(base: Base, standings: dict[str, Standing]) -> list[dict[str, Any]]:
     gone = [(i, each) for i, each in standings.items() if each.word == GONE]
-    return [{"id": i, **_known(base, i), "base_switches": _bounds(each.base)} for i, each in gone]
+    cause = possible(base.scenario)
+    return [
+        {"id": i, **_known(base, i, cause), "base_switches": _bounds(each.base)} for i, each in gone
+    ]
 
 
 def _bounds(bounds: Bounds | None) -> dict[str, int] | None:
