@@ -23,6 +23,7 @@ from hgeisim.scenario.streams import Streams
 from tests.commands import hgeisim
 
 PATCHES = Path(__file__).parent / "data/patches/races.py"
+SCENARIOS = Path(__file__).parent / "data/scenarios"
 NR_HGEI = {
     "data-race:nr_hgei in bound_nr_hgei and kvm_riscv_aia_free_hgei",
     "data-race:nr_hgei in kvm_riscv_aia_free_hgei and probe_nr_hgei",
@@ -71,6 +72,42 @@ def test_what_is_marked_or_locked_is_none(patch: str) -> None:
     space = space_with(patch)
     assert found_in(space) == {}
     assert races_along(space, Random(Streams(1).stream("walk").below, 100)).races == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("patch", "scenario", "found"),
+    [
+        ("CountsAfterwards", "few-files", ["allocated in count"]),
+        ("CountsInVm", "one-vm-two-harts", ["entries in kvm_riscv_check_vcpu_requests"]),
+        ("LooksBesides", "few-files", ["allocated in count"]),
+        (
+            "Handles",
+            "two-on-one",
+            ["handled in hgei_interrupt and kvm_riscv_check_vcpu_requests"],
+        ),
+        ("HandlesOff", "two-on-one", []),
+    ],
+)
+@pytest.mark.parametrize("pure", ["", "1"])
+def test_what_a_breaker_tried(
+    monkeypatch: pytest.MonkeyPatch, pure: str, patch: str, scenario: str, found: list[str]
+) -> None:
+    """Read right after an unlock, a field of another struct, a handler, a name that looks marked."""
+    monkeypatch.setenv(PURE, pure)
+    own = SCENARIOS / f"{scenario}.toml"
+    space = space_with(patch, str(own) if own.exists() else scenario)
+    races = found_in(space)
+    assert [*races] == [f"data-race:{each}" for each in found]
+    for finding_id, race in races.items():
+        assert finding_id in races_shown(space, race.schedule)
+
+
+@pytest.mark.slow
+def test_an_access_after_an_unlock_is_not_ordered_by_it() -> None:
+    space = space_with("CountsAfterwards")
+    sample = races_along(space, Random(Streams(1).stream("walk").below, 100))
+    assert [*sample.races] == ["data-race:allocated in count"]
 
 
 @pytest.mark.slow
@@ -158,3 +195,19 @@ def test_a_shipped_kernel_is_looked_at_only_when_asked() -> None:
     assert "data-race" in told["not_checked"]
     told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--races", "--json").document()
     assert told["data_races"]["states"] == 28
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("walk", "schedules"), [("5", 5), ("2000", 500)])
+def test_as_many_schedules_as_were_asked_for(walk: str, schedules: int) -> None:
+    command = ("explore", "blocked-move", "--variant", "v7.1", "--races")
+    told = hgeisim(*command, "--walk", walk, "--strategy", "pct", "--json").document()
+    assert told["data_races"]["schedules"] == schedules
+    assert told["data_races"]["states"] == 0
+
+
+def test_a_comparison_of_versions_does_not_look_for_them() -> None:
+    versions = (f"{PATCHES}:Counts", f"{PATCHES}:CountsLocked")
+    told = hgeisim("explore", "few-files", "--races", "--revisions", *versions)
+    assert (told.status, told.out) == (2, "")
+    assert "--races: does not go with --revisions" in told.err

@@ -67,7 +67,7 @@ def test_a_museum_that_lies() -> None:
 def test_on_the_command_line() -> None:
     told = hgeisim("museum", "B-03", "B-17")
     assert told.status == 0
-    assert "2 of 2 bugs found, and gone with their fixes" in told.out
+    assert "2 of 2 bugs found, and not with their fixes" in told.out
     result = hgeisim("museum", "B-03", "--json").document()
     (bug,) = result["bugs"]
     assert (bug["id"], bug["found"], bug["twin_clean"]) == ("B-03", True, True)
@@ -92,7 +92,13 @@ def test_which_strategies_find_it() -> None:
     assert all(each["seconds"] is not None for each in searched["strategies"].values())
     assert searched["strategies"]["random"]["schedules"] == 1
     assert "strategies" not in others  # it shows in lock order
-    assert [bug.id for bug in bugs() if not is_searched(bug)] == ["B-08", "B-16", "V2-4", "V2-9", "V5-1"]
+    assert [bug.id for bug in bugs() if not is_searched(bug)] == [
+        "B-08",
+        "B-16",
+        "V2-4",
+        "V2-9",
+        "V5-1",
+    ]
     told = hgeisim("museum", "B-17", "--strategies").out
     assert "(1 schedule)" in told
     assert "not by" not in told
@@ -104,4 +110,16 @@ def test_one_that_shows_in_a_run() -> None:
     assert told.status == 0
     assert "mode-refused:aia by `run weak-init` after" in told.out
     assert "seed 1, at " in told.out
-    assert "v6.12+percpu-v4: gone; sampled 5 seeds" in told.out
+    assert "v6.12+percpu-v4: not found; sampled 5 seeds" in told.out
+
+
+def test_a_bug_that_does_not_show_with_the_others() -> None:
+    told = hgeisim("museum", "--together", "B-12", "B-15")
+    assert (told.status, told.out) == (2, "")
+    assert "BUG = B-15: does not show in crowd; leave --together out" in told.err
+
+
+def test_a_name_said_twice_is_one_bug() -> None:
+    result = hgeisim("museum", "B-17", "B-17", "--states", "10")
+    assert "1 of 1 bug found" in result.out
+    assert "v7.1: not found; bounded 10 states" in result.out

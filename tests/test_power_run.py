@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from hgeisim.drivers.power.trials import NO_EFFECT, NO_KERNEL, NOTICED, SURVIVED
 from tests.commands import hgeisim
 
+PATCHES = Path(__file__).parent / "data/patches/races.py"
 COMMAND = ("run", "blocked-move", "--until", "1ms", "--power")
 
 
@@ -64,10 +66,25 @@ def test_the_table() -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_a_budget_is_kept() -> None:
-    result = hgeisim(*COMMAND, "--seconds", "0.001", "--json").document()
-    assert (result["tried"], result["faults"]) == (0, [])
-    assert result["reached"] > 50
+def test_a_budget_that_is_too_small() -> None:
+    told = hgeisim(*COMMAND, "--seconds", "0.001")
+    assert (told.status, told.out) == (2, "")
+    assert "--seconds = 0.001: is not enough: half of it has to suffice for six runs" in told.err
+
+
+def test_a_patch_that_is_broken_already() -> None:
+    told = hgeisim(*COMMAND, "--variant", f"v7.1+{PATCHES}:Crashes")
+    assert (told.status, told.out) == (2, "")
+    assert (
+        "--power: shows exception:kvm_vcpu_block without any fault; mend the patch first"
+        in told.err
+    )
+
+
+def test_seconds_are_for_power() -> None:
+    told = hgeisim("run", "blocked-move", "--seconds", "5")
+    assert (told.status, told.out) == (2, "")
+    assert "--seconds = 5: is for --power; a run ends with --until" in told.err
 
 
 @pytest.mark.parametrize(

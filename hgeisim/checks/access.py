@@ -86,8 +86,13 @@ def _marked(file: str) -> frozenset[tuple[int | None, int | None]]:
     return frozenset(
         (part.lineno, part.col_offset)
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(MARKED_READS)
+        if isinstance(call, ast.Call) and _last_name(call.func) in MARKED_READS
         for argument in call.args
         for part in ast.walk(argument)
         if isinstance(part, ast.expr)
     )
+
+
+def _last_name(function: ast.expr) -> str:
+    """What a function is called, without where it is from."""
+    return ast.unparse(function).rpartition(".")[2]

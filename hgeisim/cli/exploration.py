@@ -22,7 +22,7 @@ from hgeisim.drivers.explored.explorable import is_of
 from hgeisim.drivers.explored.explorer import space_of
 from hgeisim.drivers.explored.model.budget import Spent
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.races.trial import Races, look_for_races
+from hgeisim.drivers.explored.races.trial import WALKS_MAX, Races, look_for_races
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
@@ -227,8 +227,11 @@ class Exploration:
     def _look_for_races(self) -> None:
         """Data races in the states of a search, and along random schedules."""
         below = Streams(self.scenario.run.seed).stream("data-race").below
-        states_max = 0 if self.options["sampler"] else self._states()
-        self.races = look_for_races(self.space, states_max, below)
+        name, drawn = self.options["sampler"], None
+        if name:
+            sampler = SAMPLERS[name](Streams(self.scenario.run.seed).stream("data-race walk"))
+            drawn = sampler.schedules(min(self.options["walk"], WALKS_MAX))
+        self.races = look_for_races(self.space, 0 if name else self._states(), below, drawn)
         if self.against and self.races.stopped is None:
             self.against.judge_races(self.races)
         self.verdict.stopped = self.races.stopped

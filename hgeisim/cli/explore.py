@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 @click.option("--after", metavar="TOKEN", help="Begin where the schedule of this token ends.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
 @click.option("--power", is_flag=True, help="Plant faults, and tell how many would be noticed.")
-@click.option("--races", is_flag=True, help="Look for data races; of your own patch, always.")
+@click.option(
+    "--races", is_flag=True, help="Look for data races; of one patch of your own, always."
+)
 @click.option("--first", is_flag=True, help="Stop at the first new finding.")
 @mail_options
 @full_option
@@ -83,7 +85,8 @@ def command(scenario: str, **options: Any) -> int:
     them: as KCSAN tells it.
 
     Patches of a series are compared with each other and with the kernel that --variant names: each
-    of a --series has to be free of what is new, of --revisions only the last.
+    of a --series has to be free of what is new, of --revisions only the last.  Data races are not
+    looked for there.
 
     \b
     Example:

@@ -49,7 +49,7 @@ def command(
     wanted = _wanted(bugs)
     how = museum.How(states=states)
     if together:
-        wanted = [bug.in_scenario(museum.together()) for bug in wanted if bug.together]
+        wanted = _in_one(wanted, museum.together(), named=bool(bugs))
         how = museum.TOGETHER
     exhibits = [museum.exhibit(bug, how) for bug in wanted]
     result = document(exhibits, how.strategy)
@@ -75,4 +75,23 @@ def _wanted(names: tuple[str, ...]) -> list[Bug]:
         if name not in known:
             remedy = did_you_mean(name, list(known)) or f"there are {', '.join(known)}"
             raise InputError([Problem("command line", "BUG", name, "is no bug here", remedy)])
-    return [known[name] for name in names or known]
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def _in_one(wanted: list[Bug], scenario: str, *, named: bool) -> list[Bug]:
+    """Those of some bugs that show in the scenario of many; where they were named, all have to.
+
+    Raises `InputError`.
+    """
+    from hgeisim.errors import InputError, Problem  # noqa: PLC0415
+
+    missing = [bug.id for bug in wanted if not bug.together] if named else []
+    if missing:
+        remedy = "leave --together out"
+        raise InputError(
+            [
+                Problem("command line", "BUG", i, f"does not show in {scenario}", remedy)
+                for i in missing
+            ]
+        )
+    return [bug.in_scenario(scenario) for bug in wanted if bug.together]

@@ -42,8 +42,15 @@ def of_runs(name: str, scenario: Scenario, seconds: float | None, *, as_json: bo
     from hgeisim.report.power import run_document  # noqa: PLC0415
 
     power = RunPower(scenario)
-    power.run()
-    power.measure(seconds or SECONDS)
+    seconds = seconds or SECONDS
+    if not power.run(seconds):
+        allowed = "is not enough: half of it has to suffice for six runs without a fault"
+        remedy = "give it more, or simulate less with --until"
+        raise InputError([Problem("command line", "--seconds", f"{seconds:g}", allowed, remedy)])
+    if power.broken_already:
+        allowed = f"shows {', '.join(power.broken_already)} without any fault"
+        raise InputError([Problem("command line", "--power", "", allowed, "mend the patch first")])
+    power.measure(seconds)
     return _print(run_document(name, power), as_json=as_json)
 
 

@@ -89,6 +89,9 @@ def command(
             {**mail, "out": out, "base": base, "record": record != "all", "strict": strict},
             OF_A_RUN,
         )
+    elif seconds is not None:
+        allowed = "is for --power; a run ends with --until"
+        raise InputError([Problem("command line", "--seconds", f"{seconds:g}", allowed)])
     loaded = _checked(scenario, said, out)
     if power:
         return of_runs(scenario, loaded, seconds, as_json=as_json)

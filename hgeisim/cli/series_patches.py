@@ -12,7 +12,7 @@ from hgeisim.kernel.variants import BASES, variant_problem
 
 SERIES, REVISIONS = "series", "revisions"
 SEARCHED = ("strategy", "walk", "steps", "seconds", "memory", "after")
-ALONE = ("base", *SEARCHED, "first", "mail", "finding", "full", "strict")
+ALONE = ("base", *SEARCHED, "races", "first", "mail", "finding", "full", "strict")
 """Options that are for a single kernel."""
 PATCHES_MIN = 2
 

@@ -21,7 +21,7 @@ def _side(side: Side) -> dict[str, Any]:
         "context": side.context,
         "hart": side.hart,
         "does": f"{'marked ' if access.marked else ''}{'write' if access.written else 'read'}",
-        "locks": sorted(access.alone | access.shared),
+        "locks": access.locks,
         "functions": list(access.functions),
     }
 

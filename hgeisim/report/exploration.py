@@ -141,7 +141,7 @@ def _data_races(result: dict[str, Any]) -> Iterator[str]:
         if looked["states"]:
             ways.append(f"steps side by side in {count(looked['states'], 'state')}")
         if looked["schedules"]:
-            ways.append(f"order of events in {count(looked['schedules'], 'random schedule')}")
+            ways.append(f"order of events in {count(looked['schedules'], 'drawn schedule')}")
         yield from indented(f"data races: {', '.join(ways)}{looked['cut']}", 0)
 
 

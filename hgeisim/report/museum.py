@@ -9,6 +9,7 @@ from hgeisim.checks.catalogue import is_data_race
 from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import encode
 from hgeisim.drivers.explored.explorable import token_of
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED
 from hgeisim.drivers.museum import Exhibit, Shown
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.duration import format_duration
@@ -89,7 +90,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
             yield f"  hgeisim replay {each['token']}{races}"
         yield ""
     good = [each for each in result["bugs"] if each["found"] and each["twin_clean"]]
-    yield f"{len(good)} of {count(len(result['bugs']), 'bug')} found, and gone with their fixes"
+    yield f"{len(good)} of {count(len(result['bugs']), 'bug')} found, and not with their fixes"
 
 
 def _found(each: dict[str, Any]) -> str:
@@ -121,13 +122,17 @@ def _drawn(each: dict[str, Any]) -> str:
 
 
 def _twin(each: dict[str, Any]) -> str:
-    word = "gone" if each["twin_clean"] else "still there"
-    return f"{word}; {_covered(each['fixed_search'])}"
+    search = each["fixed_search"]
+    gone = "gone" if search["coverage"] == EXHAUSTED else "not found"
+    return f"{gone if each['twin_clean'] else 'still there'}; {_covered(search)}"
 
 
 def _covered(search: dict[str, Any]) -> str:
     covered = " ".join(filter(None, (search["coverage"], search["bound"])))
     if not search["states"]:
         return covered
-    reached = f"{search['steps_taken']} of {search['steps']} steps reached"
-    return f"{covered}, {count(search['states'], 'state')}, {reached}"
+    if search["coverage"] == EXHAUSTED:
+        covered += f", {count(search['states'], 'state')}"
+    return (
+        f"{covered}; {search['steps_taken']} of {search['steps']} places of its functions reached"
+    )

@@ -1,13 +1,18 @@
-"""Patches that count the lines they hand out, with and without what makes that safe."""
+"""Patches that count, with and without what makes that safe; and one that fails."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from hgeisim.kernel import structs
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.block import Block
+from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.atomics import READ_ONCE, WRITE_ONCE, atomic_inc
-from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.ops import LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE, STEP, Path
 from hgeisim.machine.shared import Field
+from hgeisim.machine.task import Runner
 
 
 class Counts(Aia):
@@ -83,3 +88,91 @@ class LooksMarked(Counts):
         allocated = READ_ONCE(k.globals.allocated)
         yield STEP
         k.globals.allocated = allocated * 0 + 1
+
+
+class CountsAfterwards(Counts):
+    """Reads the sum right after the unlock: what the unlock let in may write it meanwhile."""
+
+    def count(k) -> Path[None]:
+        """Under the lock, but for the last look."""
+        yield k.sgei_desc_lock.lock_irqsave
+        k.globals.allocated = k.globals.allocated + 1
+        yield k.sgei_desc_lock.unlock_irqrestore
+        if k.globals.allocated > 1 << 20:
+            yield STEP
+
+
+class CountsInVm(VcpuRun):
+    """A field of struct kvm, with no lock."""
+
+    class Vm(structs.Vm):
+        """And how often its vCPUs were entered."""
+
+        entries: Field
+
+    def kvm_riscv_check_vcpu_requests(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """And count."""
+        vm: Any = vcpu.vm
+        yield STEP
+        vm.entries = vm.entries + 1
+        yield from super().kvm_riscv_check_vcpu_requests(current, vcpu)
+
+
+class Handles(VcpuRun):
+    """A count of SGEIs, which the handler writes; a thread on that CPU reads it."""
+
+    class HgeiControl(structs.HgeiControl):
+        """And how many."""
+
+        handled: Field
+
+    def hgei_interrupt(k, current: Runner) -> Path[None]:
+        """And count."""
+        hgctrl: Any = k.hgei[current.cpu]
+        hgctrl.handled = hgctrl.handled + 1
+        yield from super().hgei_interrupt(current)
+
+    def kvm_riscv_check_vcpu_requests(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """And look."""
+        hgctrl: Any = k.hgei[current.cpu]
+        yield STEP
+        if hgctrl.handled > 1 << 20:
+            yield STEP
+        yield from super().kvm_riscv_check_vcpu_requests(current, vcpu)
+
+
+class HandlesOff(Handles):
+    """The same with interrupts off."""
+
+    def kvm_riscv_check_vcpu_requests(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """And look."""
+        hgctrl: Any = k.hgei[current.cpu]
+        yield LOCAL_IRQ_DISABLE
+        if hgctrl.handled > 1 << 20:
+            yield STEP
+        yield LOCAL_IRQ_ENABLE
+        yield from VcpuRun.kvm_riscv_check_vcpu_requests(k, current, vcpu)
+
+
+class LooksBesides(Counts):
+    """A function of its own whose name ends as one that marks an access."""
+
+    def count(k) -> Path[None]:
+        """A plain read, whatever it is called."""
+        yield STEP
+        allocated = k.no_READ_ONCE(k.globals.allocated)
+        yield STEP
+        k.globals.allocated = allocated + 1
+
+    def no_READ_ONCE(k, value: int) -> int:
+        """What it is given."""
+        return value
+
+
+class Crashes(Block):
+    """Fails where a vCPU goes to sleep."""
+
+    def kvm_vcpu_block(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """No."""
+        yield STEP
+        k.globals.kvm_usage_count = 1 // k.globals.kvm_rebooting

@@ -65,7 +65,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "search_list": (c.c_uint32, [c.POINTER(Told), c.c_int, c.POINTER(_ITEMS)]),
     "search_pairs": (
         c.c_int,
-        [c.POINTER(Told), c.c_uint32, _TEXT, c.c_uint32, _TEXT, _TEXT, c.c_void_p],
+        [c.POINTER(Told), c.c_uint32, _TEXT, _TEXT, c.c_uint32, _TEXT, _TEXT, c.c_void_p],
     ),
     "search_bytes": (c.c_uint64, [c.POINTER(Told)]),
     "search_source": (_TEXT, []),

@@ -729,28 +729,59 @@ int search_knows(Search *s, const u8 *codes) {
 
 /* Which kinds of steps can be made side by side: `kind` has that of each of the `answers`, 0 for those
  * that do not matter, and first[a * kinds + b] becomes the number plus one of the first state in which
- * a context can make a step of kind a, and a later one a step of kind b.  Two that are on one HART
- * cannot: `cpu` is the place of what says where a context is, and `hart` has a HART for each of its 256
- * codes, NOWHERE for an interrupt. */
+ * a context can make a step of kind a, and a later one a step of kind b; or either of them after the
+ * other, which is `late`.  Two that are on one HART cannot: `cpu` is the place of what says where a
+ * context is, and `hart` has a HART for each of its 256 codes, NOWHERE for an interrupt. */
 enum { NOWHERE = 255 };
 
-int search_pairs(Search *s, u32 answers, const u16 *kind, u32 kinds, const u16 *cpu, const u8 *hart,
-                 u32 *first) {
-  const Tables *t = s->tables;
-  if (s->version != t->version && !follow(s)) return NO_MEMORY;
+typedef struct {
+  u32 answers, kinds, *first;
+  const u16 *kind, *cpu;
+  const u8 *late, *hart;
+} Pairs;
+
+/* The kind of what a context does in a state, 0 if that does not matter; where the context is. */
+static u32 kind_in(const Search *s, const Pairs *p, const u64 *state, u32 slot, u32 *which, u8 *at) {
+  const Layout *l = &s->layout;
+  u32 place = p->cpu[slot];
+  *which = ask(s->tables, slot, state);
+  u8 code = state[l->word[place]] >> l->shift[place] & mask_of(l->bits[place]);
+  *at = p->hart[slot * 256 + code];
+  return *which < p->answers ? p->kind[*which] : 0;
+}
+
+static void meet(const Pairs *p, u32 one, u32 other, u8 on, u8 at, u32 number) {
+  u32 *pair = &p->first[one * p->kinds + other];
+  if (!*pair && (on == NOWHERE || at == NOWHERE || on != at)) *pair = number + 1;
+}
+
+/* A late step was made in a state: what can be done after it is done beside it. */
+static void pairs_after(Search *s, const Pairs *p, u32 number, u32 slot, u32 which, u8 on) {
+  const u64 *here = s->state + (size_t)number * s->layout.words;
+  apply(&s->tables->answer[which], here, s->to, s->layout.words);
+  for (u32 other = 0; other < s->tables->slots; other++) {
+    u32 answer, one = p->kind[which], two;
+    u8 at;
+    if (other == slot || !(two = kind_in(s, p, s->to, other, &answer, &at))) continue;
+    meet(p, slot < other ? one : two, slot < other ? two : one, on, at, number);
+  }
+}
+
+int search_pairs(Search *s, u32 answers, const u16 *kind, const u8 *late, u32 kinds, const u16 *cpu,
+                 const u8 *hart, u32 *first) {
+  const Pairs p = {answers, kinds, first, kind, cpu, late, hart};
+  if (s->version != s->tables->version && !follow(s)) return NO_MEMORY;
   for (u32 number = 0; number < s->told.states; number++) {
-    const u64 *here = s->state + (size_t)number * s->layout.words;
     u32 made = 0;
-    for (u32 slot = 0; slot < t->slots; slot++) {
-      u32 which = ask(t, slot, here), p = cpu[slot];
-      if (!which || which >= answers || !kind[which]) continue;
-      u8 code = here[s->layout.word[p]] >> s->layout.shift[p] & mask_of(s->layout.bits[p]);
-      u8 at = hart[slot * 256 + code];
-      for (u32 other = 0; other < made; other++) {
-        u32 *pair = &first[s->which[other] * kinds + kind[which]];
-        if (!*pair && (at == NOWHERE || at != s->slot[other])) *pair = number + 1;
-      }
-      s->which[made] = kind[which], s->slot[made++] = at;
+    for (u32 slot = 0; slot < s->tables->slots; slot++) {
+      const u64 *here = s->state + (size_t)number * s->layout.words;
+      u32 which, own;
+      u8 at;
+      if (!(own = kind_in(s, &p, here, slot, &which, &at))) continue;
+      for (u32 other = 0; other < made; other++)
+        meet(&p, s->which[other], own, s->slot[other], at, number);
+      s->which[made] = own, s->slot[made++] = at;
+      if (late[which]) pairs_after(s, &p, number, slot, which, at);
     }
   }
   s->looked = 0;

@@ -30,8 +30,9 @@ class Listener(Protocol):
     def heard(self, address: int, written: bool, frame: FrameType) -> None:
         """A cell is read or written, in a frame."""
 
-    def ended(self, held: tuple[str, ...]) -> None:
-        """The path has come to its next operation; the locks of these names were held."""
+    def ended(self, moment: Moment, held: tuple[str, ...]) -> None:
+        """The path has come to its next operation; it went on after that of the moment, and held
+        the locks of these names."""
 
 
 class StepAsker:
@@ -103,7 +104,7 @@ class StepAsker:
         """What is wrong with the cells that a whole step touched, and with its calls."""
         self.stop()
         if self.listener is not None:
-            self.listener.ended(held)
+            self.listener.ended(moment, held)
         seen = replace(moment, accesses=tuple(self._accesses), held=held)
         found = *self._found, *(each for check in ACCESS for each in check.wrong(self.k, seen))
         self._found.clear()

@@ -13,19 +13,27 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from hgeisim.checks.access import site
+from hgeisim.checks.finding import Moment
 from hgeisim.checks.ownership import vcpus
 from hgeisim.drivers.explored.model.answer import Answer, mask
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.kernel import structs
 from hgeisim.kernel.module import Module
 from hgeisim.kernel.plain import PLAIN, Plain
 from hgeisim.kernel.script import SCRIPTED
+from hgeisim.machine.balance import GIVES
+from hgeisim.machine.ops import Irq, Op, Preempt
 from hgeisim.machine.rwlock import RwLock
 from hgeisim.machine.shared import Shared, addresses
+
+DEAF = "interrupts of HART "
+"""With a number, what keeps them away: a lock, as it were, that each of them takes."""
 
 
 class Access(NamedTuple):
     """One access: the cell, whether it is a write, and whether that is marked; the functions that
-    it is made in, the inner ones first; and the locks held, `alone` or with others."""
+    it is made in, the inner ones first; and the locks held, `alone` or with others.  It is `late`
+    where its step has given something back before."""
 
     address: int
     written: bool
@@ -33,10 +41,16 @@ class Access(NamedTuple):
     functions: tuple[str, ...]
     alone: frozenset[str]
     shared: frozenset[str]
+    late: bool
 
     def same_place(self, other: Access) -> bool:
         """Whether two accesses are the same, but for the locks that are held."""
         return self[:4] == other[:4]
+
+    @property
+    def locks(self) -> list[str]:
+        """The names of the locks held, sorted."""
+        return sorted(name for name in self.alone | self.shared if not name.startswith(DEAF))
 
 
 def conflict(one: Access, other: Access) -> bool:
@@ -50,7 +64,7 @@ def conflict(one: Access, other: Access) -> bool:
 
 def plain_cells(k: Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Each cell that is accessed plainly, with the name of its field and where it is marked."""
-    for struct in (*k.hgei, k.globals, *vcpus(k)):
+    for struct in (*k.hgei, *k.per_cpu, k.globals, *k.vms, *vcpus(k)):
         for plain in _of(struct):
             for field in plain.fields:
                 yield from ((address, field, plain.marked) for address in addresses(struct, field))
@@ -58,12 +72,17 @@ def plain_cells(k: Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
 
 def _of(struct: Shared) -> Iterator[Plain]:
     """The entries for a struct, and one for what patches have added to it."""
-    own = [plain for plain in PLAIN if isinstance(struct, plain.struct)]
-    yield from own
-    kind, made = own[0].struct, type(struct)
-    declared = {*kind.fields, *kind.arrays}
+    yield from (plain for plain in PLAIN if isinstance(struct, plain.struct))
+    made = type(struct)
+    kind = next(each for each in made.__mro__ if each.__module__ == structs.__name__)
+    declared = {*vars(kind)["fields"], *vars(kind)["arrays"]}
     added = (field for field in (*made.fields, *made.arrays) if field not in declared)
     yield Plain(kind, tuple(added))
+
+
+def gives_back(op: Op) -> bool:
+    """Whether an operation lets others in: what comes after it is not ordered by it."""
+    return isinstance(op, GIVES) or (isinstance(op, Irq | Preempt) and not op.off)
 
 
 class Accesses:
@@ -111,12 +130,16 @@ class Accesses:
                 marked = place.marked or functions[0] in self.marked[address]
                 self._heard.append((address, written, marked, functions))
 
-    def ended(self, held: tuple[str, ...]) -> None:
+    def ended(self, moment: Moment, held: tuple[str, ...]) -> None:
         """The path has come to its next operation, with these locks held."""
         if self._heard:
             alone = frozenset(name for name in held if self._is_alone(name))
             shared = frozenset(held) - alone
-            self._made += (Access(*each, alone, shared) for each in self._heard)
+            who, hart = moment.who, moment.who.hart
+            if not who.id or self.space.system.memory.aside(lambda: hart.irq_off or hart.hardirq):
+                alone |= {f"{DEAF}{hart.id}"}
+            late = gives_back(moment.op)
+            self._made += (Access(*each, alone, shared, late) for each in self._heard)
             self._heard = []
 
     def _is_alone(self, name: str) -> bool:

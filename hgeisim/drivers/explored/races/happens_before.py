@@ -110,7 +110,7 @@ class HappensBefore:
         for access in accesses:
             side = Side(automaton.name, automaton.runner.cpu, access)
             values = before[access.address], after[access.address]
-            yield Made(step.slot, self.clocks[step.slot][step.slot], side, values)
+            yield Made(step.slot, self.clocks[step.slot][step.slot] + access.late, side, values)
 
     def _race(self, earlier: Made, later: Made) -> bool:
         """Whether two accesses conflict, and nothing orders them."""

@@ -46,5 +46,5 @@ class Race(NamedTuple):
 def _does(side: Side, what: str) -> str:
     access = side.access
     verb = "writes" if access.written else "reads"
-    held = " and ".join(sorted(access.alone | access.shared))
+    held = " and ".join(access.locks)
     return f"{side.context} {verb} {what} in {access.functions[0]} with {held or 'no lock'}"

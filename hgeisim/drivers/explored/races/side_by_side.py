@@ -17,7 +17,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.races.access import Access, Accesses, conflict
 from hgeisim.drivers.explored.races.race import Race, Side
 from hgeisim.drivers.explored.strategies.exhaustive import search_of
-from hgeisim.drivers.explored.strategies.search import NOWHERE, Progress, Search
+from hgeisim.drivers.explored.strategies.search import NOWHERE, Kinds, Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import Schedule, Verdict
 from hgeisim.machine.shared import address_of
 
@@ -71,8 +71,10 @@ class SideBySide:
         apart = self._conflicting()
         wanted = dict.fromkeys(kind for pair in apart for kind in pair)
         number = {kind: n for n, kind in enumerate(wanted, 1)}
+        wanted_at = {n: kind for kind, n in number.items()}
         kind_of = {answer: number[kind] for kind in wanted for answer in self.kinds[kind]}
-        first = search.pairs(kind_of, len(number) + 1, harts(self.space))
+        late = {answer for answer, n in kind_of.items() if any(a.late for a in wanted_at[n][1])}
+        first = search.pairs(Kinds(kind_of, len(number) + 1, late), harts(self.space))
         at = {pair: first.get((number[pair[0]], number[pair[1]])) for pair in apart}
         reached = [(state, pair) for pair, state in at.items() if state is not None]
         for state, pair in sorted(reached, key=lambda each: each[0]):
@@ -111,6 +113,15 @@ class Singly:
                     state = self._go_on(gone, state, one[0], a)
                     state = self._go_on(gone, state, other[0], b)
                     yield from self.at(state, tuple(gone))
+                    if a.late or b.late:
+                        yield from self._late_ones(candidate, a if a.late else b)
+
+    def _late_ones(self, candidate: Candidate, late: Access) -> Iterator[Race]:
+        """The races of a late access: the other context goes on only after its step."""
+        slot = candidate.one[0] if late in candidate.one[1] else candidate.other[0]
+        gone = [*candidate.schedule]
+        state = self._go_on(gone, self.after(candidate.schedule), slot, late)
+        yield from self.at(state, tuple(gone))
 
     def after(self, schedule: Schedule) -> bytes:
         """The state after a schedule."""
@@ -141,12 +152,38 @@ class Singly:
         able = [(slot, self.space.ask(slot, state)) for slot in range(len(self.space.locations))]
         made = [(slot, self.accesses.of(slot, state, answer)) for slot, answer in able]
         where = [table[256 * slot + state[place]] for slot, place in enumerate(places)]
+        for slot, accesses in made:
+            for access in accesses:
+                if access.late:
+                    yield from self._beside(slot, access, state, schedule)
         for one, other in combinations(filter(lambda each: each[1], made), 2):
             if where[one[0]] == NOWHERE or where[one[0]] != where[other[0]]:
                 for a in one[1]:
                     for b in other[1]:
                         if conflict(a, b):
                             yield self._race((one[0], a), (other[0], b), state, schedule)
+
+    def _beside(self, slot: int, late: Access, state: bytes, schedule: Schedule) -> Iterator[Race]:
+        """The races of a late access with what each other context does by itself after its step:
+        nothing that comes later in the schedule orders it."""
+        there = after(state, self.space.ask(slot, state).writes or ())
+        for other in range(len(self.space.locations)):
+            at = there
+            for _ in range(LONGEST if self._apart(slot, other, state) else 0):
+                answer = self.space.ask(other, at)
+                accesses = self.accesses.of(other, at, answer)
+                raced = [access for access in accesses if conflict(late, access)]
+                for access in raced:
+                    yield self._race((slot, late), (other, access), state, schedule)
+                if raced or answer.writes is None:
+                    break
+                at = after(at, answer.writes)
+
+    def _apart(self, slot: int, other: int, state: bytes) -> bool:
+        """Whether two contexts are on two HARTs, or one may come on top of the other."""
+        places, table = harts(self.space)
+        one, two = (table[256 * each + state[places[each]]] for each in (slot, other))
+        return slot != other and (one == NOWHERE or one != two)
 
     def _race(
         self, one: tuple[int, Access], other: tuple[int, Access], state: bytes, schedule: Schedule

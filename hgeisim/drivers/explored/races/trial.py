@@ -16,11 +16,13 @@ from hgeisim.drivers.explored.races.happens_before import races_along
 from hgeisim.drivers.explored.races.race import Race
 from hgeisim.drivers.explored.races.side_by_side import Singly, races_of
 from hgeisim.drivers.explored.strategies.sampling import Random
-from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given
+from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given, Strategy
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, SAMPLED, Schedule
 
 WALKS = 64
 """Random schedules of a search that does not come to its end."""
+WALKS_MAX = 500
+"""Schedules that are drawn of as many as were asked for: each takes some ms."""
 
 
 @dataclass
@@ -34,15 +36,18 @@ class Races:
     stopped: BaseException | None = None
 
 
-def look_for_races(space: Space, states_max: int, below: Below) -> Races:
-    """Look in `states_max` states at most; with none, only along random schedules."""
+def look_for_races(
+    space: Space, states_max: int, below: Below, drawn: Strategy | None = None
+) -> Races:
+    """Look in `states_max` states at most; with none, only along schedules: those that are `drawn`,
+    or random ones."""
     made = Races()
     if states_max:
         verdict, races = races_of(space, states_max)
         made = Races({each.finding.id: each for each in races}, verdict.coverage, verdict.states)
         made.stopped = verdict.stopped
     if made.coverage != EXHAUSTED and made.stopped is None:
-        sample = races_along(space, Random(below, WALKS))
+        sample = races_along(space, drawn or Random(below, WALKS))
         made.found = sample.races | made.found
         made.schedules, made.stopped = sample.schedules, sample.stopped
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes as c
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 from weakref import finalize
@@ -16,11 +16,10 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.compiled import library
 from hgeisim.drivers.explored.compiled.library import END, LEARN, STEP, VIEW
 from hgeisim.drivers.explored.compiled.tables import Tables
-from hgeisim.drivers.explored.model.answer import Answer
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.strategies.levels import EnoughStates, Levels, Wish
 from hgeisim.drivers.explored.strategies.sampling import Draw
-from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, Search
+from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Kinds, Progress, Search
 from hgeisim.drivers.explored.strategies.strategy import LONGEST
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict, many
 
@@ -137,16 +136,18 @@ class Compiled(Search):
             if self.note(number, new, slot):
                 core.functions.search_turn_back(core.pointer, wanted)
 
-    def pairs(
-        self, kind_of: Mapping[Answer, int], kinds: int, harts: tuple[list[int], bytes]
-    ) -> dict[tuple[int, int], int]:
+    def pairs(self, kinds: Kinds, harts: tuple[list[int], bytes]) -> dict[tuple[int, int], int]:
         """The first state of each pair of kinds."""
-        answers, first = self.core.tables.answers, np.zeros((kinds, kinds), np.uint32)
-        of_answers = array("H", (kind_of.get(answer, 0) if answer else 0 for answer in answers))
+        answers, first = (
+            self.core.tables.answers,
+            np.zeros((kinds.numbers, kinds.numbers), np.uint32),
+        )
+        of_answers = array("H", (kinds.of.get(answer, 0) if answer else 0 for answer in answers))
+        late = bytes(answer in kinds.late for answer in answers)
         places, table = harts
         self.core.run(
-            *(self.core.functions.search_pairs, len(answers), of_answers.tobytes(), kinds),
-            *(array("H", places).tobytes(), table, first.ctypes.data),
+            *(self.core.functions.search_pairs, len(answers), of_answers.tobytes(), late),
+            *(kinds.numbers, array("H", places).tobytes(), table, first.ctypes.data),
         )
         found = zip(*map(np.ndarray.tolist, np.nonzero(first)), strict=True)
         return {(one, other): int(first[one, other]) - 1 for one, other in found}

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from math import inf
+from typing import TypeAlias
 
-from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.answer import Answer, after
 from hgeisim.drivers.explored.model.ends import end_findings
 from hgeisim.drivers.explored.model.invariants import View
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.search import NOWHERE, PROGRESS_EVERY, Progress, Search
+from hgeisim.drivers.explored.strategies.search import (
+    NOWHERE,
+    PROGRESS_EVERY,
+    Kinds,
+    Progress,
+    Search,
+)
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Verdict, many
+
+Placed: TypeAlias = tuple[int, int, int, Answer]
 
 
 class Plain(Search):
@@ -61,22 +70,36 @@ class Plain(Search):
         """The states from which every step led to an earlier one."""
         return self._returns
 
-    def pairs(
-        self, kind_of: Mapping[Answer, int], kinds: int, harts: tuple[list[int], bytes]
-    ) -> dict[tuple[int, int], int]:
+    def pairs(self, kinds: Kinds, harts: tuple[list[int], bytes]) -> dict[tuple[int, int], int]:
         """The first state of each pair of kinds."""
-        places, table = harts
         first: dict[tuple[int, int], int] = {}
         for number, state in enumerate(self.states[: self._expanded]):
-            here = [
-                (kind_of[answer], table[256 * slot + state[places[slot]]])
-                for slot, answer in enumerate(self.space.answers(state))
-                if answer in kind_of
-            ]
-            for (one, on), (other, at) in combinations(here, 2):
-                if at == NOWHERE or on != at:
-                    first.setdefault((one, other), number)
+            here = self._kinds_in(state, kinds, harts)
+            for one, other in combinations(here, 2):
+                self._meet(first, one, other, number)
+            for slot, _, _, answer in here:
+                if answer in kinds.late:
+                    there = self._kinds_in(after(state, answer.writes or ()), kinds, harts)
+                    mine = next(each for each in here if each[0] == slot)
+                    for other in (each for each in there if each[0] != slot):
+                        one, two = (mine, other) if slot < other[0] else (other, mine)
+                        self._meet(first, one, two, number)
         return first
+
+    def _kinds_in(self, state: bytes, kinds: Kinds, harts: tuple[list[int], bytes]) -> list[Placed]:
+        """The steps that can be made in a state and have a kind: context, kind, HART, answer."""
+        places, table = harts
+        return [
+            (slot, kinds.of[answer], table[256 * slot + state[places[slot]]], answer)
+            for slot, answer in enumerate(self.space.answers(state))
+            if answer in kinds.of
+        ]
+
+    @staticmethod
+    def _meet(first: dict[tuple[int, int], int], one: Placed, other: Placed, number: int) -> None:
+        """Note the first state of two kinds that are not on one HART."""
+        if NOWHERE in (one[2], other[2]) or one[2] != other[2]:
+            first.setdefault((one[1], other[1]), number)
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
         """Expand one after the other."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.answer import Answer
@@ -17,6 +18,15 @@ Progress = Callable[[int, int], None]
 PROGRESS_EVERY = 4096
 NOWHERE = 255
 """The HART of a context that may be on top of another one on its HART."""
+
+
+class Kinds(NamedTuple):
+    """The kinds of some steps: the number of each, from 1, and how many numbers there are with 0.
+    What `late` steps access is still to come when they are made."""
+
+    of: Mapping[Answer, int]
+    numbers: int
+    late: Set[Answer]
 
 
 class Search(ABC):
@@ -70,11 +80,10 @@ class Search(ABC):
         """The states from which every step led to one that was reached earlier."""
 
     @abstractmethod
-    def pairs(
-        self, kind_of: Mapping[Answer, int], kinds: int, harts: tuple[list[int], bytes]
-    ) -> dict[tuple[int, int], int]:
+    def pairs(self, kinds: Kinds, harts: tuple[list[int], bytes]) -> dict[tuple[int, int], int]:
         """The first state in which two contexts, on two HARTs, can make steps of two kinds, the
-        earlier context the first; kinds are numbers from 1, `harts` as in `side_by_side.harts`."""
+        earlier context the first; or one of them after the other, which is late.  `harts` as in
+        `side_by_side.harts`."""
 
     def run(self, states_max: int, progress: Progress | None) -> bool:
         """Expand all states; False when a step was learned that makes the search invalid.
