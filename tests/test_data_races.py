@@ -93,7 +93,7 @@ def test_what_is_marked_or_locked_is_none(patch: str) -> None:
 def test_what_a_breaker_tried(
     monkeypatch: pytest.MonkeyPatch, pure: str, patch: str, scenario: str, found: list[str]
 ) -> None:
-    """Read right after an unlock, a field of another struct, a handler, a name that looks marked."""
+    """A read after an unlock, a field of another struct, a handler, a name that looks marked."""
     monkeypatch.setenv(PURE, pure)
     own = SCENARIOS / f"{scenario}.toml"
     space = space_with(patch, str(own) if own.exists() else scenario)
