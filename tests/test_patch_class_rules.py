@@ -31,6 +31,8 @@ CLASS_MISTAKES = {
         ("    class Vcpu(Vm):\n        dying: 'Field'\n", "class Vcpu(structs.Vcpu)"),
         ("    Globals = 5\n", "class Globals(structs.Globals)"),
         ("    class Vcpu(Vcpu):\n        lines: 'Array'\n", "a `Field` for each element"),
+        ("    class Vcpu(Vcpu):\n        vgein: 'Field'\n", "call the new field otherwise"),
+        ("    class Vcpu(Vcpu):\n        mutex: 'Field'\n", "call the new field otherwise"),
     ],
     "kernels are made": [
         ("    def __init__(k):\n        super().__init__()\n", "*args, **rest"),

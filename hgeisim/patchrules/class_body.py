@@ -63,6 +63,9 @@ def structs_stay_structs(file: PatchFile) -> Iterator[Mistake]:
         elif vars(each.value).get("arrays") != struct.arrays:
             text = f"{each.name} gets an array, and a patch adds single fields only"
             yield Mistake(each.node, text, "write a `Field` for each element")
+        elif there := [n for n in vars(each.value)["__annotations__"] if hasattr(struct, n)]:
+            text = f"{each.name} has {there[0]!r} already"
+            yield Mistake(each.node, text, "use it, or call the new field otherwise")
 
 
 def kernels_are_made(file: PatchFile) -> Iterator[Mistake]:
