@@ -33,10 +33,10 @@ def test_the_page_says_what_the_command_says(monkeypatch: pytest.MonkeyPatch) ->
     variant = "v7.1+docs/race_patch.py:FastPath"
     told = hgeisim("explore", "two-lines", "--variant", variant)
     assert told.status == 1
-    assert re.search(r"(?<=interleavings, )[\d,]+(?= states)", PAGE)[0] in told.out  # type: ignore[index]
-    blocks = re.findall(
-        r"(?m)^    (?:bitmap-owner:taken-line: |unlocked|data-race).*\n(?:    .+\n)*", PAGE
-    )
+    states = re.findall(r"(?<=interleavings, )[\d,]+(?= states)", PAGE)
+    assert [each in told.out for each in states] == [True]
+    kinds = r"(?:bitmap-owner:taken-line: |unlocked|data-race)"
+    blocks = re.findall(rf"(?m)^    {kinds}.*\n(?:    .+\n)*", PAGE)
     assert len(blocks) == 3
     for block in blocks:
         assert block.replace("\n    ", "\n").removeprefix("    ") in told.out
