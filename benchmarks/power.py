@@ -113,14 +113,15 @@ TEXT = """\
 `make power` writes this page. It breaks the functions of aia.c, aia_imsic.c and of the per-HART
 series ({variant}, as in v7.2) and searches the scenarios that come with hgeisim. A fault counts as
 noticed if a search shows a finding that the kernel does not show, or one in fewer switches of
-context, or if it is vacuous. Faults that are no program any more, and faults that change no answer
-of any step, or no state, step or end, are counted apart, by machine.
+context, or if it is vacuous. What stands for no statement in C (steps, what a HART does by itself,
+what a stack forgets) is not planted. Faults that are no program any more, and faults that change no
+answer of any step, or no state, step or end, are counted apart, by machine.
 
 * planted: {planted}: a statement left out, a lock with its unlocks left out, a bound off by one, a
   condition inverted
 * reached by no scenario: {missed}
 * no kernel: {no_kernel}; no effect: {no_effect}
-* **noticed: {noticed} of {effect}** with an effect, {percent:.0f} %
+* **noticed: {noticed} of {effect}** with an effect, {percent:.1f} %
 
 `hgeisim explore SCENARIO --power` measures one scenario, of your own too.
 

@@ -24,7 +24,7 @@ class Plain(NamedTuple):
 KICKS = ("kvm_vcpu_kick", "kvm_make_vcpus_request_mask")
 PLAIN = (
     Plain(HgeiControl, ("free_bitmap", "nr_hgei", "free_bitmap_initialized", "owners")),
-    Plain(Globals, ("hgei_parent_irq", "kvm_riscv_aia_nr_hgei")),
+    Plain(Globals, ("kvm_riscv_aia_nr_hgei",)),
     Plain(Vcpu, ("vsfile_cpu", "vsfile_hgei", "vgein")),
     Plain(Vcpu, ("cpu", "mode"), KICKS),
 )

@@ -46,6 +46,12 @@ OFF_BY_ONE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 MARKS = ("yield STEP", "yield from ()", "yield SWEEP_VSFILE")
 """Where steps end: what they do comes after it."""
+MODELLED = (
+    *("hart.update_hgeip(hgei)", "mrif.clear()"),
+    "current.data.hgei = current.data.vcpu = 0",
+)
+"""What stands for no statement in C: what a HART does by itself once registers are written, and
+that a stack is forgotten."""
 SAYINGS = ("assert_held", "WARN_ON", "lockdep_assert")
 FILES = ("aia", "imsic", "imsic_device", "variants")
 """Where the functions of aia.c, aia_imsic.c and of the patches are."""
@@ -198,12 +204,12 @@ def _step() -> ast.stmt:
 
 
 def _only_says(statement: ast.stmt) -> bool:
-    """Whether a statement does nothing: a docstring, `yield STEP`, `yield from ()`, an
-    assertion."""
+    """Whether a statement is none of the kernel: a docstring, `yield STEP`, `yield from ()`, an
+    assertion, what only the model needs."""
     text = ast.unparse(statement)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         return True
-    return text in MARKS or any(each in text for each in SAYINGS)
+    return text in (*MARKS, *MODELLED) or any(each in text for each in SAYINGS)
 
 
 def _without(statement: ast.stmt) -> ast.stmt | None:
