@@ -197,7 +197,7 @@ def _of_the_series(library: Library) -> Iterator[tuple[Fault, str, str]]:
 def _counted(library: Library) -> str:
     counts = Counter(word for _, word, _ in _of_the_series(library))
     told = ", ".join(f"{number} {word}" for word, number in counts.most_common())
-    return f"{counts.total()}, of which {told}"
+    return f"{counts.total()}, of which {told}" if told else "0"
 
 
 def _statements(library: Library) -> Iterator[str]:

@@ -52,9 +52,9 @@ def test_the_best_outcome_of_a_fault_counts() -> None:
     assert [each.word for each in library.outcomes(*BEST)] == [SURVIVED]
     library.rows.append(Row("one", 1_000, 3, 2, 1))
     text = page(library, {"f: drop x = 1": "it does nothing"})
-    assert "**noticed: 0 of 1** with an effect, 0 %" in text
+    assert "**noticed: 0 of 1** with an effect, 0.0 %" in text
     assert "* aia.py, `f`, drop `x = 1`: it does nothing" in text
     assert "| one | 1,000 | 3 | 2 | 1 |" in text
     assert "| aia.py | 1 | 0 | 0 | 0 | 0 | 1 |" in text
     library.keep(Outcome(fault, NOTICED))
-    assert "**noticed: 1 of 1** with an effect, 100 %" in page(library, {})
+    assert "**noticed: 1 of 1** with an effect, 100.0 %" in page(library, {})
