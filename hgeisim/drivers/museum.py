@@ -195,9 +195,9 @@ class Looking:
 
     def _found(self) -> Found | None:
         own = [each for i, each in self.verdict.counterexamples.items() if i in self.bug.shows]
-        return (
-            Found(own[0].finding.id, self.found_s[0], _short(self.space, own[0])) if own else None
-        )
+        if not own:
+            return None
+        return Found(own[0].finding.id, self.found_s[0], _short(self.space, own[0]))
 
 
 def _short(space: Space, way: Counterexample) -> Schedule:

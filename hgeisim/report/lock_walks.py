@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from hgeisim.checks.known import known_facts
-from hgeisim.drivers.explored.counterexample.shrink import switches
-from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.strategies.lock_walks import LockWalks
-from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, SAMPLED, ended
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, SAMPLED, Counterexample, ended
 from hgeisim.lockorder.circle import circle_of
-from hgeisim.report.exploration import replay_facts
+from hgeisim.report.exploration import finding_of
 from hgeisim.scenario.schema import Scenario
 
 CONFIRMED, NO_SCHEDULE, NOT_TRIED = "confirmed", "no schedule in scope", "not tried"
@@ -37,22 +34,13 @@ def add_lock_order(
         "classes": sizes.classes,
         "dependencies": sizes.dependencies,
     }
-    kernel, hangs = scenario.kernel, [*result["findings"]]
+    hangs = [*result["findings"]]
     for finding_id, (finding, schedule) in walks.findings.items():
-        result["findings"].append(
-            {
-                "id": finding_id,
-                "text": finding.text,
-                "new": finding_id in new,
-                **known_facts(finding_id, kernel.variant, kernel.realtime, finding.cause),
-                "steps": len(schedule),
-                "switches": switches(schedule),
-                "also_shows": [],
-                **replay_facts(token_of(result["scenario"], scenario, schedule)),
-                "alone": walks.alone.get(finding_id),
-                "hang": hang(finding_id, hangs, result["coverage"]),
-            }
-        )
+        shown = Counterexample(finding, schedule)
+        made = finding_of(result["scenario"], scenario, shown, finding_id in new)
+        made["alone"] = walks.alone.get(finding_id)
+        made["hang"] = hang(finding_id, hangs, result["coverage"])
+        result["findings"].append(made)
 
 
 def hang(finding_id: str, hangs: list[dict[str, Any]], coverage: str) -> dict[str, str] | None:

@@ -6,14 +6,11 @@ from collections.abc import Collection
 from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
-from hgeisim.checks.known import known_facts
-from hgeisim.drivers.explored.counterexample.shrink import switches
-from hgeisim.drivers.explored.explorable import token_of
 from hgeisim.drivers.explored.model.system import RACED
 from hgeisim.drivers.explored.races.trial import Races
-from hgeisim.drivers.explored.strategies.verdict import ended
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, ended
 from hgeisim.report.data_race import race_facts
-from hgeisim.report.exploration import replay_facts
+from hgeisim.report.exploration import finding_of
 from hgeisim.scenario.schema import Scenario
 
 
@@ -28,20 +25,8 @@ def add_races(
         "cut": f", where it {ended(races.stopped)}" if races.stopped else "",
     }
     result["not_checked"] = not_checked(RACED)
-    kernel = scenario.kernel
     for finding_id, race in races.found.items():
-        facts = replay_facts(token_of(result["scenario"], scenario, race.schedule))
-        facts["replay"] += " --races"
-        result["findings"].append(
-            {
-                "id": finding_id,
-                "text": race.text,
-                "new": finding_id in new,
-                **known_facts(finding_id, kernel.variant, kernel.realtime),
-                "steps": len(race.schedule),
-                "switches": switches(race.schedule),
-                "also_shows": [],
-                **facts,
-                "race": race_facts(race),
-            }
-        )
+        shown = Counterexample(race.finding, race.schedule)
+        made = finding_of(result["scenario"], scenario, shown, finding_id in new)
+        made["replay"] += " --races"
+        result["findings"].append(made | {"race": race_facts(race)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple, TypeAlias
 
 from hgeisim.drivers.explored.model.answer import Answer, after
@@ -71,9 +71,9 @@ class SideBySide:
         apart = self._conflicting()
         wanted = dict.fromkeys(kind for pair in apart for kind in pair)
         number = {kind: n for n, kind in enumerate(wanted, 1)}
-        wanted_at = {n: kind for kind, n in number.items()}
         kind_of = {answer: number[kind] for kind in wanted for answer in self.kinds[kind]}
-        late = {answer for answer, n in kind_of.items() if any(a.late for a in wanted_at[n][1])}
+        late_kinds = [kind for kind in wanted if any(access.late for access in kind[1])]
+        late = {answer for kind in late_kinds for answer in self.kinds[kind]}
         first = search.pairs(Kinds(kind_of, len(number) + 1, late), harts(self.space))
         at = {pair: first.get((number[pair[0]], number[pair[1]])) for pair in apart}
         reached = [(state, pair) for pair, state in at.items() if state is not None]
@@ -106,15 +106,14 @@ class Singly:
     def confirmed(self, candidate: Candidate) -> Iterator[Race]:
         """The races that a candidate stands for: both contexts go on to their accesses first."""
         one, other, schedule = candidate
-        for a in one[1]:
-            for b in other[1]:
-                if conflict(a, b):
-                    gone, state = [*schedule], self.after(schedule)
-                    state = self._go_on(gone, state, one[0], a)
-                    state = self._go_on(gone, state, other[0], b)
-                    yield from self.at(state, tuple(gone))
-                    if a.late or b.late:
-                        yield from self._late_ones(candidate, a if a.late else b)
+        for a, b in product(one[1], other[1]):
+            if conflict(a, b):
+                gone, state = [*schedule], self.after(schedule)
+                state = self._go_on(gone, state, one[0], a)
+                state = self._go_on(gone, state, other[0], b)
+                yield from self.at(state, tuple(gone))
+                if a.late or b.late:
+                    yield from self._late_ones(candidate, a if a.late else b)
 
     def _late_ones(self, candidate: Candidate, late: Access) -> Iterator[Race]:
         """The races of a late access: the other context goes on only after its step."""
@@ -148,28 +147,29 @@ class Singly:
 
     def at(self, state: bytes, schedule: Schedule) -> Iterator[Race]:
         """What races in one state."""
-        places, table = harts(self.space)
         able = [(slot, self.space.ask(slot, state)) for slot in range(len(self.space.locations))]
         made = [(slot, self.accesses.of(slot, state, answer)) for slot, answer in able]
-        where = [table[256 * slot + state[place]] for slot, place in enumerate(places)]
-        for slot, accesses in made:
+        accessing, where = [each for each in made if each[1]], where_are(self.space, state)
+        for slot, accesses in accessing:
+            others = [other for other, _ in made if apart(where, slot, other)]
             for access in accesses:
                 if access.late:
-                    yield from self._beside(slot, access, state, schedule)
-        for one, other in combinations(filter(lambda each: each[1], made), 2):
-            if where[one[0]] == NOWHERE or where[one[0]] != where[other[0]]:
-                for a in one[1]:
-                    for b in other[1]:
-                        if conflict(a, b):
-                            yield self._race((one[0], a), (other[0], b), state, schedule)
+                    yield from self._beside(slot, access, others, state, schedule)
+        for one, other in combinations(accessing, 2):
+            if apart(where, one[0], other[0]):
+                for a, b in product(one[1], other[1]):
+                    if conflict(a, b):
+                        yield self._race((one[0], a), (other[0], b), state, schedule)
 
-    def _beside(self, slot: int, late: Access, state: bytes, schedule: Schedule) -> Iterator[Race]:
-        """The races of a late access with what each other context does by itself after its step:
+    def _beside(
+        self, slot: int, late: Access, others: list[int], state: bytes, schedule: Schedule
+    ) -> Iterator[Race]:
+        """The races of a late access with what each of some others does by itself after its step:
         nothing that comes later in the schedule orders it."""
         there = after(state, self.space.ask(slot, state).writes or ())
-        for other in range(len(self.space.locations)):
+        for other in others:
             at = there
-            for _ in range(LONGEST if self._apart(slot, other, state) else 0):
+            for _ in range(LONGEST):
                 answer = self.space.ask(other, at)
                 accesses = self.accesses.of(other, at, answer)
                 raced = [access for access in accesses if conflict(late, access)]
@@ -178,12 +178,6 @@ class Singly:
                 if raced or answer.writes is None:
                     break
                 at = after(at, answer.writes)
-
-    def _apart(self, slot: int, other: int, state: bytes) -> bool:
-        """Whether two contexts are on two HARTs, or one may come on top of the other."""
-        places, table = harts(self.space)
-        one, two = (table[256 * each + state[places[each]]] for each in (slot, other))
-        return slot != other and (one == NOWHERE or one != two)
 
     def _race(
         self, one: tuple[int, Access], other: tuple[int, Access], state: bytes, schedule: Schedule
@@ -216,3 +210,14 @@ def harts(space: Space) -> tuple[list[int], bytes]:
             row = [values[0]] * 256
         table += bytes(row)
     return places, bytes(table)
+
+
+def where_are(space: Space, state: bytes) -> list[int]:
+    """The HART of each context in a state, as `harts` says it."""
+    places, table = harts(space)
+    return [table[256 * slot + state[place]] for slot, place in enumerate(places)]
+
+
+def apart(where: list[int], one: int, other: int) -> bool:
+    """Whether two contexts are on two HARTs, or one may come on top of the other."""
+    return one != other and (where[one] == NOWHERE or where[one] != where[other])
