@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from hgeisim.drivers.explored.baselines import PATH, entry, text_of
 from hgeisim.kernel.variants import BASES
-from hgeisim.scenario.clean_twin import clean_twin
+from hgeisim.scenario.canonical import clean_twin
+from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
-from hgeisim.scenario.locate import built_in_names
 from hgeisim.scenario.schema import Scenario
 
 VARIANTS = (*BASES, "v7.1+percpu-v5")

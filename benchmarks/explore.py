@@ -21,14 +21,14 @@ from statistics import median
 from typing import NamedTuple
 
 from hgeisim.drivers.explored.compiled.library import PURE, engine
-from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import Compiled
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive, search_of
 from hgeisim.drivers.explored.strategies.portfolio import portfolio
+from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
-from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 

@@ -15,8 +15,8 @@ from statistics import median
 
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import Simulation, simulate
-from hgeisim.lockorder.classes import KINDS, Lock
-from hgeisim.lockorder.validator import Validator
+from hgeisim.lockorder.graph.lock_class import KINDS, Lock
+from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Stream, Streams
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from benchmarks.baselines import LARGE
 from hgeisim.drivers.explored.power.power import Power
-from hgeisim.drivers.power.fault import DROP, Fault
+from hgeisim.drivers.power.planting import DROP, Fault
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NO_KERNEL,
@@ -28,8 +28,8 @@ from hgeisim.drivers.power.trials import (
     UNFINISHED,
     Outcome,
 )
+from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
-from hgeisim.scenario.locate import built_in_names
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/power.md"

@@ -18,7 +18,7 @@ from statistics import median
 
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import Simulation, simulate
-from hgeisim.record.timeline import Timeline
+from hgeisim.runs.timeline import Timeline
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hgeisim.checks.catalogue import is_note
-from hgeisim.checks.cause import Cause, of_ids
+from hgeisim.checks.finding import Cause, of_ids
 from hgeisim.checks.known import known
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
+from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
-from hgeisim.scenario.locate import built_in_names
 from hgeisim.scenario.schema import Scenario
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,8 @@ from typing import Any, cast
 import simpy
 
 from benchmarks.load import LINES, Load
-from hgeisim.drivers.alone import boot
-from hgeisim.drivers.stage import Stage
+from hgeisim.drivers.boot_scenario import BootedScenario
+from hgeisim.drivers.run_to_end import boot
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator, TimedClock
@@ -20,11 +20,10 @@ from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.machine.watch import functions_of, watched
-from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
-from hgeisim.scenario.distribution import Constant, Exponential
+from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI
 from hgeisim.scenario.streams import Streams
-from hgeisim.scenario.timing import Timing
-from hgeisim.watch.line_count import LineCount
+from hgeisim.scenario.timing import Constant, Exponential, Timing
+from hgeisim.watch.asker import LineCount
 
 Process = Generator[simpy.Event, Any, None]
 EMPTY_NS = 20_000
@@ -173,7 +172,7 @@ def _simulation(kernel: type[Loaded], harts: int, load: Load, streams: Streams) 
         interrupt_entry=nothing,
         wake_up=nothing,
     )
-    return Simulation(Stage(k), TimedDriver(env, k, Costs(timing, streams)), LineCount(k))
+    return Simulation(BootedScenario(k), TimedDriver(env, k, Costs(timing, streams)), LineCount(k))
 
 
 def _exponential(mean_ns: int) -> Exponential:

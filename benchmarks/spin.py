@@ -21,15 +21,14 @@ from functools import partial
 from pathlib import Path as File
 from statistics import median
 
-from hgeisim.drivers.alone import boot
 from hgeisim.drivers.explored.compiled.library import engine
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.run_to_end import boot
 from hgeisim.kernel.variants import find_variant
-from hgeisim.machine.assertions import WARN_ON
-from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.ops import STEP, WARN_ON, Path
 from hgeisim.machine.shared import Array, Field, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
 from hgeisim.machine.topology import HartSpec, Topology

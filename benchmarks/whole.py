@@ -14,7 +14,7 @@ from statistics import median
 
 from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.record.timeline import SGEI
+from hgeisim.runs.timeline import SGEI
 from hgeisim.scenario.load import load_scenario
 
 SCENARIOS = {"big-little": 8, "server-64": 64}

@@ -21,21 +21,15 @@ from typing import TYPE_CHECKING, Any
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import variant_problem
-from hgeisim.plot.steps import steps_of_harts
-from hgeisim.record.arrays import event_records, occupancy_records
-from hgeisim.record.folder import read_run, read_tables, write_run
-from hgeisim.record.holders import holders
-from hgeisim.record.measures import durations
-from hgeisim.record.picture_kinds import KINDS
-from hgeisim.record.spans import SPAN_NAMES
-from hgeisim.record.table import Records
-from hgeisim.record.tables import Tables, texts_of
-from hgeisim.record.timeline import Timeline
-from hgeisim.record.windows import Windows
-from hgeisim.report.run import manifest, summary
-from hgeisim.report.screen import screen
+from hgeisim.report.run import manifest, screen, summary
+from hgeisim.runs.folder import read_run, read_tables, write_run
+from hgeisim.runs.measures import durations, holders
+from hgeisim.runs.occupancy_steps import Windows, steps_of_harts
+from hgeisim.runs.picture_kinds import KINDS
+from hgeisim.runs.tables import SPAN_NAMES, Records, Tables, texts_of
+from hgeisim.runs.timeline import Timeline, event_records, occupancy_records
 from hgeisim.scenario.load import OVERRIDES, load_scenario
-from hgeisim.scenario.mistakes import did_you_mean
+from hgeisim.scenario.messages import did_you_mean
 from hgeisim.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -121,9 +115,8 @@ class Result:
 
     def plot(self, kind: str = "occupancy", hart: int = 0) -> Drawing:
         """Draw a picture, as `hgeisim plot --kind` does; `hart` counts for "lines" only."""
-        from hgeisim.plot.drawing import Drawing  # noqa: PLC0415 - matplotlib
-        from hgeisim.plot.pictures import Picture  # noqa: PLC0415
-        from hgeisim.plot.recording import Recording, title_of  # noqa: PLC0415
+        from hgeisim.plot.drawing import Drawing, Picture  # noqa: PLC0415
+        from hgeisim.runs.recording import Recording, title_of  # noqa: PLC0415
 
         if kind not in KINDS:
             allowed = f"must be one of {', '.join(KINDS)}"

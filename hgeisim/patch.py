@@ -1,20 +1,22 @@
 """What a patch of your own may use: `from hgeisim.patch import Aia, Vcpu, STEP, Path`.
 
 The names here stay; docs/idioms.md says what to yield for each idiom of the kernel.  The modules
-that they come from may be named as well.
+that they come from may be named as well, also by their former names (`FORMER`).
 """
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+
 from hgeisim.kernel import structs
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.block import Block
-from hgeisim.kernel.cpuhp import Cpuhp
-from hgeisim.kernel.imsic import Imsic
-from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.aia_imsic import Imsic, ImsicDevice
+from hgeisim.kernel.cpu import Cpuhp
 from hgeisim.kernel.interrupts import Interrupts
+from hgeisim.kernel.kvm_main import Block
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.mmu import Mmu
-from hgeisim.kernel.module import Module
 from hgeisim.kernel.request import Request
 from hgeisim.kernel.sched import Sched
 from hgeisim.kernel.structs import (
@@ -46,7 +48,6 @@ from hgeisim.kernel.variants.percpu_v3 import PercpuV3
 from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.vcpu import VcpuRun
-from hgeisim.machine.assertions import WARN_ON, lockdep_assert_held
 from hgeisim.machine.atomics import (
     READ_ONCE,
     WRITE_ONCE,
@@ -80,7 +81,9 @@ from hgeisim.machine.ops import (
     PREEMPT_DISABLE,
     PREEMPT_ENABLE,
     STEP,
+    WARN_ON,
     Path,
+    lockdep_assert_held,
 )
 from hgeisim.machine.rwlock import RwLock, rwlock
 from hgeisim.machine.schedule import STOP_MACHINE, TASK_INTERRUPTIBLE, TASK_RUNNING
@@ -88,6 +91,19 @@ from hgeisim.machine.shared import Array, Field, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock, spinlock
 from hgeisim.machine.srcu import Srcu, srcu
 from hgeisim.machine.task import Runner
+
+FORMER = {
+    "hgeisim.kernel.block": "hgeisim.kernel.kvm_main",
+    "hgeisim.kernel.cpuhp": "hgeisim.kernel.cpu",
+    "hgeisim.kernel.imsic": "hgeisim.kernel.aia_imsic",
+    "hgeisim.kernel.imsic_device": "hgeisim.kernel.aia_imsic",
+    "hgeisim.kernel.module": "hgeisim.kernel.main",
+    "hgeisim.machine.assertions": "hgeisim.machine.ops",
+    "hgeisim.machine.clock": "hgeisim.machine.topology",
+    "hgeisim.machine.trylock": "hgeisim.machine.ops",
+}
+"""The former name of each module that a patch may have been written with, and its name now."""
+sys.modules.update({old: import_module(new) for old, new in FORMER.items()})
 
 __all__ = [
     "ALL_ONES",

@@ -24,8 +24,8 @@ for name in ("HGEISIM_TRACEBACK", "FORCE_COLOR", "NO_COLOR"):
 def _a_base_runs_a_few_times(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not as often as a user's patch deserves; tests/test_base_runs.py is about that."""
-    if not request.node.nodeid.startswith("tests/test_base_runs.py"):
+    """Not as often as a user's patch deserves; tests/timed/test_base_runs.py is about that."""
+    if not request.node.nodeid.startswith("tests/timed/test_base_runs.py"):
         monkeypatch.setattr(base_runs, "RUNS", base_runs.FEW)
 
 

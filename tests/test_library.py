@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hgeisim
-from hgeisim.plot.steps import steps_of_harts
-from hgeisim.record.holders import holders
-from tests.commands import hgeisim as command
-from tests.simulations import HEALTHY, simulations
-from tests.traces import trace_path
+from hgeisim.runs.measures import holders
+from hgeisim.runs.occupancy_steps import steps_of_harts
+from tests.support.commands import hgeisim as command
+from tests.support.simulations import HEALTHY, simulations
+from tests.support.traces import trace_path
 
 MS = 1_000_000
 
@@ -81,7 +81,7 @@ def test_holders_by_hand() -> None:
         (0, 100, 1, 0, 0, 2, 8),
         (0, 100, 1, 0, 1, 1, 9),
     ]
-    from hgeisim.record.tables import OWNERS  # noqa: PLC0415
+    from hgeisim.runs.tables import OWNERS  # noqa: PLC0415
 
     found = holders({"owners": np.array(rows, OWNERS)}, 0, [(10, 40), (90, 100)])
     assert found.tolist() == [(8, "vCPU 8", 2, 50), (7, "vCPU 7", 1, 30)]

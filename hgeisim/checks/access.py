@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from hgeisim.kernel.guards import Guard
+from hgeisim.kernel.annotations import Guard
 from hgeisim.machine.shared import Shared
 
 MARKED_READS = ("READ_ONCE", "test_bit")

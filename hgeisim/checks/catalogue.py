@@ -9,15 +9,6 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
-from hgeisim.checks.assertions import LockHeld, NoWarning
-from hgeisim.checks.at_rest import (
-    ArmedForAReason,
-    FenceExecuted,
-    LevelFollows,
-    PageMapped,
-    RegistersFollow,
-    SleeperHears,
-)
 from hgeisim.checks.conservation import (
     NothingStranded,
     NothingStray,
@@ -26,7 +17,17 @@ from hgeisim.checks.conservation import (
     SetUpKept,
     StoreInjected,
 )
-from hgeisim.checks.endings import RunGone, SgeiGone, VcpuGone, VirtualizationGone, VmGone
+from hgeisim.checks.delivery import (
+    ArmedForAReason,
+    FenceExecuted,
+    LevelFollows,
+    NobodyForgotten,
+    PageMapped,
+    RegistersFollow,
+    SgeiEnds,
+    SgeiRequested,
+    SleeperHears,
+)
 from hgeisim.checks.guest import (
     EntryGranted,
     GuestFile,
@@ -34,21 +35,37 @@ from hgeisim.checks.guest import (
     GuestReachable,
     HostAlive,
     LineGranted,
+    ModeGranted,
+    ModeUsable,
     OwnVsFile,
 )
-from hgeisim.checks.interrupts import NobodyForgotten, SgeiEnds, SgeiRequested
-from hgeisim.checks.lifetime import UseAfterFree
-from hgeisim.checks.lines import GivenBackOnce, NoneOffline, OnlyItsOwn
-from hgeisim.checks.locking import IpiWaits, LockInitHeld, OneInside, SleepingLock
-from hgeisim.checks.lockset import UnderItsLock
-from hgeisim.checks.mode import ModeGranted, ModeUsable
+from hgeisim.checks.lifetime import (
+    RunGone,
+    SgeiGone,
+    UseAfterFree,
+    VcpuGone,
+    VirtualizationGone,
+    VmGone,
+)
+from hgeisim.checks.locking import (
+    IpiWaits,
+    LockHeld,
+    LockInitHeld,
+    NoWarning,
+    OneInside,
+    SleepingLock,
+    UnderItsLock,
+)
 from hgeisim.checks.own import OwnInvariant
 from hgeisim.checks.ownership import (
     BitmapAgrees,
+    GivenBackOnce,
     LineExists,
     LinesCounted,
     NoLeak,
+    NoneOffline,
     OneOwner,
+    OnlyItsOwn,
     VsFileOwned,
 )
 

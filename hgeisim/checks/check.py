@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.machine.ops import Op
 
 S = TypeVar("S")

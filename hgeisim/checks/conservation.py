@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hgeisim.checks.check import ReturnCheck, StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.checks.ownership import vcpus
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import EMUL, Thread, Vcpu
 
 

@@ -1,14 +1,17 @@
-"""A guest runs only on a line that its vCPU owns and its HART has."""
+"""A guest runs only on a line that its vCPU owns and its HART has.
+
+Its VM gets the AIA mode that its monitor asks for, if and only if HARTs have lines for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from hgeisim.checks.check import OperationCheck, ReturnCheck, StateCheck
-from hgeisim.checks.finding import Finding, Moment
-from hgeisim.checks.ownership import beyond, name_of, vcpus
-from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import AUTO, EMUL, Thread, Vcpu
+from hgeisim.checks.finding import LINELESS, Cause, Finding, Moment
+from hgeisim.checks.ownership import beyond, lines_of, name_of, vcpus
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import AUTO, EMUL, HWACCEL, Thread, Vcpu, Vm
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.hart import Hart
@@ -168,3 +171,33 @@ class LineGranted(StateCheck[Vcpu]):
         if vcpu.vsfile_cpu != cpu:
             text = f"{vcpu.name}, in mode {vcpu.vm.aia_mode}, gets no line of HART {cpu}, though "
             yield Finding("line-refused", "hgei", text + "one is free")
+
+
+class ModeGranted(StateCheck[Vm]):
+    """No VM was refused HGEI lines that the machine has (hazards V2-9, V5-1)."""
+
+    def subjects(self, k: Module) -> Iterable[Vm]:
+        """All VMs."""
+        return k.vms
+
+    def wrong(self, k: Module, vm: Vm) -> Iterator[Finding]:
+        """Report a VM that runs in another mode than it asked for."""
+        lines = [lines_of(k, cpu) for cpu in range(len(k.hart))]
+        total, cause = sum(lines), Cause(frozenset() if all(lines) else frozenset([LINELESS]))
+        if total and vm.aia_mode != vm.asked_mode:
+            text = f"{vm.name} asked for {vm.asked_mode} and is in {vm.aia_mode}; the HARTs have "
+            yield Finding("mode-refused", "aia", f"{text}{total} lines", cause)
+
+
+class ModeUsable(StateCheck[Vm]):
+    """No VM was granted HWACCEL where no HART has a line: none of its vCPUs could run."""
+
+    def subjects(self, k: Module) -> Iterable[Vm]:
+        """All VMs."""
+        return k.vms
+
+    def wrong(self, k: Module, vm: Vm) -> Iterator[Finding]:
+        """Report a VM that can never run."""
+        if vm.aia_mode == HWACCEL and not any(lines_of(k, cpu) for cpu in range(len(k.hart))):
+            text = f"{vm.name} is in mode hwaccel, and no HART has a line"
+            yield Finding("mode-unusable", "hwaccel", text)

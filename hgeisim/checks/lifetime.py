@@ -1,15 +1,20 @@
-"""Nothing freed is touched."""
+"""The lifetime of what KVM makes: nothing freed is touched, and what is gone leaves nothing
+behind, be it KVM, a VM, a vCPU, a call of KVM_RUN, or virtualization.
+
+Each check of an ending stands behind a function that ends something, so one that does nothing is
+seen as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
-from hgeisim.checks.check import OperationCheck
+from hgeisim.checks.check import OperationCheck, ReturnCheck
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.ownership import vcpus
-from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
 from hgeisim.machine.shared import address_of, addresses
 
 
@@ -45,3 +50,74 @@ def own_cells(vcpu: Vcpu) -> set[int]:
 def freed_before(vcpu: Vcpu, moment: Moment) -> bool:
     """Tell whether the vCPU was gone before this step."""
     return address_of(vcpu, "freed") not in moment.writes and vcpu.freed == 1
+
+
+def alive(vcpus: Iterable[Vcpu]) -> Iterator[Finding]:
+    """Report vCPUs whose memory was not given back."""
+    for vcpu in vcpus:
+        if not vcpu.freed:
+            text = f"{vcpu.name} is destroyed, and was not freed"
+            yield Finding("left-behind", "vcpu", text)
+
+
+class VcpuGone(ReturnCheck):
+    """A vCPU that was destroyed is freed, and has no VS-file."""
+
+    about = "kvm_riscv_vcpu_aia_imsic_cleanup"
+
+    def wrong(self, k: Module, ret: None, current: Caller, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report its memory, and its VS-file; `dead-owner` is about its line."""
+        yield from alive((vcpu,))
+        if vcpu.vsfile_cpu >= 0:
+            text = f"{vcpu.name} is destroyed, and has line {vcpu.vsfile_hgei} of HART "
+            yield Finding("left-behind", "vsfile", f"{text}{vcpu.vsfile_cpu}")
+
+
+class RunGone(ReturnCheck):
+    """A vCPU that has left KVM_RUN is on no CPU, and its thread does not hold its mutex."""
+
+    about = "kvm_vcpu_ioctl_end"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU that the next ioctl waits for, or that other CPUs send IPIs after."""
+        if vcpu.mutex.owner == current.id:
+            text = f"{current.name} has left KVM_RUN, and holds {vcpu.mutex}"
+            yield Finding("left-behind", "vcpu->mutex", text)
+        elif not vcpu.mutex.owner and (vcpu.loaded or vcpu.cpu >= 0):
+            text = f"{vcpu.name} has left KVM_RUN, and is loaded: its vcpu->cpu is {vcpu.cpu}"
+            yield Finding("left-behind", "vcpu->cpu", text)
+
+
+class VmGone(ReturnCheck):
+    """A VM that was destroyed has no vCPU any more."""
+
+    about = "kvm_destroy_vm"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vm: Vm) -> Iterator[Finding]:
+        """Report the vCPUs that are left."""
+        yield from alive(vm.vcpus)
+
+
+class SgeiGone(ReturnCheck):
+    """KVM that was unloaded has freed the SGEI interrupt."""
+
+    about = "riscv_kvm_exit"
+
+    def wrong(self, k: Module, ret: None, current: Thread) -> Iterator[Finding]:
+        """Report an interrupt whose handler is gone with the module."""
+        if k.globals.hgei_parent_irq:
+            text = "KVM is unloaded, and the SGEI interrupt was not freed"
+            yield Finding("left-behind", "sgei", text)
+
+
+class VirtualizationGone(ReturnCheck):
+    """When the host is shut down, virtualization is off on every CPU that is online."""
+
+    about = "kvm_shutdown"
+
+    def wrong(self, k: Module, ret: None, current: Thread) -> Iterator[Finding]:
+        """Report a CPU that the next kernel finds with it on."""
+        for hart in k.hart:
+            if hart.online and k.per_cpu[hart.id].virtualization_enabled:
+                text = f"the host is shut down, and virtualization is on on CPU {hart.id}"
+                yield Finding("left-behind", "virtualization", text)

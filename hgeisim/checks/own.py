@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
 from hgeisim.errors import ModelError
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.machine.shared import Memory, Shared
 
 OwnCheck: TypeAlias = tuple[str, Callable[[Any], Any]]

@@ -6,14 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol, TypeAlias
 
-from hgeisim.checks.lines import DISABLE
-from hgeisim.checks.ownership import vcpus
-from hgeisim.kernel.module import Module
+from hgeisim.checks.ownership import DISABLE, vcpus
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import AUTO
-from hgeisim.machine.assertions import AssertHeld, WarnOn
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
 from hgeisim.machine.ipi import Ipi
-from hgeisim.machine.ops import Op
+from hgeisim.machine.ops import AssertHeld, Op, WarnOn
 from hgeisim.machine.rwlock import ReadLock, WriteLock
 from hgeisim.machine.shared import Shared
 from hgeisim.machine.spinlock import Acquire, InitLock

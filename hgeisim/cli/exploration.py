@@ -6,43 +6,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hgeisim.checks.cause import Cause, of_ids
+from hgeisim.checks.finding import Cause, of_ids
 from hgeisim.checks.known import accepted, new_findings
-from hgeisim.cli.progress import searched_states
-from hgeisim.cli.strategy import budget_of
-from hgeisim.cli.token_word import decoded
-from hgeisim.drivers.explored.acceptance import of_the_base
-from hgeisim.drivers.explored.against_base import AgainstBase
+from hgeisim.cli.console import searched_states
+from hgeisim.cli.options import budget_of, decoded
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.baselines import recorded
-from hgeisim.drivers.explored.continuation import continued
-from hgeisim.drivers.explored.counterexample.isolate import isolate
-from hgeisim.drivers.explored.counterexample.shrink import shrink_all
-from hgeisim.drivers.explored.explorable import is_of
-from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.counterexample.shrink import isolate, shrink_all
+from hgeisim.drivers.explored.explored_scenario import is_of, space_of
+from hgeisim.drivers.explored.guided_replay import continued
 from hgeisim.drivers.explored.model.budget import Spent
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.patch_trial import AgainstBase
 from hgeisim.drivers.explored.races.trial import WALKS_MAX, Races, look_for_races
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
+from hgeisim.drivers.explored.schedule_findings import of_the_base
+from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
-from hgeisim.drivers.explored.strategies.named import SEARCHES
-from hgeisim.drivers.explored.strategies.portfolio import FEW_STATES
+from hgeisim.drivers.explored.strategies.portfolio import FEW_STATES, SEARCHES
+from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
-from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import own_files, variant_problem, without_last_patch
-from hgeisim.report.exploration import document
+from hgeisim.report.exploration import add_races, add_trial, document
 from hgeisim.report.findings import in_order
-from hgeisim.report.lock_walks import add_lock_order
-from hgeisim.report.races import add_races
+from hgeisim.report.lock_order import add_lock_order
 from hgeisim.report.reach import add_reach
-from hgeisim.report.trial import add_trial
+from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
-from hgeisim.scenario.variation import on_variant
 
 AFTERWARDS = 0.15
 """How much of what a search may spend is given to what comes after it."""

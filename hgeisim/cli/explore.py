@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli.completion import patches, scenarios
 from hgeisim.cli.mail import beginning, chosen, full_option, mail_of, mail_options, room
+from hgeisim.cli.options import (
+    STRATEGIES,
+    Seconds,
+    Several,
+    WithSeveral,
+    check_strategy,
+    complete_patches,
+    complete_scenarios,
+)
 from hgeisim.cli.own_patch import executing_option, variant_option
-from hgeisim.cli.several import Several, WithSeveral
-from hgeisim.cli.strategy import STRATEGIES, Seconds, check_strategy
 
 if TYPE_CHECKING:
     from hgeisim.cli.exploration import Exploration
 
 
 @click.command(cls=WithSeveral)
-@click.argument("scenario", shell_complete=scenarios)
+@click.argument("scenario", shell_complete=complete_scenarios)
 @variant_option("Kernel to explore, such as v6.12+percpu-v2.")
 @executing_option(
     "--base", "Kernel to compare with.  [default: for a patch of your own, that without it]"
@@ -26,14 +32,14 @@ if TYPE_CHECKING:
     "--series",
     cls=Several,
     metavar="PATCH...",
-    shell_complete=patches,
+    shell_complete=complete_patches,
     help="Compare two patches or more, one on top of the other.",
 )
 @click.option(
     "--revisions",
     cls=Several,
     metavar="PATCH...",
-    shell_complete=patches,
+    shell_complete=complete_patches,
     help="Compare two patches or more, each alone.",
 )
 @click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt.")
@@ -100,9 +106,8 @@ def command(scenario: str, **options: Any) -> int:
     """
     if any(options[form] for form in ("series", "revisions")):
         from hgeisim.cli.series import explore  # noqa: PLC0415
-        from hgeisim.cli.series_patches import form_of  # noqa: PLC0415
 
-        return explore(scenario, form_of(options), options)
+        return explore(scenario, options)
     if options["power"]:
         from hgeisim.cli.power import of_a_search  # noqa: PLC0415
 
@@ -129,7 +134,7 @@ def _explored(name: str, options: dict[str, Any]) -> Exploration:
 
 def _report(made: Exploration) -> int:
     from hgeisim.cli.console import print_json  # noqa: PLC0415
-    from hgeisim.cli.exits import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW  # noqa: PLC0415
+    from hgeisim.cli.process import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW  # noqa: PLC0415
     from hgeisim.report.exploration import text  # noqa: PLC0415
 
     result = made.document()

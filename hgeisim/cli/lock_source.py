@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hgeisim.drivers.lock_survey import Survey
-    from hgeisim.lockorder.baseline import Baseline
+    from hgeisim.lockorder.baseline.baseline import Baseline
     from hgeisim.scenario.schema import Scenario
 
 
 def surveyed(names: Sequence[str], variant: str | None, realtime: bool = False) -> Survey:
     """Learn from scenarios; without names from those that show between them all there is."""
     from hgeisim.drivers.lock_survey import survey  # noqa: PLC0415 - late: --help
-    from hgeisim.scenario.locate import surveyed_names  # noqa: PLC0415
+    from hgeisim.scenario.find import surveyed_names  # noqa: PLC0415
 
     loaded = [(name, _load(name, variant, realtime)) for name in names or surveyed_names()]
     with _progress() as progress:
@@ -42,7 +42,7 @@ def _load(name: str, variant: str | None, realtime: bool) -> Scenario:
 def baseline_of(found: Survey, variant: str) -> Baseline:
     """A survey as a baseline that accepts what has a name and a reason already."""
     from hgeisim.checks.known import known  # noqa: PLC0415
-    from hgeisim.lockorder.baseline import learned  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.baseline import learned  # noqa: PLC0415
 
     realtime = True in found.validators
     entries = {finding: known(finding, variant, realtime) for finding in found.findings()}
@@ -67,9 +67,12 @@ def lock_orders_of(a: str, b: str) -> tuple[Baseline, Baseline]:
 
 def _at_hand(word: str) -> Baseline | None:
     """The lock order of a file, or of a variant with a baseline here."""
-    from hgeisim.lockorder.baseline_text import baseline_from, read_baseline  # noqa: PLC0415
-    from hgeisim.lockorder.dump import dump_from, is_dump  # noqa: PLC0415
-    from hgeisim.lockorder.shipped import shipped_path  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.baseline_file import (  # noqa: PLC0415
+        baseline_from,
+        read_baseline,
+        shipped_path,
+    )
+    from hgeisim.lockorder.baseline.proc_lockdep import dump_from, is_dump  # noqa: PLC0415
 
     if is_file(word):
         text = read_text(Path(word))
@@ -81,7 +84,7 @@ def _at_hand(word: str) -> Baseline | None:
 def _known(word: str) -> str:
     from hgeisim.cli.own_patch import execute  # noqa: PLC0415
     from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
-    from hgeisim.lockorder.shipped import shipped_names  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.baseline_file import shipped_names  # noqa: PLC0415
 
     execute(word)
     wrong = variant_problem(word)

@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli import completion
-from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.mail import chosen, mail_options
+from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios
 from hgeisim.cli.own_patch import variant_option
-from hgeisim.cli.paths import PATH
+from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hgeisim.report.lock_check import Check
+    from hgeisim.report.lock_order import Check
 
 
 @click.command("check", short_help="Compare the lock order of a kernel with a baseline.")
-@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=completion.scenarios)
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=complete_scenarios)
 @click.option(
-    "--baseline", required=True, shell_complete=completion.kernels,
+    "--baseline", required=True, shell_complete=complete_kernels,
     help="A file, or a kernel whose baseline comes along.",
 )  # fmt: skip
 @variant_option("Kernel to check; default: that of the baseline.")
@@ -58,8 +57,8 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
         lock_order_of,
         surveyed,
     )
-    from hgeisim.lockorder.declared import Declared, read_declared  # noqa: PLC0415
-    from hgeisim.report.lock_check import checked, document, text  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.declared_order import Declared, read_declared  # noqa: PLC0415
+    from hgeisim.report.lock_order import checked, document, text  # noqa: PLC0415
 
     before = lock_order_of(baseline)
     declared = read_declared(options["order"]) if options["order"] else Declared()

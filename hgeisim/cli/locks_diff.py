@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli.completion import kernels
-from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
+from hgeisim.cli.options import complete_kernels
+from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 
 if TYPE_CHECKING:
-    from hgeisim.lockorder.baseline import Baseline
+    from hgeisim.lockorder.baseline.baseline import Baseline
 
 
 @click.command("diff", short_help="Compare two kernels, baselines, or /proc/lockdep.")
-@click.argument("a", shell_complete=kernels)
-@click.argument("b", shell_complete=kernels)
+@click.argument("a", shell_complete=complete_kernels)
+@click.argument("b", shell_complete=complete_kernels)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(a: str, b: str, as_json: bool) -> int:
     """Tell how the lock order B differs from A.
@@ -59,14 +59,14 @@ def _is_dump(order: Baseline) -> bool:
 
 
 def _common(before: Baseline, after: Baseline) -> list[str]:
-    from hgeisim.lockorder.dump import common  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.proc_lockdep import common  # noqa: PLC0415
 
     return common(before, after)
 
 
 def _rows(before: Baseline, after: Baseline) -> Iterator[Row]:
-    from hgeisim.lockorder.compare import compare, edge_detail  # noqa: PLC0415
-    from hgeisim.lockorder.dump import (  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.baseline import compare, edge_detail  # noqa: PLC0415
+    from hgeisim.lockorder.baseline.proc_lockdep import (  # noqa: PLC0415
         differing_usage,
         hides_some,
         lacking_in_kernel,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hgeisim.checks.finding import Finding
     from hgeisim.drivers.explored.counterexample.token import Token
     from hgeisim.drivers.explored.model.space import Space
-    from hgeisim.lockorder.report import Report
+    from hgeisim.lockorder.report.violation import Report
     from hgeisim.scenario.schema import Scenario
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -67,9 +67,12 @@ def mail_of(
     space: Space, scenario: Scenario, token: Token, finding: dict[str, Any], lines: int | None
 ) -> list[str]:
     """The mail about a finding of a schedule, as a document has it."""
-    from hgeisim.drivers.explored.counterexample.traced import NotShown  # noqa: PLC0415
-    from hgeisim.report.mail import About, mail  # noqa: PLC0415
-    from hgeisim.report.mail_race import race_mail  # noqa: PLC0415
+    from hgeisim.drivers.explored.counterexample.replay import NotShown  # noqa: PLC0415
+    from hgeisim.report.mail import (  # noqa: PLC0415
+        About,
+        mail,
+        race_mail,
+    )
 
     finding_id = finding["id"]
     if "race" in finding:
@@ -88,6 +91,6 @@ def print_run_mail(
     """Print the mail about a finding of a run, with the time at which it was seen; `words` are the
     command that ran."""
     from hgeisim.report.layout import command_lines  # noqa: PLC0415
-    from hgeisim.report.mail_run import run_mail  # noqa: PLC0415
+    from hgeisim.report.mail import run_mail  # noqa: PLC0415
 
     click.echo("\n".join([*run_mail(scenario, seen, reports), *command_lines(words)]))

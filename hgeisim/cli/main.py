@@ -14,10 +14,15 @@ from typing import NamedTuple
 
 import click
 
-from hgeisim.cli.exits import EXIT_BAD_INPUT, EXIT_INTERNAL
 from hgeisim.cli.own_patch import forget, mistake, suspect
-from hgeisim.cli.stopping import Stopped, stoppable
-from hgeisim.cli.streams import drop_what_is_left, prepare_streams
+from hgeisim.cli.process import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERNAL,
+    Stopped,
+    drop_what_is_left,
+    prepare_streams,
+    stoppable,
+)
 from hgeisim.errors import InputError
 from hgeisim.version import VERSION
 

@@ -41,9 +41,9 @@ def command(
     Exit status: 0 each is found, and gone with its fix, 1 one is not, 2 there is no such bug.
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415
-    from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW  # noqa: PLC0415
+    from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW  # noqa: PLC0415
     from hgeisim.drivers import museum  # noqa: PLC0415
-    from hgeisim.drivers.explored.strategies.named import NAMES  # noqa: PLC0415
+    from hgeisim.drivers.explored.strategies.portfolio import NAMES  # noqa: PLC0415
     from hgeisim.report.museum import add_strategies, document, text  # noqa: PLC0415
 
     wanted = _wanted(bugs)
@@ -68,7 +68,7 @@ def _wanted(names: tuple[str, ...]) -> list[Bug]:
     """The bugs with these names, all without any.  Raises `InputError`."""
     from hgeisim.drivers.museum import bugs  # noqa: PLC0415
     from hgeisim.errors import InputError, Problem  # noqa: PLC0415
-    from hgeisim.scenario.mistakes import did_you_mean  # noqa: PLC0415
+    from hgeisim.scenario.messages import did_you_mean  # noqa: PLC0415
 
     known = {bug.id: bug for bug in bugs()}
     for name in names:

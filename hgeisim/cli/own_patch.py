@@ -4,31 +4,123 @@ The file is Python and is executed, so only the command line may name one: a sce
 baseline or a run folder that names a file is refused (`variant_problem`).  `Name` is a class that
 derives from one of the classes of `hgeisim.kernel`, as those in `hgeisim/kernel/variants/` do, and
 overrides what the patch changes.
+
+What the patch prints goes to stderr, so that the output of a command stays what it is.  A search
+executes a step once for each situation, and a path that is shown is walked several times: each text
+is printed once, and at most SAID_MAX of them.
+
+A loop of the patch that has no yield, and no end, is stopped after a long time.  Nothing else can
+step while it goes on, and no rule sees all such loops.  Every second of CPU time the stack is
+inspected.  A patch that is found in the same step LIMIT times running is stopped where it is: that
+is an error with its line, not a finding, for it depends on the machine.
 """
 
 from __future__ import annotations
 
 import linecache
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import click
 
-from hgeisim.cli.completion import variants
-from hgeisim.cli.patch_output import say
-from hgeisim.cli.watchdog import Stuck, stuck_loops_stopped
+from hgeisim.cli.options import complete_variants
 from hgeisim.errors import InputError, Problem
 from hgeisim.user_file import is_file, read_bytes
 
+SAID_MAX = 1000
+_said: dict[str, None] = {}
+
+
+def say(*values: object, sep: str | None = None, end: str | None = None, **rest: Any) -> None:
+    """Stand for `print` in the file of a patch; another file than stdout is written as ever."""
+    text = (" " if sep is None else sep).join(map(str, values))
+    file = rest.get("file")
+    if file is None or file is sys.stdout:
+        _say_once(text)
+    else:
+        file.write(text + ("\n" if end is None else end))
+
+
+def _say_once(text: str) -> None:
+    if text in _said or len(_said) > SAID_MAX:
+        return
+    _said[text] = None
+    more = len(_said) > SAID_MAX
+    with suppress(OSError):  # nobody reads stderr
+        click.echo("(the patch prints more, which is left out)" if more else text, err=True)
+
+
+TICK_S = 1.0
+LIMIT = 30
+Stack = list[FrameType]
+
+
+class Stuck(BaseException):
+    """A patch does not come to a yield; `filename` and `lineno` are a place in its loop.
+
+    No `except Exception` of the patch catches it.
+    """
+
+    def __init__(self, text: str, frame: FrameType) -> None:
+        super().__init__(text)
+        self.filename, self.lineno = frame.f_code.co_filename, frame.f_lineno
+
+
+@contextmanager
+def stuck_loops_stopped(is_of_patch: Callable[[str], bool]) -> Iterator[None]:
+    """Watch the main thread; `is_of_patch` says whether a file is a user's."""
+    dog = _Watchdog(is_of_patch)
+    before = signal.signal(signal.SIGVTALRM, dog.tick)
+    signal.setitimer(signal.ITIMER_VIRTUAL, TICK_S, TICK_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+class _Watchdog:
+    """`here` are the frames, outermost first, that were on the stack the last `count` times."""
+
+    def __init__(self, is_of_patch: Callable[[str], bool]) -> None:
+        self.is_of_patch = is_of_patch
+        self.here: Stack = []
+        self.count = 0
+
+    def tick(self, _: int, frame: FrameType | None) -> None:
+        """Look at the stack; a step has frames of its own around the outermost one of a patch."""
+        stack = _stack(frame)
+        stays = [one for one, other in zip(stack, self.here, strict=False) if one is other]
+        within = [each for each in stays if self.is_of_patch(each.f_code.co_filename)]
+        if not within:
+            self.here, self.count = stack, 0
+            return
+        self.here, self.count = stays, self.count + 1
+        if self.count >= LIMIT:
+            self.here, self.count = [], 0
+            text = f"no yield for {LIMIT * TICK_S:g} s of CPU time, and no other context can step"
+            raise Stuck(text, within[-1])
+
+
+def _stack(frame: FrameType | None) -> Stack:
+    stack: Stack = []
+    while frame is not None:
+        stack.append(frame)
+        frame = frame.f_back
+    return stack[::-1]
+
+
 C = TypeVar("C", bound=Callable[..., Any])
 REMEDY = "see docs/own-patch.md"
-OF_NO_PATCH = ("hgeisim.cli.", "hgeisim.report.", "hgeisim.record.", "hgeisim.plot.")
+OF_NO_PATCH = ("hgeisim.cli.", "hgeisim.report.", "hgeisim.runs.", "hgeisim.plot.")
 """Modules in which no kernel is executed."""
 _executed: dict[Path, str] = {}
 """The files that were executed, and how the command line calls them."""
@@ -46,7 +138,7 @@ def variant_option(help_text: str, **settings: Any) -> Callable[[C], C]:
 def executing_option(name: str, help_text: str, **settings: Any) -> Callable[[C], C]:
     """An option that names a kernel, and executes the files that it names."""
     return click.option(
-        name, help=help_text, callback=_executing, shell_complete=variants, **settings
+        name, help=help_text, callback=_executing, shell_complete=complete_variants, **settings
     )
 
 
@@ -160,6 +252,8 @@ def _no_class(file: str, name: str, found: Any, patches: list[str]) -> Problem:
 
 def _module(file: str, path: Path) -> ModuleType:
     """Execute a file; its asserts stay, also under `python -O`."""
+    import hgeisim.patch  # noqa: F401, PLC0415 - so that former names of modules can be imported
+
     source = read_bytes(path)
     _executed[path] = file
     if _sources.get(path) == source and path in _modules:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hgeisim.cli.console import print_json
-from hgeisim.cli.paths import PATH
+from hgeisim.cli.options import PATH
 from hgeisim.errors import InputError, Problem
-from hgeisim.record.picture_kinds import KINDS, SUFFIXES
+from hgeisim.runs.picture_kinds import KINDS, SUFFIXES
 
 if TYPE_CHECKING:
-    from hgeisim.plot.pictures import Picture
-    from hgeisim.plot.recording import Recording
+    from hgeisim.plot.drawing import Picture
+    from hgeisim.runs.recording import Recording
 
 
 _KINDS = "\n".join(f"{name:<11} {kind.shows}" for name, kind in KINDS.items())
@@ -91,8 +91,8 @@ def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]
 
 
 def _read(run_folder: Path, kind: str) -> Recording:
-    from hgeisim.plot.recording import Recording, title_of  # noqa: PLC0415 - late, for quick help
-    from hgeisim.record.folder import read_run, read_tables  # noqa: PLC0415
+    from hgeisim.runs.folder import read_run, read_tables  # noqa: PLC0415
+    from hgeisim.runs.recording import Recording, title_of  # noqa: PLC0415 - late, for quick help
 
     run = read_run(run_folder)
     bare = kind != "all" and KINDS[kind].timeline_only
@@ -102,7 +102,7 @@ def _read(run_folder: Path, kind: str) -> Recording:
 
 def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | None) -> list[Picture]:
     """The pictures that are asked for, if the run has what they need."""
-    from hgeisim.plot.pictures import Picture, fullest_hart, missing  # noqa: PLC0415
+    from hgeisim.plot.drawing import Picture, fullest_hart, missing  # noqa: PLC0415
 
     can = [name for name in KINDS if not missing(recording, name)]
     if kind != "all" and kind not in can:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hgeisim.cli.console import print_json
-from hgeisim.cli.exits import EXIT_NOTHING_NEW
+from hgeisim.cli.process import EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
 from hgeisim.scenario.schema import Scenario
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli.completion import scenarios
-from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.mail import chosen, full_option, mail_of, mail_options, room
+from hgeisim.cli.options import complete_scenarios
 from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("token", nargs=-1, required=True)
 @click.option(
     "--scenario", help="The file that the schedule is of, if it is of a file.",
-    shell_complete=scenarios,
+    shell_complete=complete_scenarios,
 )  # fmt: skip
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
@@ -58,13 +58,12 @@ def command(
     """
     from hgeisim.checks.catalogue import not_checked  # noqa: PLC0415
     from hgeisim.cli.console import print_json  # noqa: PLC0415
-    from hgeisim.cli.token_word import decoded  # noqa: PLC0415
-    from hgeisim.drivers.explored.explorable import token_of  # noqa: PLC0415
-    from hgeisim.drivers.explored.explorer import space_of  # noqa: PLC0415
+    from hgeisim.cli.options import decoded  # noqa: PLC0415
+    from hgeisim.drivers.explored.explored_scenario import space_of, token_of  # noqa: PLC0415
     from hgeisim.drivers.explored.model.system import EXPLORED, RACED  # noqa: PLC0415
     from hgeisim.drivers.explored.races.trial import races_shown  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
-    from hgeisim.report.data_race import race_facts  # noqa: PLC0415
+    from hgeisim.report.exploration import race_facts  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = decoded("".join(token), "TOKEN")
@@ -101,7 +100,7 @@ def command(
 
 
 def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
-    from hgeisim.report.data_race import race_lines  # noqa: PLC0415
+    from hgeisim.report.exploration import race_lines  # noqa: PLC0415
     from hgeisim.report.findings import nothing_found, standing, unlooked  # noqa: PLC0415
     from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415
@@ -130,7 +129,7 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
     """A token may come from anybody, so only the command line names files to open."""
     from hgeisim.drivers.explored.counterexample import token as tokens  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
-    from hgeisim.scenario.locate import is_bare_name  # noqa: PLC0415
+    from hgeisim.scenario.find import is_bare_name  # noqa: PLC0415
 
     remedy = f"if you trust them: {tokens.command(token, scenario or '', variant or '')}"
     missing = []
@@ -147,8 +146,8 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
 
 def _scenario(token: Token, scenario: str, variant: str) -> Scenario:
     from hgeisim.kernel.variants import own_files, variant_problem  # noqa: PLC0415
+    from hgeisim.scenario.canonical import on_variant  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
-    from hgeisim.scenario.variation import on_variant  # noqa: PLC0415
 
     own = {"variant": token.variant, "preemption": token.preemption}
     checked = None if own_files(token.variant) else variant_problem
@@ -164,8 +163,8 @@ def _scenario(token: Token, scenario: str, variant: str) -> Scenario:
 def _meant(token: Token, scenario: Scenario) -> Scenario | None:
     """The scenario of the schedule, by its digest: this one or its clean twin."""
     from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS  # noqa: PLC0415
-    from hgeisim.drivers.explored.explorable import explored_digest  # noqa: PLC0415
-    from hgeisim.scenario.clean_twin import clean_twin  # noqa: PLC0415
+    from hgeisim.drivers.explored.explored_scenario import explored_digest  # noqa: PLC0415
+    from hgeisim.scenario.canonical import clean_twin  # noqa: PLC0415
 
     both = filter(None, (scenario, clean_twin(scenario)))
     fits = (each for each in both if explored_digest(each)[:DIGEST_DIGITS] == token.digest)
@@ -234,15 +233,16 @@ def _judged(
     """Which findings are new: what is not accepted or, of a user's own patch, what the base does
     not show."""
     from hgeisim.checks.catalogue import is_data_race, is_note  # noqa: PLC0415
-    from hgeisim.checks.cause import of_ids  # noqa: PLC0415
+    from hgeisim.checks.finding import COUNTING, of_ids  # noqa: PLC0415
     from hgeisim.checks.known import accepted, new_findings  # noqa: PLC0415
-    from hgeisim.checks.standing import COUNTING  # noqa: PLC0415
-    from hgeisim.drivers.explored.acceptance import least_causes  # noqa: PLC0415
-    from hgeisim.drivers.explored.along import standings_along  # noqa: PLC0415
     from hgeisim.drivers.explored.base import Base  # noqa: PLC0415
     from hgeisim.drivers.explored.counterexample.cause import cause_of  # noqa: PLC0415
+    from hgeisim.drivers.explored.schedule_findings import (  # noqa: PLC0415
+        least_causes,
+        standings_along,
+    )
     from hgeisim.kernel.variants import own_files, without_last_patch  # noqa: PLC0415
-    from hgeisim.scenario.variation import on_variant  # noqa: PLC0415
+    from hgeisim.scenario.canonical import on_variant  # noqa: PLC0415
 
     kernel = scenario.kernel
     if not own_files(kernel.variant):

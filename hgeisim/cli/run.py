@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hgeisim.cli.completion import scenarios
-from hgeisim.cli.exits import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.mail import beginning, chosen, mail_options, print_run_mail
+from hgeisim.cli.options import PATH, Seconds, complete_scenarios, settings_option
 from hgeisim.cli.own_patch import executing_option, variant_option
-from hgeisim.cli.paths import PATH
-from hgeisim.cli.settings import settings_option
-from hgeisim.cli.strategy import Seconds
+from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("scenario", shell_complete=scenarios)
+@click.argument("scenario", shell_complete=complete_scenarios)
 @click.option("--out", type=PATH, help="Leave a run folder here.")
 @variant_option("Kernel to simulate, such as v6.12+percpu-v5.")
 @executing_option(
@@ -77,8 +74,8 @@ def command(
     Exit status: 0 nothing new, 1 a new finding, or a vacuous run (no guest was entered, or no line
     handed out).
     """
+    from hgeisim.cli.console import comparing  # noqa: PLC0415
     from hgeisim.cli.power import OF_A_RUN, check, of_runs  # noqa: PLC0415
-    from hgeisim.cli.progress import comparing  # noqa: PLC0415
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.report.run import summary  # noqa: PLC0415
 
@@ -129,7 +126,7 @@ def _checked(name: str, said: dict[str, Any], out: Path | None) -> Scenario:
     """The scenario with what the command line says; all problems are told at once, also those of
     the place for the run folder."""
     from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
-    from hgeisim.record.folder import check_replaceable  # noqa: PLC0415
+    from hgeisim.runs.folder import check_replaceable  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
 
     settings = said.pop("settings")
@@ -156,7 +153,7 @@ def _base_runs(scenario: Scenario, base: str | None, record: Record) -> BaseRuns
         variant_problem,
         without_last_patch,
     )
-    from hgeisim.scenario.variation import on_variant  # noqa: PLC0415
+    from hgeisim.scenario.canonical import on_variant  # noqa: PLC0415
 
     variant = scenario.kernel.variant
     if base is None and not own_files(variant):
@@ -168,7 +165,7 @@ def _base_runs(scenario: Scenario, base: str | None, record: Record) -> BaseRuns
 
 def _values(said: dict[str, Any]) -> dict[str, Any]:
     """Options as they would stand in a file: a seed is a number there."""
-    from hgeisim.scenario.override import parse_value  # noqa: PLC0415
+    from hgeisim.scenario.load import parse_value  # noqa: PLC0415
 
     return said | {"seed": None if said["seed"] is None else parse_value(said["seed"])}
 
@@ -180,17 +177,17 @@ def _run(simulation: Simulation, until_ns: int) -> None:
     if not sys.stderr.isatty():
         simulation.run(until_ns)
         return
-    from hgeisim.cli.progress import simulated_time  # noqa: PLC0415
+    from hgeisim.cli.console import simulated_time  # noqa: PLC0415
 
     with simulated_time(until_ns) as progress:
         simulation.run(until_ns, progress)
 
 
 def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[str, Any]) -> None:
-    from hgeisim.record.folder import write_run  # noqa: PLC0415
-    from hgeisim.record.tables import texts_of  # noqa: PLC0415
-    from hgeisim.report.lock_files import lock_files  # noqa: PLC0415
+    from hgeisim.report.lock_order import lock_files  # noqa: PLC0415
     from hgeisim.report.run import manifest  # noqa: PLC0415
+    from hgeisim.runs.folder import write_run  # noqa: PLC0415
+    from hgeisim.runs.tables import texts_of  # noqa: PLC0415
 
     files = texts_of(simulation.tables) | lock_files(scenario, simulation)
     write_run(out, manifest(scenario), result, simulation.timeline, files)
@@ -198,8 +195,8 @@ def _write(out: Path, scenario: Scenario, simulation: Simulation, result: dict[s
 
 def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json: bool) -> None:
     from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415
-    from hgeisim.report.harts import hart_tables  # noqa: PLC0415
     from hgeisim.report.run import finding_lines, head  # noqa: PLC0415
+    from hgeisim.report.run_tables import hart_tables  # noqa: PLC0415
 
     if as_json:
         print_json(result)
@@ -220,7 +217,7 @@ def _show(scenario: Scenario, result: dict[str, Any], out: Path | None, as_json:
 def _show_msis(msis: dict[str, Any]) -> None:
     """Show what has become of the MSIs."""
     from hgeisim.cli.console import print_table  # noqa: PLC0415
-    from hgeisim.report.msis import MSI_HEADS, dropped_line, msi_rows  # noqa: PLC0415
+    from hgeisim.report.run_tables import MSI_HEADS, dropped_line, msi_rows  # noqa: PLC0415
 
     if rows := list(msi_rows(msis)):
         print_table(MSI_HEADS, rows)
@@ -230,7 +227,7 @@ def _show_msis(msis: dict[str, Any]) -> None:
 def _show_measures(result: dict[str, Any]) -> None:
     """Show what `--record all` recorded."""
     from hgeisim.cli.console import print_table  # noqa: PLC0415
-    from hgeisim.report.measures import SPAN_HEADS, measure_lines, span_rows  # noqa: PLC0415
+    from hgeisim.report.run_tables import SPAN_HEADS, measure_lines, span_rows  # noqa: PLC0415
 
     if "spans" not in result:
         click.echo("recorded: occupancy and events only; lock order was not checked\n")

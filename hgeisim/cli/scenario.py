@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hgeisim.cli.completion import scenarios
 from hgeisim.cli.console import print_json
-from hgeisim.cli.settings import settings_option
+from hgeisim.cli.options import complete_scenarios, settings_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def list_command(as_json: bool) -> None:
 
 def _built_in() -> Iterator[dict[str, str]]:
     """What each built-in scenario says of itself; those with [[task]] tables can be explored."""
-    from hgeisim.scenario.locate import built_in_names, locate, read_toml  # noqa: PLC0415 - late
+    from hgeisim.scenario.find import built_in_names, locate, read_toml  # noqa: PLC0415 - late
 
     for name in built_in_names():
         raw = read_toml(locate(name))
@@ -73,7 +72,7 @@ def _built_in() -> Iterator[dict[str, str]]:
 
 
 @command.command("show", short_help="A scenario with all defaults filled in.")
-@click.argument("name", metavar="NAME|FILE", shell_complete=scenarios)
+@click.argument("name", metavar="NAME|FILE", shell_complete=complete_scenarios)
 @settings_option
 @json_option
 def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
@@ -86,8 +85,8 @@ def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
       hgeisim scenario show patch-race
       hgeisim scenario show big-little -s vm.web.vcpus=8 > mine.toml
     """
-    from hgeisim.scenario.effective import effective  # noqa: PLC0415 - loads pydantic
-    from hgeisim.scenario.toml_text import toml_text  # noqa: PLC0415
+    from hgeisim.scenario.canonical import effective  # noqa: PLC0415 - loads pydantic
+    from hgeisim.scenario.table import toml_text  # noqa: PLC0415
 
     scenario = _load(name, settings)
     content = effective(scenario)
@@ -99,7 +98,9 @@ def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command("check", short_help="All problems of scenario files.")
-@click.argument("names", metavar="NAME|FILE...", nargs=-1, required=True, shell_complete=scenarios)
+@click.argument(
+    "names", metavar="NAME|FILE...", nargs=-1, required=True, shell_complete=complete_scenarios
+)
 @json_option
 @click.pass_context
 def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:

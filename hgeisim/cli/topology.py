@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli.completion import scenarios
 from hgeisim.cli.console import print_json, print_table
+from hgeisim.cli.options import complete_scenarios
 from hgeisim.user_file import is_file
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ UNKNOWN_BITS = """\
 
 
 @click.command("topology")
-@click.argument("source", metavar="FILE|SCENARIO", shell_complete=scenarios)
+@click.argument("source", metavar="FILE|SCENARIO", shell_complete=complete_scenarios)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(source: str, as_json: bool) -> None:
     """Show the guest interrupt files of each HART, by the rule of the kernel's IMSIC driver.
@@ -48,8 +48,8 @@ def command(source: str, as_json: bool) -> None:
 
 
 def _read(source: str) -> Topology:
-    from hgeisim.scenario.devicetree import read_topology  # noqa: PLC0415 - late: --help is quick
-    from hgeisim.scenario.locate import is_bare_name  # noqa: PLC0415
+    from hgeisim.scenario.find import is_bare_name  # noqa: PLC0415
+    from hgeisim.scenario.topology import read_topology  # noqa: PLC0415 - late: --help is quick
 
     path = Path(source)
     if path.suffix == ".toml" or (is_bare_name(source) and not is_file(path)):
@@ -102,7 +102,7 @@ def summary(topology: Topology) -> str:
 
 
 def _groups(topology: Topology) -> list[tuple[int, int, HartSpec]]:
-    from hgeisim.scenario.effective import hart_groups  # noqa: PLC0415 - loads pydantic
+    from hgeisim.scenario.canonical import hart_groups  # noqa: PLC0415 - loads pydantic
 
     return list(hart_groups(topology))
 

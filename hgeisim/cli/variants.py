@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hgeisim.cli.console import print_json
-from hgeisim.cli.exits import EXIT_NOTHING_NEW
+from hgeisim.cli.process import EXIT_NOTHING_NEW
 
 
 @click.command("variants")

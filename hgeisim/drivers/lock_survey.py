@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.lockorder.config import Config
-from hgeisim.lockorder.report import Report
-from hgeisim.lockorder.validator import Validator
+from hgeisim.lockorder.report.violation import Report
+from hgeisim.lockorder.rules.validator import Validator
+from hgeisim.lockorder.rules.wait_context import Config
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from hgeisim.watch.lock_report import finding_of, redundant

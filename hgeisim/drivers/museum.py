@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 
 from hgeisim.checks.catalogue import is_data_race, is_lock_order
 from hgeisim.drivers.explored.counterexample.shrink import shrink
-from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.budget import Budget
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.races.trial import look_for_races
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, lock_walks
-from hgeisim.drivers.explored.strategies.named import SEARCHES
+from hgeisim.drivers.explored.strategies.portfolio import SEARCHES
+from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.verdict import (
     BOUNDED,
@@ -30,12 +31,11 @@ from hgeisim.drivers.explored.strategies.verdict import (
     Schedule,
     Verdict,
 )
-from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.drivers.timed.simulation import simulate
+from hgeisim.scenario.canonical import with_seed
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
-from hgeisim.scenario.variation import with_seed
 
 PATH = Path(__file__).parents[1] / "museum.toml"
 SEEDS = 5

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import REQ_VCPU_RESET, Thread, Vcpu
 from hgeisim.kernel.vcpu import GUEST_EIE
 from hgeisim.machine.ops import STEP, Path

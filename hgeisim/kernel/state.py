@@ -1,14 +1,24 @@
-"""The state of one kernel: the object `k` that every path is a method of."""
+"""The state of one kernel: the object `k` that every path is a method of.
+
+A patch adds fields to a struct as C does, in the struct.  A class of the kernel names the struct
+again and lists the new fields::
+
+    class Dying(Aia):
+        class Vcpu(structs.Vcpu):
+            dying: Field
+
+Python's method resolution does for structs what it does for functions; fields of several patches
+add up (`extended`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from hgeisim.errors import ModelError
-from hgeisim.kernel.new_fields import extended
 from hgeisim.kernel.structs import (
     AUTO,
     Globals,
@@ -26,17 +36,36 @@ from hgeisim.kernel.structs import (
     make_vcpu,
     make_vm,
 )
-from hgeisim.machine.clock import Clock
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
 from hgeisim.machine.mutex import mutex, rwsem
 from hgeisim.machine.ops import Path
 from hgeisim.machine.schedule import RunOn
-from hgeisim.machine.shared import Fixed, Memory, build
+from hgeisim.machine.shared import Fixed, Memory, Shared, build
 from hgeisim.machine.spinlock import raw_spinlock
 from hgeisim.machine.task import Runner
-from hgeisim.machine.topology import Topology
+from hgeisim.machine.topology import Clock, Topology
 from hgeisim.machine.watch import Watch
+
+S = TypeVar("S", bound=Shared)
+
+
+def extended(kernel: type, struct: type[S]) -> type[S]:
+    """A struct with the fields that the patches of a kernel add to it; each time the same."""
+    made: type[S] = _extended(kernel, struct)
+    return made
+
+
+@cache
+def _extended(kernel: type, struct: Any) -> Any:
+    name = struct.__name__
+    patched = [vars(cls)[name] for cls in reversed(kernel.__mro__) if name in vars(cls)]
+    if len(patched) < 2:
+        return patched[0] if patched else struct
+    fields = {
+        field: kind for each in patched for field, kind in vars(each)["__annotations__"].items()
+    }
+    return type(struct)(name, (struct,), {"__module__": __name__, "__annotations__": fields})
 
 
 def no_step(check: Callable[..., None]) -> Callable[..., None]:

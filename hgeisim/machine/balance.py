@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock, MutexUnlock, UpRead, UpWrite
-from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.ops import Irq, Op, Preempt, Try
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
-from hgeisim.machine.trylock import Try
 
 F = TypeVar("F", bound=Callable[..., Any])
 IRQS, PREEMPTION = "interrupts", "preemption"
@@ -132,7 +131,7 @@ class Left(NamedTuple):
     balance: Balance
 
 
-def returned(
+def unbalanced_returns(
     kernel: type, calls: Sequence[Call], frames: Sequence[Any], now: Balance, told: Balance
 ) -> tuple[tuple[Call, ...], list[Left]]:
     """The calls of a path that has gone on, now in these frames, and which functions it has left

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hgeisim.machine.assertions import AssertHeld
-from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op, Sleep
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, AssertHeld, Op, Sleep, Try
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
-from hgeisim.machine.trylock import Try
 
 
 class Mutex(Shared):

@@ -1,4 +1,4 @@
-"""What a kernel path may ask of the machine: the operation, and those that need no other object.
+"""What a kernel path may ask of the machine: the operation, and those of no particular lock.
 
 An operation is made once, compared by value, and carries no state.  A driver decides when it
 happens; what happens is written here, once, for every driver, in three parts:
@@ -10,16 +10,23 @@ happens; what happens is written here, once, for every driver, in three parts:
 `who` is the `Runner` that executes it.  Operations that say who runs where (`scheduling`) are
 completed by the driver, since that is the driver's decision; `voluntary` ones give up the HART.
 `cost` is the entry of the timing table that the timed driver charges.
+
+lockdep_assert_held and WARN_ON change nothing.  Checks look at them, see
+hgeisim/checks/locking.py.
+
+`got = yield lock.trylock` takes any kind of lock if that is possible right now.  The answer is
+`Runner.got`, which the operation writes and the path is given in the same step.  The operations of
+a lock that is tried (`tried`) are not merged with other steps of a search: others may see that
+somebody holds it for a moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
-if TYPE_CHECKING:
-    from hgeisim.machine.task import Runner
+from hgeisim.machine.task import Runner
 
 T = TypeVar("T")
 
@@ -162,3 +169,72 @@ class Spend(Op):
 STEP = Step()
 LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE = Irq(True), Irq(False)
 PREEMPT_DISABLE, PREEMPT_ENABLE = Preempt(True), Preempt(False)
+
+
+@dataclass(frozen=True, slots=True)
+class AssertHeld(Op):
+    """lockdep_assert_held: this context holds the lock."""
+
+    lock: Any
+
+    def __str__(self) -> str:
+        return f"assert held {self.lock}"
+
+
+@dataclass(frozen=True, slots=True)
+class WarnOn(Op):
+    """WARN_ON: `condition` should be false; the path gets it as the answer and goes on."""
+
+    condition: bool
+
+    def answer(self, who: Runner) -> bool:
+        """The condition, as in C."""
+        return self.condition
+
+    def __str__(self) -> str:
+        return "WARN_ON" if self.condition else "WARN_ON (not)"
+
+
+_WARN_ONS = WarnOn(False), WarnOn(True)
+
+
+def lockdep_assert_held(lock: Any) -> AssertHeld:
+    """The operation to yield: this context holds the lock."""
+    return AssertHeld(lock)
+
+
+def WARN_ON(condition: object) -> WarnOn:
+    """The operation to yield; its answer is the condition."""
+    return _WARN_ONS[bool(condition)]
+
+
+@dataclass(frozen=True, slots=True)
+class Try(Op):
+    """raw_spin_trylock and the like: takes the lock as `of` does, or nothing at all."""
+
+    cost: ClassVar[str] = "raw_spin_lock"
+    of: Any
+
+    @property
+    def lock(self) -> Any:
+        """The lock that is tried."""
+        return self.of.lock
+
+    @property
+    def irqsave(self) -> bool:
+        """Whether interrupts stay off when it was taken."""
+        return bool(getattr(self.of, "irqsave", False))
+
+    def end(self, who: Runner) -> None:
+        """Take it if nobody is in the way."""
+        who.got = int(self.of.free(who))
+        if who.got:
+            self.of.begin(who)
+            self.of.end(who)
+
+    def answer(self, who: Runner) -> int:
+        """Whether it was taken."""
+        return who.got
+
+    def __str__(self) -> str:
+        return f"try {self.of}"

@@ -20,13 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hgeisim.machine.assertions import AssertHeld
 from hgeisim.machine.hart import hold_off
-from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, AssertHeld, Op, Try
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.spinlock import TICKET_MASK
 from hgeisim.machine.task import Runner
-from hgeisim.machine.trylock import Try
 
 IN, QUEUED, HEAD, BYPASS = range(4)
 """`Runner.phase` of a wait: over, in the queue, at its head, in a hardirq that does not queue."""

@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
-from hgeisim.machine.assertions import AssertHeld
 from hgeisim.machine.hart import hold_off
-from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, AssertHeld, Op, Try
 from hgeisim.machine.shared import Field, Memory, Shared, build
 from hgeisim.machine.task import Runner
-from hgeisim.machine.trylock import Try
 
 TICKET_MASK = 0xFFFF
 """Both counters are 16 bits wide and wrap (asm-generic/spinlock.h, v6.12)."""

@@ -1,8 +1,9 @@
-"""What a machine is made of, before anything runs on it."""
+"""What a machine is made of, before anything runs on it: its HARTs and its clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 HGEIE_BITS_MAX = 63
 """Most HGEI lines of a HART: HGEIE has 64 bits and bit 0 is read-only zero (RV64)."""
@@ -41,3 +42,16 @@ class Topology:
     def nr_guest_files(self) -> int:
         """The kernel's global count of guest files: the minimum over all HARTs."""
         return min(hart.guest_files for hart in self.harts)
+
+
+class Clock:
+    """A clock that stands still: for booting, and wherever time does not count.
+
+    `driver` executes fused paths in time; None before there is one.
+    """
+
+    driver: Any = None
+
+    def now_ns(self) -> int:
+        """The time in ns."""
+        return 0

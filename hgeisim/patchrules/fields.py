@@ -1,37 +1,93 @@
-"""Rules for names: each field, function and operation that a patch names is there."""
+"""Rules for names: each field, function and operation that a patch names is there.
+
+That includes a field whose name is passed as a text beside its object, where C has a pointer, as in
+`atomic_inc(hgctrl, "nr_hgei")`.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import dis
+import inspect
 from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
+from hgeisim.machine import atomics
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Shared
-from hgeisim.patchrules.look import Look, has, is_kernel
-from hgeisim.patchrules.missing import missing
 from hgeisim.patchrules.mistake import Mistake, did_you_mean
+from hgeisim.patchrules.subject import Subject, has, is_kernel
+
+EXTENDED = ("Vcpu", "Vm", "HgeiControl", "PerCpu", "Globals")
+"""The structs to which a patch may add fields."""
+NEW_FIELD = (
+    "a patch adds a field by `class {0}(structs.{0})` in its own class, see docs/own-patch.md"
+)
 
 
-def fields_are_there(look: Look) -> Iterator[Mistake]:
+def missing(subject: Subject, node: ast.AST, owner: Any, name: str) -> Mistake:
+    """The mistake at a node that wants an attribute which its owner lacks."""
+    shown = ast.unparse(node)
+    if operations := _operations(owner):
+        text = f"{shown}: {owner.lock_class} has no operation {name!r}"
+        return Mistake(node, text, _operation_meant(name, operations))
+    what, kind, otherwise = "attribute", type(owner).__name__, "define it in your class"
+    there = owner
+    if isinstance(owner, Shared):
+        what, otherwise = "field or operation", _new_field(owner)
+    elif is_kernel(owner) or isinstance(owner, super):
+        what, kind, there = "function or state", "the kernel", subject.specimen.k
+    text = f"{shown}: {kind} has no {what} {name!r}"
+    return Mistake(node, text, did_you_mean(name, _public(there), otherwise))
+
+
+def _public(owner: Any) -> list[str]:
+    return sorted(name for name in dir(owner) if not name.startswith("_"))
+
+
+def _operations(owner: Any) -> list[str]:
+    """The operations of a lock, empty for what is not one."""
+    if not hasattr(owner, "lock_class"):
+        return []
+    return [name for name in _public(owner) if isinstance(getattr(owner, name), Op)]
+
+
+def _operation_meant(name: str, operations: list[str]) -> str:
+    """What to do about an operation that a lock lacks; C has its kind before the operation."""
+    meant = did_you_mean(name, operations, "")
+    ends = [each for each in operations if name.endswith(f"_{each}") or name.startswith(each)]
+    if not meant and ends:
+        meant = f"did you mean {max(ends, key=len)!r}?"
+    has = f"it has {', '.join(operations)}, see docs/idioms.md"
+    return f"{meant} {has}" if meant else has
+
+
+def _new_field(owner: Shared) -> str:
+    kind = type(owner).__name__
+    if kind in EXTENDED:
+        return NEW_FIELD.format(kind)
+    fields = ", ".join((*type(owner).fields, *type(owner).arrays))
+    return f"it has {fields}; a patch adds fields to {', '.join(EXTENDED)}, see docs/own-patch.md"
+
+
+def fields_are_there(subject: Subject) -> Iterator[Mistake]:
     """An attribute that is read or written exists."""
-    for node in ast.walk(look.node):
-        if isinstance(node, ast.Attribute) and node.attr not in look.file.texts:
-            owners = look.of(node.value) or ()
+    for node in ast.walk(subject.node):
+        if isinstance(node, ast.Attribute) and node.attr not in subject.file.texts:
+            owners = subject.of(node.value) or ()
             judged = [owner for owner in owners if _is_judged(owner)]
             if judged and len(judged) == len(owners) and not any(has(o, node.attr) for o in judged):
-                yield missing(look, node, judged[0], node.attr)
+                yield missing(subject, node, judged[0], node.attr)
 
 
-def names_are_there(look: Look) -> Iterator[Mistake]:
+def names_are_there(subject: Subject) -> Iterator[Mistake]:
     """A name that is not a local is one of the module or of Python."""
-    function = look.function.function
+    function = subject.function.function
     for name, line in _globals_read(function.__code__):
         known = {**function.__globals__, **vars(builtins)}
-        if name not in known and name not in look.file.texts:
+        if name not in known and name not in subject.file.texts:
             node = ast.Name(id=name, ctx=ast.Load(), lineno=line, col_offset=0)
             remedy = did_you_mean(name, sorted(function.__globals__), "import it, or define it")
             yield Mistake(node, f"there is no {name!r} here", remedy)
@@ -51,3 +107,104 @@ def _globals_read(code: CodeType) -> Iterator[tuple[str, int]]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _globals_read(constant)
+
+
+ATTRIBUTES = ("setattr", "getattr", "delattr")
+"""Functions of Python that do the same; a third argument of getattr is for what is not there."""
+
+VALUES = ("value", "new", "by")
+"""How the functions for atomics call what is written."""
+
+
+class Named(NamedTuple):
+    """A call that names a field of an object, and the value that it writes, if it does.
+
+    `number`: the field has to hold one.
+    """
+
+    call: ast.Call
+    owner: ast.expr
+    field: ast.expr
+    value: ast.expr | None
+    number: bool
+
+
+def named_fields_are_there(subject: Subject) -> Iterator[Mistake]:
+    """`atomic_inc(hgctrl, "nr_hgei")` gets an object of shared state and the name of a field."""
+    for node in subject.nodes:
+        named = named_of(subject, node) if isinstance(node, ast.Call) else None
+        if named is None:
+            continue
+        owners, names = subject.of(named.owner) or (), subject.of(named.field) or ()
+        if named.number and (not _all(names, str) or not _all(owners, Shared)):
+            yield _no_name(named)
+        elif names and owners and _all(names, str) and _all(owners, Shared):
+            yield from _not_there(subject, named, owners, names)
+
+
+def is_atomic(function: Any) -> bool:
+    """Whether a function is one of those that access shared memory, and do not yield."""
+    return isinstance(function, FunctionType) and function.__module__ == atomics.__name__
+
+
+def named_of(subject: Subject, call: ast.Call) -> Named | None:
+    """The field that a call names, None when it names none."""
+    functions = subject.of(call.func) or ()
+    if len(functions) == 1 and is_atomic(functions[0]):
+        return _bound(functions[0], call)
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    wanted = {2} if name in ("getattr", "delattr") else {3}
+    if (
+        functions
+        or subject.is_local(name)
+        or name not in ATTRIBUTES
+        or len(call.args) not in wanted
+    ):
+        return None
+    return Named(call, call.args[0], call.args[1], (*call.args, None)[2], number=False)
+
+
+def _bound(function: FunctionType, call: ast.Call) -> Named | None:
+    keywords = {each.arg: each.value for each in call.keywords if each.arg}
+    try:
+        given = inspect.signature(function).bind(*call.args, **keywords).arguments
+    except TypeError:
+        return None
+    if "field" not in given or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    value = next((given[name] for name in VALUES if name in given), None)
+    return Named(call, given["shared"], given["field"], value, number=True)
+
+
+def _all(values: tuple[Any, ...], kind: type) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+def _no_name(named: Named) -> Mistake:
+    """An object or a name that is neither; `f(vcpu.cpu, ...)` has both in one."""
+    function, owner, field = map(ast.unparse, (named.call.func, named.owner, named.field))
+    for each in (named.field, named.owner):
+        if isinstance(each, ast.Attribute):
+            owner, field = ast.unparse(each.value), repr(each.attr)
+            break
+    text = f"{ast.unparse(named.call)}: {function} gets an object and the name of its field"
+    return Mistake(named.call, text, f"such as `{owner}, {_quoted(field)}`")
+
+
+def _quoted(field: str) -> str:
+    return field.replace("'", '"')
+
+
+def _not_there(
+    subject: Subject, named: Named, owners: tuple[Any, ...], names: tuple[str, ...]
+) -> Iterator[Mistake]:
+    name, owner = names[0], owners[0]
+    if len(names) > 1 or name in subject.file.asked_for:
+        return
+    if not any(has(each, name) for each in owners):
+        found = missing(subject, named.call, owner, name)
+        yield found
+    elif named.number and not any(name in type(each).fields for each in owners):
+        kind = type(owner).__name__
+        text = f"{ast.unparse(named.call)}: {name!r} of {kind} is not a number that paths share"
+        yield Mistake(named.call, text, f"such fields are {', '.join(type(owner).fields)}")

@@ -1,4 +1,8 @@
-"""Rules for state that the kernel does not know: a search would mix that of two schedules."""
+"""Rules for state that a search does not see, and would mix with that of another schedule.
+
+A path keeps nothing across a yield that changes unseen, and no function of a patch changes a global
+or an attribute of the kernel that is not declared.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,103 @@ from itertools import count, cycle
 from types import ModuleType
 
 from hgeisim.machine.shared import Shared
-from hgeisim.patchrules.look import Look
 from hgeisim.patchrules.mistake import Mistake
+from hgeisim.patchrules.subject import Subject
+from hgeisim.patchrules.yields import ENDS, inside, is_yield
+
+KINDS = {
+    ast.List: "a list",
+    ast.ListComp: "a list",
+    ast.Dict: "a dictionary",
+    ast.DictComp: "a dictionary",
+    ast.Set: "a set",
+    ast.SetComp: "a set",
+    ast.GeneratorExp: "a generator",
+    ast.Lambda: "a function",
+}
+MAKERS = ("list", "dict", "set", "sorted", "bytearray", "range", "iter", "enumerate", "zip", "map")
+"""Functions of Python that make a container or an iterator."""
+KEEP = "keep numbers, references to state, or a tuple of them; what is shared is a declared field"
+
+
+def paths_keep_nothing_that_changes(subject: Subject) -> Iterator[Mistake]:
+    """No parameter and no local of a path is a list, a dictionary or an iterator."""
+    if not subject.function.is_path or subject.function.is_asked:
+        return
+    arguments = subject.node.args
+    if arguments.kwarg is not None:
+        text = f"`**{arguments.kwarg.arg}` is a dictionary, kept across a yield"
+        yield Mistake(arguments.kwarg, text, "name the parameters")
+    for default in (*arguments.defaults, *filter(None, arguments.kw_defaults)):
+        if kind := _kind(subject, default):
+            yield Mistake(default, f"a parameter is {kind}, kept across a yield", KEEP)
+    for node in subject.nodes:
+        if isinstance(node, ast.FunctionDef) and _yields_after(subject.node, node):
+            text = f"the function {node.name!r} is made by a path, and kept across a yield"
+            yield Mistake(node, text, "define it in the class or the module")
+    for statement, name, value in _assigned(subject):
+        if (kind := _kind(subject, value)) and _yields_after(subject.node, statement):
+            text = f"the local {name!r} is {kind}, kept across a yield"
+            yield Mistake(statement, text, KEEP)
+
+
+def _kind(subject: Subject, value: ast.expr) -> str:
+    """What an expression makes that changes, empty when it may be something else."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        name = value.func.id
+        return f"made by {name}()" if name in MAKERS and not subject.is_local(name) else ""
+    known = subject.of(value) or ()
+    if known and all(isinstance(each, list | dict | set) for each in known):
+        return "a list" if isinstance(known[0], list) else "a container"
+    return KINDS.get(type(value), "")
+
+
+def _assigned(subject: Subject) -> Iterator[tuple[ast.stmt, str, ast.expr]]:
+    """The locals that are bound once, and never unbound, each with its value."""
+    nodes = list(subject.nodes)
+    gone = {each.id for each in nodes if isinstance(each, ast.Name) and _is(each, ast.Del)}
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        if name not in gone and len(subject.scope.bindings.get(name, ())) == 1:
+            yield node, name, value
+
+
+def _is(name: ast.Name, context: type[ast.expr_context]) -> bool:
+    return isinstance(name.ctx, context)
+
+
+def _yields_after(function: ast.AST, statement: ast.stmt) -> bool:
+    """Whether a yield may come after a statement."""
+    for owner, block, at in reversed(list(_around(function, statement))):
+        for each in block[at + 1 :]:
+            if _yields(each):
+                return True
+            if isinstance(each, ENDS):
+                return False
+        if isinstance(owner, ast.While | ast.For) and _yields(owner):
+            return True
+    return False
+
+
+def _around(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.stmt], int]]:
+    """The blocks around a statement, outermost first: whose, the block, and where in it."""
+    for _, block in ast.iter_fields(node):
+        for at, each in enumerate(block if isinstance(block, list) else ()):
+            if each is statement or any(inner is statement for inner in inside(each)):
+                if isinstance(each, ast.stmt):
+                    yield node, block, at
+                yield from _around(each, statement)
+
+
+def _yields(node: ast.AST) -> bool:
+    return any(map(is_yield, (node, *inside(node))))
+
 
 CHANGES = {
     *("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "add", "discard"),
@@ -17,33 +116,35 @@ CHANGES = {
 }
 CONTAINERS = (list, dict, set, bytearray)
 ITERATORS = (count, cycle)
-REMEDY = "what is shared is a declared field, see docs/own-patch.md"
+DECLARE = "what is shared is a declared field, see docs/own-patch.md"
 
 
-def globals_are_not_written(look: Look) -> Iterator[Mistake]:
+def globals_are_not_written(subject: Subject) -> Iterator[Mistake]:
     """A function writes no variable of its module, and nothing that one refers to."""
-    declared = {name for node in ast.walk(look.node) for name in _declared(node)}
-    for node in () if look.sets_up else look.nodes:
+    declared = {name for node in ast.walk(subject.node) for name in _declared(node)}
+    for node in () if subject.sets_up else subject.nodes:
         for target in _written(node):
             name = _root(target)
             if name in declared and isinstance(target, ast.Name):
-                yield Mistake(node, f"writes the module's variable {name!r}", REMEDY)
-            elif not isinstance(target, ast.Name) and _is_global(look, target):
-                yield Mistake(node, f"changes {ast.unparse(target)}, of the module", REMEDY)
-        if isinstance(node, ast.Call) and _changes_global(look, node):
-            yield Mistake(node, f"`{ast.unparse(node)}` changes a variable of the module", REMEDY)
+                yield Mistake(node, f"writes the module's variable {name!r}", DECLARE)
+            elif not isinstance(target, ast.Name) and _is_global(subject, target):
+                yield Mistake(node, f"changes {ast.unparse(target)}, of the module", DECLARE)
+        if isinstance(node, ast.Call) and _changes_global(subject, node):
+            yield Mistake(node, f"`{ast.unparse(node)}` changes a variable of the module", DECLARE)
 
 
-def kernel_is_not_written(look: Look) -> Iterator[Mistake]:
+def kernel_is_not_written(subject: Subject) -> Iterator[Mistake]:
     """A path sets no attribute of the kernel itself, and changes no container of an object."""
-    for node in look.nodes if look.function.is_path else ():
-        if isinstance(node, ast.Call) and _changes_attribute(look, node):
+    for node in subject.nodes if subject.function.is_path else ():
+        if isinstance(node, ast.Call) and _changes_attribute(subject, node):
             text = f"`{ast.unparse(node)}` changes what a search does not see"
-            yield Mistake(node, text, REMEDY)
+            yield Mistake(node, text, DECLARE)
         for target in _written(node):
-            if isinstance(target, ast.Attribute) and look.of(target.value) == (look.specimen.k,):
+            if isinstance(target, ast.Attribute) and subject.of(target.value) == (
+                subject.specimen.k,
+            ):
                 shown = ast.unparse(target)
-                yield Mistake(node, f"writes {shown}, which a search does not see", REMEDY)
+                yield Mistake(node, f"writes {shown}, which a search does not see", DECLARE)
 
 
 def _declared(node: ast.AST) -> list[str]:
@@ -77,22 +178,22 @@ def _root(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_global(look: Look, target: ast.AST) -> bool:
+def _is_global(subject: Subject, target: ast.AST) -> bool:
     """Whether a place is in what a name of the module refers to, and not shared state."""
     name = _root(target)
-    local = name in look.scope.parameters or name in look.scope.bindings
-    if local or name not in look.file.names:
+    local = name in subject.scope.parameters or name in subject.scope.bindings
+    if local or name not in subject.file.names:
         return False
-    return not isinstance(look.file.names[name], Shared | ModuleType)
+    return not isinstance(subject.file.names[name], Shared | ModuleType)
 
 
-def _changes_global(look: Look, call: ast.Call) -> bool:
+def _changes_global(subject: Subject, call: ast.Call) -> bool:
     """Whether a call is `next(NAME)` or `NAME.append(...)` of a variable of the module."""
     if isinstance(call.func, ast.Name) and call.func.id == "next" and call.args:
-        value = look.of(call.args[0])
+        value = subject.of(call.args[0])
         return (
             bool(value)
-            and _is_named(look, call.args[0])
+            and _is_named(subject, call.args[0])
             and isinstance((value or ())[0], ITERATORS)
         )
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in CHANGES:
@@ -100,18 +201,18 @@ def _changes_global(look: Look, call: ast.Call) -> bool:
     owner = call.func.value
     while isinstance(owner, ast.Subscript):
         owner = owner.value
-    value = look.of(owner)
-    return bool(value) and _is_named(look, owner) and isinstance((value or ())[0], CONTAINERS)
+    value = subject.of(owner)
+    return bool(value) and _is_named(subject, owner) and isinstance((value or ())[0], CONTAINERS)
 
 
-def _changes_attribute(look: Look, call: ast.Call) -> bool:
+def _changes_attribute(subject: Subject, call: ast.Call) -> bool:
     """Whether a call is `k.seen.append(...)` of a list or the like."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in CHANGES:
         return False
-    value = look.of(call.func.value)
+    value = subject.of(call.func.value)
     held = isinstance(call.func.value, ast.Attribute)
     return held and bool(value) and isinstance((value or ())[0], CONTAINERS)
 
 
-def _is_named(look: Look, node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and _is_global(look, node)
+def _is_named(subject: Subject, node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and _is_global(subject, node)

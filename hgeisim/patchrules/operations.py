@@ -1,16 +1,20 @@
-"""Rules for what is yielded: an operation of the machine, and by `yield from` a path."""
+"""Rules for what a path yields and calls: an operation of the machine, or another path.
+
+An operation is yielded; a path is run by `yield from`, and gets the arguments that it takes.
+"""
 
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
+from types import FunctionType, MethodType
 from typing import Any
 
-from hgeisim.machine.assertions import WARN_ON, lockdep_assert_held
-from hgeisim.machine.ops import Op
-from hgeisim.patchrules.look import Look, is_path_function
+from hgeisim.machine.ops import WARN_ON, Op, lockdep_assert_held
+from hgeisim.patchrules.fields import is_atomic
 from hgeisim.patchrules.mistake import Mistake
-from hgeisim.patchrules.named_fields import is_atomic
+from hgeisim.patchrules.subject import Subject, is_path_function
 
 MAKERS = (WARN_ON, lockdep_assert_held)
 """Functions that make an operation."""
@@ -19,40 +23,42 @@ PLAIN = ("int", "bool", "None")
 SEE = "see docs/idioms.md for what to yield"
 
 
-def operations_are_yielded(look: Look) -> Iterator[Mistake]:
+def operations_are_yielded(subject: Subject) -> Iterator[Mistake]:
     """`yield` names an operation, and an operation that is named is yielded."""
-    for node in look.nodes:
-        if isinstance(node, ast.Yield) and not look.calls_path(node.value):
-            if (wrong := _no_operation(look, node.value)) is not None:
+    for node in subject.nodes:
+        if isinstance(node, ast.Yield) and not subject.calls_path(node.value):
+            if (wrong := _no_operation(subject, node.value)) is not None:
                 yield Mistake(node, *wrong)
-        elif isinstance(node, ast.Expr) and _is_operation(look, node.value):
+        elif isinstance(node, ast.Expr) and _is_operation(subject, node.value):
             text = f"{ast.unparse(node.value)} is named, and not asked for"
             yield Mistake(node, text, f"write `yield {ast.unparse(node.value)}`")
 
 
-def operations_are_not_called(look: Look) -> Iterator[Mistake]:
+def operations_are_not_called(subject: Subject) -> Iterator[Mistake]:
     """`got = vcpu.mutex.trylock()` calls what is not a function."""
-    yielded = {id(node.value) for node in look.nodes if isinstance(node, ast.Yield | ast.YieldFrom)}
-    for node in look.nodes:
+    yielded = {
+        id(node.value) for node in subject.nodes if isinstance(node, ast.Yield | ast.YieldFrom)
+    }
+    for node in subject.nodes:
         function = node.func if isinstance(node, ast.Call) and id(node) not in yielded else None
-        if function is not None and _is_operation(look, function):
+        if function is not None and _is_operation(subject, function):
             shown = ast.unparse(function)
             text = f"{shown} is an operation, not a function"
             yield Mistake(node, text, f"write `yield {shown}`, or `got = yield {shown}`")
 
 
-def answers_are_yielded(look: Look) -> Iterator[Mistake]:
+def answers_are_yielded(subject: Subject) -> Iterator[Mistake]:
     """What answers a path has to be yielded first: the operation itself is always true."""
-    for node in look.nodes:
+    for node in subject.nodes:
         for asked in _asked(node):
-            if _is_operation(look, asked) or _makes_operation(look, asked):
+            if _is_operation(subject, asked) or _makes_operation(subject, asked):
                 shown = ast.unparse(asked)
                 text = f"{shown} does nothing unless it is yielded"
                 yield Mistake(node, text, f"write `yield {shown}`, or `got = yield {shown}`")
 
 
-def _makes_operation(look: Look, node: ast.expr) -> bool:
-    values = look.of(node.func) if isinstance(node, ast.Call) else None
+def _makes_operation(subject: Subject, node: ast.expr) -> bool:
+    values = subject.of(node.func) if isinstance(node, ast.Call) else None
     return bool(values) and all(value in MAKERS for value in values or ())
 
 
@@ -72,7 +78,7 @@ def _asked(node: ast.AST) -> list[ast.expr]:
     return []
 
 
-def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:
+def _no_operation(subject: Subject, node: ast.expr | None) -> tuple[str, str] | None:
     """What is wrong with a value that is yielded, and a remedy; None when it may be right."""
     if node is None:
         return "a yield without an operation does nothing", "write `yield STEP`, or `yield from ()`"
@@ -80,11 +86,11 @@ def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:
         return "a yield without an operation does nothing", "write `yield STEP` for a step"
     shown = ast.unparse(node)
     if isinstance(node, ast.Call):
-        if _is_operation(look, node.func):
+        if _is_operation(subject, node.func):
             call = ast.unparse(node.func)
             return f"{call} is an operation, not a function", f"write `yield {call}`"
-        return _no_maker(look, node)
-    values = look.of(node)
+        return _no_maker(subject, node)
+    values = subject.of(node)
     if values is None or any(isinstance(value, Op) for value in values):
         return None
     if any(map(is_path_function, values)):
@@ -92,9 +98,9 @@ def _no_operation(look: Look, node: ast.expr | None) -> tuple[str, str] | None:
     return f"{shown} is not an operation", SEE
 
 
-def _no_maker(look: Look, call: ast.Call) -> tuple[str, str] | None:
+def _no_maker(subject: Subject, call: ast.Call) -> tuple[str, str] | None:
     """What is wrong with yielding a call whose result is known not to be an operation."""
-    functions = look.of(call.func) or ()
+    functions = subject.of(call.func) or ()
     if not functions or not all(is_atomic(each) or _is_plain(each) for each in functions):
         return None
     shown = ast.unparse(call)
@@ -107,26 +113,74 @@ def _is_plain(function: Any) -> bool:
     return ours and getattr(function, "__annotations__", {}).get("return") in PLAIN
 
 
-def paths_are_delegated_to(look: Look) -> Iterator[Mistake]:
+def paths_are_delegated_to(subject: Subject) -> Iterator[Mistake]:
     """`yield from` runs a path: no operation, and no function that does not yield."""
-    for node in look.nodes:
+    for node in subject.nodes:
         if not isinstance(node, ast.YieldFrom):
             continue
         shown = ast.unparse(node.value)
-        if _is_operation(look, node.value):
+        if _is_operation(subject, node.value):
             yield Mistake(node, f"{shown} is an operation", f"write `yield {shown}`")
-        elif isinstance(node.value, ast.Call) and _is_operation(look, node.value.func):
+        elif isinstance(node.value, ast.Call) and _is_operation(subject, node.value.func):
             shown = ast.unparse(node.value.func)
             yield Mistake(node, f"{shown} is an operation", f"write `yield {shown}`")
-        elif _is_uncalled(look, node.value):
+        elif _is_uncalled(subject, node.value):
             yield Mistake(node, f"{shown} is not called", f"write `yield from {shown}(...)`")
 
 
-def _is_operation(look: Look, node: ast.AST) -> bool:
-    values = look.of(node)
+def _is_operation(subject: Subject, node: ast.AST) -> bool:
+    values = subject.of(node)
     return bool(values) and all(isinstance(value, Op) for value in values or ())
 
 
-def _is_uncalled(look: Look, node: ast.AST) -> bool:
-    values = None if isinstance(node, ast.Call) else look.of(node)
+def _is_uncalled(subject: Subject, node: ast.AST) -> bool:
+    values = None if isinstance(node, ast.Call) else subject.of(node)
     return bool(values) and all(map(is_path_function, values or ()))
+
+
+def paths_are_run(subject: Subject) -> Iterator[Mistake]:
+    """A bare call of a path does nothing: it is run by `yield from`."""
+    run = {id(node.value) for node in subject.nodes if isinstance(node, ast.YieldFrom | ast.Yield)}
+    bare = {id(node.value) for node in subject.nodes if isinstance(node, ast.Expr)}
+    for node in subject.nodes:
+        alone = subject.function.is_path or id(node) in bare
+        if alone and id(node) not in run and subject.calls_path(node):
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            text = f"{name} is a path, and calling it runs nothing"
+            yield Mistake(node, text, f"write `yield from {name}(...)`")
+
+
+def paths_are_not_yielded(subject: Subject) -> Iterator[Mistake]:
+    """`yield k.f()` hands a path to the machine, which knows operations only."""
+    for node in subject.nodes:
+        if isinstance(node, ast.Yield) and subject.calls_path(node.value):
+            call = ast.unparse(node.value) if node.value else ""
+            yield Mistake(node, f"`yield {call}` runs nothing", f"write `yield from {call}`")
+
+
+def arguments_fit(subject: Subject) -> Iterator[Mistake]:
+    """A function gets as many arguments as it takes."""
+    for node in subject.nodes:
+        functions = subject.of(node.func) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and functions and len(functions) == 1:
+            function = functions[0]
+            if isinstance(function, FunctionType | MethodType) and (why := _misfit(function, node)):
+                text = f"{ast.unparse(node.func)} is called with other arguments: {why}"
+                yield Mistake(node, text, f"it takes {_parameters(function)}")
+
+
+def _misfit(function: FunctionType | MethodType, call: ast.Call) -> str:
+    """Why the arguments of a call are not those of a function, empty when they may be."""
+    starred = any(isinstance(each, ast.Starred) for each in call.args)
+    keywords = [each.arg for each in call.keywords if each.arg]
+    if starred or len(keywords) < len(call.keywords):
+        return ""
+    try:
+        inspect.signature(function).bind(*call.args, **dict.fromkeys(keywords))
+    except TypeError as error:
+        return str(error)
+    return ""
+
+
+def _parameters(function: FunctionType | MethodType) -> str:
+    return f"({', '.join(inspect.signature(function).parameters)})"

@@ -1,63 +1,262 @@
-"""Rules for what a patch puts in the place of something: it is there, and it is called alike."""
+"""Rules for what a patch puts in the place of something: it is there, and it is called alike.
+
+In the body of a class a function stays a function, and a struct stays one.  Parameters are compared
+as a call `k.f(...)` sees them: with `k` in front.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import FunctionType
+from typing import Any, NamedTuple
 
 import hgeisim
-from hgeisim.patchrules.look import Look, is_path_function, returns_a_value
+from hgeisim.kernel import structs
+from hgeisim.patchrules.fields import EXTENDED, NEW_FIELD
 from hgeisim.patchrules.mistake import Mistake, did_you_mean
 from hgeisim.patchrules.patch_file import DEFINITIONS, PatchFile, first_line
-from hgeisim.patchrules.signature import binds, shown, takes_all
+from hgeisim.patchrules.subject import Subject, is_path_function, returns_a_value
+
+UNBOUND = inspect.Parameter("_", inspect.Parameter.POSITIONAL_ONLY)
+"""Stands for `k` where Python does not pass it."""
 
 
-def overrides_something(look: Look) -> Iterator[Mistake]:
+def signature(value: Any) -> inspect.Signature:
+    """The parameters of a function, or of whatever a class holds in place of one.
+
+    Raises `ValueError` or `TypeError` when Python does not know them.
+    """
+    passed = isinstance(value, FunctionType | classmethod)
+    function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+    own = inspect.signature(function)
+    return own if passed else own.replace(parameters=[UNBOUND, *own.parameters.values()])
+
+
+def shown(own: inspect.Signature) -> str:
+    """The parameters without their annotations."""
+    each = (p.replace(annotation=p.empty) for p in own.parameters.values())
+    return str(inspect.Signature(list(each))).replace("_, /", "").replace("(, ", "(")
+
+
+def takes_all(own: inspect.Signature, theirs: inspect.Signature) -> bool:
+    """Whether a function takes whatever another one must get, and all that it may get."""
+    positional = [p for p in theirs.parameters.values() if p.kind in (0, 1)]
+    required = [p for p in positional if p.default is p.empty]
+    return all(binds(own, len(some), ()) for some in (required, positional))
+
+
+def binds(own: inspect.Signature, count: int, keywords: tuple[str, ...]) -> bool:
+    """Whether a function can be called with so many arguments, and these keywords."""
+    try:
+        own.bind(*[None] * count, **dict.fromkeys(keywords))
+    except TypeError:
+        return False
+    return True
+
+
+FUNCTIONS = (FunctionType, staticmethod, classmethod)
+INIT = "super().__init__(*args, **rest)"
+CLOCK = ("clock",)
+"""The kernel is made with three arguments and, in time, this one by its name."""
+
+
+class Member(NamedTuple):
+    """What a class of a patch holds under a name, and what the kernel would have in its place."""
+
+    name: str
+    value: Any
+    node: ast.stmt
+    overridden: Any
+
+
+def attributes_override(file: PatchFile) -> Iterator[Mistake]:
+    """An attribute of a class that is nearly one of the kernel's is that one."""
+    known = _attributes(file)
+    for each in _members(file):
+        if isinstance(each.node, ast.Assign) and not each.name.startswith("_"):
+            used = each.overridden is not None or each.name in file.mentioned
+            if not used and (remedy := did_you_mean(each.name, known, "")):
+                text = f"{each.name!r} overrides nothing, and nothing reads it"
+                yield Mistake(each.node, text, remedy)
+
+
+def functions_stay_functions(file: PatchFile) -> Iterator[Mistake]:
+    """In the place of a function of the kernel is one that can be called like it."""
+    for each in _members(file):
+        if isinstance(each.overridden, FunctionType):
+            if wrong := _no_function(each) or _other_function(each):
+                yield Mistake(each.node, wrong, _definition(each))
+        elif isinstance(each.overridden, str | int) and isinstance(each.value, FUNCTIONS):
+            text = f"{each.name} is a value of the kernel, not a function"
+            yield Mistake(each.node, text, f"write `{each.name} = {each.overridden!r}`, or another")
+
+
+def structs_stay_structs(file: PatchFile) -> Iterator[Mistake]:
+    """A class with the name of a struct is that struct with more fields."""
+    for each in _members(file):
+        struct = getattr(structs, each.name) if each.name in EXTENDED else None
+        if struct is None:
+            continue
+        if not (isinstance(each.value, type) and issubclass(each.value, struct)):
+            text = f"{each.name} is not the kernel's struct of that name"
+            yield Mistake(each.node, text, NEW_FIELD.format(each.name))
+        elif vars(each.value).get("arrays") != struct.arrays:
+            text = f"{each.name} gets an array, and a patch adds single fields only"
+            yield Mistake(each.node, text, "write a `Field` for each element")
+        elif there := [n for n in vars(each.value)["__annotations__"] if hasattr(struct, n)]:
+            text = f"{each.name} has {there[0]!r} already"
+            yield Mistake(each.node, text, "use it, or call the new field otherwise")
+
+
+def kernels_are_made(file: PatchFile) -> Iterator[Mistake]:
+    """`__init__` takes what the kernel takes, and makes the kernel."""
+    for each in _members(file):
+        pair = (each.value, each.overridden)
+        if each.name != "__init__" or not all(isinstance(one, FunctionType) for one in pair):
+            continue
+        own = signature(each.value)
+        if not (binds(own, 3, ()) and binds(own, 4, CLOCK)):
+            text = f"__init__{shown(own)} cannot be called as the kernel's"
+            yield Mistake(each.node, text, f"write `def __init__(k, *args, **rest)`, with `{INIT}`")
+        elif not any(_names_init(node) for node in ast.walk(each.node)):
+            text = "__init__ leaves the kernel without its state"
+            yield Mistake(each.node, text, f"begin with `{INIT}`")
+
+
+CLASS_RULES: dict[str, Callable[[PatchFile], Iterator[Mistake]]] = {
+    "attributes override": attributes_override,
+    "functions stay functions": functions_stay_functions,
+    "structs stay structs": structs_stay_structs,
+    "kernels are made": kernels_are_made,
+}
+
+
+def _members(file: PatchFile) -> Iterator[Member]:
+    """What the classes of a patch hold that their source says."""
+    for cls in file.classes:
+        for name, node in _bodies(file, cls).items():
+            if name in vars(cls):
+                yield Member(name, vars(cls)[name], node, file.overridden(name, cls))
+
+
+def _bodies(file: PatchFile, cls: type) -> dict[str, ast.stmt]:
+    """The statement of a class that binds each of its names last."""
+    classes = (node for node in file.tree.body if isinstance(node, ast.ClassDef))
+    body = (each for node in classes if node.name == cls.__name__ for each in node.body)
+    return {name: each for each in body for name in _bound(each)}
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Assign(targets=targets):
+            yield from (each.id for each in targets if isinstance(each, ast.Name))
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+
+
+def _attributes(file: PatchFile) -> list[str]:
+    below = (cls for cls in file.kernel.__mro__[:-1] if cls not in file.classes)
+    return sorted({n for c in below for n, value in vars(c).items() if not callable(value)})
+
+
+def _names_init(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "__init__"
+
+
+def _definition(each: Member) -> str:
+    """How to write what a member is in the place of."""
+    remedy = f"write `def {each.name}{shown(signature(each.overridden))}`"
+    empty = is_path_function(each.overridden)
+    return f"{remedy}, with `yield from ()` where it does nothing" if empty else remedy
+
+
+def _no_function(each: Member) -> str:
+    """Why what stands in the place of a function cannot be called, empty when it may be."""
+    if isinstance(each.value, property):
+        constant = isinstance(each.node, DEFINITIONS) and not returns_a_value(each.node)
+        return f"{each.name} is a function of the kernel, not a property" if constant else ""
+    if callable(each.value) or hasattr(each.value, "__get__"):
+        return ""
+    return f"{each.name} is a function of the kernel, not {each.value!r}"
+
+
+def _other_function(each: Member) -> str:
+    """Why what is called in the place of a function is not called alike, or runs nothing.
+
+    A plain `def` has rules of its own.
+    """
+    if isinstance(each.node, DEFINITIONS) and isinstance(each.value, FunctionType):
+        return ""
+    if is_path_function(each.overridden) and _yields_nothing(each):
+        return f"{each.name} is a path and yields nothing"
+    try:
+        own = signature(each.value)
+    except (TypeError, ValueError):
+        return ""
+    if takes_all(own, signature(each.overridden)):
+        return ""
+    return f"{each.name} is called as `k.{each.name}`, and cannot be with {shown(own)}"
+
+
+def _yields_nothing(each: Member) -> bool:
+    match each:
+        case Member(value=type() as made):
+            return not hasattr(made, "__iter__")
+        case Member(value=staticmethod() | classmethod(), node=ast.FunctionDef() as node):
+            return not is_path_function(each.value.__func__) and not returns_a_value(node)
+        case Member(value=FunctionType(), node=ast.Assign(value=ast.Lambda(body=body))):
+            return isinstance(body, ast.Constant)
+    return False
+
+
+def overrides_something(subject: Subject) -> Iterator[Mistake]:
     """A method is one of the kernel's, or somebody calls it."""
-    function = look.function
+    function = subject.function
     special = function.name.startswith("__")
     if function.owner is None or function.overridden is not None or special:
         return
-    if function.name not in look.file.mentioned:
+    if function.name not in subject.file.mentioned:
         text = f"{function.name!r} overrides nothing, and nothing calls it"
-        known = _functions(look.file)
+        known = _functions(subject.file)
         yield Mistake(
-            look.node, text, did_you_mean(function.name, known, "call it, or leave it out")
+            subject.node, text, did_you_mean(function.name, known, "call it, or leave it out")
         )
 
 
-def is_called_alike(look: Look) -> Iterator[Mistake]:
+def is_called_alike(subject: Subject) -> Iterator[Mistake]:
     """Callers of what is overridden can call the override."""
-    function = look.function
+    function = subject.function
     overridden = function.overridden
     if not (function.is_plain and isinstance(overridden, FunctionType)) or function.is_init:
         return
     own, theirs = inspect.signature(function.function), inspect.signature(overridden)
     remedy = f"write `def {function.name}{shown(theirs)}`"
-    if (swapped := _swapped(own, theirs)) and not _only_called_here(look):
+    if (swapped := _swapped(own, theirs)) and not _only_called_here(subject):
         text = f"{function.name} has its parameters in another order: {swapped}"
-        yield Mistake(look.node, text, remedy)
-    elif not takes_all(own, theirs) and not _callers_fit(look, own):
+        yield Mistake(subject.node, text, remedy)
+    elif not takes_all(own, theirs) and not _callers_fit(subject, own):
         text = f"{function.name}{shown(own)} cannot be called as {function.name}{shown(theirs)}"
-        yield Mistake(look.node, text, remedy)
+        yield Mistake(subject.node, text, remedy)
 
 
-def is_a_path_alike(look: Look) -> Iterator[Mistake]:
+def is_a_path_alike(subject: Subject) -> Iterator[Mistake]:
     """What is run by `yield from` yields, and what is called does not."""
-    function, name = look.function, look.function.name
+    function, name = subject.function, subject.function.name
     if not (function.is_plain and isinstance(function.overridden, FunctionType)):
         return
     wanted = is_path_function(function.overridden)
-    if wanted and not function.is_path and not returns_a_value(look.node):
+    if wanted and not function.is_path and not returns_a_value(subject.node):
         text = f"{name} is a path and yields nothing"
-        yield Mistake(look.node, text, "write `yield from ()` where it does nothing")
-    elif function.is_path and not wanted and not _run_in(look.file, name):
+        yield Mistake(subject.node, text, "write `yield from ()` where it does nothing")
+    elif function.is_path and not wanted and not _run_in(subject.file, name):
         text = f"{name} yields, but the kernel calls it as a plain function"
-        yield Mistake(look.node, text, "yield in its callers")
+        yield Mistake(subject.node, text, "yield in its callers")
 
 
 def _functions(file: PatchFile) -> list[str]:
@@ -74,21 +273,21 @@ def _swapped(own: inspect.Signature, theirs: inspect.Signature) -> str:
     return f"{', '.join(mine)} instead of {', '.join(others)}" if same else ""
 
 
-def _callers_fit(look: Look, own: inspect.Signature) -> bool:
+def _callers_fit(subject: Subject, own: inspect.Signature) -> bool:
     """Whether a function changes its parameters and every caller that is left knows them."""
-    calls = _callers(look)
+    calls = _callers(subject)
     return bool(calls) and all(_call_binds(own, call) for _, call in calls)
 
 
-def _only_called_here(look: Look) -> bool:
+def _only_called_here(subject: Subject) -> bool:
     """Whether the patch has all callers of a function."""
-    calls = _callers(look)
-    return bool(calls) and all(path == look.file.path for path, _ in calls)
+    calls = _callers(subject)
+    return bool(calls) and all(path == subject.file.path for path, _ in calls)
 
 
-def _callers(look: Look) -> list[tuple[str, ast.Call]]:
-    name = look.function.name
-    return [(path, call) for path, call in _calls_of(look.file) if _called(call) == name]
+def _callers(subject: Subject) -> list[tuple[str, ast.Call]]:
+    name = subject.function.name
+    return [(path, call) for path, call in _calls_of(subject.file) if _called(call) == name]
 
 
 def _call_binds(own: inspect.Signature, call: ast.Call) -> bool:

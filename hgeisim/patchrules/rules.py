@@ -4,48 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hgeisim.patchrules import class_body
-from hgeisim.patchrules.asked import (
+from hgeisim.patchrules.fields import fields_are_there, named_fields_are_there, names_are_there
+from hgeisim.patchrules.hidden_state import (
+    globals_are_not_written,
+    kernel_is_not_written,
+    paths_keep_nothing_that_changes,
+)
+from hgeisim.patchrules.invariant import (
     checks_get_the_kernel,
     checks_only_look,
     checks_say_what_is_wrong,
 )
-from hgeisim.patchrules.calls import arguments_fit, paths_are_not_yielded, paths_are_run
-from hgeisim.patchrules.fields import fields_are_there, names_are_there
-from hgeisim.patchrules.hidden_state import globals_are_not_written, kernel_is_not_written
-from hgeisim.patchrules.kept import paths_keep_nothing_that_changes
-from hgeisim.patchrules.look import Look
-from hgeisim.patchrules.loops import loops_come_to_an_end
 from hgeisim.patchrules.mistake import Mistake
-from hgeisim.patchrules.named_fields import named_fields_are_there
 from hgeisim.patchrules.operations import (
     answers_are_yielded,
+    arguments_fit,
     operations_are_not_called,
     operations_are_yielded,
     paths_are_delegated_to,
+    paths_are_not_yielded,
+    paths_are_run,
 )
-from hgeisim.patchrules.output import stdout_is_not_written
 from hgeisim.patchrules.overrides import (
+    CLASS_RULES,
     is_a_path_alike,
     is_called_alike,
     overrides_something,
 )
 from hgeisim.patchrules.patch_file import PatchFile
-from hgeisim.patchrules.recursion import functions_come_to_an_end
-from hgeisim.patchrules.specimen import Scope, Specimen
-from hgeisim.patchrules.values import fields_hold_numbers, new_fields_are_fields, references_stay
+from hgeisim.patchrules.subject import Scope, Specimen, Subject
+from hgeisim.patchrules.termination import functions_come_to_an_end, loops_come_to_an_end
+from hgeisim.patchrules.writes import (
+    fields_hold_numbers,
+    new_fields_are_fields,
+    references_stay,
+    stdout_is_not_written,
+)
 from hgeisim.patchrules.yields import no_open_block, yields_stand_alone
 
 
-def _stands_alone(look: Look) -> Iterator[Mistake]:
-    return yields_stand_alone(look.node)
+def _stands_alone(subject: Subject) -> Iterator[Mistake]:
+    return yields_stand_alone(subject.node)
 
 
-def _no_open_block(look: Look) -> Iterator[Mistake]:
-    return no_open_block(look.node)
+def _no_open_block(subject: Subject) -> Iterator[Mistake]:
+    return no_open_block(subject.node)
 
 
-RULES: dict[str, Callable[[Look], Iterator[Mistake]]] = {
+RULES: dict[str, Callable[[Subject], Iterator[Mistake]]] = {
     "overrides something": overrides_something,
     "is called alike": is_called_alike,
     "is a path alike": is_a_path_alike,
@@ -83,7 +89,7 @@ def mistakes(file: PatchFile) -> list[Mistake]:
 
     Raises whatever the patch raises when a kernel of it is made.
     """
-    found = [each for rule in class_body.RULES.values() for each in rule(file)]
+    found = [each for rule in CLASS_RULES.values() for each in rule(file)]
     try:
         specimen = Specimen(file.kernel)
     except Exception:
@@ -91,10 +97,10 @@ def mistakes(file: PatchFile) -> list[Mistake]:
             return _in_order(found)
         raise
     for function in file.functions:
-        look = Look(file, function, specimen, Scope(function, file.names, specimen))
+        subject = Subject(file, function, specimen, Scope(function, file.names, specimen))
         skipped = OF_PATHS if function.is_asked else ()
         rules = (rule for name, rule in RULES.items() if name not in skipped)
-        found += (each for rule in rules for each in rule(look))
+        found += (each for rule in rules for each in rule(subject))
     return _in_order(found)
 
 

@@ -14,8 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hgeisim.plot.page import Page, page
-from hgeisim.plot.recording import Recording, offline_label
-from hgeisim.plot.steps import Steps
 from hgeisim.plot.style import (
     BLACK,
     EXHAUSTED,
@@ -25,8 +23,9 @@ from hgeisim.plot.style import (
     OFFLINE_HATCH,
     styled,
 )
-from hgeisim.record.units import percent, time_unit
-from hgeisim.record.windows import Windows
+from hgeisim.runs.occupancy_steps import Steps, Windows
+from hgeisim.runs.recording import Recording, offline_label
+from hgeisim.runs.units import percent, time_unit
 
 BINS = 240
 """Columns of the map."""

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hgeisim.plot.page import page
-from hgeisim.plot.recording import Recording
 from hgeisim.plot.style import (
     BLACK,
     BLUE,
@@ -22,10 +21,11 @@ from hgeisim.plot.style import (
     name_decades,
     styled,
 )
-from hgeisim.record.arrays import Column
-from hgeisim.record.measures import durations, spread
-from hgeisim.record.table import Records
-from hgeisim.record.units import short_time
+from hgeisim.runs.measures import durations, spread
+from hgeisim.runs.recording import Recording
+from hgeisim.runs.tables import Records
+from hgeisim.runs.timeline import Column
+from hgeisim.runs.units import short_time
 
 POINTS_MAX = 2000
 """Points of a curve; of more times, quantiles are drawn."""

@@ -12,10 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from hgeisim.plot.fills import Fills, fills_of
-from hgeisim.plot.groups import OTHERS
 from hgeisim.plot.page import legend_height, page
-from hgeisim.plot.recording import Recording, offline_label
 from hgeisim.plot.style import (
     BLACK,
     BLUE,
@@ -27,9 +24,11 @@ from hgeisim.plot.style import (
     VERMILION,
     styled,
 )
-from hgeisim.record.table import Records
-from hgeisim.record.timeline import FAIL
-from hgeisim.record.units import percent, time_unit
+from hgeisim.plot.vcpu_styles import OTHERS, VcpuStyles, vcpu_styles
+from hgeisim.runs.recording import Recording, offline_label
+from hgeisim.runs.tables import Records
+from hgeisim.runs.timeline import FAIL
+from hgeisim.runs.units import percent, time_unit
 
 FAILURES = (("fallback", "SW-file", BLUE), ("refused", "entry failed", VERMILION))
 """What becomes of a vCPU that gets no line: kind of span, label and colour of its strip."""
@@ -56,7 +55,7 @@ def lines_figure(recording: Recording, hart: int) -> Figure:
         told = (
             f"HART {hart} · {count} · no line left in {percent(steps.exhausted_share)} of the time"
         )
-        fills = fills_of(recording.tables)
+        fills = vcpu_styles(recording.tables)
         keys = _keys(recording, hart, rows, _shown(fills, owners))
         top = _STRIP * len(strips) + 0.12
         below = _BELOW + legend_height(keys, _WIDTH)
@@ -130,7 +129,7 @@ def _draw_rows(panel: Axes, recording: Recording, hart: int, rows: int) -> None:
     panel.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10]))
 
 
-def _draw_bars(panel: Axes, recording: Recording, owners: Records, fills: Fills) -> None:
+def _draw_bars(panel: Axes, recording: Recording, owners: Records, fills: VcpuStyles) -> None:
     """Draw a bar for each ownership, with the vCPU's name where there is room."""
     unit_ns = time_unit(recording.end_ns)[1]
     letters = (_WIDTH - _LEFT - _RIGHT) / _LETTER / recording.end_ns
@@ -148,7 +147,7 @@ def _draw_bars(panel: Axes, recording: Recording, owners: Records, fills: Fills)
             )  # fmt: skip
 
 
-def _shown(fills: Fills, owners: Records) -> dict[str, tuple[str, str]]:
+def _shown(fills: VcpuStyles, owners: Records) -> dict[str, tuple[str, str]]:
     """The looks that are in the picture, by what they stand for."""
     used = {fills.group(vcpu) for vcpu in owners["vcpu"].tolist()}
     return {_owner(group): fill for group, fill in fills.fills.items() if group in used}

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from hgeisim.lockorder.baseline import Baseline
-from hgeisim.lockorder.picture import circles, graph_of
+from hgeisim.lockorder.baseline.baseline import Baseline
+from hgeisim.lockorder.baseline.export_graph import classes_in_cycles, graph_of
 from hgeisim.plot.style import STYLE, save
 
 COLOURS = {
@@ -94,7 +94,7 @@ def _places(rows: list[list[str]]) -> dict[str, Place]:
 
 
 def _draw_classes(axes: Axes, order: Baseline, places: dict[str, Place]) -> None:
-    red = circles(order)
+    red = classes_in_cycles(order)
     for name, (x, y) in places.items():
         cls = order.classes[name]
         box = {
@@ -119,7 +119,7 @@ def _shrink(order: Baseline, places: dict[str, Place], pair: tuple[str, str]) ->
 
 
 def _draw_edges(axes: Axes, order: Baseline, places: dict[str, Place]) -> None:
-    red = circles(order)
+    red = classes_in_cycles(order)
     for (source, target), edge in order.edges.items():
         colour = RED if {source, target} <= red else EDGE
         rows = abs(places[source][1] - places[target][1])

@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hgeisim.plot.page import page
-from hgeisim.plot.recording import Recording
 from hgeisim.plot.style import BLUE, VERMILION, name_decades, styled
-from hgeisim.record.measures import lock_totals
-from hgeisim.record.table import Records
-from hgeisim.record.tables import HGEI_LOCK
-from hgeisim.record.units import short_time, time_unit
+from hgeisim.runs.measures import lock_totals
+from hgeisim.runs.recording import Recording
+from hgeisim.runs.tables import HGEI_LOCK, Records
+from hgeisim.runs.units import short_time, time_unit
 
 CLASSES_MAX = 14
 """Classes that are shown, those with the longest waits."""

@@ -15,10 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from hgeisim.plot.page import legend_columns
-from hgeisim.plot.recording import Recording, offline_label
-from hgeisim.plot.sheet import Sheet, line_ticks, sheet
-from hgeisim.plot.steps import Steps, steps_of_harts
+from hgeisim.plot.page import PanelGrid, legend_columns, line_ticks, panel_grid
 from hgeisim.plot.style import (
     BLUE,
     CAPACITY,
@@ -29,9 +26,10 @@ from hgeisim.plot.style import (
     TAKEN_FILL,
     styled,
 )
-from hgeisim.record.timeline import Timeline
-from hgeisim.record.units import percent, time_unit
-from hgeisim.record.windows import Windows, offline_windows
+from hgeisim.runs.occupancy_steps import Steps, Windows, offline_windows, steps_of_harts
+from hgeisim.runs.recording import Recording, offline_label
+from hgeisim.runs.timeline import Timeline
+from hgeisim.runs.units import percent, time_unit
 
 DENSE_NOTE = "each panel: HART number · its lines, and the share of time in which it was exhausted"
 """What short labels mean, where there is no room for long ones."""
@@ -51,7 +49,7 @@ def occupancy_of(recording: Recording) -> Figure:
 def occupancy_figure(timeline: Timeline, title: str) -> Figure:
     """Draw a panel for each HART over the same time; further lines of `title` are a subtitle."""
     with styled():
-        page = sheet(len(timeline.topology.harts), title, DENSE_NOTE)
+        page = panel_grid(len(timeline.topology.harts), title, DENSE_NOTE)
         harts = steps_of_harts(timeline)
         offline = offline_windows(timeline)
         unit, unit_ns = time_unit(timeline.last_ns)
@@ -95,7 +93,7 @@ def _shade(panel: Axes, windows: Windows, unit_ns: int, **style: Any) -> None:
     panel.broken_barh(spans, (0, 1), transform=across, linewidth=0, **style)
 
 
-def _name(page: Sheet, number: int, steps: Steps) -> None:
+def _name(page: PanelGrid, number: int, steps: Steps) -> None:
     """Write what the panel is at its left, and how long it was exhausted at its right."""
     panel, share = page.panels[number], percent(steps.exhausted_share)
     size = 7.5 if page.dense else 9.5
@@ -107,7 +105,7 @@ def _name(page: Sheet, number: int, steps: Steps) -> None:
     panel.set_title(text, loc="right", fontsize=size, color="black" if share != "0%" else "0.45")
 
 
-def _scale(page: Sheet, harts: list[Steps]) -> None:
+def _scale(page: PanelGrid, harts: list[Steps]) -> None:
     """Give all panels one scale, unless that would flatten the small HARTs."""
     tops = [max(steps.lines, steps.busy_max, 1) for steps in harts]
     shared = max(tops) <= SCALE_SHARED_MAX * min(tops)

@@ -18,8 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from hgeisim.record.place import put_file
-from hgeisim.record.units import short_time
+from hgeisim.runs.atomic_folder import put_file
+from hgeisim.runs.units import short_time
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",

@@ -8,7 +8,7 @@ from typing import Any
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.traced.conformance import Conformance, Disagreement
-from hgeisim.drivers.traced.offer import offer_of
+from hgeisim.drivers.traced.read_trace import offer_of
 from hgeisim.report.findings import in_order, unlooked
 from hgeisim.report.layout import count, indented
 

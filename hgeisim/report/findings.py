@@ -1,4 +1,7 @@
-"""The findings of a run, a search or a trace: in one order, and what nobody looked for."""
+"""The findings of a run, a search or a trace: in one order, and what nobody looked for.
+
+Where only the scenario of a finding is known, also what can be its cause.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import is_note, severity_of
+from hgeisim.checks.finding import HAPPENINGS, Cause
 from hgeisim.report.layout import count, indented
+from hgeisim.scenario.action import VERBS
+from hgeisim.scenario.schema import Scenario
 
 
 def in_order(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -51,3 +57,9 @@ def unlooked(kinds: Sequence[str]) -> Iterator[str]:
     """The line that names the kinds of findings which could not show here."""
     if kinds:
         yield from indented(f"not checked here: {', '.join(kinds)}", 0)
+
+
+def possible_cause(scenario: Scenario) -> Cause:
+    """All that may come before a finding: what only an action begins, if there is that action."""
+    done = {action.verb for task in scenario.task for action in task.does}
+    return Cause(frozenset(each for each in HAPPENINGS if each not in VERBS or each in done))

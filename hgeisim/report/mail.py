@@ -1,14 +1,18 @@
-"""Evidence that fits into a mail: at most 40 lines of 72 columns, for somebody who knows the kernel
-and has never seen this tool."""
+"""Evidence that fits into a mail, for somebody who knows the kernel and has never seen this tool.
+
+A finding of a schedule has at most 40 lines of 72 columns.  A data race has both stacks, the value,
+and how to come there.  A finding of a run in time says when it was seen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hgeisim.checks.catalogue import is_lock_order
+from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.evidence import (
     CONTINUATIONS,
@@ -20,14 +24,15 @@ from hgeisim.drivers.explored.counterexample.slice import Candidate
 from hgeisim.drivers.explored.counterexample.token import Token, encode, options
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
-from hgeisim.lockorder.report import Report
-from hgeisim.report.circle import standstill
-from hgeisim.report.kernel_names import cell_name, distance, op_text
-from hgeisim.report.layout import IN_COMMAND, command_lines
-from hgeisim.report.lock_mail import lock_drawing, ways_out
+from hgeisim.kernel.variants import find_variant
+from hgeisim.lockorder.report.violation import Report
+from hgeisim.report.kernel_names import Functions, cell_name, distance, op_text
+from hgeisim.report.layout import IN_COMMAND, command_lines, in_columns
+from hgeisim.report.lock_mail import lock_drawing, lock_lines, standstill, ways_out
 from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
 from hgeisim.report.phases import Detail, Names, Phases
 from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.table import format_duration
 from hgeisim.watch.lock_report import finding_of
 
 LINES = 40
@@ -171,3 +176,45 @@ def replay_lines(token: Token, *more: str) -> Iterator[str]:
     word = encode(token)
     pieces = [word[i : i + IN_COMMAND] for i in range(0, len(word), IN_COMMAND)]
     yield from command_lines(["hgeisim", "replay", *more, *options(token), *pieces])
+
+
+def race_mail(scenario: Scenario, token: Token, finding: dict[str, Any]) -> Iterator[str]:
+    """All lines; `finding` as a document has it."""
+    kind, _, about = finding["id"].partition(":")
+    race, standing = finding["race"], finding.get("standing") or ""
+    told = Finding(kind, about, finding["text"])
+    yield from finding_head(told, scenario.kernel, standing=standing)
+    yield from machine(scenario)
+    for side in race["sides"]:
+        yield ""
+        locks = " and ".join(side["locks"]) or "no lock"
+        yield from in_columns(
+            f"{side['does']} of {cell_name(race['cell'])} by {side['context']} on "
+            f"CPU{side['hart']}, with {locks}:"
+        )
+        yield from (f"  {name}" for name in side["functions"])
+    yield ""
+    same = "the same" if race["before"] == race["after"] else f"{race['before']} -> {race['after']}"
+    yield from labelled("Value", same)
+    yield from consequence(finding["id"])
+    yield from replay_lines(token, "--races")
+
+
+def run_mail(
+    scenario: Scenario, seen: tuple[int, Finding], reports: Iterable[Report]
+) -> Iterator[str]:
+    """The lines, but for the command; `seen` says when, in ns, and what."""
+    time_ns, finding = seen
+    run = scenario.run
+    yield from finding_head(finding, scenario.kernel)
+    yield from machine(scenario)
+    when = f"first at {time_ns / 1e6:.3f} ms of one run of {format_duration(run.until)}"
+    yield from labelled("Seen", f"{when}, seed {run.seed}")
+    yield ""
+    functions = Functions(find_variant(scenario.kernel.variant))
+    report = next((each for each in reports if finding_of(each).id == finding.id), None)
+    if report is not None:
+        yield from lock_lines(finding, report, functions)
+    else:
+        yield from consequence(finding.id)
+    yield ""

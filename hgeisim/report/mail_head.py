@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.finding import PRE_EXISTING, Finding
 from hgeisim.checks.known import known
 from hgeisim.checks.remedies import remedy
-from hgeisim.checks.standing import PRE_EXISTING
 from hgeisim.report.layout import count, in_columns
 from hgeisim.scenario.schema import Kernel, Scenario, Task, Vm
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hgeisim.drivers.explored.counterexample.evidence import LOOK, SLEEP, Evidence
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.report.effects import Change, Facts, phrases, sentence
 from hgeisim.report.kernel_names import Functions, cell_name, distance, op_text, value_text
 from hgeisim.report.layout import in_columns

@@ -16,7 +16,7 @@ from hgeisim.drivers.power.trials import (
 )
 from hgeisim.drivers.timed.power import SEEDS, RunPower
 from hgeisim.report.layout import count, indented
-from hgeisim.scenario.duration import format_duration
+from hgeisim.scenario.table import format_duration
 
 WORDS = (NO_KERNEL, NO_EFFECT, NOTICED, SURVIVED, UNFINISHED)
 

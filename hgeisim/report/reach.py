@@ -11,9 +11,9 @@ from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.reach import Reach
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, SAMPLED
-from hgeisim.drivers.vacuous import vacuous
+from hgeisim.drivers.vacuity import vacuous
 from hgeisim.report.layout import count, indented
-from hgeisim.report.msis import by_sgei
+from hgeisim.report.run_tables import by_sgei
 
 
 def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:

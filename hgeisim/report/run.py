@@ -1,27 +1,29 @@
-"""The result of a run: a document for programs, and what a person reads."""
+"""The result of a run: a document for programs, and what a person reads.
+
+For a Python prompt, the run on one screen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from textwrap import wrap
 from typing import Any
 
 from hgeisim.checks.catalogue import is_note, not_checked
+from hgeisim.checks.finding import INTRODUCED, PRE_EXISTING
 from hgeisim.checks.known import known_facts, new_findings
-from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING
 from hgeisim.drivers.timed.base_runs import BaseRuns
 from hgeisim.drivers.timed.simulation import Simulation
-from hgeisim.drivers.vacuous import to_enter, vacuous
-from hgeisim.record.fingerprint import fingerprint
-from hgeisim.record.measures import measures
-from hgeisim.record.summary import hart_summaries
+from hgeisim.drivers.vacuity import to_enter, vacuous
 from hgeisim.report.findings import in_order, nothing_found, standing, unlooked
 from hgeisim.report.layout import WIDTH, count, indented
-from hgeisim.report.msis import by_sgei
-from hgeisim.scenario.duration import format_duration
-from hgeisim.scenario.effective import effective
+from hgeisim.report.run_tables import HART_HEADS, by_sgei, hart_row, total_row
+from hgeisim.runs.fingerprint import fingerprint
+from hgeisim.runs.measures import hart_summaries, measures
+from hgeisim.scenario.canonical import effective
 from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.table import format_duration
 from hgeisim.version import VERSION
 from hgeisim.watch.asker import offer_of
 
@@ -166,3 +168,49 @@ def _compared_with(result: dict[str, Any]) -> Iterator[str]:
         part = ceil(100 * base["rare"])
         told += f"; what it shows in fewer than {part} % of its runs may be missing there"
     yield from indented(told, 0)
+
+
+HARTS_SHOWN = 8
+FINDINGS_SHOWN = 5
+
+
+def screen(manifest: dict[str, Any], summary: dict[str, Any]) -> str:
+    """What ran, how full the fullest HARTs were and the ids of the findings: at most 24 lines of 80
+    columns.  The documents are those of a run folder."""
+    lines = [*_head(manifest, summary), *_harts(summary["harts"]), *_findings(summary["findings"])]
+    return "\n".join(line[:WIDTH].rstrip() for line in lines)
+
+
+def _head(manifest: dict[str, Any], summary: dict[str, Any]) -> Iterator[str]:
+    yield manifest["scenario"].get("title") or "a run"
+    until, seed = format_duration(summary["end_ns"]), manifest["seed"]
+    yield f"{manifest['variant']}, preemption {manifest['preemption']}, {until}, seed {seed}"
+    yield f"fingerprint {summary['fingerprint']}"
+    yield ""
+
+
+def _harts(harts: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The HARTs that were out of lines longest, in the order of their numbers."""
+    fullest = sorted(harts, key=lambda hart: (-hart["exhausted"], -hart["busy_mean"]))
+    shown = sorted(fullest[:HARTS_SHOWN], key=lambda hart: hart["hart"])
+    rows = [("HART", *HART_HEADS), *map(hart_row, shown), total_row(harts)]
+    yield from _table(rows)
+    if len(harts) > HARTS_SHOWN:
+        yield f"the fullest {HARTS_SHOWN} of {len(harts)} HARTs; result.harts has all"
+    yield ""
+
+
+def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+
+
+def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:
+    new = sum(bool(finding.get("new")) for finding in findings)
+    yield f"{count(len(findings), 'finding')}, {new} new" if findings else "no finding"
+    for finding in findings[:FINDINGS_SHOWN]:
+        yield f"  {'new ' if finding.get('new') else ''}{finding['id']}"
+    if len(findings) > FINDINGS_SHOWN:
+        yield "  ...; result.findings has all"

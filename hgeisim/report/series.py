@@ -1,27 +1,38 @@
-"""The result of `explore --series` and `--revisions` as a document."""
+"""The result of `explore --series` and `--revisions`: a document, and text for people.
+
+The text has tables of the kernels side by side, and what each patch changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Protocol, TypeAlias
 
-from hgeisim.checks.catalogue import not_checked
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.catalogue import not_checked, severity_of
+from hgeisim.checks.finding import (
+    COUNTING,
+    EASIER,
+    GONE,
+    PRE_EXISTING,
+    UNKNOWN,
+    Bounds,
+    Finding,
+    Standing,
+)
 from hgeisim.checks.known import known_facts
-from hgeisim.checks.standing import GONE, PRE_EXISTING, Bounds, Standing
 from hgeisim.drivers.explored.base import Base
-from hgeisim.drivers.explored.changes import CAME, Changes
+from hgeisim.drivers.explored.comparison import CAME, WORDS, Changes
 from hgeisim.drivers.explored.counterexample.shrink import switches
-from hgeisim.drivers.explored.explorable import token_of
+from hgeisim.drivers.explored.explored_scenario import token_of
 from hgeisim.drivers.explored.model.system import EXPLORED
-from hgeisim.drivers.explored.series import Series
-from hgeisim.drivers.explored.series_locks import SeriesLocks
+from hgeisim.drivers.explored.series import Series, SeriesLocks
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, Schedule, ended
 from hgeisim.kernel.variants import own_files, patched_functions
-from hgeisim.report.causes import possible
 from hgeisim.report.exploration import replay_facts
-from hgeisim.report.findings import in_order
-from hgeisim.scenario.clean_twin import left_out
+from hgeisim.report.findings import bounds_text, in_order, possible_cause, unlooked
+from hgeisim.report.layout import columns, count, indented
+from hgeisim.scenario.canonical import left_out
 
 
 class Explored(Protocol):
@@ -90,13 +101,13 @@ def _kernels(name: str, series: Series, locks: SeriesLocks | None) -> Iterator[d
             "states": kernel.states,
             "levels": known.others,
             "never_entered": _never_entered(series, at),
-            "findings": [*_findings(series, at, standings, new)],
+            "findings": [*_finding_facts(series, at, standings, new)],
             "gone": [i for i, each in standings.items() if each.word == GONE],
-            **(_changed(name, series, locks, at) if at else {}),
+            **(_change_facts(name, series, locks, at) if at else {}),
         }
 
 
-def _findings(
+def _finding_facts(
     series: Series, at: int, standings: Mapping[str, Standing], new: set[str]
 ) -> Iterator[dict[str, Any]]:
     kernel, base = series.kernels[at], series.kernels[0]
@@ -120,7 +131,7 @@ def _known(kernel: Base, base: Base, finding_id: str, word: str) -> dict[str, st
     elif own_files(kernel.variant):
         return {"known_as": None, "reason": None}
     config = kernel.scenario.kernel
-    return known_facts(finding_id, config.variant, config.realtime, possible(kernel.scenario))
+    return known_facts(finding_id, config.variant, config.realtime, possible_cause(kernel.scenario))
 
 
 def _bounds(bounds: Bounds | None) -> dict[str, int] | None:
@@ -136,7 +147,7 @@ def _never_entered(series: Series, at: int) -> list[str]:
     return [name for name in patched if name not in kernel.space.system.k.entered]
 
 
-def _changed(name: str, series: Series, locks: SeriesLocks | None, at: int) -> dict[str, Any]:
+def _change_facts(name: str, series: Series, locks: SeriesLocks | None, at: int) -> dict[str, Any]:
     """What a kernel has changed of the one before, and schedules of what it has brought."""
     made: Changes = series.changes(at)
     evidence = [
@@ -166,3 +177,204 @@ def _evidence(name: str, kernel: Base, finding: Finding, schedule: Schedule) -> 
         "switches": switches(schedule),
         **replay_facts(token_of(name, kernel.scenario, schedule)),
     }
+
+
+NOT_SHOWN, SHOWN, NOT_KNOWN = "-", "shown", "?"
+BROUGHT = (CAME, EASIER, UNKNOWN)
+Document: TypeAlias = dict[str, Any]
+
+
+def text(result: Document) -> Iterator[str]:
+    """The document as lines of at most 80 columns, but for the tokens."""
+    heads = heads_of(result["form"], [each["variant"] for each in result["kernels"]])
+    yield from _opening(result, heads)
+    yield from _findings(result["kernels"], heads)
+    yield from _locks(result, heads)
+    yield from _changes(result["kernels"], heads)
+    if twin := result["clean_twin"]:
+        yield from _twin(twin, heads)
+    yield ""
+    yield from _closing(result, heads)
+    yield from unlooked(result["not_checked"])
+
+
+def heads_of(form: str, variants: Sequence[str]) -> list[str]:
+    """Short names of the kernels: the base, and each by its last patch; `+` in a series.
+
+    A user's own patch is its class, with its file where two classes have the same name.
+    """
+    base, *others = variants
+    ends = [each.removeprefix(f"{base}+") for each in others]
+    if form == "series":
+        ends = [each.removeprefix(f"{under}+") for under, each in pairwise(variants)]
+    classes = [each.rpartition(":")[2] for each in ends]
+    files = [each.rpartition("/")[2] for each in ends]
+    names = next(each for each in (classes, files, ends) if len({*each}) == len(each))
+    return [base, *(f"+{each}" if form == "series" else each for each in names)]
+
+
+def _opening(result: Document, heads: Sequence[str]) -> Iterator[str]:
+    base, tasks = result["kernels"][0]["variant"], count(len(result["tasks"]), "task")
+    harts = count(result["harts"], "HART")
+    yield f"{result['scenario']} on {base}, preemption {result['preemption']}: {tasks} on {harts}"
+    form = (
+        "series, one on top of the other" if result["form"] == "series" else "revisions, each alone"
+    )
+    yield from indented(f"{form}: {', '.join(result['patches'])}", 0)
+    yield from indented(_covered(result["kernels"], heads), 0)
+    if result["stopped"]:
+        yield from indented(f"it {result['stopped']}: what is not known yet is {NOT_KNOWN}", 0)
+
+
+def _covered(kernels: Sequence[Document], heads: Sequence[str]) -> str:
+    cut = [
+        head for head, each in zip(heads, kernels, strict=True) if each["coverage"] != "exhausted"
+    ]
+    if cut:
+        return f"bounded: the search was cut short of {', '.join(cut)}"
+    return "exhausted: every interleaving, up to the order of independent steps"
+
+
+def _findings(kernels: Sequence[Document], heads: Sequence[str]) -> Iterator[str]:
+    """The fewest switches of each finding in each kernel."""
+    ids = {i: None for each in kernels for i in _switches(each)}
+    rows = [
+        (_named(i, kernels), [_cell(each, i) for each in kernels])
+        for i in sorted(ids, key=lambda i: (severity_of(i), i))
+    ]
+    if rows:
+        yield ""
+        yield from columns("fewest switches", heads, rows)
+
+
+def _switches(kernel: Document) -> dict[str, dict[str, int]]:
+    """The findings of a search, with what each needs."""
+    return {each["id"]: each["switches"] for each in kernel["findings"] if each["switches"]}
+
+
+def _cell(kernel: Document, finding_id: str) -> str:
+    needed = _switches(kernel).get(finding_id)
+    if needed is None:
+        return NOT_SHOWN if kernel["coverage"] == "exhausted" else NOT_KNOWN
+    least, most = needed["least"], needed["most"]
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _named(finding_id: str, kernels: Iterable[Document]) -> str:
+    """An id with the name by which it is known of one of the kernels."""
+    found = (each for kernel in kernels for each in kernel["findings"])
+    known = (each["known_as"] for each in found if each["id"] == finding_id)
+    name = next(filter(None, known), None)
+    return f"{finding_id} ({name})" if name else finding_id
+
+
+def _locks(result: Document, heads: Sequence[str]) -> Iterator[str]:
+    """Findings of lock order, and the dependencies that not all kernels have."""
+    order, kernels = result["lock_order"], result["kernels"]
+    if order is None:
+        yield "lock order was not looked at"
+        return
+    sampled = [{each["id"] for each in k["findings"] if not each["switches"]} for k in kernels]
+    rows = [
+        (_named(i, kernels), [SHOWN if i in shown else NOT_SHOWN for shown in sampled])
+        for i in sorted(set().union(*sampled))
+    ]
+    rows += [(each["edge"], [*map(_edge, each["kinds"])]) for each in order["edges"]]
+    yield ""
+    sample = f"sampled: {count(order['schedules'], 'schedule')}"
+    if rows:
+        yield from columns("lock order", heads, rows)
+        known = any(kinds["known"] for each in order["edges"] for kinds in each["kinds"])
+        brackets = "; in brackets: not seen here, but its baseline has it" if known else ""
+        yield from indented(f"{sample}{brackets}", 0)
+    else:
+        yield from indented(f"lock order: {sample}; the same in all kernels", 0)
+
+
+def _edge(kinds: Document) -> str:
+    known = f"({','.join(kinds['known'])})" if kinds["known"] else ""
+    return ",".join(filter(None, (*kinds["seen"], known))) or NOT_SHOWN
+
+
+def _changes(kernels: Sequence[Document], heads: Sequence[str]) -> Iterator[str]:
+    """What each patch has changed of the kernel before."""
+    for at, kernel in enumerate(kernels[1:], 1):
+        beside = f"{heads[at]} beside {heads[at - 1]}"
+        yield ""
+        if not any(kernel["changes"].values()):
+            yield f"{beside}: no change"
+        else:
+            yield f"{beside}:"
+            yield from _changed(kernel, kernels)
+        if names := kernel["never_entered"]:
+            yield from indented(f"functions that no task entered: {', '.join(names)}", 2)
+
+
+def _changed(kernel: Document, kernels: Sequence[Document]) -> Iterator[str]:
+    words = {i: word for word, ids in kernel["changes"].items() for i in ids}
+    before = kernel["before"]
+    evidence = {each["id"]: each for each in kernel["evidence"]}
+    for finding_id, each in evidence.items():
+        earlier = f" (before: {bounds_text(before[finding_id])})" if before[finding_id] else ""
+        needed = count(each["switches"], "switch", "es")
+        word = f"{words[finding_id]}: {_named(finding_id, [kernel])}, {needed}{earlier}"
+        yield from indented(word, 2)
+        yield from indented(each["text"], 4)
+        yield f"    {each['replay']}"
+    as_easily = {each["id"] for each in kernel["findings"] if each["standing"] == PRE_EXISTING}
+    for word in WORDS:
+        rest = [i for i in kernel["changes"][word] if i not in evidence]
+        back = [i for i in rest if i in as_easily] if word in BROUGHT else []
+        has_it = f", as {kernels[0]['variant']} has it"
+        for ids, where in ((back, has_it), ([i for i in rest if i not in back], "")):
+            if ids:
+                names = ", ".join(_named(i, kernels) for i in ids)
+                yield from indented(f"{word}{where}: {names}", 2)
+
+
+def _twin(twin: Document, heads: Sequence[str]) -> Iterator[str]:
+    """The clean twin, where the kernels show anything in it."""
+    kernels = twin["kernels"]
+    without = f"clean twin, without {', '.join(twin['left_out'])}"
+    yield ""
+    if not any(each["findings"] for each in kernels):
+        whole = all(each["coverage"] == "exhausted" for each in kernels)
+        yield f"{without}: {'no finding in any kernel' if whole else 'no finding so far'}"
+        return
+    yield f"{without}:"
+    yield from _findings(kernels, heads)
+    yield from _changes(kernels, heads)
+
+
+def _closing(result: Document, heads: Sequence[str]) -> Iterator[str]:
+    """What speaks against the patches, and whether it still does in the end."""
+    stacked, whole = result["form"] == "series", result["coverage"] == "exhausted"
+    against = _against(result)
+    clean = f"nothing that {heads[0]} does not show as easily{'' if whole else ', so far'}"
+    if stacked and not any(against):
+        yield from indented(f"after each patch: {clean}", 0)
+        return
+    last = len(heads) - 1
+    for at in range(1, len(heads)) if stacked else [last]:
+        where = f"after {heads[at]}" if stacked else f"{heads[at]}, the last revision"
+        if against[at]:
+            yield from indented(f"{where}, beside {heads[0]}: {'; '.join(against[at])}", 0)
+        elif at == last:
+            yield from indented(f"{where}: {clean}", 0)
+    if stacked and whole and not against[last]:
+        yield "mended in the end; a bisection may stop before that"
+
+
+def _against(result: Document) -> list[list[str]]:
+    """For each kernel what speaks against it, in words."""
+    made = [[*_new(each)] for each in result["kernels"]]
+    for at, kernel in enumerate(result["clean_twin"]["kernels"] if result["clean_twin"] else ()):
+        made[at] += _new(kernel, " in the clean twin")
+    return made
+
+
+def _new(kernel: Document, where: str = "") -> Iterator[str]:
+    for word in COUNTING:
+        ids = [f["id"] for f in kernel["findings"] if f["new"] and f["standing"] == word]
+        if ids:
+            yield f"{word}{where} {', '.join(sorted(ids))}"

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from hgeisim.scenario.mistakes import did_you_mean
+from hgeisim.scenario.messages import did_you_mean
 
 
 class Verb(NamedTuple):

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from hgeisim.errors import Problem
 from hgeisim.scenario.action import VERBS
-from hgeisim.scenario.distribution import never_takes_time
-from hgeisim.scenario.draft import Draft, present
-from hgeisim.scenario.duration import format_duration
-from hgeisim.scenario.mistakes import did_you_mean, show
+from hgeisim.scenario.messages import did_you_mean, show
+from hgeisim.scenario.parse import Draft, present
 from hgeisim.scenario.schema import Hotplug
+from hgeisim.scenario.table import format_duration
+from hgeisim.scenario.timing import never_takes_time
 
 Finding = tuple[str, str, str]
 """Key, value and what is allowed."""

@@ -11,9 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hgeisim.machine.topology import HGEIE_BITS_MAX, Topology
 from hgeisim.scenario.action import VERBS, ActionText, allowed_actions, verbs_of
-from hgeisim.scenario.distribution import EXAMPLE, Interval
 from hgeisim.scenario.table import Duration, HartNumber, Name, Table, TaskName
-from hgeisim.scenario.timing import Timing
+from hgeisim.scenario.timing import EXAMPLE, Interval, Timing
 
 HARTS_MAX = 512
 """Most HARTs of a machine: the largest NR_CPUS of a RISC-V kernel."""
@@ -245,7 +244,7 @@ class Scenario(Table):
     `no_lines` says why no line is handed out, where none is meant to be.
     `survey`: a lock order is learned from it, unless other scenarios are named.
     `topology` is the machine that results, `file` how messages call the file, and `digest` names
-    everything that a result depends on (see `hgeisim.scenario.effective`).
+    everything that a result depends on (see `hgeisim.scenario.canonical`).
     """
 
     title: str = ""

@@ -16,7 +16,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 from hgeisim.errors import ModelError
-from hgeisim.scenario.distribution import Empirical, Exponential, Law, Uniform
+from hgeisim.scenario.timing import Empirical, Exponential, Law, Uniform
 
 BLOCK_MAX = 1024
 """Most numbers drawn at once: a call of numpy costs more than the number it returns.  The first

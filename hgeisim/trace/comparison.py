@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.errors import InputError, Problem
-from hgeisim.record.folder import Run
-from hgeisim.record.summary import hart_summaries
+from hgeisim.runs.folder import Run
+from hgeisim.runs.measures import hart_summaries
 
 HEADS = ("HART", "lines", "max", "alloc", "fail", "free", "SGEI", "released")
 COMPARED = ("busy_max", "alloc", "fail", "free", "sgei", "release")

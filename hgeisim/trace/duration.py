@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from hgeisim.trace import kernel_event as kernel
-from hgeisim.trace import meaning as kvm
+from hgeisim.trace import kvm_event as kvm
 from hgeisim.trace.ftrace import Lost
 from hgeisim.trace.interval import Event, Interval
 

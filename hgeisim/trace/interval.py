@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from hgeisim.errors import ModelError
 from hgeisim.trace import kernel_event as kernel
-from hgeisim.trace import meaning as kvm
-from hgeisim.trace.events import Events
+from hgeisim.trace import kvm_event as kvm
+from hgeisim.trace.event_names import Events
 from hgeisim.trace.ftrace import ALL_CPUS, Entry, Lost, Record
-from hgeisim.trace.meaning import Meaning
+from hgeisim.trace.kvm_event import Meaning
 
 
 class Event(NamedTuple):

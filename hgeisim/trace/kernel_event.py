@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from hgeisim.trace.meaning import Meaning
-from hgeisim.trace.value import Cpu, Number
+from hgeisim.trace.kvm_event import Cpu, Meaning, Number
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from hgeisim.scenario.distribution import Law
-from hgeisim.scenario.duration import format_duration
-from hgeisim.scenario.toml_text import toml_value
-from hgeisim.trace.calibration import Calibration
-from hgeisim.trace.measures import Measure
+from hgeisim.scenario.table import format_duration, toml_value
+from hgeisim.scenario.timing import Law
+from hgeisim.trace.calibration import Calibration, Measure
 
 WARNING = (
     "These are the times of the machine that left the traces, with the probes on. Those of an"

@@ -1,4 +1,10 @@
-"""Asks the checks of the catalogue while a kernel runs in time."""
+"""The asker: asks the checks of the catalogue while a kernel runs in time.
+
+What it needs to remember for that is kept here as well: which vCPUs get no line on a HART that has
+a free one (`Requests`), what made the global count of HGEI lines 0, for the report of a VM that was
+refused its mode (`LineCount`), and whether a run had anything to ask about: whose guests were
+entered, and whether any line was handed out (`Guests`).
+"""
 
 from __future__ import annotations
 
@@ -9,15 +15,15 @@ from typing import Any, TypeAlias
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer, asked
 from hgeisim.checks.check import OperationCheck
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.kernel.module import Module
-from hgeisim.kernel.structs import HgeiControl, Thread, Vm
+from hgeisim.checks.ownership import lines_of, vcpus
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import HgeiControl, Thread, Vcpu, Vm
 from hgeisim.kernel.variants import own_files
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
 from hgeisim.machine.shared import Shared
 from hgeisim.machine.spinlock import Release
 from hgeisim.machine.task import Runner
-from hgeisim.machine.watch import Done, Watch, done, returned
-from hgeisim.watch.line_count import LineCount
+from hgeisim.machine.watch import Done, Watch, done, entered, returned
 
 IN_QUIET = ("unserved", "starves")
 """What shows in the quiet end of a run, if it has one."""
@@ -141,3 +147,103 @@ class Asker:
 
 
 AT_REST, ENTERED = asked(At.AT_REST), asked(At.ENTERED)
+
+
+REFUSED = asked(At.REFUSED)
+
+
+class Requests:
+    """Knows which vCPUs ask for a line of a HART that has had a free one since they began to ask.
+
+    A line that is freed after alloc_hgei has looked is not held against it.
+    """
+
+    def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
+        self.k, self.note = k, note
+        self.control: dict[Shared, HgeiControl] = {h.lock: h for h in k.hgei}
+        self.asking: dict[int, int] = {}
+
+    @entered("kvm_riscv_vcpu_aia_imsic_update")
+    def asks(self, current: Thread, vcpu: Vcpu) -> None:
+        """A vCPU wants to enter its guest on this HART, on which it has no file."""
+        if self.k.hgei[current.cpu].free_bitmap and vcpu.vsfile_cpu != current.cpu:
+            self.asking[vcpu.id] = current.cpu
+
+    @done(Release)
+    def released(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """The lines of a HART may all be taken by now."""
+        hgctrl = self.control.get(op.lock)
+        if hgctrl is not None and self.asking and not hgctrl.free_bitmap:
+            full = hgctrl.cpu
+            self.asking = {ident: cpu for ident, cpu in self.asking.items() if cpu != full}
+
+    @returned("kvm_riscv_aia_alloc_hgei")
+    def allocated(self, ret: int, cpu: int, owner: Vcpu) -> None:
+        """It has got one, which somebody else may take away again."""
+        if ret > 0:
+            self.asking.pop(owner.id, None)
+
+    @returned("kvm_riscv_vcpu_aia_imsic_update")
+    def answered(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
+        """It goes on without one, or not at all."""
+        if self.asking.pop(vcpu.id, -1) == current.cpu:
+            for check in REFUSED:
+                self.note(check.of(self.k, vcpu))
+
+
+class LineCount:
+    """Remembers which CPU left the count at 0, when, and whether it was being enabled or ran the
+    initcall.  It has to watch the boot."""
+
+    def __init__(self, k: Module) -> None:
+        self.k = k
+        self._emptied: tuple[int, int, bool] | None = None
+
+    @returned("kvm_riscv_aia_init")
+    def counted(self, ret: None, current: Runner) -> None:
+        """The initcall has counted."""
+        self._look(current.cpu, enabling=False)
+
+    @returned("kvm_riscv_aia_enable")
+    def enabled(self, ret: None, current: Runner) -> None:
+        """A HART may have lowered the count."""
+        self._look(current.cpu, enabling=True)
+
+    def _look(self, cpu: int, enabling: bool) -> None:
+        if self.k.globals.kvm_riscv_aia_nr_hgei:
+            self._emptied = None
+        elif self._emptied is None:
+            self._emptied = cpu, self.k.ktime_get(), enabling
+
+    def cause(self) -> str:
+        """Name the HART that is to blame, and since when; an empty text while there are lines."""
+        if self._emptied is None:
+            return ""
+        cpu, now_ns, enabling = self._emptied
+        when = f"at {now_ns / 1e6:.3f} ms"
+        if enabling:
+            return f", and enabling HART {cpu}, which has none, lowered their count to 0 {when}"
+        if lines_of(self.k, cpu) == 0:
+            return f", and HART {cpu}, which has none, ran the initcall {when}: their count is 0"
+        files = [hart.guest_files for hart in self.k.topology.harts]
+        weak = files.index(min(files))
+        return f", and HART {weak} has no guest file: their count is 0 since the initcall {when}"
+
+
+class Guests:
+    """`entered` are the ids of the vCPUs whose guests were; both count what was before the start,
+    when each [[vcpu]] enters its guest once."""
+
+    def __init__(self, k: Module) -> None:
+        self.entered = {vcpu.id for vcpu in vcpus(k) if vcpu.booted}
+        self.line_handed_out = any(vcpu.vsfile_hgei > 0 for vcpu in vcpus(k))
+
+    @done(EnterGuest)
+    def enters(self, who: Runner, op: Any, waited_ns: int) -> None:
+        """A guest is entered."""
+        self.entered.add(op.vcpu)
+
+    @returned("kvm_riscv_aia_alloc_hgei")
+    def allocated(self, hgei: int, cpu: int, owner: Vcpu) -> None:
+        """A vCPU has asked for a line."""
+        self.line_handed_out = self.line_handed_out or hgei > 0

@@ -5,7 +5,7 @@ None of it is part of the fingerprint, and a run goes the same way without it.
 
 from __future__ import annotations
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Caller, Thread, Vcpu
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
@@ -14,7 +14,7 @@ from hgeisim.machine.interrupt_file import topei
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
-from hgeisim.record.spans import (
+from hgeisim.runs.tables import (
     ATTACH,
     FALLBACK,
     MOVE,
@@ -23,10 +23,10 @@ from hgeisim.record.spans import (
     REFUSED,
     SGEI_SERVED,
     SGEI_TAKEN,
+    Records,
     Spans,
+    span_records,
 )
-from hgeisim.record.table import Records
-from hgeisim.record.tables import span_records
 
 NOBODY_MOVED = -1
 """The origin of a span that is no update."""

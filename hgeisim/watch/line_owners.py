@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.machine.shared import Shared
 from hgeisim.machine.spinlock import InitLock, Release
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done
-from hgeisim.record.owners import Owners
-from hgeisim.record.table import Records
-from hgeisim.record.tables import OWNERS
+from hgeisim.runs.tables import OWNERS, Records
+from hgeisim.watch.owner_changes import Owners
 
 
 class LineOwners:

@@ -19,17 +19,14 @@ from copy import deepcopy
 from itertools import islice
 from typing import Any
 
-from hgeisim.checks.assertions import LockHeld
-from hgeisim.checks.cause import entry_function
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.finding import Finding, entry_function
+from hgeisim.checks.locking import LockHeld
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
-from hgeisim.lockorder.chains import Chain, Step
-from hgeisim.lockorder.classes import EXCLUSIVE, KINDS, How, Lock
-from hgeisim.lockorder.config import Config
-from hgeisim.lockorder.context import Context
-from hgeisim.lockorder.irqstate import IRQS_ON, PREEMPT_ON, TASK
-from hgeisim.lockorder.validator import Validator
-from hgeisim.machine.assertions import AssertHeld
+from hgeisim.lockorder.graph.lock_class import EXCLUSIVE, KINDS, How, Lock
+from hgeisim.lockorder.graph.usage import IRQS_ON, PREEMPT_ON, TASK
+from hgeisim.lockorder.rules.context import Chain, Context, Step
+from hgeisim.lockorder.rules.validator import Validator
+from hgeisim.lockorder.rules.wait_context import Config
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.mutex import (
     DownRead,
@@ -41,13 +38,12 @@ from hgeisim.machine.mutex import (
     UpRead,
     UpWrite,
 )
-from hgeisim.machine.ops import Irq, Op
+from hgeisim.machine.ops import AssertHeld, Irq, Op, Try
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, RwLock, WriteLock, WriteUnlock
 from hgeisim.machine.schedule import PushOff, RunOn, Schedule, StopMachine
 from hgeisim.machine.spinlock import Acquire, InitLock, RawSpinlock, Release
 from hgeisim.machine.srcu import Srcu, SrcuReadLock, SrcuReadUnlock, SynchronizeSrcu
 from hgeisim.machine.task import Runner
-from hgeisim.machine.trylock import Try
 from hgeisim.machine.watch import done, waits
 from hgeisim.watch.call_chain import CallChains
 from hgeisim.watch.lock_report import finding_of, redundant

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import NamedTuple
 
-from hgeisim.checks.cause import Cause, entry_function
-from hgeisim.checks.finding import Finding
-from hgeisim.lockorder.report import Grade, LockView, Report
+from hgeisim.checks.finding import Cause, Finding, entry_function
+from hgeisim.lockorder.report.violation import Grade, LockView, Report
 
 SCHEDULER = frozenset(("schedule", "preempt_schedule", "switch_to_others"))
 

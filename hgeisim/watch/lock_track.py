@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hgeisim.lockorder.chains import Step
-from hgeisim.lockorder.context import Context
-from hgeisim.lockorder.irqstate import IRQS_ON
+from hgeisim.lockorder.graph.usage import IRQS_ON
+from hgeisim.lockorder.rules.context import Context, Step
 
 
 class Track:

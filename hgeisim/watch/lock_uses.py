@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock, MutexUnlock, UpRead, UpWrite
+from hgeisim.machine.ops import Try
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.task import Runner
-from hgeisim.machine.trylock import Try
 from hgeisim.machine.watch import done
-from hgeisim.record.locks import LockTable
-from hgeisim.record.table import Records
-from hgeisim.record.tables import LOCKS
+from hgeisim.runs.tables import LOCKS, Records
+from hgeisim.watch.lock_table import LockTable
 
 
 class LockUses:

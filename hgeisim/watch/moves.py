@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.conservation import missing
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.lines import OnlyItsOwn
-from hgeisim.kernel.module import Module
+from hgeisim.checks.ownership import OnlyItsOwn
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Caller, Vcpu
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.rwlock import RwLock, WriteLock, WriteUnlock

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Caller, HgeiControl, Vcpu
 from hgeisim.machine.shared import Shared
 from hgeisim.machine.spinlock import InitLock, Release
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
-from hgeisim.record.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI, Timeline
+from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI, Timeline
 
 
 class Recorder:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
-from hgeisim.record.table import Records
-from hgeisim.record.tables import VCPUS
-from hgeisim.record.vcpu_time import BLOCKED, FAILED, HOST, SWFILE, VSFILE, VcpuTime
+from hgeisim.runs.tables import BLOCKED, FAILED, HOST, SWFILE, VCPUS, VSFILE, Records
+from hgeisim.watch.vcpu_lifetime import VcpuTime
 
 
 class VcpuTimes:

@@ -1,4 +1,4 @@
 """The explored driver: a strategy picks which context steps next; time is ignored.
 
-explorer -> model -> strategies -> counterexample
+explored_scenario -> model -> strategies -> counterexample
 """

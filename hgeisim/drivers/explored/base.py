@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from functools import cached_property
 from time import perf_counter
 
-from hgeisim.checks.cause import NOT_KNOWN, Cause
+from hgeisim.checks.finding import NOT_KNOWN, Cause
 from hgeisim.checks.known import accepted
 from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.comparison import Shown, shown
-from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.fewest_switches import (
+from hgeisim.drivers.explored.strategies.context_bounding import (
     fewest_switches,
     is_livelock,
     wish_for,
 )
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
 from hgeisim.drivers.explored.strategies.portfolio import portfolio
 from hgeisim.drivers.explored.strategies.search import Progress

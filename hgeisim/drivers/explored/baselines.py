@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from hgeisim.checks.catalogue import is_note
+from hgeisim.checks.finding import Bounds
 from hgeisim.checks.known import known
-from hgeisim.checks.standing import Bounds
 from hgeisim.drivers.explored.comparison import Shown
 from hgeisim.drivers.explored.counterexample.cause import cause_of
-from hgeisim.drivers.explored.explorable import explored_digest
-from hgeisim.drivers.explored.explorer import space_of
+from hgeisim.drivers.explored.explored_scenario import explored_digest, space_of
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches
+from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches
 from hgeisim.drivers.explored.strategies.levels import Wish
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 from hgeisim.kernel.variants import own_files
@@ -31,8 +30,9 @@ PATH = Path(__file__).with_name("baselines.toml")
 PACKAGE = Path(__file__).parents[2]
 MODEL = (
     *("machine", "kernel", "checks", "watch", "drivers/explored/model"),
-    *("drivers/alone.py", "drivers/crash.py", "drivers/stage.py", "drivers/explored/explorer.py"),
-    "drivers/explored/strategies/fewest_switches.py",
+    *("drivers/run_to_end.py", "drivers/path_failure.py", "drivers/boot_scenario.py"),
+    "drivers/explored/explored_scenario.py",
+    "drivers/explored/strategies/context_bounding.py",
 )
 """The sources on which the numbers depend, beside the scenario."""
 HEAD = """\

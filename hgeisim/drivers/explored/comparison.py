@@ -1,23 +1,17 @@
 """Two kernels in one scenario: what a patch has introduced, made easier, left as it was, or ended.
 
-They are compared by the fewest switches of context with which any schedule shows a finding.
+They are compared by the fewest switches of context with which any schedule shows a finding.  In a
+series, `changes` says what one more patch has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from hgeisim.checks.standing import (
-    EASIER,
-    GONE,
-    INTRODUCED,
-    PRE_EXISTING,
-    UNKNOWN,
-    Bounds,
-    Standing,
-)
-from hgeisim.drivers.explored.strategies.fewest_switches import is_livelock
+from hgeisim.checks.finding import EASIER, GONE, INTRODUCED, PRE_EXISTING, UNKNOWN, Bounds, Standing
+from hgeisim.drivers.explored.strategies.context_bounding import is_livelock
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
 
@@ -74,3 +68,30 @@ def _standing(own: Bounds, other: Bounds | None, base: Shown) -> Standing:
     if own.most < other.least:
         return Standing(EASIER, other)
     return Standing(PRE_EXISTING if own.least >= other.most else UNKNOWN, other)
+
+
+CAME, HARDER, WENT = "came", "harder", "went"
+WORDS = (CAME, EASIER, UNKNOWN, HARDER, WENT)
+"""How a finding may have changed; the worst first."""
+OF_STANDING = {INTRODUCED: CAME, EASIER: EASIER, UNKNOWN: UNKNOWN, GONE: WENT}
+
+Changes: TypeAlias = Mapping[str, Sequence[str]]
+"""For each word the ids, sorted."""
+
+
+def changes(before: Shown, after: Shown) -> Changes:
+    """How the findings of two kernels differ; a finding that needs as many switches is left out."""
+    words = {i: _word(after, i, each) for i, each in compared(after, before).items()}
+    return by_word(words)
+
+
+def by_word(words: Mapping[str, str]) -> Changes:
+    """The ids of each word."""
+    return {word: sorted(i for i, each in words.items() if each == word) for word in WORDS}
+
+
+def _word(after: Shown, finding_id: str, standing: Standing) -> str:
+    """The word for a standing, "" where nothing has changed."""
+    if standing.word == PRE_EXISTING and standing.base is not None:
+        return HARDER if after.switches[finding_id].least > standing.base.most else ""
+    return OF_STANDING.get(standing.word, "")

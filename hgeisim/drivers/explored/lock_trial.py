@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from hgeisim.checks.finding import Finding
-from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.checks.finding import INTRODUCED, PRE_EXISTING, UNKNOWN, Finding, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule
-from hgeisim.lockorder.baseline import Baseline, EdgeFacts, Pair, edge_facts
-from hgeisim.lockorder.baseline_text import read_baseline
-from hgeisim.lockorder.circle import stands_whole
-from hgeisim.lockorder.compare import compare
-from hgeisim.lockorder.shipped import shipped_path
+from hgeisim.lockorder.baseline.baseline import (
+    Baseline,
+    EdgeFacts,
+    Pair,
+    compare,
+    edge_facts,
+    stands_whole,
+)
+from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
 
 
 @dataclass

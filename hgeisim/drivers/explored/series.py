@@ -1,19 +1,37 @@
-"""Kernels side by side in one scenario: a base, then the patches of a series or its revisions."""
+"""Kernels side by side in one scenario: a base, then the patches of a series or its revisions.
+
+Their lock order is compared by sample: every kernel is led along the same schedules.  They are
+those that show what a patch has brought, random ones, and those that have shown a finding of lock
+order in any of the kernels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
 
 from hgeisim.checks.catalogue import is_note
-from hgeisim.checks.standing import COUNTING, EASIER, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.checks.finding import (
+    COUNTING,
+    EASIER,
+    INTRODUCED,
+    PRE_EXISTING,
+    UNKNOWN,
+    Finding,
+    Standing,
+)
 from hgeisim.drivers.explored.base import Base
-from hgeisim.drivers.explored.changes import CAME, Changes, changes
-from hgeisim.drivers.explored.comparison import compared
+from hgeisim.drivers.explored.comparison import CAME, WENT, Changes, by_word, changes, compared
+from hgeisim.drivers.explored.lock_trial import KnownLocks
+from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.search import Progress
-from hgeisim.drivers.explored.strategies.verdict import Counterexample
+from hgeisim.drivers.explored.strategies.strategy import Below
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule
 from hgeisim.kernel.variants import own_files
+from hgeisim.lockorder.baseline.baseline import EdgeFacts, Pair, edge_facts
+from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
-from hgeisim.scenario.variation import on_variant
 
 
 class Series:
@@ -68,3 +86,93 @@ class Series:
         made, standings = self.changes(at), self.standings(at)
         brought = (i for word in (CAME, EASIER, UNKNOWN) for i in made[word])
         return [i for i in brought if standings[i].word != PRE_EXISTING]
+
+
+class Kinds(TypedDict):
+    """In which kinds a kernel has shown a dependency, and those that only its baseline has."""
+
+    seen: list[str]
+    known: list[str]
+
+
+@dataclass
+class SampledLocks:
+    """What a kernel has shown along the schedules, and what is `known` of it besides."""
+
+    base: Base
+    known: KnownLocks
+    findings: dict[str, tuple[Finding, Schedule]] = field(default_factory=dict)
+    edges: dict[Pair, EdgeFacts] = field(default_factory=dict)
+    schedules: int = 0
+
+    def learn(self, walks: LockWalks) -> None:
+        """Take what some schedules have shown."""
+        if walks.stopped is not None:
+            raise walks.stopped
+        self.findings = walks.findings | self.findings
+        self.edges = edge_facts(walks.order.validator.known)
+        self.schedules += walks.schedules
+        self.known.learn(walks)
+
+
+class SeriesLocks:
+    """The lock order of some `kernels`, the base first."""
+
+    def __init__(self, kernels: Iterable[Base]) -> None:
+        self.kernels = [SampledLocks(each, KnownLocks(each)) for each in kernels]
+
+    def learn(self, given: Iterable[Schedule], below: Iterable[Below]) -> None:
+        """Lead each kernel along some schedules and random ones, a stream for each; then along
+        those that have shown something in another kernel."""
+        known, orders = list(given), []
+        for kernel, stream in zip(self.kernels, below, strict=True):
+            walks = lock_walks(kernel.base.space, known, WALKS, stream)
+            kernel.learn(walks)
+            orders.append(walks.order)
+        shown = [dict(kernel.findings) for kernel in self.kernels]
+        for kernel, order in zip(self.kernels, orders, strict=True):
+            others = {i: way for each in shown for i, (_, way) in each.items()}
+            missing = [others[i] for i in sorted(others.keys() - kernel.findings.keys())]
+            if missing:
+                kernel.learn(lock_walks(kernel.base.space, missing, 0, lambda _: 0, order))
+
+    def standings(self, at: int) -> Mapping[str, Standing]:
+        """How each finding of a kernel compares with the base."""
+        base = self.kernels[0].known
+        return {i: base.standing(each) for i, (each, _) in self.kernels[at].findings.items()}
+
+    def counting(self, at: int) -> list[str]:
+        """The ids of those that speak against the patches in a kernel."""
+        found = self.standings(at).items()
+        return [i for i, each in found if each.word in COUNTING and not is_note(i)]
+
+    def changes(self, at: int) -> Changes:
+        """What a kernel shows and the one before does not, and what it does not show any more."""
+        before, after = self.kernels[at - 1], self.kernels[at]
+        words = {
+            i: CAME
+            for i, (each, _) in after.findings.items()
+            if before.known.standing(each).word == INTRODUCED
+        }
+        gone = (i for i, (each, _) in before.findings.items() if not after.known.shows(each))
+        return by_word(words | dict.fromkeys(gone, WENT))
+
+    def edges(self) -> dict[str, list[Kinds]]:
+        """The dependencies that not all kernels have, with the kinds in every kernel."""
+        rows = {}
+        for pair in sorted({pair for each in self.kernels for pair in each.edges}):
+            shown = {kind for each in self.kernels for kind in _kinds(each.edges, pair)}
+            row = [_row_of(each, pair, shown) for each in self.kernels]
+            if any({*kinds["seen"], *kinds["known"]} != shown for kinds in row):
+                rows[" < ".join(pair)] = row
+        return rows
+
+
+def _row_of(kernel: SampledLocks, pair: Pair, shown: set[str]) -> Kinds:
+    seen = {*_kinds(kernel.edges, pair)}
+    known = {*_kinds(kernel.known.edges, pair)} & shown
+    return {"seen": sorted(seen), "known": sorted(known - seen)}
+
+
+def _kinds(edges: Mapping[Pair, EdgeFacts], pair: Pair) -> Iterable[str]:
+    return edges[pair].kinds if pair in edges else ()

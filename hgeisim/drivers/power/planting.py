@@ -1,8 +1,8 @@
-"""Faults in the source of a kernel's functions: each is a question whether it is on.
+"""Faults planted in the source of a kernel's functions: each is a question whether it is on.
 
-A statement is left out; a lock is not taken, and not given back; a bound is off by one; a condition
+A statement is left out; a lock is neither taken nor given back; a bound is off by one; a condition
 is inverted.  Statements that only give a local its value are needed for the program to be one, and
-those that say something without doing it (`STEP`, assertions) are no code of the kernel.
+those that say something without doing it (`STEP`, assertions) are not code of the kernel.
 """
 
 from __future__ import annotations
@@ -15,10 +15,54 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
-from hgeisim.drivers.power.fault import BOUND, DROP, INVERT, UNLOCK, Fault, Switched
+from hgeisim.kernel.state import Kernel
 from hgeisim.machine.ops import STEP
+
+DROP, UNLOCK, BOUND, INVERT = "drop", "no lock", "bound", "invert"
+NAME = "planted.py:Faults"
+"""What a patch of planted faults is called, as a user's own is."""
+
+
+class Fault(NamedTuple):
+    """One statement of a function that is left out or changed; `number` turns it on, 0 none."""
+
+    number: int
+    operator: str
+    function: str
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.function}: {self.operator} {self.text}"
+
+
+class Switched(Kernel):
+    """A kernel with faults: all stand in one program, and at most one of them is on.
+
+    Which one is a cell of the memory, where there is one, that no step has as an input, so that a
+    path that is made anew sees what was on when it was there.  `asked` are the faults that were
+    asked for, `from_boot` is the one that is on when a kernel is made.
+    """
+
+    from_boot = 0
+
+    def __init__(k, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        k.asked = set[int]()
+        k.fault = k.from_boot
+        if k.memory is not None:
+            k.fault = k.memory.cell("fault")
+            k.memory.cells[k.fault] = k.from_boot
+
+    def at(k, number: int) -> bool:
+        """Whether a fault is on."""
+        k.asked.add(number)
+        on = k.fault if k.memory is None else k.memory.cells[k.fault]
+        return on == number
+
 
 UNLOCKS = {
     "lock": "unlock",
@@ -53,7 +97,7 @@ MODELLED = (
 """What stands for no statement in C: what a HART does by itself once registers are written, and
 that a stack is forgotten."""
 SAYINGS = ("assert_held", "WARN_ON", "lockdep_assert")
-FILES = ("aia", "imsic", "imsic_device", "variants")
+FILES = ("aia", "aia_imsic", "variants")
 """Where the functions of aia.c, aia_imsic.c and of the patches are."""
 PACKAGE = Path(__file__).parents[2]
 SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign)

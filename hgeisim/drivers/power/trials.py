@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
-from hgeisim.drivers.power.fault import Fault
+from hgeisim.drivers.power.planting import Fault
 
 NO_KERNEL, NO_EFFECT, NOTICED = "no kernel", "no effect", "noticed"
 SURVIVED, UNFINISHED = "survived", "not finished"

@@ -15,17 +15,14 @@ from itertools import starmap
 from time import perf_counter
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, Severity, severity_of
-from hgeisim.checks.cause import NOT_KNOWN, Cause
+from hgeisim.checks.finding import INTRODUCED, NOT_KNOWN, PRE_EXISTING, Cause, Standing
 from hgeisim.checks.known import accepted
-from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, Standing
 from hgeisim.drivers.timed.simulation import Record, simulate
 from hgeisim.kernel.variants import own_files
-from hgeisim.lockorder.baseline import EdgeFacts, Pair, edge_facts
-from hgeisim.lockorder.baseline_text import read_baseline
-from hgeisim.lockorder.circle import stands_whole
-from hgeisim.lockorder.shipped import shipped_path
+from hgeisim.lockorder.baseline.baseline import EdgeFacts, Pair, edge_facts, stands_whole
+from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
+from hgeisim.scenario.canonical import with_seed
 from hgeisim.scenario.schema import Scenario
-from hgeisim.scenario.variation import with_seed
 
 RUNS = 40
 """Runs that the base gets at most."""

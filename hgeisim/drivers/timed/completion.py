@@ -1,5 +1,5 @@
-"""Completing in time the operations of which there are most: letting time go by, entering and
-running guests, those of spinning locks, and turning interrupts and preemption off and on.
+"""The hot operations of the timed driver: spending time, entering and running guests, spinning
+locks, and turning interrupts and preemption off and on.
 
 Each function says what `TimedDriver.execute` does with one operation.  It is called for a path that
 yields operations, and its statements stand in the place of the yield in a fused one (`fused.py`).
@@ -12,12 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import Any, Protocol, TypeAlias
 
-from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs, Draw
+from hgeisim.drivers.timed.cpu import Core, RunningGuest
 from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.interrupts import Interrupts
-from hgeisim.drivers.timed.parking import ANY_HART, Parking
-from hgeisim.drivers.timed.running_guest import RunningGuest
+from hgeisim.drivers.timed.wait_queues import ANY_HART, WaitQueues
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
@@ -34,7 +33,7 @@ class CompletingDriver(Protocol):
     env: LaneEnvironment
     costs: Costs
     cores: list[Core]
-    parking: Parking
+    parking: WaitQueues
     interrupts: Interrupts
     done: defaultdict[type[Op], list[Done]]
     lock_ns: int
@@ -66,35 +65,35 @@ def pass_time(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> La
     """Spend."""
     show(driver, who, op, kind, 0)
     yield from spend(driver, who, driver.costs.of(op))
-    yield from settle(driver, who)
+    yield from take_pending(driver, who)
 
 
 def run_guest(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """RunGuest: until it has done its stretch or has to exit."""
     show(driver, who, op, kind, 0)
     yield from driver.guest_of(who, op).run(driver.cores[who.cpu])
-    yield from settle_anyway(driver, who)
+    yield from take_pending_now(driver, who)
 
 
-def act(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def timed_action(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """EnterGuest and SweepVsFile: what takes its time and is always ready."""
     yield from spend(driver, who, driver.costs.by_name[op.cost]())
     finish(driver, who, op, kind, 0)
-    let_go_on(driver, ANY_HART)
-    yield from settle_anyway(driver, who)
+    wake_waiters(driver, ANY_HART)
+    yield from take_pending_now(driver, who)
 
 
 def sample_sgei(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SampleSgei: a HART may take an interrupt, this one or another."""
     show(driver, who, op, kind, 0)
     driver.interrupts.poll(driver.cores[op.cpu])
-    yield from settle_anyway(driver, who)
+    yield from take_pending_now(driver, who)
 
 
 def read_srcu(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """SrcuReadLock and SrcuReadUnlock: they take no time, but who waits for readers may go on."""
     finish(driver, who, op, kind, 0)
-    let_go_on(driver, op.srcu)
+    wake_waiters(driver, op.srcu)
     yield from ()
 
 
@@ -122,17 +121,17 @@ def drop_lock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> La
     """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
     yield from charge(driver, who, op.irqrestore, driver.unlock_ns or driver.unlock_cost())
     finish(driver, who, op, kind, 0)
-    let_go_on(driver, op.lock)
-    yield from settle(driver, who)
+    wake_waiters(driver, op.lock)
+    yield from take_pending(driver, who)
 
 
-def turn(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+def toggle(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
     """Interrupts or preemption go off or on, which takes no time."""
     op.end(who)
     show(driver, who, op, kind, 0)
     if not op.off:
-        let_go_on(driver, ANY_HART)
-        yield from settle(driver, who)
+        wake_waiters(driver, ANY_HART)
+        yield from take_pending(driver, who)
 
 
 def finish(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
@@ -147,7 +146,7 @@ def show(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns:
         see(who, op, waited_ns)
 
 
-def let_go_on(driver: CompletingDriver, channel: object) -> None:
+def wake_waiters(driver: CompletingDriver, channel: object) -> None:
     """Wake those who wait for this, or for a HART; asked here, since mostly nobody does."""
     parked = driver.parking.parked
     if channel in parked or ANY_HART in parked:
@@ -179,14 +178,14 @@ def spend(driver: CompletingDriver, who: Any, ns: int) -> LaneGenerator:
                 yield from driver.make_up(core, ns, start_ns, stolen_ns)
 
 
-def settle(driver: CompletingDriver, who: Any) -> LaneGenerator:
+def take_pending(driver: CompletingDriver, who: Any) -> LaneGenerator:
     """Between two operations of a task, not in a guest: what comes in between, if interrupts are
     on."""
     if not who.harts[who.cpu].irq_off:
-        yield from settle_anyway(driver, who)
+        yield from take_pending_now(driver, who)
 
 
-def settle_anyway(driver: CompletingDriver, who: Any) -> LaneGenerator:
+def take_pending_now(driver: CompletingDriver, who: Any) -> LaneGenerator:
     """The same, also for a guest, which interrupts leave although they are off."""
     if who.id:
         core = driver.cores[who.cpu]
@@ -198,8 +197,8 @@ def settle_anyway(driver: CompletingDriver, who: Any) -> LaneGenerator:
 COMPLETIONS: dict[type[Op], Completion] = {
     Spend: pass_time,
     RunGuest: run_guest,
-    EnterGuest: act,
-    SweepVsFile: act,
+    EnterGuest: timed_action,
+    SweepVsFile: timed_action,
     SampleSgei: sample_sgei,
     SrcuReadLock: read_srcu,
     SrcuReadUnlock: read_srcu,
@@ -209,6 +208,6 @@ COMPLETIONS: dict[type[Op], Completion] = {
     Release: drop_lock,
     ReadUnlock: drop_lock,
     WriteUnlock: drop_lock,
-    Preempt: turn,
-    Irq: turn,
+    Preempt: toggle,
+    Irq: toggle,
 }

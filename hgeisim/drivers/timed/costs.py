@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hgeisim.machine.ops import Spend
-from hgeisim.scenario.distribution import Constant, Law
 from hgeisim.scenario.streams import Streams
-from hgeisim.scenario.timing import Timing
+from hgeisim.scenario.timing import Constant, Law, Timing
 
 Draw = Callable[[], int]
 Distribution = Law

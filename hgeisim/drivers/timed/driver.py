@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from hgeisim.drivers.timed.careful import Careful, preempt_schedule
-from hgeisim.drivers.timed.completion import COMPLETIONS, settle_anyway, spend
-from hgeisim.drivers.timed.core import Core
+from hgeisim.drivers.timed.completion import COMPLETIONS, spend, take_pending_now
 from hgeisim.drivers.timed.costs import Costs, Draw
+from hgeisim.drivers.timed.cpu import Core, RunningGuest
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.interrupts import Handler, Interrupts
-from hgeisim.drivers.timed.parking import ANY_HART, Parking, channel_of
-from hgeisim.drivers.timed.running_guest import RunningGuest
+from hgeisim.drivers.timed.own_patch import PatchFollower, preempt_schedule
 from hgeisim.drivers.timed.scheduler import Scheduler
 from hgeisim.drivers.timed.stoppers import Stoppers
-from hgeisim.drivers.timed.waits import Waits
+from hgeisim.drivers.timed.wait_queues import ANY_HART, WaitQueues, Waits, channel_of
 from hgeisim.errors import ModelError
-from hgeisim.kernel.module import Module
-from hgeisim.machine.assertions import WarnOn
+from hgeisim.kernel.main import Module
 from hgeisim.machine.guest import RunGuest
 from hgeisim.machine.ipi import Ipi, SendReschedule
-from hgeisim.machine.ops import Op, Path, Spend, Step, resumed
+from hgeisim.machine.ops import Op, Path, Spend, Step, Try, WarnOn, resumed
 from hgeisim.machine.schedule import (
     PREEMPTIBLE,
     PushOff,
@@ -32,7 +29,6 @@ from hgeisim.machine.schedule import (
     Task,
 )
 from hgeisim.machine.task import Runner
-from hgeisim.machine.trylock import Try
 
 ANSWERING = (Try, WarnOn)
 """Operations that answer their path."""
@@ -57,7 +53,7 @@ class TimedDriver:
         self.env, self.k, self.costs = env, k, costs
         self.preemptible_kernel = preemption in PREEMPTIBLE
         self.cores = [Core(hart, rq) for hart, rq in zip(k.hart, k.rq, strict=True)]
-        self.parking = Parking()
+        self.parking = WaitQueues()
         self.interrupts = Interrupts(self)
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
         self.stoppers = Stoppers(self)
@@ -66,7 +62,7 @@ class TimedDriver:
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
         self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
         self.times = (int, type(None)) if getattr(k, "yields_ns", False) else ()
-        self.careful: Careful | None = None
+        self.careful: PatchFollower | None = None
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.clock.driver = self
@@ -170,7 +166,7 @@ class TimedDriver:
             return  # what follows is done while nothing else goes on anywhere
         else:
             yield from self._act(who, op)
-        yield from settle_anyway(self, who)
+        yield from take_pending_now(self, who)
 
     def _act(self, who: Runner, op: Op) -> LaneGenerator:
         """What changes the machine, and may have to wait."""

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
-from hgeisim.machine.clock import Clock
+from hgeisim.machine.topology import Clock
 
 LaneGenerator: TypeAlias = Generator[int | None, None, None]
 """Yields ns to sleep, or None to park until `Lane.wake` is called."""

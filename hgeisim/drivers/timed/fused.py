@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from hgeisim.drivers.timed.completion import COMPLETIONS
 from hgeisim.drivers.timed.inline import Inliner, definition_of, name
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.machine import hart
 from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from hgeisim.drivers.timed.core import Arrived, Core
 from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.cpu import Arrived, Core
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
-from hgeisim.drivers.timed.hart_thread import HartThread
-from hgeisim.drivers.timed.parking import Parking
-from hgeisim.drivers.timed.scheduler import Scheduler
-from hgeisim.kernel.module import Module
+from hgeisim.drivers.timed.scheduler import HartThread, Scheduler
+from hgeisim.drivers.timed.wait_queues import WaitQueues
+from hgeisim.kernel.main import Module
 from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
@@ -28,7 +27,7 @@ class InterruptedDriver(Protocol):
     k: Module
     costs: Costs
     cores: list[Core]
-    parking: Parking
+    parking: WaitQueues
     scheduler: Scheduler
 
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:

@@ -12,8 +12,7 @@ from typing import Any
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, is_note
 from hgeisim.checks.ownership import vcpus
-from hgeisim.drivers.power.fault import NAME, Fault, Switched
-from hgeisim.drivers.power.planting import planted
+from hgeisim.drivers.power.planting import NAME, Fault, Switched, planted
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NOTICED,
@@ -26,9 +25,9 @@ from hgeisim.drivers.power.trials import (
 )
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel.variants import OWN, find_variant
-from hgeisim.record.fingerprint import fingerprint
+from hgeisim.runs.fingerprint import fingerprint
+from hgeisim.scenario.canonical import on_variant, with_seed
 from hgeisim.scenario.schema import Scenario
-from hgeisim.scenario.variation import on_variant, with_seed
 
 SEEDS = 3
 """Seeds in which each fault is tried."""

@@ -1,19 +1,25 @@
-"""Who runs where, in time: run queues, slices, wake-up placement, balancing, affinity.
+"""The scheduler: who runs where, in time.  Run queues, slices, wake-up placement, balancing,
+affinity, and threads that are bound to their HART.
 
 After Linux's fair class, and simpler: a HART runs the task that has run least so far (its virtual
 runtime); when others wait, a task leaves after a slice, and earlier for one that woke up and is
 behind by more than the granularity.  An idle HART takes over a task that has waited for some time
 elsewhere, as newidle_balance and the nohz balancer do.  All figures are assumptions.
+
+A kernel thread that is bound to its HART, such as irq/N or migration/N, is a `HartThread`.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import Any, Protocol, TypeAlias
 
-from hgeisim.drivers.timed.core import Core, Waiting
-from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
-from hgeisim.kernel.module import Module
+from hgeisim.drivers.timed.cpu import Core, Waiting
+from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
+from hgeisim.kernel.main import Module
+from hgeisim.machine.ops import Path
 from hgeisim.machine.schedule import Task
 
 SLICE_NS = 3_000_000
@@ -248,3 +254,35 @@ class Scheduler:
             if waiting.since_ns > latest_ns and waiting.movable
         ]
         return min(waits_ns, default=None)
+
+
+Work: TypeAlias = Callable[[Task], Path[None]]
+
+
+class SpawningDriver(Protocol):
+    """What such a thread needs of its driver."""
+
+    def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
+        """Start a thread."""
+
+
+class HartThread:
+    """A thread that executes what it is given, one after the other, and sleeps in between: the
+    interrupts of devices on PREEMPT_RT, or what stop_machine has to do on its HART."""
+
+    def __init__(self, driver: SpawningDriver, thread: Task, urgent: int = BOUND) -> None:
+        self.driver, self.thread, self.urgent = driver, thread, urgent
+        self.works: deque[Work] = deque()
+        self.awake = False
+
+    def execute(self, work: Work) -> None:
+        """Wake the thread up, if it sleeps, to do one more thing."""
+        self.works.append(work)
+        if not self.awake:
+            self.awake = True
+            self.driver.spawn(self.thread, self._path(), self.urgent)
+
+    def _path(self) -> Path[None]:
+        while self.works:
+            yield from self.works.popleft()(self.thread)
+        self.awake = False

@@ -1,4 +1,4 @@
-"""One run of a kernel in time, recorded and checked."""
+"""One run of a kernel in time under the workload of its scenario, recorded and checked."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from hgeisim.checks.catalogue import At, asked, called
-from hgeisim.checks.cause import LANDMARKS, Cause
-from hgeisim.checks.finding import Finding, Moment
-from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
-from hgeisim.drivers.stage import Stage, kernel_of, set_stage
-from hgeisim.drivers.timed.careful import Careful
+from hgeisim.checks.finding import LANDMARKS, Cause, Finding, Moment
+from hgeisim.drivers.boot_scenario import BootedScenario, booted, kernel_of
+from hgeisim.drivers.path_failure import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
-from hgeisim.drivers.timed.guarding import Guarding
-from hgeisim.drivers.timed.held_up import held_up
+from hgeisim.drivers.timed.own_patch import GuardedAccesses, PatchFollower
+from hgeisim.drivers.timed.wait_queues import waits_for_guest
+from hgeisim.drivers.timed.workload.host import Host, balance, random_windows, window
 from hgeisim.drivers.timed.workload.quiet import QuietTime
-from hgeisim.drivers.timed.workload.start import start_workload
-from hgeisim.kernel.module import Module
+from hgeisim.drivers.timed.workload.vms import arrivals
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.script import Script
 from hgeisim.kernel.variants import find_variant
-from hgeisim.lockorder.validator import Validator
-from hgeisim.machine.assertions import WarnOn
-from hgeisim.machine.ops import Op, Path
+from hgeisim.lockorder.rules.validator import Validator
+from hgeisim.machine.ops import Op, Path, WarnOn
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import functions_of, watched
-from hgeisim.record.tables import Tables
-from hgeisim.record.timeline import Timeline
+from hgeisim.runs.tables import Tables
+from hgeisim.runs.timeline import Timeline
 from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
-from hgeisim.watch.asker import Asker, ask_about_calls, ask_after_operations
-from hgeisim.watch.books import Books
+from hgeisim.watch.asker import (
+    Asker,
+    Guests,
+    LineCount,
+    Requests,
+    ask_about_calls,
+    ask_after_operations,
+)
 from hgeisim.watch.call_chain import PathChains
-from hgeisim.watch.guests import Guests
 from hgeisim.watch.latencies import Latencies
-from hgeisim.watch.line_count import LineCount
 from hgeisim.watch.line_owners import LineOwners
 from hgeisim.watch.lock_order import LockOrder
 from hgeisim.watch.lock_uses import LockUses
 from hgeisim.watch.moves import Moves
-from hgeisim.watch.msis import account
+from hgeisim.watch.msis import Books, Sgeis, account
 from hgeisim.watch.recorder import Recorder
-from hgeisim.watch.requests import Requests
-from hgeisim.watch.sgeis import Sgeis
 from hgeisim.watch.vcpu_times import VcpuTimes
 
 TABLES: dict[str, Any] = {
@@ -76,7 +76,11 @@ class Simulation:
     """
 
     def __init__(
-        self, stage: Stage, driver: TimedDriver, count: LineCount, record: Record = "occupancy"
+        self,
+        stage: BootedScenario,
+        driver: TimedDriver,
+        count: LineCount,
+        record: Record = "occupancy",
     ) -> None:
         self.stage, self.k, self.driver, self.env = stage, stage.k, driver, driver.env
         self.timeline = Timeline(stage.k.topology)
@@ -139,7 +143,7 @@ class Simulation:
     def _look_at_the_end(self) -> None:
         """What goes on when the run is cut."""
         now_ns = int(self.env.now)
-        for since_ns, note in held_up(self.k, self.driver.waits, now_ns):
+        for since_ns, note in waits_for_guest(self.k, self.driver.waits, now_ns):
             self.note_one(note, since_ns)
         if self.driver.careful is not None:
             for finding, since_ns in self.driver.careful.endless(now_ns - _long(now_ns)):
@@ -245,30 +249,49 @@ def simulate(
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
     tables = TABLES.values() if record == "all" else ()
-    wanted = functions_of(*ALWAYS, Guarding, QuietTime, *tables) | called() | frozenset(LANDMARKS)
+    wanted = (
+        functions_of(*ALWAYS, GuardedAccesses, QuietTime, *tables) | called() | frozenset(LANDMARKS)
+    )
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
     k.watch.add(count, Books())
-    stage = set_stage(scenario, k, validator)
+    stage = booted(scenario, k, validator)
     driver = TimedDriver(env, k, Costs(scenario.timing, streams), scenario.kernel.preemption)
     simulation = Simulation(stage, driver, count, record)
     if has_own_patch(k):
-        guarding = Guarding(k, simulation.note)
+        guarding = GuardedAccesses(k, simulation.note)
         k.watch.add(guarding)
-        driver.careful = Careful(k, simulation.note_one, guarding)
+        driver.careful = PatchFollower(k, simulation.note_one, guarding)
     host = start_workload(driver, streams, scenario)
     if scenario.run.quiet is not None:
         simulation.end_in_quiet(QuietTime(host, scenario.run.quiet))
     for script in stage.scripts:
         hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)
-        driver.spawn(script.thread, _acted(driver, script), hotplug)
+        driver.spawn(script.thread, _script_path(driver, script), hotplug)
     return simulation
 
 
-def _acted(driver: TimedDriver, script: Script) -> Path[None]:
+def _script_path(driver: TimedDriver, script: Script) -> Path[None]:
     """The path of a script; the scheduler is told of each vCPU that is to move."""
     for i, (verb, cpu, vcpu) in enumerate(script.commands):
         yield from script.command(i)
         if VERBS[verb].moves and vcpu is not None:
             driver.scheduler.move(vcpu.thread, cpu)
+
+
+def start_workload(driver: TimedDriver, streams: Streams, scenario: Scenario) -> Host:
+    """Start everything that the [[vm]], [balance], [[hotplug]] and [random_hotplug] tables say."""
+    host = Host(driver, streams, scenario.run)
+    for vm in scenario.vm:
+        host.env.process(arrivals(host, vm))
+    for plan in scenario.hotplug:
+        host.env.process(window(host, plan))
+    if scenario.balance is not None:
+        host.env.process(balance(host, scenario.balance))
+    if scenario.random_hotplug is not None:
+        planned = {plan.hart for plan in scenario.hotplug}
+        rest = [hart.id for hart in host.k.hart if hart.id not in planned]
+        harts = scenario.random_hotplug.harts or rest
+        host.env.process(random_windows(host, scenario.random_hotplug, harts))
+    return host

@@ -12,14 +12,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from hgeisim.drivers.timed.core import Core
 from hgeisim.drivers.timed.costs import Costs
+from hgeisim.drivers.timed.cpu import Core
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
-from hgeisim.drivers.timed.hart_thread import HartThread
-from hgeisim.drivers.timed.parking import Parking
-from hgeisim.drivers.timed.scheduler import STOPPER
-from hgeisim.drivers.timed.waits import Waits
-from hgeisim.kernel.module import Module
+from hgeisim.drivers.timed.scheduler import STOPPER, HartThread
+from hgeisim.drivers.timed.wait_queues import WaitQueues, Waits
+from hgeisim.kernel.main import Module
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
     LOCAL_IRQ_ENABLE,
@@ -42,7 +40,7 @@ class StoppingDriver(Protocol):
     k: Module
     costs: Costs
     cores: list[Core]
-    parking: Parking
+    parking: WaitQueues
     waits: Waits
 
     def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:

@@ -1,8 +1,8 @@
 """The traced driver: the event trace of a real kernel decides what happens next.
 
-The kernel paths get the probes that the trace was recorded with (`probe.py`).  A path runs from one
-probe to the next, and what it says there must be what the trace says: the same event, in the same
-thread, on the same CPU, about the same vCPU, with the same values.
+The kernel paths get the probes that the trace was recorded with (`probed_call.py`).  A path runs
+from one probe to the next, and what it says there must be what the trace says: the same event, in
+the same thread, on the same CPU, about the same vCPU, with the same values.
 
 Driven, which means that the paths compute the state and every value that is compared:
 
@@ -20,15 +20,15 @@ the lines of an SGEI are armed and can be pending: they have an owner, or a VS-f
 left clear.  The AIA mode of a vCPU is what it shows when first no line is free for it.
 
 Neither driven nor compared: other kicks, the scheduler, locks other than hgctrl->lock and
-vsfile_lock, what is in the interrupt files, and all times; vload, vput and cpuhp steps only tell
-that a call is over, and, with kicks, whether a vCPU sleeps through an interrupt (`sleeper.py`).
-Every vCPU is a VM of its own here: fences for the others are left out.
+vsfile_lock, what is in the interrupt files, and all times; vload, vput and cpuhp steps only show
+that a call is over, and, with kicks, whether a vCPU sleeps through an interrupt
+(`lost_wakeup.py`).  Every vCPU is a VM of its own here: fences for the others are left out.
 
 The arguments of a probe are read after its time stamp, so a VS-file that an event names may be one
-that the vCPU gets later, before the next event of the thread (`late_read.py`).  `run` stands before
-pending requests are looked at, so it does not prove that the guest is entered.
+that the vCPU gets later, before the next event of the thread (`LateRead` in `possible_state.py`).
+`run` stands before pending requests are looked at, so it does not prove that the guest is entered.
 
 A probe at entry fires before the lock is taken, one at return after it was dropped.  So when a
-section ran, between two events of its thread, is not known: `order.py` keeps every order that the
-trace allows, as a set of hypotheses, and the trace disagrees when none is left.
+section ran, between two events of its thread, is not known: `interleavings.py` keeps every order
+that the trace allows, as a set of hypotheses, and the trace disagrees when none is left.
 """

@@ -1,24 +1,89 @@
-"""Whether a variant of the model conforms to a trace: what was checked, and where it ends."""
+"""Whether a variant of the model conforms to a trace: what was checked, and where it ends.
+
+An event that fits into no state may give one vCPU the line of another: a stolen line.  Where the
+kernel paths themselves lead there (a late free takes the line from its new owner), the follower
+goes on, and the checks of every state report it.  `stolen` is for the other case: no path of the
+model hands out, frees or uses the line of somebody else.
+
+`also_agreeing` says what an agreement can tell apart: the other bases that the trace would agree
+with as well.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from hgeisim.drivers.traced import entry, interrupts
-from hgeisim.drivers.traced.agreement import described
-from hgeisim.drivers.traced.follower import Failure, Follower, Handler
-from hgeisim.drivers.traced.hypothesis import Found, Hypothesis, Inferred
-from hgeisim.drivers.traced.middle import begins_in_the_middle
-from hgeisim.drivers.traced.order import TooManyOrders
-from hgeisim.drivers.traced.reading import Progress, Trace, stretches
-from hgeisim.drivers.traced.stolen import stolen
-from hgeisim.drivers.traced.world import OVER, make_world, recorded_in
-from hgeisim.trace import meaning as kvm
+from hgeisim.checks.finding import Finding
+from hgeisim.drivers.traced import guest_events as entry
+from hgeisim.drivers.traced import guest_events as interrupts
+from hgeisim.drivers.traced.booted_kernel import OVER, make_world, recorded_in
+from hgeisim.drivers.traced.compare_event import described
+from hgeisim.drivers.traced.interleavings import Failure, Follower, Handler, TooManyOrders
+from hgeisim.drivers.traced.observed_state import begins_in_the_middle, is_unknown, vsfile_told
+from hgeisim.drivers.traced.possible_state import Found, Hypothesis, Inferred
+from hgeisim.drivers.traced.read_trace import Progress, Trace, stretches
+from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.variants import BASES, variant_problem
+from hgeisim.trace import kvm_event as kvm
 from hgeisim.trace.ftrace import Lost, Record
+from hgeisim.trace.import_trace import Joint
 from hgeisim.trace.interval import Event
-from hgeisim.trace.joint import Joint
+
+
+class Given(NamedTuple):
+    """A line that an event gives to `taker`, `how` it says so, and the kind of a theft."""
+
+    kind: str
+    how: str
+    taker: Vcpu
+    cpu: int
+    line: int
+
+
+def stolen(failures: Iterable[Failure], event: Event) -> Finding | None:
+    """The theft that an event tells of, if it is one in every state that does not fit."""
+    found = [_theft(each, event) for each in failures]
+    return found[0] if found and all(found) else None
+
+
+def _theft(failure: Failure, event: Event) -> Finding | None:
+    """What is stolen, if the line of an event has another owner in a state."""
+    h, late = failure.hypothesis, failure.late
+    if late:
+        given: Given | None = _named(late.vcpu, late.cpu, late.hgei)
+    else:
+        given = _given(h, event)
+    owner = h.owner(given.cpu, given.line) if given else None
+    if given is None or owner is None or owner is given.taker or is_unknown(h, owner):
+        return None
+    place = f"HART {given.cpu} line {given.line}"
+    text = f"{place} {given.how} {given.taker.name}, but belongs to {owner.name}"
+    return Finding(given.kind, "hgei", text)
+
+
+def _given(h: Hypothesis, event: Event) -> Given | None:
+    """The line that an event says is that of a vCPU."""
+    told, context = event.meaning, h.contexts.get(event.thread)
+    if isinstance(told, kvm.AllocReturn | kvm.Free):
+        if context is None or not context.vcpu:
+            return None
+        taker = h.world.k.vcpu(context.vcpu)
+        if isinstance(told, kvm.Free):
+            return Given("not-owner", "is freed for", taker, told.cpu, told.line)
+        return Given("double-owner", "is handed out to", taker, context.cpu, told.result)
+    named = vsfile_told(told)
+    if named is None:
+        return None
+    return _named(h.world.vcpus[named[0]], *named[1:])
+
+
+def _named(vcpu: Vcpu, cpu: int, line: int) -> Given:
+    """The line of a VS-file that an event names."""
+    return Given("not-owner", "is the VS-file of", vcpu, cpu, line)
+
 
 _PROGRESS_EVERY = 256
 HANDLERS: dict[type[kvm.Meaning], Handler] = {
@@ -186,3 +251,22 @@ def cut_short(follower: Follower, state: Hypothesis, last_line: int) -> Iterator
                 text = f"not in the trace any more: {described(after, context)}, {context.who.name}"
                 yield Inferred(last_line, text)
             break
+
+
+def also_agreeing(
+    trace: Trace, variant: str, middle: bool = False, progress: Progress | None = None
+) -> list[str]:
+    """The variants with the same patches on another base that follow a trace to its end."""
+    others = (each for each in on_other_bases(variant) if not variant_problem(each))
+    return [each for each in others if _follows(trace, each, middle, progress)]
+
+
+def on_other_bases(variant: str) -> Iterator[str]:
+    """The same patches on every other base."""
+    base, plus, patches = variant.partition("+")
+    return (f"{other}{plus}{patches}" for other in BASES if other != base)
+
+
+def _follows(trace: Trace, variant: str, middle: bool, progress: Progress | None) -> bool:
+    result = check_trace(trace, variant, middle, progress)
+    return not result.is_over

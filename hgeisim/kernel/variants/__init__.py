@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants.bugs import BUGS
 from hgeisim.kernel.variants.entered import functions_of

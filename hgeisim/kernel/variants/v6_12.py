@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 
 
 class V6_12(Module):  # noqa: N801 - the version as people write it

@@ -1,7 +1,7 @@
 """Plainly broken patches, each with one mistake, which a check notices."""
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.aia_imsic import ImsicDevice
 from hgeisim.kernel.structs import IRQ_VS_EXT
 from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.hart import bit, ffs

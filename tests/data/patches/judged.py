@@ -1,8 +1,7 @@
 """Patches that are compared with their base; the docstrings say what comes of it."""
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.imsic import Imsic
-from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.aia_imsic import Imsic, ImsicDevice
 from hgeisim.machine.atomics import READ_ONCE
 from hgeisim.machine.ops import STEP
 

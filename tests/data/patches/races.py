@@ -6,7 +6,7 @@ from typing import Any
 
 from hgeisim.kernel import structs
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.block import Block
+from hgeisim.kernel.kvm_main import Block
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.atomics import READ_ONCE, WRITE_ONCE, atomic_inc

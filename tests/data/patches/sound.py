@@ -1,8 +1,7 @@
 """Nine sound patches: none of them may be accused of anything.  The tenth is in vcpu_mutex.py."""
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.imsic import Imsic
-from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.aia_imsic import Imsic, ImsicDevice
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.hart import bit, ffs

@@ -1,6 +1,6 @@
 """Patches after which a vCPU takes no interrupt any more, though none is lost and nobody sleeps."""
 
-from hgeisim.kernel.block import HALT_POLL
+from hgeisim.kernel.kvm_main import HALT_POLL
 from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.machine.atomics import READ_ONCE

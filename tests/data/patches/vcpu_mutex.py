@@ -1,6 +1,6 @@
 """Patches that take vcpu->mutex beside a vCPU that may be in KVM_RUN."""
 
-from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.aia_imsic import ImsicDevice
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.machine.ops import STEP, Path
 

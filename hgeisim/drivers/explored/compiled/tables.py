@@ -7,7 +7,7 @@ from typing import Any
 from weakref import finalize
 
 from hgeisim.drivers.explored.compiled.library import library
-from hgeisim.drivers.explored.model.answer import Answer, leaves
+from hgeisim.drivers.explored.model.cached_step import Answer, leaves
 from hgeisim.drivers.explored.model.space import Space
 
 MAX = 65_535

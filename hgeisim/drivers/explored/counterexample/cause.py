@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from hgeisim.checks.cause import NOT_KNOWN, Cause, entry_function, landmarks
-from hgeisim.drivers.explored.counterexample.standstill import circle_of
-from hgeisim.drivers.explored.counterexample.traced import Access, NotShown, Traced, trace
+from hgeisim.checks.finding import NOT_KNOWN, Cause, entry_function, landmarks
+from hgeisim.drivers.explored.counterexample.replay import Access, NotShown, Traced, trace
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.terminal_states import wait_cycle
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel.script import SCRIPTED
 
@@ -67,7 +67,7 @@ def _leading(space: Space, traced: Traced) -> Iterator[Access]:
 
 def _waiting(space: Space, state: bytes) -> Iterator[tuple[str, ...]]:
     """Those that wait for each other; where each waits for itself, all that have not ended."""
-    circle = [each.functions for each in circle_of(space, state) if each.wants is not None]
+    circle = [each.functions for each in wait_cycle(space, state) if each.wants is not None]
     if circle:
         yield from circle
         return

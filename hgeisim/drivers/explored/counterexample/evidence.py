@@ -1,4 +1,7 @@
-"""What a reader has to see of a schedule to believe a finding: its slice, and what it tells."""
+"""The evidence for a finding: its slice of the schedule, and what a reader must see to believe it.
+
+Where the content of an interrupt file was lost, it says where that was while its vCPU moved.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,69 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from hgeisim.checks.catalogue import Severity, is_lock_order, severity_of
-from hgeisim.drivers.explored.counterexample.completions import always_shows
+from hgeisim.drivers.explored.counterexample.completions import TooMany, WholeOrder, always_shows
+from hgeisim.drivers.explored.counterexample.replay import Access, Traced, trace
 from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
-from hgeisim.drivers.explored.counterexample.standstill import Stuck, circle_of
-from hgeisim.drivers.explored.counterexample.traced import Access, Traced, trace
-from hgeisim.drivers.explored.counterexample.whereabouts import Whereabouts, whereabouts
-from hgeisim.drivers.explored.counterexample.whole_order import TooMany, WholeOrder
-from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.terminal_states import Stuck, wait_cycle
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.kernel.structs import Vcpu
 from hgeisim.machine.shared import address_of, addresses
 from hgeisim.scenario.streams import Streams
+
+LEDGERS = {"set-up-lost": ("setup", "eie"), "sent-lost": ("owed", "eip")}
+"""What the books of a guest call what is lost, and the register that ought to have it."""
+
+
+class Places(NamedTuple):
+    """The cells that have the lost bits of a vCPU from a step on (None: from the start)."""
+
+    since: int | None
+    cells: tuple[int, ...]
+
+
+class Whereabouts(NamedTuple):
+    """The vCPU, what it lost, and where that was."""
+
+    vcpu: Vcpu
+    register: str
+    bits: int
+    history: tuple[Places, ...]
+
+
+def whereabouts(space: Space, traced: Traced) -> Whereabouts | None:
+    """Follow what a finding says was lost; None if it says no such thing."""
+    book, register = LEDGERS.get(traced.finding.kind, ("", ""))
+    final = space.fine.codebook.decode(traced.final)
+    for vcpu in space.system.k.vcpus:
+        if book and vcpu is not None and address_of(vcpu.ledger, book) in traced.cells:
+            bits = final[address_of(vcpu.ledger, book)]
+            history = tuple(_history(space, traced, vcpu, (register, bits)))
+            return Whereabouts(vcpu, register, bits, history)
+    return None
+
+
+def _history(space: Space, traced: Traced, vcpu: Vcpu, what: tuple[str, int]) -> Iterator[Places]:
+    register, bits = what
+    names, start = space.system.memory.names, space.system.start
+    registers = re.compile(rf"(hart\d+\.{register}\[\d+\]|.*(swfile|mrif)\.{register})$")
+    cells = [cell for cell, name in enumerate(names) if registers.fullmatch(name)]
+    cpu, hgei = (start[address_of(vcpu, f"vsfile_{part}")] for part in ("cpu", "hgei"))
+    home = f"hart{cpu}.{register}[{hgei}]" if cpu >= 0 else f"{vcpu.name}.swfile.{register}"
+    held = {cell for cell in cells if names[cell] == home and start[cell] & bits == bits}
+    yield Places(None, tuple(sorted(held)))
+    for place, step in enumerate(traced.steps):
+        before = set(held)
+        come = {c for c in cells if c in step.changes and step.changes[c][1] & bits == bits}
+        gone = {c for c in held if c in step.changes and step.changes[c][1] & bits != bits}
+        if not held or held & step.reads.keys():
+            held |= come
+        held -= gone
+        if held != before:
+            yield Places(place, tuple(sorted(held)))
+
 
 CONTINUATIONS = 60
 """Schedules that are tried after each beginning, to see which step decides."""
@@ -97,7 +151,7 @@ def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) 
         kept.update(_handed_over(space, traced, lines))
     windows = tuple(_windows(traced, found))
     lost = whereabouts(space, traced)
-    circle = circle_of(space, traced.final) if traced.finding.kind == "deadlock" else ()
+    circle = wait_cycle(space, traced.final) if traced.finding.kind == "deadlock" else ()
     shown = tuple(sorted(kept))
     made = Evidence(traced, found, shown, decides, windows, lines, lost, circle, stands, looks)
     return replace(made, decides_all=decides_all)

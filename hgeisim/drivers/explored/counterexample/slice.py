@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hgeisim.checks.catalogue import is_lock_order
-from hgeisim.drivers.explored.counterexample.completions import completions, what_happened
-from hgeisim.drivers.explored.counterexample.events import Event, Happened, Progress
-from hgeisim.drivers.explored.counterexample.order import Edge
-from hgeisim.drivers.explored.counterexample.traced import Access, Traced
-from hgeisim.drivers.explored.counterexample.whole_order import TooMany, WholeOrder
-from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.counterexample.completions import (
+    TooMany,
+    WholeOrder,
+    completions,
+    what_happened,
+)
+from hgeisim.drivers.explored.counterexample.event_order import Edge, Event, Happened, Progress
+from hgeisim.drivers.explored.counterexample.replay import Access, Traced
+from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import Below
 

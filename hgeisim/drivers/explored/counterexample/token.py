@@ -20,7 +20,7 @@ from hashlib import blake2b
 from itertools import groupby
 
 from hgeisim.kernel.variants import own_files
-from hgeisim.scenario.locate import is_bare_name
+from hgeisim.scenario.find import is_bare_name
 
 VERSION = "hg2"
 OLDER = ("hg1",)

@@ -1,6 +1,7 @@
 """What is explored: contexts as automata, steps, states and what the checks say about them.
 
-What a context is:  liveness -> frames -> held -> automaton -> contexts
-What a step is:     placement -> contention -> transaction -> system
-What a state is:    answer -> codebook -> invariants -> space -> ends
+What a context is:  frames -> automaton -> contexts
+What a step is:     step_checks -> transaction -> system
+What a state is:    cached_step -> codebook -> invariants -> space
+Where it ends:      terminal_states, nontermination
 """

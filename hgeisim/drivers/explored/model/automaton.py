@@ -6,7 +6,9 @@ local state.  So each step is executed once and remembered, in a tree that asks 
 the cells in the order in which the step read them; a search then walks trees and never runs Python
 code of a path again.
 
-A local state (`Node`) is what `frames.frame_key` says, with the operation the path yielded.
+A local state (`Node`) is what `frames.frame_key` says, with the operation the path yielded and the
+locks that the context holds, as far as they protect what it touches: those that no path initialises
+again.
 """
 
 from __future__ import annotations
@@ -16,14 +18,34 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any, TypeAlias
 
-from hgeisim.drivers.crash import NoOperation
 from hgeisim.drivers.explored.model.frames import SeamError, Standing, functions, standing
-from hgeisim.drivers.explored.model.held import Held, held_after
+from hgeisim.drivers.path_failure import NoOperation
 from hgeisim.errors import ModelError
-from hgeisim.machine.balance import NOTHING, Balance, Call, Left, frames, returned
+from hgeisim.machine.balance import NOTHING, Balance, Call, Left, frames, unbalanced_returns
 from hgeisim.machine.ops import STEP, Op, Path
+from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.shared import Memory
+from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.task import Runner
+
+Held: TypeAlias = tuple[tuple[str, bool], ...]
+"""The locks that a context holds: their names, and whether it may write under them."""
+
+
+def held_after(held: Held, op: Op) -> Held:
+    """What is held after an operation is complete; a lock that some path initialises again
+    protects nothing."""
+    match op:
+        case Acquire(lock, _):
+            return (*held, (lock.name, True)) if lock.steady else held
+        case ReadLock(lock, _):
+            return (*held, (lock.name, False))
+        case WriteLock(lock, _):
+            return (*held, (lock.name, True))
+        case Release(lock, _) | ReadUnlock(lock, _) | WriteUnlock(lock, _):
+            return tuple(entry for entry in held if entry[0] != lock.name)
+    return held
+
 
 MakePath: TypeAlias = Callable[[], Path[Any]]
 Taken: TypeAlias = tuple[CodeType, int, Op]
@@ -111,12 +133,12 @@ class Automaton:
         try:
             op = path.send(answer)
         except StopIteration:
-            _, self.left = returned(self.kernel, calls, (), balance, node.told)
+            _, self.left = unbalanced_returns(self.kernel, calls, (), balance, node.told)
             return REST
         if not isinstance(op, Op):
             raise NoOperation(f"{self.name} yields {op!r}, which is no operation", functions(path))
         there = standing(path, before)
-        now, self.left = returned(self.kernel, calls, there.stack, balance, node.told)
+        now, self.left = unbalanced_returns(self.kernel, calls, there.stack, balance, node.told)
         same = [call.frame for call in now] == [call.frame for call in calls]
         made = replace(
             node,

@@ -15,10 +15,10 @@ from typing import Any
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.crash import not_to_be_looked_at
-from hgeisim.drivers.explored.model.answer import Answer, mask
+from hgeisim.drivers.explored.model.cached_step import Answer, mask
 from hgeisim.drivers.explored.model.codebook import Codebook
 from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.path_failure import not_to_be_looked_at
 
 
 class View:

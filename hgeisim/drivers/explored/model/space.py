@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypeAlias
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.answer import Answer, Writes, after, leaves, mask
+from hgeisim.drivers.explored.model.cached_step import Answer, Writes, after, leaves, mask
 from hgeisim.drivers.explored.model.codebook import Codebook, TooNarrow
-from hgeisim.drivers.explored.model.contention import Contention
 from hgeisim.drivers.explored.model.frames import SeamError
 from hgeisim.drivers.explored.model.invariants import Invariants, watched_cells
 from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.explored.model.transaction import Contention
 from hgeisim.errors import ModelError
 
 Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]

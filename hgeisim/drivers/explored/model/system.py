@@ -13,16 +13,15 @@ from types import CodeType
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.crash import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.explored.model.automaton import REST, Automaton, MakePath, start_of
 from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
-from hgeisim.drivers.explored.model.contention import Contention
+from hgeisim.drivers.explored.model.contexts import Placement
 from hgeisim.drivers.explored.model.frames import SeamError
-from hgeisim.drivers.explored.model.placement import Placement
-from hgeisim.drivers.explored.model.step_asker import StepAsker
-from hgeisim.drivers.explored.model.transaction import Outcome, Transaction
+from hgeisim.drivers.explored.model.step_checks import StepAsker
+from hgeisim.drivers.explored.model.transaction import Contention, Outcome, Transaction
+from hgeisim.drivers.path_failure import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.errors import ModelError
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.ipi import Ipi

@@ -6,38 +6,107 @@ moves left in the opposite case, when it gives something back, and both ways whe
 that they care about (`Contention`).  So a step is any number of operations that move right, one
 that moves nowhere, and any number that move left.  Every schedule of single operations is as good
 as one of such steps: what a context did before its fixed operation, when that never came, it need
-not have done, and what is left to do after it can be done at once (Lipton, "Reduction: a method of
-proving properties of parallel programs", CACM 18, 1975).  What state checks watch is written by
+not have done, and what is left to do after it can be done immediately (Lipton, "Reduction: a method
+of proving properties of parallel programs", CACM 18, 1975).  What state checks watch is written by
 fixed operations only, so they see all that there is to see; the one exception is a lock's `inside`,
 and while nobody is inside they say more, not less.
 
 No deadlock is lost.  Where a context hangs, holding what it took within a step, others may wait for
 that; but if the step went through as a whole, nobody would see it holding anything.  So a step
-that took a lock ends before the next operation that may wait, and at once if an interrupt may take
-the HART away.  Waiting itself moves right: to stand in a queue earlier changes nothing for others,
-save for a HART that was taken away in the queue, and then it may be taken from the owner, too.
+that took a lock ends before the next operation that may wait, and immediately if an interrupt may
+take the HART away.  Waiting itself moves right: to stand in a queue earlier changes nothing for
+others, save for a HART that was taken away in the queue, and then it may be taken from the owner,
+too.
 
-Without a `Contention` nothing is merged: each operation is a step of its own.
+Without a `Contention` nothing is merged: each operation is a step of its own.  With one, a step
+that touches only cells that nobody else writes, or that nobody writes at all, commutes with
+every step of the others; so does one under a lock that everybody holds who touches them.  What a
+context may touch is known from the steps it was seen to make.  A search that relies on a cell being
+uncontended is valid if, at its end, still nobody contends for it; otherwise it starts again, and
+knows more.  (Suppose the search missed a step by which another context contends for such a cell.
+Take the first such step of a schedule: up to it every context kept to its own cells, so that
+schedule is equivalent to one that was searched, in which the same context makes the same step.)
+
+Two kinds of cells are never quite one's own.  What a state check watches may be read without
+anybody noticing, but each write is an event that must not be hidden among others.  What this driver
+decides by, and writes itself, is everybody's.
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from hgeisim.checks.cause import entry_function
-from hgeisim.checks.finding import Finding, Moment
-from hgeisim.drivers.crash import Endless
-from hgeisim.drivers.explored.model.automaton import REST, Node
-from hgeisim.drivers.explored.model.contention import Accesses, Contention
-from hgeisim.drivers.explored.model.held import held_after
-from hgeisim.drivers.explored.model.placement import Placement
-from hgeisim.drivers.explored.model.step_asker import StepAsker
-from hgeisim.drivers.unbalanced import unbalanced
+from hgeisim.checks.finding import Finding, Moment, entry_function
+from hgeisim.drivers.explored.model.automaton import REST, Held, Node, held_after
+from hgeisim.drivers.explored.model.contexts import Contexts, Placement
+from hgeisim.drivers.explored.model.step_checks import StepAsker
+from hgeisim.drivers.path_failure import Endless, unbalanced
 from hgeisim.machine.ipi import Ipi
-from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op, Try
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
-from hgeisim.machine.trylock import Try
+
+Accesses: TypeAlias = dict[int, bool]
+"""Cells that were touched, and whether they were written."""
+
+
+class Contention:
+    """Users of each cell, as bit masks of contexts, and the locks that protect it.
+
+    `watched` are the cells that state checks look at, `control` those by which the driver decides
+    who may step, `handed` those that one context hands to another and does not touch until they
+    come back.  `wrong` is true once something does not hold that was relied on; `lessons` counts
+    what was learned.
+    """
+
+    def __init__(self, contexts: Contexts, watched: frozenset[int]) -> None:
+        cells = len(contexts.start)
+        self.watched, self.control = watched, frozenset(contexts.control())
+        self.handed = contexts.handed()
+        self.readers, self.writers = [0] * cells, [0] * cells
+        self.locks: list[frozenset[str] | None] = [None] * cells
+        self.relied: set[int] = set()
+        self.wrong = False
+        self.lessons = 0
+
+    def note(self, slot: int, accesses: Accesses, held: Held) -> None:
+        """A context made a step, and held these locks."""
+        for address, written in accesses.items():
+            users = self.writers if written else self.readers
+            locks = frozenset(name for name, exclusive in held if exclusive or not written)
+            known = self.locks[address]
+            fewer = locks if known is None else known & locks
+            if users[address] >> slot & 1 and fewer == known:
+                continue
+            users[address] |= 1 << slot
+            self.locks[address] = fewer
+            self.lessons += 1
+            if address in self.relied and not self.calm(address, False):
+                self.wrong = True
+
+    def alone(self, accesses: Accesses) -> bool:
+        """Tell whether nobody else cares about accesses that were noted, and remember that it was
+        said."""
+        if not all(self.calm(address, written) for address, written in accesses.items()):
+            return False
+        self.relied.update(accesses)
+        return True
+
+    def calm(self, address: int, written: bool) -> bool:
+        """Tell whether nobody contends for a cell that is read, or written."""
+        if address in self.control or (written and address in self.watched):
+            return False
+        writers = self.writers[address]
+        if not writers or address in self.handed or self.locks[address]:
+            return True
+        users = writers | self.readers[address]
+        return not users & (users - 1)
+
+    def start_again(self) -> None:
+        """Nothing is relied on any more."""
+        self.relied.clear()
+        self.wrong = False
+
 
 LONGEST = 64
 """Operations that are merged into one step, so that a loop without end has steps, too."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from hgeisim.checks.catalogue import At, asked
-from hgeisim.drivers.explored.explorer import system_of
-from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.explored_scenario import system_of
+from hgeisim.drivers.explored.model.cached_step import Answer
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.scenario.schema import Scenario
 

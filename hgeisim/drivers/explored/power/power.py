@@ -14,11 +14,10 @@ from hgeisim.checks.catalogue import is_note
 from hgeisim.drivers.explored.model.space import Outgrown
 from hgeisim.drivers.explored.power.planted_space import PlantedSpace
 from hgeisim.drivers.explored.reach import Reach
+from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.fewest_switches import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Verdict
-from hgeisim.drivers.power.fault import NAME, Fault, Switched
-from hgeisim.drivers.power.planting import planted
+from hgeisim.drivers.power.planting import NAME, Fault, Switched, planted
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NOTICED,
@@ -31,8 +30,8 @@ from hgeisim.drivers.power.trials import (
     shown_by,
 )
 from hgeisim.kernel.variants import OWN, find_variant
+from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
-from hgeisim.scenario.variation import on_variant
 
 
 class Power:

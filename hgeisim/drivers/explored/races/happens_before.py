@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.cached_step import Answer
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.races.access import Access, Accesses, conflict
-from hgeisim.drivers.explored.races.race import Race, Side
+from hgeisim.drivers.explored.races.data_race import Access, Accesses, Race, Side, conflict
 from hgeisim.drivers.explored.strategies.strategy import Step, Strategy, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
 

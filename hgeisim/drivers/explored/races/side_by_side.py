@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from itertools import combinations, product
 from typing import NamedTuple, TypeAlias
 
-from hgeisim.drivers.explored.model.answer import Answer, after
+from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.races.access import Access, Accesses, conflict
-from hgeisim.drivers.explored.races.race import Race, Side
+from hgeisim.drivers.explored.races.data_race import Access, Accesses, Race, Side, conflict
 from hgeisim.drivers.explored.strategies.exhaustive import search_of
 from hgeisim.drivers.explored.strategies.search import NOWHERE, Kinds, Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import Schedule, Verdict

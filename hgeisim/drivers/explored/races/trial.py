@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hgeisim.checks.standing import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.checks.finding import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.data_race import Race
 from hgeisim.drivers.explored.races.happens_before import races_along
-from hgeisim.drivers.explored.races.race import Race
 from hgeisim.drivers.explored.races.side_by_side import Singly, races_of
 from hgeisim.drivers.explored.strategies.sampling import Random
 from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given, Strategy

@@ -16,7 +16,7 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.compiled import library
 from hgeisim.drivers.explored.compiled.library import END, LEARN, STEP, VIEW
 from hgeisim.drivers.explored.compiled.tables import Tables
-from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.terminal_states import end_findings
 from hgeisim.drivers.explored.strategies.levels import EnoughStates, Levels, Wish
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Kinds, Progress, Search

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.answer import after
+from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.codebook import CodebookFull
-from hgeisim.drivers.explored.model.endless import LoneRuns, endless
-from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.nontermination import LoneRuns, endless
 from hgeisim.drivers.explored.model.space import Outgrown, Space
+from hgeisim.drivers.explored.model.terminal_states import end_findings
 from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress, way_to
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Found, Schedule
 

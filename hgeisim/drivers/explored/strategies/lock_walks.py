@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from hgeisim.checks.cause import Cause, landmarks
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.finding import Cause, Finding, landmarks
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.sampling import Random
 from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given, Step, schedules

@@ -9,10 +9,10 @@ from itertools import combinations
 from math import inf
 from typing import TypeAlias
 
-from hgeisim.drivers.explored.model.answer import Answer, after
-from hgeisim.drivers.explored.model.ends import end_findings
+from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.invariants import View
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.terminal_states import end_findings
 from hgeisim.drivers.explored.strategies.search import (
     NOWHERE,
     PROGRESS_EVERY,

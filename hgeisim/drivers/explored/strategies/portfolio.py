@@ -1,21 +1,24 @@
-"""All interleavings where that is possible soon; else what is shallow first.
+"""The strategies by name, those that search and those that draw; and the portfolio of them.
 
-A search breadth first speaks late where there are very many states.  Random schedules reach what is
-shallow at once, whatever there is beside it, and states by the number of switches what needs few.
-Some hundred schedules come before any search, in its warm-up.
+The portfolio searches all interleavings where that is possible soon; else what is shallow first.  A
+search breadth first speaks late where there are very many states.  Random schedules reach what is
+shallow right away, whatever there is beside it, and states by the number of switches what needs
+few.  Some hundred schedules come before any search, in its warm-up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.context_bounding import by_switches
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.sampling import RUN_MEAN, Draw
+from hgeisim.drivers.explored.strategies.random_walk import random_walk
+from hgeisim.drivers.explored.strategies.sampling import RUN_MEAN, SAMPLERS, Draw
 from hgeisim.drivers.explored.strategies.search import Progress
-from hgeisim.drivers.explored.strategies.switches import by_switches
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Enough, Verdict, never
-from hgeisim.drivers.explored.strategies.walk import random_walk
 from hgeisim.scenario.streams import Streams
 
 FEW_STATES = 700_000
@@ -67,3 +70,20 @@ def portfolio(
         verdict.stopped = verdict.stopped or beside.stopped
         verdict.bound = ", ".join((verdict.bound, *bounds))
     return verdict
+
+
+class Searching(Protocol):
+    """Searches a space, up to so many states."""
+
+    def __call__(
+        self, space: Space, states_max: int, *, progress: Progress | None, enough: Enough
+    ) -> Verdict:
+        """What it has found."""
+
+
+SEARCHES: dict[str, Searching] = {
+    "portfolio": portfolio,
+    "exhaustive": partial(exhaustive, avoid=frozenset()),
+    "switches": by_switches,
+}
+NAMES = (*SEARCHES, *SAMPLERS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from hgeisim.drivers.explored.model.answer import Answer
+from hgeisim.drivers.explored.model.cached_step import Answer
 from hgeisim.drivers.explored.strategies.strategy import Able, Below, Strategy
 from hgeisim.scenario.streams import Stream
 

@@ -7,9 +7,14 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.answer import Answer
-from hgeisim.drivers.explored.model.endless import LoneRuns, endless
-from hgeisim.drivers.explored.model.livelock import Round, WaysOut, findings_in_round
+from hgeisim.drivers.explored.model.cached_step import Answer
+from hgeisim.drivers.explored.model.nontermination import (
+    LoneRuns,
+    Round,
+    WaysOut,
+    endless,
+    findings_in_round,
+)
 from hgeisim.drivers.explored.model.space import Outgrown, Space
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict
 

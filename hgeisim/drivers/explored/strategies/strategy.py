@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol, TypeAlias
 
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.model.answer import Answer, after
+from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 

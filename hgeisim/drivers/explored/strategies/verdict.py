@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from hgeisim.checks.cause import Cause
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.finding import Cause, Finding
 from hgeisim.drivers.explored.model.budget import MemorySpent, PartSpent, Spent
 from hgeisim.drivers.explored.model.codebook import CodebookFull
 

@@ -1,16 +1,21 @@
-"""The host as its workload sees it: which vCPUs there are, and which HARTs take new work."""
+"""The host as its workload sees it: which vCPUs there are, and which HARTs take new work.
+
+HARTs go offline and come back at set times, or at random, and a load balancer moves vCPU threads at
+random; neither begins in the quiet end of a run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from math import inf
 from typing import Any, TypeAlias
 
 import simpy
 
 from hgeisim.drivers.timed.driver import TimedDriver
-from hgeisim.kernel.structs import Vcpu
-from hgeisim.scenario.schema import Run
+from hgeisim.drivers.timed.environment import Lane
+from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.scenario.schema import Balance, Hotplug, RandomHotplug, Run
 from hgeisim.scenario.streams import Streams
 
 Process: TypeAlias = Generator[simpy.Event, Any, None]
@@ -60,3 +65,54 @@ class Host:
 def mask_of(harts: tuple[int, ...] | None, default: int) -> int:
     """The mask of HARTs that a scenario lists, `default` when it lists none."""
     return default if harts is None else sum(1 << hart for hart in harts)
+
+
+def balance(host: Host, plan: Balance) -> Process:
+    """Now and then, until all is quiet, some vCPU is to go on on some active HART that its VM may
+    use."""
+    stream = host.streams.stream("balance")
+    while True:
+        yield host.env.timeout(stream.draw(plan.every))
+        if host.quiet:
+            return
+        if host.vcpus:
+            thread = stream.choice(host.vcpus).thread
+            host.driver.scheduler.move(thread, stream.choice(host.active(thread.cpus_mask)))
+
+
+def window(host: Host, plan: Hotplug) -> Process:
+    """A HART goes offline at a set time and comes back at another, or as soon as it can."""
+    cpuhp = host.k.add_thread(f"cpuhp/{plan.hart}", plan.hart)
+    yield host.env.timeout(plan.offline)
+    if not host.quiet:
+        yield _down(host, cpuhp, plan.hart)
+    if plan.online is not None:
+        yield host.env.timeout(max(0, plan.online - host.env.now))
+        if not host.quiet:
+            yield _up(host, cpuhp, plan.hart)
+
+
+def random_windows(host: Host, plan: RandomHotplug, harts: Sequence[int]) -> Process:
+    """One of the HARTs after the other, drawn at random, goes offline for a random time."""
+    every, offline_for, which = (
+        host.streams.stream(f"random_hotplug/{name}") for name in ("every", "offline_for", "hart")
+    )
+    cpuhp = {hart: host.k.add_thread(f"cpuhp/{hart}", hart) for hart in harts}
+    while True:
+        yield host.env.timeout(every.draw(plan.every))
+        if host.quiet:
+            return
+        hart = which.choice(harts)
+        yield _down(host, cpuhp[hart], hart)
+        yield host.env.timeout(offline_for.draw(plan.offline_for))
+        if host.quiet:
+            return
+        yield _up(host, cpuhp[hart], hart)
+
+
+def _down(host: Host, cpuhp: Thread, hart: int) -> Lane:
+    return host.driver.spawn(cpuhp, host.k.cpu_down(cpuhp, hart), urgent=True)
+
+
+def _up(host: Host, cpuhp: Thread, hart: int) -> Lane:
+    return host.driver.spawn(cpuhp, host.k.cpu_up(cpuhp, hart), urgent=True)

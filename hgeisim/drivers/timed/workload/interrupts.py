@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hgeisim.drivers.alone import run_alone
-from hgeisim.drivers.timed.core import Core
+from hgeisim.drivers.run_to_end import run_alone
 from hgeisim.drivers.timed.costs import Distribution
+from hgeisim.drivers.timed.cpu import Core
 from hgeisim.drivers.timed.workload.host import Host, Process
 from hgeisim.kernel.script import IID
 from hgeisim.kernel.structs import Vcpu

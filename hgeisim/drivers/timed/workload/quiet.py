@@ -15,9 +15,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hgeisim.checks.cause import ELSEWHERE, Cause
 from hgeisim.checks.conservation import SetUpKept, looked_at, place_looked_at
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
 from hgeisim.drivers.timed.workload.host import Host, Process
 from hgeisim.drivers.timed.workload.interrupts import injection
 from hgeisim.kernel.structs import EMUL, HWACCEL, Thread, Vcpu
@@ -35,9 +34,9 @@ WANTED = {
     FIRST: "has not taken the interrupt of the quiet end, sent at",
     SECOND: "has not taken the second interrupt of the quiet end, sent at",
 }
-LOOKS = 64
+INSPECTIONS = 64
 """How often the vCPUs are looked at in the quiet time."""
-ENOUGH = LOOKS // 2
+ENOUGH = INSPECTIONS // 2
 """A vCPU is accused that was found on a HART or asleep so often, and has taken nothing."""
 HAS_HART, ASLEEP, WAITS, IN_GUEST = "had a HART", "slept", "waited for a HART", "was in its guest"
 SET_UP_KEPT = SetUpKept()
@@ -120,7 +119,7 @@ class QuietTime:
     def process(self) -> Process:
         """Ask all when the quiet has begun and no HART is on its way any more; then look at them
         until the run ends."""
-        look_ns = self.lasts_ns // LOOKS
+        look_ns = self.lasts_ns // INSPECTIONS
         yield self.host.env.timeout(self.host.quiet_ns - self.host.env.now)
         self.starved.clear()
         while self.hotplug:
@@ -182,7 +181,7 @@ class QuietTime:
 
     def _said_of(self, asked: Asked) -> str:
         """What a vCPU has not taken, what it did instead, and where its interrupt waits."""
-        vcpu, one_ns = asked.vcpu, self.lasts_ns // LOOKS
+        vcpu, one_ns = asked.vcpu, self.lasts_ns // INSPECTIONS
         times = (f"{place} for {n * one_ns / 1000:.0f} us" for place, n in asked.found.items())
         return (
             f"{vcpu.name} {WANTED[asked.iid]} {asked.sent_ns / 1e6:.3f} ms; since it took one, or "

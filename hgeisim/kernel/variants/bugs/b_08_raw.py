@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.kernel.imsic import Imsic
+from hgeisim.kernel.aia_imsic import Imsic
 from hgeisim.kernel.structs import Vcpu, Vm
 from hgeisim.machine.shared import Memory, build
 from hgeisim.machine.spinlock import Acquire, RawSpinlock, Release, equipped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.imsic import Imsic
+from hgeisim.kernel.aia_imsic import Imsic
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.machine.hart import bit
 from hgeisim.machine.ops import Path

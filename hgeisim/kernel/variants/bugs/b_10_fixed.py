@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.imsic_device import ImsicDevice
+from hgeisim.kernel.aia_imsic import ImsicDevice
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.machine.ops import Path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.module import Module
+from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread
 from hgeisim.machine.ops import Path
 

@@ -1,0 +1,228 @@
+"""The delivery of interrupts: SGEI is there while a CPU listens to it, and nobody sleeps
+through one.
+
+Registers, page tables and armed lines must fit when nobody is in the middle of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hgeisim.checks.check import ReturnCheck, StateCheck
+from hgeisim.checks.conservation import OfGuests
+from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
+from hgeisim.checks.ownership import vcpus
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Vcpu
+from hgeisim.kernel.vcpu import pending_in_vsfile
+from hgeisim.machine.hart import Hart, bit, ffs
+from hgeisim.machine.shared import addresses
+from hgeisim.machine.task import Runner
+
+
+class SgeiRequested(StateCheck[Module]):
+    """The SGEI interrupt is not freed while a CPU has it enabled (bug B-17)."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """Whether it was requested, and where it is enabled."""
+        yield from addresses(k.globals, "hgei_parent_irq")
+        for per_cpu in k.per_cpu:
+            yield from addresses(per_cpu, "sgei_irq_enabled")
+
+    def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
+        """Report the CPUs that listen to an interrupt that is gone."""
+        if not k.globals.hgei_parent_irq:
+            for cpu, per_cpu in enumerate(k.per_cpu):
+                if per_cpu.sgei_irq_enabled:
+                    text = f"the SGEI interrupt is freed and still enabled on CPU {cpu}"
+                    yield Finding("irq-freed-enabled", "sgei", text)
+
+
+class SgeiEnds(ReturnCheck):
+    """The handler of SGEI ends with the level down for which it was entered.
+
+    SGEI is level-triggered (AIA specification, hgeip): else it is entered again at once, for ever.
+    Lines whose interrupts came after the entry do not count.
+    """
+
+    about = "hgei_interrupt"
+
+    def wrong(self, k: Module, ret: None, current: Runner) -> Iterator[Finding]:
+        """Report a line that is still pending and armed."""
+        hart = current.hart
+        lines = hart.sgei_lines & hart.hgeip & hart.hgeie
+        if lines and hart.sgeie:
+            text = f"hgei_interrupt returns on HART {hart.id} with line {ffs(lines)} pending and "
+            yield Finding("storm", "sgei", f"{text}armed, for which it was entered")
+
+
+class NobodyForgotten(StateCheck[Vcpu]):
+    """A vCPU that sleeps has nothing to wake up for, or somebody is about to wake it up.
+
+    For two looks, long apart.  A wake-up is on its way while its locks are held, or an interrupt is
+    being handled where its VS-file is.
+    """
+
+    def subjects(self, k: Module) -> Iterable[Vcpu]:
+        """All vCPUs."""
+        return vcpus(k)
+
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """It sleeps, and nobody is about to wake it up."""
+        asleep = vcpu.wait.waiter and not vcpu.thread.on_rq
+        return bool(asleep) and not (vcpu.thread.pi_lock.drawn or vcpu.swfile_extirq_lock.drawn)
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU that sleeps through an interrupt."""
+        if self._forgotten(k, vcpu):
+            text = f"{vcpu.name} sleeps for ever with an interrupt pending"
+            yield Finding("lost-wakeup", "vcpu", text)
+
+    def _forgotten(self, k: Module, vcpu: Vcpu) -> bool:
+        if pending_in_vsfile(k, vcpu):
+            hart = k.hart[vcpu.vsfile_cpu]
+            return not (hart.sgei_pending() or hart.hardirq)
+        return vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
+
+
+class OfHarts(StateCheck[Hart]):
+    """A check of each HART when nothing can happen any more."""
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """Nothing: it is asked at the end only."""
+        yield from ()
+
+    def subjects(self, k: Module) -> Iterable[Hart]:
+        """All HARTs."""
+        return k.hart
+
+
+class ArmedForAReason(OfHarts):
+    """HGEIE is set only for lines whose owner has its VS-file there."""
+
+    def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report lines that interrupt the host for nobody."""
+        if hart.hgeie:
+            for line in range(1, len(k.hgei[hart.id].owners)):
+                if hart.hgeie & bit(line):
+                    yield from self._armed(k, hart, line)
+
+    def _armed(self, k: Module, hart: Hart, line: int) -> Iterator[Finding]:
+        owner = k.hgei[hart.id].owners[line]
+        place = f"HART {hart.id} line {line} is armed in HGEIE"
+        if not owner:
+            yield Finding("armed", "free-line", f"{place}, and nobody owns it")
+            return
+        vcpu = k.vcpu(owner)
+        if (vcpu.vsfile_cpu, vcpu.vsfile_hgei) != (hart.id, line):
+            text = f"{place} for {vcpu.name}, which has its VS-file elsewhere"
+            yield Finding("armed", "not-its-file", text)
+
+
+class RegistersFollow(OfHarts):
+    """The AIA registers of a CPU follow virtualization_enabled, and VGEIN is put back."""
+
+    def valid(self, k: Module, hart: Hart) -> bool:
+        """Interrupts of AIA exist."""
+        return bool(k.globals.hgei_parent_irq)
+
+    def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
+        """Report each register that says something else."""
+        cpu = k.per_cpu[hart.id]
+        on = bool(cpu.virtualization_enabled)
+        state = "on" if on else "off"
+        registers = {
+            "hvien": hart.hvien,
+            "hvictl": hart.hvictl,
+            "hie.SGEIE": hart.sgeie,
+            "sgei_irq_enabled": cpu.sgei_irq_enabled,
+        }
+        for name, value in registers.items():
+            if bool(value) != on:
+                text = f"CPU {hart.id} has virtualization {state}, and {name} = {value}"
+                yield Finding("register", name, text)
+        if not on and hart.hgeie:
+            text = f"CPU {hart.id} has virtualization off, and hgeie = {hart.hgeie:#x}"
+            yield Finding("register", "hgeie", text)
+        if hart.vgein or hart.vsfile_of:
+            text = (
+                f"CPU {hart.id} is in the host, and hstatus.VGEIN = {hart.vgein} was not put back"
+            )
+            yield Finding("register", "vgein", text)
+
+
+class PageMapped(OfGuests):
+    """The IMSIC page of a vCPU is mapped to its VS-file, or traps."""
+
+    def suspects(self, k: Module, vcpu: Vcpu) -> bool:
+        """Whether it is mapped to anything else."""
+        return vcpu.pte_cpu >= 0 and (
+            vcpu.pte_cpu != vcpu.vsfile_cpu or vcpu.pte_hgei != vcpu.vsfile_hgei
+        )
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a page through which interrupts go to another file."""
+        page, file = (vcpu.pte_cpu, vcpu.pte_hgei), (vcpu.vsfile_cpu, vcpu.vsfile_hgei)
+        if page[0] >= 0 and page != file:
+            where = f"HART {file[0]} line {file[1]}" if file[0] >= 0 else "its SW-file"
+            text = f"the IMSIC page of {vcpu.name} is HART {page[0]} line {page[1]}, its file is "
+            yield Finding("stale-pte", "vcpu", text + where)
+
+
+class FenceExecuted(OfGuests):
+    """A fence that is queued for a vCPU is executed, or asked for, when nothing else happens."""
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a vCPU that goes on with old translations."""
+        if vcpu.hfence and not vcpu.requests & REQ_HFENCE:
+            text = f"{vcpu.name} has a fence in its queue, and no request to execute it"
+            yield Finding("fence-lost", "vcpu", text)
+
+
+class LevelFollows(OfGuests):
+    """VS-level external interrupt is pending for a vCPU on its SW-file while that delivers.
+
+    On a VS-file the hardware makes it pending, and hvip has nothing to add (AIA specification,
+    hstatus.VGEIN; privileged architecture, hvip).
+    """
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a level that is not that of the SW-file, in irqs_pending or in hvip."""
+        on_swfile = vcpu.vsfile_cpu < 0
+        delivers = on_swfile and bool(vcpu.swfile.deliverable())
+        pending = bool(vcpu.irqs_pending & IRQ_VS_EXT)
+        flushed = bool(vcpu.hvip & IRQ_VS_EXT)
+        to_flush = bool(vcpu.irqs_pending_mask & IRQ_VS_EXT)
+        if pending != delivers or (flushed != pending and not to_flush):
+            how = "delivers" if delivers else "does not deliver"
+            file = (
+                f"the SW-file of {vcpu.name} {how}" if on_swfile else f"{vcpu.name} has a VS-file"
+            )
+            text = f"{file}; VSEIP is {pending:d} in irqs_pending, {flushed:d} in hvip, to be "
+            text = f"{text}flushed: {to_flush:d}"
+            yield Finding("level", "swfile" if on_swfile else "vsfile", text)
+
+
+class SleeperHears(OfGuests):
+    """A vCPU that sleeps on a VS-file would be woken by the next interrupt."""
+
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """It sleeps, on a VS-file."""
+        asleep = vcpu.wait.waiter and not vcpu.thread.on_rq and not vcpu.thread.pi_lock.drawn
+        return bool(asleep) and vcpu.vsfile_cpu >= 0 and super().valid(k, vcpu)
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report a sleeper that nothing can wake, and why."""
+        hart, line = k.hart[vcpu.vsfile_cpu], vcpu.vsfile_hgei
+        causes = {
+            "HGEIE is clear": not hart.hgeie & bit(line),
+            "hie.SGEIE is clear": not hart.sgeie,
+            "SGEI is not requested": not k.globals.hgei_parent_irq,
+            "the HART is offline": not hart.online,
+            "the line is not its own": k.hgei[hart.id].owners[line] != vcpu.id,
+        }
+        why = [cause for cause, holds in causes.items() if holds]
+        if why and not hart.sgei_pending() and not hart.hardirq:
+            text = f"{vcpu.name} sleeps on HART {hart.id} line {line}: {', '.join(why)}"
+            cause = Cause(frozenset([ELSEWHERE] if vcpu.thread.cpu != hart.id else []))
+            yield Finding("deaf", "vcpu", text, cause)

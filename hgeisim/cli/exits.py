@@ -1,7 +1,0 @@
-"""Exit statuses of the command."""
-
-EXIT_NOTHING_NEW = 0
-EXIT_FINDING = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERNAL = 3
-EXIT_BUDGET = 4

@@ -1,0 +1,127 @@
+"""A scenario brought to its start: kernel booted, vCPUs on their HARTs, scripts ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from hgeisim.drivers.path_failure import has_own_patch, stack_of, standing_in
+from hgeisim.drivers.run_to_end import boot, run_alone
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.script import Command, Script
+from hgeisim.kernel.structs import Thread, Vcpu, Vm
+from hgeisim.lockorder.rules.validator import Validator
+from hgeisim.machine.ops import Path
+from hgeisim.machine.shared import Memory
+from hgeisim.machine.topology import Clock
+from hgeisim.machine.watch import Watch
+from hgeisim.scenario.action import VERBS, Action
+from hgeisim.scenario.schema import Scenario, Task
+from hgeisim.watch.call_chain import PathChains
+from hgeisim.watch.lock_order import LockOrder
+
+
+@dataclass
+class BootedScenario:
+    """A booted kernel, the vCPUs of the [[vcpu]] tables by name, and the [[task]]s as scripts.
+
+    `moved` are the vCPUs that some script moves to other HARTs; `lock_order` has seen the boot.
+    """
+
+    k: Module
+    vcpus: dict[str, Vcpu] = field(default_factory=dict)
+    scripts: list[Script] = field(default_factory=list)
+    moved: list[Vcpu] = field(default_factory=list)
+    lock_order: LockOrder | None = None
+
+
+def kernel_of(
+    scenario: Scenario,
+    cls: type[Module],
+    memory: Memory | None = None,
+    clock: Clock | None = None,
+) -> Module:
+    """The kernel of a scenario before it boots, of a class such as a watched one of its variant."""
+    k = cls(scenario.topology, memory, scenario.kernel.realtime, clock=clock)
+    k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
+    k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
+    return k
+
+
+def booted(scenario: Scenario, k: Module, validator: Validator | None = None) -> BootedScenario:
+    """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
+
+    `validator` learns the lock order of this scenario beside that of others.
+    """
+    monitor = k.add_thread("swapper", scenario.kernel.init_hart)
+    watch = Watch()
+    prefix = f"{PurePath(scenario.file).stem} {'explored' if k.memory else 'timed'}: "
+    prefix = prefix if validator else ""
+    lock_order = LockOrder(k.realtime, PathChains(watch.paths), validator, prefix)
+    watch.add(lock_order)
+    stage = BootedScenario(k, lock_order=lock_order)
+    with _saying_where(k, watch):
+        _enter_guests(scenario, stage, monitor, watch)
+    stage.scripts = [_script(stage, task) for task in scenario.task]
+    return stage
+
+
+def _enter_guests(scenario: Scenario, stage: BootedScenario, monitor: Thread, watch: Watch) -> None:
+    k = stage.k
+    boot(k, monitor, watch)
+    vms: dict[str, Vm] = {}
+    for entry in scenario.vcpu:
+        name = entry.vm or entry.name
+        if name not in vms:
+            vms[name] = k.add_vm(name, entry.mode)
+            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, watch)
+        stage.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
+    for vm in vms.values():
+        run_alone(k.aia_init(monitor, vm), monitor, watch)
+    for entry in scenario.vcpu:
+        vcpu = stage.vcpus[entry.name]
+        stays = any(task.vcpu == entry.name for task in scenario.task)
+        run_alone(_first_entry(k, vcpu, stays), vcpu.thread, watch)
+
+
+@contextmanager
+def _saying_where(k: Module, watch: Watch) -> Iterator[None]:
+    """An error that a user's patch causes says how far its path was."""
+    try:
+        yield
+    except Exception as error:
+        if has_own_patch(k):
+            where = standing_in(k, stack_of([None, *watch.paths.values()][-1]))
+            error.add_note(f"while the machine is set up{where and f', in {where}'}")
+        raise
+
+
+def _first_entry(k: Module, vcpu: Vcpu, stays: bool) -> Path[None]:
+    """A vCPU enters its guest, which sets its interrupt file up and waits; it stays in KVM_RUN if
+    its thread has more to do there."""
+    yield from k.kvm_vcpu_ioctl_begin(vcpu.thread, vcpu)
+    yield from k.vcpu_enter_guest(vcpu.thread, vcpu)
+    if not stays:
+        yield from k.kvm_vcpu_ioctl_end(vcpu.thread, vcpu)
+
+
+def _script(stage: BootedScenario, task: Task) -> Script:
+    own = stage.vcpus[task.vcpu] if task.vcpu is not None else None
+    thread = _thread(stage.k, task, own)
+    return Script(stage.k, thread, [_command(stage, action, own) for action in task.does])
+
+
+def _thread(k: Module, task: Task, own: Vcpu | None) -> Thread:
+    if own is None:
+        return k.add_thread(task.name, task.hart or 0)
+    own.thread.name = task.name
+    return own.thread
+
+
+def _command(stage: BootedScenario, action: Action, own: Vcpu | None) -> Command:
+    vcpu = stage.vcpus[action.vcpu] if action.vcpu is not None else own
+    if VERBS[action.verb].moves and vcpu is not None and vcpu not in stage.moved:
+        stage.moved.append(vcpu)
+    return Command(action.verb, action.hart or 0, vcpu)

@@ -1,0 +1,254 @@
+"""States in which nothing can happen any more: a good end, a deadlock, or a leak.
+
+A thread in KVM_RUN holds its vcpu->mutex, and may read under kvm->srcu, for as long as its guest
+wants.  Another task that waits for one of these is not deadlocked, unless that thread itself waits
+for what the task holds, directly or by others.
+
+A deadlock is described as a cycle of contexts that wait for each other: who holds what, wants
+which, and of whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.model.automaton import REST, Node
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.model.system import System
+from hgeisim.drivers.path_failure import not_to_be_looked_at
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.vcpu import pending_in_vsfile
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock
+from hgeisim.machine.ops import Op
+from hgeisim.machine.schedule import Schedule
+from hgeisim.machine.spinlock import Acquire
+from hgeisim.machine.srcu import SynchronizeSrcu
+from hgeisim.machine.task import Runner
+
+
+class Blocked:
+    """The contexts that have not come to an end, in the present memory, when none can step.
+
+    `stuck` are those that wait for ever, `held_up` those that wait for a guest, each with whom it
+    waits for.  A vCPU that sleeps in WFI is neither.
+    """
+
+    def __init__(self, system: System, pending: Iterable[int]) -> None:
+        self.system, self.k = system, system.k
+        nodes = ((slot, self._node(slot)) for slot in pending)
+        self.waiting = {slot: node for slot, node in nodes if not sleeps(node.op)}
+        self.held_up = self._held_up()
+        self.stuck = [slot for slot in self.waiting if slot not in self.held_up]
+
+    def _node(self, slot: int) -> Node:
+        automaton = self.system.automata[slot]
+        return automaton.node(self.system.memory.cells[automaton.location])
+
+    def _held_up(self) -> dict[int, list[Vcpu]]:
+        """Those whose every holder is in its guest, or waits for one itself: the smallest such set,
+        so whoever waits in a circle is not among them."""
+        found: dict[int, list[Vcpu]] = {}
+        again = True
+        while again:
+            again = False
+            for slot, node in self.waiting.items():
+                if slot not in found and self._waits_for(found, slot, node.op):
+                    again = True
+        return found
+
+    def _waits_for(self, found: dict[int, list[Vcpu]], slot: int, op: Op) -> bool:
+        """Note the guests that a context waits for, if that is all it waits for."""
+        guests: list[Vcpu] = []
+        holders = self._holders(op)
+        for holder in holders:
+            other = self._slot(holder)
+            if other in found:
+                guests += found[other]
+            elif other in self.waiting or not self._in_guest(holder):
+                return False
+            else:
+                guests.append(self.k.vcpu_of[holder])
+        if holders:
+            found[slot] = guests
+        return bool(holders)
+
+    def _holders(self, op: Op) -> list[Thread]:
+        """The threads that keep a context which sleeps from going on; none where that is unknown,
+        or where it spins and so must not wait for a guest."""
+        if isinstance(op, MutexLock):
+            return self._threads([op.lock.owner])
+        if isinstance(op, DownRead | DownWrite):
+            return [] if op.lock.readers else self._threads([op.lock.writer])
+        if isinstance(op, SynchronizeSrcu):
+            return [
+                thread
+                for thread, vcpu in self.k.vcpu_of.items()
+                if isinstance(thread, Thread) and thread.srcu and vcpu.vm.srcu is op.srcu
+            ]
+        return []
+
+    def _threads(self, idents: Iterable[int]) -> list[Thread]:
+        return [thread for thread in self.k.threads if thread.id in idents]
+
+    def _slot(self, thread: Thread) -> int | None:
+        return next((s for s, a in enumerate(self.system.automata) if a.runner is thread), None)
+
+    def _in_guest(self, thread: Thread) -> bool:
+        """Whether a thread is in KVM_RUN and waits for nothing but its guest."""
+        vcpu = self.k.vcpu_of.get(thread)
+        return vcpu is not None and vcpu.mutex.owner == thread.id
+
+
+def sleeps(op: Op) -> bool:
+    """Whether a task sleeps until somebody wakes it, as a vCPU in WFI does."""
+    return isinstance(op, Schedule) and not op.task.on_rq
+
+
+def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
+    """What is wrong with a state that has no successor; in a deadlock nothing else matters."""
+    return tuple(not_to_be_looked_at(space.system.k, partial(_end_findings, space, state)))
+
+
+def _end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
+    system = space.system
+    system.memory.begin_step(space.codebook.decode(state))
+    pending = space.pending(state)
+    blocked = Blocked(system, pending)
+    sleepless = tuple(_sleepless(system, pending))
+    if blocked.stuck:
+        return (*sleepless, _deadlock(system, blocked))
+    waits = tuple(_waits_for_guests(system, blocked))
+    return (*sleepless, *waits, *space.invariants.ask(asked(At.QUIET), state))
+
+
+def _sleepless(system: System, pending: list[int]) -> Iterator[Finding]:
+    """Each vCPU that sleeps in WFI with something pending."""
+    for slot in pending:
+        automaton = system.automata[slot]
+        node = automaton.node(system.memory.cells[automaton.location])
+        if sleeps(node.op) and has_reason_to_wake(system.k, automaton.runner):
+            text = f"{automaton.name} sleeps for ever with an interrupt pending"
+            yield Finding("lost-wakeup", "vcpu", text)
+
+
+def _deadlock(system: System, blocked: Blocked) -> Finding:
+    """Those that wait for ever, and what they wait for."""
+    nodes = {slot: blocked.waiting[slot] for slot in blocked.stuck}
+    texts = [f"{system.automata[slot].name} at {node.op}" for slot, node in nodes.items()]
+    waiting = [node.op for slot, node in nodes.items() if _is_waiting(system, slot, node)]
+    return Finding("deadlock", _classes(waiting), f"for ever: {', '.join(texts)}")
+
+
+def _waits_for_guests(system: System, blocked: Blocked) -> Iterator[Finding]:
+    """Those that wait until a thread leaves KVM_RUN."""
+    for slot, guests in blocked.held_up.items():
+        node, name = blocked.waiting[slot], system.automata[slot].name
+        whom = ", ".join(dict.fromkeys(vcpu.thread.name for vcpu in guests))
+        holds = ", ".join(node.balance.locks()) or "nothing"
+        text = f"{name} at {node.op}, holding {holds}: until {whom} leaves KVM_RUN"
+        yield Finding("waits-for-guest", _classes([node.op]), text)
+
+
+def _is_waiting(system: System, slot: int, node: Node) -> bool:
+    """Tell whether a context waits; one whose HART another keeps waits for nothing itself."""
+    who = system.automata[slot].runner
+    if who.id and not system.may_run(who, node.op):
+        return False
+    return node.waiting or not (node.op.waits or node.op.ready(who))
+
+
+def has_reason_to_wake(k: Module, sleeper: Runner) -> bool:
+    """Tell whether a sleeping vCPU has something to wake up for."""
+    vcpu = k.vcpu_of[sleeper]
+    return bool(pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.stop)
+
+
+def _classes(ops: list[Op]) -> str:
+    """What is waited for, as a stable id: the spinlocks, else the other locks, if any; who waits
+    for something else then only waits behind them."""
+    spinning = {op.lock.lock_class for op in ops if isinstance(op, Acquire)}
+    locks = {op.lock.lock_class for op in ops if hasattr(op, "lock")}
+    others = {type(op).__name__.lower() for op in ops}
+    return "+".join(sorted(spinning or locks or others)) or "hart"
+
+
+class Stuck(NamedTuple):
+    """A context that can never go on, where it stands, and the context that it waits for.
+
+    `wants` is None where its CPU is kept by that context.  In a `hardirq`
+    interrupts are off.
+    """
+
+    slot: int
+    context: str
+    cpu: int
+    functions: tuple[str, ...]
+    holds: tuple[str, ...]
+    wants: str | None
+    of: int
+    hardirq: bool = False
+
+
+def wait_cycle(space: Space, state: bytes) -> tuple[Stuck, ...]:
+    """A circle of contexts in a state in which nothing can happen any more, each waiting for the
+    next and the last for the first; empty where there is none."""
+    system = space.fine.system
+    system.memory.begin_step(space.fine.codebook.decode(state))
+    blocked = Blocked(system, space.fine.pending(state))
+    waits = {slot: _stuck(space, blocked, slot) for slot in blocked.stuck}
+    for start in waits:
+        way, slot = list[int](), start
+        while slot in waits and slot not in way:
+            way.append(slot)
+            stuck = waits[slot]
+            slot = -1 if stuck is None else stuck.of
+        if slot in way:
+            found = (waits[each] for each in way[way.index(slot) :])
+            return tuple(each for each in found if each is not None)
+    return ()
+
+
+def _stuck(space: Space, blocked: Blocked, slot: int) -> Stuck | None:
+    node, system = blocked.waiting[slot], space.system
+    who = system.automata[slot].runner
+    if who.id and not system.may_run(who, node.op):
+        wants, others = None, list(_on_cpu(space, who.cpu))
+    else:
+        wants, others = str(node.op), list(_keepers(space, slot, node))
+    others = [other for other in others if other != slot and other in blocked.stuck]
+    if not others:
+        return None
+    name, locks = system.automata[slot].name, node.balance.locks()
+    return Stuck(slot, name, who.cpu, node.functions, locks, wants, others[0], hardirq=not who.id)
+
+
+def _keepers(space: Space, slot: int, node: Node) -> Iterator[int]:
+    """The contexts that hold the lock which one waits for, or have to take its interrupt."""
+    lock = getattr(getattr(node.op, "lock", None), "name", None)
+    memory = space.system.memory
+    for other, automaton in enumerate(space.system.automata):
+        there = automaton.nodes[memory.cells[automaton.location]]
+        if there is not None and lock in there.balance.locks() and other != slot:
+            yield other
+    if isinstance(node.op, Ipi):
+        waits_for = space.system.automata[slot].runner.ipi_wait
+        for cpu in range(len(space.system.k.hart)):
+            if waits_for >> cpu & 1:
+                yield from _on_cpu(space, cpu)
+
+
+def _on_cpu(space: Space, cpu: int) -> Iterator[int]:
+    """What a CPU executes: the handler of an interrupt, else its task."""
+    system = space.system
+    running = [
+        slot
+        for slot, automaton in enumerate(system.automata)
+        if automaton.runner.cpu == cpu and system.memory.cells[automaton.location] != REST
+    ]
+    yield from sorted(running, key=lambda slot: (system.automata[slot].runner.id != 0, slot))

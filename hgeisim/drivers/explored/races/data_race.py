@@ -1,0 +1,195 @@
+"""A data race: two steps that can be made side by side, whose accesses to a plain field conflict.
+
+In the kernel's memory model two accesses race that are made at the same time, where one is a write
+and one is plain (tools/memory-model/Documentation/explanation.txt).  KCSAN takes plain writes for
+marked ones by default (CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC), and so does this: what is reported
+is a plain read beside a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NamedTuple
+
+from hgeisim.checks.access import site
+from hgeisim.checks.finding import Finding, Moment
+from hgeisim.checks.ownership import vcpus
+from hgeisim.drivers.explored.model.cached_step import Answer, mask
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.kernel import structs
+from hgeisim.kernel.annotations import PLAIN, Plain
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.script import SCRIPTED
+from hgeisim.machine.balance import GIVES
+from hgeisim.machine.ops import Irq, Op, Preempt
+from hgeisim.machine.rwlock import RwLock
+from hgeisim.machine.shared import Shared, addresses
+
+DEAF = "interrupts of HART "
+"""With a number, what keeps them away: a lock, as it were, that each of them takes."""
+
+
+class Access(NamedTuple):
+    """One access: the cell, whether it is a write, and whether that is marked; the functions that
+    it is made in, the inner ones first; and the locks held, `alone` or with others.  It is `late`
+    where its step has given something back before."""
+
+    address: int
+    written: bool
+    marked: bool
+    functions: tuple[str, ...]
+    alone: frozenset[str]
+    shared: frozenset[str]
+    late: bool
+
+    def same_place(self, other: Access) -> bool:
+        """Whether two accesses are the same, but for the locks that are held."""
+        return self[:4] == other[:4]
+
+    @property
+    def locks(self) -> list[str]:
+        """The names of the locks held, sorted."""
+        return sorted(name for name in self.alone | self.shared if not name.startswith(DEAF))
+
+
+def conflict(one: Access, other: Access) -> bool:
+    """Whether two accesses race when they are made side by side: no lock keeps one of them away."""
+    if one.address != other.address or one.written == other.written:
+        return False
+    if one.alone & (other.alone | other.shared) or other.alone & one.shared:
+        return False
+    return not (other if one.written else one).marked
+
+
+def plain_cells(k: Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Each cell that is accessed plainly, with the name of its field and where it is marked."""
+    for struct in (*k.hgei, *k.per_cpu, k.globals, *k.vms, *vcpus(k)):
+        for plain in _of(struct):
+            for field in plain.fields:
+                yield from ((address, field, plain.marked) for address in addresses(struct, field))
+
+
+def _of(struct: Shared) -> Iterator[Plain]:
+    """The entries for a struct, and one for what patches have added to it."""
+    yield from (plain for plain in PLAIN if isinstance(struct, plain.struct))
+    made = type(struct)
+    kind = next(each for each in made.__mro__ if each.__module__ == structs.__name__)
+    declared = {*vars(kind)["fields"], *vars(kind)["arrays"]}
+    added = (field for field in (*made.fields, *made.arrays) if field not in declared)
+    yield Plain(kind, tuple(added))
+
+
+def gives_back(op: Op) -> bool:
+    """Whether an operation lets others in: what comes after it is not ordered by it."""
+    return isinstance(op, GIVES) or (isinstance(op, Irq | Preempt) and not op.off)
+
+
+class Accesses:
+    """What the steps of a space access plainly; each is made once more to see it."""
+
+    def __init__(self, space: Space) -> None:
+        self.space, self.k = space, space.system.k
+        cells = [*plain_cells(self.k)]
+        self.fields = {address: field for address, field, _ in cells}
+        self.marked = {address: functions for address, _, functions in cells}
+        places = space.codebook.places
+        self.places = mask(place for a in self.fields for place in places.get(a, ()))
+        locks: list[Any] = [vcpu.vsfile_lock for vcpu in vcpus(self.k)]
+        self.sharable = {lock.name: lock for lock in locks if isinstance(lock, RwLock)}
+        self._known: dict[Answer, tuple[Access, ...]] = {}
+        self._made: list[Access] = []
+        self._heard: list[tuple[int, bool, bool, tuple[str, ...]]] = []
+
+    def of(self, slot: int, state: bytes, answer: Answer) -> tuple[Access, ...]:
+        """The accesses of a step, which a context answers in a state."""
+        if answer.writes is None or not (answer.reads | answer.written) & self.places:
+            return ()
+        known = self._known.get(answer)
+        if known is None:
+            known = self._known[answer] = self._make(slot, state)
+        return known
+
+    def _make(self, slot: int, state: bytes) -> tuple[Access, ...]:
+        space = self.space
+        cells, asker = space.codebook.decode(state), space.system.asker
+        self._made, self._heard, asker.listener = [], [], self
+        try:
+            space.system.memory.begin_step(cells)
+            space.system.attempt(slot, cells[space.locations[slot]], space.contention)
+        finally:
+            asker.listener = None
+        return tuple(dict.fromkeys(self._made))
+
+    def heard(self, address: int, written: bool, frame: FrameType) -> None:
+        """A path accesses a cell."""
+        place = site(frame) if address in self.fields else None
+        if place is not None:
+            functions = tuple(name for name in place.paths if name not in SCRIPTED)
+            if functions:
+                marked = place.marked or functions[0] in self.marked[address]
+                self._heard.append((address, written, marked, functions))
+
+    def ended(self, moment: Moment, held: tuple[str, ...]) -> None:
+        """The path has come to its next operation, with these locks held."""
+        if self._heard:
+            alone = frozenset(name for name in held if self._is_alone(name))
+            shared = frozenset(held) - alone
+            who, hart = moment.who, moment.who.hart
+            if not who.id or self.space.system.memory.aside(lambda: hart.irq_off or hart.hardirq):
+                alone |= {f"{DEAF}{hart.id}"}
+            late = gives_back(moment.op)
+            self._made += (Access(*each, alone, shared, late) for each in self._heard)
+            self._heard = []
+
+    def _is_alone(self, name: str) -> bool:
+        """Whether a lock that is held keeps everybody else out."""
+        if name in self.sharable:
+            lock = self.sharable[name]
+            return bool(self.space.system.memory.aside(lambda: lock.writers_inside))
+        if name == self.k.cpu_hotplug_lock.name:
+            lock_of_cpus = self.k.cpu_hotplug_lock
+            return bool(self.space.system.memory.aside(lambda: lock_of_cpus.writer))
+        return not name.endswith(".srcu")
+
+
+class Side(NamedTuple):
+    """One of the two: the context, the HART that it is on, and its access."""
+
+    context: str
+    hart: int
+    access: Access
+
+
+class Race(NamedTuple):
+    """Two accesses to a cell after a schedule, the write first; and what the cell has before that
+    write and after it."""
+
+    field: str
+    cell: str
+    sides: tuple[Side, Side]
+    before: int
+    after: int
+    schedule: Schedule
+
+    @property
+    def finding(self) -> Finding:
+        """As the finding of a check: about the field, and the two functions in one order."""
+        names = dict.fromkeys(sorted(side.access.functions[0] for side in self.sides))
+        return Finding("data-race", f"{self.field} in {' and '.join(names)}", self.text)
+
+    @property
+    def text(self) -> str:
+        """Who does what, and with which locks."""
+        first, second = self.sides
+        changed = self.before != self.after
+        value = f"{self.before} -> {self.after}" if changed else f"where {self.before} stands"
+        return f"{_does(first, self.cell)}, {value}, while {_does(second, 'it')}"
+
+
+def _does(side: Side, what: str) -> str:
+    access = side.access
+    verb = "writes" if access.written else "reads"
+    held = " and ".join(access.locks)
+    return f"{side.context} {verb} {what} in {access.functions[0]} with {held or 'no lock'}"

@@ -1,0 +1,56 @@
+"""Run one path to its end with nothing else running: at boot, and at the start of a scenario."""
+
+from __future__ import annotations
+
+from hgeisim.errors import ModelError
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import Thread, make_hardirq
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import Path, resumed
+from hgeisim.machine.schedule import Schedule
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import Watch
+
+LONGEST = 200_000
+"""Operations of a path alone; to boot 512 HARTs, the most there may be, takes some 6,200."""
+
+
+def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> None:
+    """Execute a path at once; an IPI is handled on the spot.
+
+    Raises `ModelError` when an operation would have to wait for somebody else, or when the path
+    does not come to an end.
+    """
+    watch = watch or Watch()
+    watch.paths[who] = path
+    op, made = next(path, None), 0
+    while op is not None:
+        made += 1
+        if made > LONGEST:
+            raise ModelError(f"{who} goes on for ever: {LONGEST:,} operations")
+        op.begin(who)
+        if isinstance(op, Ipi):
+            answer_ipi(op, who, watch)
+        while not op.ready(who):
+            if not op.proceed(who):
+                raise ModelError(f"{op} waits, but {who} is alone")
+        op.end(who)
+        watch.show(who, op)
+        if isinstance(op, Schedule) and op.task.allowed:
+            who.cpu = op.task.allowed - 1
+        op = resumed(path, op, who)
+    del watch.paths[who]
+
+
+def answer_ipi(op: Ipi, sender: Runner, watch: Watch | None = None) -> None:
+    """Handle an IPI at once, on all HARTs that it is for, and let the sender go on."""
+    for hart in sender.harts:
+        if sender.ipi_wait >> hart.id & 1:
+            current = make_hardirq(None, f"ipi/{hart.id}", hart.id, hart.id, sender.harts)
+            run_alone(op.handler(current, sender), current, watch)
+    sender.ipi_wait = 0
+
+
+def boot(k: Module, boot_thread: Thread, watch: Watch | None = None) -> None:
+    """Load the module on the CPU of `boot_thread`; CPUs are enabled one at a time (F4)."""
+    run_alone(k.riscv_kvm_init(boot_thread), boot_thread, watch)

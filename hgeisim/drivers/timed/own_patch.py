@@ -1,0 +1,184 @@
+"""A user's patch, followed step by step in time: its accesses to guarded fields, what its
+functions leave behind, and where it spins.
+
+The guarded fields of such a kernel are properties and arrays that report each access, for as long
+as somebody executes a path; other kernels have plain slots.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+from hgeisim.checks.access import Access, site
+from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.finding import Finding, Moment
+from hgeisim.checks.locking import UnderItsLock, holds
+from hgeisim.checks.ownership import vcpus
+from hgeisim.drivers.path_failure import AtomicSleep, NoOperation, stack_of, unbalanced
+from hgeisim.kernel.annotations import GUARDED_BY, Guard
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.machine.balance import NOTHING, Balance, Call, frames, unbalanced_returns
+from hgeisim.machine.ops import STEP, Op, Path, Spend, Step
+from hgeisim.machine.shared import Shared, whole
+from hgeisim.machine.task import Runner
+from hgeisim.machine.watch import returned
+
+ACCESS_CHECKS = [check for check in asked(At.ACCESS) if isinstance(check, UnderItsLock)]
+
+
+class GuardedAccesses:
+    """Notes what is wrong with the accesses of whoever executes a path now, `None` for nobody."""
+
+    def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
+        self.k, self.note = k, note
+        self.who: Runner | None = None
+        self.kept: Balance = NOTHING
+        for struct in (*vcpus(k), *k.hgei):
+            self._watch(struct)
+
+    def begins(self, who: Runner, kept: Balance) -> None:
+        """A context executes its path, and keeps some locks."""
+        self.who, self.kept = who, kept
+
+    def ends(self) -> None:
+        """It has come to its next operation."""
+        self.who = None
+
+    @returned("add_vcpu")
+    def born(self, vcpu: Vcpu, *how: object) -> None:
+        """A vCPU was made."""
+        self._watch(vcpu)
+
+    def _watch(self, struct: Any) -> None:
+        """Let a struct show what is done with its guarded fields."""
+        space: dict[str, Any] = {"__slots__": ()}
+        for guard in GUARDED_BY:
+            for field in guard.fields if isinstance(struct, guard.struct) else ():
+                if field in type(struct).arrays:
+                    setattr(struct, field, self._array(guard, struct, field))
+                else:
+                    space[field] = self._field(guard, type(struct), field)
+        cls: Any = type(struct)
+        struct.__class__ = type(cls)(cls.__name__, (cls,), space)
+
+    def _field(self, guard: Guard, cls: Any, field: str) -> property:
+        slot = vars(next(each for each in cls.__mro__ if field in vars(each)))[field]
+
+        def fetch(struct: Shared) -> int:
+            self._access(guard, struct, field, False)
+            return int(slot.__get__(struct))
+
+        def store(struct: Shared, value: int) -> None:
+            self._access(guard, struct, field, True)
+            slot.__set__(struct, whole(value, field))
+
+        return property(fetch, store)
+
+    def _array(self, guard: Guard, struct: Any, field: str) -> list[int]:
+        look = self._access
+
+        class Shown(list[int]):
+            def __getitem__(self, index: Any) -> Any:
+                look(guard, struct, field, False)
+                return super().__getitem__(index)
+
+            def __setitem__(self, index: Any, value: Any) -> None:
+                look(guard, struct, field, True)
+                super().__setitem__(index, whole(value, field))
+
+        return Shown(getattr(struct, field))
+
+    def _access(self, guard: Guard, struct: Shared, field: str, written: bool) -> None:
+        who, held = self.who, self.kept.locks()
+        if who is None or holds(self.k, guard, struct, written, held):
+            return
+        place = site(sys._getframe(2))
+        if place is not None:
+            self.who = None
+            access = Access(guard, struct, field, written, place.function, place.marked)
+            moment = Moment(who, STEP, access.function, accesses=(access,), held=held)
+            for check in ACCESS_CHECKS:
+                self.note(check.wrong(self.k, moment))
+            self.who = who
+
+
+POLL = Spend("halt_poll")
+"""A loop of steps alone takes no time, so from `PATIENCE` steps on each of them takes this."""
+PATIENCE = 1000
+
+
+def preempt_schedule(k: Module, current: Thread) -> Path[None]:
+    """The kernel's, until nobody wants the HART any more: a patch may leave the task there."""
+    yield from k.preempt_schedule(current)
+    while current.need_resched:
+        yield STEP
+        yield from k.preempt_schedule(current)
+
+
+class PatchFollower:
+    """Follows the paths of a kernel; `spinning` has who makes nothing but steps now, with the time
+    in ns since which it does, and where; `path` is the one that went on last."""
+
+    def __init__(
+        self, k: Module, note: Callable[[Finding], None], guarding: GuardedAccesses
+    ) -> None:
+        self.k, self.note, self.guarding = k, note, guarding
+        self.spinning: dict[Runner, tuple[int, str]] = {}
+        self.path: Path[Any] | None = None
+
+    def follow(self, who: Runner, path: Path[Any]) -> Path[None]:
+        """Yield the operations of a path, and give it the answers.  Raises `AtomicSleep` where it
+        must not sleep."""
+        calls: tuple[Call, ...] = ()
+        balance = told = NOTHING
+        steps = 0
+        answer = None
+        while True:
+            self.path = path
+            self.guarding.begins(who, balance)
+            try:
+                op = path.send(answer)
+            except StopIteration:
+                break
+            finally:
+                self.guarding.ends()
+            if not isinstance(op, Op):
+                names = tuple(frame.__name__ for frame in frames(path))
+                raise NoOperation(f"{who.name} yields {op!r}, which is no operation", names)
+            calls, left = unbalanced_returns(
+                type(self.k), calls, tuple(frames(path)), balance, told
+            )
+            told = left[-1].balance if left else told
+            self._note(who, left)
+            steps = steps + 1 if type(op) is Step else 0
+            if not steps:
+                self.spinning.pop(who, None)
+            elif steps > PATIENCE:
+                self.spinning.setdefault(who, (self.k.ktime_get(), calls[-1].frame.__name__))
+                yield POLL
+            if op.voluntary and not op.waits and (who.hart.irq_off or who.hart.preempt_count):
+                names = tuple(call.frame.__name__ for call in calls)
+                raise AtomicSleep(f"{who.name} schedules (at {op}) while atomic", names)
+            answer = yield op
+            balance = balance.after(op, answer)
+        self.spinning.pop(who, None)
+        self._note(who, unbalanced_returns(type(self.k), calls, (), balance, told)[1])
+
+    def stack(self) -> list[FrameType]:
+        """Where the path stands that went on last, outermost first."""
+        return stack_of(self.path)
+
+    def endless(self, before_ns: int) -> Iterator[tuple[Finding, int]]:
+        """Yield a finding for each context that has made nothing but steps since before a time, and
+        since when."""
+        for who, (since_ns, function) in self.spinning.items():
+            if since_ns <= before_ns:
+                yield Finding("endless", function, f"{who.name} does not come out of it"), since_ns
+
+    def _note(self, who: Runner, left: list[Any]) -> None:
+        for each in left:
+            self.note(unbalanced(who, each))

@@ -1,0 +1,51 @@
+"""Vacuous verdicts: what a kernel does with lines was never reached, so nothing was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgeisim.checks.ownership import vcpus
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import EMUL, Vcpu
+from hgeisim.machine.topology import Topology
+from hgeisim.scenario.schema import Scenario
+
+NO_GUEST = "no guest was entered"
+NO_LINE = "no line was handed out"
+
+
+def vacuous(scenario: Scenario, guest: bool, line: bool, base_line: bool | None = None) -> str:
+    """Why a verdict on a scenario is vacuous; an empty text if it is not.
+
+    `guest`: one was entered that may use lines, if any was to be; `line`: one was handed out, and
+    `base_line`, where there is a base, says so of the base.
+    """
+    if not wants_lines(scenario):
+        return ""
+    if not guest:
+        return NO_GUEST
+    if line:
+        return ""
+    if base_line is None:
+        return NO_LINE if has_lines(scenario.topology) and not scenario.no_lines else ""
+    return f"{NO_LINE}, and the base hands one out" if base_line else ""
+
+
+def to_enter(scenario: Scenario, k: Module) -> Iterator[Vcpu]:
+    """The vCPUs in mode auto or hwaccel whose guests something lets run: those of a [[vm]], and
+    those whose task says so."""
+    named = {vcpu.name for vcpu in scenario.vcpu}
+    run = {task.vcpu for task in scenario.task if any(each.verb == "run" for each in task.does)}
+    users = (vcpu for vcpu in vcpus(k) if vcpu.vm.asked_mode != EMUL)
+    return (vcpu for vcpu in users if vcpu.name in run or vcpu.name not in named)
+
+
+def wants_lines(scenario: Scenario) -> bool:
+    """Whether any vCPU is to run in mode auto or hwaccel."""
+    modes = [*(vm.mode for vm in scenario.vm), *(vcpu.mode for vcpu in scenario.vcpu)]
+    return any(mode != "emul" for mode in modes)
+
+
+def has_lines(topology: Topology) -> bool:
+    """Whether the machine has any line to hand out."""
+    return any(hart.lines for hart in topology.harts)

@@ -1,0 +1,62 @@
+"""How C accesses the fields of its structs: with which lock held, and which of them plainly.
+
+`GUARDED_BY` says which lock guards which fields, as `__guarded_by` does in C.  A context that reads
+such a field holds the lock, and one that writes it holds it alone.  The lock is not needed for a
+read by READ_ONCE or test_bit, nor while nobody else can reach the struct (`is_reachable`).
+
+`PLAIN` lists the fields that C accesses with neither READ_ONCE nor WRITE_ONCE nor an atomic
+operation.  All others are atomic, accessed by READ_ONCE and WRITE_ONCE everywhere, registers, or
+not variables of the kernel.  A field that a patch adds is plain.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from hgeisim.kernel.structs import Globals, HgeiControl, Vcpu
+from hgeisim.machine.shared import Shared
+
+
+class Guard(NamedTuple):
+    """Fields of a struct, what they are together, and the lock of the same struct."""
+
+    data: str
+    struct: type[Shared]
+    fields: tuple[str, ...]
+    lock: str
+
+
+GUARDED_BY = (
+    Guard("vsfile", Vcpu, ("vsfile_cpu", "vsfile_hgei"), "vsfile_lock"),
+    Guard("free_bitmap", HgeiControl, ("free_bitmap",), "lock"),
+    Guard("owners", HgeiControl, ("owners",), "lock"),
+)
+
+
+def is_reachable(k: Any, struct: Shared) -> bool:
+    """Whether others than the present context can come to a struct.
+
+    To the control block of a CPU come those who run guests there, and those who own a line of it.
+    """
+    if not isinstance(struct, HgeiControl):
+        return True
+    here = k.per_cpu[struct.cpu].virtualization_enabled or k.globals.kvm_rebooting
+    return bool(here or len(struct.owners) > struct.owners.count(0))
+
+
+class Plain(NamedTuple):
+    """Fields of a struct, and the functions that access them marked all the same: what they share
+    with kvm_main.c, which says READ_ONCE or cmpxchg there."""
+
+    struct: type[Shared]
+    fields: tuple[str, ...]
+    marked: tuple[str, ...] = ()
+
+
+KICKS = ("kvm_vcpu_kick", "kvm_make_vcpus_request_mask")
+PLAIN = (
+    Plain(HgeiControl, ("free_bitmap", "nr_hgei", "free_bitmap_initialized", "owners")),
+    Plain(Globals, ("kvm_riscv_aia_nr_hgei",)),
+    Plain(Vcpu, ("vsfile_cpu", "vsfile_hgei", "vgein")),
+    Plain(Vcpu, ("cpu", "mode"), KICKS),
+)

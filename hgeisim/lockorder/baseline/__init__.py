@@ -1,0 +1,1 @@
+"""The lock order of a kernel as data: recorded, compared, declared, and exported."""

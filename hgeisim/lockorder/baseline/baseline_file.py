@@ -1,0 +1,168 @@
+"""Baseline files: one fact to a line, sorted, to be read in the diff of a patch.
+
+kernel v7.1
+scenarios big-little move-offline
+class imsic->vsfile_lock rwlock config:config {-+.+}
+edge imsic->vsfile_lock < rq->__lock SN try_to_wake_up
+accept wait-context:imsic->vsfile_lock rq->__lock :: B-08: ...
+
+hgeisim comes with one for each kernel that was shipped or posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.lockorder.baseline.baseline import (
+    SYMBOLS,
+    USAGE_LENGTH,
+    Baseline,
+    ClassFacts,
+    EdgeFacts,
+)
+from hgeisim.lockorder.graph.dependency_graph import KIND_NAMES
+from hgeisim.lockorder.graph.lock_class import KINDS, Wait
+from hgeisim.user_file import read_text
+
+HEAD = """\
+# Lock order: classes with type, wait levels and usage; dependencies with kinds and first site;
+# accepted findings, each with its reason.  `hgeisim locks learn` writes it, `locks check` reads it.
+"""
+BECAUSE = " :: "
+_LEVELS = tuple(wait.name.lower() for wait in Wait)
+
+
+def text_of_baseline(baseline: Baseline) -> str:
+    """The text; equal baselines give equal texts."""
+    return HEAD + "\n".join(_lines(baseline)) + "\n"
+
+
+def _lines(baseline: Baseline) -> Iterator[str]:
+    yield f"kernel {baseline.kernel}"
+    yield f"scenarios {' '.join(sorted(baseline.scenarios))}"
+    yield ""
+    for name, cls in sorted(baseline.classes.items()):
+        yield f"class {name} {cls.kind} {cls.wait} {{{cls.usage}}}"
+    yield ""
+    for (source, target), edge in sorted(baseline.edges.items()):
+        yield f"edge {source} < {target} {','.join(sorted(edge.kinds))} {edge.site}"
+    yield ""
+    for finding, reason in sorted(baseline.accepted.items()):
+        yield f"accept {finding}{BECAUSE}{reason}"
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline in a file; InputError has all of its mistakes, each with its line."""
+    return baseline_from(read_text(path), str(path))
+
+
+def baseline_from(text: str, file: str = "baseline") -> Baseline:
+    """The baseline in a text; `file` is how problems call it."""
+    made, problems = Baseline(), list[Problem]()
+    for number, line in enumerate(text.split("\n"), start=1):
+        words = line.split("#")[0].split() if line.lstrip().startswith("#") else line.split()
+        if words:
+            wrong = _read(made, words[0], line.strip()[len(words[0]) :].strip())
+            if wrong:
+                problems.append(Problem(file, f"line {number}", _shown(line), wrong))
+    problems += _missing(made, file) if not problems else []
+    if problems:
+        raise InputError(problems)
+    return made
+
+
+def _missing(made: Baseline, file: str) -> list[Problem]:
+    problems = []
+    if not made.kernel:
+        wanted = "has no `kernel VARIANT` line; `hgeisim locks learn` writes baselines"
+        problems.append(Problem(file, "", "", wanted))
+    for source, target in made.edges:
+        for name in (source, target):
+            if name not in made.classes:
+                near = get_close_matches(name, made.classes, 1)
+                hint = f"did you mean {near[0]}?" if near else ""
+                problem = "has an edge, but no `class` line"
+                problems.append(Problem(file, f"edge {source} < {target}", name, problem, hint))
+    return problems
+
+
+def _read(made: Baseline, word: str, rest: str) -> str:
+    """Take one line in; says what is wrong with it, or nothing."""
+    readers = {"class": _class, "edge": _edge, "accept": _accept}
+    if word == "kernel":
+        made.kernel = rest
+        return "" if rest else "must be `kernel VARIANT`"
+    if word == "scenarios":
+        made.scenarios = tuple(rest.split())
+        return ""
+    if word not in readers:
+        near = get_close_matches(word, ["kernel", "scenarios", *readers], 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"must begin with kernel, scenarios, class, edge or accept{hint}"
+    return readers[word](made, rest)
+
+
+def _class(made: Baseline, rest: str) -> str:
+    words = rest.split()
+    if len(words) != len(("name", "type", "wait", "usage")):
+        return "must be `class NAME TYPE NEED:INNER {USAGE}`"
+    name, kind, wait, usage = words
+    levels = wait.split(":")
+    if kind not in KINDS:
+        near = get_close_matches(kind, KINDS, 1)
+        return f"{kind!r} is no lock type" + (f"; did you mean {near[0]!r}?" if near else "")
+    if len(levels) != len(("need", "inner")) or not set(levels) <= set(_LEVELS):
+        return f"wait levels must be two of {', '.join(_LEVELS)}, such as spin:spin"
+    inside = usage[1:-1]
+    if f"{{{inside}}}" != usage or len(inside) != USAGE_LENGTH or set(inside) - set(SYMBOLS):
+        return f"usage must be {USAGE_LENGTH} of {SYMBOLS} in braces, such as {{-.+.}}"
+    if name in made.classes:
+        return "is there twice"
+    made.classes[name] = ClassFacts(kind, wait, inside)
+    return ""
+
+
+def _edge(made: Baseline, rest: str) -> str:
+    words = rest.split()
+    if len(words) != len(("source", "<", "target", "kinds", "site")) or words[1] != "<":
+        return "must be `edge HELD < WANTED KINDS FUNCTION`"
+    source, _, target, kinds, site = words
+    known = set(KIND_NAMES.values())
+    if not set(kinds.split(",")) <= known:
+        return f"kinds must be some of {','.join(sorted(known))}"
+    if (source, target) in made.edges:
+        return "is there twice"
+    made.edges[source, target] = EdgeFacts(frozenset(kinds.split(",")), site)
+    return ""
+
+
+def _accept(made: Baseline, rest: str) -> str:
+    finding, _, reason = rest.partition(BECAUSE.strip())
+    finding, reason = finding.strip(), reason.strip()
+    if not finding or not reason:
+        return "must be `accept FINDING :: REASON`: nothing is accepted without a reason"
+    if finding in made.accepted:
+        return "is there twice"
+    made.accepted[finding] = reason
+    return ""
+
+
+def _shown(line: str) -> str:
+    return repr(line if len(line) <= 60 else f"{line[:57]}...")
+
+
+FOLDER = Path(__file__).parent.parent / "baselines"
+SUFFIX = ".txt"
+
+
+def shipped_names() -> list[str]:
+    """The variants that have a baseline here, sorted."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob(f"*{SUFFIX}"))
+
+
+def shipped_path(variant: str) -> Path | None:
+    """The file of a variant's baseline, None when there is none."""
+    return FOLDER / f"{variant}{SUFFIX}" if variant in shipped_names() else None

@@ -1,0 +1,97 @@
+"""The graph of a baseline for other programs: DOT, GraphML, and the surroundings of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from io import BytesIO
+
+import networkx as nx
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.lockorder.baseline.baseline import Baseline
+
+
+def graph_of(baseline: Baseline) -> nx.DiGraph:
+    """A networkx graph: nodes are classes with type, wait and usage; edges have kinds and site."""
+    graph = nx.DiGraph(name=baseline.kernel)
+    for name, cls in baseline.classes.items():
+        graph.add_node(name, type=cls.kind, wait=cls.wait, usage=cls.usage)
+    for (source, target), edge in baseline.edges.items():
+        graph.add_edge(source, target, kinds=",".join(sorted(edge.kinds)), site=edge.site)
+    return graph
+
+
+def around(baseline: Baseline, cls: str, depth: int) -> Baseline:
+    """What is at most `depth` dependencies away from a class, in either direction."""
+    if cls not in baseline.classes:
+        near = get_close_matches(cls, baseline.classes, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        allowed = f"is no class of this lock order; it has {', '.join(sorted(baseline.classes))}"
+        raise InputError([Problem("command line", "--around", repr(cls), allowed, hint)])
+    undirected = graph_of(baseline).to_undirected(as_view=True)
+    names = set(nx.single_source_shortest_path_length(undirected, cls, cutoff=depth))
+    return Baseline(
+        baseline.kernel,
+        baseline.scenarios,
+        {name: facts for name, facts in baseline.classes.items() if name in names},
+        {pair: facts for pair, facts in baseline.edges.items() if set(pair) <= names},
+    )
+
+
+def adjacent(baseline: Baseline) -> Baseline:
+    """Only dependencies that do not follow from others, unless they are in a circle: a graph that
+    one can look at."""
+    graph = graph_of(baseline)
+    classes_in_cycles = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
+    parts = nx.condensation(graph)
+    kept = nx.transitive_reduction(parts)
+    member = parts.graph["mapping"]
+    edges = {
+        pair: facts
+        for pair, facts in baseline.edges.items()
+        if kept.has_edge(member[pair[0]], member[pair[1]])
+        or any(set(pair) <= c for c in classes_in_cycles)
+    }
+    return Baseline(baseline.kernel, baseline.scenarios, baseline.classes, edges)
+
+
+def classes_in_cycles(baseline: Baseline) -> set[str]:
+    """The classes that are in a circle."""
+    parts = nx.strongly_connected_components(graph_of(baseline))
+    return {name for part in parts if len(part) > 1 for name in part}
+
+
+def dot(baseline: Baseline) -> str:
+    """The graph for Graphviz; classes in a circle are red."""
+    return "\n".join(_dot_lines(baseline)) + "\n"
+
+
+def _dot_lines(baseline: Baseline) -> Iterator[str]:
+    red = classes_in_cycles(baseline)
+    yield "digraph locks {"
+    yield "  rankdir=LR; node [shape=box, fontname=monospace]; edge [fontname=monospace];"
+    for name, cls in sorted(baseline.classes.items()):
+        colour = ', color="red"' if name in red else ""
+        yield f'  "{name}" [label="{name}\\n{cls.kind} {{{cls.usage}}}"{colour}];'
+    for (source, target), edge in sorted(baseline.edges.items()):
+        colour = ', color="red"' if {source, target} <= red else ""
+        kinds = ",".join(sorted(edge.kinds))
+        yield f'  "{source}" -> "{target}" [label="{kinds}\\n{edge.site}"{colour}];'
+    yield "}"
+
+
+def graphml(baseline: Baseline) -> str:
+    """The graph as GraphML."""
+    out = BytesIO()
+    nx.write_graphml(graph_of(baseline), out)
+    return out.getvalue().decode("utf-8") + "\n"
+
+
+def tree(baseline: Baseline) -> Iterator[str]:
+    """Yield the graph as text: each class, and below it what was taken inside."""
+    for name, cls in sorted(baseline.classes.items()):
+        yield f"{name}  {cls.kind} {cls.wait} {{{cls.usage}}}"
+        for (source, target), edge in sorted(baseline.edges.items()):
+            if source == name:
+                yield f"  < {target}  {','.join(sorted(edge.kinds))}  {edge.site}"

@@ -1,0 +1,191 @@
+"""/proc/lockdep and /proc/lockdep_stats: a real kernel's dump read, and the model's printed.
+
+The file lists each class with its usage, then the classes that were taken right inside it.  Read as
+a baseline, it lets a real kernel be compared with the model.  It does not have: kinds of
+dependencies, lock types, wait levels, and dependencies at a distance, which follow from those that
+it has.
+
+What a validator has learned is printed in the same lines and columns, so that scripts for the files
+of a kernel read these.  A key is a digest of the name of the class.  Direct dependencies are those
+that do not follow from others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import networkx as nx
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.lockorder.baseline.baseline import Baseline, ClassFacts, EdgeFacts, Pair
+from hgeisim.lockorder.baseline.export_graph import adjacent, graph_of
+from hgeisim.lockorder.rules.viewpoint import Sizes
+
+FIRST_LINE = "all lock classes:"
+_CLASS = re.compile(
+    r"(?P<key>[0-9a-f]+) (OPS:\s*\d+ )?FD:\s*(?P<reach>[0-9]{1,9}) BD:\s*\d+ "
+    r"(?P<usage>[.+?-]{4}): (?P<name>\S.*)"
+)
+_EDGE = re.compile(r" -> \[(?P<key>[0-9a-f]+)\] (?P<name>\S.*)")
+_CLASS_FORM = "must be `KEY FD: n BD: n USAGE: NAME`, as /proc/lockdep prints a class"
+_EDGE_FORM = "must be ` -> [KEY] NAME`, as /proc/lockdep prints a dependency"
+
+KERNEL_NAMES = {
+    "&(kvm)->mmu_lock": "kvm->mmu_lock",
+    "&hgctrl->lock": "hgctrl->lock",
+    "&imsic->swfile_extirq_lock": "imsic->swfile_extirq_lock",
+    "&imsic->vsfile_lock": "imsic->vsfile_lock",
+    "&irq_desc_lock_class": "irq_desc(SGEI)->lock",
+    "&kvm->lock": "kvm->lock",
+    "&kvm->slots_lock": "kvm->slots_lock",
+    "&kvm->srcu": "kvm->srcu",
+    "&p->pi_lock": "p->pi_lock",
+    "&rq->__lock": "rq->__lock",
+    "&vcpu->arch.hfence_lock": "vcpu->hfence_lock",
+    "&vcpu->mutex": "vcpu->mutex",
+}
+"""What the model calls the classes of the kernel that have another name there."""
+
+
+def is_dump(text: str) -> bool:
+    """Whether a text looks like /proc/lockdep."""
+    return text.startswith(FIRST_LINE)
+
+
+def dump_from(text: str, file: str = "lockdep") -> Baseline:
+    """The classes and dependencies of a dump, by the names of the model where it has one.
+
+    In place of the wait level of a class stands how many classes it reaches (FD), itself included.
+    """
+    made, problems = Baseline(kernel=file), list[Problem]()
+    inside = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if number == 1 or not line.strip():
+            wrong = "" if number > 1 or is_dump(line) else f"must be {FIRST_LINE!r}"
+        elif line.startswith(" "):
+            wrong = _edge(made, inside, line)
+        else:
+            found = _CLASS.fullmatch(line)
+            inside = _named(found["name"]) if found else ""
+            wrong = "" if found else _CLASS_FORM
+            if found:
+                made.classes[inside] = ClassFacts("?", found["reach"], found["usage"])
+        if wrong:
+            problems.append(Problem(file, f"line {number}", repr(line[:60]), wrong))
+    if not made.classes and not problems:
+        problems.append(Problem(file, "", "", "has no lock classes"))
+    if problems:
+        raise InputError(problems)
+    return made
+
+
+def _edge(made: Baseline, inside: str, line: str) -> str:
+    found = _EDGE.fullmatch(line)
+    if not found:
+        return _EDGE_FORM
+    if not inside:
+        return "must stand below a class"
+    made.edges[inside, _named(found["name"])] = EdgeFacts(frozenset(), "?")
+    return ""
+
+
+def hides_some(dump: Baseline, cls: str) -> bool:
+    """Whether more classes follow from a class than the printed dependencies lead to.
+
+    Some are not printed: those at a distance, and a held rcu_read_lock adds to the distance.
+    """
+    graph = nx.DiGraph(list(dump.edges))
+    printed = len(nx.descendants(graph, cls)) if cls in graph else 0
+    return int(dump.classes[cls].wait) > printed + 1
+
+
+def _named(name: str) -> str:
+    return KERNEL_NAMES.get(name, name)
+
+
+def common(dump: Baseline, model: Baseline) -> list[str]:
+    """The classes that both have."""
+    return sorted(set(dump.classes) & set(model.classes))
+
+
+def differing_usage(dump: Baseline, model: Baseline) -> list[str]:
+    """The common classes that are not used alike, but for use in softirqs: the model has none."""
+    return [
+        name
+        for name in common(dump, model)
+        if _without_softirqs(dump.classes[name].usage) != model.classes[name].usage
+    ]
+
+
+def _without_softirqs(usage: str) -> str:
+    """The usage of a class without what softirqs do with it: the last two letters are theirs."""
+    return usage[:2] + usage[2:].translate(_NOT_IN_SOFTIRQ)
+
+
+_NOT_IN_SOFTIRQ = str.maketrans("-?", ".+")
+
+
+def lacking_in_model(dump: Baseline, model: Baseline) -> list[Pair]:
+    """Dependencies of the real kernel between common classes that the model has not shown."""
+    shared = set(common(dump, model))
+    return sorted(pair for pair in dump.edges if set(pair) <= shared and pair not in model.edges)
+
+
+def lacking_in_kernel(dump: Baseline, model: Baseline) -> Iterator[Pair]:
+    """Yield those of the model that neither stand in the dump nor follow from what does."""
+    shared, graph = set(common(dump, model)), nx.DiGraph(list(dump.edges))
+    for source, target in sorted(model.edges):
+        both = {source, target} <= shared
+        known = both and source in graph and target in graph and nx.has_path(graph, source, target)
+        if both and not known:
+            yield source, target
+
+
+LABEL_WIDTH, NUMBER_WIDTH = 31, 12
+
+
+def proc_lockdep(order: Baseline) -> str:
+    """The text of /proc/lockdep: FD and BD count what a class leads to and from, and itself."""
+    graph, direct = graph_of(order), adjacent(order)
+    lines = [FIRST_LINE]
+    for name, cls in sorted(order.classes.items()):
+        ahead, back = len(nx.descendants(graph, name)) + 1, len(nx.ancestors(graph, name)) + 1
+        lines.append(f"{_key(name)} FD:{ahead:5} BD:{back:5} {cls.usage}: {name}")
+        inside = [target for source, target in sorted(direct.edges) if source == name]
+        lines += [f" -> [{_key(target)}] {target}" for target in inside]
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def proc_lockdep_stats(order: Baseline, sizes: Sizes) -> str:
+    """The text of /proc/lockdep_stats, as far as its counts mean something here."""
+    return "".join(
+        f" {label + ':':<{LABEL_WIDTH}}{number:>{NUMBER_WIDTH}}\n"
+        for label, number in _counts(order, sizes)
+    )
+
+
+def _counts(order: Baseline, sizes: Sizes) -> Iterator[tuple[str, int]]:
+    graph = graph_of(order)
+    yield "lock-classes", len(order.classes)
+    yield "direct dependencies", len(adjacent(order).edges)
+    yield "indirect dependencies", sum(len(nx.descendants(graph, name)) for name in graph)
+    yield "all direct dependencies", sizes.dependencies
+    yield "dependency chains", sizes.chains
+    for at, line in ((0, "hardirq"), (2, "softirq")):
+        for signs, word in (("-?", "safe"), ("+?", "unsafe")):
+            yield f"{line}-{word} locks", _used(order, at, signs)
+            yield f"{line}-read-{word} locks", _used(order, at + 1, signs)
+    yield "uncategorized locks", sum(cls.usage == "...." for cls in order.classes.values())
+    yield "max locking depth", sizes.longest_chain
+    yield "debug_locks", 1
+
+
+def _used(order: Baseline, at: int, signs: str) -> int:
+    return sum(cls.usage[at] in signs for cls in order.classes.values())
+
+
+def _key(name: str) -> str:
+    return blake2b(name.encode(), digest_size=8).hexdigest()

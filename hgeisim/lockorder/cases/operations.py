@@ -1,0 +1,160 @@
+"""The operations of case files: what each is called, what it takes, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hgeisim.lockorder.graph.lock_class import How, Lock
+from hgeisim.lockorder.rules.context import Context
+from hgeisim.lockorder.rules.validator import Validator
+
+
+class Takes(Enum):
+    """What stands after the name of an operation."""
+
+    NOTHING = "nothing"
+    LOCK = "a lock of lock_types"
+    READERS = "a lock of lock_types that has readers"
+    FLAG = "a name for the saved state"
+    GFP = "a GFP flag"
+    EVENT = "the name of an event"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a thread, as its file says it."""
+
+    name: str
+    argument: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Player:
+    """Who executes operations: one thread of a case at a time."""
+
+    validator: Validator
+    context: Context
+    locks: dict[str, Lock]
+    flags: dict[str, bool] = field(default_factory=dict)
+
+    def lock(self, op: Operation) -> Lock:
+        """The lock that an operation names."""
+        return self.locks[op.argument]
+
+    def how(self, op: Operation, trylock: bool = False) -> How:
+        """How an operation takes its lock."""
+        nest = self.locks[op.options["nest"]] if "nest" in op.options else None
+        return How(subclass=op.options.get("subclass", 0), trylock=trylock, nest=nest)
+
+
+Play = Callable[[Player, Operation], None]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What an operation takes, the options it knows, and what it does."""
+
+    takes: Takes
+    play: Play
+    options: tuple[str, ...] = ()
+
+
+def _on_lock(call: Callable[[Validator, Context, Lock], None]) -> Form:
+    return Form(Takes.LOCK, lambda p, op: call(p.validator, p.context, p.lock(op)))
+
+
+def _plain(call: Callable[[Validator, Context], None]) -> Form:
+    return Form(Takes.NOTHING, lambda p, op: call(p.validator, p.context))
+
+
+def _named(takes: Takes, call: Callable[[Validator, Context, str], None]) -> Form:
+    return Form(takes, lambda p, op: call(p.validator, p.context, op.argument))
+
+
+def _save(player: Player, op: Operation) -> None:
+    player.flags[op.argument] = player.validator.irq_save(player.context)
+
+
+def _restore(player: Player, op: Operation) -> None:
+    player.validator.irq_restore(player.context, player.flags[op.argument])
+
+
+def _lock(player: Player, op: Operation) -> None:
+    player.validator.acquire(player.context, player.lock(op), player.how(op))
+
+
+def _trylock(player: Player, op: Operation) -> None:
+    player.validator.acquire(player.context, player.lock(op), player.how(op, trylock=True))
+
+
+def _read_lock(player: Player, op: Operation) -> None:
+    player.validator.acquire_read(player.context, player.lock(op), player.how(op))
+
+
+def _read_trylock(player: Player, op: Operation) -> None:
+    player.validator.acquire_read(player.context, player.lock(op), player.how(op, trylock=True))
+
+
+def _enter_hardirq(player: Player, op: Operation) -> None:
+    threaded = op.options.get("threaded", False)
+    player.validator.enter_hardirq(player.context, threaded=threaded)
+
+
+def _rcu(variant: str) -> dict[str, Form]:
+    suffix = variant.removeprefix("rcu")
+    return {
+        f"rcu_read_lock{suffix}": _plain(lambda v, c: v.rcu_read_lock(c, variant)),
+        f"rcu_read_unlock{suffix}": _plain(lambda v, c: v.rcu_read_unlock(c, variant)),
+    }
+
+
+_HOW = ("subclass", "nest")
+
+OPERATIONS: dict[str, Form] = {
+    "lock": Form(Takes.LOCK, _lock, _HOW),
+    "trylock": Form(Takes.LOCK, _trylock, _HOW),
+    "read_lock": Form(Takes.READERS, _read_lock, _HOW),
+    "read_trylock": Form(Takes.READERS, _read_trylock, _HOW),
+    "unlock": _on_lock(Validator.release),
+    "read_unlock": _on_lock(lambda v, c, lock: v.release(c, lock, reader=True)),
+    "downgrade": _on_lock(Validator.downgrade),
+    "sync": _on_lock(Validator.synchronize),
+    "might_lock": _on_lock(Validator.might_lock),
+    "might_lock_read": _on_lock(Validator.might_lock_read),
+    "init": _on_lock(Validator.init),
+    "free": _on_lock(Validator.free),
+    "pin": _on_lock(Validator.pin),
+    "unpin": _on_lock(Validator.unpin),
+    "assert_held": _on_lock(Validator.assert_held),
+    "assert_not_held": _on_lock(Validator.assert_not_held),
+    "irq_disable": _plain(Validator.irq_disable),
+    "irq_enable": _plain(Validator.irq_enable),
+    "irq_save": Form(Takes.FLAG, _save),
+    "irq_restore": Form(Takes.FLAG, _restore),
+    "bh_disable": _plain(Validator.bh_disable),
+    "bh_enable": _plain(Validator.bh_enable),
+    "hardirq_enter": Form(Takes.NOTHING, _enter_hardirq, ("threaded",)),
+    "hardirq_exit": _plain(Validator.leave_hardirq),
+    "softirq_enter": _plain(Validator.enter_softirq),
+    "softirq_exit": _plain(Validator.leave_softirq),
+    **_rcu("rcu"),
+    **_rcu("rcu_bh"),
+    **_rcu("rcu_sched"),
+    "fs_reclaim_acquire": _named(Takes.GFP, Validator.fs_reclaim_acquire),
+    "fs_reclaim_release": _named(Takes.GFP, Validator.fs_reclaim_release),
+    "might_alloc": _named(Takes.GFP, Validator.might_alloc),
+    "memalloc_nofs_save": _plain(lambda v, c: v.memalloc_nofs(c, on=True)),
+    "memalloc_nofs_restore": _plain(lambda v, c: v.memalloc_nofs(c, on=False)),
+    "mmu_notifier_start": _plain(lambda v, c: v.notify_mmu(c, on=True)),
+    "mmu_notifier_end": _plain(lambda v, c: v.notify_mmu(c, on=False)),
+    "return_to_user": _plain(Validator.return_to_user),
+    "task_exit": _plain(Validator.exit_task),
+    "wait": _named(Takes.EVENT, Validator.wait),
+    "complete": _named(Takes.EVENT, Validator.complete),
+    "ipi_wait": _plain(Validator.wait_for_ipi),
+}
+"""Every operation by its name in a file."""

@@ -1,0 +1,1 @@
+"""Lock classes, their usage bits, and the graph of dependencies between them."""

@@ -1,0 +1,1 @@
+"""Lock-order violations: as data with stable ids, and as text."""

@@ -1,0 +1,1 @@
+"""The rules of lock order: the validator, its contexts, and the checks made on each operation."""

@@ -1,1 +1,0 @@
-"""What a run leaves behind: timeline, run folder, manifest, fingerprint."""

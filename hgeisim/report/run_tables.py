@@ -1,0 +1,175 @@
+"""The tables of a run that fit a terminal: its HARTs, what took time, the account of its MSIs.
+
+Each HART of a few is told, groups and the worst of many.  Below the tables stand lines about where
+vCPU time went, waits for locks and dropped MSIs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from hgeisim.report.layout import count, indented
+from hgeisim.runs.units import percent, short_time
+
+HARTS_SHOWN_MAX = 16
+"""So many HARTs, or groups of them, are told one by one."""
+WORST = 8
+"""So many HARTs of a bigger machine are told beside its groups."""
+HART_HEADS = ("lines", "max", "mean", "exhausted", "alloc", "fail", "free", "SGEI")
+COUNTS = ("alloc", "fail", "free", "sgei")
+
+Hart = dict[str, Any]
+"""What a summary says of one HART."""
+
+
+class HartTable(NamedTuple):
+    """A table with its title, "" where it needs none."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+def hart_tables(harts: Sequence[Hart]) -> Iterator[HartTable]:
+    """The tables of a run: one, or for a big machine its groups and its worst HARTs."""
+    if len(harts) <= HARTS_SHOWN_MAX:
+        yield HartTable("", ("HART", *HART_HEADS), [*map(hart_row, harts), total_row(harts)])
+        return
+    groups = [list(group) for _, group in groupby(harts, _kind)]
+    shown = [_group(group) for group in groups] if 1 < len(groups) <= HARTS_SHOWN_MAX else []
+    title = "Equal neighbours together; mean, exhausted: averages"
+    yield HartTable(title, ("HARTs", *HART_HEADS), [*shown, ("all", *_group(harts)[1:])])
+    order = sorted(harts, key=lambda hart: (-hart["exhausted"], -hart["fail"], hart["hart"]))
+    worst = [hart_row(hart) for hart in order if hart["exhausted"]][:WORST]
+    if worst:
+        title = f"The {len(worst)} that were out of lines longest; --json tells all"
+        yield HartTable(title, ("HART", *HART_HEADS), worst)
+
+
+def _kind(hart: Hart) -> tuple[int, int]:
+    return hart["lines"], hart["guest_files"]
+
+
+def hart_row(hart: Hart) -> tuple[object, ...]:
+    """The cells of one HART."""
+    return (
+        hart["hart"],
+        hart["lines"],
+        _most([hart]),
+        f"{hart['busy_mean']:.2f}",
+        f"{hart['exhausted']:.1%}",
+        *(hart[name] for name in COUNTS),
+    )
+
+
+def _group(harts: Sequence[Hart]) -> tuple[object, ...]:
+    """Equal neighbours: `max` is that of the fullest one."""
+    first, last, count = harts[0], harts[-1], len(harts)
+    mean, exhausted = (sum(hart[key] for hart in harts) for key in ("busy_mean", "exhausted"))
+    return (
+        f"{first['hart']}-{last['hart']}" if count > 1 else first["hart"],
+        _total(harts, "lines"),
+        _most(harts),
+        f"{mean / count:.2f}",
+        f"{exhausted / count:.1%}",
+        *(_total(harts, name) for name in COUNTS),
+    )
+
+
+def total_row(harts: Sequence[Hart]) -> tuple[object, ...]:
+    """The cells of all HARTs together."""
+    mean = f"{sum(hart['busy_mean'] for hart in harts):.2f}"
+    counts = (_total(harts, name) for name in COUNTS)
+    return ("all", _total(harts, "lines"), "", mean, "", *counts)
+
+
+def _most(harts: Sequence[Hart]) -> str:
+    """Most taken lines on a HART, marked where that is more than it has."""
+    over = any(hart["busy_max"] > hart["lines"] for hart in harts)
+    return f"{max(hart['busy_max'] for hart in harts)}{'!' * over}"
+
+
+def _total(harts: Sequence[Hart], name: str) -> int:
+    return sum(int(hart[name]) for hart in harts)
+
+
+SPAN_HEADS = ("what took time", "count", "p50", "p99", "max")
+SPAN_LABELS = {
+    "msi-vsfile": "MSI to the guest, VS-file",
+    "msi-swfile": "MSI to the guest, SW-file",
+    "sgei-taken": "SGEI raised to handler",
+    "sgei-served": "SGEI handler to owner runs",
+    "attach": "SW-file to VS-file",
+    "move": "VS-file moved to another HART",
+    "fallback": "no line: goes on with SW-file",
+    "refused": "no line: entry failed",
+}
+STATES = {
+    "vsfile_ns": "VS-file",
+    "swfile_ns": "SW-file",
+    "blocked_ns": "WFI",
+    "failed_ns": "failed",
+    "host_ns": "host",
+}
+LOCKS_SHOWN = 3
+
+
+def span_rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """The table: a row for each kind of span that there was."""
+    for kind, label in SPAN_LABELS.items():
+        span = result["spans"][kind]
+        if span["count"]:
+            times = (_plain(span[name]) for name in ("p50_ns", "p99_ns", "max_ns"))
+            yield label, f"{span['count']:,}", *times
+
+
+def measure_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Where the time of all vCPUs went, and for which locks was waited longest."""
+    vcpus, whole = result["vcpus"], result["vcpus"]["life_ns"]
+    if whole:
+        shares = (f"{name} {percent(vcpus[key] / whole)}" for key, name in STATES.items())
+        yield from indented(f"time of {count(vcpus['count'], 'vCPU')}: {', '.join(shares)}", 0)
+    waited = {name: use for name, use in result["locks"].items() if use["contended"]}
+    longest = sorted(waited, key=lambda name: (-waited[name]["wait_ns_total"], name))[:LOCKS_SHOWN]
+    told = (f"{name} {_plain(waited[name]['wait_ns_total'])}" for name in longest)
+    yield from indented(f"lock waits: {', '.join(told) or 'none'}", 0)
+
+
+def _plain(ns: int) -> str:
+    """A time in ASCII, for mails."""
+    return short_time(ns).replace("µ", "u")
+
+
+MSI_HEADS = ("MSIs", "sent", "delivered", "merged", "pending", "dropped", "lost")
+VMS_SHOWN = 8
+"""With more VMs only the sum is printed; `--json` has them all."""
+
+
+def msi_rows(msis: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A row for each VM if there are a few, and one for all; none when nothing was sent."""
+    if not msis["all"]["sent"]:
+        return
+    if 1 < len(msis["vms"]) <= VMS_SHOWN:
+        for name, row in msis["vms"].items():
+            yield _row(name, row)
+    yield _row("all", msis["all"])
+
+
+def dropped_line(msis: dict[str, Any]) -> str:
+    """By which rules MSIs were dropped, "" when none was."""
+    rules = {rule: n for rule, n in msis["all"]["dropped"].items() if n}
+    told = ", ".join(f"{n:,} {rule}" for rule, n in rules.items())
+    return f"dropped by rule: {told}" if told else ""
+
+
+def by_sgei(msis: dict[str, int]) -> Iterator[str]:
+    """How many MSIs took the way of an SGEI; nothing where none was sent."""
+    if msis["sent"]:
+        yield f"{msis['sgei']:,} of {count(msis['sent'], 'MSI')} took an SGEI"
+
+
+def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    numbers = {**row, "dropped": sum(row["dropped"].values())}
+    return name, *(f"{numbers[head]:,}" for head in MSI_HEADS[1:])

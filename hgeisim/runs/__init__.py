@@ -1,0 +1,1 @@
+"""A run at rest: its folder and manifest, timeline, tables, figures and fingerprint."""

@@ -1,0 +1,210 @@
+"""The folder that a run leaves behind: written whole or not at all, and read back with suspicion.
+
+manifest.json   what ran: scenario, variant, seed, topology, versions, fingerprint
+summary.json    what came out, in numbers
+occupancy.csv   each change of a HART's taken lines
+events.csv      each alloc, fail, free, sgei, release, offline, online
+
+and the tables that were recorded (`tables.py`): owners.csv, spans.csv, vcpus.csv, locks.csv.
+
+`hgeisim run` adds what is about locks: lock-order.txt (the reports of the validator in full), and
+lockdep.txt, lockdep_stats.txt and lock_stat.txt, as /proc has them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.runs.atomic_folder import UNCHANGED, is_workshop, put_folder, recover, why_not_writable
+from hgeisim.runs.fingerprint import fingerprint
+from hgeisim.runs.manifest import (
+    FORMAT,
+    check_manifest,
+    check_summary,
+    parse_document,
+    topology_facts,
+)
+from hgeisim.runs.picture_kinds import is_picture
+from hgeisim.runs.tables import KINDS, Tables, head_of, read_table
+from hgeisim.runs.timeline import Timeline, events_csv, occupancy_csv, read_events, read_occupancy
+from hgeisim.user_file import RECORD_MAX, read_text
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as read back: `manifest` and `summary` as JSON tables, and the timeline."""
+
+    manifest: dict[str, Any]
+    summary: dict[str, Any]
+    timeline: Timeline
+
+
+def write_run(
+    path: Path,
+    manifest: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    timeline: Timeline,
+    extra_files: Mapping[str, str] = _NOTHING,
+) -> None:
+    """Leave a run at `path`, in place of an older run there; equal input gives equal bytes.
+
+    `manifest` has scenario, variant, preemption, seed and versions; what follows from the timeline
+    (format, topology, end_ns, fingerprint, files) is filled in here.  `extra_files` are texts by
+    file name.  If anything goes wrong, `path` is as it was.  InputError: something that no run
+    wrote is at `path`, or it cannot be written.
+    """
+    files = _texts(manifest, summary, timeline, extra_files)
+    check_replaceable(path)
+    put_folder(path, files)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse, by InputError, a place whose content a run must not take away, or that it cannot
+    write.
+
+    Free are: nothing, an empty folder, a run folder that holds only what a run or plot wrote, or
+    left when it was killed.
+    """
+    if reason := why_not_writable(path):
+        raise InputError([Problem(str(path), "", "", f"cannot be written: {reason}", UNCHANGED)])
+    recover(path.resolve().parent)
+    names = _names_in(path)
+    if os.path.lexists(path) and (names or not path.is_dir()):
+        _check_own(path, names)
+    if Path.cwd().is_relative_to(path.resolve()):
+        told = "you are in the folder that would be replaced"
+        raise InputError([Problem(str(path), "", "", told, "start from elsewhere")])
+
+
+def _check_own(path: Path, names: list[str]) -> None:
+    ours = _own_files(path)
+    foreign = sorted(name for name in names if name not in ours and not _is_by_plot(path / name))
+    if ours and not foreign:
+        return
+    told = f"holds {', '.join(foreign[:3])}, which no run wrote" if ours else "is no run folder"
+    raise InputError([Problem(str(path), "", "", told, "choose another place, or move it away")])
+
+
+def _is_by_plot(path: Path) -> bool:
+    """Whether it is a picture, or where one was made by a plot that was killed; both are of the old
+    run."""
+    return is_picture(path.name) or is_workshop(path)
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder back.  InputError names each damaged file and line."""
+    texts = _read_texts(path, ("manifest.json", "summary.json", "occupancy.csv", "events.csv"))
+    manifest = parse_document(_name(path, "manifest.json"), texts["manifest.json"])
+    topology = check_manifest(_name(path, "manifest.json"), manifest)
+    summary = parse_document(_name(path, "summary.json"), texts["summary.json"])
+    check_summary(_name(path, "summary.json"), summary)
+    timeline = Timeline(topology)
+    timeline.end_ns = manifest["end_ns"]
+    csv = ("occupancy.csv", "events.csv")
+    problems = read_occupancy(timeline, _name(path, csv[0]), texts[csv[0]])
+    problems += read_events(timeline, _name(path, csv[1]), texts[csv[1]])
+    found = fingerprint(timeline)
+    if not problems and found != manifest["fingerprint"]:
+        allowed = f"does not fit the records, which give {found}: a file was changed"
+        where = _name(path, "manifest.json")
+        problems = [Problem(where, "fingerprint", manifest["fingerprint"], allowed)]
+    if problems:
+        raise InputError(problems)
+    return Run(manifest, summary, timeline)
+
+
+def read_tables(path: Path, manifest: Mapping[str, Any]) -> Tables:
+    """Read the tables that a run folder has.  InputError names each damaged file and line."""
+    tables, problems = {}, []
+    for name, kinds in KINDS.items():
+        if f"{name}.csv" in manifest["files"]:
+            text = _read_texts(path, [f"{name}.csv"])[f"{name}.csv"]
+            kind = next((kind for kind in kinds if text.startswith(head_of(kind))), kinds[0])
+            tables[name], wrong = read_table(_name(path, f"{name}.csv"), text, kind)
+            problems += wrong
+    if problems:
+        raise InputError(problems)
+    return tables
+
+
+def _texts(
+    manifest: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    timeline: Timeline,
+    extra_files: Mapping[str, str],
+) -> dict[str, str]:
+    files = {"occupancy.csv": occupancy_csv(timeline), "events.csv": events_csv(timeline)}
+    files |= {"summary.json": _json(summary), "manifest.json": "", **extra_files}
+    whole = {
+        **manifest,
+        "format": FORMAT,
+        "topology": topology_facts(timeline.topology),
+        "end_ns": timeline.end_ns,
+        "fingerprint": fingerprint(timeline),
+        "files": sorted(files),
+    }
+    check_manifest("manifest.json", whole)
+    return files | {"manifest.json": _json(whole)}
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    options: Any = {"sort_keys": True, "indent": 2, "ensure_ascii": False, "allow_nan": False}
+    return json.dumps(dict(document), **options) + "\n"
+
+
+def _names_in(path: Path) -> list[str]:
+    """What a folder holds; nothing when it is none."""
+    try:
+        return [entry.name for entry in path.iterdir()] if path.is_dir() else []
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise InputError([Problem(str(path), "", "", reason)]) from None
+
+
+def _own_files(path: Path) -> set[str]:
+    """Names in a folder that a run wrote; none when it is no run folder."""
+    try:
+        file = path / "manifest.json"
+        manifest = parse_document(str(file), read_text(file))
+        ours = {"manifest.json", *manifest["files"]}
+    except (InputError, TypeError, KeyError):
+        return set()
+    return ours if manifest.get("format") == FORMAT else set()
+
+
+def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """Read files of a run; all that cannot be read are told at once."""
+    if not _names_in(path):
+        _recover_at(path)
+    if "manifest.json" not in _names_in(path):
+        remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
+        raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
+    texts, problems = {}, list[Problem]()
+    for name in names:
+        try:
+            texts[name] = read_text(path / name, limit=RECORD_MAX)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return texts
+
+
+def _recover_at(path: Path) -> None:
+    """Bring the folder back that a killed run had moved away."""
+    with suppress(OSError, ValueError, RuntimeError):  # what `resolve` says of a strange path
+        recover(path.resolve().parent)
+
+
+def _name(path: Path, file: str) -> str:
+    return str(path / file)

@@ -1,0 +1,145 @@
+"""The figures of a run, for `summary.json` and for questions about its tables.
+
+For each HART, how full it was and what happened there; how long things took; where vCPU time went;
+waits and holds of locks; who held the lines of a HART while it had none left.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from hgeisim.runs.occupancy_steps import Windows, offline_windows
+from hgeisim.runs.tables import (
+    NAMES,
+    SPAN_NAMES,
+    STATE_NAMES,
+    LockUse,
+    Records,
+    Tables,
+    dtype,
+    vcpu_names,
+)
+from hgeisim.runs.timeline import EVENT_NAMES, Column, Timeline
+
+COUNTED = ("alloc", "fail", "free", "sgei", "release")
+
+
+def hart_summaries(timeline: Timeline) -> list[dict[str, Any]]:
+    """One record for each HART.
+
+    `lines` and `guest_files` as the machine has them; `busy_max` and `busy_mean` taken lines, the
+    mean over time; `exhausted` the fraction of the time with no line left (0..1, also for a HART
+    without lines); then the number of each event in `COUNTED`.
+    """
+    counts = _event_counts(timeline)
+    return [
+        {
+            "hart": hart,
+            "lines": spec.lines,
+            "guest_files": spec.guest_files,
+            **_occupancy(timeline, hart, spec.lines),
+            **{name: counts.get((hart, name), 0) for name in COUNTED},
+        }
+        for hart, spec in enumerate(timeline.topology.harts)
+    ]
+
+
+def _occupancy(timeline: Timeline, hart: int, lines: int) -> dict[str, Any]:
+    steps = [*timeline.steps(hart), (timeline.end_ns, 0)]
+    spans = [(after - now, busy) for (now, busy), (after, _) in pairwise(steps)]
+    total_ns = timeline.end_ns or 1
+    return {
+        "busy_max": max((busy for _, busy in spans), default=0),
+        "busy_mean": round(sum(ns * busy for ns, busy in spans) / total_ns, 6),
+        "exhausted": round(sum(ns for ns, busy in spans if busy >= lines) / total_ns, 6),
+    }
+
+
+def _event_counts(timeline: Timeline) -> dict[tuple[int, str], int]:
+    counts: dict[tuple[int, str], int] = {}
+    for kind, hart in zip(timeline.event_kind, timeline.event_hart, strict=True):
+        key = hart, EVENT_NAMES[kind]
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+QUANTILES = {"p50_ns": 50, "p90_ns": 90, "p99_ns": 99, "max_ns": 100}
+"""In percent, by nearest rank: a time that really occurred."""
+
+
+def measures(timeline: Timeline, tables: Tables) -> dict[str, Any]:
+    """Return what the tables tell in all; empty when no tables were recorded.
+
+    `spans`: for each kind how many, and how long they took; `vcpus`: how many, and the sum of their
+    time by state; `locks`: waits and holds by class; `offline`: hotplug windows.
+    """
+    if not {"spans", "vcpus", "locks"} <= tables.keys():
+        return {}
+    return {
+        "spans": {name: spread(durations(tables["spans"], name)) for name in SPAN_NAMES},
+        "vcpus": vcpu_totals(tables["vcpus"]),
+        "locks": lock_totals(tables["locks"]),
+        "offline": [
+            {"hart": hart, "start_ns": start, "end_ns": end}
+            for hart, windows in enumerate(offline_windows(timeline))
+            for start, end in windows
+        ],
+    }
+
+
+def durations(spans: Records, kind: str) -> Column:
+    """Return how long each span of a kind took, sorted."""
+    mine = spans[spans["kind"] == kind]
+    lasted: Column = np.sort(mine["end_ns"] - mine["start_ns"])
+    return lasted
+
+
+def spread(sorted_ns: Column) -> dict[str, int]:
+    """Count, mean and quantiles in whole ns; only the count when there are none."""
+    count = len(sorted_ns)
+    if not count:
+        return {"count": 0}
+    found = {name: int(sorted_ns[-(-count * q // 100) - 1]) for name, q in QUANTILES.items()}
+    return {"count": count, "mean_ns": int(sorted_ns.sum()) // count, **found}
+
+
+def vcpu_totals(vcpus: Records) -> dict[str, int]:
+    """Number of vCPUs, their lives added up, and the same split by state."""
+    lives = int((vcpus["end_ns"] - vcpus["born_ns"]).sum())
+    states = {f"{name}_ns": int(vcpus[f"{name}_ns"].sum()) for name in STATE_NAMES}
+    return {"count": len(vcpus), "life_ns": lives, **states}
+
+
+def lock_totals(locks: Records) -> dict[str, dict[str, int]]:
+    """Waits and holds of all locks of a class together, readers included."""
+    found: dict[str, LockUse] = {}
+    for _, lock_class, *counters in locks.tolist():
+        found.setdefault(lock_class, LockUse()).add(LockUse(*counters))
+    return {name: dict(zip(NAMES, use.row(), strict=True)) for name, use in found.items()}
+
+
+HOLDERS = dtype(vcpu="small", name="text", lines="small", held_ns="int")
+
+
+def holders(tables: Tables, hart: int, windows: Windows) -> Records:
+    """Return each vCPU that owned lines of a HART during spans of time, the longest first.
+
+    `held_ns` adds up its ownerships inside the windows, `lines` counts the different lines.  While
+    a HART is exhausted each of its lines has an owner, so the sum over all vCPUs is the number of
+    lines times the length of the windows.
+    """
+    owners = tables["owners"][tables["owners"]["hart"] == hart]
+    held = np.zeros(len(owners), dtype=np.int64)
+    for start, end in windows:
+        inside = np.minimum(owners["end_ns"], end) - np.maximum(owners["start_ns"], start)
+        held += np.maximum(inside, 0)
+    names = vcpu_names(tables)
+    rows = []
+    for vcpu in np.unique(owners["vcpu"][held > 0]).tolist():
+        mine = (owners["vcpu"] == vcpu) & (held > 0)
+        lines = len(np.unique(owners["line"][mine]))
+        rows.append((vcpu, names.get(vcpu, f"vCPU {vcpu}"), lines, int(held[mine].sum())))
+    return np.array(sorted(rows, key=lambda row: (-row[3], row[0])), HOLDERS)

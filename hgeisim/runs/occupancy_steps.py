@@ -1,0 +1,100 @@
+"""The occupancy of each HART as steps to draw or to add up: when it had no line left.
+
+Beside them the windows of time in which a HART had no HGEI at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hgeisim.runs.timeline import BUSY_BITS, BUSY_MAX, OFFLINE, ONLINE, Timeline
+
+Windows: TypeAlias = list[tuple[int, int]]
+"""Half-open spans of time in ns, in order, none empty, none touching the next."""
+
+
+def all_at_once(windows: Sequence[Windows]) -> bool:
+    """Say whether there is a moment in a window of every HART; hotplug leaves one HART online, so
+    then KVM had no VM."""
+    starts = [(start, 1) for each in windows for start, _ in each]
+    ends = [(end, -1) for each in windows for _, end in each]
+    open_at_once = accumulate(step for _, step in sorted(starts + ends))
+    return max(open_at_once, default=0) == len(windows)
+
+
+def offline_windows(timeline: Timeline) -> list[Windows]:
+    """Return for each HART when it had no HGEI, by its OFFLINE and ONLINE events: CPU hotplug does
+    so, and KVM without a VM where it is not enabled at load."""
+    windows: list[Windows] = [[] for _ in timeline.topology.harts]
+    since: dict[int, int] = {}
+    for at, kind, hart in zip(
+        timeline.event_time_ns, timeline.event_kind, timeline.event_hart, strict=True
+    ):
+        if kind == OFFLINE:
+            since.setdefault(hart, at)
+        elif kind == ONLINE and hart in since:
+            windows[hart].append((since.pop(hart), at))
+    for hart, start in since.items():
+        windows[hart].append((start, timeline.last_ns))
+    return windows
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`busy[i]` lines are taken from `edges_ns[i]` to `edges_ns[i + 1]`; `lines` are there."""
+
+    edges_ns: NDArray[np.int64]
+    busy: NDArray[np.int64]
+    lines: int
+
+    @property
+    def exhausted(self) -> Windows:
+        """When no line was left (or more were taken than there are)."""
+        return _windows(self.edges_ns, self.busy >= self.lines)
+
+    @property
+    def beyond(self) -> Windows:
+        """When more lines were taken than there are."""
+        return _windows(self.edges_ns, self.busy > self.lines)
+
+    @property
+    def exhausted_share(self) -> float:
+        """Share of the time with no line left, 0..1; 0 for a run that took no time."""
+        whole = int(self.edges_ns[-1] - self.edges_ns[0])
+        return sum(end - start for start, end in self.exhausted) / whole if whole else 0.0
+
+    @property
+    def busy_max(self) -> int:
+        """Most lines that were ever taken at once."""
+        return int(self.busy.max())
+
+
+def steps_of_harts(timeline: Timeline) -> list[Steps]:
+    """Return the steps of every HART, from 0 to the end of the recording.
+
+    A step that lasts no time is left out.
+    """
+    end = timeline.last_ns
+    made = []
+    for packed, hart in zip(timeline.occupancy, timeline.topology.harts, strict=True):
+        records = np.array(packed, dtype=np.int64)
+        edges = np.concatenate(([0], records >> BUSY_BITS, [end]))
+        lasts = np.diff(edges) > 0
+        lasts[-1] |= not lasts.any()
+        busy = np.concatenate(([0], records & BUSY_MAX))
+        made.append(Steps(np.append(edges[:-1][lasts], end), busy[lasts], hart.lines))
+    return made
+
+
+def _windows(edges_ns: NDArray[np.int64], holds: NDArray[np.bool_]) -> Windows:
+    """Join the neighbouring steps in which something holds."""
+    changes = np.diff(np.concatenate(([False], holds, [False])).astype(np.int8))
+    starts, ends = edges_ns[np.flatnonzero(changes == 1)], edges_ns[np.flatnonzero(changes == -1)]
+    spans = zip(starts.tolist(), ends.tolist(), strict=True)
+    return [(start, end) for start, end in spans if end > start]

@@ -1,0 +1,95 @@
+"""The canonical form of a scenario: defaults filled in, the machine written out, and a digest.
+
+Here are also the scenarios derived from one: with another kernel, with another seed, and its clean
+twin, the same without the tasks that take HARTs off and back, or shut the host down.  Shipped
+kernels show nothing there, so what a patch does wrong in it is not taken for the hazards of CPU
+hotplug that every kernel has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from hashlib import blake2b
+from itertools import groupby
+from typing import Any
+
+from hgeisim.machine.topology import HartSpec, Topology
+from hgeisim.scenario.action import VERBS
+from hgeisim.scenario.schema import TABLES, Scenario, Task
+
+
+def hart_groups(topology: Topology) -> Iterator[tuple[int, int, HartSpec]]:
+    """Runs of equal neighbours: (number of the first HART, how many, what each is like)."""
+    first = 0
+    for hart, run in groupby(topology.harts):
+        count = len(list(run))
+        yield first, count, hart
+        first += count
+
+
+def effective(scenario: Scenario) -> dict[str, Any]:
+    """All keys of a scenario file that would mean the same, ready for JSON; times have units.
+
+    The machine is written out, so that no other file is needed.
+    """
+    own = {"machine", "topology", "file", "digest"}
+    content = scenario.model_dump(mode="json", exclude=own, exclude_none=True)
+    text = {key: content.pop(key) for key in ("title", "look_at")}
+    if no_lines := content.pop("no_lines"):
+        text["no_lines"] = no_lines
+    if content.pop("survey"):
+        text["survey"] = True
+    return text | {"machine": _machine(scenario.topology)} | content
+
+
+def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
+    """Digest of everything that a result depends on: not of what the file says of itself (title and
+    so on), nor of paths or layout.
+
+    With `tables`, only those count.
+    """
+    counting = tables or TABLES
+    content = {key: value for key, value in effective(scenario).items() if key in counting}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _machine(topology: Topology) -> dict[str, Any]:
+    harts = [
+        {"count": count, "guest_files": hart.guest_files}
+        | ({} if hart.geilen is None else {"geilen": hart.geilen})
+        for _, count, hart in hart_groups(topology)
+    ]
+    return {"harts": harts, "guest_index_bits": topology.guest_index_bits}
+
+
+def on_variant(scenario: Scenario, variant: str) -> Scenario:
+    """The same scenario with another kernel."""
+    kernel = scenario.kernel.model_copy(update={"variant": variant})
+    made = scenario.model_copy(update={"kernel": kernel})
+    return made.model_copy(update={"digest": digest(made)})
+
+
+def with_seed(scenario: Scenario, seed: int) -> Scenario:
+    """The same scenario with other random numbers."""
+    made = scenario.model_copy(update={"run": scenario.run.model_copy(update={"seed": seed})})
+    return made.model_copy(update={"digest": digest(made)})
+
+
+def clean_twin(scenario: Scenario) -> Scenario | None:
+    """The twin; None where no task would be left, or all would."""
+    kept = tuple(task for task in scenario.task if not _is_left_out(task))
+    if not kept or len(kept) == len(scenario.task):
+        return None
+    twin = scenario.model_copy(update={"task": kept})
+    return twin.model_copy(update={"digest": digest(twin)})
+
+
+def left_out(scenario: Scenario) -> list[str]:
+    """The names of the tasks that the twin lacks."""
+    return [task.name for task in scenario.task if _is_left_out(task)]
+
+
+def _is_left_out(task: Task) -> bool:
+    return any(VERBS[action.verb].hotplug or action.verb == "shutdown" for action in task.does)

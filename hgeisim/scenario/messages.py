@@ -1,0 +1,99 @@
+"""From pydantic's errors to Problems: the key as written, what is allowed, "did you mean"."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from hgeisim.errors import Problem
+from hgeisim.scenario.table import Table, toml_value
+from hgeisim.scenario.timing import KINDS
+
+VALUE_LENGTH_MAX = 60
+
+
+def did_you_mean(word: object, candidates: Iterable[str]) -> str:
+    """A remedy that names the nearest candidate, or nothing when none is near."""
+    near = difflib.get_close_matches(str(word), list(candidates), n=1)
+    return f"did you mean {show(near[0])}?" if near else ""
+
+
+def show(value: object) -> str:
+    """A value as it stands in a TOML file, on one line and cut when it is long."""
+    text = toml_value(value)
+    return text if len(text) <= VALUE_LENGTH_MAX else text[: VALUE_LENGTH_MAX - 3] + "..."
+
+
+def unknown_key(file: str, where: str, value: object, keys: Iterable[str]) -> Problem:
+    """The Problem of a key that nobody knows."""
+    known = list(keys)
+    allowed = f"is no key here; there are {', '.join(known)}"
+    remedy = did_you_mean(where.rpartition(".")[2], known)
+    return Problem(file, where, show(value), allowed, remedy)
+
+
+def problem_of(error: ErrorDetails, model: type[Table], file: str, place: str) -> Problem:
+    """The Problem of one pydantic error in a table of class `model` that stands at `place`.
+
+    A ValueError of a validator has what is allowed as its argument, and maybe a remedy.
+    """
+    table, field, where = _find(model, error["loc"], place)
+    kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        return unknown_key(file, where, value, table.model_fields)
+    if kind == "missing":
+        return Problem(file, where, "", f"is missing; it must be {_description(field)}")
+    if kind == "value_error":
+        return Problem(file, where, show(value), *error["ctx"]["error"].args)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _unknown_distribution(file, where, value)
+    remedy = did_you_mean(value, _choices(field)) if kind == "literal_error" else ""
+    return Problem(file, where, show(value), f"must be {_description(field)}", remedy)
+
+
+def _find(
+    model: type[Table], loc: tuple[int | str, ...], place: str
+) -> tuple[type[Table], FieldInfo | None, str]:
+    """Table class and field that a location means, and the key as the user wrote it."""
+    table, field, where = model, None, place
+    for part in loc:
+        if isinstance(part, int):
+            where += f"[{part}]"
+        elif part in KINDS and table in KINDS.values():
+            table = KINDS[part]  # the kind of a distribution is no key
+        else:
+            where += f".{part}" if where else part
+            field = table.model_fields.get(part)
+            table = _table_in(field.annotation, table) if field else table
+    return table, field, where
+
+
+def _table_in(annotation: Any, default: type[Table]) -> type[Table]:
+    """First table class inside an annotation such as `tuple[HartGroup, ...] | None`."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return annotation if issubclass(annotation, Table) else default
+    for argument in get_args(annotation):
+        found = _table_in(argument, default)
+        if found is not default:
+            return found
+    return default
+
+
+def _unknown_distribution(file: str, where: str, value: object) -> Problem:
+    given = value.get("distribution", "") if isinstance(value, dict) else value
+    allowed = f"must be one of {', '.join(map(show, KINDS))}"
+    remedy = did_you_mean(given, KINDS)
+    return Problem(file, f"{where}.distribution", show(given) if given else "", allowed, remedy)
+
+
+def _description(field: FieldInfo | None) -> str:
+    return (field.description if field else None) or "a table"
+
+
+def _choices(field: FieldInfo | None) -> list[str]:
+    annotation = field.annotation if field else None
+    return list(get_args(annotation)) if get_origin(annotation) is Literal else []

@@ -1,0 +1,169 @@
+"""Which event of a trace has which meaning, and which argument gives which field.
+
+The built-in table names the probes and tracepoints as they are usually called.  Other names need no
+code but a TOML file, with a table for each meaning (by its built-in name) that is called otherwise:
+
+    [alloc]
+    event = "aia_alloc"      # the probe is called so
+    vcpu = "owner"           # and has the vCPU in the argument `owner`
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.trace import kernel_event as kernel
+from hgeisim.trace import kvm_event as kvm
+from hgeisim.trace.ftrace import Record, arguments_of
+from hgeisim.trace.kvm_event import Meaning, reader_of
+
+MEANINGS: dict[str, type[Meaning]] = {
+    "alloc": kvm.Alloc,
+    "alloc_ret": kvm.AllocReturn,
+    "free": kvm.Free,
+    "free_ret": kvm.FreeReturn,
+    "sgei": kvm.Sgei,
+    "upd": kvm.Update,
+    "upd_ret": kvm.UpdateReturn,
+    "rel": kvm.Release,
+    "rel_ret": kvm.ReleaseReturn,
+    "dis": kvm.Disable,
+    "dis_ret": kvm.DisableReturn,
+    "en": kvm.Enable,
+    "en_ret": kvm.EnableReturn,
+    "ioremap": kvm.Map,
+    "iounmap": kvm.Unmap,
+    "lread": kvm.Sweep,
+    "inject": kvm.Inject,
+    "run": kvm.Run,
+    "wakeon": kvm.Wakeon,
+    "kick": kvm.Kick,
+    "vload": kvm.Load,
+    "vput": kvm.Put,
+    "sched_switch": kernel.Switch,
+    "sched_waking": kernel.Waking,
+    "sched_wakeup": kernel.Wakeup,
+    "sched_wakeup_new": kernel.Wakeup,
+    "sched_migrate_task": kernel.MoveTask,
+    "cpuhp_enter": kernel.HotplugStep,
+    "cpuhp_multi_enter": kernel.HotplugStep,
+    "cpuhp_exit": kernel.HotplugStepReturn,
+    "ipi_send_cpu": kernel.IpiSend,
+    "ipi_send_cpumask": kernel.IpiSendMany,
+    "ipi_raise": kernel.IpiRaise,
+    "ipi_entry": kernel.IpiEntry,
+    "ipi_exit": kernel.IpiExit,
+    "csd_queue_cpu": kernel.CallQueued,
+    "csd_function_entry": kernel.CallEntry,
+    "csd_function_exit": kernel.CallExit,
+    "lock_acquire": kernel.LockAcquire,
+    "lock_release": kernel.LockRelease,
+    "lock_contended": kernel.LockContended,
+    "tracing_mark_write": kernel.Mark,
+}
+"""Meaning of each event, by its built-in name."""
+
+_CACHED = 1 << 16
+"""So many different texts are read once; what vCPUs do, they do again and again."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field of a meaning: its name, the argument that gives it, what reads it, may it lack."""
+
+    name: str
+    argument: str
+    read: Callable[[str], int | str]
+    optional: bool
+
+
+class Unreadable(ValueError):
+    """The arguments of an event say nothing: value found, what is wrong, remedy."""
+
+
+class Events:
+    """Events by their names in a trace.
+
+    `names` gives another name to a meaning (`{"alloc": "aia_alloc"}`), `arguments` another argument
+    to a field (`{"alloc": {"vcpu": "owner"}}`).
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str] | None = None,
+        arguments: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        other_names, other_arguments = names or {}, arguments or {}
+        self.meaning: dict[str, type[Meaning]] = {}
+        self._columns: dict[str, tuple[Column, ...]] = {}
+        for built_in, cls in MEANINGS.items():
+            event = other_names.get(built_in, built_in)
+            self.meaning[event] = cls
+            self._columns[event] = columns_of(cls, other_arguments.get(built_in, {}))
+        self._read_cached = lru_cache(_CACHED)(self._read)
+
+    def decode(self, record: Record, file: str) -> Meaning | None:
+        """Return what a record says; None for an event that is not in the table.
+
+        InputError: an argument is missing or has a value that it cannot have.
+        """
+        if record.event not in self.meaning:
+            return None
+        try:
+            return self._read_cached(record.event, record.text)
+        except Unreadable as error:
+            where = f"line {record.line}, event {record.event}"
+            raise InputError([Problem(file, where, *error.args)]) from None
+
+    def _read(self, event: str, text: str) -> Meaning:
+        cls, columns = self.meaning[event], self._columns[event]
+        given = _arguments(cls, text) if columns else {}
+        values: dict[str, Any] = {}
+        for column in columns:
+            argument = given.get(column.argument)
+            if argument is not None:
+                values[column.name] = _value(column, argument)
+            elif not column.optional:
+                there = ", ".join(given) or "none"
+                told = f"has no argument '{column.argument}'; it has: {there}"
+                raise Unreadable("", ascii(told)[1:-1], "--events FILE.toml tells other names")
+        return cls(**values)
+
+
+def columns_of(cls: type[Meaning], arguments: Mapping[str, str]) -> tuple[Column, ...]:
+    """Return the fields of a meaning; `arguments` names those that come from other arguments."""
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(
+        _column(each.name, hints[each.name], arguments.get(each.name), each.default is not MISSING)
+        for each in fields(cls)  # type: ignore[arg-type]  # every meaning is a dataclass
+    )
+
+
+def _column(name: str, hint: Any, argument: str | None, optional: bool) -> Column:
+    if get_origin(hint) is Annotated:
+        hint, built_in = get_args(hint)
+        argument = argument or built_in
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType] or [hint]
+    return Column(name, argument or name, reader_of(kinds[0]), optional)
+
+
+def _arguments(cls: type[Meaning], text: str) -> dict[str, str]:
+    """Read the arguments; those of a few tracepoints have no names but a place."""
+    pattern = getattr(cls, "PATTERN", None)
+    if pattern is None:
+        return arguments_of(text)
+    found = re.fullmatch(pattern, text)
+    return found.groupdict() if found else {}
+
+
+def _value(column: Column, text: str) -> int | str:
+    try:
+        return column.read(text)
+    except ValueError as error:
+        raise Unreadable(ascii(f"{column.argument}={text}")[1:-1], str(error)) from None

@@ -1,0 +1,213 @@
+"""Data races are found as KCSAN tells them, in all states and along schedules, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.baselines import LARGE
+from hgeisim.cli.own_patch import execute
+from hgeisim.drivers.explored.compiled.library import PURE
+from hgeisim.drivers.explored.explored_scenario import space_of
+from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.races.data_race import Race
+from hgeisim.drivers.explored.races.happens_before import races_along
+from hgeisim.drivers.explored.races.side_by_side import races_of
+from hgeisim.drivers.explored.races.trial import look_for_races, races_shown
+from hgeisim.drivers.explored.strategies.sampling import Random
+from hgeisim.kernel.variants import BASES
+from hgeisim.scenario.find import built_in_names
+from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.streams import Streams
+from tests.support.commands import hgeisim
+
+PATCHES = Path(__file__).parent.parent / "data/patches/races.py"
+SCENARIOS = Path(__file__).parent.parent / "data/scenarios"
+NR_HGEI = {
+    "data-race:nr_hgei in bound_nr_hgei and kvm_riscv_aia_free_hgei",
+    "data-race:nr_hgei in kvm_riscv_aia_free_hgei and probe_nr_hgei",
+}
+"""V2-4, which has landed."""
+ALL = 2_000_000
+SEARCHED = [name for name in built_in_names() if load_scenario(name).task and name not in LARGE]
+
+
+def space_with(patch: str, scenario: str = "few-files") -> Space:
+    variant = f"v7.1+{PATCHES}:{patch}"
+    execute(variant)
+    return space_of(load_scenario(scenario, {"variant": variant}))
+
+
+def found_in(space: Space) -> dict[str, Race]:
+    verdict, races = races_of(space, ALL)
+    assert verdict.stopped is None
+    return {race.finding.id: race for race in races}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patch", ["Counts", "CountsUnderItsOwn"])
+def test_a_race_is_found(patch: str) -> None:
+    space = space_with(patch)
+    found = found_in(space)
+    assert list(found) == [f"data-race:allocated in {found_where(patch)}"]
+    race = next(iter(found.values()))
+    write, other = race.sides
+    assert write.access.written
+    assert write.hart != other.hart
+    assert race.after == race.before + 1
+    assert race.finding.id in races_shown(space, race.schedule)
+    assert races_shown(space, race.schedule[:3]) == {}
+
+
+def found_where(patch: str) -> str:
+    return "count" if patch == "Counts" else "kvm_riscv_aia_alloc_hgei"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "patch", ["CountsAtomically", "CountsMarked", "CountsLocked", "LooksMarked"]
+)
+def test_what_is_marked_or_locked_is_none(patch: str) -> None:
+    space = space_with(patch)
+    assert found_in(space) == {}
+    assert races_along(space, Random(Streams(1).stream("walk").below, 100)).races == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("patch", "scenario", "found"),
+    [
+        ("CountsAfterwards", "few-files", ["allocated in count"]),
+        ("CountsInVm", "one-vm-two-harts", ["entries in kvm_riscv_check_vcpu_requests"]),
+        ("LooksBesides", "few-files", ["allocated in count"]),
+        (
+            "Handles",
+            "two-on-one",
+            ["handled in hgei_interrupt and kvm_riscv_check_vcpu_requests"],
+        ),
+        ("HandlesOff", "two-on-one", []),
+    ],
+)
+@pytest.mark.parametrize("pure", ["", "1"])
+def test_what_a_breaker_tried(
+    monkeypatch: pytest.MonkeyPatch, pure: str, patch: str, scenario: str, found: list[str]
+) -> None:
+    """A read after an unlock, a field of another struct, a handler, a name that looks marked."""
+    monkeypatch.setenv(PURE, pure)
+    own = SCENARIOS / f"{scenario}.toml"
+    space = space_with(patch, str(own) if own.exists() else scenario)
+    races = found_in(space)
+    assert [*races] == [f"data-race:{each}" for each in found]
+    for finding_id, race in races.items():
+        assert finding_id in races_shown(space, race.schedule)
+
+
+@pytest.mark.slow
+def test_an_access_after_an_unlock_is_not_ordered_by_it() -> None:
+    space = space_with("CountsAfterwards")
+    sample = races_along(space, Random(Streams(1).stream("walk").below, 100))
+    assert [*sample.races] == ["data-race:allocated in count"]
+
+
+@pytest.mark.slow
+def test_the_order_of_events_shows_the_same_race() -> None:
+    space = space_with("Counts")
+    sample = races_along(space, Random(Streams(1).stream("walk").below, 100))
+    assert sample.stopped is None
+    assert sample.schedules == 100
+    assert sample.races.keys() == found_in(space).keys()
+    race = next(iter(sample.races.values()))
+    assert race.finding.id in races_shown(space, race.schedule)
+
+
+@pytest.mark.slow
+def test_both_engines_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = found_in(space_with("Counts"))
+    monkeypatch.setenv(PURE, "1")
+    assert found_in(space_with("Counts")) == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", BASES)
+@pytest.mark.parametrize("name", ["few-files", "moved-sleeper", "stale-attr", "module-exit"])
+def test_a_shipped_kernel_has_none(name: str, variant: str) -> None:
+    assert found_in(space_of(load_scenario(name, {"variant": variant}))) == {}
+
+
+@pytest.mark.proof
+def test_what_landed_has_one() -> None:
+    assert (
+        found_in(space_of(load_scenario("patch-race", {"variant": "v7.1+percpu-v5"}))).keys()
+        == NR_HGEI
+    )
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", SEARCHED)
+@pytest.mark.parametrize("variant", [*BASES, "v7.1+percpu-v5"])
+def test_no_other_shipped_kernel_has_any(variant: str, name: str) -> None:
+    below = Streams(1).stream("data-race").below
+    races = look_for_races(space_of(load_scenario(name, {"variant": variant})), ALL, below)
+    assert races.stopped is None
+    assert races.found.keys() <= (NR_HGEI if variant.endswith("v5") else set())
+
+
+@pytest.mark.slow
+def test_explore_compares_it_with_the_base_and_replay_shows_it() -> None:
+    variant = f"v7.1+{PATCHES}:Counts"
+    told = hgeisim("explore", "few-files", "--variant", variant, "--json")
+    assert told.status == 1
+    result = told.document()
+    assert "data-race" not in result["not_checked"]
+    one = next(each for each in result["findings"] if each["new"])
+    assert (one["id"], one["standing"]) == ("data-race:allocated in count", "introduced")
+    assert [side["does"] for side in one["race"]["sides"]] == ["write", "read"]
+    again = hgeisim("replay", one["token"], "--variant", variant, "--json")
+    assert again.status == 1
+    found = {each["id"]: each for each in again.document()["findings"]}
+    assert found[one["id"]]["race"] == one["race"]
+    assert found[one["id"]]["standing"] == "introduced"
+
+
+@pytest.mark.slow
+def test_a_sample_finds_it_too() -> None:
+    variant = f"v7.1+{PATCHES}:Counts"
+    told = hgeisim("explore", "few-files", "--variant", variant, "--walk", "50", "--json")
+    new = {each["id"] for each in told.document()["findings"] if each["new"]}
+    assert (told.status, new) == (1, {"data-race:allocated in count"})
+
+
+@pytest.mark.slow
+def test_a_mail_has_both_stacks() -> None:
+    variant = f"v7.1+{PATCHES}:Counts"
+    lines = hgeisim("explore", "few-files", "--variant", variant, "--mail").out.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 72
+    sides = [line for line in lines if line.endswith("with no lock:")]
+    assert [line.split()[0] for line in sides] == ["write", "read"]
+    assert lines.count("  kvm_riscv_aia_alloc_hgei") == 2
+    assert any(line.startswith("Closes   Hold one lock") for line in lines)
+
+
+def test_a_shipped_kernel_is_looked_at_only_when_asked() -> None:
+    told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--json").document()
+    assert "data-race" in told["not_checked"]
+    told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--races", "--json").document()
+    assert told["data_races"]["states"] == 28
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("walk", "schedules"), [("5", 5), ("2000", 500)])
+def test_as_many_schedules_as_were_asked_for(walk: str, schedules: int) -> None:
+    command = ("explore", "blocked-move", "--variant", "v7.1", "--races")
+    told = hgeisim(*command, "--walk", walk, "--strategy", "pct", "--json").document()
+    assert told["data_races"]["schedules"] == schedules
+    assert told["data_races"]["states"] == 0
+
+
+def test_a_comparison_of_versions_does_not_look_for_them() -> None:
+    versions = (f"{PATCHES}:Counts", f"{PATCHES}:CountsLocked")
+    told = hgeisim("explore", "few-files", "--races", "--revisions", *versions)
+    assert (told.status, told.out) == (2, "")
+    assert "--races: does not go with --revisions" in told.err

@@ -1,0 +1,125 @@
+"""The museum: each historical bug is found, and gone in the kernel with its fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from hgeisim.drivers.explored.strategies.portfolio import NAMES
+from hgeisim.drivers.museum import TOGETHER, How, bugs, exhibit, is_searched, together
+from hgeisim.kernel.variants import find_variant
+from hgeisim.kernel.variants.bugs import BUGS
+from tests.support.commands import hgeisim
+
+HOW = How(states=600_000)
+ALL = {bug.id: bug for bug in bugs()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
+def test_it_is_found_and_gone_with_its_fix(name: str) -> None:
+    shown = exhibit(ALL[name], HOW if name != "B-09" else How())
+    assert shown.is_as_it_should, shown
+    assert shown.buggy.found is not None
+    assert shown.buggy.found.id in ALL[name].shows
+    coverage = "exhausted" if shown.fixed.states else "sampled"
+    assert shown.fixed.coverage == ("bounded" if name == "B-09" else coverage)
+
+
+TOGETHER_BUGS = [bug.id for bug in bugs() if bug.together]
+
+
+def test_eight_show_in_one_scenario() -> None:
+    """Each is looked for there by `make proof`; a quick one here."""
+    assert len(TOGETHER_BUGS) >= 8
+    shown = exhibit(ALL["B-12"].in_scenario(together()), TOGETHER._replace(schedules=20))
+    assert shown.is_as_it_should
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", TOGETHER_BUGS)
+def test_it_is_found_in_one_scenario_with_others(name: str) -> None:
+    shown = exhibit(ALL[name].in_scenario(together()), TOGETHER)
+    assert shown.is_as_it_should, shown
+
+
+def test_each_is_of_kernels_and_of_a_scenario_that_there_are() -> None:
+    for bug in ALL.values():
+        assert find_variant(bug.buggy) is not find_variant(bug.fixed)
+        assert len(bug.title) <= 100, bug
+
+
+def test_each_variant_of_a_bug_is_in_the_museum() -> None:
+    used = {part for bug in ALL.values() for each in bug[3:5] for part in each.split("+")[1:]}
+    assert BUGS.keys() <= used
+
+
+@pytest.mark.slow
+def test_a_museum_that_lies() -> None:
+    """A fix that is none, and a bug that is none."""
+    bug = ALL["B-17"]
+    kept = exhibit(bug._replace(fixed=bug.buggy), How(states=1_000))
+    assert (kept.buggy.found is not None, kept.is_as_it_should) == (True, False)
+    none = exhibit(bug._replace(buggy=bug.fixed), How(states=1_000))
+    assert (none.buggy.found, none.is_as_it_should) == (None, False)
+
+
+@pytest.mark.slow
+def test_on_the_command_line() -> None:
+    told = hgeisim("museum", "B-03", "B-17")
+    assert told.status == 0
+    assert "2 of 2 bugs found, and not with their fixes" in told.out
+    result = hgeisim("museum", "B-03", "--json").document()
+    (bug,) = result["bugs"]
+    assert (bug["id"], bug["found"], bug["twin_clean"]) == ("B-03", True, True)
+    assert bug["seconds"] < 10
+    assert bug["steps"] > 10
+    assert hgeisim("replay", bug["token"]).status == 1
+    few = hgeisim("museum", "V2-2", "--states", "10")
+    assert few.status in {0, 1}
+
+
+def test_a_name_that_is_none() -> None:
+    told = hgeisim("museum", "B-30")
+    assert (told.status, told.out) == (2, "")
+    assert "BUG = B-30: is no bug here; did you mean" in told.err
+
+
+@pytest.mark.slow
+def test_which_strategies_find_it() -> None:
+    result = hgeisim("museum", "B-17", "B-08", "--strategies", "--json").document()
+    searched, others = result["bugs"][0], result["bugs"][1]
+    assert [*searched["strategies"]] == [*NAMES]
+    assert all(each["seconds"] is not None for each in searched["strategies"].values())
+    assert searched["strategies"]["random"]["schedules"] == 1
+    assert "strategies" not in others  # it shows in lock order
+    assert [bug.id for bug in bugs() if not is_searched(bug)] == [
+        "B-08",
+        "B-16",
+        "V2-4",
+        "V2-9",
+        "V5-1",
+    ]
+    told = hgeisim("museum", "B-17", "--strategies").out
+    assert "(1 schedule)" in told
+    assert "not by" not in told
+
+
+@pytest.mark.slow
+def test_one_that_shows_in_a_run() -> None:
+    told = hgeisim("museum", "V2-9")
+    assert told.status == 0
+    assert "mode-refused:aia by `run weak-init` after" in told.out
+    assert "seed 1, at " in told.out
+    assert "v6.12+percpu-v4: not found; sampled 5 seeds" in told.out
+
+
+def test_a_bug_that_does_not_show_with_the_others() -> None:
+    told = hgeisim("museum", "--together", "B-12", "B-15")
+    assert (told.status, told.out) == (2, "")
+    assert "BUG = B-15: does not show in crowd; leave --together out" in told.err
+
+
+def test_a_name_said_twice_is_one_bug() -> None:
+    result = hgeisim("museum", "B-17", "B-17", "--states", "10")
+    assert "1 of 1 bug found" in result.out
+    assert "v7.1: not found; bounded 10 states" in result.out

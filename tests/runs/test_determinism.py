@@ -1,0 +1,148 @@
+"""One scenario and one seed give one result to the byte, today and tomorrow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hgeisim.drivers.timed.simulation import simulate
+from hgeisim.runs.fingerprint import fingerprint
+from hgeisim.scenario.find import built_in_names
+from hgeisim.scenario.load import load_scenario
+from tests.support.golden import difference, updating
+
+FINGERPRINTS = Path(__file__).parent.parent / "fingerprints.toml"
+HEAD = "# Fingerprints of the built-in scenarios, by variant; `make golden` rewrites them.\n"
+VARIANTS = {
+    "big-little": ("v6.12", "v6.12+percpu-v5"),
+    "blocked-move": ("v6.12", "v6.18"),
+    "contend": ("v6.12", "v7.1"),
+    "everything": ("v6.12", "v7.1"),
+    "exhaustion-auto": ("v6.12", "v7.1"),
+    "exhaustion-hwaccel": ("v6.12", "v7.1"),
+    "few-files": ("v6.12", "v7.1+percpu-v5"),
+    "hold-and-wait": ("v6.18", "v7.1"),
+    "homogeneous": ("v7.1", "v7.1+percpu-v5"),
+    "host-shutdown": ("v6.12", "v7.1"),
+    "hotplug-storm": ("v7.1", "v7.1+percpu-v5"),
+    "lines-63": ("v6.12", "v7.1+percpu-v5"),
+    "migration-storm": ("v6.18", "v7.1"),
+    "crowd": ("v7.1", "v7.1+percpu-v5"),
+    "module-exit": ("v6.12", "v7.1"),
+    "module-load": ("v7.1", "v7.1+percpu-v5"),
+    "move-offline": ("v6.12", "v7.1"),
+    "moved-sleeper": ("v6.12", "v6.18"),
+    "multi-vendor": ("v7.1", "v7.1+percpu-v5"),
+    "on-swfile": ("v6.12", "v7.1"),
+    "one-vm": ("v6.12", "v7.1"),
+    "patch-race": ("v6.12+percpu-v2", "v6.12+percpu-v5"),
+    "realtime": ("v6.16", "v7.1"),
+    "reset-release": ("v6.12", "v7.1"),
+    "reused-line": ("v6.12", "v7.1"),
+    "server-64": ("v7.1+percpu-v5",),
+    "sgei-storm": ("v6.18", "v7.1"),
+    "sleeper-offline": ("v6.12", "v7.1"),
+    "stale-attr": ("v6.12", "v7.1"),
+    "three-widths": ("v7.1", "v7.1+percpu-v5"),
+    "two-lines": ("v6.12", "v7.1"),
+    "virt-2socket": ("v7.1",),
+    "virt-guests3": ("v7.1",),
+    "virt-guests5": ("v7.1",),
+    "virt-guests7": ("v7.1",),
+    "vm-churn": ("v7.1", "v7.1+percpu-v5"),
+    "weak-init": ("v7.1+percpu-v2", "v7.1+percpu-v5"),
+}
+REMEDY = (
+    "Simulated time went another way than it used to. If it should: HGEISIM_UPDATE=1 (make golden) "
+    "rewrites tests/fingerprints.toml, and the commit message must say why each line changed."
+)
+HASH_SEEDS = ("0", "1", "random")
+
+
+def test_every_built_in_scenario_has_fingerprints() -> None:
+    assert sorted(VARIANTS) == built_in_names()
+
+
+@pytest.mark.slow
+def test_fingerprints() -> None:
+    now = HEAD + "".join(tables())
+    if updating():
+        FINGERPRINTS.write_text(now, encoding="utf-8")
+    kept = FINGERPRINTS.read_text(encoding="utf-8") if FINGERPRINTS.exists() else ""
+    tomllib.loads(now)
+    if now != kept:
+        pytest.fail(f"{difference(kept, now, FINGERPRINTS.name)}\n{REMEDY}", pytrace=False)
+
+
+def tables() -> Iterator[str]:
+    """The file's text, a table for each scenario."""
+    for name, variants in VARIANTS.items():
+        yield f"\n[{name}]\n"
+        for variant in variants:
+            scenario = load_scenario(name, {"variant": variant})
+            simulation = simulate(scenario)
+            simulation.run(scenario.run.until)
+            yield f'"{variant}" = "{fingerprint(simulation.timeline)}"\n'
+
+
+def start(hash_seed: str, *args: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-m", "hgeisim", *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+
+
+def outputs(*args: str) -> list[bytes]:
+    """What a command prints under each of `HASH_SEEDS`; it must not fail."""
+    running = [start(hash_seed, *args) for hash_seed in HASH_SEEDS]
+    told = [process.communicate()[0] for process in running]
+    assert {process.returncode for process in running} <= {0, 1}
+    return told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["v6.12", "v6.12+percpu-v5"])
+def test_a_run_folder_is_the_same_to_the_byte(variant: str, tmp_path: Path) -> None:
+    args = ("run", "big-little", "--variant", variant, "--until", "6ms", "--out")
+    running = [start(seed, *args, str(tmp_path / seed)) for seed in HASH_SEEDS]
+    for process in running:
+        process.communicate()
+    one, *others = (contents(tmp_path / seed) for seed in HASH_SEEDS)
+    assert {"manifest.json", "summary.json", "occupancy.csv", "events.csv"} <= set(one)
+    assert len(one["events.csv"]) > 1000
+    for other in others:
+        assert other == one
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_an_exploration_is_the_same_to_the_byte() -> None:
+    one, *others = outputs("explore", "patch-race", "--json")
+    assert b'"token": "hg2.' in one
+    assert others == [one, one]
+
+
+@pytest.mark.slow
+def test_random_schedules_are_the_same_to_the_byte() -> None:
+    one, *others = outputs("explore", "patch-race", "--walk", "100", "--seed", "7", "--json")
+    assert others == [one, one]
+
+
+@pytest.mark.slow
+def test_a_run_leaves_nothing_behind_for_the_next() -> None:
+    """Two runs in one process are two equal runs."""
+    scenario = load_scenario("big-little", {"until": "3ms"})
+    prints = []
+    for _ in range(2):
+        simulation = simulate(scenario)
+        simulation.run(scenario.run.until)
+        prints.append(fingerprint(simulation.timeline))
+    assert prints[0] == prints[1]

@@ -1,0 +1,125 @@
+"""What a run's table says agrees with itself, and with the lines themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgeisim.drivers.timed.simulation import Simulation
+from hgeisim.runs.measures import hart_summaries
+from hgeisim.runs.timeline import ALLOC, FAIL, FREE, SGEI, Timeline
+from tests.support.simulations import HEALTHY, simulations
+from tests.support.timelines import topology
+
+US = 1_000
+
+
+def initial(sim: Simulation) -> list[int]:
+    """Lines of each HART that are taken before time begins."""
+    return list(sim.timeline.busy_at)
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(simulations(HEALTHY), st.integers(1, 3000))
+def test_allocs_and_frees_account_for_every_taken_line(sim: Simulation, until_us: int) -> None:
+    """A probe tells a little after the line changed hands, when its function returns; so there is
+    a difference for a moment, and never for long."""
+    before = initial(sim)
+    sim.run(until_us * US)
+    gaps = [unaccounted(sim, before)]
+    while any(gaps[-1]) and len(gaps) < 100:
+        sim.run(sim.timeline.end_ns + US)
+        gaps.append(unaccounted(sim, before))
+    assert not any(gaps[-1])
+    assert all(abs(gap) <= 2 for gap in gaps[0])
+
+
+def unaccounted(sim: Simulation, before: list[int]) -> list[int]:
+    """For each HART, initial + allocs - frees - taken."""
+    return [
+        was + hart["alloc"] - hart["free"] - busy
+        for was, hart, busy in zip(
+            before, hart_summaries(sim.timeline), sim.timeline.busy_at, strict=True
+        )
+    ]
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(simulations(("v6.12", "v6.12+percpu-v2", "v6.12+percpu-v5")), st.integers(1, 3_000_000))
+def test_parts_are_parts_and_means_are_means(sim: Simulation, until_ns: int) -> None:
+    sim.run(until_ns)
+    for hart in hart_summaries(sim.timeline):
+        assert 0 <= hart["busy_mean"] <= hart["busy_max"]
+        assert 0 <= hart["exhausted"] <= 1
+        assert hart["lines"] <= hart["guest_files"]
+        if hart["lines"] == 0:
+            assert hart["exhausted"] == 1
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(simulations(("v6.12+percpu-v5",)), st.integers(1, 3_000_000))
+def test_a_healthy_kernel_takes_no_line_that_is_not_there(sim: Simulation, until_ns: int) -> None:
+    sim.run(until_ns)
+    for hart in hart_summaries(sim.timeline):
+        assert hart["busy_max"] <= hart["lines"]
+        assert hart["busy_max"] == hart["lines"] or hart["exhausted"] == 0
+        assert hart["fail"] == 0 or hart["busy_max"] == hart["lines"]
+    assert "no-such-line:hgei" not in sim.findings
+
+
+def recorded(lines: int, end_ns: int, *steps: tuple[int, int]) -> dict[str, Any]:
+    timeline = Timeline(topology(lines))
+    timeline.end_ns = end_ns
+    for when, busy in steps:
+        timeline.occupy(when, 0, busy)
+    return hart_summaries(timeline)[0]
+
+
+def test_figures_by_hand() -> None:
+    made = recorded(2, 1000, (100, 1), (200, 2), (700, 1), (900, 0))
+    assert made["busy_max"] == 2
+    assert made["busy_mean"] == 1.3
+    assert made["exhausted"] == 0.5
+
+
+def test_lines_that_do_not_exist_count_as_exhausted_too() -> None:
+    made = recorded(1, 1000, (250, 3))
+    assert (made["busy_max"], made["busy_mean"], made["exhausted"]) == (3, 2.25, 0.75)
+
+
+def test_what_is_taken_from_the_start_counts_from_the_start() -> None:
+    made = recorded(1, 1000, (0, 1))
+    assert (made["busy_max"], made["busy_mean"], made["exhausted"]) == (1, 1.0, 1.0)
+
+
+def test_a_change_at_the_very_end_has_no_length() -> None:
+    made = recorded(1, 1000, (1000, 1))
+    assert (made["busy_mean"], made["exhausted"]) == (0.0, 0.0)
+
+
+def test_a_hart_without_lines_is_always_exhausted() -> None:
+    assert recorded(0, 1000)["exhausted"] == 1.0
+
+
+def test_a_run_of_no_time_is_no_division_by_zero() -> None:
+    assert recorded(1, 0, (0, 1))["busy_mean"] == 0.0
+
+
+def test_events_are_counted_for_their_hart() -> None:
+    timeline = Timeline(topology(2, 2))
+    timeline.end_ns = 100
+    for kind, hart in ((ALLOC, 0), (ALLOC, 1), (ALLOC, 1), (FAIL, 0), (FREE, 1), (SGEI, 1)):
+        timeline.event(50, kind, hart)
+    counted = [
+        {n: h[n] for n in ("alloc", "fail", "free", "sgei")} for h in hart_summaries(timeline)
+    ]
+    assert counted == [
+        {"alloc": 1, "fail": 1, "free": 0, "sgei": 0},
+        {"alloc": 2, "fail": 0, "free": 1, "sgei": 1},
+    ]

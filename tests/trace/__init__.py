@@ -1,0 +1,1 @@
+"""Tests of reading, importing, measuring and recording traces."""
