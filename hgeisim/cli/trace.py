@@ -95,9 +95,9 @@ def calibrate_command(
       cat machine-and-load.toml timing.toml > mine.toml; hgeisim run mine.toml
     """
     from hgeisim.cli.console import print_json  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.report.timing_table import document, text  # noqa: PLC0415
     from hgeisim.runs.atomic_folder import put_file  # noqa: PLC0415
     from hgeisim.trace.calibration import Calibration  # noqa: PLC0415
-    from hgeisim.trace.timing_table import document, text  # noqa: PLC0415
 
     table, made = events_of_user(events), Calibration()
     with reading_progress() as progress:
@@ -170,8 +170,8 @@ def compare_command(left: Path, right: Path, as_json: bool) -> int:
       hgeisim trace compare out/real out/simulated
     """
     from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.report.run_comparison import HEADS, document, head, rows  # noqa: PLC0415
     from hgeisim.runs.folder import read_run  # noqa: PLC0415
-    from hgeisim.trace.comparison import HEADS, document, head, rows  # noqa: PLC0415
 
     result = document((str(left), str(right)), (read_run(left), read_run(right)))
     if as_json:
@@ -223,13 +223,10 @@ def import_command(
     Example:
       hgeisim trace import trace.txt.gz --out out/traced --lines 3,1,3,2
     """
-    from hgeisim.runs.folder import check_replaceable  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.report.imported_trace import document  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.runs.folder import check_replaceable  # noqa: PLC0415
     from hgeisim.trace.import_trace import import_trace  # noqa: PLC0415
-    from hgeisim.trace.imported_run import (  # noqa: PLC0415
-        document,
-        timeline_of,
-        write_folder,
-    )
+    from hgeisim.trace.imported_run import timeline_of, write_folder  # noqa: PLC0415
 
     given, table = lines_of_user(lines), events_of_user(events)
     if out is not None:
@@ -309,7 +306,7 @@ def _show_check(result: dict[str, Any], as_json: bool) -> None:
 
 def _show(result: dict[str, Any], out: Path | None, as_json: bool) -> None:
     from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415
-    from hgeisim.trace.imported_run import HEADS, head, notes, rows  # noqa: PLC0415
+    from hgeisim.report.imported_trace import HEADS, head, notes, rows  # noqa: PLC0415
 
     if as_json:
         print_json(result)

@@ -149,9 +149,9 @@ def _notes(result: dict[str, Any]) -> Iterator[str]:
     for each in inferred[:INFERRED_SHOWN]:
         yield from indented(f"inferred, line {each['line']}: {each['text']}", 0)
     if len(inferred) > INFERRED_SHOWN:
-        yield f"... and {len(inferred) - INFERRED_SHOWN} more; --json tells all"
+        yield f"... and {len(inferred) - INFERRED_SHOWN} more; --json lists them all"
     for times in _by_id(result["findings"]):
         yield from _found(times)
     yield from unlooked(result["not_checked"])
     if not all(result["lines_proven"]):
-        yield "?  A guess: no allocation failed there.  --lines tells how many there are."
+        yield "?  A guess: no allocation failed there.  --lines gives the number."

@@ -1,13 +1,14 @@
-"""Durations in a trace: which events begin and end what, and how long that took each time.
+"""Durations in a trace: which events begin and end an operation, and how long it took each time.
 
 Each function takes the events of a trace in order of time, with the holes where events were lost,
-and yields nanoseconds.  What was under way at a hole is forgotten.
+and yields nanoseconds.  Whatever was under way at a hole is forgotten.  `MEASURES` lists all of
+these durations, and which entry of the timing table each one belongs to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hgeisim.trace import kernel_event as kernel
 from hgeisim.trace import kvm_event as kvm
@@ -16,7 +17,7 @@ from hgeisim.trace.interval import Event, Interval
 
 Events: TypeAlias = Sequence[Event | Lost]
 HGEI_LOCK = "hgctrl->lock"
-"""What the lock class of HGEI control is called in the kernel, without its `&`."""
+"""The kernel's name for the lock class of HGEI control, without its `&`."""
 SWEEP = "imsic_vsfile_local_read"
 TAKEDOWN = "takedown_cpu"
 """The callback of CPU hotplug that runs stop_machine (kernel/cpu.c, v6.12)."""
@@ -25,7 +26,7 @@ KVM_CALLBACKS = ("kvm_offline_cpu", "kvm_online_cpu")
 
 
 def holds(events: Events) -> Iterator[int]:
-    """From lock_acquire to lock_release of the lock of an HGEI control, nobody in the way."""
+    """From lock_acquire to lock_release of an HGEI control's lock, if it was not contended."""
     since: dict[tuple[int, str], int] = {}
     for event in events:
         match event:
@@ -43,7 +44,7 @@ def holds(events: Events) -> Iterator[int]:
 
 
 def calls(function: str) -> Callable[[Iterable[Interval]], Iterator[int]]:
-    """From the entry of a function to its return."""
+    """Make the measure from the entry of a function to its return."""
 
     def durations(intervals: Iterable[Interval]) -> Iterator[int]:
         for call in intervals:
@@ -54,12 +55,12 @@ def calls(function: str) -> Callable[[Iterable[Interval]], Iterator[int]]:
 
 
 def duration(call: Interval) -> int:
-    """How long a call took whose both ends are there."""
+    """The duration of a call with both of its ends in the trace."""
     return call.last.record.time_ns - call.first.record.time_ns
 
 
 def cross_calls(events: Events) -> Iterator[int]:
-    """From queueing a function for another CPU to its begin there."""
+    """From queueing a function for another CPU to its start there."""
     queued: dict[tuple[int, str], int] = {}
     for event in events:
         match event:
@@ -74,7 +75,7 @@ def cross_calls(events: Events) -> Iterator[int]:
 
 
 def sweeps(events: Events) -> Iterator[int]:
-    """From the begin of imsic_vsfile_local_read in an IPI to its end."""
+    """From the start of imsic_vsfile_local_read in an IPI to its end."""
     begin_ns: dict[int, int] = {}
     for event in events:
         match event:
@@ -94,7 +95,7 @@ def until_sweep(events: Events) -> Iterator[int]:
 
 
 def since_sweep(events: Events) -> Iterator[int]:
-    """From the sweep to the free of its line: all registers, and the way back of the IPI."""
+    """From the sweep to the free of its line: reading all registers, and the IPI's way back."""
     for _, swept, freed in _takeovers(events):
         yield freed - swept
 
@@ -141,7 +142,7 @@ def wake_ups(events: Events) -> Iterator[int]:
 
 
 def idle_wake_ups(events: Events) -> Iterator[int]:
-    """From the kick of a blocked vCPU on an idle CPU to its load there: wake and switch."""
+    """From the kick of a blocked vCPU on an idle CPU to its load there: wake-up and switch."""
     kicked: dict[str, tuple[int, int]] = {}
     for event in events:
         match event:
@@ -156,7 +157,7 @@ def idle_wake_ups(events: Events) -> Iterator[int]:
 
 
 def switches(events: Events) -> Iterator[int]:
-    """From the put of a vCPU that blocks to the load, on its CPU, of one that was woken before."""
+    """From the put of a blocking vCPU to the load, on the same CPU, of one woken before that."""
     put: dict[int, tuple[int, frozenset[str]]] = {}
     blocked: set[str] = set()
     woken: set[str] = set()
@@ -183,7 +184,7 @@ def switches(events: Events) -> Iterator[int]:
 
 
 def teardowns(events: Events) -> Iterator[int]:
-    """Between two lines that one thread frees for vCPUs that it destroys, one after the other."""
+    """Between two frees by a thread that destroys one vCPU after another."""
     freed: dict[int, int] = {}
     for event in events:
         match event:
@@ -219,16 +220,16 @@ def migrations(events: Events) -> Iterator[int]:
 
 
 def takedowns(intervals: Iterable[Interval]) -> Iterator[int]:
-    """The callback of CPU hotplug that stops all CPUs."""
+    """Duration of the CPU hotplug callback that stops all CPUs."""
     for call in intervals:
         if _callback(call) == TAKEDOWN and not call.is_open:
             yield duration(call)
 
 
 def callbacks(intervals: Iterable[Interval]) -> Iterator[int]:
-    """The callbacks of CPU hotplug before KVM's, down or up: from the first one's begin to KVM's.
+    """CPU hotplug callbacks before KVM's, down or up: from the start of the first to KVM's.
 
-    The model spends one cost for all of them.
+    The model spends one cost on all of them together.
     """
     begun: dict[int, tuple[int, int | None]] = {}
     for call in intervals:
@@ -249,3 +250,102 @@ def callbacks(intervals: Iterable[Interval]) -> Iterator[int]:
 def _callback(call: Interval) -> str:
     step = call.first.meaning
     return step.function if isinstance(step, kernel.HotplugStep) else ""
+
+
+class Measure(NamedTuple):
+    """A kind of duration, and the `entry` of the timing table that it measures ("" for none).
+
+    `how` says in words where it begins and ends; `at_most` means that it includes more than the
+    cost itself.  `events` are the events that it needs, by their built-in names.  `of` takes the
+    events of a trace, or its calls if `by_call`.
+    """
+
+    name: str
+    entry: str
+    how: str
+    at_most: bool
+    events: tuple[str, ...]
+    of: Callable[[Any], Iterator[int]]
+    by_call: bool = False
+
+
+MEASURES = (
+    Measure(
+        "hold", "raw_spin_lock",
+        "hgctrl->lock, lock_acquire to lock_release: taking and holding it", True,
+        ("lock_acquire", "lock_release"), holds,
+    ),
+    Measure(
+        "cross_call", "ipi", "csd_queue_cpu to csd_function_entry on the other CPU", False,
+        ("csd_queue_cpu", "csd_function_entry"), cross_calls,
+    ),
+    Measure(
+        "until_sweep", "ipi", "ioremap or iounmap to lread; includes fences", True,
+        ("ioremap", "lread", "free"), until_sweep,
+    ),
+    Measure(
+        "sweep", "vsfile_sweep", "imsic_vsfile_local_read, csd_function_entry to _exit", False,
+        ("csd_function_entry", "csd_function_exit"), sweeps,
+    ),
+    Measure(
+        "since_sweep", "vsfile_sweep", "lread to free; includes the IPI's way back", True,
+        ("ioremap", "lread", "free"), since_sweep,
+    ),
+    Measure(
+        "wake", "wake_up", "sched_waking to sched_wakeup", False,
+        ("sched_waking", "sched_wakeup"), wake_ups,
+    ),
+    Measure(
+        "idle_wake", "wake_up", "kick on an idle CPU to vload there; includes the switch",
+        True, ("kick", "vload"), idle_wake_ups,
+    ),
+    Measure(
+        "switch", "context_switch", "vput of a blocking vCPU to vload of the next, already woken",
+        True, ("wakeon", "kick", "vput", "vload"), switches,
+    ),
+    Measure(
+        "teardown", "vm_teardown", "free to free, by a thread that destroys vCPUs", True,
+        ("free",), teardowns,
+    ),
+    Measure(
+        "takedown", "stop_machine", "cpuhp callback takedown_cpu: stop_machine and a wait", True,
+        ("cpuhp_enter", "cpuhp_exit"), takedowns, by_call=True,
+    ),
+    Measure(
+        "callbacks", "cpuhp_state", "cpuhp callbacks before KVM's, from the first in the trace",
+        False, ("cpuhp_enter",), callbacks, by_call=True,
+    ),
+    Measure(
+        "alloc", "", "kvm_riscv_aia_alloc_hgei, entry to return", False,
+        ("alloc", "alloc_ret"), calls("alloc"), by_call=True,
+    ),
+    Measure(
+        "free", "", "kvm_riscv_aia_free_hgei, entry to return", False,
+        ("free", "free_ret"), calls("free"), by_call=True,
+    ),
+    Measure(
+        "ipi_round_trip", "", "ioremap or iounmap to free: fences, IPI, sweep, and back", False,
+        ("ioremap", "lread", "free"), ipi_round_trips,
+    ),
+    Measure(
+        "migration", "", "alloc of a vCPU with a line elsewhere to its guest entry", False,
+        ("alloc", "alloc_ret", "run"), migrations,
+    ),
+    Measure(
+        "update", "", "imsic_update, entry to return", False,
+        ("upd", "upd_ret"), calls("upd"), by_call=True,
+    ),
+    Measure(
+        "release", "", "imsic_release, entry to return", False,
+        ("rel", "rel_ret"), calls("rel"), by_call=True,
+    ),
+    Measure(
+        "disable", "", "kvm_riscv_aia_disable, entry to return", False,
+        ("dis", "dis_ret"), calls("dis"), by_call=True,
+    ),
+    Measure(
+        "enable", "", "kvm_riscv_aia_enable, entry to return", False,
+        ("en", "en_ret"), calls("en"), by_call=True,
+    ),
+)  # fmt: skip
+"""Everything that is measured.  Of several measures for one entry, the first with times counts."""

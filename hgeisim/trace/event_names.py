@@ -132,7 +132,7 @@ class Events:
             elif not column.optional:
                 there = ", ".join(given) or "none"
                 told = f"has no argument '{column.argument}'; it has: {there}"
-                raise Unreadable("", ascii(told)[1:-1], "--events FILE.toml tells other names")
+                raise Unreadable("", ascii(told)[1:-1], "--events FILE.toml gives other names")
         return cls(**values)
 
 

@@ -1,4 +1,4 @@
-"""A user's TOML file of other names for events and arguments; event_names.py has an example."""
+"""A user's TOML file of other names for events and arguments; event_names.py shows an example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hgeisim.trace.event_names import MEANINGS, Events, columns_of
 
 
 def load_events(path: Path) -> Events:
-    """Read a table of names; InputError tells every mistake in it."""
+    """Read a table of names; InputError lists every mistake in it."""
     raw = read_toml(path)
     problems = [*_problems(str(path), raw), *_doubles(str(path), raw)]
     if problems:
@@ -29,7 +29,7 @@ def load_events(path: Path) -> Events:
 def _problems(file: str, raw: dict[str, Any]) -> Iterator[Problem]:
     for meaning, table in raw.items():
         if meaning not in MEANINGS:
-            allowed = f"is no meaning; there are {', '.join(MEANINGS)}"
+            allowed = f"is not a meaning; there are {', '.join(MEANINGS)}"
             yield Problem(file, f"[{meaning}]", "", allowed, did_you_mean(meaning, MEANINGS))
         elif not isinstance(table, dict):
             yield Problem(file, meaning, show(table), f"must be a table, under a line [{meaning}]")
@@ -47,7 +47,7 @@ def _table_problems(file: str, meaning: str, table: dict[str, Any]) -> Iterator[
 
 
 def _doubles(file: str, raw: dict[str, Any]) -> Iterator[Problem]:
-    """Two meanings cannot have one event: which was meant would not be known."""
+    """Two meanings cannot share an event: the trace would not say which one is meant."""
     tables = {meaning: table for meaning, table in raw.items() if isinstance(table, dict)}
     taken: dict[object, str] = {}
     for meaning in MEANINGS:

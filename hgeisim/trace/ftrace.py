@@ -22,15 +22,15 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.user_file import RECORD_MAX, UNREADABLE, opened, why_unreadable
 
 LINE_MAX = 1 << 16
-"""Most letters of a line; the kernel prints at most some thousands."""
+"""A line has fewer characters than this; the kernel prints a few thousand at most."""
 _TRACE_DAT = b"\x17\x08\x44tracing"
 
 
 def lines_of(path: Path) -> Iterator[str]:
     """Yield the lines with their ends ("\\n", also where the file has "\\r\\n").
 
-    Bytes that are no UTF-8 come as U+FFFD: names of tasks may hold any.  InputError: the file
-    cannot be read, is cut short, damaged or too large; it tells how many lines were good.
+    Bytes that are not UTF-8 become U+FFFD: the name of a task may have any.  InputError: the file
+    cannot be read, is cut short, damaged or too large; the error says how many lines were good.
     """
     number, file = 0, str(path)
     try:
@@ -39,7 +39,7 @@ def lines_of(path: Path) -> Iterator[str]:
             for line in iter(partial(text.readline, LINE_MAX), ""):
                 number += 1
                 if len(line) == LINE_MAX:
-                    allowed = f"must have fewer than {LINE_MAX} letters"
+                    allowed = f"must have fewer than {LINE_MAX} characters"
                     raise InputError([Problem(file, f"line {number}", ascii(line[:60]), allowed)])
                 yield line
     except UNREADABLE as error:
@@ -50,10 +50,10 @@ def lines_of(path: Path) -> Iterator[str]:
 def _text(stream: io.BufferedReader, file: str) -> io.TextIOWrapper:
     head = stream.peek(len(_TRACE_DAT))
     if head.startswith(_TRACE_DAT):
-        allowed, remedy = "is the binary file of trace-cmd", "`trace-cmd report` makes it text"
+        allowed, remedy = "is the binary file of trace-cmd", "`trace-cmd report` prints it as text"
         raise InputError([Problem(file, "", "", allowed, remedy)])
     if b"\0" in head:
-        raise InputError([Problem(file, "", "", "is no text file, and no gzip of one")])
+        raise InputError([Problem(file, "", "", "is neither a text file nor a gzip of one")])
     return io.TextIOWrapper(stream, encoding="utf-8", errors="replace")
 
 
@@ -62,7 +62,8 @@ ALL_CPUS = -1
 CPUS_MAX = 4096
 """CPU numbers are below this; a larger one comes from a damaged line."""
 
-# Nothing that matched is tried again in another way (`++`, `(?>`), so a line takes linear time.
+# Possessive quantifiers and atomic groups (`++`, `(?>`) never match again in another way, so a
+# line takes linear time, however damaged it is.
 _RECORD = re.compile(
     r"(?> *+((?<= )|.+?)-([0-9]{1,9}) ++(?:\( *+[0-9-]++\) ++)?"
     r"\[([0-9]{3,4})\] ++(?:([^ ]{4,8}) ++)?"
@@ -78,15 +79,15 @@ _PAIR = re.compile(
 ).findall
 _LAST_WORD = re.compile(r"(?:^|.*\s)\(([^()]*)\)\s*").fullmatch
 _NS = [10 ** (9 - digits) for digits in range(10)]
-"""What the last digit of a fraction of so many digits is worth."""
+"""The nanoseconds that the last digit of a fraction is worth, by its number of digits."""
 
 
 class Record(NamedTuple):
     """One event.
 
     `line` counts the lines of the file from 1; `time_ns` is on the trace's own clock; `flags` are
-    irqs-off, need-resched, hardirq/softirq, preempt depth, as ftrace prints them ("" when the file
-    leaves them out); `text` holds the arguments as they stand.
+    irqs-off, need-resched, hardirq/softirq, preempt depth, as ftrace prints them ("" if the file
+    leaves them out); `text` has the arguments, unchanged.
     """
 
     line: int
@@ -104,15 +105,17 @@ class Record(NamedTuple):
 
 
 class Header(NamedTuple):
-    """A line that begins with `#`, without it."""
+    """A line that begins with `#`, without the `#`."""
 
     line: int
     text: str
 
 
 class Lost(NamedTuple):
-    """Events of a CPU are missing before this line, of any for `ALL_CPUS`; `events` is None if
-    ftrace does not count."""
+    """Events of a CPU (any CPU for `ALL_CPUS`) are missing before this line.
+
+    `events` is their number, None if ftrace did not count them.
+    """
 
     line: int
     cpu: int
@@ -123,9 +126,9 @@ Entry = Record | Header | Lost
 
 
 def arguments_of(text: str) -> dict[str, str]:
-    """Read `name=value` or `name: value`, with a space between; values may hold spaces.
+    """Read `name=value` or `name: value` pairs, with spaces between them; values may have spaces.
 
-    Words in parentheses at the end have no name and are found under "()".
+    Words in parentheses at the end have no name; their key is "()".
     """
     found = dict(_PAIR(text))
     if text.endswith(")") and (last := _LAST_WORD(text)):
@@ -136,14 +139,14 @@ def arguments_of(text: str) -> dict[str, str]:
 def read_ftrace(path: Path) -> Iterator[Entry]:
     """Yield every line of a trace, as it is read.
 
-    InputError names file and line: a line that is none of the above, a timestamp that goes
-    backwards on its CPU, a file that cannot be read or is cut short.
+    InputError names file and line: a line that is none of these, a time that goes backwards on its
+    CPU, a file that cannot be read or is cut short.
     """
     return parse_ftrace(lines_of(path), str(path))
 
 
 def parse_ftrace(lines: Iterable[str], file: str) -> Iterator[Entry]:
-    """Yield an entry for each line (with its end); `file` is the name used in problems."""
+    """Yield an entry for each line (with its end); `file` is the name in problems."""
     last_ns: dict[int, int] = {}
     for number, line in enumerate(lines, start=1):
         found = None if line[0] == "#" else _RECORD(line)
@@ -161,7 +164,7 @@ def parse_ftrace(lines: Iterable[str], file: str) -> Iterator[Entry]:
 
 
 def _aside(file: str, number: int, line: str) -> Header | Lost:
-    """Read a line that is no record."""
+    """Read a line that is not a record."""
     for match in _LOST:
         if found := match(line):
             return Lost(number, int(found[1]), int(found[2]) if found[2] else None)
@@ -169,19 +172,15 @@ def _aside(file: str, number: int, line: str) -> Header | Lost:
         return Header(number, line[1:].strip())
     if not line.endswith("\n"):
         raise _problem(file, number, line, "is cut short: it has no end of line")
-    remedy = "record events only: current_tracer nop, no stack traces" if _is_near(line) else ""
+    of_another_tracer = line.startswith(" =>") or " <-" in line
+    remedy = "record events only: current_tracer nop, no stack traces" if of_another_tracer else ""
     raise _problem(file, number, line, LAYOUT, remedy)
-
-
-def _is_near(line: str) -> bool:
-    """Whether it may come from a function tracer or a stack trace."""
-    return line.startswith(" =>") or " <-" in line
 
 
 def _refuse(file: str, number: int, cpu: int, stamp: str) -> NoReturn:
     if cpu >= CPUS_MAX:
         raise _problem(file, number, f"CPU {cpu}", f"must be below {CPUS_MAX}")
-    allowed = f"the line before it on CPU {cpu} is of a later time; one CPU's events are in order"
+    allowed = f"the line before it on CPU {cpu} has a later time; one CPU's events are in order"
     raise _problem(file, number, stamp, allowed, "lines were moved, or two traces were joined")
 
 

@@ -21,7 +21,7 @@ from hgeisim.trace import kvm_event as kvm
 from hgeisim.trace.event_names import Events
 from hgeisim.trace.ftrace import ALL_CPUS, Entry, Header, Lost, Record, read_ftrace
 from hgeisim.trace.interval import Event, Interval, events_of, in_order, intervals_of
-from hgeisim.trace.line_history import FOLLOWED, follow
+from hgeisim.trace.line_history import FOLLOWED, follow_lines
 from hgeisim.trace.occupancy import Machine, Moment, Occupancy, machine_of
 
 JOINT_NS = 2_000_000_000
@@ -87,7 +87,7 @@ def _has_guests(off: set[int], events: Sequence[Event | Lost]) -> bool:
 
 
 Progress = Callable[[int], None]
-"""Is told now and then how many records were read."""
+"""Called now and then with the number of records read, or of events followed."""
 
 _PROGRESS_EVERY = 1 << 14
 _TELLING = (kvm.AllocReturn, kvm.Free, kvm.FreeReturn, kvm.Release, kvm.Sgei)
@@ -192,7 +192,7 @@ def _imported(
         raise InputError([_too_long(file, extent)])
     intervals = intervals_of(events)
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)
-    occupancy = follow(events, intervals, begin, end)
+    occupancy = follow_lines(events, intervals, begin, end)
     harts = max(extent.cpus, occupancy.highest_hart + 1)
     machine = machine_of(occupancy, harts, path.name, lines)
     joints = tuple(event.line for event in events if isinstance(event, Joint))
@@ -202,7 +202,7 @@ def _imported(
 def _nothing_told(file: str, extent: Extent, table: Events) -> Problem:
     names = [event for event, cls in table.meaning.items() if cls in _TELLING]
     allowed = f"has {extent.records:,} records, but none of {', '.join(names)}"
-    return Problem(file, "", "", allowed, "--events FILE.toml tells other names")
+    return Problem(file, "", "", allowed, "--events FILE.toml gives other names")
 
 
 def _too_long(file: str, extent: Extent) -> Problem:

@@ -36,7 +36,7 @@ _Item = tuple[int, int, _Note, Any]
 """When and where in the file; what to do, and with what: an event, a call or a hole."""
 
 
-def follow(
+def follow_lines(
     events: Sequence[Event | Lost], intervals: Sequence[Interval], begin: Moment, end: Moment
 ) -> Occupancy:
     """Follow the lines through a trace that lasts from `begin` to `end`.

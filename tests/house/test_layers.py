@@ -28,7 +28,8 @@ LAYERS: dict[str, set[str]] = {
         "machine",
     },
     "report": {
-        *("drivers", "watch", "lockorder", "checks", "runs", "scenario", "kernel", "machine"),
+        *("trace", "drivers", "watch", "lockorder", "checks"),
+        *("runs", "scenario", "kernel", "machine"),
     },
     "plot": {"lockorder", "runs", "machine"},
     "trace": {"runs", "scenario", "machine"},

@@ -17,7 +17,7 @@ from tests.support.traces import script, trace_path
 LINES = {"migrations-3132": (3, 1, 3, 2), "21-eight-cpus": (7,)}
 """Lines of each HART; the others have 3 each."""
 VARIANTS = {"migrations-3132": "v6.12+percpu-v2"}
-"""What left an excerpt; the others were left by v6.12."""
+"""The kernel that left an excerpt; the others were left by v6.12."""
 
 
 def excerpt(name: str) -> Trace:
@@ -44,7 +44,7 @@ def written(*steps: str, lines: Sequence[int] = (3, 3, 3, 3)) -> Trace:
 
 
 def topology(lines: Sequence[int]) -> Topology:
-    """HARTs with so many lines."""
+    """HARTs with these numbers of lines."""
     return Topology(tuple(HartSpec(count) for count in lines), 2, "test")
 
 

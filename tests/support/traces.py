@@ -72,19 +72,19 @@ def decoded(*steps: str) -> list[Event]:
     return [event for event in events_of(entries, Events(), "t") if isinstance(event, Event)]
 
 
-class Told(NamedTuple):
-    """What `hgeisim trace` answers."""
+class Answer(NamedTuple):
+    """The exit status, output and problems of a run of `hgeisim trace`."""
 
     status: int
     out: str
     problems: tuple[str, ...]
 
 
-def trace_command(*args: object) -> Told:
+def trace_command(*args: object) -> Answer:
     """Run `hgeisim trace`; bad input is status 2, anything else that is raised fails the test."""
     run = CliRunner().invoke(command, [str(arg) for arg in args], standalone_mode=False)
     if isinstance(run.exception, InputError):
-        return Told(2, run.stdout, tuple(map(str, run.exception.problems)))
+        return Answer(2, run.stdout, tuple(map(str, run.exception.problems)))
     if run.exception is not None:
         raise run.exception
-    return Told(run.return_value, run.stdout, ())
+    return Answer(run.return_value, run.stdout, ())

@@ -1,4 +1,4 @@
-"""`hgeisim trace calibrate`: what is measured, what law it becomes, and the table as text."""
+"""`hgeisim trace calibrate`: the durations, the laws that they become, and the table as text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hgeisim.report.timing_table import WARNING, document, text
 from hgeisim.scenario.timing import TIMING_NS, Constant, Empirical, Exponential, Timing
 from hgeisim.trace import duration
 from hgeisim.trace.calibration import (
@@ -27,7 +28,6 @@ from hgeisim.trace.calibration import (
 from hgeisim.trace.event_names import MEANINGS, Events
 from hgeisim.trace.ftrace import parse_ftrace
 from hgeisim.trace.interval import events_of, in_order, intervals_of
-from hgeisim.trace.timing_table import WARNING, document, text
 from tests.support.golden import check_golden
 from tests.support.traces import NAMES, script, trace_command, trace_path
 
@@ -36,7 +36,7 @@ HOLE = "CPU:1 [LOST 3 EVENTS]"
 
 
 def measured(of: Callable[[Any], Iterator[int]], *steps: str, by_call: bool = False) -> list[int]:
-    """What a measure finds in steps that are 10 us apart, in us."""
+    """The durations in us that a measure finds in steps 10 us apart."""
     entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
     events = in_order(events_of(entries, Events(), "t"))
     return [ns // US for ns in of(intervals_of(events) if by_call else events)]
@@ -119,7 +119,7 @@ def test_callbacks_of_hotplug() -> None:
 
 
 def test_what_is_not_counted() -> None:
-    """A contended lock, another lock, a wake-up elsewhere, a failed move, nobody who waited."""
+    """A contended lock, another lock, a wake-up elsewhere, a failed move, a vCPU not waiting."""
     contended = (HOLD[0], "1 a-1 lock_contended: 07 &hgctrl->lock", HOLD[1])
     assert measured(duration.holds, *contended) == []
     assert measured(duration.holds, *(step.replace("hgctrl", "rq") for step in HOLD)) == []
@@ -149,7 +149,7 @@ def test_a_law_keeps_within_what_was_measured(times: list[int]) -> None:
 
 
 def test_exponential_times_are_recognised_and_others_are_not() -> None:
-    """The odds of an error of the first kind are 5 % for a random seed, none for these."""
+    """A random seed would have 5 % odds of an error of the first kind; these seeds have none."""
     draws = random.Random(1)
     times = [round(draws.expovariate(1 / 50_000)) for _ in range(500)]
     law = fitted(times)
@@ -185,9 +185,9 @@ def calibration(*names: str) -> dict[str, Any]:
 
 
 def test_the_text() -> None:
-    told = "\n".join(text(calibration("storm-auto", "hotplug", "locks"))) + "\n"
-    assert " ".join(WARNING.split()) in " ".join(told.replace("#", "").split())
-    check_golden("trace-calibrate", told)
+    table = "\n".join(text(calibration("storm-auto", "hotplug", "locks"))) + "\n"
+    assert " ".join(WARNING.split()) in " ".join(table.replace("#", "").split())
+    check_golden("trace-calibrate", table)
 
 
 @pytest.mark.parametrize("names", [("storm-auto",), ("locks",), NAMES])
@@ -214,9 +214,9 @@ def test_two_traces_are_measured_together() -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     out = tmp_path / "timing.toml"
-    told = trace_command("calibrate", trace_path("storm-auto"), "-o", out)
-    assert told.status == 0
-    assert "not hardware's" in told.out
+    answer = trace_command("calibrate", trace_path("storm-auto"), "-o", out)
+    assert answer.status == 0
+    assert "not hardware's" in answer.out
     printed = trace_command("calibrate", trace_path("storm-auto")).out
     assert out.read_text() == printed
     result = json.loads(trace_command("calibrate", trace_path("storm-auto"), "--json").out)
@@ -224,14 +224,14 @@ def test_the_command(tmp_path: Path) -> None:
     assert result["warning"] == WARNING
 
 
-def test_a_trace_that_tells_no_time(tmp_path: Path) -> None:
+def test_a_trace_without_any_duration(tmp_path: Path) -> None:
     path = tmp_path / "t"
     path.write_text(script("0 a-1 alloc_ret: ret=1"))
-    told = trace_command("calibrate", path)
-    assert told.status == 2
-    assert "nothing in it tells how long anything took" in told.problems[0]
+    answer = trace_command("calibrate", path)
+    assert answer.status == 2
+    assert "nothing in it shows how long anything took" in answer.problems[0]
     assert trace_command("calibrate", tmp_path / "none").status == 2
-    told = trace_command("calibrate", trace_path("storm-auto"), "-o", tmp_path / "no" / "t.toml")
-    assert told.problems[0].endswith(
+    answer = trace_command("calibrate", trace_path("storm-auto"), "-o", tmp_path / "no" / "t.toml")
+    assert answer.problems[0].endswith(
         "no/t.toml: cannot be written: No such file or directory; nothing was changed"
     )

@@ -1,4 +1,4 @@
-"""What events mean: by the built-in names, and by a user's own."""
+"""Meanings of events, by their built-in names and by a user's own."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def meaning(event: str, table: Events | None = None) -> Meaning | None:
 def problem(event: str) -> str:
     with pytest.raises(InputError) as error:
         meaning(event)
-    (told,) = error.value.problems
-    return str(told)
+    (message,) = error.value.problems
+    return str(message)
 
 
 EXAMPLES: list[tuple[str, Meaning]] = [
@@ -149,14 +149,14 @@ def test_every_record_of_the_real_traces_is_understood(name: str) -> None:
 def test_what_is_missing_is_named() -> None:
     assert problem("free: cpu=2 hg=1") == (
         "t.txt: line 1, event free: has no argument 'hgei'; it has: cpu, hg; "
-        "--events FILE.toml tells other names"
+        "--events FILE.toml gives other names"
     )
     assert "has no argument 'cpu'; it has: none" in problem("alloc: ")
     assert "has no argument 'lock'; it has: none" in problem("lock_acquire: ")
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "message"),
     [
         ("free: cpu=two hgei=1", "event free = cpu=two: must be a whole number, decimal or 0x"),
         ("free: cpu=2 hgei=64", "event free = hgei=64: must be -1..63"),
@@ -170,8 +170,8 @@ def test_what_is_missing_is_named() -> None:
         ("free: cpu= hgei=1", "event free: has no argument 'cpu'; it has: hgei"),
     ],
 )
-def test_a_value_that_cannot_be_is_told(event: str, told: str) -> None:
-    assert f"t.txt: line 1, {told}" in problem(event)
+def test_an_impossible_value_is_reported(event: str, message: str) -> None:
+    assert f"t.txt: line 1, {message}" in problem(event)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def table_of(tmp_path: Path, text: str) -> Events:
 def mistakes(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(InputError) as error:
         table_of(tmp_path, text)
-    return [str(told).removeprefix(f"{tmp_path}/mine.toml: ") for told in error.value.problems]
+    return [str(each).removeprefix(f"{tmp_path}/mine.toml: ") for each in error.value.problems]
 
 
 def test_other_names_need_no_code(tmp_path: Path) -> None:
@@ -216,30 +216,30 @@ def test_two_events_may_change_places(tmp_path: Path) -> None:
     assert meaning("dis: ", table) == kvm.Enable()
 
 
-def test_every_mistake_of_a_table_is_told(tmp_path: Path) -> None:
+def test_every_mistake_of_a_table_is_reported(tmp_path: Path) -> None:
     text = 'free = 1\n[allok]\n[alloc]\nvcpus = "a"\ncpu = 3\nevent = "two words"\n'
     wrong, unknown, key, kind, words = mistakes(tmp_path, text)
     assert wrong == "free = 1: must be a table, under a line [free]"
-    assert re.match(r'\[allok\]: is no meaning; there are .*; did you mean "alloc"\?', unknown)
+    assert re.match(r'\[allok\]: is not a meaning; there are .*; did you mean "alloc"\?', unknown)
     assert key.startswith('alloc.vcpus = "a": is no key here; there are event, cpu, vcpu, old_cpu')
     assert kind == "alloc.cpu = 3: must be a name, one word"
     assert words == 'alloc.event = "two words": must be a name, one word'
 
 
 def test_one_event_has_one_meaning(tmp_path: Path) -> None:
-    (told,) = mistakes(tmp_path, '[alloc]\nevent = "free"\n')
-    assert told == (
+    (message,) = mistakes(tmp_path, '[alloc]\nevent = "free"\n')
+    assert message == (
         'free.event = "free": is already the name of alloc; give that one another name, too'
     )
 
 
 def test_a_table_that_is_no_toml(tmp_path: Path) -> None:
-    (told,) = mistakes(tmp_path, "[alloc\n")
-    assert "must be TOML" in told
+    (message,) = mistakes(tmp_path, "[alloc\n")
+    assert "must be TOML" in message
 
 
 def test_every_field_can_be_named(tmp_path: Path) -> None:
-    """What the documentation of the table promises holds for each meaning."""
+    """Each meaning is as the documentation of the table promises."""
     for name, cls in MEANINGS.items():
         keys = [each.name for each in fields(cls)]  # type: ignore[arg-type]
         body = "".join(f'{key} = "arg_{key}"\n' for key in keys)

@@ -30,8 +30,8 @@ def parsed(text: str) -> list[Entry]:
 def problem(text: str) -> str:
     with pytest.raises(InputError) as error:
         parsed(text)
-    (told,) = error.value.problems
-    return str(told)
+    (found,) = error.value.problems
+    return str(found)
 
 
 def test_a_record() -> None:
@@ -133,24 +133,26 @@ def test_arguments() -> None:
     ],
 )
 def test_a_foreign_line_is_named(text: str) -> None:
-    told = problem(line(0, 0, "x:") + text)
-    assert told.startswith("t.txt: line 2 = '")
-    assert told.endswith(LAYOUT)
+    message = problem(line(0, 0, "x:") + text)
+    assert message.startswith("t.txt: line 2 = '")
+    assert message.endswith(LAYOUT)
 
 
 def test_other_tracers_have_a_remedy() -> None:
-    told = problem("a-1 [000] ..... 1.5: do_idle <-cpu_startup_entry\n")
-    assert told.endswith("; record events only: current_tracer nop, no stack traces")
+    message = problem("a-1 [000] ..... 1.5: do_idle <-cpu_startup_entry\n")
+    assert message.endswith("; record events only: current_tracer nop, no stack traces")
     assert problem(" => kvm_riscv_aia_alloc_hgei\n").endswith("no stack traces")
 
 
-def test_a_cut_line_is_told() -> None:
+def test_a_cut_line_is_reported() -> None:
     assert problem("a-1 [000] ..... 1.5: x: a=1").endswith("is cut short: it has no end of line")
 
 
 def test_time_goes_forward_on_each_cpu() -> None:
-    told = problem(line(2, 0, "x:") + line(1, 1, "x:") + line(2, 0, "x:") + line(1, 0, "x:"))
-    assert told.startswith("t.txt: line 4 = '5.000001': the line before it on CPU 0 is of a later")
+    message = problem(line(2, 0, "x:") + line(1, 1, "x:") + line(2, 0, "x:") + line(1, 0, "x:"))
+    assert message.startswith(
+        "t.txt: line 4 = '5.000001': the line before it on CPU 0 has a later t"
+    )
 
 
 def test_a_cpu_number_out_of_range() -> None:
@@ -159,35 +161,35 @@ def test_a_cpu_number_out_of_range() -> None:
     )
 
 
-def told_of(path: Path) -> str:
+def problem_of(path: Path) -> str:
     with pytest.raises(InputError) as error:
         list(read_ftrace(path))
-    (told,) = error.value.problems
-    return str(told)
+    (found,) = error.value.problems
+    return str(found)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "t"
-    assert told_of(path) == f"{path}: cannot be read: No such file or directory"
-    assert told_of(tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
+    assert problem_of(path) == f"{path}: cannot be read: No such file or directory"
+    assert problem_of(tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
     path.write_bytes(b"\x17\x08\x44tracing6\0")
-    assert told_of(path).endswith(
-        "is the binary file of trace-cmd; `trace-cmd report` makes it text"
+    assert problem_of(path).endswith(
+        "is the binary file of trace-cmd; `trace-cmd report` prints it as text"
     )
     path.write_bytes(b"\x7fELF\0\0")
-    assert told_of(path) == f"{path}: is no text file, and no gzip of one"
+    assert problem_of(path) == f"{path}: is neither a text file nor a gzip of one"
 
 
 def test_a_cut_or_damaged_gzip_says_how_far_it_is_good(tmp_path: Path) -> None:
     path = tmp_path / "t.gz"
     whole = gzip.compress(trace_text("exhausted").encode(), mtime=0)
     path.write_bytes(whole[:-30])
-    assert told_of(path).startswith(f"{path}: after line ")
-    assert told_of(path).endswith("the gzip file is cut short here")
+    assert problem_of(path).startswith(f"{path}: after line ")
+    assert problem_of(path).endswith("the gzip file is cut short here")
     path.write_bytes(whole[:-8] + b"\0" * 8)
-    assert told_of(path).endswith("the gzip file is damaged here")
+    assert problem_of(path).endswith("the gzip file is damaged here")
     path.write_bytes(whole + b"more")
-    assert told_of(path).endswith("after line 422: the gzip file is damaged here")
+    assert problem_of(path).endswith("after line 422: the gzip file is damaged here")
 
 
 def test_plain_and_gzip_and_dos_files_are_the_same(tmp_path: Path) -> None:

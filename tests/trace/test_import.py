@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hgeisim.cli import plot
 from hgeisim.cli.trace import command
 from hgeisim.errors import InputError
+from hgeisim.report.imported_trace import document
 from hgeisim.runs.folder import read_run
 from hgeisim.runs.timeline import EVENT_NAMES
 from hgeisim.trace.event_names import Events
 from hgeisim.trace.import_trace import import_trace
-from hgeisim.trace.imported_run import document, timeline_of
+from hgeisim.trace.imported_run import timeline_of
 from tests.support.traces import NAMES, script, trace_command, trace_path, trace_text
 
 TABLE = """\
@@ -40,16 +41,16 @@ fingerprint d418a12cd4bbac81
 
 
 def test_the_table() -> None:
-    told = trace_command("import", trace_path("migrations-3132"))
-    assert (told.status, told.problems) == (0, ())
-    assert told.out == TABLE
+    answer = trace_command("import", trace_path("migrations-3132"))
+    assert (answer.status, answer.problems) == (0, ())
+    assert answer.out == TABLE
 
 
 def test_the_table_says_what_is_a_guess_and_what_hotplug_did() -> None:
     out = trace_command("import", trace_path("hotplug")).out
     assert "2      3         3       6      7      6      4       0          6     3\n" in out
     assert "3      3?        3       3      0      3     17       0          3     1\n" in out
-    assert "\n?  A guess: no allocation failed there.  --lines tells how many there are.\n" in out
+    assert "\n?  A guess: no allocation failed there.  --lines gives the number.\n" in out
     assert "\n9 of the released VS-files: by CPU hotplug.\n" in out
     assert max(map(len, out.splitlines())) <= 80
 
@@ -67,7 +68,7 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_counts_are_those_of_the_text(name: str) -> None:
-    """What grep finds in the trace is what the import counts."""
+    """The import counts the same events that grep finds in the trace."""
     text = trace_text(name)
     result = json.loads(trace_command("import", trace_path(name), "--json").out)
     total, by_hotplug = result["total"], result["released_by_hotplug"]
@@ -95,7 +96,7 @@ def moves_in(text: str) -> int:
     return count
 
 
-def test_lines_may_be_told() -> None:
+def test_lines_may_be_given() -> None:
     out = trace_command("import", trace_path("hotplug"), "--lines", "3,3,3,2").out
     assert "3          2    3!       3      0" in out
     assert "A guess" not in out
@@ -105,15 +106,15 @@ def test_lines_may_be_told() -> None:
 
 @pytest.mark.parametrize("lines", ["", "3,", "x", "-1", "64", "3,3", "\u0663"])
 def test_lines_that_cannot_be(lines: str) -> None:
-    told = trace_command("import", trace_path("hotplug"), "--lines", lines)
-    assert told.status == 2
-    assert told.problems[0].startswith("--lines = ")
+    answer = trace_command("import", trace_path("hotplug"), "--lines", lines)
+    assert answer.status == 2
+    assert answer.problems[0].startswith("--lines = ")
 
 
 def test_the_folder_is_a_run(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    told = trace_command("import", trace_path("hotplug"), "--out", out)
-    assert told.out.endswith(f"\nrun folder {out}; `hgeisim plot {out}` draws it\n")
+    answer = trace_command("import", trace_path("hotplug"), "--out", out)
+    assert answer.out.endswith(f"\nrun folder {out}; `hgeisim plot {out}` draws it\n")
     run = read_run(out)
     assert run.manifest["scenario"] == {
         "title": "Trace hotplug.txt.gz",
@@ -153,18 +154,18 @@ def test_the_folder_can_be_drawn(tmp_path: Path) -> None:
 
 def test_a_place_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
-    told = trace_command("import", trace_path("hotplug"), "--out", tmp_path)
-    assert told.status == 2
+    answer = trace_command("import", trace_path("hotplug"), "--out", tmp_path)
+    assert answer.status == 2
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_trace_without_a_word_of_lines(tmp_path: Path) -> None:
     path = tmp_path / "t"
     path.write_text(script("0 a-1 sched_wakeup: comm=a pid=7 target_cpu=003"))
-    told = trace_command("import", path)
-    assert told.problems == (
+    answer = trace_command("import", path)
+    assert answer.problems == (
         f"{path}: has 1 records, but none of alloc_ret, free, free_ret, sgei, rel; "
-        "--events FILE.toml tells other names",
+        "--events FILE.toml gives other names",
     )
     path.write_text("")
     assert "has 0 records" in trace_command("import", path).problems[0]
@@ -179,14 +180,14 @@ def test_other_names(tmp_path: Path) -> None:
         '[free]\nline = "line"\n[lread]\nline = "line"\n'
         '[rel]\nvsfile_line = "vs_line"\n[inject]\nvsfile_line = "vs_line"\n'
     )
-    told = trace_command("import", tmp_path / "t", "--events", tmp_path / "names.toml", "--json")
+    answer = trace_command("import", tmp_path / "t", "--events", tmp_path / "names.toml", "--json")
     expected = json.loads(trace_command("import", trace_path("hotplug"), "--json").out)
-    result = json.loads(told.out)
+    result = json.loads(answer.out)
     assert result["fingerprint"] == expected["fingerprint"]
     assert result["harts"] == expected["harts"]
 
 
-def test_doubts_holes_and_unanswered_calls_are_told(tmp_path: Path) -> None:
+def test_doubts_holes_and_unanswered_calls_are_noted(tmp_path: Path) -> None:
     lines = trace_text("migrations-3132").splitlines(keepends=True)
     frees = [at for at, line in enumerate(lines) if ": free:" in line]
     without = [line for at, line in enumerate(lines) if at not in frees[:9]]
@@ -194,7 +195,7 @@ def test_doubts_holes_and_unanswered_calls_are_told(tmp_path: Path) -> None:
     path.write_text("".join(without))
     out = trace_command("import", path).out
     assert len(re.findall(r"\ndoubt, line \d+: HART \d line \d ", out)) == 5
-    assert re.search(r"\n\.\.\. and \d+ more doubts; --json tells all\n", out)
+    assert re.search(r"\n\.\.\. and \d+ more doubts; --json lists them all\n", out)
     path.write_text("".join([*without[:900], "CPU:1 [LOST 7 EVENTS]\n", *without[900:]]))
     assert "\nEvents were lost in 1 place: the counts are too low.\n" in (
         trace_command("import", path).out
@@ -229,7 +230,7 @@ NUMBERS = ("-1", "0", "1", "63", "64", "4095", "99999999999999999999999", "0xfff
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    """Draw a real trace with lines cut, gone, doubled, moved, foreign or with other numbers."""
+    """Draw a real trace with lines cut, removed, doubled, moved, foreign or with other numbers."""
     lines = list(LINES[draw(st.sampled_from(NAMES))])
     for _ in range(draw(st.integers(1, 4))):
         at, other = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
@@ -259,7 +260,7 @@ def damaged(draw: st.DrawFn) -> str:
 def test_a_damaged_trace_is_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
-    """Bad input is told with file and place; what is read makes a timeline that is in order."""
+    """Bad input is reported with its file and place; good input makes an ordered timeline."""
     path = tmp_path_factory.getbasetemp() / "damaged"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     refused_or_read(path)
@@ -283,16 +284,16 @@ def test_a_damaged_gzip_is_refused_or_read(
 
 def refused_or_read(path: Path) -> None:
     try:
-        told = import_trace(path, Events())
+        trace = import_trace(path, Events())
     except InputError as error:
         for problem in error.problems:
             assert problem.file == str(path)
             assert problem.allowed
         return
-    timeline = timeline_of(told.occupancy, told.machine)
+    timeline = timeline_of(trace.occupancy, trace.machine)
     assert list(timeline.event_time_ns) == sorted(timeline.event_time_ns)
     assert all(0 <= busy <= 63 for _, busy in timeline.steps(0))
-    document(told, timeline)
+    document(trace, timeline)
 
 
 @given(damaged())
@@ -303,9 +304,9 @@ def test_a_damaged_trace_that_is_read_leaves_a_folder(
     base = tmp_path_factory.getbasetemp()
     path, out = base / "other.gz", base / "run"
     path.write_bytes(gzip.compress(text.encode("utf-8", "surrogatepass"), 1))
-    told = trace_command("import", path, "--out", out)
-    assert told.status in (0, 2)
-    if told.status == 0:
+    answer = trace_command("import", path, "--out", out)
+    assert answer.status in (0, 2)
+    if answer.status == 0:
         assert read_run(out).summary["variant"] == "traced kernel"
 
 
@@ -318,16 +319,16 @@ def test_every_command_has_an_example() -> None:
         assert max(map(len, found.get_help(context).splitlines())) <= 80
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
-    told: list[int] = []
+def test_progress_is_reported(tmp_path: Path) -> None:
+    counts: list[int] = []
     path = tmp_path / "t"
     path.write_text(script("0 a-1 alloc: cpu=0 vcpu=p", *["0 a-1 alloc_ret: ret=-2"] * 40_000))
-    import_trace(path, Events(), progress=told.append)
-    assert told == [1 << 14, 2 << 14]
+    import_trace(path, Events(), progress=counts.append)
+    assert counts == [1 << 14, 2 << 14]
 
 
 def test_a_trace_of_years_is_refused(tmp_path: Path) -> None:
-    """One damaged second, which no column of times has room for."""
+    """One damaged second, which does not fit into a column of times."""
     first, *_, last = trace_text("hotplug").splitlines(keepends=True)
     (tmp_path / "t").write_text(first + last + re.sub(r" \d+\.(\d+): ", r" 8999999999.\1: ", last))
     with pytest.raises(InputError, match="days; a trace of 416 can be read; a time in it is"):

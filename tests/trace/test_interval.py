@@ -1,4 +1,4 @@
-"""Entries and returns become calls, thread by thread; none is lost, and half ones are open."""
+"""Entries and returns become calls, thread by thread; none is lost, and half calls are open."""
 
 from __future__ import annotations
 

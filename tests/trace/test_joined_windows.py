@@ -1,4 +1,4 @@
-"""Where windows of a trace were joined, and where it begins, is said by import and check alike."""
+"""Import and check both say where windows of a trace were joined, and where it begins."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hgeisim.report.imported_trace import document
 from hgeisim.trace.calibration import Calibration
 from hgeisim.trace.event_names import Events
 from hgeisim.trace.import_trace import Imported, import_trace
-from hgeisim.trace.imported_run import document, timeline_of
+from hgeisim.trace.imported_run import timeline_of
 from hgeisim.trace.interval import Gap
 from tests.support.traced import alloc, run
 from tests.support.traces import FOLDER, script, trace_command, trace_path
@@ -21,7 +22,7 @@ DOUBLE_FREES = [84, 226, 349, 475, 537]
 
 
 def later(seconds: float, *steps: str) -> str:
-    """Steps some time after 5 s."""
+    """A trace of steps that begins some time after 5 s."""
     return re.sub(
         r" 5\.(\d{6}): ",
         lambda stamp: f" {5 + seconds + int(stamp[1]) / 1e6:.6f}: ",
@@ -46,12 +47,12 @@ def test_an_import_says_where_windows_were_joined() -> None:
     assert "\nThe trace begins in the middle of a run: 7 lines were taken before.\n" in out
     assert "\nWindows seem to be joined before line 114, 247, 381, 509:\n" in out
     assert max(map(len, out.splitlines())) <= 80
-    told = json.loads(trace_command("import", JOINED, "--lines", "3", "--json").out)
-    assert (told["trace"]["joints"], told["trace"]["holes"]) == ([114, 247, 381, 509], 0)
+    summary = json.loads(trace_command("import", JOINED, "--lines", "3", "--json").out)
+    assert (summary["trace"]["joints"], summary["trace"]["holes"]) == ([114, 247, 381, 509], 0)
 
 
 def test_nothing_is_doubted_but_what_the_kernel_did() -> None:
-    """What changed between two windows is no contradiction."""
+    """Changes between two windows are not contradictions."""
     assert [doubt.line for doubt in read(JOINED).occupancy.doubts] == DOUBLE_FREES
 
 
@@ -73,9 +74,9 @@ def test_seconds_without_a_record_are_a_joint(
 ) -> None:
     asks, gets = alloc(1, "v1", 1)
     path = joined(tmp_path, seconds, (asks, run(1, "v2", 0)), (gets,))
-    told = read(path)
-    assert told.joints == ((3,) if is_joint else ())
-    assert [call.gap for call in told.intervals] == [Gap.LOST] * 2 if is_joint else [Gap.NONE]
+    trace = read(path)
+    assert trace.joints == ((3,) if is_joint else ())
+    assert [call.gap for call in trace.intervals] == [Gap.LOST] * 2 if is_joint else [Gap.NONE]
 
 
 def test_a_cpu_that_is_off_and_has_guests_proves_a_joint(tmp_path: Path) -> None:
@@ -97,8 +98,8 @@ def test_no_call_is_measured_across_a_joint(tmp_path: Path) -> None:
 def test_a_beginning_in_the_middle_is_said(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text(script(run(1, "v1", 2), *alloc(0, "v1", 1, "1:2"), run(0, "v1", 1)))
-    told = read(path)
-    assert document(told, timeline_of(told.occupancy, told.machine))["trace"]["held_before"] == 1
+    trace = read(path)
+    assert document(trace, timeline_of(trace.occupancy, trace.machine))["trace"]["held_before"] == 1
     assert "in the middle of a run: 1 line was taken before.\n" in trace_command("import", path).out
     path.write_text(script(*alloc(0, "v1", 1), run(0, "v1", 1)))
     assert "in the middle" not in trace_command("import", path).out

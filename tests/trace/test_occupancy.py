@@ -1,4 +1,4 @@
-"""Owners, failures, moves, releases and hotplug windows; what a trace tells of the machine."""
+"""Owners, failures, moves, releases and hotplug windows; what a trace shows of the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hgeisim.trace.event_names import Events
 from hgeisim.trace.ftrace import parse_ftrace
 from hgeisim.trace.imported_run import timeline_of
 from hgeisim.trace.interval import events_of, in_order, intervals_of
-from hgeisim.trace.line_history import follow
+from hgeisim.trace.line_history import follow_lines
 from hgeisim.trace.occupancy import (
     Lines,
     Moment,
@@ -31,7 +31,7 @@ def followed(*steps: str) -> Occupancy:
     entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
     events = in_order(events_of(entries, Events(), "t"))
     end = Moment(5_000_000_000 + 10_000 * len(steps), len(steps))
-    return follow(events, intervals_of(events), Moment(5_000_000_000, 0), end)
+    return follow_lines(events, intervals_of(events), Moment(5_000_000_000, 0), end)
 
 
 def took(cpu: int, thread: str, vcpu: str, line: int, old: tuple[int, int] = (-1, -1)) -> list[str]:
@@ -51,37 +51,37 @@ def spans(occupancy: Occupancy) -> list[tuple[int, int, int, int, int | None]]:
 
 
 def test_a_line_is_owned_from_the_return_of_alloc_to_the_entry_of_free() -> None:
-    told = followed(*took(0, "a-1", "pa", 1), "1 m-9 free: cpu=0 hgei=1", "1 m-9 free_ret: ")
-    assert spans(told) == [(0, 1, 1, 2, 3)]
-    assert told.ownerships[0].start_known
-    assert told.ownerships[0].end_known
-    assert [(v.number, v.pointer, v.comm, v.pid) for v in told.vcpus] == [(1, "pa", "a", 1)]
+    occupancy = followed(*took(0, "a-1", "pa", 1), "1 m-9 free: cpu=0 hgei=1", "1 m-9 free_ret: ")
+    assert spans(occupancy) == [(0, 1, 1, 2, 3)]
+    assert occupancy.ownerships[0].start_known
+    assert occupancy.ownerships[0].end_known
+    assert [(v.number, v.pointer, v.comm, v.pid) for v in occupancy.vcpus] == [(1, "pa", "a", 1)]
 
 
 def test_a_migration_owns_two_lines_for_a_while() -> None:
-    told = followed(
+    occupancy = followed(
         *took(0, "a-1", "pa", 1), *took(1, "a-1", "pa", 2, (0, 1)), "1 a-1 free: cpu=0 hgei=1"
     )
-    assert spans(told) == [(0, 1, 1, 2, 5), (1, 2, 1, 4, None)]
-    assert [each.is_migration for each in told.allocations] == [False, True]
-    assert told.allocations[1].old_hart == 0
+    assert spans(occupancy) == [(0, 1, 1, 2, 5), (1, 2, 1, 4, None)]
+    assert [each.is_migration for each in occupancy.allocations] == [False, True]
+    assert occupancy.allocations[1].old_hart == 0
 
 
-def test_where_the_old_line_was_is_found_when_the_probe_does_not_tell() -> None:
-    told = followed(
+def test_where_the_old_line_was_is_found_when_the_probe_does_not_name_it() -> None:
+    occupancy = followed(
         *("0 a-1 alloc: cpu=0 vcpu=pa", "0 a-1 alloc_ret: ret=1"),
         *("1 a-1 alloc: cpu=1 vcpu=pa", "1 a-1 alloc_ret: ret=1"),
     )
-    assert [each.old_hart for each in told.allocations] == [-1, 0]
+    assert [each.old_hart for each in occupancy.allocations] == [-1, 0]
 
 
 def test_a_failed_allocation_takes_nothing_and_is_no_migration() -> None:
-    told = followed(*took(0, "a-1", "pa", 1), *took(0, "b-2", "pb", -2, (1, 3)))
-    failed = told.allocations[1]
+    occupancy = followed(*took(0, "a-1", "pa", 1), *took(0, "b-2", "pb", -2, (1, 3)))
+    failed = occupancy.allocations[1]
     assert failed.failed
     assert not failed.is_migration
     assert (failed.hart, failed.vcpu, failed.owned) == (0, 2, 1)
-    assert spans(told) == [(0, 1, 1, 2, None), (1, 3, 2, 0, None)]
+    assert spans(occupancy) == [(0, 1, 1, 2, None), (1, 3, 2, 0, None)]
 
 
 def test_what_was_owned_before_the_trace_is_known_from_its_uses() -> None:
@@ -92,57 +92,57 @@ def test_what_was_owned_before_the_trace_is_known_from_its_uses() -> None:
         "2 a-1 run: vcpu=pa cpu=2 hstatus=0x3180",
         "0 m-9 inject: vcpu=pa iid=1 vs_cpu=2 vs_hgei=3",
     ):
-        told = followed(use, "0 a-1 free: cpu=2 hgei=3")
-        assert spans(told) == [(2, 3, 1, 0, 2)], use
-        assert not told.ownerships[0].start_known
-        assert not told.doubts
-    told = followed("0 m-9 free: cpu=2 hgei=3")
-    assert spans(told) == [(2, 3, 0, 0, 1)], "by somebody who is not known"
+        occupancy = followed(use, "0 a-1 free: cpu=2 hgei=3")
+        assert spans(occupancy) == [(2, 3, 1, 0, 2)], use
+        assert not occupancy.ownerships[0].start_known
+        assert not occupancy.doubts
+    occupancy = followed("0 m-9 free: cpu=2 hgei=3")
+    assert spans(occupancy) == [(2, 3, 0, 0, 1)], "by an unknown vCPU"
 
 
 def test_an_unknown_owner_gets_its_name_later() -> None:
-    told = followed("0 a-1 alloc_ret: ret=2", "0 a-1 run: vcpu=pa cpu=0 hstatus=0x2180")
-    assert spans(told) == [(0, 2, 1, 1, None)]
+    occupancy = followed("0 a-1 alloc_ret: ret=2", "0 a-1 run: vcpu=pa cpu=0 hstatus=0x2180")
+    assert spans(occupancy) == [(0, 2, 1, 1, None)]
 
 
-def test_two_owners_at_once_are_told() -> None:
-    told = followed(*took(0, "a-1", "pa", 1), *took(0, "b-2", "pb", 1))
-    (doubt,) = told.doubts
+def test_two_owners_of_one_line_are_noted() -> None:
+    occupancy = followed(*took(0, "a-1", "pa", 1), *took(0, "b-2", "pb", 1))
+    (doubt,) = occupancy.doubts
     assert doubt == (4, "HART 0 line 1 is handed out, but vCPU 1 owns it")
-    assert spans(told) == [(0, 1, 1, 2, 4), (0, 1, 2, 4, None)]
-    assert not told.ownerships[0].end_known
+    assert spans(occupancy) == [(0, 1, 1, 2, 4), (0, 1, 2, 4, None)]
+    assert not occupancy.ownerships[0].end_known
 
 
-def test_other_contradictions_are_told() -> None:
-    told = followed(
+def test_other_contradictions_are_noted() -> None:
+    occupancy = followed(
         *took(0, "a-1", "pa", 1),
         "0 b-2 run: vcpu=pb cpu=0 hstatus=0x1180",
         "0 a-1 free: cpu=0 hgei=1",
         "0 a-1 run: vcpu=pa cpu=0 hstatus=0x1180",
         "0 a-1 free: cpu=0 hgei=1",
     )
-    assert [doubt.text for doubt in told.doubts] == [
+    assert [doubt.text for doubt in occupancy.doubts] == [
         "HART 0 line 1 is used by vCPU 2, but vCPU 1 owns it",
         "HART 0 line 1 is used by vCPU 1, but nobody owns it",
         "HART 0 line 1 is freed, but nobody owns it",
     ]
-    assert spans(told) == [(0, 1, 1, 2, 4)]
-    assert len(told.frees) == 2
+    assert spans(occupancy) == [(0, 1, 1, 2, 4)]
+    assert len(occupancy.frees) == 2
 
 
-def test_after_a_hole_what_is_told_now_is_believed() -> None:
+def test_after_a_hole_later_events_are_believed() -> None:
     hole = "CPU:1 [LOST 9 EVENTS]"
-    told = followed(*took(0, "a-1", "pa", 1), hole, *took(0, "b-2", "pb", 1))
-    assert not told.doubts
-    assert spans(told) == [(0, 1, 1, 2, 5), (0, 1, 2, 5, None)]
-    told = followed(*took(0, "a-1", "pa", 1), hole, "0 b-2 run: vcpu=pb cpu=0 hstatus=0x1180")
-    assert not told.doubts
-    assert spans(told) == [(0, 1, 1, 2, 3), (0, 1, 2, 3, None)]
-    assert not told.ownerships[1].start_known
+    occupancy = followed(*took(0, "a-1", "pa", 1), hole, *took(0, "b-2", "pb", 1))
+    assert not occupancy.doubts
+    assert spans(occupancy) == [(0, 1, 1, 2, 5), (0, 1, 2, 5, None)]
+    occupancy = followed(*took(0, "a-1", "pa", 1), hole, "0 b-2 run: vcpu=pb cpu=0 hstatus=0x1180")
+    assert not occupancy.doubts
+    assert spans(occupancy) == [(0, 1, 1, 2, 3), (0, 1, 2, 3, None)]
+    assert not occupancy.ownerships[1].start_known
 
 
 def test_releases_and_windows() -> None:
-    told = followed(
+    occupancy = followed(
         *took(0, "a-1", "pa", 1),
         "0 cpuhp/0-9 dis: ",
         "0 cpuhp/0-9 rel: vcpu=pa vs_cpu=0 vs_hgei=1",
@@ -157,16 +157,16 @@ def test_releases_and_windows() -> None:
         "1 cpuhp/1-8 en_ret: ",
         "1 cpuhp/1-8 dis: ",
     )
-    (released,) = told.releases
+    (released,) = occupancy.releases
     assert (released.at.line, released.hart, released.vcpu, released.line) == (6, 0, 1, 1)
     assert released.by_hotplug
-    windows = [(w.hart, w.start and w.start.line, w.end and w.end.line) for w in told.windows]
+    windows = [(w.hart, w.start and w.start.line, w.end and w.end.line) for w in occupancy.windows]
     assert windows == [(0, 3, 9), (1, None, 13), (1, 14, None)]
 
 
 def test_an_allocation_without_return_is_not_counted() -> None:
-    told = followed("0 a-1 alloc: cpu=0 vcpu=pa")
-    assert (told.unanswered, told.allocations) == (1, [])
+    occupancy = followed("0 a-1 alloc: cpu=0 vcpu=pa")
+    assert (occupancy.unanswered, occupancy.allocations) == (1, [])
 
 
 def test_lines_count_what_is_owned() -> None:
@@ -213,7 +213,7 @@ def test_ownerships_of_one_line_do_not_overlap(steps: list[tuple[str, int, int, 
     ]
 
 
-def test_pages_tell_the_stride() -> None:
+def test_pages_show_the_stride() -> None:
     def pages(*places: tuple[int, int, int]) -> dict[tuple[int, int], int]:
         return {(hart, line): page << 12 for hart, line, page in places}
 
@@ -227,31 +227,31 @@ def test_pages_tell_the_stride() -> None:
 
 
 def test_lines_are_proven_by_a_failure_or_guessed() -> None:
-    told = followed(
+    occupancy = followed(
         *(*took(0, "a-1", "pa", 1), *took(0, "b-2", "pb", 2), *took(0, "c-3", "pc", -2)),
         *took(1, "c-3", "pc", 1),
     )
-    machine = machine_of(told, 3, "t")
+    machine = machine_of(occupancy, 3, "t")
     assert [hart.lines for hart in machine.topology.harts] == [2, 2, 2]
     assert machine.proven == (True, False, False)
 
 
 def test_a_failure_with_a_line_to_spare_proves_nothing() -> None:
     """A free that was entered but not done, or a line that was owned before the trace."""
-    told = followed(
+    occupancy = followed(
         *(*took(0, "a-1", "pa", 1), *took(0, "b-2", "pb", 2), "1 a-1 free: cpu=0 hgei=1"),
         *took(0, "c-3", "pc", -2),
     )
-    assert machine_of(told, 1, "t").proven == (False,)
+    assert machine_of(occupancy, 1, "t").proven == (False,)
 
 
 def test_the_user_knows_better() -> None:
-    told = followed(*took(0, "a-1", "pa", 1))
-    assert [h.lines for h in machine_of(told, 2, "t", (7,)).topology.harts] == [7, 7]
-    assert [h.lines for h in machine_of(told, 2, "t", (3, 0, 1)).topology.harts] == [3, 0, 1]
-    assert machine_of(told, 2, "t", (0,)).proven == (True, True)
+    occupancy = followed(*took(0, "a-1", "pa", 1))
+    assert [h.lines for h in machine_of(occupancy, 2, "t", (7,)).topology.harts] == [7, 7]
+    assert [h.lines for h in machine_of(occupancy, 2, "t", (3, 0, 1)).topology.harts] == [3, 0, 1]
+    assert machine_of(occupancy, 2, "t", (0,)).proven == (True, True)
     with pytest.raises(InputError) as error:
-        machine_of(told, 4, "t.txt", (3, 1))
+        machine_of(occupancy, 4, "t.txt", (3, 1))
     (problem,) = error.value.problems
     assert str(problem) == (
         "--lines = 3,1: must be one number, or one for each of the 4 HARTs in t.txt"
@@ -260,18 +260,18 @@ def test_the_user_knows_better() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_timeline_of_a_real_trace_holds_together(name: str) -> None:
-    told = imported(name)
-    timeline = timeline_of(told.occupancy, told.machine)
+    trace = imported(name)
+    timeline = timeline_of(trace.occupancy, trace.machine)
     assert list(timeline.event_time_ns) == sorted(timeline.event_time_ns)
     for hart, row in enumerate(hart_summaries(timeline)):
         times = [at for at, _ in timeline.steps(hart)]
         assert times == sorted(times)
         assert row["busy_max"] <= row["lines"]
-        mine = [each for each in told.occupancy.ownerships if each.hart == hart]
+        mine = [each for each in trace.occupancy.ownerships if each.hart == hart]
         assert timeline.busy_at[hart] == sum(each.end is None for each in mine)
         assert row["alloc"] == len(mine), "every one is seen to begin"
-    assert not told.occupancy.doubts
-    assert timeline.end_ns == told.extent.last_ns - told.extent.first_ns
+    assert not trace.occupancy.doubts
+    assert timeline.end_ns == trace.extent.last_ns - trace.extent.first_ns
 
 
 def test_a_vcpu_owns_one_line_or_two_while_it_moves() -> None:

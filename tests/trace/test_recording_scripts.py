@@ -21,7 +21,7 @@ from tests.support.traces import trace_command
 
 FUNCTIONS = [function for probe in PROBES for function in probe.functions] + [SGEI[1]]
 LEFT_OUT = {"tracing_mark_write"}
-"""What is in the table and needs no probe."""
+"""Events of the table that need no probe."""
 V6_12 = [f for f in FUNCTIONS if "riscv_mmu_io" not in f and "vmid" not in f and "__" not in f]
 PIPE = (
     "vm-7 [001] d..1. 5.000001: alloc: (kvm_riscv_aia_alloc_hgei+0x0/0x1a) cpu=1 vcpu=0xff1 "
@@ -108,13 +108,13 @@ class Host:
 def test_tracefs_records_and_cleans_up(tmp_path: Path) -> None:
     host = Host(tmp_path, V6_12)
     seen = tmp_path / "seen"
-    told = host.record(
+    run = host.record(
         "tracefs", "sh", "-c", f"cp -r {host.instance} {seen}; exit 5",
         KVM_DEBUG="kvm.ko", SGEI_AT="0x3a:s1",
     )  # fmt: skip
-    assert told.returncode == 5, told.stderr
-    assert "not recorded" not in told.stderr
-    assert "2 hits of probes were missed" in told.stderr
+    assert run.returncode == 5, run.stderr
+    assert "not recorded" not in run.stderr
+    assert "2 hits of probes were missed" in run.stderr
     added = [line for line in host.probes() if line.startswith(("p:hgeisim", "r256:hgeisim"))]
     assert {re.split("[/ ]", line)[1] for line in added} == {p.event for p in PROBES} | {"sgei"}
     assert "p:hgeisim/free kvm_riscv_aia_free_hgei cpu=$arg1:s32 hgei=$arg2:s32" in added
@@ -137,26 +137,26 @@ def test_what_tracefs_recorded_is_read(tmp_path: Path) -> None:
     host = Host(tmp_path, V6_12)
     assert host.record("tracefs", "true", KVM_DEBUG="kvm.ko").returncode == 0
     assert gzip.decompress((tmp_path / "trace.txt.gz").read_bytes()).decode() == PIPE
-    told = trace_command("import", tmp_path / "trace.txt.gz")
-    assert told.status == 0
-    assert "Events were lost in 1 place" in told.out
+    answer = trace_command("import", tmp_path / "trace.txt.gz")
+    assert answer.status == 0
+    assert "Events were lost in 1 place" in answer.out
 
 
 @pytest.mark.slow
 def test_tracefs_says_what_it_cannot_record(tmp_path: Path) -> None:
     """Without debug information, and on a kernel without wakeon."""
     host = Host(tmp_path, [name for name in V6_12 if "wakeon" not in name])
-    told = host.record("tracefs", "true")
-    assert "not recorded: upd rel lread inject run wakeon kick vput sgei\n" in told.stderr
+    run = host.record("tracefs", "true")
+    assert "not recorded: upd rel lread inject run wakeon kick vput sgei\n" in run.stderr
     assert "p:hgeisim/alloc kvm_riscv_aia_alloc_hgei cpu=$arg1:s32 vcpu=$arg2:x64" in host.probes()
 
 
 @pytest.mark.parametrize("tool", ["tracefs", "bpftrace"])
 def test_a_machine_that_cannot_record_is_left_alone(tool: str, tmp_path: Path) -> None:
     host = Host(tmp_path, [])
-    told = host.record(tool, "true")
-    assert told.returncode == 1
-    assert re.search("KVM has no AIA|bpftrace is not installed", told.stderr)
+    run = host.record(tool, "true")
+    assert run.returncode == 1
+    assert re.search("KVM has no AIA|bpftrace is not installed", run.stderr)
     assert host.record(tool).stderr == "record: say which COMMAND to run\n"
     assert host.probes() == ["p:somebody/else do_exit"]
 
@@ -179,8 +179,8 @@ def test_bpftrace(tmp_path: Path) -> None:
     (tmp_path / "stub.py").write_text(BPFTRACE)
     stub(host.bin, "bpftrace", f'exec {sys.executable} {tmp_path}/stub.py "$@"')
     program = tmp_path / "program"
-    told = host.record("bpftrace", "true", COPY=str(program), SGEI_AT="0x3a:s1")
-    assert told.returncode == 0, told.stderr
+    run = host.record("bpftrace", "true", COPY=str(program), SGEI_AT="0x3a:s1")
+    assert run.returncode == 0, run.stderr
     lines = program.read_text().splitlines()
     assert (
         'kprobe:kvm_riscv_aia_free_hgei { $t = nsecs; printf("%llu %s-%d [%03d] %llu.%09llu: free: '

@@ -24,12 +24,12 @@ from hgeisim.drivers.traced.compare_event import described
 from hgeisim.drivers.traced.interleavings import Failure, Follower, Handler, TooManyOrders
 from hgeisim.drivers.traced.observed_state import begins_in_the_middle, is_unknown, vsfile_told
 from hgeisim.drivers.traced.possible_state import Found, Hypothesis, Inferred
-from hgeisim.drivers.traced.read_trace import Progress, Trace, stretches
+from hgeisim.drivers.traced.read_trace import Trace, stretches
 from hgeisim.kernel.structs import Vcpu
 from hgeisim.kernel.variants import BASES, variant_problem
 from hgeisim.trace import kvm_event as kvm
 from hgeisim.trace.ftrace import Lost, Record
-from hgeisim.trace.import_trace import Joint
+from hgeisim.trace.import_trace import Joint, Progress
 from hgeisim.trace.interval import Event
 
 

@@ -6,25 +6,22 @@ events that it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hgeisim.checks.catalogue import At, Offer
-from hgeisim.drivers.traced import lost_wakeup as sleeper
+from hgeisim.drivers.traced import lost_wakeup
 from hgeisim.drivers.traced.booted_kernel import FOLLOWED
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import Topology
 from hgeisim.trace import kvm_event as kvm
-from hgeisim.trace import line_history as follow
+from hgeisim.trace import line_history
 from hgeisim.trace.event_names import Events
 from hgeisim.trace.ftrace import Lost
-from hgeisim.trace.import_trace import Extent, read_events, without_collection
+from hgeisim.trace.import_trace import Extent, Progress, read_events, without_collection
 from hgeisim.trace.interval import Event, intervals_of
 from hgeisim.trace.occupancy import Moment, machine_of
-
-Progress = Callable[[int], None]
-"""Is told now and then how many records were read, or events followed."""
 
 _CALLED = (kvm.Alloc, kvm.Free, kvm.Release, kvm.Disable, kvm.Enable, kvm.Update, kvm.Run)
 """Without one of these there is nothing to follow."""
@@ -52,11 +49,11 @@ def read_trace(
     """
     file, extent = str(path), Extent()
     with without_collection():
-        events = read_events(path, table, extent, (*follow.FOLLOWED, *FOLLOWED), progress)
+        events = read_events(path, table, extent, (*line_history.FOLLOWED, *FOLLOWED), progress)
     if not any(isinstance(event, Event) and isinstance(event.meaning, _CALLED) for event in events):
         raise InputError([_nothing_to_follow(file, extent, table)])
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)
-    occupancy = follow.follow(events, intervals_of(events), begin, end)
+    occupancy = line_history.follow_lines(events, intervals_of(events), begin, end)
     harts = max(extent.cpus, occupancy.highest_hart + 1)
     machine = machine_of(occupancy, harts, path.name, lines)
     return Trace(path.name, events, machine.topology, machine.proven)
@@ -65,7 +62,7 @@ def read_trace(
 def _nothing_to_follow(file: str, extent: Extent, table: Events) -> Problem:
     names = [event for event, cls in table.meaning.items() if cls in _CALLED]
     allowed = f"has {extent.records:,} records, but none of {', '.join(names)}"
-    return Problem(file, "", "", allowed, "--events FILE.toml tells other names")
+    return Problem(file, "", "", allowed, "--events FILE.toml gives other names")
 
 
 def stretches(events: Sequence[Event | Lost]) -> Iterator[tuple[Lost | None, list[Event]]]:
@@ -87,7 +84,7 @@ def stretches(events: Sequence[Event | Lost]) -> Iterator[tuple[Lost | None, lis
 NEEDED: dict[str, tuple[type[kvm.Meaning], ...]] = {
     "double-free": (kvm.Free,),
     "stale-armed": (kvm.Wakeon, kvm.Sgei),
-    "lost-wakeup": sleeper.NEEDED,
+    "lost-wakeup": lost_wakeup.NEEDED,
 }
 """The events by which the follower itself finds something, by kind."""
 ENTERED = (kvm.Run, kvm.Wakeon)

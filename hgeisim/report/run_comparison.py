@@ -1,4 +1,4 @@
-"""Two run folders side by side, HART by HART: a trace and its simulation, or any two runs."""
+"""Two run folders side by side, HART by HART: a trace and its simulation, or any other two."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hgeisim.runs.measures import hart_summaries
 
 HEADS = ("HART", "lines", "max", "alloc", "fail", "free", "SGEI", "released")
 COMPARED = ("busy_max", "alloc", "fail", "free", "sgei", "release")
-"""What is compared, by the names of a summary, in the order of the table."""
+"""The numbers that are compared, by their keys in a summary, in the order of the table."""
 
 
 def document(names: tuple[str, str], runs: tuple[Run, Run]) -> dict[str, Any]:
-    """Both runs in numbers: each a pair, of the first and of the second.
+    """The numbers of both runs, each as a pair: of the first run and of the second.
 
-    InputError: they have not as many HARTs.
+    InputError: the runs have different numbers of HARTs.
     """
     first, second = (hart_summaries(run.timeline) for run in runs)
     if len(first) != len(second):
@@ -33,7 +33,12 @@ def document(names: tuple[str, str], runs: tuple[Run, Run]) -> dict[str, Any]:
     }
     return {
         "runs": [
-            {"folder": name, "title": run.manifest["scenario"].get("title", ""), **_facts(run)}
+            {
+                "folder": name,
+                "title": run.manifest["scenario"].get("title", ""),
+                "variant": run.manifest["variant"],
+                "end_ns": run.manifest["end_ns"],
+            }
             for name, run in zip(names, runs, strict=True)
         ],
         "harts": harts,
@@ -41,29 +46,28 @@ def document(names: tuple[str, str], runs: tuple[Run, Run]) -> dict[str, Any]:
     }
 
 
-def _facts(run: Run) -> dict[str, Any]:
-    return {"variant": run.manifest["variant"], "end_ns": run.manifest["end_ns"]}
-
-
 def head(result: dict[str, Any]) -> Iterator[str]:
-    """Which runs, in a line each."""
+    """Name the two runs, in a line each."""
     for place, run in zip(("left", "right"), result["runs"], strict=True):
-        told = f"{run['title'] or run['folder']} ({run['variant']}, {run['end_ns'] / 1e9:.3f} s)"
-        yield f"{place + ':':7}{told}"
+        name = run["title"] or run["folder"]
+        yield f"{place + ':':7}{name} ({run['variant']}, {run['end_ns'] / 1e9:.3f} s)"
 
 
 def rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """The table: a row for each HART and one for all; `left / right` in a cell, or one for both."""
+    """The table: a row for each HART and one for all.
+
+    A cell has `left / right`; a number of lines that is the same in both stands once.
+    """
     for hart in result["harts"]:
-        yield hart["hart"], _pair(hart["lines"]), *(f"{_both(hart[key])}" for key in COMPARED)
+        yield hart["hart"], _lines(hart["lines"]), *(_pair(hart[key]) for key in COMPARED)
     total = result["total"]
-    counted = (_both(total[key]) for key in COMPARED if key != "busy_max")
-    yield "all", _pair(total["lines"]), "", *counted
+    counted = (_pair(total[key]) for key in COMPARED if key != "busy_max")
+    yield "all", _lines(total["lines"]), "", *counted
+
+
+def _lines(values: list[int]) -> str:
+    return f"{values[0]}" if values[0] == values[1] else _pair(values)
 
 
 def _pair(values: list[int]) -> str:
-    return f"{values[0]}" if values[0] == values[1] else _both(values)
-
-
-def _both(values: list[int]) -> str:
     return f"{values[0]:,} / {values[1]:,}"
