@@ -60,9 +60,12 @@ def command(
     run_folder: Path, kind: str | None, hart: int | None, outputs: tuple[Path, ...], as_json: bool
 ) -> None:
     """Draw a run folder."""
+    from hgeisim.runs.folder import read_run  # noqa: PLC0415 - late, for a quick --help
+
     _check_options(kind, hart, outputs)
     asked = kind or ("occupancy" if hart is None else "lines")
-    recording = _read(run_folder, asked)
+    bare = asked != "all" and KINDS[asked].timeline_only
+    recording = read_run(run_folder, with_tables=not bare)
     pictures = _pictures(run_folder, recording, asked, hart)
     paths = []
     for picture in pictures:
@@ -90,16 +93,6 @@ def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]
         raise InputError(problems)
 
 
-def _read(run_folder: Path, kind: str) -> Recording:
-    from hgeisim.runs.folder import read_run, read_tables  # noqa: PLC0415
-    from hgeisim.runs.recording import Recording, title_of  # noqa: PLC0415 - late, for quick help
-
-    run = read_run(run_folder)
-    bare = kind != "all" and KINDS[kind].timeline_only
-    tables = {} if bare else read_tables(run_folder, run.manifest)
-    return Recording(run.timeline, title_of(run.manifest), tables, run.summary)
-
-
 def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | None) -> list[Picture]:
     """The pictures that are asked for, if the run has what they need."""
     from hgeisim.plot.drawing import Picture, fullest_hart, missing  # noqa: PLC0415
@@ -110,7 +103,7 @@ def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | Non
         allowed = f"needs {files}, which this folder has not"
         remedy = f"a run with `--record all` has it; here you can draw {', '.join(can)}"
         raise InputError([Problem(str(run_folder), "--kind", kind, allowed, remedy)])
-    last = len(recording.harts) - 1
+    last = len(recording.steps) - 1
     if hart is not None and hart > last:
         raise InputError([Problem("command line", "--hart", str(hart), f"must be 0..{last}")])
     whose = fullest_hart(recording) if hart is None else hart

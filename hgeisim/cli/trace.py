@@ -173,7 +173,8 @@ def compare_command(left: Path, right: Path, as_json: bool) -> int:
     from hgeisim.report.run_comparison import HEADS, document, head, rows  # noqa: PLC0415
     from hgeisim.runs.folder import read_run  # noqa: PLC0415
 
-    result = document((str(left), str(right)), (read_run(left), read_run(right)))
+    runs = read_run(left, with_tables=False), read_run(right, with_tables=False)
+    result = document((str(left), str(right)), runs)
     if as_json:
         print_json(result)
         return EXIT_NOTHING_NEW

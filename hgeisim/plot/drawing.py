@@ -46,7 +46,7 @@ def missing(recording: Recording, kind: str) -> list[str]:
 
 def fullest_hart(recording: Recording) -> int:
     """The HART that was exhausted for longest; of equals the first."""
-    shares = [steps.exhausted_share for steps in recording.harts]
+    shares = [steps.exhausted_share for steps in recording.steps]
     return shares.index(max(shares))
 
 

@@ -39,7 +39,7 @@ _ROW_HEIGHTS = (0.15, 0.36)
 def exhaustion_figure(recording: Recording) -> Figure:
     """Draw a row for each HART, and below them how many are exhausted at once."""
     with styled():
-        harts = recording.harts
+        harts = recording.steps
         row = min(max(6.0 / len(harts), _ROW_HEIGHTS[0]), _ROW_HEIGHTS[1])
         height = min(row * len(harts), _ROWS_HEIGHT_MAX)
         made = page(f"{recording.title}\n{NOTE}", _WIDTH, height + 2.05)
@@ -57,11 +57,11 @@ def draw_heat(panel: Axes, recording: Recording) -> None:
     """Draw the map itself: the share of each bin of time in which a HART was exhausted."""
     unit, unit_ns = time_unit(recording.end_ns)
     end = recording.end_ns / unit_ns
-    shares = np.array([heat(steps, recording.end_ns) for steps in recording.harts])
+    shares = np.array([heat(steps, recording.end_ns) for steps in recording.steps])
     edges = np.linspace(0, end, BINS + 1)
     rows = np.arange(len(shares) + 1) - 0.5
     panel.pcolormesh(edges, rows, shares, cmap=HEAT, vmin=0, vmax=1, rasterized=True)
-    for number, steps in enumerate(recording.harts):
+    for number, steps in enumerate(recording.steps):
         _hatch(panel, number, recording.offline[number], unit_ns, ("0.55", OFFLINE_HATCH))
         _hatch(panel, number, steps.beyond, unit_ns, (MISSING, MISSING_HATCH))
     panel.set_ylim(len(shares) - 0.5, -0.5)
@@ -117,7 +117,7 @@ def _name_rows(panel: Axes, harts: list[Steps], height: float) -> None:
 def _draw_count(panel: Axes, recording: Recording) -> None:
     """Draw how many HARTs are exhausted at a time."""
     unit, unit_ns = time_unit(recording.end_ns)
-    windows = [window for steps in recording.harts for window in steps.exhausted]
+    windows = [window for steps in recording.steps for window in steps.exhausted]
     changes = sorted([(at, 1) for at, _ in windows] + [(at, -1) for _, at in windows])
     at = np.array([0, *(at for at, _ in changes), recording.end_ns]) / unit_ns
     count = np.cumsum([0, *(step for _, step in changes)])
@@ -139,7 +139,7 @@ def _explain(made: Page, recording: Recording) -> None:
     if any(recording.offline):
         label = offline_label(recording.offline)
         keys.append(Patch(facecolor=OFFLINE, edgecolor="0.55", hatch=OFFLINE_HATCH, label=label))
-    if any(steps.beyond for steps in recording.harts):
+    if any(steps.beyond for steps in recording.steps):
         label = "lines taken that do not exist"
         keys.append(Patch(facecolor="white", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))
     made.legend(keys)

@@ -47,7 +47,7 @@ def lines_figure(recording: Recording, hart: int) -> Figure:
     with styled():
         owners = recording.tables["owners"]
         owners = owners[owners["hart"] == hart]
-        steps = recording.harts[hart]
+        steps = recording.steps[hart]
         rows = max(steps.lines, int(owners["line"].max(initial=0)), 1)
         row = min(max(5.0 / rows, _ROW_HEIGHTS[0]), _ROW_HEIGHTS[1])
         strips = _failures(recording, hart)
@@ -103,7 +103,7 @@ def _draw_strip(panel: Axes, recording: Recording, strip: tuple[str, Any, str]) 
 def _draw_rows(panel: Axes, recording: Recording, hart: int, rows: int) -> None:
     """Draw what lies behind the bars: when the HART was exhausted or offline, missing lines."""
     unit, unit_ns = time_unit(recording.end_ns)
-    steps = recording.harts[hart]
+    steps = recording.steps[hart]
     panel.set_xlim(0, recording.end_ns / unit_ns)
     panel.set_ylim(rows + 0.5, 0.5)
     lines = (0.5, steps.lines or rows)
@@ -167,7 +167,7 @@ def _keys(
         Patch(facecolor=color, hatch=hatch, edgecolor=BLACK, linewidth=0.5, label=label)
         for label, (color, hatch) in shown.items()
     ]
-    steps = recording.harts[hart]
+    steps = recording.steps[hart]
     if FAIL in recording.timeline.event_kind:
         label = "an allocation failed"
         keys.append(Line2D([], [], color="0.2", marker="|", linestyle="", label=label))

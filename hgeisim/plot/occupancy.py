@@ -26,9 +26,8 @@ from hgeisim.plot.style import (
     TAKEN_FILL,
     styled,
 )
-from hgeisim.runs.occupancy_steps import Steps, Windows, offline_windows, steps_of_harts
+from hgeisim.runs.occupancy_steps import Steps, Windows
 from hgeisim.runs.recording import Recording, offline_label
-from hgeisim.runs.timeline import Timeline
 from hgeisim.runs.units import percent, time_unit
 
 DENSE_NOTE = "each panel: HART number · its lines, and the share of time in which it was exhausted"
@@ -41,18 +40,12 @@ STEPS_MAX = 4000
 """Steps of a HART above which SVG holds its curve as pixels, or the file would be huge."""
 
 
-def occupancy_of(recording: Recording) -> Figure:
-    """Draw the occupancy of a run."""
-    return occupancy_figure(recording.timeline, recording.title)
-
-
-def occupancy_figure(timeline: Timeline, title: str) -> Figure:
-    """Draw a panel for each HART over the same time; further lines of `title` are a subtitle."""
+def occupancy_figure(recording: Recording) -> Figure:
+    """Draw a panel for each HART over the same time."""
     with styled():
-        page = panel_grid(len(timeline.topology.harts), title, DENSE_NOTE)
-        harts = steps_of_harts(timeline)
-        offline = offline_windows(timeline)
-        unit, unit_ns = time_unit(timeline.last_ns)
+        harts, offline = recording.steps, recording.offline
+        page = panel_grid(len(harts), recording.title, DENSE_NOTE)
+        unit, unit_ns = time_unit(recording.timeline.last_ns)
         for number, steps in enumerate(harts):
             pen = 0.6 if page.dense or len(steps.busy) >= THIN_FROM else 1.1
             _draw(page.panels[number], steps, offline[number], unit_ns, pen)

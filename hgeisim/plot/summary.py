@@ -114,7 +114,7 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     total = {name: sum(hart[name] for hart in harts) for name in ("alloc", "fail", "sgei")}
     lines = [hart["lines"] for hart in harts]
     asked = total["alloc"] + total["fail"]
-    out = [steps.exhausted_share for steps in recording.harts]
+    out = [steps.exhausted_share for steps in recording.steps]
     yield "time", short_time(recording.end_ns)
     yield "HARTs", f"{len(harts)}"
     each = f"{min(lines)}" if min(lines) == max(lines) else f"{min(lines)} to {max(lines)}"
@@ -157,7 +157,7 @@ def _write_figures(made: Page, recording: Recording) -> None:
 def _draw_map(made: Page, recording: Recording) -> None:
     panel = made.axes(_LEFT + 4.6, 0.1, 7.9, 3.05)
     draw_heat(panel, recording)
-    harts = recording.harts
+    harts = recording.steps
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64) if len(harts) <= 16 * n)
     rows = range(0, len(harts), every)
     panel.set_yticks(rows, [f"HART {row} · {harts[row].lines}" for row in rows], fontsize=8)
@@ -189,11 +189,13 @@ def _entitle(panel: Axes, title: str) -> None:
 
 def _write_findings(made: Page, recording: Recording) -> None:
     """Write what the checks found, at the foot of the page."""
-    findings = recording.summary.get("findings", [])
+    findings = recording.findings
     told = [_finding(each) for each in findings[:_FINDINGS_MAX]]
     if len(findings) > _FINDINGS_MAX:
         told.append(f"... and {len(findings) - _FINDINGS_MAX} more findings")
-    nothing = "a trace: read, not judged" if "trace" in recording.summary else "no finding"
+    nothing = (
+        "a trace: read, not judged" if "trace" in recording.manifest["scenario"] else "no finding"
+    )
     lines = [shorten(text, _FINDING_LETTERS, placeholder=" ...") for text in told] or [nothing]
     for row, text in enumerate(reversed(lines)):
         y = (0.12 + 0.17 * row) / made.height

@@ -5,7 +5,7 @@ For a Python prompt, the run on one screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from textwrap import wrap
 from typing import Any
@@ -174,14 +174,14 @@ HARTS_SHOWN = 8
 FINDINGS_SHOWN = 5
 
 
-def screen(manifest: dict[str, Any], summary: dict[str, Any]) -> str:
+def screen(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """What ran, how full the fullest HARTs were and the ids of the findings: at most 24 lines of 80
     columns.  The documents are those of a run folder."""
     lines = [*_head(manifest, summary), *_harts(summary["harts"]), *_findings(summary["findings"])]
     return "\n".join(line[:WIDTH].rstrip() for line in lines)
 
 
-def _head(manifest: dict[str, Any], summary: dict[str, Any]) -> Iterator[str]:
+def _head(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[str]:
     yield manifest["scenario"].get("title") or "a run"
     until, seed = format_duration(summary["end_ns"]), manifest["seed"]
     yield f"{manifest['variant']}, preemption {manifest['preemption']}, {until}, seed {seed}"

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.errors import InputError, Problem
-from hgeisim.runs.folder import Run
 from hgeisim.runs.measures import hart_summaries
+from hgeisim.runs.recording import Recording
 
 HEADS = ("HART", "lines", "max", "alloc", "fail", "free", "SGEI", "released")
 COMPARED = ("busy_max", "alloc", "fail", "free", "sgei", "release")
 """The numbers that are compared, by their keys in a summary, in the order of the table."""
 
 
-def document(names: tuple[str, str], runs: tuple[Run, Run]) -> dict[str, Any]:
+def document(names: tuple[str, str], runs: tuple[Recording, Recording]) -> dict[str, Any]:
     """The numbers of both runs, each as a pair: of the first run and of the second.
 
     InputError: the runs have different numbers of HARTs.

@@ -17,7 +17,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,20 +32,12 @@ from hgeisim.runs.manifest import (
     topology_facts,
 )
 from hgeisim.runs.picture_kinds import is_picture
+from hgeisim.runs.recording import Recording
 from hgeisim.runs.tables import KINDS, Tables, head_of, read_table
 from hgeisim.runs.timeline import Timeline, events_csv, occupancy_csv, read_events, read_occupancy
 from hgeisim.user_file import RECORD_MAX, read_text
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as read back: `manifest` and `summary` as JSON tables, and the timeline."""
-
-    manifest: dict[str, Any]
-    summary: dict[str, Any]
-    timeline: Timeline
 
 
 def write_run(
@@ -101,8 +92,11 @@ def _is_by_plot(path: Path) -> bool:
     return is_picture(path.name) or is_workshop(path)
 
 
-def read_run(path: Path) -> Run:
-    """Read a run folder back.  InputError names each damaged file and line."""
+def read_run(path: Path, *, with_tables: bool = True) -> Recording:
+    """Read a run folder back, also one of `hgeisim trace import`.
+
+    Without tables, a damaged table does no harm.  InputError names each damaged file and line.
+    """
     texts = _read_texts(path, ("manifest.json", "summary.json", "occupancy.csv", "events.csv"))
     manifest = parse_document(_name(path, "manifest.json"), texts["manifest.json"])
     topology = check_manifest(_name(path, "manifest.json"), manifest)
@@ -120,11 +114,11 @@ def read_run(path: Path) -> Run:
         problems = [Problem(where, "fingerprint", manifest["fingerprint"], allowed)]
     if problems:
         raise InputError(problems)
-    return Run(manifest, summary, timeline)
+    tables = _read_tables(path, manifest) if with_tables else {}
+    return Recording(manifest, summary, timeline, tables)
 
 
-def read_tables(path: Path, manifest: Mapping[str, Any]) -> Tables:
-    """Read the tables that a run folder has.  InputError names each damaged file and line."""
+def _read_tables(path: Path, manifest: Mapping[str, Any]) -> Tables:
     tables, problems = {}, []
     for name, kinds in KINDS.items():
         if f"{name}.csv" in manifest["files"]:

@@ -27,7 +27,7 @@ class PictureKind(NamedTuple):
 KINDS: dict[str, PictureKind] = {
     "occupancy": PictureKind(
         "how the lines of each HART fill up",
-        "hgeisim.plot.occupancy:occupancy_of",
+        "hgeisim.plot.occupancy:occupancy_figure",
         timeline_only=True,
     ),
     "exhaustion": PictureKind(

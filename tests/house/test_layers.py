@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import networkx as nx
 import pytest
 
+from tests.support.commands import hgeisim
 from tests.support.golden import difference, updating
 from tests.support.source import ROOT, imports, python_files, tree_of
+from tests.support.traces import trace_path
 
 LAYERS: dict[str, set[str]] = {
     "cli": {
@@ -200,3 +205,43 @@ def test_architecture_shows_the_imports() -> None:
         path.write_text(block.sub(lambda m: m[1] + import_graph() + m[3], text), encoding="utf-8")
         return
     assert found[2] == import_graph(), difference(found[2], import_graph(), path.name)
+
+
+AT_REST = """
+import sys
+from hgeisim.cli.main import main
+assert main(sys.argv[1:]) == 0
+print(*(name for name in sys.modules if name.startswith("hgeisim.")), file=sys.stderr)
+"""
+OF_A_KERNEL = ("kernel", "drivers", "checks", "watch", "scenario", "patchrules")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder with all tables."""
+    path = tmp_path_factory.mktemp("at-rest") / "run"
+    assert hgeisim("run", "big-little", "--until", "1ms", "--out", str(path)).status == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["plot", "FOLDER", "--kind", "all"],
+        ["trace", "import", str(trace_path("exhausted")), "--out", "OUT"],
+        ["trace", "compare", "FOLDER", "FOLDER"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_runs_at_rest_need_no_kernel(command: list[str], folder: Path, tmp_path: Path) -> None:
+    """Of the machine only its topology: lines and HARTs, nothing that moves."""
+    places = {"FOLDER": str(folder), "OUT": str(tmp_path / "out")}
+    words = [places.get(word, word) for word in command]
+    done = subprocess.run(
+        [sys.executable, "-c", AT_REST, *words], capture_output=True, text=True, check=True
+    )
+    imported = done.stderr.split()
+    layers = {name: layer_of(name) for name in imported}
+    assert [name for name, layer in layers.items() if layer in OF_A_KERNEL] == []
+    machine = {name for name, layer in layers.items() if layer == "machine"}
+    assert machine <= {"hgeisim.machine", "hgeisim.machine.topology"}

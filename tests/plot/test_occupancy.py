@@ -21,12 +21,15 @@ from hgeisim.runs.folder import write_run
 from hgeisim.runs.occupancy_steps import offline_windows, steps_of_harts
 from hgeisim.runs.timeline import OFFLINE, ONLINE, Timeline
 from hgeisim.runs.units import percent, time_unit
+from tests.support.recordings import bare
 from tests.support.timelines import busy_timeline, timelines, topology
 
 BIG_LITTLE = (7, 7, 7, 7, 3, 3, 3, 3)
-TITLE = (
-    "big.LITTLE: four HARTs with 7 HGEI lines beside four with 3\nv6.12, preemption full, seed 1"
-)
+TITLE = "big.LITTLE: four HARTs with 7 HGEI lines beside four with 3"
+
+
+def picture(timeline: Timeline, title: str = TITLE) -> Figure:
+    return occupancy_figure(bare(timeline, title=title))
 
 
 def texts(figure: Figure) -> list[Text]:
@@ -69,18 +72,24 @@ def test_a_hart_that_stays_offline_is_so_to_the_end() -> None:
 
 def test_every_hart_is_named_with_its_share() -> None:
     timeline = busy_timeline(BIG_LITTLE)
-    said = words(occupancy_figure(timeline, TITLE))
+    said = words(picture(timeline))
     assert {f"HART {hart} · {lines} lines" for hart, lines in enumerate(BIG_LITTLE)} <= said
     shares = {f"exhausted {percent(each.exhausted_share)}" for each in steps_of_harts(timeline)}
     assert shares <= said
-    assert {*TITLE.split("\n"), "time, ms", "HGEI lines taken", "HART offline"} <= said
+    assert {
+        TITLE,
+        "v7.1, preemption none, seed 1",
+        "time, ms",
+        "HGEI lines taken",
+        "HART offline",
+    } <= said
 
 
 def test_the_legend_names_only_what_is_there() -> None:
     quiet = Timeline(topology(2))
-    assert "lines that do not exist" not in words(occupancy_figure(busy_timeline((7, 3)), "t"))
-    assert "HART offline" not in words(occupancy_figure(quiet, "t"))
-    assert "lines that do not exist" in words(occupancy_figure(busy_timeline((3,), beyond=1), "t"))
+    assert "lines that do not exist" not in words(picture(busy_timeline((7, 3))))
+    assert "HART offline" not in words(picture(quiet))
+    assert "lines that do not exist" in words(picture(busy_timeline((3,), beyond=1)))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +103,7 @@ def test_the_legend_names_only_what_is_there() -> None:
     ],
 )
 def test_no_text_lies_on_another(lines: tuple[int, ...]) -> None:
-    figure = occupancy_figure(busy_timeline(lines, beyond=1), f"{'long title ' * 20}\n{TITLE}")
+    figure = picture(busy_timeline(lines, beyond=1), f"{'long title ' * 20}{TITLE}")
     figure.savefig(io.BytesIO(), format="png")
     page = figure.bbox
     boxes = [(each.get_text(), each.get_window_extent()) for each in texts(figure)]
@@ -110,13 +119,13 @@ def test_no_text_lies_on_another(lines: tuple[int, ...]) -> None:
 def test_equal_runs_give_equal_pictures(tmp_path: Path, form: str) -> None:
     paths = [tmp_path / f"{name}.{form}" for name in "ab"]
     for path in paths:
-        save(occupancy_figure(busy_timeline((7, 3), beyond=1), TITLE), path)
+        save(picture(busy_timeline((7, 3), beyond=1)), path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert sorted(tmp_path.iterdir()) == paths
 
 
 def test_svg_is_well_formed_and_undated(tmp_path: Path) -> None:
-    save(occupancy_figure(busy_timeline((7, 3)), TITLE), tmp_path / "a.svg")
+    save(picture(busy_timeline((7, 3))), tmp_path / "a.svg")
     text = (tmp_path / "a.svg").read_text()
     assert ET.fromstring(text).tag.endswith("svg")
     assert "<dc:date>" not in text
@@ -124,7 +133,7 @@ def test_svg_is_well_formed_and_undated(tmp_path: Path) -> None:
 
 
 def test_a_run_of_no_time_can_be_drawn() -> None:
-    assert "exhausted 0%" in words(occupancy_figure(Timeline(topology(0, 3)), "nothing"))
+    assert "exhausted 0%" in words(picture(Timeline(topology(0, 3))))
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ from hgeisim.plot.summary import STATES
 from hgeisim.plot.vcpu_styles import FILLS, OTHERS, VcpuStyles, vcpu_styles
 from hgeisim.runs.occupancy_steps import steps_of_harts
 from hgeisim.runs.picture_kinds import KINDS, is_picture
-from hgeisim.runs.recording import Recording, title_of
+from hgeisim.runs.recording import Recording
 from hgeisim.runs.timeline import Timeline
 from hgeisim.runs.units import short_time
-from tests.support.recordings import recorded, recording, scenario_of, write_folder
+from tests.support.recordings import bare, recorded, recording, scenario_of, write_folder
 from tests.support.timelines import busy_timeline, topology
 
 MACHINES = {
@@ -82,7 +82,7 @@ def test_no_text_lies_on_another(picture: Picture, harts: int) -> None:
 @pytest.mark.parametrize("kind", ["exhaustion", "lines", "summary"])
 def test_a_kernel_that_hands_out_what_is_not_there_is_seen(kind: str) -> None:
     made = recording(MACHINES[4], "v6.12")
-    hart = next(at for at, steps in enumerate(made.harts) if steps.beyond)
+    hart = next(at for at, steps in enumerate(made.steps) if steps.beyond)
     figure = Picture(kind, hart if kind == "lines" else None).draw(made)
     check_readable(figure)
     assert ("do not exist" in words(figure)) == (kind != "summary")
@@ -121,8 +121,9 @@ def test_many_vms_are_readable(picture: Picture) -> None:
 )
 def test_any_title_can_be_drawn(title: object, drawn: str) -> None:
     """In letters, without a word about letters that the font lacks: warnings are errors here."""
-    facts = {"scenario": {"title": title}, "variant": "v7.1\ud800", "preemption": "none", "seed": 1}
-    figure = Picture("occupancy").draw(Recording(busy_timeline((3,)), title_of(facts)))
+    made = bare(busy_timeline((3,)), title=title)
+    made = replace(made, manifest={**made.manifest, "variant": "v7.1\ud800"})
+    figure = Picture("occupancy").draw(made)
     assert picture_of(figure, "svg")
     assert picture_of(figure, "png")
     assert f"{drawn}\nv7.1 , preemption none, seed 1" in words(figure)
@@ -194,7 +195,7 @@ def test_a_bar_is_named_by_what_its_look_leaves_open() -> None:
 
 @pytest.mark.parametrize("picture", [p for p in PICTURES if not KINDS[p.kind].needs], ids=stem)
 def test_a_trace_has_the_timeline_only(picture: Picture) -> None:
-    made = Recording(busy_timeline((3, 63, 0)), "Trace of a kernel\nunknown", {}, {"trace": {}})
+    made = bare(busy_timeline((3, 63, 0)), title="Trace of a kernel", trace="trace.txt")
     figure = picture.draw(made)
     check_readable(figure)
     assert not missing(made, picture.kind)
@@ -202,7 +203,7 @@ def test_a_trace_has_the_timeline_only(picture: Picture) -> None:
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.needs])
 def test_a_run_of_no_time_can_be_drawn(kind: str) -> None:
-    check_readable(Picture(kind).draw(Recording(Timeline(topology(0, 3)), "nothing")))
+    check_readable(Picture(kind).draw(bare(Timeline(topology(0, 3)))))
 
 
 @pytest.mark.slow
@@ -239,7 +240,7 @@ def test_the_fullest_hart_is_the_first_of_equals() -> None:
     timeline.end_ns = 100
     for hart, at in ((0, 60), (1, 50), (2, 50)):
         timeline.occupy(at, hart, 1)
-    assert fullest_hart(Recording(timeline, "")) == 1
+    assert fullest_hart(bare(timeline)) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.report.run import manifest, summary
 from hgeisim.runs.folder import write_run
-from hgeisim.runs.recording import Recording, title_of
+from hgeisim.runs.recording import Recording
 from hgeisim.runs.tables import texts_of
+from hgeisim.runs.timeline import Timeline
 from hgeisim.scenario.load import scenario_from
 
 
@@ -40,12 +41,17 @@ def recording(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> Record
 
 
 def recorded(raw: dict[str, Any]) -> Recording:
-    """Return a run of a scenario that is told as in a file."""
+    """Return a run of a scenario, given as in a file."""
     scenario = scenario_from(raw)
     sim = simulate(scenario)
     sim.run(scenario.run.until)
-    result = summary(scenario, sim)
-    return Recording(sim.timeline, title_of(manifest(scenario)), sim.tables, result)
+    return Recording(manifest(scenario), summary(scenario, sim), sim.timeline, sim.tables)
+
+
+def bare(timeline: Timeline, **scenario: object) -> Recording:
+    """Return a recording with nothing but a timeline; `scenario` stands in its manifest."""
+    facts = {"variant": "v7.1", "preemption": "none", "seed": 1}
+    return Recording({"scenario": scenario, **facts}, {}, timeline)
 
 
 def write_folder(path: Path, harts: tuple[int, ...]) -> None:
