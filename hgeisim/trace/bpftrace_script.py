@@ -20,7 +20,7 @@ HEAD = """\
 #
 # Needs CONFIG_DEBUG_INFO_BTF, with KVM as a module CONFIG_DEBUG_INFO_BTF_MODULES too and a bpftrace
 # that reads the types of modules; `bpftrace -lv 'struct imsic'` shows whether it does.  Functions
-# that changed their names between v6.12 and v7.2 are looked up; there is no wakeon from v6.16 on.
+# that changed their names between v6.12 and v7.2 are looked up; v6.16 and later have no wakeon.
 # The kernel's own events (sched, cpuhp, csd) are recorded by the tracefs script only.
 set -eu
 KALLSYMS=${KALLSYMS:-/proc/kallsyms}
@@ -30,7 +30,7 @@ missing=
 die() { echo "record: $*" >&2; exit 1; }
 [ $# -gt 0 ] || die "say which COMMAND to run"
 [ "$(id -u)" = 0 ] || die "must be root"
-[ "$(uname -m)" = riscv64 ] || die "this is no riscv64 machine"
+[ "$(uname -m)" = riscv64 ] || die "this is not a riscv64 machine"
 command -v bpftrace >/dev/null || die "bpftrace is not installed"
 modprobe -q kvm || :            # the symbols of a module are there once it is loaded
 has() { awk -v f="$1" '$3 == f { found = 1 } END { exit !found }' "$KALLSYMS"; }
@@ -40,7 +40,7 @@ W=$(mktemp -d)
 trap 'rm -rf "$W"' EXIT
 trap 'exit 130' INT TERM
 : >"$W/program"
-probe() {	# event, kprobe or kretprobe, functions of which one is there, what to print, its values
+probe() {	# event, kprobe or kretprobe, functions (the first existing one), output, its values
 	for function in $3; do
 		has "$function" || continue
 		add "$2:$function" "$1" "$4" "$5"
@@ -48,8 +48,8 @@ probe() {	# event, kprobe or kretprobe, functions of which one is there, what to
 	done
 	missing="$missing $1"
 }
-# Each line begins with its time, to be sorted by: CPUs' buffers are printed one after the other.
-add() {	# where, event, what to print, its values
+# Each line begins with its time, for sorting: CPUs' buffers are printed one after the other.
+add() {	# where, event, output, its values
 	line="%llu %s-%d [%03d] %llu.%09llu: $2: $3"'\\n'
 	values="\\$t, comm, tid, cpu, \\$t / 1000000000, \\$t % 1000000000$4"
 	printf '%s { $t = nsecs; printf("%s", %s); }\\n' "$1" "$line" "$values" >>"$W/program"
@@ -72,7 +72,7 @@ status=0
 kill -INT $tracer
 wait $tracer || :
 if grep -qi 'lost.*events' "$W/raw" "$W/errors"; then
-	echo "record: events were lost, nobody knows where: raise BPFTRACE_PERF_RB_PAGES" >&2
+	echo "record: events were lost at unknown places: raise BPFTRACE_PERF_RB_PAGES" >&2
 fi
 grep -E '^[0-9]+ .*\\[[0-9]+\\]' "$W/raw" | sort -s -n -k1,1 | cut -d' ' -f2- | gzip >"$OUT"
 echo "record: $OUT; COMMAND ended with status $status" >&2
@@ -99,13 +99,13 @@ def _body() -> Iterator[str]:
 
 def _line(probe: Probe) -> str:
     kind = "kretprobe" if probe.at_return else "kprobe"
-    told = " ".join(f"{each.name}={_FORMATS[each.kind]}" for each in probe.arguments)
+    output = " ".join(f"{each.name}={_FORMATS[each.kind]}" for each in probe.arguments)
     values = "".join(f", {_value(each)}" for each in probe.arguments)
-    return f"probe {probe.event} {kind} '{' '.join(probe.functions)}' '{told}' '{values}'"
+    return f"probe {probe.event} {kind} '{' '.join(probe.functions)}' '{output}' '{values}'"
 
 
 def _value(argument: Argument) -> str:
-    """An argument in bpftrace's language; a vCPU without interrupt file has no VS-file."""
+    """An argument in bpftrace's language; a vCPU without an interrupt file has no VS-file."""
     if not argument.number:
         return "(int32)retval"
     place = f"arg{argument.number - 1}"

@@ -1,11 +1,11 @@
-"""Which event of a trace has which meaning, and which argument gives which field.
+"""Names of events and arguments: the meaning of each event, and the argument for each field.
 
-The built-in table names the probes and tracepoints as they are usually called.  Other names need no
-code but a TOML file, with a table for each meaning (by its built-in name) that is called otherwise:
+The built-in table has the usual names of probes and tracepoints.  Other names need a TOML file but
+no code, with a table for each meaning (by its built-in name) that has another name:
 
     [alloc]
-    event = "aia_alloc"      # the probe is called so
-    vcpu = "owner"           # and has the vCPU in the argument `owner`
+    event = "aia_alloc"      # the name of the probe
+    vcpu = "owner"           # its argument `owner` is the vCPU
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ MEANINGS: dict[str, type[Meaning]] = {
     "lock_contended": kernel.LockContended,
     "tracing_mark_write": kernel.Mark,
 }
-"""Meaning of each event, by its built-in name."""
+"""The meaning of each event, by its built-in name."""
 
 _CACHED = 1 << 16
-"""So many different texts are read once; what vCPUs do, they do again and again."""
+"""Number of different texts whose meaning is kept: vCPUs do the same things again and again."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field of a meaning: its name, the argument that gives it, what reads it, may it lack."""
+    """A field of a meaning: its name, its argument, its reader, and whether it may be missing."""
 
     name: str
     argument: str
@@ -84,14 +84,14 @@ class Column:
 
 
 class Unreadable(ValueError):
-    """The arguments of an event say nothing: value found, what is wrong, remedy."""
+    """The arguments of an event make no sense: value found, allowed values, remedy."""
 
 
 class Events:
-    """Events by their names in a trace.
+    """The table of events, by their names in a trace.
 
-    `names` gives another name to a meaning (`{"alloc": "aia_alloc"}`), `arguments` another argument
-    to a field (`{"alloc": {"vcpu": "owner"}}`).
+    `names` renames the event of a meaning (`{"alloc": "aia_alloc"}`), `arguments` the argument of a
+    field (`{"alloc": {"vcpu": "owner"}}`).
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class Events:
         self._read_cached = lru_cache(_CACHED)(self._read)
 
     def decode(self, record: Record, file: str) -> Meaning | None:
-        """Return what a record says; None for an event that is not in the table.
+        """Return the meaning of a record; None for an event that is not in the table.
 
-        InputError: an argument is missing or has a value that it cannot have.
+        InputError: an argument is missing or has an impossible value.
         """
         if record.event not in self.meaning:
             return None
@@ -131,13 +131,13 @@ class Events:
                 values[column.name] = _value(column, argument)
             elif not column.optional:
                 there = ", ".join(given) or "none"
-                told = f"has no argument '{column.argument}'; it has: {there}"
-                raise Unreadable("", ascii(told)[1:-1], "--events FILE.toml gives other names")
+                allowed = f"has no argument '{column.argument}'; it has: {there}"
+                raise Unreadable("", ascii(allowed)[1:-1], "--events FILE.toml gives other names")
         return cls(**values)
 
 
 def columns_of(cls: type[Meaning], arguments: Mapping[str, str]) -> tuple[Column, ...]:
-    """Return the fields of a meaning; `arguments` names those that come from other arguments."""
+    """Return the fields of a meaning; `arguments` has the arguments of the renamed ones."""
     hints = get_type_hints(cls, include_extras=True)
     return tuple(
         _column(each.name, hints[each.name], arguments.get(each.name), each.default is not MISSING)
@@ -154,7 +154,7 @@ def _column(name: str, hint: Any, argument: str | None, optional: bool) -> Colum
 
 
 def _arguments(cls: type[Meaning], text: str) -> dict[str, str]:
-    """Read the arguments; those of a few tracepoints have no names but a place."""
+    """Read the arguments; those of a few tracepoints have no names, only places."""
     pattern = getattr(cls, "PATTERN", None)
     if pattern is None:
         return arguments_of(text)

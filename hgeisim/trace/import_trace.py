@@ -1,9 +1,9 @@
-"""A trace, read whole: extent, events, intervals, occupancy, machine.
+"""The import of a whole trace: its extent, events, calls, occupancy and machine.
 
-Windows of a trace may have been joined: nothing in the file says so but the time.  Seconds without
-a record are a joint.  A shorter pause may be a machine that sleeps; it is a joint only if what
-follows proves that records are missing: a CPU that went offline before it has guests after it, and
-was not enabled.
+A file may be several windows of a trace, joined; only the times in it show that.  Seconds without a
+record are a joint.  A shorter pause may come from a sleeping machine; it is a joint only if later
+events prove that records are missing: a CPU that went offline before the pause has guests after it,
+and was not enabled in between.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from hgeisim.trace.line_history import FOLLOWED, follow_lines
 from hgeisim.trace.occupancy import Machine, Moment, Occupancy, machine_of
 
 JOINT_NS = 2_000_000_000
-"""No CPU has a record for longer than this: a joint."""
+"""A longer time without a record of any CPU is a joint."""
 PAUSE_NS = 300_000_000
-"""For longer than this: one if it is proven."""
+"""A longer time without a record is a pause, and a joint if that is proven."""
 _OF_GUESTS = (kvm.Alloc, kvm.Update, kvm.Run)
 
 
 class Joint(Lost):
-    """Two windows of a trace were joined before this line."""
+    """A joint of two windows of a trace, before this line."""
 
 
 class Pause(Lost):
-    """No CPU has a record for a while before this line."""
+    """A pause before this line: no CPU has a record for a while."""
 
 
 def pauses_marked(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Mark where no CPU has a record for long."""
+    """Insert a mark wherever no CPU has a record for long."""
     last_ns: int | None = None
     for entry in entries:
         if isinstance(entry, Record):
@@ -68,7 +68,7 @@ def joints_only(events: Sequence[Event | Lost]) -> Iterator[Event | Lost]:
 
 
 def _note_hotplug(off: set[int], event: Event) -> None:
-    """Keep account of the CPUs that are disabled."""
+    """Update the set of CPUs that are disabled."""
     if isinstance(event.meaning, kvm.Disable):
         off.add(event.record.cpu)
     elif isinstance(event.meaning, kvm.Enable):
@@ -76,7 +76,7 @@ def _note_hotplug(off: set[int], event: Event) -> None:
 
 
 def _has_guests(off: set[int], events: Sequence[Event | Lost]) -> bool:
-    """Whether a CPU that is off has guests before it is enabled, or anything else is missing."""
+    """Whether a CPU that is off has guests before it is enabled, and before the next hole."""
     off = set(off)
     for event in takewhile(lambda each: isinstance(each, Event), events if off else ()):
         if isinstance(event, Event):
@@ -90,13 +90,13 @@ Progress = Callable[[int], None]
 """Called now and then with the number of records read, or of events followed."""
 
 _PROGRESS_EVERY = 1 << 14
-_TELLING = (kvm.AllocReturn, kvm.Free, kvm.FreeReturn, kvm.Release, kvm.Sgei)
-"""Without one of these there is nothing to import."""
+_IMPORTABLE = (kvm.AllocReturn, kvm.Free, kvm.FreeReturn, kvm.Release, kvm.Sgei)
+"""A trace with none of these has nothing to import."""
 
 
 @dataclass
 class Extent:
-    """What a file holds: `holes` are the places where events were lost."""
+    """The size and times of a file; `holes` counts the places where events were lost."""
 
     records: int = 0
     headers: int = 0
@@ -107,7 +107,7 @@ class Extent:
     last_line: int = 0
 
     def measured(self, entries: Iterable[Entry], progress: Progress | None) -> Iterator[Entry]:
-        """Pass entries on, and keep count."""
+        """Pass entries on, and count them."""
         for entry in entries:
             if isinstance(entry, Record):
                 self._add(entry)
@@ -132,8 +132,10 @@ class Extent:
 
 @dataclass
 class Imported:
-    """A trace, read whole; `file` is its name without the folder, `joints` are the lines before
-    which windows of it were joined."""
+    """A whole trace that was read; `file` is its name without the folder.
+
+    `joints` are the lines before which windows were joined.
+    """
 
     file: str
     extent: Extent
@@ -145,8 +147,8 @@ class Imported:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Hold the cycle collector off: what is read has no cycles, and looking for some among
-    millions of events again and again takes as long as reading them."""
+    """Switch the cycle collector off: a trace has no cycles, and searching millions of events for
+    them again and again takes as long as reading the trace."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -163,8 +165,10 @@ def read_events(
     wanted: Collection[type[kvm.Meaning]] = (),
     progress: Progress | None = None,
 ) -> list[Event | Lost]:
-    """Read the events of a trace that are wanted (nothing: all), in order of time, and where some
-    are lost or windows were joined; `extent` counts what the file holds."""
+    """Read the wanted events of a trace (all if `wanted` is empty) and its holes, in order of time.
+
+    `extent` is filled in on the way.
+    """
     entries = pauses_marked(extent.measured(read_ftrace(path), progress))
     return list(joints_only(in_order(events_of(entries, table, str(path), wanted))))
 
@@ -172,40 +176,52 @@ def read_events(
 def import_trace(
     path: Path, table: Events, lines: Sequence[int] = (), progress: Progress | None = None
 ) -> Imported:
-    """Read a trace whole; `lines` are those of each HART, if the user knows them.
+    """Read a whole trace; `lines` are those of each HART, if the user knows them.
 
-    InputError: see `read_ftrace` and `Events.decode`; or no event in it tells of lines.
+    InputError: see `read_ftrace` and `Events.decode`; or no event in it concerns lines.
     """
+    extent = Extent()
     with without_collection():
-        return _imported(path, table, lines, progress)
+        events = read_events(path, table, extent, FOLLOWED, progress)
+        require(_IMPORTABLE, events, path, table, extent)
+        if extent.last_ns - extent.first_ns > TIME_NS_MAX:
+            raise InputError([_too_long(str(path), extent)])
+        intervals = intervals_of(events)
+        occupancy, machine = lines_and_machine(events, intervals, extent, path.name, lines)
+        joints = tuple(event.line for event in events if isinstance(event, Joint))
+        return Imported(path.name, extent, occupancy, machine, intervals, joints)
 
 
-def _imported(
-    path: Path, table: Events, lines: Sequence[int], progress: Progress | None
-) -> Imported:
-    file, extent = str(path), Extent()
-    events = read_events(path, table, extent, FOLLOWED, progress)
-    told = [event for event in events if isinstance(event, Event)]
-    if not any(isinstance(event.meaning, _TELLING) for event in told):
-        raise InputError([_nothing_told(file, extent, table)])
-    if extent.last_ns - extent.first_ns > TIME_NS_MAX:
-        raise InputError([_too_long(file, extent)])
-    intervals = intervals_of(events)
+def require(
+    meanings: tuple[type[kvm.Meaning], ...],
+    events: Iterable[Event | Lost],
+    path: Path,
+    table: Events,
+    extent: Extent,
+) -> None:
+    """Raise InputError unless an event of a trace has one of these meanings."""
+    if any(isinstance(event, Event) and isinstance(event.meaning, meanings) for event in events):
+        return
+    names = ", ".join(event for event, cls in table.meaning.items() if cls in meanings)
+    allowed = f"has {extent.records:,} records, but none of {names}"
+    raise InputError([Problem(str(path), "", "", allowed, "--events FILE.toml gives other names")])
+
+
+def lines_and_machine(
+    events: Sequence[Event | Lost],
+    intervals: Sequence[Interval],
+    extent: Extent,
+    source: str,
+    lines: Sequence[int],
+) -> tuple[Occupancy, Machine]:
+    """The occupancy of the lines in a whole trace, and the machine that it shows."""
     begin, end = Moment(extent.first_ns, 0), Moment(extent.last_ns, extent.last_line)
     occupancy = follow_lines(events, intervals, begin, end)
     harts = max(extent.cpus, occupancy.highest_hart + 1)
-    machine = machine_of(occupancy, harts, path.name, lines)
-    joints = tuple(event.line for event in events if isinstance(event, Joint))
-    return Imported(path.name, extent, occupancy, machine, intervals, joints)
-
-
-def _nothing_told(file: str, extent: Extent, table: Events) -> Problem:
-    names = [event for event, cls in table.meaning.items() if cls in _TELLING]
-    allowed = f"has {extent.records:,} records, but none of {', '.join(names)}"
-    return Problem(file, "", "", allowed, "--events FILE.toml gives other names")
+    return occupancy, machine_of(occupancy, harts, source, lines)
 
 
 def _too_long(file: str, extent: Extent) -> Problem:
     days = (extent.last_ns - extent.first_ns) // (86_400 * 10**9)
-    allowed = f"is of {days:,} days; a trace of {TIME_NS_MAX // (86_400 * 10**9)} can be read"
+    allowed = f"spans {days:,} days; a trace may span {TIME_NS_MAX // (86_400 * 10**9)}"
     return Problem(file, "", "", allowed, "a time in it is damaged, or two traces were joined")

@@ -1,7 +1,7 @@
-"""When each function ran: its entry and its return, put together thread by thread.
+"""Intervals in which functions ran: entries paired with returns, thread by thread.
 
-A probe at entry fires before the function takes a lock, one at return after it dropped it; so what
-the function did, it did somewhere in its interval.
+A probe at entry fires before the function takes a lock, and one at return after it drops it, so
+the function took effect somewhere within its interval.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from hgeisim.trace.kvm_event import Meaning
 
 
 class Event(NamedTuple):
-    """A record and what it says."""
+    """A record and its meaning."""
 
     record: Record
     meaning: Meaning
 
     @property
     def thread(self) -> int:
-        """The thread: its pid, or for idle tasks, which all have pid 0, -1 - CPU."""
+        """The thread: its pid; idle tasks all have pid 0, so theirs is -1 - CPU."""
         return self.record.pid or -1 - self.record.cpu
 
 
 class Gap(Enum):
-    """Why an interval has only one end."""
+    """The reason why an interval has only one end."""
 
     NONE = ""
     BEFORE = "before the trace"
@@ -65,10 +65,10 @@ _BY_EXIT = {function.exit: function for function in FUNCTIONS}
 
 @dataclass(eq=False, slots=True)
 class Interval:
-    """One call: `start` is None when the entry is not in the trace, `end` when the return is not.
+    """One call: `start` is None if the entry is not in the trace, `end` if the return is not.
 
-    `parent` is the call of the same thread inside which it was made; `gap` tells what became of a
-    missing end.
+    `parent` is the call of the same thread that made this one; `gap` is the reason of a missing
+    end.
     """
 
     function: str
@@ -79,15 +79,15 @@ class Interval:
 
     @property
     def first(self) -> Event:
-        """The entry, or the return if only that is there."""
+        """The entry, or the return if the entry is missing."""
         event = self.start or self.end
         if event is None:
-            raise ModelError("an interval is made of an event")
+            raise ModelError("an interval has at least one event")
         return event
 
     @property
     def last(self) -> Event:
-        """The return, or the entry if only that is there."""
+        """The return, or the entry if the return is missing."""
         return self.end or self.first
 
     @property
@@ -96,7 +96,7 @@ class Interval:
         return self.gap is not Gap.NONE
 
     def inside(self, function: str) -> Interval | None:
-        """The call of `function` inside which this one was made, if any."""
+        """The call of `function` that this one was made in, if any."""
         above = self.parent
         while above is not None and above.function != function:
             above = above.parent
@@ -106,10 +106,10 @@ class Interval:
 def events_of(
     entries: Iterable[Entry], table: Events, file: str, only: Collection[type[Meaning]] = ()
 ) -> Iterator[Event | Lost]:
-    """Yield what the entries of a trace say, and where events are lost; others are left out.
+    """Yield the events of a trace's entries, and the places where events were lost.
 
-    `only` names the meanings that are wanted; nothing: all.  InputError: a record of such an event
-    that cannot be read.
+    `only` are the wanted meanings; if it is empty, all are.  InputError: a record of such an event
+    cannot be read.
     """
     unwanted = {event for event, cls in table.meaning.items() if only and cls not in only}
     for entry in entries:
@@ -121,9 +121,9 @@ def events_of(
 
 
 def in_order(events: Iterable[Event | Lost]) -> list[Event | Lost]:
-    """Sort by time, then by line: ftrace may print CPUs a little out of step.
+    """Sort by time, then by line, since ftrace may print CPUs a little out of step.
 
-    A hole has the time of the event before it.
+    A hole counts as having the time of the event before it.
     """
     found: list[Event | Lost] = []
     times_ns: list[int] = []
@@ -141,9 +141,9 @@ def in_order(events: Iterable[Event | Lost]) -> list[Event | Lost]:
 
 
 def intervals_of(events: Iterable[Event | Lost]) -> list[Interval]:
-    """Pair the events, which stand in order of time; the intervals are in that order, too.
+    """Pair the entries and returns in events that are in order of time, as the intervals are then.
 
-    No event is dropped: a call whose other end is missing is kept, and open.
+    No event is dropped: a call with a missing end is kept, as an open one.
     """
     pairing = _Pairing()
     for event in events:
@@ -167,8 +167,8 @@ class _Pairing:
         self.returning: set[str] = set()
 
     def enter(self, function: Function, event: Event) -> None:
-        stack = self._room_for(function, event)
-        stack.append(self._interval(function, event, None, stack))
+        callers = self._callers(function, event)
+        callers.append(self._interval(function, event, None, callers))
 
     def leave(self, function: Function, event: Event) -> None:
         self.returning.add(function.name)
@@ -178,13 +178,15 @@ class _Pairing:
                 self._give_up(interval)
             interval.end = event
         else:
-            gap = self._why_no_entry(event)
-            stack = self._room_for(function, event)
-            self._interval(function, None, event, stack).gap = gap
+            before = self.last_line.get(event.thread, 0)
+            gap = Gap.UNRECORDED if before else Gap.BEFORE
+            callers = self._callers(function, event)
+            interval = self._interval(function, None, event, callers)
+            interval.gap = Gap.LOST if self.lost_line > before else gap
         self.last_line[event.thread] = event.record.line
 
     def lost(self, marker: Lost) -> None:
-        """End what may have ended in the hole, for its return would not be told from another's."""
+        """Close the calls that may have ended in a hole: a later return may be another call's."""
         self.lost_line = marker.line
         for stack in self.stacks.values():
             while stack and any(marker.cpu in (ALL_CPUS, i.first.record.cpu) for i in stack):
@@ -199,8 +201,8 @@ class _Pairing:
                 interval.gap = Gap.UNRECORDED
         return self.intervals
 
-    def _room_for(self, function: Function, event: Event) -> list[Interval]:
-        """Give up the calls of a thread that cannot have called this function."""
+    def _callers(self, function: Function, event: Event) -> list[Interval]:
+        """The calls around a call of this function; those that cannot make it are given up."""
         self.last_line[event.thread] = event.record.line
         stack = self.stacks.setdefault(event.thread, [])
         while stack and function.name not in _CALLS[stack[-1].function]:
@@ -208,9 +210,9 @@ class _Pairing:
         return stack
 
     def _interval(
-        self, function: Function, start: Event | None, end: Event | None, stack: list[Interval]
+        self, function: Function, start: Event | None, end: Event | None, callers: list[Interval]
     ) -> Interval:
-        made = Interval(function.name, start, end, stack[-1] if stack else None)
+        made = Interval(function.name, start, end, callers[-1] if callers else None)
         self.intervals.append(made)
         return made
 
@@ -218,23 +220,15 @@ class _Pairing:
         lost = self.lost_line > interval.first.record.line
         interval.gap = Gap.LOST if lost else Gap.UNRECORDED
 
-    def _why_no_entry(self, event: Event) -> Gap:
-        before = self.last_line.get(event.thread, 0)
-        if self.lost_line > before:
-            return Gap.LOST
-        return Gap.UNRECORDED if before else Gap.BEFORE
-
 
 _CALLS = {function.name: function.calls for function in FUNCTIONS}
 
 
 def _ends(event: Event, interval: Interval) -> bool:
-    """Whether a return is that of this call; a hotplug step tells its number at both ends."""
+    """Whether a return is that of this call; a hotplug step has its number at both ends."""
     if _BY_EXIT[type(event.meaning)].name != interval.function:
         return False
-    begun = interval.start.meaning if interval.start else None
-    if isinstance(begun, kernel.HotplugStep) and isinstance(
-        event.meaning, kernel.HotplugStepReturn
-    ):
-        return begun.step == event.meaning.step
+    entry, exit_ = interval.start and interval.start.meaning, event.meaning
+    if isinstance(entry, kernel.HotplugStep) and isinstance(exit_, kernel.HotplugStepReturn):
+        return entry.step == exit_.step
     return True

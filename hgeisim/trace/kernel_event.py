@@ -1,4 +1,4 @@
-"""What the kernel's own tracepoints say: sched, cpuhp, ipi, lock, and marks of user space."""
+"""Events of the kernel's own tracepoints: sched, cpuhp, ipi, csd, lock, and marks of user space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hgeisim.trace.kvm_event import Cpu, Meaning, Number
 
 @dataclass(frozen=True, slots=True)
 class Switch(Meaning):
-    """sched_switch: the CPU goes on with another thread; `state` is that of the one before."""
+    """sched_switch: the CPU goes on with another thread; `state` is that of the previous one."""
 
     pid: Annotated[Number, "prev_pid"]
     state: Annotated[str, "prev_state"]
@@ -20,14 +20,14 @@ class Switch(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Waking(Meaning):
-    """sched_waking: somebody begins to wake a thread."""
+    """sched_waking: the wake-up of a thread begins."""
 
     pid: Number
 
 
 @dataclass(frozen=True, slots=True)
 class Wakeup(Meaning):
-    """sched_wakeup, sched_wakeup_new: ... and it may run, on `cpu`."""
+    """sched_wakeup, sched_wakeup_new: the thread may run now, on `cpu`."""
 
     pid: Number
     cpu: Annotated[Cpu, "target_cpu"]
@@ -35,7 +35,7 @@ class Wakeup(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class MoveTask(Meaning):
-    """sched_migrate_task: a thread changes its run queue."""
+    """sched_migrate_task: a thread moves to another run queue."""
 
     pid: Number
     from_cpu: Annotated[Cpu, "orig_cpu"]
@@ -54,7 +54,7 @@ class HotplugStep(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class HotplugStepReturn(Meaning):
-    """cpuhp_exit: ... and returns."""
+    """cpuhp_exit: the callback of a hotplug step returns."""
 
     cpu: Cpu
     state: Number
@@ -97,14 +97,14 @@ class IpiEntry(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class IpiExit(Meaning):
-    """ipi_exit: ... and ends."""
+    """ipi_exit: the handler of an IPI ends."""
 
     reason: Annotated[str, "()"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallQueued(Meaning):
-    """csd_queue_cpu: `function` is to be called on `cpu`; `call` names the call."""
+    """csd_queue_cpu: `function` is queued to run on `cpu`; `call` identifies the call."""
 
     cpu: Cpu
     function: Annotated[str, "func"]
@@ -113,7 +113,7 @@ class CallQueued(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class CallEntry(Meaning):
-    """csd_function_entry: ... it begins, on the CPU of the event."""
+    """csd_function_entry: a queued function begins, on the CPU of the event."""
 
     PATTERN = r"func=(?P<func>[^\s,]+),? csd=(?P<csd>\S+)"
 
@@ -123,7 +123,7 @@ class CallEntry(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class CallExit(Meaning):
-    """csd_function_exit: ... and ends."""
+    """csd_function_exit: a queued function ends."""
 
     PATTERN = r"func=(?P<func>[^\s,]+),? csd=(?P<csd>\S+)"
 
@@ -133,7 +133,7 @@ class CallExit(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class LockAcquire(Meaning):
-    """lock_acquire, before the wait; `how` is "", "try ", "read " or "try read "."""
+    """lock_acquire, before any wait; `how` is "", "try ", "read " or "try read "."""
 
     PATTERN = r"(?P<lock>\S+) (?P<how>(?:try )?(?:read )?)(?P<name>.*)"
 
@@ -144,7 +144,7 @@ class LockAcquire(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class LockRelease(Meaning):
-    """lock_release."""
+    """lock_release: a lock is dropped."""
 
     PATTERN = r"(?P<lock>\S+) (?P<name>.*)"
 
@@ -154,7 +154,7 @@ class LockRelease(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class LockContended(Meaning):
-    """lock_contended: somebody else holds it."""
+    """lock_contended: the lock is held by another context."""
 
     PATTERN = r"(?P<lock>\S+) (?P<name>.*)"
 
@@ -164,7 +164,7 @@ class LockContended(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Mark(Meaning):
-    """What user space wrote to trace_marker."""
+    """A text that user space wrote to trace_marker."""
 
     PATTERN = r"(?P<text>.*)"
 

@@ -1,11 +1,10 @@
-"""What an event of a trace says: one small class for each meaning, one field for each fact.
+"""Events of KVM: one small class for each meaning, with one field for each fact.
 
 A field is read from the argument of its own name, or from the one named in its annotation.  A field
-with a default may be missing in the trace.  Pointers (`vcpu`) are names: text.
+with a default may be missing in the trace.  Pointers (`vcpu`) are names, so they are text.
 
-The type of a field says what kind of value it is (`Cpu`, `Line`, ...), and which values it may
-have; `reader_of` reads it.  Here are the events of KVM; those of the kernel's own tracepoints are
-in kernel_event.py.
+The type of a field says what kind of value it is (`Cpu`, `Line`, ...) and which values it may have;
+`reader_of` reads it.  Events of the kernel's own tracepoints are in kernel_event.py.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from hgeisim.machine.topology import HGEIE_BITS_MAX
 from hgeisim.trace.ftrace import CPUS_MAX
 
 Cpu = NewType("Cpu", int)
-"""Number of a CPU; -1 stands for none."""
+"""Number of a CPU; -1 means none."""
 Line = NewType("Line", int)
-"""Number of an HGEI line; -1 and 0 stand for none."""
+"""Number of an HGEI line; -1 and 0 mean none."""
 LineOrError = NewType("LineOrError", int)
-"""What kvm_riscv_aia_alloc_hgei returns: a line, or a negative errno."""
+"""The result of kvm_riscv_aia_alloc_hgei: a line, or a negative errno."""
 Number = NewType("Number", int)
-"""An int or long of C."""
+"""A C int or long."""
 Bits = NewType("Bits", int)
-"""A register or an address, without sign."""
+"""A register or an address, unsigned."""
 
 _NONE = "(fault)"
 _ERRNO_MAX = 4095
@@ -43,10 +42,11 @@ _RANGES: dict[object, tuple[int, int]] = {
 
 
 def reader_of(kind: object) -> Callable[[str], int | str]:
-    """Return what turns an argument's text into a value; it raises ValueError with what may be.
+    """Return a function that turns an argument's text into a value.
 
-    A CPU or line that a probe could not read, "(fault)", is none: a vCPU without interrupt file.
-    `str` is taken as it stands: pointers are names here, and may be shortened or hashed.
+    It raises ValueError with the allowed values.  A CPU or line that a probe could not read is
+    printed as "(fault)" and means none: the vCPU has no interrupt file.  `str` is left unchanged:
+    pointers are only names, and may be shortened or hashed.
     """
     if kind is str:
         return str
@@ -66,7 +66,7 @@ def reader_of(kind: object) -> Callable[[str], int | str]:
 
 
 def _integer(text: str, signed: bool) -> int:
-    """Read decimal (with leading zeros) or 0x; a kretprobe shows -2 as 0xfffffffffffffffe."""
+    """Read decimal (leading zeros allowed) or 0x; a kretprobe prints -2 as 0xfffffffffffffffe."""
     if text.isdigit() and text.isascii() and len(text) <= _DIGITS_MAX:
         return int(text)
     found = _WHOLE(text)
@@ -84,14 +84,14 @@ _VGEIN_SHIFT, _VGEIN_MASK = 12, 0x3F
 
 
 class Meaning:
-    """What an event says."""
+    """The meaning of an event."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Alloc(Meaning):
-    """kvm_riscv_aia_alloc_hgei begins; `old_*` is the VS-file the vCPU has (None: not told)."""
+    """kvm_riscv_aia_alloc_hgei begins; `old_*` is the vCPU's VS-file (None: not recorded)."""
 
     cpu: Cpu
     vcpu: str
@@ -101,7 +101,7 @@ class Alloc(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class AllocReturn(Meaning):
-    """... and returns a line, or -2 (ENOENT) when none is free."""
+    """kvm_riscv_aia_alloc_hgei returns a line, or -2 (ENOENT) if none is free."""
 
     result: Annotated[LineOrError, "ret"]
     cpu: Cpu | None = None
@@ -118,7 +118,7 @@ class Free(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class FreeReturn(Meaning):
-    """... and returns."""
+    """kvm_riscv_aia_free_hgei returns."""
 
     cpu: Cpu | None = None
     line: Annotated[Line | None, "hgei"] = None
@@ -133,7 +133,7 @@ class Sgei(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Update(Meaning):
-    """kvm_riscv_vcpu_aia_imsic_update begins; `vsfile_*` is the VS-file the vCPU has."""
+    """kvm_riscv_vcpu_aia_imsic_update begins; `vsfile_*` is the vCPU's VS-file."""
 
     vcpu: str
     cpu: Annotated[Cpu, "vcpu_cpu"]
@@ -143,7 +143,7 @@ class Update(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class UpdateReturn(Meaning):
-    """... and returns 1 to enter the guest, 0 to leave to user space, or a negative errno."""
+    """kvm_riscv_vcpu_aia_imsic_update returns 1 to enter the guest, 0 to leave, or an errno < 0."""
 
     result: Annotated[Number, "ret"]
 
@@ -159,7 +159,7 @@ class Release(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseReturn(Meaning):
-    """... and returns."""
+    """kvm_riscv_vcpu_aia_imsic_release returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Disable(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class DisableReturn(Meaning):
-    """... and returns."""
+    """kvm_riscv_aia_disable returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +179,12 @@ class Enable(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class EnableReturn(Meaning):
-    """... and returns: the CPU may hand out lines."""
+    """kvm_riscv_aia_enable returns: the CPU may hand out lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Map(Meaning):
-    """The page of a guest's IMSIC is mapped to the page `hpa`: of a HART's guest file."""
+    """The page of a guest's IMSIC is mapped to `hpa`, the page of a HART's guest file."""
 
     gpa: Bits
     hpa: Bits
@@ -192,7 +192,7 @@ class Map(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Unmap(Meaning):
-    """... and unmapped."""
+    """The page of a guest's IMSIC is unmapped."""
 
     gpa: Bits
 
@@ -206,7 +206,7 @@ class Sweep(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Inject(Meaning):
-    """An MSI is injected by software; `vsfile_cpu` -1 means into the SW-file."""
+    """Software injects an MSI; `vsfile_cpu` -1 means into the SW-file."""
 
     vcpu: str
     iid: Number
@@ -230,7 +230,7 @@ class Run(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Wakeon(Meaning):
-    """The HGEIE bit of a vCPU's line is set (it blocks) or cleared."""
+    """The HGEIE bit of a vCPU's line is set, because the vCPU blocks, or cleared."""
 
     vcpu: str
     enabled: Annotated[Number, "en"]
@@ -238,7 +238,7 @@ class Wakeon(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Kick(Meaning):
-    """kvm_vcpu_kick; `cpu` is -1 for a vCPU that is not loaded."""
+    """kvm_vcpu_kick begins; `cpu` is -1 for a vCPU that is not loaded."""
 
     vcpu: str
     cpu: Cpu
@@ -247,7 +247,7 @@ class Kick(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Load(Meaning):
-    """kvm_arch_vcpu_load."""
+    """kvm_arch_vcpu_load begins: the thread of a vCPU was switched in."""
 
     vcpu: str
     cpu: Cpu
@@ -255,7 +255,7 @@ class Load(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Put(Meaning):
-    """kvm_arch_vcpu_put."""
+    """kvm_arch_vcpu_put begins: the thread of a vCPU is switched out."""
 
     vcpu: str
     cpu: Cpu

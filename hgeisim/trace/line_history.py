@@ -1,10 +1,10 @@
-"""The history of each line: the events and calls of a trace are followed once, in order of time."""
+"""The history of each line: one pass over the events and calls of a trace, in order of time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from hgeisim.errors import ModelError
 from hgeisim.trace import kvm_event as kvm
@@ -22,18 +22,16 @@ from hgeisim.trace.occupancy import (
     Window,
 )
 
-T = TypeVar("T")
-
 FOLLOWED = (
     *(kvm.Alloc, kvm.AllocReturn, kvm.Free, kvm.FreeReturn, kvm.Sgei, kvm.Map),
     *(kvm.Update, kvm.UpdateReturn, kvm.Release, kvm.ReleaseReturn, kvm.Run, kvm.Load, kvm.Inject),
     *(kvm.Disable, kvm.DisableReturn, kvm.Enable, kvm.EnableReturn),
 )
-"""Meanings that tell of lines, their owners and their HARTs."""
+"""Meanings that say something of lines, their owners or their HARTs."""
 
-_Note = Callable[[Any, Moment], None]
-_Item = tuple[int, int, _Note, Any]
-"""When and where in the file; what to do, and with what: an event, a call or a hole."""
+_Handler = Callable[..., None]
+_Item = tuple[int, int, _Handler, tuple[Any, ...]]
+"""Time and line of the file; the handler, and its arguments before the `Moment`."""
 
 
 def follow_lines(
@@ -41,18 +39,17 @@ def follow_lines(
 ) -> Occupancy:
     """Follow the lines through a trace that lasts from `begin` to `end`.
 
-    `events` and `intervals` stand in order of time; what is done at the end of an interval is
-    sorted in.
+    `events` and `intervals` are in order of time.  A call is sorted in at the end that counts.
     """
-    following = _Following(begin, end)
-    agenda = [*following.from_events(events), *following.from_intervals(intervals)]
-    for time_ns, line, act, what in sorted(agenda, key=itemgetter(0, 1)):
-        act(what, Moment(time_ns, line))
-    return following.finish()
+    history = _History(begin, end)
+    agenda = [*history.of_events(events), *history.of_calls(intervals)]
+    for time_ns, line, handle, given in sorted(agenda, key=itemgetter(0, 1)):
+        handle(*given, Moment(time_ns, line))
+    return history.finish()
 
 
-class _Following:
-    """What is known at one moment of the trace."""
+class _History:
+    """The history of all lines up to one moment of the trace, and its handlers of what is next."""
 
     def __init__(self, begin: Moment, end: Moment) -> None:
         self.result = Occupancy(begin, end)
@@ -62,9 +59,9 @@ class _Following:
         self.unmapped: dict[int, tuple[int, int]] = {}
         self.off_since: dict[int, Moment | None] = {}
 
-    def from_events(self, events: Sequence[Event | Lost]) -> Iterator[_Item]:
-        """What to do at events that mean something by themselves."""
-        acts: dict[type, _Note] = {
+    def of_events(self, events: Sequence[Event | Lost]) -> Iterator[_Item]:
+        """Yield the handlers of events that say something by themselves, and of holes."""
+        handlers: dict[type, _Handler] = {
             kvm.Alloc: self._alloc,
             kvm.Update: self._update,
             kvm.Release: self._release,
@@ -77,15 +74,15 @@ class _Following:
         now_ns = self.result.begin.time_ns
         for event in events:
             if isinstance(event, Lost):
-                yield now_ns, event.line, self._lost, event
+                yield now_ns, event.line, self._lost, ()
                 continue
             now_ns = event.record.time_ns
-            if act := acts.get(type(event.meaning)):
-                yield now_ns, event.record.line, act, event
+            if handle := handlers.get(type(event.meaning)):
+                yield now_ns, event.record.line, handle, (event.meaning, event)
 
-    def from_intervals(self, intervals: Sequence[Interval]) -> Iterator[_Item]:
-        """What to do at that end of a call at which its effect is counted."""
-        acts: dict[str, tuple[_Note, bool]] = {
+    def of_calls(self, intervals: Sequence[Interval]) -> Iterator[_Item]:
+        """Yield the handler of each call, at that end of it where its effect counts."""
+        handlers: dict[str, tuple[_Handler, bool]] = {
             "alloc": (self._allocated, False),
             "free": (self._freed, True),
             "rel": (self._released, False),
@@ -93,13 +90,13 @@ class _Following:
             "en": (self._enabled, False),
         }
         for call in intervals:
-            if found := acts.get(call.function):
-                act, at_entry = found
+            if found := handlers.get(call.function):
+                handle, at_entry = found
                 record = (call.first if at_entry else call.last).record
-                yield record.time_ns, record.line, act, call
+                yield record.time_ns, record.line, handle, (call,)
 
     def finish(self) -> Occupancy:
-        """End what is still going on."""
+        """End the windows that are still open, and return the result."""
         result = self.result
         open_windows = [(hart, since) for hart, since in self.off_since.items() if since]
         result.windows += [Window(hart, since, None) for hart, since in open_windows]
@@ -107,10 +104,9 @@ class _Following:
         result.ownerships, result.doubts = self.lines.ownerships, self.lines.doubts
         return result
 
-    def _alloc(self, event: Event, at: Moment) -> None:
-        told = _told(event, kvm.Alloc)
-        vcpu = self._thread_of(event, told.vcpu)
-        self._seen(at, told.old_cpu, told.old_line, vcpu)
+    def _alloc(self, alloc: kvm.Alloc, event: Event, at: Moment) -> None:
+        vcpu = self._run_by(event, alloc.vcpu)
+        self._seen(at, alloc.old_cpu, alloc.old_line, vcpu)
 
     def _allocated(self, call: Interval, at: Moment) -> None:
         asked = call.start.meaning if call.start else None
@@ -134,54 +130,48 @@ class _Following:
             self.unmapped[call.last.thread] = hart, answer.result
 
     def _freed(self, call: Interval, at: Moment) -> None:
-        told = call.first.meaning
-        if not isinstance(told, kvm.Free | kvm.FreeReturn):
+        free = call.first.meaning
+        if not isinstance(free, kvm.Free | kvm.FreeReturn):
             raise ModelError("a free interval has one of its events")
-        if told.cpu is not None and told.line is not None and min(told.cpu, told.line - 1) >= 0:
-            self.result.frees.append(Freed(at, told.cpu, told.line))
-            self.lines.freed(at, told.cpu, told.line)
+        if free.cpu is not None and free.line is not None and min(free.cpu, free.line - 1) >= 0:
+            self.result.frees.append(Freed(at, free.cpu, free.line))
+            self.lines.freed(at, free.cpu, free.line)
 
     def _released(self, call: Interval, at: Moment) -> None:
-        """Count a release of a VS-file; without one, the function does nothing."""
-        told = call.first.meaning
-        if isinstance(told, kvm.Release) and told.vsfile_cpu >= 0:
+        """Count a release of a VS-file; for a vCPU without one, the function does nothing."""
+        release = call.first.meaning
+        if isinstance(release, kvm.Release) and release.vsfile_cpu >= 0:
             by_hotplug = call.inside("dis") is not None
-            vcpu, line = self._number(told.vcpu), max(told.vsfile_line, 0)
-            self.result.releases.append(Released(at, told.vsfile_cpu, vcpu, line, by_hotplug))
+            vcpu, line = self._number(release.vcpu), max(release.vsfile_line, 0)
+            self.result.releases.append(Released(at, release.vsfile_cpu, vcpu, line, by_hotplug))
 
-    def _update(self, event: Event, at: Moment) -> None:
-        told = _told(event, kvm.Update)
-        self._seen(at, told.vsfile_cpu, told.vsfile_line, self._thread_of(event, told.vcpu))
+    def _update(self, update: kvm.Update, event: Event, at: Moment) -> None:
+        vcpu = self._run_by(event, update.vcpu)
+        self._seen(at, update.vsfile_cpu, update.vsfile_line, vcpu)
 
-    def _release(self, event: Event, at: Moment) -> None:
-        told = _told(event, kvm.Release)
-        self._seen(at, told.vsfile_cpu, told.vsfile_line, self._number(told.vcpu))
+    def _release(self, release: kvm.Release, _: Event, at: Moment) -> None:
+        self._seen(at, release.vsfile_cpu, release.vsfile_line, self._number(release.vcpu))
 
-    def _run(self, event: Event, at: Moment) -> None:
-        told = _told(event, kvm.Run)
-        self._seen(at, told.cpu, told.vgein, self._thread_of(event, told.vcpu))
+    def _run(self, run: kvm.Run, event: Event, at: Moment) -> None:
+        self._seen(at, run.cpu, run.vgein, self._run_by(event, run.vcpu))
 
-    def _load(self, event: Event, at: Moment) -> None:
-        told = _told(event, kvm.Load)
-        self._thread_of(event, told.vcpu)
+    def _load(self, load: kvm.Load, event: Event, _: Moment) -> None:
+        self._run_by(event, load.vcpu)
 
-    def _inject(self, event: Event, at: Moment) -> None:
-        """Believe an injection only about lines of which nothing else was told: it takes no lock
-        that an allocation holds, and may see a VS-file just before it changes.
+    def _inject(self, inject: kvm.Inject, _: Event, at: Moment) -> None:
+        """Believe an injection only about a line that no other event has named: it takes no lock
+        that an allocation holds, so it may see a VS-file just before that changes.
         """
-        told = _told(event, kvm.Inject)
-        if self.lines.is_unheard_of(told.vsfile_cpu, told.vsfile_line):
-            self._seen(at, told.vsfile_cpu, told.vsfile_line, self._number(told.vcpu))
+        if self.lines.is_unseen(inject.vsfile_cpu, inject.vsfile_line):
+            self._seen(at, inject.vsfile_cpu, inject.vsfile_line, self._number(inject.vcpu))
 
-    def _sgei(self, event: Event, at: Moment) -> None:
-        told = _told(event, kvm.Sgei)
-        self.result.sgeis.append(Sgei(at, event.record.cpu, told.mask))
+    def _sgei(self, sgei: kvm.Sgei, event: Event, at: Moment) -> None:
+        self.result.sgeis.append(Sgei(at, event.record.cpu, sgei.mask))
 
-    def _map(self, event: Event, at: Moment) -> None:
-        """Note the page of a line: the first that a thread maps after it got the line."""
-        told = _told(event, kvm.Map)
+    def _map(self, page: kvm.Map, event: Event, _: Moment) -> None:
+        """Note the page of a line: the first that a thread maps after it was given the line."""
         if place := self.unmapped.pop(event.thread, None):
-            self.result.pages[place] = told.hpa
+            self.result.pages[place] = page.hpa
 
     def _disabled(self, call: Interval, at: Moment) -> None:
         hart = call.first.record.cpu
@@ -195,15 +185,15 @@ class _Following:
             self.result.windows.append(Window(hart, self.off_since.get(hart), at))
         self.off_since[hart] = None
 
-    def _lost(self, hole: Lost, at: Moment) -> None:
+    def _lost(self, at: Moment) -> None:
         self.lines.unknown_until = at
 
     def _seen(self, at: Moment, hart: int | None, line: int | None, vcpu: int) -> None:
         if hart is not None and line is not None and hart >= 0 and line > 0:
             self.lines.seen(at, hart, line, vcpu)
 
-    def _thread_of(self, event: Event, pointer: str) -> int:
-        """Note that a thread runs a vCPU; return its number."""
+    def _run_by(self, event: Event, pointer: str) -> int:
+        """Note that the thread of an event runs a vCPU; return the vCPU's number."""
         self.of_thread[event.thread] = pointer
         number = self._number(pointer)
         vcpu = self.vcpus[pointer]
@@ -211,17 +201,10 @@ class _Following:
         return number
 
     def _number(self, pointer: str | None) -> int:
-        """The number of a vCPU; 0 for one that is not known."""
+        """The number of a vCPU; 0 if it is not known."""
         if pointer is None:
             return 0
         vcpu = self.vcpus.get(pointer)
         if vcpu is None:
             vcpu = self.vcpus[pointer] = Vcpu(len(self.vcpus) + 1, pointer)
         return vcpu.number
-
-
-def _told(event: Event, cls: type[T]) -> T:
-    """What an event says, as the class by which it was chosen."""
-    if not isinstance(event.meaning, cls):
-        raise ModelError("events are looked up by the class of their meaning")
-    return event.meaning

@@ -1,11 +1,12 @@
-"""HGEI lines in a trace: who owned which one when, what became of it, and how many there are.
+"""HGEI lines in a trace: who owned each one and when, what became of it, and how many there are.
 
-A line counts as owned from the return of its allocation to the entry of its free, so for a little
-less than in the kernel.  Two owners at once are therefore never an artefact of the probes.
+A line counts as owned from the return of its allocation to the entry of its free, which is a little
+less than in the kernel.  So two owners of a line at the same time are never an artefact of the
+probes.
 
-A failed allocation proves how many lines a HART can hand out: all were owned.  Elsewhere it is at
-least the highest line that was seen, and less than the pages from one HART's guest files to the
-next.
+A failed allocation proves how many lines a HART can hand out: all of them were owned.  On other
+HARTs the number is at least the highest line that was seen, and less than the number of pages from
+one HART's guest files to the next.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from hgeisim.errors import InputError, Problem
@@ -21,14 +22,14 @@ from hgeisim.machine.topology import HartSpec, Topology
 
 
 class Moment(NamedTuple):
-    """A time on the trace's clock, and the line of the file: the order of the trace."""
+    """A time on the trace's clock and the line of the file; together, the order of the trace."""
 
     time_ns: int
     line: int
 
 
 class Doubt(NamedTuple):
-    """Where the events contradict each other, or the kernel went wrong; `line` of the file."""
+    """A place where events contradict each other, or the kernel went wrong; `line` of the file."""
 
     line: int
     text: str
@@ -36,10 +37,10 @@ class Doubt(NamedTuple):
 
 @dataclass(slots=True)
 class Ownership:
-    """A line of a HART that a vCPU (by its number, 0: not known) owned.
+    """A span in which a vCPU (by its number, 0: not known) owned a line of a HART.
 
-    `end` is None for one that lasts to the end of the trace.  `start_known` is False for one that
-    began before the trace or in a hole of it, `end_known` for one whose end was not seen.
+    `end` is None if it lasts to the end of the trace.  `start_known` is False if it began before
+    the trace or in a hole of it, `end_known` is False if its end was not seen.
     """
 
     hart: int
@@ -53,18 +54,18 @@ class Ownership:
 
 @dataclass
 class _Place:
-    """A line of a HART: its owner now, and since when that is known."""
+    """A line of a HART: its owner now, and when an event last showed that."""
 
     owner: Ownership | None
-    told: Moment
+    shown_at: Moment
 
 
 @dataclass
 class Lines:
-    """Every line that was ever told of; nothing is known of the others.
+    """All lines that an event has named; nothing is known of the others.
 
-    `unknown_until` is the begin of the trace, or where events were lost last: what was told before
-    may have changed unseen, and is then believed less than what is told now.
+    `unknown_until` is the beginning of the trace, or the last place where events were lost: what
+    was shown before may have changed unseen, so a later event that contradicts it is believed.
     """
 
     unknown_until: Moment
@@ -77,7 +78,7 @@ class Lines:
         """Note that a line was handed out."""
         place = self._place(hart, line)
         if place.owner is not None:
-            if place.told >= self.unknown_until:
+            if place.shown_at >= self.unknown_until:
                 self._doubt(at, hart, line, f"is handed out, but {_name(place.owner)} owns it")
             place.owner.end = at
         self._own(Ownership(hart, line, vcpu, at), at)
@@ -85,7 +86,7 @@ class Lines:
     def freed(self, at: Moment, hart: int, line: int) -> None:
         """Note that a line was given back."""
         place = self._place(hart, line)
-        if place.owner is None and place.told >= self.unknown_until:
+        if place.owner is None and place.shown_at >= self.unknown_until:
             self._doubt(at, hart, line, "is freed, but nobody owns it")
             return
         owner = place.owner or self._own_since_unknown(at, hart, line, 0)
@@ -95,9 +96,9 @@ class Lines:
     def seen(self, at: Moment, hart: int, line: int, vcpu: int) -> None:
         """Note an event that names the line as that of a vCPU."""
         place = self._place(hart, line)
-        sure, owner = place.told >= self.unknown_until, place.owner
+        sure, owner = place.shown_at >= self.unknown_until, place.owner
         if owner is not None and owner.vcpu in (0, vcpu):
-            owner.vcpu, place.told = vcpu, at
+            owner.vcpu, place.shown_at = vcpu, at
         elif not sure:
             if owner is not None:
                 owner.end = self.unknown_until
@@ -106,16 +107,16 @@ class Lines:
             whose = f"{_name(owner)} owns it" if owner else "nobody owns it"
             self._doubt(at, hart, line, f"is used by vCPU {vcpu}, but {whose}")
 
-    def is_unheard_of(self, hart: int, line: int) -> bool:
-        """Whether nothing was told of a line yet."""
+    def is_unseen(self, hart: int, line: int) -> bool:
+        """Whether no event has named a line yet."""
         return (hart, line) not in self._places
 
     def count(self, hart: int) -> int:
-        """How many lines of a HART are owned now."""
+        """The number of lines of a HART that are owned now."""
         return self._owned[hart]
 
     def hart_of(self, vcpu: int) -> int:
-        """The HART on which a vCPU got its last line and still owns it; -1 for none."""
+        """The HART of the latest line that a vCPU still owns; -1 for none."""
         owned = [place.owner for place in self._places.values() if place.owner is not None]
         mine = [owner for owner in owned if owner.vcpu == vcpu != 0]
         return max(mine, key=lambda owner: owner.start).hart if mine else -1
@@ -123,17 +124,17 @@ class Lines:
     def _place(self, hart: int, line: int) -> _Place:
         return self._places.get((hart, line)) or _Place(None, _NEVER)
 
-    def _put(self, hart: int, line: int, owner: Ownership | None, told: Moment) -> None:
+    def _put(self, hart: int, line: int, owner: Ownership | None, shown_at: Moment) -> None:
         self._owned[hart] += (owner is not None) - (self._place(hart, line).owner is not None)
-        self._places[hart, line] = _Place(owner, told)
+        self._places[hart, line] = _Place(owner, shown_at)
 
-    def _own(self, ownership: Ownership, told: Moment) -> Ownership:
+    def _own(self, ownership: Ownership, shown_at: Moment) -> Ownership:
         self.ownerships.append(ownership)
-        self._put(ownership.hart, ownership.line, ownership, told)
+        self._put(ownership.hart, ownership.line, ownership, shown_at)
         return ownership
 
     def _own_since_unknown(self, at: Moment, hart: int, line: int, vcpu: int) -> Ownership:
-        """Own a line from where nothing was known of it."""
+        """Let a vCPU own a line since the last moment at which nothing was known of it."""
         start = self.unknown_until
         return self._own(Ownership(hart, line, vcpu, start, start_known=False), at)
 
@@ -150,9 +151,9 @@ def _name(owner: Ownership) -> str:
 
 @dataclass
 class Vcpu:
-    """A vCPU: `number` counts from 1 as they appear; `pointer` names it in the trace.
+    """A vCPU: `number` counts from 1 in order of appearance; `pointer` names it in the trace.
 
-    `comm` and `pid` are those of the thread that runs it, "" and 0 before it was seen.
+    `comm` and `pid` are those of the thread that runs it, "" and 0 until that was seen.
     """
 
     number: int
@@ -162,10 +163,10 @@ class Vcpu:
 
 
 class Allocation(NamedTuple):
-    """A call of kvm_riscv_aia_alloc_hgei that returned: with a line, or a negative errno.
+    """A call of kvm_riscv_aia_alloc_hgei that returned a line, or a negative errno.
 
-    `old_hart` is where the vCPU had a line, -1 for nowhere; `owned` how many lines of the HART were
-    owned before.
+    `old_hart` is the HART where the vCPU had a line, -1 for none; `owned` is the number of lines of
+    the HART that were owned before.
     """
 
     at: Moment
@@ -182,12 +183,12 @@ class Allocation(NamedTuple):
 
     @property
     def is_migration(self) -> bool:
-        """Whether the vCPU got a line while it had one elsewhere."""
+        """Whether the vCPU was given a line while it had one elsewhere."""
         return not self.failed and self.old_hart >= 0
 
 
 class Freed(NamedTuple):
-    """A line was given back: kvm_riscv_aia_free_hgei was entered."""
+    """A freed line: kvm_riscv_aia_free_hgei was entered."""
 
     at: Moment
     hart: int
@@ -195,7 +196,7 @@ class Freed(NamedTuple):
 
 
 class Sgei(NamedTuple):
-    """A HART took an SGEI; `mask` are the lines that were pending and enabled."""
+    """An SGEI that a HART took; `mask` has the lines that were pending and enabled."""
 
     at: Moment
     hart: int
@@ -203,7 +204,7 @@ class Sgei(NamedTuple):
 
 
 class Released(NamedTuple):
-    """A vCPU lost its VS-file, and its line with it; `by_hotplug`: kvm_riscv_aia_disable did it."""
+    """A vCPU's loss of its VS-file and line; `by_hotplug`: in kvm_riscv_aia_disable."""
 
     at: Moment
     hart: int
@@ -213,10 +214,10 @@ class Released(NamedTuple):
 
 
 class Window(NamedTuple):
-    """When a HART had no HGEI: from kvm_riscv_aia_disable to the return of the next enable.
+    """A period in which a HART had no HGEI: from kvm_riscv_aia_disable to the next enable's return.
 
-    CPU hotplug does so, and KVM when the last VM goes.  `start` is None when it was so before the
-    trace, `end` when it is so after it.
+    CPU hotplug causes it, and KVM when the last VM goes.  `start` is None if it began before the
+    trace, `end` if it lasts to the end.
     """
 
     hart: int
@@ -226,10 +227,10 @@ class Window(NamedTuple):
 
 @dataclass
 class Occupancy:
-    """Everything told of the lines, each list in order of time.
+    """Everything that a trace shows of the lines, each list in order of time.
 
-    `pages` holds the host page number of each line's guest file, where it was mapped; `unanswered`
-    counts allocations whose return is missing.
+    `pages` has the host page number of each line's guest file that was mapped; `unanswered` counts
+    the allocations whose return is missing.
     """
 
     begin: Moment
@@ -247,12 +248,9 @@ class Occupancy:
 
     @property
     def highest_hart(self) -> int:
-        """The highest number of a HART that is named; -1 for none."""
-        harts = [each.hart for each in self.ownerships]
-        harts += [each.hart for each in self.allocations]
-        harts += [each.hart for each in self.frees]
-        harts += [each.hart for each in self.releases]
-        return max(harts, default=-1)
+        """The highest HART number in any of the lists; -1 for none."""
+        named = chain(self.ownerships, self.allocations, self.frees, self.releases)
+        return max((each.hart for each in named), default=-1)
 
 
 _PAGE_SHIFT = 12
@@ -261,16 +259,16 @@ _INDEX_BITS_MAX = 6
 
 @dataclass(frozen=True)
 class Machine:
-    """The HARTs, and for each whether its number of lines is `proven`, by the trace or the user."""
+    """The HARTs, and whether each one's number of lines is `proven`, by the trace or the user."""
 
     topology: Topology
     proven: tuple[bool, ...]
 
 
 def machine_of(occupancy: Occupancy, harts: int, source: str, given: Sequence[int] = ()) -> Machine:
-    """Return what is known of a machine with at least so many HARTs.
+    """Return what is known of a machine with at least `harts` HARTs.
 
-    `given` are the lines of each HART, or of all when it is one number, if the user knows them.
+    `given` are the lines of each HART, or one number for all HARTs, if the user knows them.
     """
     highest = _highest_lines(occupancy, harts)
     bits = guest_index_bits(occupancy.pages)
@@ -291,8 +289,8 @@ def machine_of(occupancy: Occupancy, harts: int, source: str, given: Sequence[in
 def guest_index_bits(pages: Mapping[tuple[int, int], int]) -> int:
     """Return how many bits of a host page number count guest files, from the pages of lines.
 
-    The page of line L of HART H is base + (H << bits) + L.  0 if the pages do not tell, or do not
-    lie like this (more than one group of HARTs).
+    The page of line L of HART H is base + (H << bits) + L.  Return 0 if the pages do not show the
+    bits, or are not laid out like this (more than one group of HARTs).
     """
     bases = sorted({(hart, (hpa >> _PAGE_SHIFT) - line) for (hart, line), hpa in pages.items()})
     strides = {
@@ -313,7 +311,7 @@ def _highest_lines(occupancy: Occupancy, harts: int) -> list[int]:
 
 
 def _is_proven(occupancy: Occupancy, hart: int, highest: int) -> bool:
-    """Whether an allocation failed there while all lines that were ever seen were owned."""
+    """Whether an allocation failed there while all lines ever seen there were owned."""
     return highest > 0 and any(
         each.failed and each.hart == hart and each.owned >= highest
         for each in occupancy.allocations

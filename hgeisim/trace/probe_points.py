@@ -1,9 +1,9 @@
-"""Where to put probes so that a trace has the events of the table in event_names.py.
+"""Probe points: where to probe the kernel to record the events of the table in event_names.py.
 
-Names and arguments of functions are those of v6.12 and later: of several names the kernel has one.
+Names and arguments of functions are those of v6.12 and later; of several names, a kernel has one.
 None of the functions is inlined: they are global, or their address is taken (hgei_interrupt,
-imsic_vsfile_local_read).  `run` is where the guest's TLB is cleaned up, the last call before it is
-entered, after requests were looked at.
+imsic_vsfile_local_read).  `run` is where the guest's TLB is cleaned up, the last call before guest
+entry, made after the kernel looked at pending requests.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 
 class Argument(NamedTuple):
-    """An argument of an event: `name`, and where it is: argument `number` of the function (from 1,
-    0: the return value), or, with `member`, what that points to (a key of MEMBERS)."""
+    """An argument of an event: its `name`, and where its value is.
+
+    That is argument `number` of the function (from 1; 0: the return value), or, with `member`, a
+    member of the structure that it points to (a key of MEMBERS).
+    """
 
     name: str
     number: int
@@ -22,7 +25,7 @@ class Argument(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """An event: at the entry of the first of `functions` that there is, or at its return."""
+    """A probe that records an event: at the entry of the first existing function, or its return."""
 
     event: str
     functions: tuple[str, ...]
@@ -31,7 +34,7 @@ class Probe(NamedTuple):
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The members of structures that it reads."""
+        """The members of structures that the probe reads."""
         found = [argument.member for argument in self.arguments if argument.member]
         return ("IMSIC_STATE", *found) if any(m.startswith("VSFILE") for m in found) else (*found,)
 
@@ -104,11 +107,11 @@ PROBES = (
     Probe("vload", ("kvm_arch_vcpu_load",), (_VCPU, Argument("cpu", 2))),
     Probe("vput", ("kvm_arch_vcpu_put",), (_VCPU, _CPU)),
 )  # fmt: skip
-"""One for each meaning of KVM but `sgei`, which stands inside a function: see SGEI."""
+"""A probe for each meaning of KVM except `sgei`, which is inside a function: see SGEI."""
 
 SGEI = ("sgei", "hgei_interrupt", "mask")
-"""Event, function and argument: behind the instruction that clears the bits of HGEIE, in a register
-that the disassembly tells."""
+"""Event, function and argument: after the instruction that clears the bits of HGEIE, in a register
+that the disassembly shows."""
 
 TRACEPOINTS = {
     "sched": ("sched_waking", "sched_wakeup", "sched_wakeup_new", "sched_migrate_task"),
@@ -116,10 +119,10 @@ TRACEPOINTS = {
     "csd": ("csd_queue_cpu", "csd_function_entry", "csd_function_exit"),
     "ipi": ("ipi_send_cpu", "ipi_send_cpumask"),
 }
-"""The kernel's own events that are recorded, where it has them."""
+"""The kernel's own events that are recorded, if it has them."""
 ON_DEMAND = {
     "sched": ("sched_switch",),
     "ipi": ("ipi_raise", "ipi_entry", "ipi_exit"),
     "lock": ("lock_acquire", "lock_release", "lock_contended"),
 }
-"""Those that are many, or that RISC-V does not have: recorded when they are asked for."""
+"""Events that are frequent, or missing on RISC-V: recorded on request."""

@@ -28,13 +28,13 @@ HEAD = """\
 # SGEI_AT    OFFSET:REGISTER in hgei_interrupt, such as 0x3a:s1, for the event sgei.  Look at
 #            gdb -batch -ex 'disassemble /r hgei_interrupt' "$KVM_DEBUG"
 #            for the `csrc 0x604,REGISTER` (HGEIE); OFFSET is that of the instruction after it.
-# MORE       events that are many, such as "@MORE@"
+# MORE       frequent events, such as "@MORE@"
 # OUT        the file; BUFFER_KB  the buffer of each CPU
 #
 # Needs CONFIG_KPROBE_EVENTS; no BTF.  Written for v6.12 to v7.2; functions that changed their names
-# are looked up.  There is no wakeon from v6.16 on.  None of the functions is inlined.
-# A kretprobe that finds no free instance, and a probe hit inside the handler of another one, is
-# missed: that is counted, and told at the end.
+# are looked up.  v6.16 and later have no wakeon.  None of the functions is inlined.
+# A kretprobe that finds no free instance misses its event, as does a probe that is hit inside the
+# handler of another one; such misses are counted and reported at the end.
 set -eu
 T=${TRACEFS:-/sys/kernel/tracing}
 KALLSYMS=${KALLSYMS:-/proc/kallsyms}
@@ -45,20 +45,20 @@ missing=
 die() { echo "record: $*" >&2; exit 1; }
 [ $# -gt 0 ] || die "say which COMMAND to run"
 [ "$(id -u)" = 0 ] || die "must be root"
-[ "$(uname -m)" = riscv64 ] || die "this is no riscv64 machine"
+[ "$(uname -m)" = riscv64 ] || die "this is not a riscv64 machine"
 [ -d "$T/events" ] || mount -t tracefs tracefs "$T" || die "no tracefs: CONFIG_FTRACE"
 [ -e "$T/kprobe_events" ] || die "no $T/kprobe_events: CONFIG_KPROBE_EVENTS"
 modprobe -q kvm || :            # the symbols of a module are there once it is loaded
 has() { awk -v f="${1%%+*}" '$3 == f { found = 1 } END { exit !found }' "$KALLSYMS"; }
 has kvm_riscv_aia_alloc_hgei || die "this kernel's KVM has no AIA"
-[ ! -e "$I" ] || die "$I is there: somebody records, or rmdir it"
+[ ! -e "$I" ] || die "$I exists: wait for the recording that uses it, or rmdir it"
 
-offset() {	# structure, member: where it is, or nothing
+offset() {	# structure, member: its offset, or nothing
 	[ -n "${KVM_DEBUG:-}" ] || return 0
 	gdb -batch -nx -ex "print/d (long)&((struct $1 *)0)->$2" "$KVM_DEBUG" 2>/dev/null |
 		sed -n 's/^\\$1 = //p'
 }
-probe() {	# event, p or r, functions of which one is there, arguments
+probe() {	# event, p or r, functions (the first existing one), arguments
 	for function in $3; do
 		has "$function" || continue
 		if echo "$2:hgeisim/$1 $function $4" >>"$T/kprobe_events"; then
@@ -94,14 +94,14 @@ echo "${BUFFER_KB:-16384}" >"$I/buffer_size_kb"
 TAIL = """\
 [ -z "$missing" ] || echo "record: not recorded:$missing" >&2
 
-# trace_pipe is read all the time and says where events were lost, which `trace` does not.
+# trace_pipe is read all the time, and shows where events were lost, which `trace` does not.
 cat "$I/trace_pipe" | gzip >"$OUT" &
 echo 1 >"$I/tracing_on"
 echo begin >"$I/trace_marker"
 status=0
 "$@" || status=$?
 echo end >"$I/trace_marker"
-echo 0 >"$I/tracing_on"         # the reader sees the end of the buffer, and ends
+echo 0 >"$I/tracing_on"         # the reader reaches the end of the buffer, and ends
 wait
 echo "record: $OUT; COMMAND ended with status $status" >&2
 awk -v ours=" @EVENTS@ " 'index(ours, " " $1 " ") { missed += $3 }
@@ -139,7 +139,7 @@ def _body() -> Iterator[str]:
 
 
 def _guarded(probe: Probe) -> Iterator[str]:
-    """The probe; where an offset is not known, without what needs it, or none at all."""
+    """The probe; if an offset is not known, one without the arguments that need it, or none."""
     full = _line(probe, probe.arguments)
     if not probe.members:
         yield full
@@ -160,7 +160,7 @@ def _line(probe: Probe, arguments: tuple[Argument, ...]) -> str:
 
 
 def _fetched(argument: Argument) -> str:
-    """Where kprobes find an argument, with the offsets as variables of the script."""
+    """The place of an argument for kprobes, with the offsets as variables of the script."""
     if not argument.number:
         return r"\$retval"
     place = rf"\$arg{argument.number}"
