@@ -8,7 +8,8 @@ from typing import Any
 
 from hgeisim.scenario.table import format_duration, toml_value
 from hgeisim.scenario.timing import Law
-from hgeisim.trace.calibration import Calibration, Measure
+from hgeisim.trace.calibration import Calibration
+from hgeisim.trace.duration import Measure
 
 WARNING = (
     "These are the times of the machine that left the traces, with the probes on. The times of an"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from hgeisim.errors import InputError, Problem
@@ -249,8 +249,11 @@ class Occupancy:
     @property
     def highest_hart(self) -> int:
         """The highest HART number in any of the lists; -1 for none."""
-        named = chain(self.ownerships, self.allocations, self.frees, self.releases)
-        return max((each.hart for each in named), default=-1)
+        harts = [each.hart for each in self.ownerships]
+        harts += [each.hart for each in self.allocations]
+        harts += [each.hart for each in self.frees]
+        harts += [each.hart for each in self.releases]
+        return max(harts, default=-1)
 
 
 _PAGE_SHIFT = 12

@@ -18,13 +18,13 @@ from hgeisim.report.timing_table import WARNING, document, text
 from hgeisim.scenario.timing import TIMING_NS, Constant, Empirical, Exponential, Timing
 from hgeisim.trace import duration
 from hgeisim.trace.calibration import (
-    MEASURES,
     UNMEASURABLE,
     Calibration,
     fitted,
     quantile,
     why_missing,
 )
+from hgeisim.trace.duration import MEASURES
 from hgeisim.trace.event_names import MEANINGS, Events
 from hgeisim.trace.ftrace import parse_ftrace
 from hgeisim.trace.interval import events_of, in_order, intervals_of
