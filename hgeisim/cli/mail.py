@@ -67,22 +67,20 @@ def mail_of(
     space: Space, scenario: Scenario, token: Token, finding: dict[str, Any], lines: int | None
 ) -> list[str]:
     """The mail about a finding of a schedule, as a document has it."""
+    from hgeisim.drivers.explored.counterexample.evidence import evidence  # noqa: PLC0415
     from hgeisim.drivers.explored.counterexample.replay import NotShown  # noqa: PLC0415
-    from hgeisim.report.mail import (  # noqa: PLC0415
-        About,
-        mail,
-        race_mail,
-    )
+    from hgeisim.report.kernel_names import distance  # noqa: PLC0415
+    from hgeisim.report.mail import About, mail, race_mail  # noqa: PLC0415
 
     finding_id = finding["id"]
     if "race" in finding:
         return [*race_mail(scenario, token, finding)]
     try:
-        about = About(token, finding_id, finding.get("standing") or "")
-        return mail(space, scenario, about, lines)
+        shown = evidence(space, token.schedule, finding_id, distance)
     except NotShown:
         allowed = "shows only together with other schedules: no schedule alone is evidence for it"
         raise InputError([Problem("command line", "--mail", finding_id, allowed)]) from None
+    return mail(space, shown, About(scenario, token, finding.get("standing") or ""), lines)
 
 
 def print_run_mail(

@@ -1,32 +1,23 @@
-"""Evidence that fits into a mail, for somebody who knows the kernel and has never seen this tool.
+"""Mails about findings, for a reader who knows the kernel and has never seen this tool.
 
-A finding of a schedule has at most 40 lines of 72 columns.  A data race has both stacks, the value,
-and how to come there.  A finding of a run in time says when it was seen.
+A finding of a schedule gets at most 40 lines of 72 columns.  A data race gets both stacks, the
+value and the command that reproduces it; a finding of a run in time, the time at which it was seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from hgeisim.checks.catalogue import is_lock_order
 from hgeisim.checks.finding import Finding
-from hgeisim.drivers.explored.counterexample.cause import cause_of
-from hgeisim.drivers.explored.counterexample.evidence import (
-    CONTINUATIONS,
-    Evidence,
-    Window,
-    evidence,
-)
+from hgeisim.drivers.explored.counterexample.evidence import CONTINUATIONS, Evidence, Window
 from hgeisim.drivers.explored.counterexample.slice import Candidate
 from hgeisim.drivers.explored.counterexample.token import Token, encode, options
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
 from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.report.violation import Report
-from hgeisim.report.kernel_names import Functions, cell_name, distance, op_text
+from hgeisim.report.kernel_names import Functions, cell_name, op_text
 from hgeisim.report.layout import IN_COMMAND, command_lines, in_columns
 from hgeisim.report.lock_mail import lock_drawing, lock_lines, standstill, ways_out
 from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
@@ -42,46 +33,40 @@ EVERYTHING = Detail(3, ops=True)
 
 
 class About(NamedTuple):
-    """What a mail is about: a finding of the schedule of a token, and how it compares with the
-    base, if it is one of a user's own patch."""
+    """The subject of a mail: a scenario, the token whose schedule shows the finding, and for a
+    user's own patch the standing of the finding against the base."""
 
+    scenario: Scenario
     token: Token
-    finding_id: str
     standing: str = ""
 
 
-def mail(space: Space, scenario: Scenario, about: About, room: int | None = LINES) -> list[str]:
-    """As many lines as there is `room` for; without a limit, every step of the schedule.
+def mail(space: Space, found: Evidence, about: About, room: int | None = LINES) -> list[str]:
+    """The mail about a finding of a schedule, with as much detail as fits into `room` lines.
 
-    Raises `NotShown` if the schedule does not show the finding.
+    Without a limit it shows every step of the schedule.
     """
-    token, finding_id, standing = about
-    found = evidence(space, token.schedule, finding_id, distance)
-    names, cpus = Names.of(space), len(scenario.topology.harts)
-    steps = range(len(found.traced.steps))
-    finding = replace(found.traced.finding, cause=cause_of(space, token.schedule, finding_id))
+    scenario, token, standing = about
+    names, cpus, finding = Names.of(space), len(scenario.topology.harts), found.traced.finding
     head = [*finding_head(finding, scenario.kernel, standing=standing), *machine(scenario), ""]
     tail = [*_conclusion(space, found, names), *replay_lines(token)]
+    views = [*((detail, found.kept) for detail in DETAILS), (DETAILS[-1], found.essential)]
+    if room is None:
+        views = [(EVERYTHING, tuple(range(len(found.traced.steps))))]
     made = [""]
-    for detail, shown in ((EVERYTHING, steps),) if room is None else _views(found):
-        phases = Phases(found, names, cpus, detail)
-        made = [*head, *phases.lines(shown), "", *tail]
+    for detail, shown in views:
+        made = [*head, *Phases(found, names, cpus, detail).lines(shown), "", *tail]
         if room is not None and len(made) <= room:
             break
     return made
 
 
-def _views(found: Evidence) -> Iterator[tuple[Detail, Sequence[int]]]:
-    """Ways to show the steps, each with less in it."""
-    yield from ((detail, found.kept) for detail in DETAILS)
-    yield DETAILS[-1], found.essential
-
-
 def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
-    report = _report(space, found)
+    """The paragraphs below the steps: the cycle, the owners, the order, the remedy."""
+    report = found.lock_report
     drawn = lock_drawing(report, names.functions) if report is not None else ()
-    circle = [*drawn, *standstill(found.circle, names.functions)]
-    yield from [*circle, ""] if circle else []
+    cycle = [*drawn, *standstill(found.circle, names.functions)]
+    yield from [*cycle, ""] if cycle else []
     yield from _owners(found, names)
     yield from _lost(found, names)
     yield from _order(space, found)
@@ -91,18 +76,8 @@ def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
     yield from consequence(found.traced.finding.id, closes)
 
 
-def _report(space: Space, found: Evidence) -> Report | None:
-    """The report of a finding of lock order."""
-    finding = found.traced.finding
-    if not is_lock_order(finding.id):
-        return None
-    walks = lock_walks(space, [found.traced.schedule], 0, lambda _: 0)
-    reports = walks.order.validator.reports
-    return next((each for each in reports if finding_of(each).id == finding.id), None)
-
-
 def _owners(found: Evidence, names: Names) -> Iterator[str]:
-    """Who owned which line when, of the lines that the steps shown are about."""
+    """The successive owners of each line that the steps shown are about."""
     for cpu, hgei in found.lines:
         cell = names.cells.index(f"hgei{cpu}.owners[{hgei}]")
         history = list[str]()
@@ -115,13 +90,14 @@ def _owners(found: Evidence, names: Names) -> Iterator[str]:
 
 
 def _lost(found: Evidence, names: Names) -> Iterator[str]:
-    """Where what was lost had been, and the last step after which no place held it."""
+    """The places that held the lost bits, and the step after which no place held them."""
     lost = found.lost
     if lost is None:
         return
     parts = []
     for since, cells in lost.history[not lost.history[0].cells :]:
-        where = " and ".join(_place(names.cells[cell]) for cell in cells) or "nowhere"
+        places = (cell_name(names.cells[cell]).rpartition(" ")[0] for cell in cells)
+        where = " and ".join(places) or "nowhere"
         parts.append(f"{where}{'' if since is None else f' from {since + 1}'}")
     if lost.history[-1].cells:
         parts.append("where its guest does not look")
@@ -129,33 +105,32 @@ def _lost(found: Evidence, names: Names) -> Iterator[str]:
     yield from labelled("Lost", f"{what}: {', '.join(parts)}")
 
 
-def _place(cell: str) -> str:
-    return cell_name(cell).rpartition(" ")[0]
-
-
 def _order(space: Space, found: Evidence) -> Iterator[str]:
-    """The order that is enough, how that is known, and the step after which it is too late."""
+    """The order of steps that suffices, how that is known, and the step that decides."""
     edges = " ".join(_edge(space, each) for each in found.slice.order)
     number = found.slice.schedules
     tried = f"each of {number} schedules" if number else "every schedule"
-    told = f"{edges}: {tried} in this order shows it" if edges else f"{tried} shows it"
+    order = f"{edges}: {tried} in this order shows it" if edges else f"{tried} shows it"
     if not found.slice.enough:
-        told = f"{edges}: not enough, some schedules in this order do not show it"
-    yield from labelled("Order", told)
+        order = f"{edges}: not enough, some schedules in this order do not show it"
+    yield from labelled("Order", order)
     if found.decides is not None:
-        what = "whatever comes" if found.decides_all else f"in {CONTINUATIONS} ways that were tried"
-        told = f"step {found.decides + 1} (*): after it, {what}, the finding shows"
-        yield from labelled("Decides", told)
+        after = (
+            "whatever comes" if found.decides_all else f"in {CONTINUATIONS} ways that were tried"
+        )
+        step = f"step {found.decides + 1} (*)"
+        yield from labelled("Decides", f"{step}: after it, {after}, the finding shows")
 
 
 def _edge(space: Space, each: Candidate) -> str:
-    """Two steps; or a step, and the context that goes on only after it."""
+    """One edge of the order: `3<7` for two steps, `3<(name)` for a context that runs only later."""
     automata = space.system.automata
     then = str(each.then + 1) if each.comes else f"({automata[each.edge.then.slot].name})"
     return f"{each.first + 1}<{then}"
 
 
 def _window(found: Evidence, names: Names, window: Window) -> str:
+    """The context left in the middle of a function, its locks, and those that run meanwhile."""
     steps = found.traced.steps
     opens = steps[window.opens]
     closes = opens if window.closes is None else steps[window.closes]
@@ -172,18 +147,18 @@ def _window(found: Evidence, names: Names, window: Window) -> str:
 
 
 def replay_lines(token: Token, *more: str) -> Iterator[str]:
-    """The command to replay, in lines that a shell puts together."""
+    """The command that replays a token, in lines that a shell joins again."""
     word = encode(token)
     pieces = [word[i : i + IN_COMMAND] for i in range(0, len(word), IN_COMMAND)]
     yield from command_lines(["hgeisim", "replay", *more, *options(token), *pieces])
 
 
 def race_mail(scenario: Scenario, token: Token, finding: dict[str, Any]) -> Iterator[str]:
-    """All lines; `finding` as a document has it."""
+    """The mail about a data race; `finding` as the document of an exploration has it."""
     kind, _, about = finding["id"].partition(":")
     race, standing = finding["race"], finding.get("standing") or ""
-    told = Finding(kind, about, finding["text"])
-    yield from finding_head(told, scenario.kernel, standing=standing)
+    subject = Finding(kind, about, finding["text"])
+    yield from finding_head(subject, scenario.kernel, standing=standing)
     yield from machine(scenario)
     for side in race["sides"]:
         yield ""
@@ -203,7 +178,8 @@ def race_mail(scenario: Scenario, token: Token, finding: dict[str, Any]) -> Iter
 def run_mail(
     scenario: Scenario, seen: tuple[int, Finding], reports: Iterable[Report]
 ) -> Iterator[str]:
-    """The lines, but for the command; `seen` says when, in ns, and what."""
+    """The mail about a finding of a run, without the command; `seen` is the time in ns, and the
+    finding."""
     time_ns, finding = seen
     run = scenario.run
     yield from finding_head(finding, scenario.kernel)

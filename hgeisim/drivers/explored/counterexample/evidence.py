@@ -11,17 +11,21 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from hgeisim.checks.catalogue import Severity, is_lock_order, severity_of
+from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.completions import TooMany, WholeOrder, always_shows
 from hgeisim.drivers.explored.counterexample.replay import Access, Traced, trace
 from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
 from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.terminal_states import Stuck, wait_cycle
+from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel.structs import Vcpu
+from hgeisim.lockorder.report.violation import Report
 from hgeisim.machine.shared import address_of, addresses
 from hgeisim.scenario.streams import Streams
+from hgeisim.watch.lock_report import finding_of
 
 LEDGERS = {"set-up-lost": ("setup", "eie"), "sent-lost": ("owed", "eip")}
 """What the books of a guest call what is lost, and the register that ought to have it."""
@@ -110,7 +114,8 @@ class Evidence:
     `kept` are those to show; after step `decides` every schedule shows the finding, whatever comes
     (None if even the start is after it), as far as was tried unless `decides_all`.
     `lines` are those that the steps shown are about, `lost` is where what was lost had been,
-    `circle` who waits for whom in a deadlock.
+    `circle` who waits for whom in a deadlock, `lock_report` the validator's report of a lock-order
+    finding.
     `stands` has the operations before which contexts stand in the end, by their last steps, and
     `looks` the last steps in which those that sleep looked for a reason not to.
     """
@@ -126,6 +131,7 @@ class Evidence:
     stands: Mapping[int, str] = field(default_factory=dict)
     looks: frozenset[int] = frozenset()
     decides_all: bool = True
+    lock_report: Report | None = None
 
     @property
     def essential(self) -> tuple[int, ...]:
@@ -153,8 +159,20 @@ def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) 
     lost = whereabouts(space, traced)
     circle = wait_cycle(space, traced.final) if traced.finding.kind == "deadlock" else ()
     shown = tuple(sorted(kept))
+    report = _lock_report(space, traced)
+    cause = cause_of(space, schedule, finding_id)
+    traced = traced._replace(finding=replace(traced.finding, cause=cause))
     made = Evidence(traced, found, shown, decides, windows, lines, lost, circle, stands, looks)
-    return replace(made, decides_all=decides_all)
+    return replace(made, decides_all=decides_all, lock_report=report)
+
+
+def _lock_report(space: Space, traced: Traced) -> Report | None:
+    """The report of a lock-order finding, from the validator along this schedule alone."""
+    if not is_lock_order(traced.finding.id):
+        return None
+    walks = lock_walks(space, [traced.schedule], 0, lambda _: 0)
+    reports = walks.order.validator.reports
+    return next((each for each in reports if finding_of(each).id == traced.finding.id), None)
 
 
 def _decides(space: Space, traced: Traced, below: Below) -> tuple[int | None, bool]:
