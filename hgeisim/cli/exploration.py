@@ -30,10 +30,11 @@ from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import own_files, variant_problem, without_last_patch
-from hgeisim.report.exploration import add_races, add_trial, document
+from hgeisim.report.exploration import add_races, document
 from hgeisim.report.findings import in_order
 from hgeisim.report.lock_order import add_lock_order
 from hgeisim.report.reach import add_reach
+from hgeisim.report.trial import add_trial
 from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams

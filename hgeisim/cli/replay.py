@@ -63,7 +63,7 @@ def command(
     from hgeisim.drivers.explored.model.system import EXPLORED, RACED  # noqa: PLC0415
     from hgeisim.drivers.explored.races.trial import races_shown  # noqa: PLC0415
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
-    from hgeisim.report.exploration import race_facts  # noqa: PLC0415
+    from hgeisim.report.counterexample import race_facts  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
 
     meant = decoded("".join(token), "TOKEN")
@@ -100,7 +100,7 @@ def command(
 
 
 def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
-    from hgeisim.report.exploration import race_lines  # noqa: PLC0415
+    from hgeisim.report.counterexample import race_lines  # noqa: PLC0415
     from hgeisim.report.findings import nothing_found, standing, unlooked  # noqa: PLC0415
     from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415

@@ -1,15 +1,15 @@
-"""Whether the model follows a trace: a document for programs, and lines for people."""
+"""The result of `trace check`, whether the model agrees with a trace: a document, and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import not_checked
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.traced.conformance import Conformance, Disagreement
 from hgeisim.drivers.traced.read_trace import offer_of
-from hgeisim.report.findings import in_order, unlooked
+from hgeisim.report.findings import in_order, named, unlooked
 from hgeisim.report.layout import count, indented
 
 INFERRED_SHOWN = 10
@@ -17,11 +17,12 @@ AGAIN_SHOWN = 8
 
 
 def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything a check of a trace has to say, as plain data; `joints` are among the `holes`.
+    """The result of a check as plain data.
 
-    `checked` and `agreed` count events, `by_event` those that were checked; `line` is always that
-    of the file.  `disagreement` is null if there is none.  `also_agrees` are the variants on other
-    bases that would agree as well: the trace does not tell the kernels apart.
+    `checked` and `agreed` count events, `by_event` the checked ones by name; `line` is always a
+    line of the file; `joints` are among the `holes`; `disagreement` is null if there is none.
+    `also_agrees` are the variants on other bases that would agree as well: the trace does not tell
+    the kernels apart.
     """
     harts = result.trace.topology.harts
     return {
@@ -69,10 +70,11 @@ def _disagreement(found: Disagreement) -> dict[str, Any]:
 
 def text(result: dict[str, Any]) -> Iterator[str]:
     """The document as lines for a mail."""
-    lines = ", ".join(_lines(result))
+    pairs = zip(result["lines"], result["lines_proven"], strict=True)
+    lines = ", ".join(f"{number}{'' if proven else '?'}" for number, proven in pairs)
     yield from indented(f"{result['trace']} on {result['variant']}, HARTs with {lines} lines", 0)
     if result["disagreement"]:
-        yield from _told(result, result["disagreement"])
+        yield from _disagrees(result, result["disagreement"])
     elif result["gave_up"]:
         yield (
             f"gave up after line {result['last_line']}, {count(result['checked'], 'event')} agree: "
@@ -85,8 +87,8 @@ def text(result: dict[str, Any]) -> Iterator[str]:
     if result["holes"]:
         words = (
             f"weaker from line {result['first_hole']} on: {' and '.join(_holes(result))}; after "
-            "each, a line or a VS-file is believed when it is first told of, and compared from "
-            "then on"
+            "each, the first event about a line or a VS-file is believed, and the later ones are "
+            "compared with it"
         )
         yield from indented(words, 2)
     by_event = ", ".join(f"{name} {n:,}" for name, n in result["by_event"].items())
@@ -101,33 +103,8 @@ def _holes(result: dict[str, Any]) -> Iterator[str]:
         yield f"windows seem to be joined in {count(result['joints'], 'place')}"
 
 
-def _by_id(findings: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
-    """The findings of each id, in the order of the first of each."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for finding in findings:
-        found.setdefault(finding["id"], []).append(finding)
-    return found.values()
-
-
-def _found(times: list[dict[str, Any]]) -> Iterator[str]:
-    """The first time that something was found, and where it was found again."""
-    first, *others = times
-    name = f" ({first['known_as']})" if first["known_as"] else ""
-    yield f"finding {first['id']}{name}, line {first['line']}"
-    yield from indented(first["text"], 2)
-    if others:
-        lines = ", ".join(str(other["line"]) for other in others[:AGAIN_SHOWN])
-        more = "" if len(others) <= AGAIN_SHOWN else f" and {len(others) - AGAIN_SHOWN} more"
-        yield from indented(f"and again, line {lines}{more}", 2)
-
-
-def _lines(result: dict[str, Any]) -> Iterator[str]:
-    for number, proven in zip(result["lines"], result["lines_proven"], strict=True):
-        yield f"{number}{'' if proven else '?'}"
-
-
-def _told(result: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
-    """The longest prefix that agrees, the event, and what the model says instead."""
+def _disagrees(result: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    """The longest prefix that agrees, the event after it, and what the model allows instead."""
     yield f"disagrees at line {found['line']}, after {count(result['agreed'], 'event')} that agree"
     event = f"{found['thread']} [{found['cpu']:03}] {found['event']}: {found['arguments']}"
     yield from indented(event, 2)
@@ -144,14 +121,25 @@ def _told(result: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
 
 
 def _notes(result: dict[str, Any]) -> Iterator[str]:
-    """What was inferred, what broke, and what was guessed."""
+    """The inferred events, the findings, and the guesses."""
     inferred = result["inferred"]
     for each in inferred[:INFERRED_SHOWN]:
         yield from indented(f"inferred, line {each['line']}: {each['text']}", 0)
     if len(inferred) > INFERRED_SHOWN:
         yield f"... and {len(inferred) - INFERRED_SHOWN} more; --json lists them all"
-    for times in _by_id(result["findings"]):
-        yield from _found(times)
+    for finding_id in dict.fromkeys(each["id"] for each in result["findings"]):
+        yield from _found([each for each in result["findings"] if each["id"] == finding_id])
     yield from unlooked(result["not_checked"])
     if not all(result["lines_proven"]):
         yield "?  A guess: no allocation failed there.  --lines gives the number."
+
+
+def _found(times: list[dict[str, Any]]) -> Iterator[str]:
+    """A finding where it first shows, and the lines where it shows again."""
+    first, *others = times
+    yield f"finding {named(first)}, line {first['line']}"
+    yield from indented(first["text"], 2)
+    if others:
+        lines = ", ".join(str(other["line"]) for other in others[:AGAIN_SHOWN])
+        more = "" if len(others) <= AGAIN_SHOWN else f" and {len(others) - AGAIN_SHOWN} more"
+        yield from indented(f"and again, line {lines}{more}", 2)

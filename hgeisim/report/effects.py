@@ -1,4 +1,4 @@
-"""Changes of cells as a sentence would say them: takes line 1 of CPU0, brings CPU0 up."""
+"""Changes of cells in the words of a sentence: takes line 1 of CPU0, brings CPU0 up."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _vgein(found: re.Match[str], change: Change, facts: Facts) -> str:
 
 
 def _placed(text: str, from_one: bool = False) -> Say:
-    """A change to a number that is above 0, or that counts `from_one`."""
+    """A phrase for a change to a number from 0 up; a cell that counts `from_one` has 0 for none."""
 
     def say(found: re.Match[str], change: Change, facts: Facts) -> str:
         number = change.after - from_one
@@ -121,7 +121,7 @@ def _placed(text: str, from_one: bool = False) -> Say:
 
 
 def _either(on: str, off: str) -> Say:
-    """A change from 0, and one to it."""
+    """Two phrases, for a change from 0 and for one to it."""
     return lambda found, change, facts: (
         "" if change.before == change.after else (on if change.after else off).format(found[1])
     )
@@ -150,11 +150,11 @@ RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (r"(.+/.+)\.allowed", _placed("sends {} to CPU{}", from_one=True)),
     )
 )
-"""By cell, the most telling first."""
+"""The phrase for a change of each kind of cell, the most important first."""
 
 
 def phrases(changes: Iterable[Change], facts: Facts, most: int) -> list[str]:
-    """What happened, in its order, each thing once; of many things the most telling."""
+    """At most `most` phrases about changes, the important ones, each once and in their order."""
     said = dict[str, tuple[int, int]]()
     for place, change in enumerate(changes):
         for rank, text in _said(change, facts):
@@ -164,7 +164,7 @@ def phrases(changes: Iterable[Change], facts: Facts, most: int) -> list[str]:
 
 
 def sentence(who: str, said: list[str]) -> str:
-    """A sentence about what somebody does, one part at least; a line that it has named before is
+    """A sentence about a context, with at least one part; a line that it has named before becomes
     "it"."""
     if any(text.startswith("allocates") for text in said):
         said = [text for text in said if not _TAKEN.fullmatch(text)]

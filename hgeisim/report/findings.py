@@ -1,6 +1,7 @@
-"""The findings of a run, a search or a trace: in one order, and what nobody looked for.
+"""The findings of a run, a search or a trace: their order, name, standing and explanation.
 
-Where only the scenario of a finding is known, also what can be its cause.
+Also the line about kinds of findings that were not looked for, and the possible cause of a finding
+if only its scenario is known.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hgeisim.checks.catalogue import is_note, severity_of
-from hgeisim.checks.finding import HAPPENINGS, Cause
+from hgeisim.checks.finding import HAPPENINGS, Bounds, Cause
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.schema import Scenario
@@ -25,41 +26,56 @@ def _rank(finding: dict[str, Any]) -> tuple[int, ...]:
     return severity_of(finding["id"]), *numbers
 
 
+def named(finding: dict[str, Any]) -> str:
+    """The id of a finding, with the name by which it is known."""
+    return f"{finding['id']} ({finding['known_as']})" if finding["known_as"] else finding["id"]
+
+
+def explanation(finding: dict[str, Any]) -> Iterator[str]:
+    """The text of a finding, and the reason why it is accepted."""
+    yield from indented(finding["text"], 2)
+    if finding["reason"]:
+        yield from indented(f"known: {finding['reason']}", 2)
+
+
 def standing(finding: dict[str, Any]) -> str:
-    """How a finding counts, as it follows its id: nothing where it is new."""
+    """How a finding counts, to follow its id: empty if it is new.
+
+    The base's switches are given where it needs another number of them.
+    """
     if is_note(finding["id"]):
         return ", a note"
     if "standing" in finding:
-        return f", {finding['standing']}{_base_switches(finding)}"
+        base, own = finding["base_switches"], finding.get("switches")
+        there = f" (base: {bounds_text(base)})" if base and {*base.values()} != {own} else ""
+        return f", {finding['standing']}{there}"
     return "" if finding["new"] else ", accepted"
 
 
-def _base_switches(finding: dict[str, Any]) -> str:
-    """How many switches the base needs for the same, if these are not as many."""
-    base, own = finding["base_switches"], finding.get("switches")
-    return f" (base: {bounds_text(base)})" if base and {*base.values()} != {own} else ""
+def bounds_facts(bounds: Bounds | None) -> dict[str, int] | None:
+    """The least and the most switches that a finding needs, as plain data."""
+    return bounds._asdict() if bounds is not None else None
 
 
 def bounds_text(switches: dict[str, int]) -> str:
-    """A number of switches, or between which two it is."""
+    """A number of switches, or the two numbers between which it lies."""
     least, most = switches["least"], switches["most"]
-    if least == most:
-        return count(most, "switch", "es")
-    return f"{least:,} to {most:,} switches"
+    return count(most, "switch") if least == most else f"{least:,} to {most:,} switches"
 
 
 def nothing_found(findings: Iterable[dict[str, Any]]) -> bool:
-    """Whether there are none, but for notes."""
+    """Whether all findings are notes, or there are none."""
     return all(is_note(finding["id"]) for finding in findings)
 
 
 def unlooked(kinds: Sequence[str]) -> Iterator[str]:
-    """The line that names the kinds of findings which could not show here."""
+    """The line about the kinds of findings that could not show here."""
     if kinds:
         yield from indented(f"not checked here: {', '.join(kinds)}", 0)
 
 
 def possible_cause(scenario: Scenario) -> Cause:
-    """All that may come before a finding: what only an action begins, if there is that action."""
+    """Everything that may precede a finding: a happening that only an action begins counts if the
+    scenario has that action."""
     done = {action.verb for task in scenario.task for action in task.does}
     return Cause(frozenset(each for each in HAPPENINGS if each not in VERBS or each in done))

@@ -1,4 +1,4 @@
-"""A schedule as text that fits into a mail: who did what, in which order, in 80 columns."""
+"""A schedule as text of 80 columns: the steps in their order, grouped by context and function."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ HIDDEN = (
     "lock.next", "lock.owner", "lock.inside", "lock.drawn", "mutex.owner",
     "lock.readers", "lock.readers_inside", "lock.writer", "lock.writers_inside", "lock.waiting",
 )  # fmt: skip
-"""Cells of the machine that follow from the operations and are shown only on demand."""
+"""Ends of the names of cells that follow from the operations and are shown only on demand."""
 
 
 class Entry(NamedTuple):
-    """What one step did within one function."""
+    """The part of a step that belongs to one function, as text."""
 
     number: int
     context: str
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[str]:
     """Lay out a schedule, one paragraph for each run of steps in one function of one context.
 
-    With `everything` each step is told and no cell is hidden.
+    With `everything` each step is shown and no cell is hidden.
     """
     lines = [f"{'step':>4}  {'context':<14} {'HART':>4}  kernel function"]
     shown: set[str] = set()
@@ -43,8 +43,10 @@ def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[s
         for number, step in enumerate(steps, 1)
         for entry in _entries(number, step, everything)
     )
-    told = (entry for entry in entries if entry.text or entry.findings)
-    for _, group in groupby(told, key=lambda e: (e.context, e.function, everything and e.number)):
+    visible = (entry for entry in entries if entry.text or entry.findings)
+    for _, group in groupby(
+        visible, key=lambda e: (e.context, e.function, everything and e.number)
+    ):
         run = list(group)
         if last and run[0].context != last:
             lines.append("")
@@ -54,7 +56,7 @@ def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[s
 
 
 def _entries(number: int, step: StepTaken, everything: bool) -> Iterator[Entry]:
-    """The operation of a step, and what the functions that went on after it wrote."""
+    """The operation of a step, then the writes of each function that went on after it."""
     visible = [c for c in step.changes if everything or not c.cell.endswith(HIDDEN)]
     op = "" if step.op == "step" and not everything else step.op
     own = [c for c in visible if c.function in ("", step.function)]
@@ -72,7 +74,7 @@ def _entries(number: int, step: StepTaken, everything: bool) -> Iterator[Entry]:
 
 
 def _unseen(findings: tuple[Finding, ...], shown: set[str]) -> tuple[Finding, ...]:
-    """The findings that were not told before; a state stays wrong for many steps."""
+    """The findings that were not shown before; a state stays wrong for many steps."""
     new = tuple(finding for finding in findings if finding.id not in shown)
     shown.update(finding.id for finding in new)
     return new
@@ -94,6 +96,6 @@ def _change(change: Change) -> str:
 
 
 def _value(name: str, value: int) -> str:
-    """Bitmaps in binary, as one reads lines off them."""
+    """A value as text; a bitmap in binary, so that its lines can be read off."""
     bits = ("free_bitmap", "hgeie", "hgeip")
     return f"0b{value:b}" if name.endswith(bits) else str(value)

@@ -1,4 +1,4 @@
-"""How text is laid out for a mail: wrapped lines, commands, and tables of kernels side by side."""
+"""The layout of text: wrapped lines, counted things, commands, tables of kernels side by side."""
 
 from __future__ import annotations
 
@@ -7,39 +7,45 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 WIDTH = 78
-"""Columns that a quoted mail leaves."""
+"""Columns that are left in a mail that is quoted once."""
 
 
 def indented(words: str, by: int, hanging: int = 2) -> list[str]:
-    """Wrap words, the first line indented by some columns, the others by `hanging` more; a word
-    with hyphens, such as an id, stays in one piece."""
+    """Wrap words: the first line is indented by some columns, the others by `hanging` more.
+
+    A word with hyphens, such as an id, stays in one piece.
+    """
     first, others = " " * by, " " * (by + hanging)
     return wrap(
         words, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False
     )
 
 
-def count(number: int, word: str, plural: str = "s") -> str:
-    """A number of things in words: 1 step, 1,000 steps."""
-    return f"{number:,} {word}" + ("" if number == 1 else plural)
+def count(number: int, word: str) -> str:
+    """A number of things in words: 1 step, 1,000 steps, 2 switches, 3 dependencies."""
+    return f"{number:,} {word if number == 1 else _plural(word)}"
+
+
+def _plural(word: str) -> str:
+    if word.endswith("y"):
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "ch")) else f"{word}s"
 
 
 MAIL_WIDTH = 72
-"""Columns of evidence for a mail, which is quoted again and again."""
+"""Columns of evidence in a mail, which may be quoted several times."""
 
 
 def in_columns(words: str, lead: str = "", others: str | None = None) -> list[str]:
-    """Wrap words for a mail: the first line begins with `lead`, the others with `others`, by
-    default as far to the right; where the lead draws something, so do they."""
-    following = " " * len(lead) if others is None else others
-    if not lead.strip("| "):
-        following = lead if others is None else others
+    """Wrap words for a mail: the first line begins with `lead`, the others with `others`.
+
+    By default the others repeat a lead that only draws (`  |  `), and are indented as far as any
+    other lead.
+    """
+    if others is None:
+        others = " " * len(lead) if lead.strip("| ") else lead
     return wrap(
-        words,
-        MAIL_WIDTH,
-        initial_indent=lead,
-        subsequent_indent=following,
-        break_on_hyphens=False,
+        words, MAIL_WIDTH, initial_indent=lead, subsequent_indent=others, break_on_hyphens=False
     )
 
 
@@ -48,8 +54,8 @@ IN_COMMAND = MAIL_WIDTH - 4
 
 
 def command_lines(words: Iterable[str]) -> Iterator[str]:
-    """A command for a mail, in lines that a shell puts together again; an option stays with its
-    value where they fit."""
+    """A command for a mail, in lines that a shell joins again; an option stays with its value if
+    both fit into a line."""
     line, indent = "", ""
     for part in _parts(words):
         if line and len(f"{line} {part} \\") > MAIL_WIDTH:
@@ -60,6 +66,7 @@ def command_lines(words: Iterable[str]) -> Iterator[str]:
 
 
 def _parts(words: Iterable[str]) -> Iterator[str]:
+    """The pieces of a command that are not divided: words, and options with their values."""
     option = ""
     for word in map(shlex.quote, words):
         both = f"{option} {word}".lstrip()
@@ -75,7 +82,7 @@ def _parts(words: Iterable[str]) -> Iterator[str]:
 
 TABLE_WIDTH = 80
 LABEL_MIN = 20
-"""What is left for labels at least; else numbers stand for the heads."""
+"""Fewest columns for labels; a table with less room has numbers in place of its heads."""
 GAP = 2
 
 Row = tuple[str, Sequence[str]]
@@ -83,7 +90,7 @@ Row = tuple[str, Sequence[str]]
 
 
 def columns(label: str, heads: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
-    """The table; a label that is too long has a line of its own."""
+    """A table with one column for each head; a label that is too long gets a line of its own."""
     short = heads
     if sum(_widths(heads, rows)) > TABLE_WIDTH - LABEL_MIN:
         short = [f"[{number}]" for number in range(len(heads))]

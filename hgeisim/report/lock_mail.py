@@ -1,6 +1,7 @@
-"""Lock order as evidence for a mail: a cycle of locks as one, any other report as it hangs.
+"""Lock-order findings in a mail: a cycle of locks drawn as a cycle, any other report by CPUs.
 
-A cycle is drawn from what somebody holds to what it wants, and back.
+The arrows of a cycle lead from the lock that a context holds to the one that it wants, and back to
+the first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LEFT = "  |    "
 
 
 def drawn_cycle(report: Report, functions: Functions) -> Iterator[str]:
-    """The lines of the drawing, in the columns of a mail."""
+    """The drawing of a cycle of locks, in the columns of a mail."""
     links, meet = report.chain, readers_meet(report.chain)
     yield from drawn(
         (
@@ -38,7 +39,7 @@ def drawn_cycle(report: Report, functions: Functions) -> Iterator[str]:
 
 
 def standstill(stuck: Sequence[Stuck], functions: Functions) -> Iterator[str]:
-    """The same for contexts that have come to stand."""
+    """The drawing of contexts that wait for each other in a deadlock."""
     names = {each.slot: each.context for each in stuck}
     yield from drawn(
         (
@@ -61,7 +62,7 @@ def _awaited(each: Stuck) -> str:
 
 
 def drawn(places: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Places with what stands below each, an arrow from one to the next, and from the last to the
+    """Places with their lines below them, an arrow from each to the next and from the last to the
     first."""
     everywhere = list(places)
     for number, (head, *below) in enumerate(everywhere):
@@ -72,7 +73,7 @@ def drawn(places: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def holder(report: Report, number: int) -> str:
-    """The context that has a lock of the circle and wants the next one."""
+    """The context that holds the lock of a link and wants the next one of the cycle."""
     return report.who.partition(" ")[0] if number == 0 else report.chain[number].who
 
 
@@ -89,7 +90,7 @@ def _wanting(link: Link, functions: Functions) -> str:
 
 
 def _shown(lock: str) -> str:
-    """A lock by its class; waiting for other CPUs is like one."""
+    """A lock by its class; the validator treats waiting for other CPUs as a lock, `@ipi`."""
     return "the answer to an IPI" if lock == "@ipi" else lock
 
 
@@ -98,7 +99,7 @@ def _wants(link: Link) -> str:
 
 
 def readers_meet(links: Sequence[Link]) -> list[str]:
-    """The locks of a circle that are held by a reader and wanted by another one."""
+    """The locks of a cycle that one reader holds and another reader wants."""
     behind = [links[-1], *links[:-1]]
     return [
         link.source
@@ -108,7 +109,7 @@ def readers_meet(links: Sequence[Link]) -> list[str]:
 
 
 def lock_lines(finding: Finding, report: Report, functions: Functions) -> Iterator[str]:
-    """All of it, but for what ran and how to run it again."""
+    """The body of the mail: the drawing, the window or the place, and the consequence."""
     lines = list(lock_drawing(report, functions))
     if report.kind != "circular":
         yield from _place(report, functions)
@@ -120,7 +121,7 @@ def lock_lines(finding: Finding, report: Report, functions: Functions) -> Iterat
 
 
 def lock_drawing(report: Report, functions: Functions) -> Iterator[str]:
-    """A circle as one, anything else by CPUs, if it can be drawn."""
+    """A cycle as a cycle, any other report with a column for each CPU, if it can be drawn."""
     if report.kind == "circular":
         yield from drawn_cycle(report, functions)
     else:
@@ -130,13 +131,14 @@ def lock_drawing(report: Report, functions: Functions) -> Iterator[str]:
 
 
 def ways_out(report: Report) -> str:
-    """What would make a report go away, as a sentence; empty where nothing is known."""
-    told = ", ".join(hints(report))
-    return told and f"{told[0].upper()}{told[1:]}."
+    """The changes that would remove a report, as a sentence; empty if none is known."""
+    ways = ", ".join(hints(report))
+    return ways and f"{ways[0].upper()}{ways[1:]}."
 
 
 def _when(report: Report, functions: Functions) -> Iterator[str]:
-    """When all of them have to be where, and which acquisition decides."""
+    """The places where all contexts of a cycle must be at one time, and the acquisition that
+    decides."""
     where = (
         f"{holder(report, number)} inside {functions.named(link.since)}"
         for number, link in enumerate(report.chain)
@@ -154,10 +156,8 @@ def _when(report: Report, functions: Functions) -> Iterator[str]:
 
 
 def _place(report: Report, functions: Functions) -> Iterator[str]:
-    if report.holding:
-        yield from labelled("Has", _held(report.holding, functions))
-    if report.wanted:
-        yield from labelled("Wants", _held(report.wanted, functions))
+    for label, view in (("Has", report.holding), ("Wants", report.wanted)):
+        yield from labelled(label, _held(view, functions)) if view else ()
     for note in (*report.notes, *report.gates):
         yield from labelled("", note)
     yield ""
@@ -170,7 +170,7 @@ def _held(view: LockView, functions: Functions) -> str:
 
 
 def survey_mail(check: Check, finding_id: str, report: Report) -> Iterator[str]:
-    """The mail about a finding of many runs, but for the command."""
+    """The mail about a finding of `locks check`, without the command."""
     variant = check.after.kernel
     yield from finding_head(finding_of(report), Kernel(variant=variant), finding_id in check.known)
     yield from labelled("Seen", check.coverage)

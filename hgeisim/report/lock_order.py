@@ -1,7 +1,8 @@
 """Lock order as a document and as text.
 
 The result of `locks check`: what is new, what is known, what is stale.  The files of a run folder
-that are about locks.  What an exploration says about lock order, beside what its search found.
+that are about locks.  The lock order in the result of an exploration, beside the findings of its
+search.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from hgeisim.lockorder.baseline.declared_order import (
 from hgeisim.lockorder.baseline.proc_lockdep import proc_lockdep, proc_lockdep_stats
 from hgeisim.lockorder.report.text import text_of
 from hgeisim.lockorder.report.violation import Report
-from hgeisim.report.exploration import finding_facts
+from hgeisim.report.counterexample import finding_facts
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 from hgeisim.watch.lock_report import finding_of
@@ -41,11 +42,11 @@ from hgeisim.watch.lock_table import lock_stat
 
 @dataclass(frozen=True)
 class Check:
-    """`before` is the baseline, `after` what was seen.
+    """A comparison of the baseline, `before`, with the lock order that was seen, `after`.
 
-    `grown` and `gone` are differences between them, without findings; `findings` are the reports by
-    id that have no reason in the baseline, `known` those that have one, with it; `stale` are
-    reasons for what did not show.
+    `grown` and `gone` are differences between them, without findings.  `findings` are the reports
+    by id for which the baseline has no reason; `known` has the ids for which it has one, with the
+    reason, and `accepted` their reports; `stale` are accepted ids that did not show.
     """
 
     before: Baseline
@@ -62,13 +63,13 @@ class Check:
 
     @property
     def new(self) -> int:
-        """How many things are new."""
+        """The number of new things."""
         return len(self.grown) + len(self.findings) + len(self.breaches)
 
     @property
     def lost(self) -> int:
-        """How many facts the kernel of the baseline does not show any more itself; what another
-        kernel does not show is no fault."""
+        """The number of facts that the kernel of the baseline no longer shows.  Another kernel
+        need not show them: 0."""
         same = self.before.kernel == self.after.kernel
         return len(self.gone) + len(self.stale) if same else 0
 
@@ -78,15 +79,16 @@ class Check:
 
 
 def checked(before: Baseline, after: Baseline, found: Survey, declared: Declared) -> Check:
-    """Compare what a survey found with a baseline and a declared order."""
+    """Compare the findings of a survey with a baseline and a declared order."""
     whole = set(before.scenarios) <= set(found.scenarios)
     differences = [d for d in compare(before, after) if d.what != "finding"]
     reports = found.reports()
     known = {i: reason for i in reports if (reason := _accepted(before, i))}
+    runs, schedules = count(found.runs, "run"), count(found.schedules, "random schedule")
     return Check(
         before,
         after,
-        _coverage(found),
+        f"sampled: {runs} in time, {schedules}",
         [d for d in differences if d.grows],
         [d for d in differences if not d.grows] if whole else [],
         {i: report for i, report in reports.items() if i not in known},
@@ -99,21 +101,16 @@ def checked(before: Baseline, after: Baseline, found: Survey, declared: Declared
 
 
 def _accepted(before: Baseline, finding_id: str) -> str:
-    """The reason why a baseline accepts a finding, also for a longer way of a circle; "" if it
+    """The reason why a baseline accepts a finding, or a shorter form of the same cycle; "" if it
     does not."""
     if finding_id in before.accepted:
         return before.accepted[finding_id]
-    circle = cycle_of(finding_id)
+    cycle = cycle_of(finding_id)
     for accepted, reason in before.accepted.items():
         known = cycle_of(accepted)
-        if circle and known and circle.is_known_by([known], before.edges):
+        if cycle and known and cycle.is_known_by([known], before.edges):
             return reason
     return ""
-
-
-def _coverage(found: Survey) -> str:
-    runs = count(found.runs, "run")
-    return f"sampled: {runs} in time, {count(found.schedules, 'random schedule')}"
 
 
 def _notes(declared: Declared, after: Baseline) -> Iterator[str]:
@@ -134,8 +131,8 @@ def document(result: Check) -> dict[str, Any]:
         "lost": result.lost,
         "classes": len(result.after.classes),
         "edges": len(result.after.edges),
-        "added": [_difference(d) for d in result.grown],
-        "gone": [_difference(d) for d in result.gone],
+        "added": [*map(_difference, result.grown)],
+        "gone": [*map(_difference, result.gone)],
         "findings": [
             {"id": i, "lock_order_id": report.id, "report": text_of(report, result.before.edges)}
             for i, report in result.findings.items()
@@ -168,7 +165,7 @@ def text(result: Check) -> Iterator[str]:
 
 
 def report_lines(report: Report, known: Container[Pair] | None = None) -> Iterator[str]:
-    """A report in the columns of a mail; the drawing of the CPUs stays as wide as it is."""
+    """A report in the columns of a mail; only the drawing of the CPUs keeps its width."""
     drawing = False
     for line in text_of(report, known).splitlines():
         drawing = line.startswith("How it hangs") or (drawing and line.startswith(" "))
@@ -199,20 +196,20 @@ def _parts(result: Check) -> Iterator[tuple[str, list[str]]]:
 
 
 def lock_files(scenario: Scenario, simulation: Simulation) -> dict[str, str]:
-    """Texts by file name: what was learned of lock order, what is wrong with it, who waited; none
-    for a run of which only the occupancy was recorded."""
+    """The lock files of a run folder by name: findings, dependencies, sizes, waits; none for a run
+    that recorded nothing but the occupancy."""
     uses = simulation.recorded.get("locks")
     if simulation.lock_order is None or uses is None:
         return {}
     validator = simulation.lock_order.validator
     order = learned([validator.known], scenario.kernel.variant, (), {})
-    told = [
+    findings = [
         "\n".join([f"finding {finding.id}", *report_lines(report), ""])
         for report in validator.reports
         if (finding := finding_of(report)).id in simulation.findings
     ]
     return {
-        "lock-order.txt": "\n".join(told) or "no finding in this run (one schedule)\n",
+        "lock-order.txt": "\n".join(findings) or "no finding in this run (one schedule)\n",
         "lockdep.txt": proc_lockdep(order),
         "lockdep_stats.txt": proc_lockdep_stats(order, validator.sizes),
         "lock_stat.txt": lock_stat(uses.locks),
@@ -220,7 +217,7 @@ def lock_files(scenario: Scenario, simulation: Simulation) -> dict[str, str]:
 
 
 CONFIRMED, NO_SCHEDULE, NOT_TRIED = "confirmed", "no schedule in scope", "not tried"
-"""Whether the search has shown the hang that a circle of locks predicts."""
+"""Whether the search has shown the hang that a cycle of locks predicts."""
 
 
 def add_lock_order(
@@ -229,10 +226,10 @@ def add_lock_order(
     walks: LockWalks,
     new: Collection[str],
 ) -> None:
-    """Add the findings and the coverage to the document of an exploration.
+    """Add the lock-order findings and their coverage to the document of an exploration.
 
-    `alone` tells whether the schedule of a finding shows it without the others, where that was
-    tried; `cut` what ended the sample early.  Its verdict is never more than `sampled`.
+    `alone` says whether the schedule of a finding shows it without the others, if that was tried;
+    `cut` says what ended the sample early.  The coverage is never more than `sampled`.
     """
     sizes = walks.order.validator.sizes
     result["lock_order"] = {
@@ -252,12 +249,12 @@ def add_lock_order(
 
 
 def hang(finding_id: str, hangs: list[dict[str, Any]], coverage: str) -> dict[str, str] | None:
-    """Whether the search has shown the hang that a circle of locks predicts, and in which schedule;
-    None for what is no circle."""
-    circle = cycle_of(finding_id)
-    if circle is None:
+    """Whether the search has shown the hang that a cycle of locks predicts, and in which schedule;
+    None for a finding that is not a cycle."""
+    cycle = cycle_of(finding_id)
+    if cycle is None:
         return None
-    classes = {*circle.classes}
+    classes = {*cycle.classes}
     for each in hangs:
         kind, _, about = each["id"].partition(":")
         if kind == "deadlock" and classes & {*about.split("+")}:

@@ -1,4 +1,4 @@
-"""The beginning of a mail: the finding and its kernel, the machine, and what is asked of whom."""
+"""The head of a mail, the finding, its kernel and its machine; and its end, the consequence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hgeisim.checks.finding import PRE_EXISTING, Finding
 from hgeisim.checks.known import known
 from hgeisim.checks.remedies import remedy
 from hgeisim.report.layout import count, in_columns
-from hgeisim.scenario.schema import Kernel, Scenario, Task, Vm
+from hgeisim.scenario.schema import Kernel, Scenario
 
 
 def labelled(label: str, text: str) -> list[str]:
@@ -18,8 +18,8 @@ def labelled(label: str, text: str) -> list[str]:
 
 
 def vacuous_head(why: str) -> Iterator[str]:
-    """The verdict says nothing about lines, whatever was found; this comes first."""
-    rest = "the verdict says nothing about lines. Below is what was found besides."
+    """The first lines of a mail under a vacuous verdict: the finding below stands nevertheless."""
+    rest = "the verdict says nothing about lines. Below is what was found nevertheless."
     yield from in_columns(f"vacuous: {why}; {rest}")
     yield ""
 
@@ -27,8 +27,11 @@ def vacuous_head(why: str) -> Iterator[str]:
 def finding_head(
     finding: Finding, kernel: Kernel, accepted: bool = False, standing: str = ""
 ) -> Iterator[str]:
-    """The id, the name by which it is known, the kernel; then the finding, which may be `accepted`
-    where it is not known.  Of a user's own patch, how it compares with the base."""
+    """The id of a finding with its name, its standing and the kernel; then its text.
+
+    `accepted` says that a baseline of lock order accepts it, even if known.toml does not know it;
+    `standing` compares the finding of a user's own patch with the base.
+    """
     entry = known(finding.id, kernel.variant, kernel.realtime, finding.cause)
     names = [entry.name] if entry else []
     accepted = accepted or bool(entry and entry.accepted)
@@ -42,7 +45,8 @@ def finding_head(
 
 
 def machine(scenario: Scenario) -> Iterator[str]:
-    """The HARTs and their lines, the vCPUs and where they start, the tasks and their actions."""
+    """The HARTs with their lines, the vCPUs with their first CPUs, the VMs, the tasks with their
+    actions."""
     harts = scenario.topology.harts
     groups = [(lines, len(list(run))) for lines, run in groupby(hart.lines for hart in harts)]
     if len(groups) == 1:
@@ -53,24 +57,21 @@ def machine(scenario: Scenario) -> Iterator[str]:
         f"{v.name} {'' if i else 'starts '}on CPU{v.hart}" for i, v in enumerate(scenario.vcpu)
     )
     yield from labelled("Machine", "; ".join(filter(None, (text, ", ".join(starts)))))
-    if scenario.vm:
-        yield from labelled("VMs", "; ".join(map(_vm, scenario.vm)))
-    if scenario.task:
-        yield from labelled("Tasks", "; ".join(map(_task, scenario.task)))
-
-
-def _vm(vm: Vm) -> str:
-    many = f"{vm.count} of " if vm.count else ""
-    return f"{many}{vm.name}: {count(vm.vcpus, 'vCPU')}, {vm.mode}"
-
-
-def _task(task: Task) -> str:
-    where = f" on CPU{task.hart}" if task.hart is not None else ""
-    return f"{task.name}{where}: {', '.join(map(str, task.does))}"
+    vms = [
+        f"{f'{vm.count} of ' if vm.count else ''}{vm.name}: {count(vm.vcpus, 'vCPU')}, {vm.mode}"
+        for vm in scenario.vm
+    ]
+    tasks = [
+        f"{task.name}{'' if task.hart is None else f' on CPU{task.hart}'}: "
+        f"{', '.join(map(str, task.does))}"
+        for task in scenario.task
+    ]
+    for label, each in (("VMs", vms), ("Tasks", tasks)):
+        yield from labelled(label, "; ".join(each)) if each else ()
 
 
 def consequence(finding_id: str, closes: str = "") -> Iterator[str]:
-    """What breaks, and what would close it."""
+    """The damage that a finding does, and a change that would close it."""
     about = remedy(finding_id)
     yield from labelled("Breaks", about.breaks)
     yield from labelled("Closes", closes or about.closes)

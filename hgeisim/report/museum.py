@@ -1,4 +1,4 @@
-"""What `hgeisim museum` says: which bugs are found, how soon, and whether their fixes are clean."""
+"""The result of `hgeisim museum`: the bugs found, how soon, and whether their fixes are clean."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from hgeisim.scenario.table import format_duration
 
 
 def document(exhibits: list[Exhibit], strategy: str) -> dict[str, Any]:
-    """All of it as plain data; `strategy` is how what has tasks was searched."""
+    """The result as plain data; `strategy` is the search strategy of bugs whose scenario has
+    tasks."""
     return {"bugs": [_bug(each, strategy) for each in exhibits]}
 
 
 def add_strategies(bug: dict[str, Any], shown: Mapping[str, Shown]) -> None:
-    """Add which strategies find a bug: after how long, and in how many schedules if they draw any;
-    none where it was not found."""
+    """Add the time that each strategy took to find a bug, None if it did not, and its schedules,
+    if it draws any."""
     bug["strategies"] = {
         name: {
             "seconds": None if each.found is None else round(each.found.seconds, 2),
@@ -78,7 +79,7 @@ def _search(shown: Shown) -> dict[str, Any]:
 
 
 def text(result: dict[str, Any]) -> Iterator[str]:
-    """The document as lines of at most 80 columns, but for the tokens."""
+    """The document as lines of at most 80 columns, except for the tokens."""
     for each in result["bugs"]:
         yield from indented(f"{each['id']}: {each['title']}", 0)
         yield from indented(f"{each['buggy']}: {_found(each)}", 2)
@@ -101,24 +102,21 @@ def _found(each: dict[str, Any]) -> str:
     where = f"`{command}`"
     if not each["found"]:
         return f"not found by {where}, {_covered(each['buggy_search'])}"
-    told = f"{each['finding']} by {where} after {each['seconds']} s of CPU"
+    found = f"{each['finding']} by {where} after {each['seconds']} s of CPU"
     if is_run:
-        return f"{told}; seed {each['seed']}, at {format_duration(each['time_ns'])}"
-    shape = f"{count(each['steps'], 'step')}, {count(each['switches'], 'switch', 'es')}"
-    return f"{told}; {shape}"
+        return f"{found}; seed {each['seed']}, at {format_duration(each['time_ns'])}"
+    return f"{found}; {count(each['steps'], 'step')}, {count(each['switches'], 'switch')}"
 
 
 def _strategies(tried: dict[str, Any]) -> str:
-    """Which strategies have found it, in the order of time, and which not."""
-    found = {name: each for name, each in tried.items() if each["seconds"] is not None}
-    order = sorted(found, key=lambda name: found[name]["seconds"])
-    told = ", ".join(f"{name} {found[name]['seconds']} s{_drawn(found[name])}" for name in order)
-    missed = ", ".join(name for name in tried if name not in found)
-    return f"found by {told or 'none'}{f'; not by {missed}' if missed else ''}"
-
-
-def _drawn(each: dict[str, Any]) -> str:
-    return f" ({count(each['schedules'], 'schedule')})" if each["schedules"] else ""
+    """The strategies that found a bug, the fastest first, and those that did not."""
+    found = [(name, each) for name, each in tried.items() if each["seconds"] is not None]
+    parts = []
+    for name, each in sorted(found, key=lambda pair: pair[1]["seconds"]):
+        drawn = f" ({count(each['schedules'], 'schedule')})" if each["schedules"] else ""
+        parts.append(f"{name} {each['seconds']} s{drawn}")
+    missed = ", ".join(name for name, each in tried.items() if each["seconds"] is None)
+    return f"found by {', '.join(parts) or 'none'}{f'; not by {missed}' if missed else ''}"
 
 
 def _twin(each: dict[str, Any]) -> str:
@@ -128,7 +126,7 @@ def _twin(each: dict[str, Any]) -> str:
 
 
 def _covered(search: dict[str, Any]) -> str:
-    covered = " ".join(filter(None, (search["coverage"], search["bound"])))
+    covered = f"{search['coverage']} {search['bound']}".rstrip()
     if not search["states"]:
         return covered
     if search["coverage"] == EXHAUSTED:

@@ -1,4 +1,4 @@
-"""The steps of a mail in columns: a phase of one context is a sentence, then its functions."""
+"""The steps of a mail in columns of CPUs: each phase of a context is a sentence, then functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHRASES_MAX = 4
 
 
 class Detail(NamedTuple):
-    """How much to show of a step: changes of cells up to a distance, and its operation."""
+    """The amount to show of a step: changes of cells up to a distance, and maybe its operation."""
 
     reach: int
     ops: bool = False
@@ -30,7 +30,7 @@ class Detail(NamedTuple):
 
 @dataclass
 class Names:
-    """The names of a kernel, for what its model did."""
+    """The names of a kernel's cells, vCPUs and functions."""
 
     cells: Sequence[str]
     vcpus: dict[int, str]
@@ -46,7 +46,7 @@ class Names:
 
 @dataclass
 class Phases:
-    """The steps that are shown of an evidence, with a number of CPUs."""
+    """The steps of an evidence as text, for a number of CPUs."""
 
     found: Evidence
     names: Names
@@ -83,21 +83,22 @@ class Phases:
             if self.detail.ops:
                 yield "", name
                 yield from ((self._number([i]), f"  {self._what([i])}") for i in places)
-            elif self.found.decides in places or self._tells(places):
+            elif self.found.decides in places or self._says_something(places):
                 text = ": ".join(filter(None, (name, self._what(places))))
                 yield self._number(places), text
 
-    def _tells(self, places: list[int]) -> bool:
+    def _says_something(self, places: list[int]) -> bool:
+        """Whether steps have a sentence, in a function that docs/paths.md names by `(2.x)`."""
         return bool(self._said(places)) and "(" in self._function(places[0])
 
     def _number(self, places: list[int]) -> str:
-        """The step that decides, with a mark, or the first that says something."""
+        """The number of the step that decides, with a mark, or of the first with a sentence."""
         if self.found.decides in places:
             return f"*{self.found.decides + 1}"
         return str(next((i for i in places if self._said([i])), places[0]) + 1)
 
     def _said(self, run: list[int]) -> list[str]:
-        """The parts of a sentence about some steps; in the end what the last of them waits for."""
+        """The parts of a sentence about some steps, at the end what the last of them waits for."""
         said = phrases(self._changes(run), self._facts(run), PHRASES_MAX)
         op = self.found.stands.get(run[-1])
         if op is not None:
@@ -120,7 +121,7 @@ class Phases:
         return Facts(self.names.vcpus, values)
 
     def _changes(self, run: list[int]) -> list[Change]:
-        """What was read because another context wrote it, and the net change of each cell."""
+        """The reads of what another context wrote, and the net change of each cell."""
         steps, cells = self.found.traced.steps, self.names.cells
         made = list[Change]()
         net: dict[int, int] = {}
@@ -135,7 +136,7 @@ class Phases:
         return made
 
     def _learned(self, place: int) -> dict[int, int]:
-        """The cells by which the order matters to a step, as it finds them."""
+        """The cells that make the order matter to a step, with the values that it finds."""
         step = self.found.traced.steps[place]
         wanted = {e.cell for e in self.found.slice.order if place in (e.first, e.then)}
         if place in self.found.looks:

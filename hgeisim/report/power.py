@@ -1,4 +1,4 @@
-"""What --power says: how many planted faults would have been noticed, and which not."""
+"""The result of --power: how many planted faults would have been noticed, and which not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = (NO_KERNEL, NO_EFFECT, NOTICED, SURVIVED, UNFINISHED)
 
 
 def document(name: str, power: Power) -> dict[str, Any]:
-    """All of it as plain data, of a search."""
+    """The power of a search as plain data."""
     covered = {
         "coverage": power.verdict.coverage,
         "bound": power.verdict.bound,
@@ -32,7 +32,7 @@ def document(name: str, power: Power) -> dict[str, Any]:
 
 
 def run_document(name: str, power: RunPower) -> dict[str, Any]:
-    """The same of runs: each fault was tried in `seeds` seeds."""
+    """The power of runs as plain data: each fault was tried with `seeds` seeds."""
     return _document(name, power, {"seeds": SEEDS, "until_ns": power.scenario.run.until})
 
 
@@ -67,29 +67,29 @@ def _fault(outcome: Outcome) -> dict[str, Any]:
 def text(result: dict[str, Any]) -> Iterator[str]:
     """The document as lines of at most 80 columns."""
     yield from indented(
-        f"power of {_what(result)} on {result['variant']}, preemption {result['preemption']}: "
-        f"{_covered(result)}",
+        f"power of {'runs' if 'seeds' in result else 'a search'} of {result['scenario']} on "
+        f"{result['variant']}, preemption {result['preemption']}: {_covered(result)}",
         0,
     )
     yield from indented(_summary(result), 0)
-    yield from indented(_tried(result), 0)
+    planted = f"{count(result['planted'], 'fault')} planted"
+    if result["tried"] < result["reached"]:
+        planted += f"; {result['tried']} of those reached were tried, evenly over functions"
+    yield from indented(f"{planted}; {result['cpu_s']} s of CPU", 0)
     for word, head in ((SURVIVED, "not noticed"), (UNFINISHED, "not finished")):
         faults = [each for each in result["faults"] if each["outcome"] == word]
         if faults:
             yield ""
             yield f"{head}:"
         for each in faults:
-            yield from _line(each)
-
-
-def _what(result: dict[str, Any]) -> str:
-    return f"{'runs' if 'seeds' in result else 'a search'} of {result['scenario']}"
+            place = f"{each['file']}:{each['line']} {each['function']}:"
+            yield from indented(f"{place} {each['operator']} `{each['text']}`", 2, 4)
 
 
 def _covered(result: dict[str, Any]) -> str:
     if "seeds" in result:
         return f"{result['seeds']} seeds, {format_duration(result['until_ns'])} each"
-    covered = " ".join(filter(None, (result["coverage"], result["bound"])))
+    covered = f"{result['coverage']} {result['bound']}".rstrip()
     return f"{covered}, {count(result['states'], 'state')}"
 
 
@@ -102,15 +102,3 @@ def _summary(result: dict[str, Any]) -> str:
         f"reached {result['reached']} | no kernel {numbers[NO_KERNEL]}, no effect "
         f"{numbers[NO_EFFECT]} | noticed {numbers[NOTICED]} of {effect}"
     )
-
-
-def _tried(result: dict[str, Any]) -> str:
-    planted = f"{count(result['planted'], 'fault')} planted"
-    if result["tried"] < result["reached"]:
-        planted += f"; {result['tried']} of those reached were tried, evenly over functions"
-    return f"{planted}; {result['cpu_s']} s of CPU"
-
-
-def _line(fault: dict[str, Any]) -> Iterator[str]:
-    place = f"{fault['file']}:{fault['line']} {fault['function']}:"
-    yield from indented(f"{place} {fault['operator']} `{fault['text']}`", 2, 4)

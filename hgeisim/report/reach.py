@@ -1,4 +1,4 @@
-"""What a search has not reached, so that "no finding" says no more than it does."""
+"""The parts of a kernel that a search has not reached, which limit what "no finding" means."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from hgeisim.report.run_tables import by_sgei
 
 
 def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:
-    """Add what was reached to the document of a search, and whether its verdict says anything.
+    """Add the reach to the document of a search, and whether its verdict is vacuous.
 
-    One that was cut short has not missed what comes later, and one that began later not what came
-    before: their verdicts stand.
+    The verdict of a search that was cut short, or that began in the middle, is never vacuous: the
+    rest may reach what this part has not.
     """
     a_part = result["coverage"] == BOUNDED or result["after"]
     why = "" if a_part else _why_vacuous(reach, base, result["coverage"])
     never_taken = reach.never_taken()
-    sent, by_sgei = reach.msis()
+    sent, through_sgei = reach.msis()
     missed = sum(map(len, never_taken.values()))
     result["reach"] = {
         "vacuous": why,
@@ -39,14 +39,17 @@ def add_reach(result: dict[str, Any], reach: Reach, base: Base | None) -> None:
         "steps_taken": reach.steps - missed,
         "never_taken": {name: [s._asdict() for s in each] for name, each in never_taken.items()},
         "nothing_to_look_at": _idle(reach),
-        "msis": {"sent": sent, "sgei": by_sgei},
+        "msis": {"sent": sent, "sgei": through_sgei},
     }
     if why:
         result["verdict"] = "vacuous"
 
 
 def _why_vacuous(reach: Reach, base: Base | None, coverage: str) -> str:
-    """Why, if so; a guest that no random schedule has entered may be entered in another."""
+    """The reason why a verdict is vacuous, else "".
+
+    A sample is not vacuous for lack of a guest: another schedule may enter one.
+    """
     guest = reach.a_guest_was_entered or coverage == SAMPLED
     line = reach.a_line_was_handed_out
     there = base.hands_out_a_line if base is not None and not line else None
@@ -54,7 +57,7 @@ def _why_vacuous(reach: Reach, base: Base | None, coverage: str) -> str:
 
 
 def _idle(reach: Reach) -> list[str]:
-    """The kinds whose checks had nothing to look at, the worst first."""
+    """The kinds of findings whose checks had nothing to look at, the worst first."""
     own = () if reach.space.system.own_patch else SAID_BY_OWN_PATCHES
     left_out = {*not_checked(EXPLORED), *own}
     kinds = (kind for kind in SUBJECTS if kind not in left_out)
@@ -62,7 +65,7 @@ def _idle(reach: Reach) -> list[str]:
 
 
 def reach_lines(reach: dict[str, Any]) -> Iterator[str]:
-    """All of it in at most four lines; the document has the rest."""
+    """The reach in at most four lines; the document has the rest."""
     entered = reach["functions"] - len(reach["never_entered"])
     words = "reached so far" if reach["so_far"] else "reached"
     words += f": {entered} of {count(reach['functions'], 'function')}"
@@ -73,13 +76,10 @@ def reach_lines(reach: dict[str, Any]) -> Iterator[str]:
 
 
 def _list(title: str, names: Sequence[str], lines: int) -> Iterator[str]:
-    """Some names, as many as there is room for."""
-    shown = list(names)
-    while shown and len(told := indented(_listed(title, names, shown), 0)) > lines:
-        shown.pop()
-    yield from told if shown else ()
-
-
-def _listed(title: str, names: Sequence[str], shown: Sequence[str]) -> str:
-    more = len(names) - len(shown)
-    return f"{title}: {', '.join(shown)}" + (f", and {more} more" if more else "")
+    """As many of the names as there is room for; nothing if there is room for none."""
+    for shown in range(len(names), 0, -1):
+        more = f", and {len(names) - shown} more" if shown < len(names) else ""
+        listed = indented(f"{title}: {', '.join(names[:shown])}{more}", 0)
+        if len(listed) <= lines:
+            yield from listed
+            return

@@ -1,4 +1,4 @@
-"""The result of a run: a document for programs, and what a person reads.
+"""The result of a run in time: its manifest and summary as documents, and text for people.
 
 For a Python prompt, the run on one screen.
 """
@@ -16,7 +16,14 @@ from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.base_runs import BaseRuns
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.drivers.vacuity import to_enter, vacuous
-from hgeisim.report.findings import in_order, nothing_found, standing, unlooked
+from hgeisim.report.findings import (
+    explanation,
+    in_order,
+    named,
+    nothing_found,
+    standing,
+    unlooked,
+)
 from hgeisim.report.layout import WIDTH, count, indented
 from hgeisim.report.run_tables import HART_HEADS, by_sgei, hart_row, total_row
 from hgeisim.runs.fingerprint import fingerprint
@@ -29,7 +36,7 @@ from hgeisim.watch.asker import offer_of
 
 
 def manifest(scenario: Scenario) -> dict[str, Any]:
-    """What ran."""
+    """The manifest of a run: its scenario, kernel, seed and version."""
     return {
         "scenario": effective(scenario),
         "digest": scenario.digest,
@@ -43,10 +50,14 @@ def manifest(scenario: Scenario) -> dict[str, Any]:
 def summary(
     scenario: Scenario, simulation: Simulation, strict: bool = False, runs: BaseRuns | None = None
 ) -> dict[str, Any]:
-    """What came out, compared with runs of a base if there are any."""
+    """The summary of a run: its verdict, measures and findings, compared with the runs of a base if
+    there are any."""
     judged = _compared(simulation, runs, strict) if runs else _known(scenario, simulation, strict)
     why, msis = _why_vacuous(scenario, simulation, runs), simulation.msis()
     new = any(each["new"] for each in judged.values())
+    ends_quiet = scenario.run.quiet is not None and bool(scenario.vm)
+    if runs:
+        base = {"variant": runs.variant, "runs": runs.runs, "rare": round(runs.rare, 3)}
     return {
         "verdict": "vacuous" if why else "violation" if new else "sampled",
         "variant": scenario.kernel.variant,
@@ -64,20 +75,17 @@ def summary(
             {"id": i, "time_ns": now, "text": f.text, **judged[i]}
             for i, (now, f) in simulation.findings.items()
         ),
-        **({"base": _base(runs)} if runs else {}),
+        **({"base": base} if runs else {}),
         "schedules": 1,
-        "not_checked": not_checked(
-            offer_of(scenario.kernel.variant, quiet=_ends_in_quiet(scenario))
-        ),
+        "not_checked": not_checked(offer_of(scenario.kernel.variant, quiet=ends_quiet)),
     }
 
 
-def _base(runs: BaseRuns) -> dict[str, Any]:
-    return {"variant": runs.variant, "runs": runs.runs, "rare": round(runs.rare, 3)}
-
-
 def _why_vacuous(scenario: Scenario, simulation: Simulation, runs: BaseRuns | None) -> str:
-    """Why the run says nothing, if so; where no such vCPU has arrived it is not judged."""
+    """The reason why a run is vacuous, else "".
+
+    A run in which no vCPU has arrived that could enter its guest is not judged.
+    """
     guests = simulation.guests
     may = [vcpu.id for vcpu in to_enter(scenario, simulation.k)]
     if not (may or scenario.vcpu):
@@ -87,13 +95,8 @@ def _why_vacuous(scenario: Scenario, simulation: Simulation, runs: BaseRuns | No
     return vacuous(scenario, not may or any(i in guests.entered for i in may), line, there)
 
 
-def _ends_in_quiet(scenario: Scenario) -> bool:
-    """Whether anybody is sent anything in the end."""
-    return scenario.run.quiet is not None and bool(scenario.vm)
-
-
 def _known(scenario: Scenario, simulation: Simulation, strict: bool) -> dict[str, dict[str, Any]]:
-    """What known.toml says of each finding."""
+    """The name, reason and newness of each finding according to known.toml."""
     variant, realtime = scenario.kernel.variant, scenario.kernel.realtime
     causes = simulation.causes
     new = new_findings(causes, variant, strict, realtime)
@@ -104,8 +107,8 @@ def _known(scenario: Scenario, simulation: Simulation, strict: bool) -> dict[str
 
 
 def _compared(simulation: Simulation, runs: BaseRuns, strict: bool) -> dict[str, dict[str, Any]]:
-    """How each finding compares with the base, whose names and reasons are those of what it shows,
-    too."""
+    """The standing of each finding against the base; one that the base shows too has the name and
+    reason that it has there."""
     kernel, unknown = runs.scenario.kernel, {"known_as": None, "reason": None}
     judged: dict[str, dict[str, Any]] = {}
     for i, each in runs.standings(simulation.causes).items():
@@ -118,7 +121,8 @@ def _compared(simulation: Simulation, runs: BaseRuns, strict: bool) -> dict[str,
 
 
 def head(scenario: Scenario) -> Iterator[str]:
-    """What ran, and what to look at, in lines of at most 80 characters where words allow it."""
+    """The title, the kernel and the hint where to look, in lines of at most 80 characters where
+    words allow it."""
     until = format_duration(scenario.run.until)
     kernel = scenario.kernel
     yield from wrap(scenario.title or scenario.file, WIDTH)
@@ -128,18 +132,14 @@ def head(scenario: Scenario) -> Iterator[str]:
 
 
 def finding_lines(result: dict[str, Any]) -> Iterator[str]:
-    """The findings as text, behind what makes them say nothing."""
+    """The findings as text, after the reason why the run is vacuous, if it is."""
     if result["reach"]["vacuous"]:
         yield f"vacuous: {result['reach']['vacuous']}"
     for finding in result["findings"]:
-        name = f" ({finding['known_as']})" if finding["known_as"] else ""
         when = f"{finding['time_ns'] / 1e6:.3f} ms"
-        yield from indented(
-            f"finding {finding['id']}{name}, first at {when}{_standing(finding, result)}", 0, 4
-        )
-        yield from indented(finding["text"], 2)
-        if finding["reason"]:
-            yield from indented(f"known: {finding['reason']}", 2)
+        words = f"finding {named(finding)}, first at {when}{_standing(finding, result)}"
+        yield from indented(words, 0, 4)
+        yield from explanation(finding)
     yield from _compared_with(result)
     if nothing_found(result["findings"]):
         yield "no finding in this run (one schedule)"
@@ -150,7 +150,7 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _standing(finding: dict[str, Any], result: dict[str, Any]) -> str:
-    """How a finding counts; of one that is introduced, what was looked at."""
+    """How a finding counts; for an introduced one also how many runs of the base were searched."""
     word, base = standing(finding), result.get("base")
     if finding.get("standing") != INTRODUCED or not (base and base["runs"]):
         return word
@@ -158,16 +158,16 @@ def _standing(finding: dict[str, Any], result: dict[str, Any]) -> str:
 
 
 def _compared_with(result: dict[str, Any]) -> Iterator[str]:
-    """How often the base ran, and how much it may show all the same."""
+    """The number of runs of the base, and how rare a finding may be to be missing from them."""
     if "base" not in result:
         return
     base = result["base"]
     runs = count(base["runs"], "run") if base["runs"] else "no run was needed"
-    told = f"compared with {base['variant']}: {runs}"
+    words = f"compared with {base['variant']}: {runs}"
     if any(each.get("standing") == INTRODUCED for each in result["findings"]) and base["runs"]:
         part = ceil(100 * base["rare"])
-        told += f"; what it shows in fewer than {part} % of its runs may be missing there"
-    yield from indented(told, 0)
+        words += f"; what it shows in fewer than {part} % of its runs may be missing there"
+    yield from indented(words, 0)
 
 
 HARTS_SHOWN = 8
@@ -175,8 +175,8 @@ FINDINGS_SHOWN = 5
 
 
 def screen(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """What ran, how full the fullest HARTs were and the ids of the findings: at most 24 lines of 80
-    columns.  The documents are those of a run folder."""
+    """A run on one screen, at most 24 lines of 80 columns: its head, the fullest HARTs, and the ids
+    of the findings.  The documents are those of a run folder."""
     lines = [*_head(manifest, summary), *_harts(summary["harts"]), *_findings(summary["findings"])]
     return "\n".join(line[:WIDTH].rstrip() for line in lines)
 
@@ -190,21 +190,17 @@ def _head(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[s
 
 
 def _harts(harts: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The HARTs that were out of lines longest, in the order of their numbers."""
+    """A table of the HARTs that were out of lines longest, in the order of their numbers."""
     fullest = sorted(harts, key=lambda hart: (-hart["exhausted"], -hart["busy_mean"]))
     shown = sorted(fullest[:HARTS_SHOWN], key=lambda hart: hart["hart"])
     rows = [("HART", *HART_HEADS), *map(hart_row, shown), total_row(harts)]
-    yield from _table(rows)
-    if len(harts) > HARTS_SHOWN:
-        yield f"the fullest {HARTS_SHOWN} of {len(harts)} HARTs; result.harts has all"
-    yield ""
-
-
-def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+    if len(harts) > HARTS_SHOWN:
+        yield f"the fullest {HARTS_SHOWN} of {len(harts)} HARTs; result.harts has all"
+    yield ""
 
 
 def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""The tables of a run that fit a terminal: its HARTs, what took time, the account of its MSIs.
+"""The tables of a run that fit a terminal: its HARTs, the spans of time, the account of its MSIs.
 
-Each HART of a few is told, groups and the worst of many.  Below the tables stand lines about where
-vCPU time went, waits for locks and dropped MSIs.
+A few HARTs have a row each; of many there are groups and the worst ones.  Below the tables stand
+lines about the time of vCPUs, waits for locks and dropped MSIs.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from hgeisim.report.layout import count, indented
 from hgeisim.runs.units import percent, short_time
 
 HARTS_SHOWN_MAX = 16
-"""So many HARTs, or groups of them, are told one by one."""
+"""Most HARTs, or groups of them, that have a row each."""
 WORST = 8
-"""So many HARTs of a bigger machine are told beside its groups."""
+"""Most HARTs of a bigger machine that have a row besides its groups."""
 HART_HEADS = ("lines", "max", "mean", "exhausted", "alloc", "fail", "free", "SGEI")
 COUNTS = ("alloc", "fail", "free", "sgei")
 
 Hart = dict[str, Any]
-"""What a summary says of one HART."""
+"""One HART in a summary."""
 
 
 class HartTable(NamedTuple):
-    """A table with its title, "" where it needs none."""
+    """A table with its title, which may be empty."""
 
     title: str
     heads: tuple[str, ...]
@@ -44,7 +44,7 @@ def hart_tables(harts: Sequence[Hart]) -> Iterator[HartTable]:
     order = sorted(harts, key=lambda hart: (-hart["exhausted"], -hart["fail"], hart["hart"]))
     worst = [hart_row(hart) for hart in order if hart["exhausted"]][:WORST]
     if worst:
-        title = f"The {len(worst)} that were out of lines longest; --json tells all"
+        title = f"The {len(worst)} that were out of lines longest; --json lists them all"
         yield HartTable(title, ("HART", *HART_HEADS), worst)
 
 
@@ -65,15 +65,15 @@ def hart_row(hart: Hart) -> tuple[object, ...]:
 
 
 def _group(harts: Sequence[Hart]) -> tuple[object, ...]:
-    """Equal neighbours: `max` is that of the fullest one."""
-    first, last, count = harts[0], harts[-1], len(harts)
+    """The cells of equal neighbours together: `max` is that of the fullest one."""
+    first, last, number = harts[0], harts[-1], len(harts)
     mean, exhausted = (sum(hart[key] for hart in harts) for key in ("busy_mean", "exhausted"))
     return (
-        f"{first['hart']}-{last['hart']}" if count > 1 else first["hart"],
+        f"{first['hart']}-{last['hart']}" if number > 1 else first["hart"],
         _total(harts, "lines"),
         _most(harts),
-        f"{mean / count:.2f}",
-        f"{exhausted / count:.1%}",
+        f"{mean / number:.2f}",
+        f"{exhausted / number:.1%}",
         *(_total(harts, name) for name in COUNTS),
     )
 
@@ -86,7 +86,7 @@ def total_row(harts: Sequence[Hart]) -> tuple[object, ...]:
 
 
 def _most(harts: Sequence[Hart]) -> str:
-    """Most taken lines on a HART, marked where that is more than it has."""
+    """The most lines taken on a HART, marked `!` if that is more than it has."""
     over = any(hart["busy_max"] > hart["lines"] for hart in harts)
     return f"{max(hart['busy_max'] for hart in harts)}{'!' * over}"
 
@@ -117,7 +117,7 @@ LOCKS_SHOWN = 3
 
 
 def span_rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """The table: a row for each kind of span that there was."""
+    """A row for each kind of span that occurred: how often, and how long."""
     for kind, label in SPAN_LABELS.items():
         span = result["spans"][kind]
         if span["count"]:
@@ -126,15 +126,15 @@ def span_rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
 
 
 def measure_lines(result: dict[str, Any]) -> Iterator[str]:
-    """Where the time of all vCPUs went, and for which locks was waited longest."""
+    """The shares of the time of all vCPUs, and the locks with the longest waits."""
     vcpus, whole = result["vcpus"], result["vcpus"]["life_ns"]
     if whole:
         shares = (f"{name} {percent(vcpus[key] / whole)}" for key, name in STATES.items())
         yield from indented(f"time of {count(vcpus['count'], 'vCPU')}: {', '.join(shares)}", 0)
     waited = {name: use for name, use in result["locks"].items() if use["contended"]}
     longest = sorted(waited, key=lambda name: (-waited[name]["wait_ns_total"], name))[:LOCKS_SHOWN]
-    told = (f"{name} {_plain(waited[name]['wait_ns_total'])}" for name in longest)
-    yield from indented(f"lock waits: {', '.join(told) or 'none'}", 0)
+    waits = (f"{name} {_plain(waited[name]['wait_ns_total'])}" for name in longest)
+    yield from indented(f"lock waits: {', '.join(waits) or 'none'}", 0)
 
 
 def _plain(ns: int) -> str:
@@ -144,11 +144,11 @@ def _plain(ns: int) -> str:
 
 MSI_HEADS = ("MSIs", "sent", "delivered", "merged", "pending", "dropped", "lost")
 VMS_SHOWN = 8
-"""With more VMs only the sum is printed; `--json` has them all."""
+"""Most VMs that have a row each; of more, only the sum is printed, and `--json` lists them all."""
 
 
 def msi_rows(msis: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """A row for each VM if there are a few, and one for all; none when nothing was sent."""
+    """A row for each VM if there are a few, and one for all; none if nothing was sent."""
     if not msis["all"]["sent"]:
         return
     if 1 < len(msis["vms"]) <= VMS_SHOWN:
@@ -158,14 +158,13 @@ def msi_rows(msis: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def dropped_line(msis: dict[str, Any]) -> str:
-    """By which rules MSIs were dropped, "" when none was."""
-    rules = {rule: n for rule, n in msis["all"]["dropped"].items() if n}
-    told = ", ".join(f"{n:,} {rule}" for rule, n in rules.items())
-    return f"dropped by rule: {told}" if told else ""
+    """The number of MSIs that each rule dropped, "" if none did."""
+    rules = ", ".join(f"{n:,} {rule}" for rule, n in msis["all"]["dropped"].items() if n)
+    return f"dropped by rule: {rules}" if rules else ""
 
 
 def by_sgei(msis: dict[str, int]) -> Iterator[str]:
-    """How many MSIs took the way of an SGEI; nothing where none was sent."""
+    """The number of MSIs that took an SGEI; nothing if none was sent."""
     if msis["sent"]:
         yield f"{msis['sgei']:,} of {count(msis['sent'], 'MSI')} took an SGEI"
 

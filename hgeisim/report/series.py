@@ -1,6 +1,6 @@
 """The result of `explore --series` and `--revisions`: a document, and text for people.
 
-The text has tables of the kernels side by side, and what each patch changed.
+The text has tables of the kernels side by side, and the changes that each patch made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from hgeisim.checks.finding import (
     GONE,
     PRE_EXISTING,
     UNKNOWN,
-    Bounds,
     Finding,
     Standing,
 )
@@ -29,14 +28,14 @@ from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.series import Series, SeriesLocks
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, Schedule, ended
 from hgeisim.kernel.variants import own_files, patched_functions
-from hgeisim.report.exploration import replay_facts
-from hgeisim.report.findings import bounds_text, in_order, possible_cause, unlooked
+from hgeisim.report.counterexample import replay_facts
+from hgeisim.report.findings import bounds_facts, bounds_text, in_order, possible_cause, unlooked
 from hgeisim.report.layout import columns, count, indented
 from hgeisim.scenario.canonical import left_out
 
 
 class Explored(Protocol):
-    """What was explored: a scenario with several kernels, and its clean twin."""
+    """An exploration of a scenario on several kernels, with its clean twin."""
 
     series: Series
     twin: Series | None
@@ -45,15 +44,17 @@ class Explored(Protocol):
 
 
 def document(name: str, made: Explored, patches: Sequence[str], stacked: bool) -> dict[str, Any]:
-    """Everything that there is to say, as plain data.
+    """The result as plain data.
 
-    All kernels of a series are judged, since a bisection may stop at any; of revisions the last.
+    Every kernel of a series is judged, since a bisection may stop at any; of revisions only the
+    last is.
     """
     scenario, variants = made.series.scenario, [each.variant for each in made.series.kernels]
     kernels = [*_kernels(name, made.series, made.locks)]
     twin = [*_kernels(name, made.twin, None)] if made.twin else []
     judged = variants[1:] if stacked else variants[-1:]
-    new = any(_speaks_against(each) for each in (*kernels, *twin) if each["variant"] in judged)
+    judged_kernels = (each for each in (*kernels, *twin) if each["variant"] in judged)
+    new = any(finding["new"] for each in judged_kernels for finding in each["findings"])
     whole = made.series.whole and (made.twin is None or made.twin.whole)
     coverage = EXHAUSTED if whole else BOUNDED
     return {
@@ -74,10 +75,6 @@ def document(name: str, made: Explored, patches: Sequence[str], stacked: bool) -
     }
 
 
-def _speaks_against(kernel: dict[str, Any]) -> bool:
-    return any(each["new"] for each in kernel["findings"])
-
-
 def _lock_order(locks: SeriesLocks | None) -> dict[str, Any] | None:
     if locks is None:
         return None
@@ -86,7 +83,7 @@ def _lock_order(locks: SeriesLocks | None) -> dict[str, Any] | None:
 
 
 def _kernels(name: str, series: Series, locks: SeriesLocks | None) -> Iterator[dict[str, Any]]:
-    """What each kernel shows, and from the second on what it has changed of the one before."""
+    """The findings of each kernel, and from the second on its changes to the one before."""
     for at, kernel in enumerate(series.kernels):
         known = kernel.known()
         standings = dict(series.standings(at))
@@ -117,15 +114,16 @@ def _finding_facts(
             yield {
                 "id": finding_id,
                 **_known(kernel, base, finding_id, standing.word),
-                "switches": _bounds(shown.get(finding_id)),
+                "switches": bounds_facts(shown.get(finding_id)),
                 "standing": standing.word if at else None,
-                "base_switches": _bounds(standing.base) if at else None,
+                "base_switches": bounds_facts(standing.base) if at else None,
                 "new": at > 0 and finding_id in new,
             }
 
 
 def _known(kernel: Base, base: Base, finding_id: str, word: str) -> dict[str, str | None]:
-    """What is pre-existing is known as it is of the base; nothing else is of a user's own file."""
+    """The name and reason of a finding; a pre-existing one has those of the base, and other
+    findings of a user's own file have none."""
     if word == PRE_EXISTING:
         kernel = base
     elif own_files(kernel.variant):
@@ -134,12 +132,8 @@ def _known(kernel: Base, base: Base, finding_id: str, word: str) -> dict[str, st
     return known_facts(finding_id, config.variant, config.realtime, possible_cause(kernel.scenario))
 
 
-def _bounds(bounds: Bounds | None) -> dict[str, int] | None:
-    return bounds._asdict() if bounds is not None else None
-
-
 def _never_entered(series: Series, at: int) -> list[str]:
-    """The functions of a user's own patches in a kernel that no task entered."""
+    """The functions of a user's own patches that no task entered."""
     kernel = series.kernels[at]
     if not kernel.states or not own_files(kernel.variant):
         return []
@@ -148,7 +142,7 @@ def _never_entered(series: Series, at: int) -> list[str]:
 
 
 def _change_facts(name: str, series: Series, locks: SeriesLocks | None, at: int) -> dict[str, Any]:
-    """What a kernel has changed of the one before, and schedules of what it has brought."""
+    """The changes of a kernel to the one before, with a schedule for each finding it introduces."""
     made: Changes = series.changes(at)
     evidence = [
         _evidence(name, series.kernels[at], way.finding, way.schedule)
@@ -164,7 +158,7 @@ def _change_facts(name: str, series: Series, locks: SeriesLocks | None, at: int)
     return {
         "beside": series.kernels[at - 1].variant,
         "changes": {word: [*ids] for word, ids in made.items()},
-        "before": {i: _bounds(before.get(i)) for ids in made.values() for i in ids},
+        "before": {i: bounds_facts(before.get(i)) for ids in made.values() for i in ids},
         "evidence": in_order(evidence),
     }
 
@@ -185,7 +179,7 @@ Document: TypeAlias = dict[str, Any]
 
 
 def text(result: Document) -> Iterator[str]:
-    """The document as lines of at most 80 columns, but for the tokens."""
+    """The document as lines of at most 80 columns, except for the tokens."""
     heads = heads_of(result["form"], [each["variant"] for each in result["kernels"]])
     yield from _opening(result, heads)
     yield from _findings(result["kernels"], heads)
@@ -199,9 +193,9 @@ def text(result: Document) -> Iterator[str]:
 
 
 def heads_of(form: str, variants: Sequence[str]) -> list[str]:
-    """Short names of the kernels: the base, and each by its last patch; `+` in a series.
+    """Short names of the kernels: the base, then each by its last patch, with a `+` in a series.
 
-    A user's own patch is its class, with its file where two classes have the same name.
+    A user's own patch goes by its class, with its file if two classes have the same name.
     """
     base, *others = variants
     ends = [each.removeprefix(f"{base}+") for each in others]
@@ -214,25 +208,20 @@ def heads_of(form: str, variants: Sequence[str]) -> list[str]:
 
 
 def _opening(result: Document, heads: Sequence[str]) -> Iterator[str]:
-    base, tasks = result["kernels"][0]["variant"], count(len(result["tasks"]), "task")
-    harts = count(result["harts"], "HART")
-    yield f"{result['scenario']} on {base}, preemption {result['preemption']}: {tasks} on {harts}"
-    form = (
-        "series, one on top of the other" if result["form"] == "series" else "revisions, each alone"
-    )
+    kernels, tasks = result["kernels"], count(len(result["tasks"]), "task")
+    where = f"{kernels[0]['variant']}, preemption {result['preemption']}"
+    yield f"{result['scenario']} on {where}: {tasks} on {count(result['harts'], 'HART')}"
+    stacked = result["form"] == "series"
+    form = "series, one on top of the other" if stacked else "revisions, each alone"
     yield from indented(f"{form}: {', '.join(result['patches'])}", 0)
-    yield from indented(_covered(result["kernels"], heads), 0)
+    pairs = zip(heads, kernels, strict=True)
+    cut = [head for head, each in pairs if each["coverage"] != "exhausted"]
+    covered = f"bounded: the search was cut short for {', '.join(cut)}"
+    if not cut:
+        covered = "exhausted: every interleaving, up to the order of independent steps"
+    yield from indented(covered, 0)
     if result["stopped"]:
         yield from indented(f"it {result['stopped']}: what is not known yet is {NOT_KNOWN}", 0)
-
-
-def _covered(kernels: Sequence[Document], heads: Sequence[str]) -> str:
-    cut = [
-        head for head, each in zip(heads, kernels, strict=True) if each["coverage"] != "exhausted"
-    ]
-    if cut:
-        return f"bounded: the search was cut short of {', '.join(cut)}"
-    return "exhausted: every interleaving, up to the order of independent steps"
 
 
 def _findings(kernels: Sequence[Document], heads: Sequence[str]) -> Iterator[str]:
@@ -248,7 +237,7 @@ def _findings(kernels: Sequence[Document], heads: Sequence[str]) -> Iterator[str
 
 
 def _switches(kernel: Document) -> dict[str, dict[str, int]]:
-    """The findings of a search, with what each needs."""
+    """The findings of a search, each with the switches that it needs."""
     return {each["id"]: each["switches"] for each in kernel["findings"] if each["switches"]}
 
 
@@ -261,7 +250,7 @@ def _cell(kernel: Document, finding_id: str) -> str:
 
 
 def _named(finding_id: str, kernels: Iterable[Document]) -> str:
-    """An id with the name by which it is known of one of the kernels."""
+    """The id of a finding, with the name by which it is known on one of the kernels."""
     found = (each for kernel in kernels for each in kernel["findings"])
     known = (each["known_as"] for each in found if each["id"] == finding_id)
     name = next(filter(None, known), None)
@@ -297,7 +286,7 @@ def _edge(kinds: Document) -> str:
 
 
 def _changes(kernels: Sequence[Document], heads: Sequence[str]) -> Iterator[str]:
-    """What each patch has changed of the kernel before."""
+    """The changes that each patch makes to the kernel before it."""
     for at, kernel in enumerate(kernels[1:], 1):
         beside = f"{heads[at]} beside {heads[at - 1]}"
         yield ""
@@ -316,7 +305,7 @@ def _changed(kernel: Document, kernels: Sequence[Document]) -> Iterator[str]:
     evidence = {each["id"]: each for each in kernel["evidence"]}
     for finding_id, each in evidence.items():
         earlier = f" (before: {bounds_text(before[finding_id])})" if before[finding_id] else ""
-        needed = count(each["switches"], "switch", "es")
+        needed = count(each["switches"], "switch")
         word = f"{words[finding_id]}: {_named(finding_id, [kernel])}, {needed}{earlier}"
         yield from indented(word, 2)
         yield from indented(each["text"], 4)
@@ -333,7 +322,7 @@ def _changed(kernel: Document, kernels: Sequence[Document]) -> Iterator[str]:
 
 
 def _twin(twin: Document, heads: Sequence[str]) -> Iterator[str]:
-    """The clean twin, where the kernels show anything in it."""
+    """The clean twin: one line if no kernel shows anything in it, else tables of its own."""
     kernels = twin["kernels"]
     without = f"clean twin, without {', '.join(twin['left_out'])}"
     yield ""
@@ -347,7 +336,7 @@ def _twin(twin: Document, heads: Sequence[str]) -> Iterator[str]:
 
 
 def _closing(result: Document, heads: Sequence[str]) -> Iterator[str]:
-    """What speaks against the patches, and whether it still does in the end."""
+    """The findings that count against the patches, and whether they still do in the end."""
     stacked, whole = result["form"] == "series", result["coverage"] == "exhausted"
     against = _against(result)
     clean = f"nothing that {heads[0]} does not show as easily{'' if whole else ', so far'}"
@@ -366,7 +355,7 @@ def _closing(result: Document, heads: Sequence[str]) -> Iterator[str]:
 
 
 def _against(result: Document) -> list[list[str]]:
-    """For each kernel what speaks against it, in words."""
+    """For each kernel the findings that count against it, in words."""
     made = [[*_new(each)] for each in result["kernels"]]
     for at, kernel in enumerate(result["clean_twin"]["kernels"] if result["clean_twin"] else ()):
         made[at] += _new(kernel, " in the clean twin")

@@ -184,7 +184,7 @@ def test_the_documentation_quotes_what_is_printed(page: str) -> None:
 def test_a_search_that_is_cut_short() -> None:
     told = explored("--series", REMEMBERS, TIDIES, "--states", "300")
     assert told.status == 4
-    assert "bounded: the search was cut short of +Remembers, +Tidies" in told.out
+    assert "bounded: the search was cut short for +Remembers, +Tidies" in told.out
     assert "as easily, so far" in told.out
     worse = explored("--series", FORGETS, REMEMBERS, "--states", "300")
     assert worse.status == 1

@@ -1,4 +1,4 @@
-"""A circle of locks is graded by whether the search has shown its hang."""
+"""A cycle of locks is graded by whether the search has shown its hang."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import pytest
 from hgeisim.report.lock_order import hang
 from tests.support.commands import hgeisim
 
-CIRCLE = "circular:a -EN-> b -EN->"
+CYCLE = "circular:a -EN-> b -EN->"
 
 
 def test_grades() -> None:
     found = [{"id": "deadlock:b+c", "token": "hg2.x"}, {"id": "leak:hgei", "token": "hg2.y"}]
-    told = hang(CIRCLE, found, "exhausted")
-    assert told == {"grade": "confirmed", "id": "deadlock:b+c", "token": "hg2.x"}
-    assert hang(CIRCLE, found, "sampled") == told
+    confirmed = hang(CYCLE, found, "exhausted")
+    assert confirmed == {"grade": "confirmed", "id": "deadlock:b+c", "token": "hg2.x"}
+    assert hang(CYCLE, found, "sampled") == confirmed
     others = [{"id": "deadlock:c", "token": "hg2.x"}, {"id": "livelock:b", "token": "hg2.z"}]
-    assert hang(CIRCLE, others, "exhausted") == {"grade": "no schedule in scope"}
+    assert hang(CYCLE, others, "exhausted") == {"grade": "no schedule in scope"}
     for coverage in ("bounded", "sampled"):
-        assert hang(CIRCLE, others, coverage) == {"grade": "not tried"}
+        assert hang(CYCLE, others, coverage) == {"grade": "not tried"}
     assert hang("wait-context:a b", found, "exhausted") is None
 
 
 @pytest.mark.slow
 def test_the_deadlock_of_a_host_that_shuts_down() -> None:
-    told = hgeisim("explore", "host-shutdown")
-    assert "its hang: confirmed by deadlock:kvm->mmu_lock+vcpu->hfence_lock" in told.out
+    output = hgeisim("explore", "host-shutdown")
+    assert "its hang: confirmed by deadlock:kvm->mmu_lock+vcpu->hfence_lock" in output.out
     result = hgeisim("explore", "host-shutdown", "--json").document()
     findings = {each["id"]: each for each in result["findings"]}
-    (circle,) = (each for i, each in findings.items() if i.startswith("circular:"))
-    assert circle["hang"]["token"] == findings[circle["hang"]["id"]]["token"]
+    (cycle,) = (each for i, each in findings.items() if i.startswith("circular:"))
+    assert cycle["hang"]["token"] == findings[cycle["hang"]["id"]]["token"]

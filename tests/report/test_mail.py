@@ -28,45 +28,45 @@ def fits(text: str) -> bool:
 
 @pytest.mark.slow
 def test_v2_2() -> None:
-    told = hgeisim("replay", token_of(V2, DOUBLE_OWNER), "--mail")
-    assert (told.status, told.err) == (1, "")
-    assert fits(told.out)
-    check_golden("mail-v2-2", told.out)
+    output = hgeisim("replay", token_of(V2, DOUBLE_OWNER), "--mail")
+    assert (output.status, output.err) == (1, "")
+    assert fits(output.out)
+    check_golden("mail-v2-2", output.out)
 
 
 @pytest.mark.slow
 def test_f_3() -> None:
     found = ("--mail", "--finding", "set-up-lost:vcpu")
-    told = hgeisim("explore", "move-offline", "--variant", "v7.1", *found)
-    assert (told.status, told.err) == (0, "")
-    assert fits(told.out)
-    check_golden("mail-f-3", told.out)
+    output = hgeisim("explore", "move-offline", "--variant", "v7.1", *found)
+    assert (output.status, output.err) == (0, "")
+    assert fits(output.out)
+    check_golden("mail-f-3", output.out)
 
 
 @pytest.mark.slow
 def test_b_09() -> None:
-    told = hgeisim("run", "big-little", "--variant", "v7.1", "--mail", "--finding", B_09)
-    assert (told.status, told.err) == (0, "")
-    assert fits(told.out)
-    check_golden("mail-b-09", told.out)
+    output = hgeisim("run", "big-little", "--variant", "v7.1", "--mail", "--finding", B_09)
+    assert (output.status, output.err) == (0, "")
+    assert fits(output.out)
+    check_golden("mail-b-09", output.out)
 
 
 @pytest.mark.slow
-def test_a_deadlock_is_a_circle() -> None:
+def test_a_deadlock_is_drawn_as_a_cycle() -> None:
     found = ("--mail", "--finding", "deadlock:kvm->mmu_lock")
-    told = hgeisim("explore", "host-shutdown", *found)
-    assert fits(told.out)
-    check_golden("mail-f-4", told.out)
+    output = hgeisim("explore", "host-shutdown", *found)
+    assert fits(output.out)
+    check_golden("mail-f-4", output.out)
 
 
 @pytest.mark.slow
-def test_locks_check_draws_the_circle() -> None:
-    told = hgeisim(
+def test_locks_check_draws_the_cycle() -> None:
+    output = hgeisim(
         "locks", "check", "big-little", "--baseline", "v7.1", "--mail", "--finding", B_09
     )
-    assert fits(told.out)
-    assert "  +--> imsic->vsfile_lock\n" in told.out
-    assert told.out.endswith("locks check --baseline v7.1 --variant v7.1 big-little\n")
+    assert fits(output.out)
+    assert "  +--> imsic->vsfile_lock\n" in output.out
+    assert output.out.endswith("locks check --baseline v7.1 --variant v7.1 big-little\n")
 
 
 @pytest.mark.slow
@@ -74,10 +74,10 @@ def test_every_mail_of_the_small_scenarios_fits() -> None:
     for name, variant in (("blocked-move", "v6.12"), ("moved-sleeper", "v6.16")):
         findings = hgeisim("explore", name, "--variant", variant, "--json").document()["findings"]
         for each in findings:
-            told = hgeisim("replay", each["token"], "--mail", "--finding", each["id"])
-            assert fits(told.out)
-            assert " ".join(each["text"].split()) in " ".join(told.out.split())
-            assert "every schedule" in told.out or "LO-" in each["text"]
+            output = hgeisim("replay", each["token"], "--mail", "--finding", each["id"])
+            assert fits(output.out)
+            assert " ".join(each["text"].split()) in " ".join(output.out.split())
+            assert "every schedule" in output.out or "LO-" in each["text"]
 
 
 def test_the_page_quotes_the_program() -> None:
@@ -89,9 +89,9 @@ def test_the_page_quotes_the_program() -> None:
 
 
 def blocked_move(*more: str) -> str:
-    told = hgeisim("explore", "blocked-move", "--mail", *more)
-    assert told.err == ""
-    return told.out
+    output = hgeisim("explore", "blocked-move", "--mail", *more)
+    assert output.err == ""
+    return output.out
 
 
 def test_the_command_of_a_mail_replays_it() -> None:
@@ -126,9 +126,9 @@ def test_a_word_that_is_too_long_has_a_line_of_its_own() -> None:
 def test_the_mail_of_a_patch_fits_and_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests/data/patches")
     variant = ("--variant", "v7.1+reads_first.py:ReadsFirst")
-    told = hgeisim("explore", "reads_first.toml", *variant, "--mail")
-    assert fits(told.out)
-    words = shlex.split(told.out.partition("hgeisim replay")[2].replace("\\\n", ""))
+    output = hgeisim("explore", "reads_first.toml", *variant, "--mail")
+    assert fits(output.out)
+    words = shlex.split(output.out.partition("hgeisim replay")[2].replace("\\\n", ""))
     assert words[:4] == ["--scenario", "reads_first.toml", *variant]
     again = hgeisim("replay", *words)
     assert (again.status, "sent-lost:vcpu" in again.out) == (1, True)
@@ -138,9 +138,9 @@ def test_the_mail_of_a_patch_fits_and_can_be_pasted(monkeypatch: pytest.MonkeyPa
 def test_locks_check_repeats_what_changes_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests/data/patches")
     words = ["--baseline", "v7.1", "--variant", "v7.1+reads_first.py:ReadsFirst", "--rt"]
-    told = hgeisim("locks", "check", "reads_first.toml", *words, "--mail")
-    assert fits(told.out)
-    last = told.out.partition("hgeisim locks check")[2].replace("\\\n", "")
+    output = hgeisim("locks", "check", "reads_first.toml", *words, "--mail")
+    assert fits(output.out)
+    last = output.out.partition("hgeisim locks check")[2].replace("\\\n", "")
     assert shlex.split(last) == [*words, "reads_first.toml"]
 
 
@@ -150,9 +150,9 @@ def test_a_mail_in_full_has_every_step() -> None:
 
 
 def test_a_finding_that_does_not_show() -> None:
-    told = hgeisim("explore", "blocked-move", "--mail", "--finding", "leak:hgei")
-    assert (told.status, told.out) == (2, "")
-    assert "--finding = leak:hgei: does not show; here: lost-wakeup:vcpu" in told.err
+    output = hgeisim("explore", "blocked-move", "--mail", "--finding", "leak:hgei")
+    assert (output.status, output.out) == (2, "")
+    assert "--finding = leak:hgei: does not show; here: lost-wakeup:vcpu" in output.err
 
 
 def test_every_kind_says_what_breaks_and_what_would_close_it() -> None:
@@ -188,12 +188,12 @@ def test_a_change_in_words(change: Change, said: str) -> None:
 
 def test_a_sentence_names_a_line_once() -> None:
     said = ["moves vcpu/v1 to CPU0", "allocates line 1 of CPU0 for v1", "frees line 1 of CPU0"]
-    told = "vcpu/v1 moves to CPU0, allocates line 1 of CPU0 for v1 and frees it."
-    assert sentence("vcpu/v1", said) == told
+    words = "vcpu/v1 moves to CPU0, allocates line 1 of CPU0 for v1 and frees it."
+    assert sentence("vcpu/v1", said) == words
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "shown"),
     [
         ("hgei0.free_bitmap", "CPU0 free_bitmap"),
         ("hart1.eie[2]", "CPU1 line 2 eie"),
@@ -201,8 +201,8 @@ def test_a_sentence_names_a_line_once() -> None:
         ("cpuhp/0.data.mrif.eip", "cpuhp/0 stack eip"),
     ],
 )
-def test_the_name_of_a_cell(name: str, told: str) -> None:
-    assert cell_name(name) == told
+def test_the_name_of_a_cell(name: str, shown: str) -> None:
+    assert cell_name(name) == shown
     assert distance(name) == 1
 
 
@@ -216,7 +216,7 @@ def test_the_names_of_locks() -> None:
 @pytest.mark.slow
 def test_a_device_sends_no_ipi() -> None:
     found = hgeisim("explore", "moved-sleeper", "--json").document()["findings"][0]
-    told = hgeisim("replay", found["token"]).out
-    assert "device interrupt irqfd_wakeup" in told
-    assert "IPI irqfd_wakeup" not in told
-    assert re.search(r"^ +\d+ +irq/1 +1 +kvm_riscv_vcpu_aia_imsic_inject$", told, re.MULTILINE)
+    text = hgeisim("replay", found["token"]).out
+    assert "device interrupt irqfd_wakeup" in text
+    assert "IPI irqfd_wakeup" not in text
+    assert re.search(r"^ +\d+ +irq/1 +1 +kvm_riscv_vcpu_aia_imsic_inject$", text, re.MULTILINE)

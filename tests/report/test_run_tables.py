@@ -63,16 +63,16 @@ def test_totals_are_of_all_harts(harts: list[dict[str, Any]]) -> None:
 
 @given(st.lists(HARTS, min_size=1, max_size=60))
 def test_tables_are_short(harts: list[dict[str, Any]]) -> None:
-    told = tables(harts)
-    assert len(told) <= 2
-    assert all(len(table.rows) <= HARTS_SHOWN_MAX + 1 for table in told)
-    assert all(len(row) == len(table.heads) for table in told for row in table.rows)
+    made = tables(harts)
+    assert len(made) <= 2
+    assert all(len(table.rows) <= HARTS_SHOWN_MAX + 1 for table in made)
+    assert all(len(row) == len(table.heads) for table in made for row in table.rows)
 
 
 @given(st.lists(HARTS, min_size=HARTS_SHOWN_MAX + 1, max_size=60))
 def test_no_hart_is_worse_than_the_worst(harts: list[dict[str, Any]]) -> None:
-    told = tables(harts)
-    worst = [int(str(row[0])) for row in told[1].rows] if len(told) > 1 else []
+    made = tables(harts)
+    worst = [int(str(row[0])) for row in made[1].rows] if len(made) > 1 else []
     others = [hart["exhausted"] for at, hart in enumerate(harts) if at not in worst]
     if len(worst) < WORST:
         assert not any(others)
@@ -89,18 +89,18 @@ def test_more_lines_than_there_are_is_always_seen(harts: list[dict[str, Any]]) -
 
 @pytest.mark.slow
 def test_64_harts() -> None:
-    told = hgeisim("run", "server-64", "--until", "4ms")
-    assert (told.status, told.err) == (0, "")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden("run-server-64", told.out)
+    output = hgeisim("run", "server-64", "--until", "4ms")
+    assert (output.status, output.err) == (0, "")
+    assert max(map(len, output.out.splitlines())) <= 80
+    check_golden("run-server-64", output.out)
 
 
 @pytest.mark.slow
 def test_groups_of_64_harts() -> None:
     harts = "[{ count = 60, guest_files = 3 }, { count = 4, guest_files = 7 }]"
-    told = hgeisim("run", "server-64", "--until", "2ms", "-s", f"machine.harts={harts}")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden("run-64-harts-in-groups", told.out)
+    output = hgeisim("run", "server-64", "--until", "2ms", "-s", f"machine.harts={harts}")
+    assert max(map(len, output.out.splitlines())) <= 80
+    check_golden("run-64-harts-in-groups", output.out)
 
 
 LONG = {"count": 12_345_678, "p50_ns": 140, "p99_ns": 17_900_000, "max_ns": 1_234_567_890}
@@ -118,7 +118,7 @@ def test_all_kinds_and_states_have_a_label() -> None:
     assert list(STATES) == [f"{name}_ns" for name in STATE_NAMES]
 
 
-def test_only_what_there_was_is_told() -> None:
+def test_only_spans_that_occurred_have_a_row() -> None:
     assert list(span_rows(result())) == []
     spans = result()["spans"] | {"move": LONG}
     assert list(span_rows(result(spans=spans))) == [
@@ -141,5 +141,5 @@ def test_locks_with_the_longest_waits_come_first() -> None:
     assert list(measure_lines(result()))[-1] == "lock waits: none"
 
 
-def test_a_run_without_vcpus_has_no_time_to_tell() -> None:
+def test_a_run_without_vcpus_has_no_shares_of_time() -> None:
     assert len(list(measure_lines(result(vcpus={"count": 0, "life_ns": 0})))) == 1
