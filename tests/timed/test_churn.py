@@ -83,7 +83,7 @@ def test_after_all_vms_have_gone_all_lines_are_free(
 def test_after_all_vms_have_gone_nobody_is_left() -> None:
     sim = churn("v6.12+percpu-v5", UNEQUAL, (1, 5), (3, 12))
     sim.run(QUIET_MS * MS)
-    assert sim.driver.parking.parked == {}
+    assert sim.driver.wait_queues.parked == {}
     assert [core.load for core in sim.driver.cores] == [0] * 4
     assert [(h.irq_off, h.preempt_count, h.hardirq) for h in sim.k.hart] == [(0, 0, 0)] * 4
     uses = sim.recorded["locks"].locks.uses

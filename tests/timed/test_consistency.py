@@ -100,7 +100,7 @@ class Watched:
         running = Counter(core.running for core in cores if core.running)
         queued = Counter(waiting.task for core in cores for waiting in core.queue)
         parked = Counter(
-            who for entries in self.sim.driver.parking.parked.values() for _, who, _ in entries
+            who for entries in self.sim.driver.wait_queues.parked.values() for _, who, _ in entries
         )
         alive = self.alive()
         for who in {**running, **queued}:
@@ -195,7 +195,7 @@ def test_in_the_end_nobody_is_left(tables: dict[str, Any]) -> None:
     watched.sim.run(END_MS * MS)
     assert watched.alive() == []
     assert watched.wrong() == []
-    assert watched.sim.driver.parking.parked == {}
+    assert watched.sim.driver.wait_queues.parked == {}
     assert all(vcpu.freed for vcpu in watched.sim.k.vcpus if vcpu is not None)
     assert watched.sim.timeline.busy_at == [0] * len(watched.sim.k.hgei)
     assert [(h.irq_off, h.preempt_count, h.hardirq) for h in watched.sim.k.hart] == [

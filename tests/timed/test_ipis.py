@@ -107,7 +107,7 @@ def test_a_host_that_shuts_down_takes_every_line_away() -> None:
     sim.run(10 * SWITCH)
     assert [vcpu.vsfile_cpu for vcpu in sim.stage.vcpus.values()] == [-1] * 3
     assert [cpu.virtualization_enabled for cpu in sim.k.per_cpu] == [0] * 3
-    assert sim.driver.parking.parked == {}
+    assert sim.driver.wait_queues.parked == {}
 
 
 def test_two_ipis_to_one_hart_are_handled_one_after_the_other() -> None:

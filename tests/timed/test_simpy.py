@@ -190,7 +190,7 @@ def test_no_entries_are_left_behind_in_the_queue() -> None:
     assert sim.timeline.event_kind.count(SGEI) > 150, "many SGEIs"
     contexts = len(sim.k.threads) + 2 * len(sim.k.hart) + 2 * 4
     assert max(lengths) <= contexts
-    assert sum(map(len, sim.driver.parking.parked.values())) <= contexts
+    assert sum(map(len, sim.driver.wait_queues.parked.values())) <= contexts
 
 
 def test_telling_progress_changes_nothing_and_a_run_may_be_short() -> None:

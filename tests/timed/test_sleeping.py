@@ -174,7 +174,7 @@ def test_a_task_that_wakes_up_while_its_hart_still_leaves_it_runs_elsewhere() ->
     driver.env.run()
     assert [(h.irq_off, h.preempt_count, h.hardirq) for h in k.hart] == [(0, 0, 0)] * 3
     assert [rq.nr_running for rq in k.rq] == [0, 0, 0]
-    assert driver.parking.parked == {}
+    assert driver.wait_queues.parked == {}
 
 
 MAX_NS = 500_000

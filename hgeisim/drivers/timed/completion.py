@@ -1,9 +1,9 @@
 """The hot operations of the timed driver: spending time, entering and running guests, spinning
 locks, and turning interrupts and preemption off and on.
 
-Each function says what `TimedDriver.execute` does with one operation.  It is called for a path that
-yields operations, and its statements stand in the place of the yield in a fused one (`fused.py`).
-For that there is no `return` in it.
+Each function is what `TimedDriver.execute` does with one kind of operation.  It is called for a
+path that yields operations; in a fused path (`fused.py`) its statements replace the yield, which is
+why none of them may contain a `return`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from hgeisim.machine.watch import Done
 
 
 class CompletingDriver(Protocol):
-    """What a completion needs of the driver of time; `done` has those who see each operation."""
+    """The parts of the timed driver that completions use; `done` has the watchers of each kind of
+    operation."""
 
     env: LaneEnvironment
     costs: Costs
     cores: list[Core]
-    parking: WaitQueues
+    wait_queues: WaitQueues
     interrupts: Interrupts
     done: defaultdict[type[Op], list[Done]]
     lock_ns: int
@@ -48,13 +49,13 @@ class CompletingDriver(Protocol):
         """Wait until no hardirq runs on a HART."""
 
     def make_up(self, core: Core, ns: int, start_ns: float, stolen_ns: int) -> LaneGenerator:
-        """Let the time go by that handlers took from a task."""
+        """Spend the time that handlers took from a task."""
 
     def give_way(self, who: Any, core: Core) -> LaneGenerator:
         """Let a hardirq or another task go first."""
 
     def guest_of(self, who: Runner, op: RunGuest) -> RunningGuest:
-        """The guest that a vCPU's thread runs."""
+        """The guest that a vCPU's thread executes."""
 
 
 Completion: TypeAlias = Callable[[CompletingDriver, Any, Any, type[Op]], LaneGenerator]
@@ -69,14 +70,14 @@ def pass_time(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> La
 
 
 def run_guest(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """RunGuest: until it has done its stretch or has to exit."""
+    """RunGuest: until the guest has done its stretch or has to exit."""
     show(driver, who, op, kind, 0)
     yield from driver.guest_of(who, op).run(driver.cores[who.cpu])
     yield from take_pending_now(driver, who)
 
 
 def timed_action(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """EnterGuest and SweepVsFile: what takes its time and is always ready."""
+    """EnterGuest and SweepVsFile: operations that take time and are always ready."""
     yield from spend(driver, who, driver.costs.by_name[op.cost]())
     finish(driver, who, op, kind, 0)
     wake_waiters(driver, ANY_HART)
@@ -84,31 +85,31 @@ def timed_action(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) ->
 
 
 def sample_sgei(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """SampleSgei: a HART may take an interrupt, this one or another."""
+    """SampleSgei: a HART, this one or another, may take an interrupt."""
     show(driver, who, op, kind, 0)
     driver.interrupts.poll(driver.cores[op.cpu])
     yield from take_pending_now(driver, who)
 
 
 def read_srcu(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """SrcuReadLock and SrcuReadUnlock: they take no time, but who waits for readers may go on."""
+    """SrcuReadLock and SrcuReadUnlock: no time passes, but a grace period may end."""
     finish(driver, who, op, kind, 0)
     wake_waiters(driver, op.srcu)
     yield from ()
 
 
 def take_spinlock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """Acquire: spin until it is our turn, then take the time that taking the lock costs."""
+    """Acquire: spin until the lock serves our ticket, then spend the cost of taking it."""
     op.begin(who)
     waited_ns = 0
-    if op.lock.owner != who.ticket:
+    if op.lock.owner != who.ticket:  # `ready`, without a call in the common case
         waited_ns = yield from driver.wait(who, op)
     yield from charge(driver, who, op.irqsave, driver.lock_ns or driver.lock_cost())
     finish(driver, who, op, kind, waited_ns)
 
 
 def take_rwlock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """ReadLock and WriteLock: as others may come first, it is asked after the time was spent."""
+    """ReadLock and WriteLock: spend the cost first, then wait, since others may come first."""
     op.begin(who)
     yield from charge(driver, who, op.irqsave, driver.lock_ns or driver.lock_cost())
     waited_ns = 0
@@ -118,7 +119,7 @@ def take_rwlock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> 
 
 
 def drop_lock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """Release, ReadUnlock and WriteUnlock: those who wait for the lock may go on."""
+    """Release, ReadUnlock and WriteUnlock: waiters for the lock may go on."""
     yield from charge(driver, who, op.irqrestore, driver.unlock_ns or driver.unlock_cost())
     finish(driver, who, op, kind, 0)
     wake_waiters(driver, op.lock)
@@ -126,7 +127,7 @@ def drop_lock(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> La
 
 
 def toggle(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
-    """Interrupts or preemption go off or on, which takes no time."""
+    """Irq and Preempt: turn interrupts or preemption off or on, in no time."""
     op.end(who)
     show(driver, who, op, kind, 0)
     if not op.off:
@@ -135,27 +136,28 @@ def toggle(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
 
 
 def finish(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
-    """Let an operation that was waited for so long have its effect."""
+    """Let an operation have its effect, after `waited_ns` of waiting."""
     op.end(who)
     show(driver, who, op, kind, waited_ns)
 
 
 def show(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
-    """Show an operation to those who want to see it."""
+    """Show an operation to its watchers."""
     for see in driver.done[kind]:
         see(who, op, waited_ns)
 
 
 def wake_waiters(driver: CompletingDriver, channel: object) -> None:
-    """Wake those who wait for this, or for a HART; asked here, since mostly nobody does."""
-    parked = driver.parking.parked
+    """Wake the waiters of a channel, and those for any HART; mostly there are none, so a cheap test
+    comes before the call."""
+    parked = driver.wait_queues.parked
     if channel in parked or ANY_HART in parked:
-        driver.parking.unpark(channel)
+        driver.wait_queues.unpark(channel)
 
 
 def charge(driver: CompletingDriver, who: Any, deaf: bool, ns: int) -> LaneGenerator:
-    """Let the time go by that an operation of a lock costs; when that has turned interrupts off
-    itself (`deaf`), nothing can come in between."""
+    """Spend the cost of a lock operation; if the operation itself has turned interrupts off
+    (`deaf`), no handler can add to it."""
     if deaf:
         if ns:
             yield ns
@@ -164,8 +166,8 @@ def charge(driver: CompletingDriver, who: Any, deaf: bool, ns: int) -> LaneGener
 
 
 def spend(driver: CompletingDriver, who: Any, ns: int) -> LaneGenerator:
-    """Let ns of this context's own time go by; what handlers take on its HART comes on top."""
-    if not who.id:
+    """Spend ns of this context's own time; the time of handlers on its HART comes on top."""
+    if not who.id:  # a hardirq, which nothing interrupts
         yield ns
     else:
         core = driver.cores[who.cpu]
@@ -179,14 +181,14 @@ def spend(driver: CompletingDriver, who: Any, ns: int) -> LaneGenerator:
 
 
 def take_pending(driver: CompletingDriver, who: Any) -> LaneGenerator:
-    """Between two operations of a task, not in a guest: what comes in between, if interrupts are
-    on."""
+    """Let pending interrupts and preemption in between two operations of a task outside of a guest,
+    if interrupts are on."""
     if not who.harts[who.cpu].irq_off:
         yield from take_pending_now(driver, who)
 
 
 def take_pending_now(driver: CompletingDriver, who: Any) -> LaneGenerator:
-    """The same, also for a guest, which interrupts leave although they are off."""
+    """The same whether interrupts are on or not: a guest exits for them even if they are off."""
     if who.id:
         core = driver.cores[who.cpu]
         pending = core.busy or core.arrived or core.hart.hgeip & core.hart.hgeie

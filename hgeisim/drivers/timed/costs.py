@@ -1,4 +1,4 @@
-"""The timing table at work: how many ns an operation takes this time."""
+"""The costs of operations in ns, drawn from the distributions of the timing table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Distribution = Law
 
 
 class Costs:
-    """Costs in ns by the name that an operation gives (`Op.cost`, `Spend.what`).
+    """Costs in ns, by the name that an operation gives (`Op.cost`, `Spend.what`).
 
-    What is not constant is drawn from a stream called after it.
+    A cost that is not constant is drawn from a random stream named after it.
     """
 
     def __init__(self, timing: Timing, streams: Streams) -> None:
@@ -26,16 +26,16 @@ class Costs:
             self.by_name[name] = self._draw(f"timing/{name}", getattr(timing, name))
 
     def of_owner(self, what: str, owner: str, distribution: Distribution) -> None:
-        """Set what a time costs one owner, such as the guest run time of a vCPU."""
+        """Set the distribution of a cost for one owner, such as the guest run time of a vCPU."""
         self.by_owner[what, owner] = self._draw(f"{owner}/{what}", distribution)
 
     def constant(self, name: str) -> int:
-        """What it always costs; 0 when that is nothing or has to be drawn."""
+        """The cost of an operation if it is constant, 0 if it is nothing or has to be drawn."""
         law = getattr(self.timing, name)
         return law.value if isinstance(law, Constant) else 0
 
     def of(self, spend: Spend) -> int:
-        """Draw how long this takes; a time that nobody set is no time."""
+        """Draw how long this takes; a cost that is not set is 0."""
         draw = self.by_owner.get((spend.what, spend.of)) or self.by_name.get(spend.what)
         return draw() if draw else 0
 

@@ -1,9 +1,9 @@
-"""A HART in time: which task has it, who waits for it, what its interrupts take away, and the
-guest that runs there.
+"""A HART in time: its run queue, its interrupts, the time these take, and the guest that runs
+there.
 
-An interrupt may split a guest's stretch of execution.  The guest goes on later with what is left,
-so the time at which it will be done only ever gets later.  Its alarm therefore keeps a single entry
-in the queue of the environment: when that comes too early, it is queued again.
+An interrupt may split a guest's stretch of execution.  The guest later continues with the rest, so
+the time at which it is done only ever gets later.  Its timer therefore keeps a single entry in the
+queue of the environment, which is queued again whenever it comes too early.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hgeisim.machine.task import Runner
 
 @dataclass(eq=False)
 class Waiting:
-    """A task that waits for a HART: since when, and its lane, which is woken when it has it.
+    """A task in a run queue since `since_ns`; its lane is woken when it gets the HART.
 
     An `urgent` one (a kernel thread of a HART) stays on its HART and goes first, the stopper before
     the others.
@@ -42,7 +42,8 @@ class Waiting:
 
 @dataclass
 class Arrived:
-    """An interrupt that has reached a HART: its handler, and who waits for its end, if anybody."""
+    """An interrupt that has reached a HART: its handler, and the context that waits for the end of
+    it, if any."""
 
     path: Path[None]
     sender: Runner | None = None
@@ -50,15 +51,16 @@ class Arrived:
 
 @dataclass(eq=False, slots=True)
 class Core:
-    """One HART's run queue and interrupts.
+    """One HART's run queue and interrupts: `hart` has its registers, and its number is the `cpu` of
+    the kernel.
 
-    `running` is the task that has the HART, since `since_ns`; while `switching` the HART is still
-    on its way to it.  `queue` are those that wait.
-    `arrived` are interrupts that wait to be taken, `taken` is the last one that was.  `busy` is
-    true while a hardirq runs, since `busy_ns`; `held_up` are the lanes that wait for its end;
-    `stolen_ns` adds up what all that took.  `guest` is how to make the guest
-    exit that runs, which returns its lane; `exited_ns` is when one last had to.  `watched` tells
-    whether somebody waits for the end of the slice.
+    `running` is the task that has had the HART since `since_ns`; it is `switching` until the
+    context switch to it is over.  `queue` holds the tasks that wait for the HART.
+    `arrived` are the interrupts that wait to be taken, `taken` is the last one taken.  `busy` is
+    true while a hardirq runs, since `busy_ns`; `held_up` are the lanes that wait for its end, and
+    `stolen_ns` is the time that all hardirqs took so far.  `guest()` makes the running guest exit
+    and returns its lane; `exited_ns` is the time of the last exit that an interrupt caused.
+    `watched` is true while a lane waits for the end of the slice.
     """
 
     hart: Hart
@@ -88,13 +90,13 @@ class Core:
         self.rq.nr_running -= 1
 
     def give_to(self, waiting: Waiting, now_ns: int) -> None:
-        """A task that waited has the HART from now on."""
+        """Give the HART to a task of the queue."""
         self.queue.remove(waiting)
         self.running, self.since_ns, self.switching = waiting.task, now_ns, True
         waiting.lane.wake()
 
     def leave(self, who: Task) -> bool:
-        """Take the HART from a task; False when it did not have it."""
+        """Take the HART from a task; False if the task did not have it."""
         if self.running is not who:
             return False
         self.running = None
@@ -103,13 +105,13 @@ class Core:
         return True
 
     def push_off(self) -> Iterator[Waiting]:
-        """Take every waiting task out of the queue that may go elsewhere."""
+        """Take every task that may go elsewhere out of the queue."""
         for waiting in [w for w in self.queue if not w.urgent]:
             self.remove(waiting)
             yield waiting
 
     def hold_up(self, now_ns: int) -> None:
-        """Something else than its task has the HART; a guest exits."""
+        """A hardirq takes the HART from its task; a running guest exits."""
         self.hart.take_interrupt()
         self.busy, self.busy_ns, self.exited_ns = True, now_ns, now_ns
         if self.guest is not None:
@@ -117,7 +119,7 @@ class Core:
             self.guest = None
 
     def trap(self, now_ns: int) -> None:
-        """The guest that runs exits by what it does itself."""
+        """The running guest traps: an exit that it causes itself."""
         if self.guest is None:
             raise ModelError("no guest runs")
         self.hart.guest, self.exited_ns = 0, now_ns
@@ -125,7 +127,7 @@ class Core:
         lane.wake()
 
     def let_go(self, now_ns: int) -> None:
-        """Let those go on that were held up until now."""
+        """The hardirq is over: resume the lanes that it held up."""
         self.hart.end_interrupt()
         self.busy = False
         self.stolen_ns += now_ns - self.busy_ns
@@ -140,28 +142,28 @@ class Core:
 
     @property
     def idle(self) -> bool:
-        """Whether a task could run here at once."""
+        """Whether a task could run here immediately."""
         return self.running is None and not (self.queue or self.busy) and self.hart.active == 1
 
 
 class GuestTimer:
-    """One guest's alarm; `due_ns` is when it is to go off, None when it is not set."""
+    """One guest's timer; `due_ns` is the time at which it expires, None while it is not armed."""
 
-    def __init__(self, env: LaneEnvironment, go_off: Callable[[], None]) -> None:
-        self.env, self.go_off = env, go_off
+    def __init__(self, env: LaneEnvironment, expire: Callable[[], None]) -> None:
+        self.env, self.expire = env, expire
         self.due_ns: int | None = None
         self._parked = True
         self._lane = env.lane(self._run())
 
     def arm(self, due_ns: int) -> None:
-        """Go off at a time, no earlier than any time asked for before."""
+        """Expire at a time, which must not be earlier than any time asked for before."""
         self.due_ns = due_ns
         if self._parked:
             self._parked = False
             self._lane.wake()
 
     def disarm(self) -> None:
-        """Do nothing then."""
+        """Do not expire."""
         self.due_ns = None
 
     def _run(self) -> LaneGenerator:
@@ -174,12 +176,12 @@ class GuestTimer:
                 yield self.due_ns - int(self.env.now)
             else:
                 self.due_ns = None
-                self.go_off()
+                self.expire()
 
 
 class RunningGuest:
-    """The guest of one thread; `stretch` says how long each stretch is, `left_ns` is what is left
-    of the present one, None when a new one is to begin."""
+    """The guest of one thread: `stretch` is the cost of each stretch of execution, `left_ns` is the
+    rest of the current one, None if a new one is to begin."""
 
     def __init__(self, env: LaneEnvironment, stretch: Spend) -> None:
         self.env, self.stretch = env, stretch
@@ -188,7 +190,7 @@ class RunningGuest:
         self._timer = GuestTimer(env, self._done)
 
     def run(self, core: Core) -> LaneGenerator:
-        """Work until the stretch is over or an interrupt makes the guest exit."""
+        """Execute the guest until the stretch is over or an interrupt makes it exit."""
         if self.left_ns is None:
             raise ModelError("no stretch has begun")
         start_ns = int(self.env.now)
@@ -197,11 +199,11 @@ class RunningGuest:
             core.guest = self.exit
             self._timer.arm(start_ns + self.left_ns)
             yield None
-        exited = not core.hart.guest
+        exited = not core.hart.guest  # a hardirq or a trap cleared it
         self.left_ns = self.left_ns - max(0, core.exited_ns - start_ns) if exited else None
 
     def exit(self) -> Lane:
-        """An interrupt makes it exit: returns the lane to wake when that is over."""
+        """Exit because of an interrupt; returns the lane to wake when that is over."""
         self._timer.disarm()
         return self._place()[1]
 
@@ -212,5 +214,5 @@ class RunningGuest:
 
     def _place(self) -> tuple[Core, Lane]:
         if self._on is None:
-            raise ModelError("it has not run")
+            raise ModelError("the guest has not run")
         return self._on

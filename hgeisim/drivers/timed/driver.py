@@ -31,20 +31,19 @@ from hgeisim.machine.schedule import (
 from hgeisim.machine.task import Runner
 
 ANSWERING = (Try, WarnOn)
-"""Operations that answer their path."""
+"""Operations that return an answer to their path."""
 
 
 class TimedDriver:
     """Runs contexts of a kernel as lanes of a SimPy environment, in integer ns.
 
-    An operation waits until it is ready, then takes its cost, then has its effect.  A task's time
-    goes on only while it has its HART and no hardirq runs there: what a handler takes is added.
-    From the moment at which it is no longer `on_cpu` until it gave its HART up, nothing comes in
-    between.
-    `careful` follows a user's own patch.
-    The kernel's `watch` is shown each operation, with how many ns it was not ready.  How operations
-    are completed is said in completion.py for those of which there are most, and here for the
-    others.
+    An operation waits until it is ready, then spends its cost, then has its effect.  A task's time
+    advances only while it has its HART and no hardirq runs there; the time of handlers is added.
+    Between the moment at which a task is no longer `on_cpu` and the moment at which it gives up its
+    HART, nothing interrupts it.
+    The kernel's `watch` is shown each operation, and for how many ns it was not ready.  The hot
+    operations are completed in completion.py, all others here.  `patch_follower` follows a user's
+    own patch.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class TimedDriver:
         self.env, self.k, self.costs = env, k, costs
         self.preemptible_kernel = preemption in PREEMPTIBLE
         self.cores = [Core(hart, rq) for hart, rq in zip(k.hart, k.rq, strict=True)]
-        self.parking = WaitQueues()
+        self.wait_queues = WaitQueues()
         self.interrupts = Interrupts(self)
         self.scheduler = Scheduler(env, k, self.cores, self.interrupts.reschedule)
         self.stoppers = Stoppers(self)
@@ -61,19 +60,20 @@ class TimedDriver:
         self.waits = Waits(self.paths)
         self.lock_ns, self.lock_cost = self._cost("raw_spin_lock")
         self.unlock_ns, self.unlock_cost = self._cost("raw_spin_unlock")
+        # What the paths of a fused kernel yield beside operations.
         self.times = (int, type(None)) if getattr(k, "yields_ns", False) else ()
-        self.careful: PatchFollower | None = None
+        self.patch_follower: PatchFollower | None = None
         self._guests: dict[Runner, RunningGuest] = {}
         self._preempted: set[Task] = set()
         k.clock.driver = self
 
     def _cost(self, name: str) -> tuple[int, Draw]:
-        """What an operation always costs, and how to draw it where that is 0."""
+        """The constant cost of an operation, and how to draw the cost where that is 0."""
         return self.costs.constant(name), self.costs.by_name[name]
 
     def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
-        """Start a task: it queues for its HART first.  An urgent one is a kernel thread: bound to
-        its HART, and at the head of the queue."""
+        """Start a task, which first queues for its HART.  An urgent one is a kernel thread: it is
+        bound to its HART, and goes to the head of the queue."""
         return self.env.lane(self._task(who, path, urgent))
 
     def interrupt(self, cpu: int, handler: Handler) -> None:
@@ -96,22 +96,22 @@ class TimedDriver:
         yield from self._notify(who, self.k.kvm_sched_in)
 
     def _notify(self, who: Task, notifier: Callable[[Any], Path[None]]) -> LaneGenerator:
-        """Call a preempt notifier of KVM, where no path does so, and with preemption off."""
+        """Call a preempt notifier of KVM for a switch that no path makes, with preemption off."""
         if who not in self.k.vcpu_of:
             return
         who.hart.preempt_count += 1
         yield from self.execute(who, notifier(who))
         who.hart.preempt_count -= 1
-        self.parking.unpark(ANY_HART)
+        self.wait_queues.unpark(ANY_HART)
 
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
-        """Complete the operations of a path one after the other; a fused one completes most of
+        """Complete the operations of a path one after the other; a fused path completes most of
         them itself and yields ns."""
         below, self.paths[who] = self.paths.get(who, path), path
         self.env.active_lane.who = who
         op: Any
         times = self.times
-        source = self.careful.follow(who, path) if self.careful else path
+        source = self.patch_follower.follow(who, path) if self.patch_follower else path
         for op in source:
             if op.__class__ in times:
                 yield op
@@ -122,7 +122,7 @@ class TimedDriver:
         self.paths[who] = below
 
     def _answer(self, who: Runner, path: Path[Any], op: Op) -> LaneGenerator:
-        """Resume a path with the answer that it waits for, and complete what it yields next."""
+        """Resume a path with the answer that it waits for, and complete its next operation."""
         following: Any = resumed(path, op, who)
         if following.__class__ in self.times:
             yield following
@@ -141,12 +141,13 @@ class TimedDriver:
             while self._preemptible(who):
                 self._preempted.add(who)
                 k = self.k
-                path = preempt_schedule(k, who) if self.careful else k.preempt_schedule(who)
+                # A user's patch may return from preempt_schedule while the HART is still wanted.
+                path = preempt_schedule(k, who) if self.patch_follower else k.preempt_schedule(who)
                 yield from self.execute(who, path)
                 self._preempted.discard(who)
 
     def _preemptible(self, who: Task) -> bool:
-        """Whether a task is to leave its HART, and may do so here."""
+        """Whether a task is asked to leave its HART, and may be preempted here."""
         hart = who.hart
         off = hart.irq_off or hart.preempt_count or who in self._preempted
         return bool(who.need_resched and self.preemptible_kernel and not off)
@@ -163,13 +164,13 @@ class TimedDriver:
         elif type(op) is StopMachine:
             yield from self.stoppers.stop(who, op)
             self.k.watch.show(who, op)
-            return  # what follows is done while nothing else goes on anywhere
+            return  # the caller goes on before anything else does
         else:
-            yield from self._act(who, op)
+            yield from self._perform(who, op)
         yield from take_pending_now(self, who)
 
-    def _act(self, who: Runner, op: Op) -> LaneGenerator:
-        """What changes the machine, and may have to wait."""
+    def _perform(self, who: Runner, op: Op) -> LaneGenerator:
+        """Complete an operation that changes the machine, and may have to wait for that."""
         kind = type(op)
         op.begin(who)
         if kind is Ipi:
@@ -181,14 +182,14 @@ class TimedDriver:
         self.k.watch.show(who, op, waited_ns)
         if kind is SendReschedule:
             self.env.lane(self.interrupts.send_reschedule(op.cpu))  # type: ignore[attr-defined]
-        if self.parking.parked:
-            self.parking.unpark(channel_of(who, op))
+        if self.wait_queues.parked:
+            self.wait_queues.unpark(channel_of(who, op))
 
     def wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:
         """Wait until an operation is ready; returns how many ns that took.
 
-        Who waits at a voluntary operation does not keep its HART; by the time that it is back
-        somebody else may have been faster.
+        A task that waits at a voluntary operation gives up its HART, and another task may take what
+        it waited for before it is back.
         """
         asked_ns = int(self.env.now)
         below = self.waits.begin(who, op, asked_ns)
@@ -203,15 +204,15 @@ class TimedDriver:
     def _sleep(self, who: Any, op: Op) -> LaneGenerator:
         """Give the HART up until an operation may be ready.
 
-        With preemption off that is a bug, which a check reports; then the kernel schedules all the
-        same (__schedule_bug), and the task finds preemption off again, here on the same HART.
+        With preemption off this is a bug, which a check reports.  The kernel schedules nevertheless
+        (__schedule_bug), and the task finds preemption off again, here on the same HART.
         """
         yield from self._notify(who, self.k.kvm_sched_out)
         hart, depth = who.hart, who.hart.preempt_count
         stays = depth > 0 and who not in self.scheduler.bound
         hart.preempt_count = 0
         self.scheduler.leave(who)
-        self.parking.unpark(ANY_HART)
+        self.wait_queues.unpark(ANY_HART)
         yield from self.until_ready(who, op, None)
         yield from self._come_in(who, urgent=stays)
         if stays:
@@ -219,8 +220,8 @@ class TimedDriver:
         hart.preempt_count += depth
 
     def until_ready(self, who: Runner, op: Op, spins_on: Core | None) -> LaneGenerator:
-        """Wait, with a HART or without.  A spinning task proceeds, or notices that it may go on,
-        only while no hardirq runs on top of it; it may let others go on."""
+        """Wait, with or without a HART.  A spinning task makes progress, or notices that it may go
+        on, only while no hardirq runs on top of it; its progress may let others go on."""
         channel = channel_of(who, op)
         while True:
             if spins_on is not None and spins_on.busy:
@@ -228,16 +229,16 @@ class TimedDriver:
             elif op.ready(who):
                 return
             elif not op.can_go_on(who):
-                self.parking.park(channel, op, who, self.env.active_lane)
+                self.wait_queues.park(channel, op, who, self.env.active_lane)
                 yield None
             elif op.proceed(who):
-                self.parking.unpark(channel)
+                self.wait_queues.unpark(channel)
 
     def _schedule(self, who: Any, op: Op) -> LaneGenerator:
-        """What only the driver can do: say who runs where."""
+        """Complete an operation that decides which task runs where."""
         if isinstance(op, SelectRq):
             while self.cores[op.task.cpu].running is op.task:
-                self.parking.park(op.task, op, who, self.env.active_lane)
+                self.wait_queues.park(op.task, op, who, self.env.active_lane)
                 yield None
             self.scheduler.select_rq(op.task)
         elif isinstance(op, PushOff):
@@ -249,16 +250,16 @@ class TimedDriver:
             yield from self._come_in(who, urgent=True)
         else:
             if not isinstance(op, Schedule):
-                raise ModelError(f"{op} is not completed here")
+                raise ModelError(f"{op} does not belong to the scheduler")
             yield from self._switch(who, op)
 
     def _switch(self, who: Any, op: Schedule) -> LaneGenerator:
-        """Another task has the HART until this one is runnable and has one."""
+        """Give the HART to another task until this one is runnable again and has a HART."""
         below = self.waits.begin(who, op, int(self.env.now))
         self._give_up(who)
         while not op.ready(who):
             channel = ANY_HART if who.on_rq else who
-            self.parking.park(channel, op, who, self.env.active_lane)
+            self.wait_queues.park(channel, op, who, self.env.active_lane)
             yield None
         yield from self.scheduler.enter(who)
         self.waits.end(who, below)
@@ -273,10 +274,11 @@ class TimedDriver:
         core = self.cores[who.cpu]
         self.interrupts.poll(core)
         self.scheduler.leave(who)
-        self.parking.unpark(who)
+        self.wait_queues.unpark(who)
 
     def make_up(self, core: Core, ns: int, start_ns: float, stolen_ns: int) -> LaneGenerator:
-        """A task was to take ns from a time on; let the time go by that handlers took since."""
+        """Spend the time that handlers have taken from a task since `start_ns`, when it began to
+        spend `ns`."""
         while True:
             if core.busy:
                 yield from self.wait_for_handler(core)
@@ -293,7 +295,7 @@ class TimedDriver:
             yield None
 
     def guest_of(self, who: Runner, op: RunGuest) -> RunningGuest:
-        """The guest goes on with what was left when it had to exit, or begins a new stretch."""
+        """The guest of a thread: it continues the stretch that an exit cut, or begins a new one."""
         guest = self._guests.get(who)
         if guest is None:
             guest = self._guests[who] = RunningGuest(self.env, Spend("guest_run", op.name))

@@ -1,10 +1,10 @@
-"""A SimPy environment with a faster lane for contexts of execution.
+"""A SimPy environment with a fast lane for contexts of execution.
 
-Almost everything that happens in a run is a context that sleeps for some ns and goes on.  A stock
-SimPy process makes a Timeout, a list of callbacks and a call of `Process._resume` for that.  A
-`Lane` yields the number instead, and stands in the queue itself.  It takes its place in SimPy's own
-queue, at SimPy's own priorities, so that it happens in the order in which the stock process would
-have happened; and it is an event, so that any process can wait for its end.
+Nearly every event of a run is a context that sleeps for some ns and then continues.  For that, a
+stock SimPy process needs a Timeout, a list of callbacks and a call of `Process._resume`.  A `Lane`
+yields the number of ns instead, and is itself the entry in the queue.  It is queued in SimPy's own
+queue at SimPy's own priorities, so events keep the order that stock processes would give them; and
+it is an event, so any process can wait for its end.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LaneGenerator: TypeAlias = Generator[int | None, None, None]
 
 
 class Lane(simpy.Event):
-    """A process on the faster lane; as an event, it happens when its generator ends.
+    """A process on the fast lane; as an event, it happens when its generator ends.
 
-    It starts now, or `after` some ns.  `who` is whoever it carries, for those that care.
+    It starts now, or `after` some ns.  `who` is the context that it currently executes, if any.
     """
 
     who: Any = None
@@ -39,12 +39,12 @@ class Lane(simpy.Event):
             env.schedule(self, URGENT)
 
     def wake(self, after: int = 0) -> None:
-        """Let a parked lane go on now or after some ns, after what already waits for then."""
+        """Resume a parked lane now or after some ns, behind whatever is already queued for then."""
         env = self.lanes
         heappush(env._queue, (env._now + after, NORMAL, next(env._eid), self))
 
     def end(self) -> None:
-        """Be an event like any other, which happens now."""
+        """Become an ordinary event, which happens now."""
         self.__class__ = EndedLane
         self.succeed()
 
@@ -54,14 +54,14 @@ class EndedLane(Lane):
 
 
 class _NoLane(Lane):
-    """What is active while no lane is."""
+    """The active lane while none is running."""
 
     def __init__(self, env: LaneEnvironment) -> None:
         simpy.Event.__init__(self, env)
 
 
 class TimedClock(Clock):
-    """The clock of a kernel that runs in an environment."""
+    """The clock of a kernel whose time is that of a SimPy environment."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self.env = env
@@ -74,9 +74,9 @@ class TimedClock(Clock):
 class LaneEnvironment(simpy.Environment):
     """A `simpy.Environment` in every respect, which resumes lanes itself.
 
-    The entry of a lane stays at the head of the queue while the lane goes on, to be replaced by its
-    next one at once; what is urgent at that moment stands in `_urgent` for so long.  `active_lane`
-    is the one that goes on now, and carries nobody (`who` is None) when an event is processed.
+    A running lane's entry stays at the head of the queue until the lane's next entry replaces it;
+    urgent events that are scheduled meanwhile are held back in `_urgent`.  `active_lane` is the
+    running lane; while an ordinary event is processed it is a placeholder whose `who` is None.
     """
 
     active_lane: Lane
@@ -89,20 +89,22 @@ class LaneEnvironment(simpy.Environment):
         self.active_lane = self._no_lane = _NoLane(self)
 
     def lane(self, generator: LaneGenerator, after: int = 0) -> Lane:
-        """Start a process on the faster lane, now or after some ns."""
+        """Start a process on the fast lane, now or after some ns."""
         return Lane(self, generator, after)
 
     def schedule(
         self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0
     ) -> None:
-        """As `simpy.Environment.schedule`."""
+        """`simpy.Environment.schedule`, safe to call while a lane is being resumed."""
+        # SimPy would put an urgent event in front of the running lane's entry, which
+        # `_resume` expects at the head of the queue when it replaces it.
         if self._resuming and priority == URGENT:
             self._urgent.append((self._now + delay, priority, next(self._eid), event))
         else:
             super().schedule(event, priority, delay)
 
     def run(self, until: float | simpy.Event | None = None) -> object:
-        """As `simpy.Environment.run`; all lanes up to the next event go in one step."""
+        """`simpy.Environment.run`; one step resumes all lanes up to the next event."""
         self._running, before = True, self._running
         try:
             return super().run(until)
@@ -121,22 +123,21 @@ class LaneEnvironment(simpy.Environment):
         finally:
             self._resuming = False
             self.active_lane = self._no_lane
-            self._settle()
+            self._queue_urgent()
         return None
 
-    def _settle(self) -> None:
-        """Put what became urgent into the queue."""
+    def _queue_urgent(self) -> None:
+        """Queue the urgent events that were held back."""
         while self._urgent:
             heappush(self._queue, self._urgent.pop())
 
     def _resume(self, queue: list[Any]) -> None:
-        """Resume the lane at the head of the queue; in a run, all up to the next event."""
-        urgent, running, number, replace = (
-            self._urgent,
-            self._running,
-            self._eid.__next__,
-            heapreplace,
-        )
+        """Resume the lane at the head of the queue; within `run`, all lanes up to the next event.
+
+        This is the hottest loop of a run, so globals and attributes are bound to locals first.
+        """
+        urgent, running = self._urgent, self._running
+        number, replace = self._eid.__next__, heapreplace
         while queue:
             now, _, _, lane = queue[0]
             if lane.__class__ is not Lane:
@@ -151,17 +152,18 @@ class LaneEnvironment(simpy.Environment):
                 lane.end()
             else:
                 if delay is None:
-                    heappop(queue)
-                else:
+                    heappop(queue)  # parked: `wake` will queue it again
+                else:  # one sift instead of a pop and a push
                     replace(queue, (now + delay, NORMAL, number(), lane))
             if urgent:
-                self._settle()
-            if not running:
+                self._queue_urgent()
+            if not running:  # a caller that steps wants one event at a time
                 break
 
 
 class StockEnvironment(LaneEnvironment):
-    """The same on stock SimPy processes only: slower, and what the faster lane is compared with."""
+    """The same on stock SimPy processes only: slower, the reference that lanes are compared
+    with."""
 
     def lane(self, generator: LaneGenerator, after: int = 0) -> Lane:
         """Start the generator as a stock process."""
@@ -169,15 +171,15 @@ class StockEnvironment(LaneEnvironment):
 
 
 class StockLane(Lane):
-    """A lane that is carried by a `simpy.Process`."""
+    """A lane that a `simpy.Process` executes."""
 
     def __init__(self, env: LaneEnvironment, generator: LaneGenerator, after: int = 0) -> None:
         simpy.Event.__init__(self, env)
         self.lanes = env
         self._woken: simpy.Event | None = None
-        env.process(self._carry(generator, env.timeout(after) if after else None))
+        env.process(self._execute(generator, env.timeout(after) if after else None))
 
-    def _carry(
+    def _execute(
         self, generator: LaneGenerator, start: simpy.Event | None
     ) -> Generator[simpy.Event, object, None]:
         send = generator.send
@@ -198,7 +200,7 @@ class StockLane(Lane):
         self.succeed()
 
     def wake(self, after: int = 0) -> None:
-        """Let the process go on; like a lane, it may be woken just before it parks."""
+        """Resume the process; like a lane, it may be woken just before it parks."""
         self._woken = self._woken or self.lanes.event()
-        self._woken._ok, self._woken._value = True, None  # as succeed(), which knows no delay
+        self._woken._ok, self._woken._value = True, None  # succeed(), which cannot take a delay
         self.lanes.schedule(self._woken, delay=after)

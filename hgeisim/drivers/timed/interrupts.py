@@ -1,4 +1,4 @@
-"""Interrupts in time: how they reach a HART, and what they take from it."""
+"""Interrupts in time: how devices, IPIs and SGEIs reach a HART, and the handlers that run there."""
 
 from __future__ import annotations
 
@@ -8,53 +8,47 @@ from typing import Any, Protocol
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.cpu import Arrived, Core
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
-from hgeisim.drivers.timed.scheduler import HartThread, Scheduler
+from hgeisim.drivers.timed.scheduler import HartThread, Scheduler, SpawningDriver
 from hgeisim.drivers.timed.wait_queues import WaitQueues
 from hgeisim.kernel.main import Module
 from hgeisim.machine.hart import ffs
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
-from hgeisim.machine.schedule import Task
 from hgeisim.machine.task import Runner
 
 Handler = Callable[[Runner], Path[None]]
 
 
-class InterruptedDriver(Protocol):
-    """What interrupts need of the driver whose HARTs they reach."""
+class InterruptedDriver(SpawningDriver, Protocol):
+    """The parts of the timed driver that interrupts use."""
 
     env: LaneEnvironment
     k: Module
     costs: Costs
     cores: list[Core]
-    parking: WaitQueues
+    wait_queues: WaitQueues
     scheduler: Scheduler
 
     def execute(self, who: Runner, path: Path[Any]) -> LaneGenerator:
         """Complete the operations of a handler's path."""
 
-    def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
-        """Start a thread."""
-
 
 class Interrupts:
-    """What reaches the HARTs of a driver: devices, SGEIs and IPIs."""
+    """The interrupts of all HARTs: from devices, SGEIs and IPIs."""
 
     def __init__(self, driver: InterruptedDriver) -> None:
         self.driver, self.env, self.k = driver, driver.env, driver.k
         self.cores, self.costs = driver.cores, driver.costs
-        self.runner = [self.k.hardirq(f"hardirq/{core.hart.id}", n, n) for n, core in self._all()]
+        harts = range(len(self.cores))
+        self.runner = [self.k.hardirq(f"hardirq/{cpu}", cpu, cpu) for cpu in harts]
         self.threads: dict[int, HartThread] = {}
         self._lanes: dict[int, Lane] = {}
 
-    def _all(self) -> enumerate[Core]:
-        return enumerate(self.cores)
-
     def device(self, cpu: int, handler: Handler) -> None:
-        """A device's interrupt arrives at a HART; on PREEMPT_RT a thread handles it, which may
-        sleep for locks."""
+        """A device interrupts a HART; on PREEMPT_RT a thread handles that, which may sleep for
+        locks."""
         path = self._wake_thread(cpu, handler) if self.k.realtime else handler(self.runner[cpu])
-        self._arrives(self.cores[cpu], Arrived(path))
+        self._deliver(self.cores[cpu], Arrived(path))
 
     def _wake_thread(self, cpu: int, handler: Handler) -> Path[None]:
         yield STEP
@@ -63,11 +57,11 @@ class Interrupts:
         self.threads[cpu].execute(handler)
 
     def reschedule(self, core: Core) -> None:
-        """The HART is interrupted for the scheduler's sake; a guest exits."""
-        self._arrives(core, Arrived(self.k.scheduler_ipi(self.runner[core.hart.id])))
+        """Interrupt a HART so that it looks at need_resched; a guest exits."""
+        self._deliver(core, Arrived(self.k.scheduler_ipi(self.runner[core.hart.id])))
 
     def send_reschedule(self, cpu: int) -> LaneGenerator:
-        """A reschedule IPI on its way; of several, one arrives."""
+        """Send a reschedule IPI, which takes its time; several on their way arrive as one."""
         yield self.costs.by_name["ipi"]()
         core = self.cores[cpu]
         if core.hart.resched_ipi:
@@ -75,24 +69,24 @@ class Interrupts:
             self.reschedule(core)
 
     def send(self, sender: Runner, op: Ipi) -> None:
-        """IPIs go their way, all at once."""
+        """Send an IPI to all HARTs that it is for, at the same time."""
         targets = sender.ipi_wait
         while targets:
-            self.env.lane(self._arrive(self.cores[ffs(targets)], sender, op))
+            self.env.lane(self._send_to(self.cores[ffs(targets)], sender, op))
             targets &= targets - 1
 
-    def _arrive(self, core: Core, sender: Runner, op: Ipi) -> LaneGenerator:
-        """One IPI on its way; to the sender's own HART it takes no time."""
+    def _send_to(self, core: Core, sender: Runner, op: Ipi) -> LaneGenerator:
+        """Send an IPI to one HART; to the sender's own it takes no time."""
         if core.hart.id != sender.cpu:
             yield self.costs.by_name[op.cost]()
-        self._arrives(core, Arrived(op.handler(self.runner[core.hart.id], sender), sender))
+        self._deliver(core, Arrived(op.handler(self.runner[core.hart.id], sender), sender))
 
-    def _arrives(self, core: Core, arrived: Arrived) -> None:
+    def _deliver(self, core: Core, arrived: Arrived) -> None:
         core.arrived.append(arrived)
         self.poll(core)
 
     def poll(self, core: Core) -> None:
-        """Take an interrupt if there is one and the HART takes it."""
+        """Take an interrupt if one is pending and the HART can be interrupted."""
         hart = core.hart
         if not (core.arrived or hart.hgeip & hart.hgeie) or not hart.interruptible():
             return
@@ -112,7 +106,10 @@ class Interrupts:
             self._lanes[core.hart.id] = self.env.lane(self._hardirqs(core), after)
 
     def _hardirqs(self, core: Core) -> LaneGenerator:
-        """Run one handler after the other on top of whatever the HART has been doing."""
+        """Run one handler after the other on top of whatever the HART has been doing.
+
+        One lane serves a HART for the whole run; it parks until `_take` wakes it.
+        """
         runner = self.runner[core.hart.id]
         while core.taken is not None:
             path, sender = core.taken.path, core.taken.sender
@@ -120,10 +117,7 @@ class Interrupts:
             core.let_go(int(self.env.now))
             if sender is not None:
                 sender.ipi_wait &= ~(1 << core.hart.id)
-            self.driver.parking.unpark(sender)
-            self._go_on(core)
+            self.driver.wait_queues.unpark(sender)
+            self.poll(core)  # the next interrupt, if there is one, comes before any task
+            self.driver.scheduler.pick(core)
             yield None
-
-    def _go_on(self, core: Core) -> None:
-        self.poll(core)
-        self.driver.scheduler.pick(core)

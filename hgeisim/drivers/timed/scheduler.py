@@ -1,10 +1,10 @@
-"""The scheduler: who runs where, in time.  Run queues, slices, wake-up placement, balancing,
+"""The scheduler decides which task runs where: run queues, slices, wake-up placement, balancing,
 affinity, and threads that are bound to their HART.
 
-After Linux's fair class, and simpler: a HART runs the task that has run least so far (its virtual
-runtime); when others wait, a task leaves after a slice, and earlier for one that woke up and is
-behind by more than the granularity.  An idle HART takes over a task that has waited for some time
-elsewhere, as newidle_balance and the nohz balancer do.  All figures are assumptions.
+It is a simplification of Linux's fair class.  A HART runs the task that has run least so far (its
+virtual runtime).  While others wait, a task leaves after a slice, and earlier for a woken task that
+is behind by more than the granularity.  An idle HART takes over a task that has waited for some
+time elsewhere, as newidle_balance and the nohz balancer do.  All figures are assumptions.
 
 A kernel thread that is bound to its HART, such as irq/N or migration/N, is a `HartThread`.
 """
@@ -27,8 +27,8 @@ SLICE_NS = 3_000_000
 GRANULARITY_NS = 1_000_000
 """How far a woken task must be behind to preempt the running one."""
 BOUND, STOPPER = 1, 2
-"""How urgent a thread is that is bound to its HART: any such thread, and the stopper, which comes
-before every other task and is not preempted (kernel/sched/stop_task.c)."""
+"""The urgency of threads that are bound to their HART: of any such thread, and of the stopper,
+which comes before every other task and is not preempted (kernel/sched/stop_task.c)."""
 MIGRATION_COST_NS = 500_000
 """sysctl_sched_migration_cost: a task that waited less is not taken by an idle HART."""
 
@@ -36,8 +36,9 @@ MIGRATION_COST_NS = 500_000
 class Scheduler:
     """Places tasks on cores.
 
-    `interrupt` is how the driver makes a HART look at need_resched while its interrupts are off or
-    a guest runs there.
+    `interrupt` makes a HART look at need_resched while its interrupts are off or a guest runs
+    there.  `bound` has the urgency of kernel threads, `runtime_ns` the virtual runtime of each
+    task.
     """
 
     def __init__(
@@ -54,19 +55,21 @@ class Scheduler:
         self._queues: dict[Core, None] = {}
 
     def move(self, who: Task, cpu: int) -> None:
-        """Ask for a task to go on elsewhere (load balancing, affinity): granted at once when it
-        waits for a HART, else when it is switched out or wakes up."""
+        """Ask for a task to move (load balancing, affinity): granted immediately if it waits for a
+        HART, else when it is switched out or wakes up."""
         who.wanted = cpu + 1
         core = self.cores[who.cpu]
         if core.running is who and cpu != who.cpu:
             self.resched(core)
         waiting = next((w for w in core.queue if w.task is who and w.movable), None)
         if waiting is not None:
-            self._requeue(core, waiting)
+            core.remove(waiting)
+            self.place(who)
+            self._queue(waiting)
 
     def enter(self, who: Task, urgent: int = 0) -> LaneGenerator:
-        """Queue for a HART until it is this task's; a task that was once urgent is a kernel thread,
-        bound to the HART that it is on until its path ends."""
+        """Queue a task until it has a HART; a task that was once urgent is a kernel thread, bound
+        to the HART that it is on until its path ends."""
         if urgent:
             self.bound[who] = urgent
         elif who not in self.bound:
@@ -76,15 +79,15 @@ class Scheduler:
         yield None
 
     def place(self, who: Task) -> None:
-        """Where a runnable task goes: where a balancer wants it, if its affinity allows that and
-        the HART is active."""
+        """Choose the HART of a runnable task: the one that a balancer wants, if that is active and
+        the task's affinity allows it."""
         cpu = (who.allowed or who.wanted or who.cpu + 1) - 1
         who.wanted = 0
         who.cpu = cpu if self._may_run(who, self.cores[cpu]) else self.fallback(who)
 
     def select_rq(self, who: Task) -> None:
-        """select_task_rq: its last HART if that is idle, else the next one that is, round the end
-        (select_idle_cpu), else its last one."""
+        """select_task_rq: choose the task's last HART if that is idle, else the next idle one,
+        wrapping around (select_idle_cpu), else its last one."""
         if not self._may_run(who, self.cores[who.cpu]):
             who.cpu = self.fallback(who)
         elif self.cores[who.cpu].load and not who.allowed:
@@ -93,18 +96,18 @@ class Scheduler:
             who.cpu = next(idle, who.cpu)
 
     def fallback(self, who: Task) -> int:
-        """select_fallback_rq: an active CPU that its affinity allows, or any active one when none
-        is left; here the least loaded, the lowest of equals."""
+        """select_fallback_rq: an active CPU that the task's affinity allows, or any active one if
+        none is left; here the least loaded, the lowest of equals."""
         active = [core for core in self.cores if core.hart.active]
         able = [core for core in active if self._may_run(who, core)] or active
         return min(able, key=lambda core: (core.load, core.hart.id)).hart.id
 
     def _may_run(self, who: Task, core: Core) -> bool:
-        """Whether a HART takes tasks, and this one may be there."""
+        """Whether a HART accepts tasks, and the task's affinity allows it."""
         return core.hart.active == 1 and who.cpus_mask >> core.hart.id & 1 == 1
 
     def leave(self, who: Task) -> None:
-        """A task gives its HART up, if it has it, to the next."""
+        """A task gives its HART up, if it has it, and the next one gets it."""
         core = self.cores[who.cpu]
         ran_ns = int(self.env.now) - core.since_ns
         if core.leave(who):
@@ -112,12 +115,12 @@ class Scheduler:
             self.pick(core)
 
     def end(self, who: Task) -> None:
-        """A task is over."""
+        """A task has ended."""
         self.leave(who)
         self.bound.pop(who, None)
 
     def pick(self, core: Core) -> None:
-        """Let the next task in when the HART is free and in no hardirq."""
+        """Give a HART that is free, and not in a hardirq, to the next task."""
         if core.running is not None or core.busy:
             return
         if not core.queue:
@@ -126,22 +129,22 @@ class Scheduler:
             core.give_to(min(core.queue, key=self._rank), int(self.env.now))
 
     def switched(self, who: Task) -> None:
-        """The HART has switched to a task, whose slice begins."""
+        """The context switch to a task is over: its slice begins."""
         core = self.cores[who.cpu]
         core.since_ns, core.switching = int(self.env.now), False
         self._watch_slice(core)
 
     def push_off(self, cpu: int) -> None:
-        """Send the tasks that wait for a HART to others."""
+        """Move the tasks that wait for a HART to other HARTs."""
         for waiting in self.cores[cpu].push_off():
             waiting.task.allowed = 0
             self.place(waiting.task)
             self._queue(waiting)
 
     def resched(self, core: Core) -> None:
-        """resched_curr: the running task is to leave, unless it is the stopper.  What sets the flag
-        is an interrupt, which makes a guest exit also when it comes while the HART is on its way
-        into the guest."""
+        """resched_curr: ask the running task to leave, unless it is the stopper.  An interrupt
+        carries the request, so a guest exits even if the HART was still on its way into the
+        guest."""
         running = core.running
         if running is None or self._urgency(running) == STOPPER:
             return
@@ -149,11 +152,6 @@ class Scheduler:
             running.need_resched = 1
             if core.guest is not None or (core.hart.irq_off and not core.busy):
                 self.interrupt(core)
-
-    def _requeue(self, core: Core, waiting: Waiting) -> None:
-        core.remove(waiting)
-        self.place(waiting.task)
-        self._queue(waiting)
 
     def _queue(self, waiting: Waiting) -> None:
         core, who = self.cores[waiting.task.cpu], waiting.task
@@ -173,8 +171,8 @@ class Scheduler:
             self._offer()
 
     def _runtime_beside(self, core: Core, runtime_ns: int) -> int:
-        """The runtime that counts beside those who are there: sleeping or running elsewhere for
-        long is worth a slice at most."""
+        """A task's virtual runtime beside the tasks of a HART: a long sleep or a long time
+        elsewhere counts as a slice at most."""
         runtimes_ns = [self.runtime_ns[w.task] for w in core.queue if w.urgent < STOPPER]
         if core.running is not None and self._urgency(core.running) < STOPPER:
             runtimes_ns.append(self._runtime_ns_now(core, core.running))
@@ -191,7 +189,7 @@ class Scheduler:
         return self.runtime_ns.get(running, 0) + int(self.env.now) - core.since_ns
 
     def _watch_slice(self, core: Core) -> None:
-        """When somebody waits, look again at the end of the running task's slice."""
+        """While tasks wait, look again at the end of the running task's slice."""
         if core.queue and not (core.watched or core.switching):
             core.watched = True
             self.env.lane(self._end_of_slice(core))
@@ -206,7 +204,7 @@ class Scheduler:
         core.watched = False
 
     def _pull(self, core: Core) -> None:
-        """newidle_balance: take over the task that has waited longest, if that was long enough."""
+        """newidle_balance: take over the task that has waited longest, if it waited long enough."""
         if not core.hart.active or not self._queues:
             return
         latest_ns = int(self.env.now) - MIGRATION_COST_NS
@@ -225,13 +223,13 @@ class Scheduler:
             core.add(waiting)
 
     def _crowded(self) -> Iterable[Core]:
-        """The cores where somebody waits."""
+        """The cores on which tasks wait."""
         if not all(core.queue for core in self._queues):
             self._queues = {core: None for core in self._queues if core.queue}
         return self._queues
 
     def _offer(self) -> None:
-        """Somebody waits: idle HARTs look when that was long enough."""
+        """Let idle HARTs look again once a waiting task has waited long enough."""
         if not self._offering:
             self._offering = True
             self.env.lane(self._idle_balance())
@@ -245,7 +243,7 @@ class Scheduler:
         self._offering = False
 
     def _next_able(self) -> int | None:
-        """In how many ns the next task may be taken over, None when all may that wait."""
+        """The time in ns until the next waiting task may be taken over, None if all of them may."""
         latest_ns = int(self.env.now) - MIGRATION_COST_NS
         waits_ns = [
             waiting.since_ns - latest_ns
@@ -260,15 +258,15 @@ Work: TypeAlias = Callable[[Task], Path[None]]
 
 
 class SpawningDriver(Protocol):
-    """What such a thread needs of its driver."""
+    """The part of the timed driver that starts threads."""
 
     def spawn(self, who: Task, path: Path[Any], urgent: int = 0) -> Lane:
         """Start a thread."""
 
 
 class HartThread:
-    """A thread that executes what it is given, one after the other, and sleeps in between: the
-    interrupts of devices on PREEMPT_RT, or what stop_machine has to do on its HART."""
+    """A thread that does one piece of work after the other and sleeps in between: it handles the
+    interrupts of devices on PREEMPT_RT, or stops its HART for stop_machine."""
 
     def __init__(self, driver: SpawningDriver, thread: Task, urgent: int = BOUND) -> None:
         self.driver, self.thread, self.urgent = driver, thread, urgent
@@ -276,7 +274,7 @@ class HartThread:
         self.awake = False
 
     def execute(self, work: Work) -> None:
-        """Wake the thread up, if it sleeps, to do one more thing."""
+        """Queue a piece of work, and wake the thread up if it sleeps."""
         self.works.append(work)
         if not self.awake:
             self.awake = True

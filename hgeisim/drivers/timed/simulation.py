@@ -134,7 +134,7 @@ class Simulation:
         except FAILURES as error:
             if not is_of_a_path(self.k, error):
                 raise
-            stack = self.driver.careful.stack() if self.driver.careful else []
+            stack = self.driver.patch_follower.stack() if self.driver.patch_follower else []
             functions = [frame.f_code.co_name for frame in stack]
             self.note_one(crash(self.k, error, functions, stack))  # the patch ends the run
         self.timeline.end_ns = int(self.env.now)
@@ -145,8 +145,8 @@ class Simulation:
         now_ns = int(self.env.now)
         for since_ns, note in waits_for_guest(self.k, self.driver.waits, now_ns):
             self.note_one(note, since_ns)
-        if self.driver.careful is not None:
-            for finding, since_ns in self.driver.careful.endless(now_ns - _long(now_ns)):
+        if self.driver.patch_follower is not None:
+            for finding, since_ns in self.driver.patch_follower.endless(now_ns - _long(now_ns)):
                 self.note_one(finding, since_ns, "it has spun")
         for since_ns, finding in self.quiet.findings() if self.quiet else ():
             self.note_one(finding, since_ns)
@@ -262,7 +262,7 @@ def simulate(
     if has_own_patch(k):
         guarding = GuardedAccesses(k, simulation.note)
         k.watch.add(guarding)
-        driver.careful = PatchFollower(k, simulation.note_one, guarding)
+        driver.patch_follower = PatchFollower(k, simulation.note_one, guarding)
     host = start_workload(driver, streams, scenario)
     if scenario.run.quiet is not None:
         simulation.end_in_quiet(QuietTime(host, scenario.run.quiet))

@@ -1,8 +1,9 @@
-"""The wait queues: lanes that wait for something to change, such as a lock, a sleeper, or the
-answers to an IPI.
+"""Wait queues: lanes that wait for something to change, such as a lock, a sleeper, or the answers
+to an IPI.
 
-`Waits` keeps what each context waits for now, since when, and in which state of its own it began
-to.  When a run ends, `waits_for_guest` reports tasks that wait until a guest lets its thread go.
+`Waits` records the operation that each context currently waits for, since when, and the state in
+which it began to wait.  When a run ends, `waits_for_guest` reports the tasks that wait until a
+guest lets its thread go.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ from hgeisim.machine.task import Runner
 
 Parked: TypeAlias = list[tuple[Op, Runner, Lane]]
 ANY_HART = "any HART"
-"""The channel of those who wait for a HART to be preemptible, or active."""
+"""The channel of lanes that wait for a HART to become preemptible, or active."""
 
 
 class WaitQueues:
-    """Lanes by the channel that they wait on: the object whose change may let them go on.
+    """Parked lanes by channel, the object whose change may let them go on.
 
-    The channel `ANY_HART` is looked at whenever anything changes.
+    The channel `ANY_HART` is checked whenever anything changes.
     """
 
     def __init__(self) -> None:
         self.parked: dict[object, Parked] = {}
 
     def park(self, channel: object, op: Op, who: Runner, lane: Lane) -> None:
-        """Let a lane wait; it is to yield None next."""
+        """Queue a lane, which must yield None next."""
         self.parked.setdefault(channel, []).append((op, who, lane))
 
     def unpark(self, channel: object) -> None:
-        """Wake those that wait for this, or for a HART, and can go on."""
+        """Wake the lanes that wait on a channel, or for any HART, and can go on."""
         for key in (channel, ANY_HART):
             if key in self.parked:
                 self._wake(key, self.parked.pop(key))
 
     def _wake(self, channel: object, waiting: Parked) -> None:
-        """Wake all that can go on, but only the first of those that want a mutex."""
+        """Wake all lanes that can go on, but only the first of those that want a mutex."""
         still: Parked = []
         mutex_taken = False
         for entry in waiting:
@@ -61,7 +62,7 @@ class WaitQueues:
 
 
 def channel_of(who: Runner, op: Op) -> object:
-    """What an operation waits for, or changes; None where that is nothing."""
+    """The object that an operation waits for, or changes; None if there is none."""
     kind = type(op)
     if kind not in _CHANNELS:
         _CHANNELS[kind] = next((name for name in _NAMES if hasattr(op, name)), "")
@@ -81,8 +82,9 @@ _CHANNELS: dict[type[Op], str] = {}
 class Wait(NamedTuple):
     """An operation that is not over.
 
-    `irq_off` and `preempt_count` are those of its HART when it began, which the context then had to
-    itself; by now a hardirq may run there, or another task.  `path` is the one that waits.
+    `irq_off` and `preempt_count` are those of its HART when the wait began and the context had the
+    HART to itself; since then a hardirq or another task may have come.  `path` is the one that
+    waits.
     """
 
     op: Op
@@ -100,36 +102,34 @@ class Waits:
         self._now: dict[Runner, Wait] = {}
 
     def begin(self, who: Runner, op: Op, now_ns: int) -> Wait | None:
-        """A context begins to wait; returns what it waits for below that, for `end`."""
+        """A context begins to wait; returns the wait that this one interrupts, for `end`."""
         below, hart = self._now.get(who), who.hart
         path = self.paths.get(who)
         self._now[who] = Wait(op, path, now_ns, hart.irq_off, hart.preempt_count)
         return below
 
     def end(self, who: Runner, below: Wait | None) -> None:
-        """It waits no longer."""
+        """The wait is over."""
         if below is None:
             del self._now[who]
         else:
             self._now[who] = below
 
     def of(self, who: Runner) -> Wait | None:
-        """What a context waits for, if for anything."""
+        """The current wait of a context, if any."""
         return self._now.get(who)
 
     def __iter__(self) -> Iterator[tuple[Runner, Wait]]:
-        """Yield who waits, but for those that execute another path meanwhile, such as the preempt
-        notifier of a task that gives its HART up."""
+        """Yield each waiting context and its wait, except contexts that execute another path
+        meanwhile, such as the preempt notifier of a task that gives its HART up."""
         for who, wait in self._now.items():
             if self.paths.get(who) is wait.path:
                 yield who, wait
 
 
 def waits_for_guest(k: Module, waits: Waits, now_ns: int) -> Iterator[tuple[int, Finding]]:
-    """Yield a note for each class of mutex that is waited for so, and since when in ns.
-
-    A thread in KVM_RUN holds its vcpu->mutex for as long as its guest wants.
-    """
+    """Yield a note, and since when in ns, for each class of mutex that a guest makes others wait
+    for: a thread in KVM_RUN holds its vcpu->mutex for as long as its guest wants."""
     for who, wait in waits:
         vcpu = _guest_behind(k, waits, who, wait.op)
         if vcpu is not None and isinstance(wait.op, MutexLock):
@@ -141,8 +141,8 @@ def waits_for_guest(k: Module, waits: Waits, now_ns: int) -> Iterator[tuple[int,
 
 
 def _guest_behind(k: Module, waits: Waits, who: Runner, op: Op) -> Vcpu | None:
-    """The vCPU in whose guest the holder of a mutex is, or who that one waits for; None where it
-    waits in a circle, or for something else."""
+    """The vCPU in whose guest the holder of a mutex is, or the holder that this one waits for in
+    turn; None if they wait in a cycle, or for something else."""
     seen = [who]
     while isinstance(op, MutexLock):
         owner = next((thread for thread in k.threads if thread.id == op.lock.owner), None)
