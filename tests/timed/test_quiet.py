@@ -159,13 +159,13 @@ def test_nothing_begins_to_move_in_the_quiet() -> None:
     assert max(hotplug.times) < 6 * MS
     assert max(moved) < 6 * MS
     assert simulation.quiet is not None
-    assert any(each.iid == SECOND for each in simulation.quiet.asked)
+    assert any(each.iid == SECOND for each in simulation.quiet.deliveries)
 
 
 def test_a_vcpu_that_waits_for_a_hart_is_not_accused(tmp_path: Path) -> None:
     simulation = ran_text(tmp_path, BUSY)
     assert simulation.quiet is not None
-    assert any(each.pending for each in simulation.quiet.asked)
+    assert any(each.pending for each in simulation.quiet.deliveries)
     assert "unserved:vcpu" not in simulation.findings
 
 

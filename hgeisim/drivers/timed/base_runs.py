@@ -1,10 +1,10 @@
-"""Runs of the kernel that a patch was made for, which a run of the patch is compared with.
+"""Runs of the base kernel of a patch, with which a run of the patch is compared.
 
-One run is one schedule, so what it misses another may show: the base gets the seed of the patch's
-run first, and then the next seeds, until it has shown all that is asked for or has had enough:
-`RUNS`, or `FEW` in a scenario that is long.  What the base shows in a part p of its runs is taken
-for new with probability p (1 - p)^RUNS, at most 0.9 % (p = 1/41); lock order, which a run shows
-nearly always, is compared by its dependencies, too.
+One run is one schedule, and another one may show what it misses.  So the base runs with the seed of
+the patch's run first, and then with the next seeds, until it has shown every finding that is asked
+for or has used up its runs: `RUNS`, or `FEW` in a long scenario.  A finding that the base shows in
+a fraction p of its runs is taken for new with probability p (1 - p)^RUNS, at most 0.9 % (p = 1/41).
+Lock order, which nearly every run shows, is also compared by its dependencies.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ from hgeisim.scenario.canonical import with_seed
 from hgeisim.scenario.schema import Scenario
 
 RUNS = 40
-"""Runs that the base gets at most."""
+"""The most runs of the base."""
 FEW = 5
-"""Runs that it gets at most where these take more than `HART_TIME_NS`."""
+"""The most runs of the base if these together take more than `HART_TIME_NS`."""
 HART_TIME_NS = 10 * 10**9
-"""Simulated time of all HARTs together for which the base goes on: half a minute to a minute."""
+"""Simulated time of all HARTs together up to which more than `FEW` runs are made: it takes half a
+minute to a minute."""
 BY_PATCHES_ONLY = (*OF_OWN_PATCHES, "check", "lock-not-held")
 """Kinds of findings that a shipped kernel cannot show."""
 UNSEEN = 0.05
-"""The probability with which the base shows what is `rare` in none of its runs."""
+"""The probability that the base shows a finding of the frequency `rare` in none of its runs."""
 
 
 @dataclass
 class BaseRuns:
-    """The base of a patch in a `scenario`; `runs` counts those made, `ids` are what they showed,
-    and `lines` says whether one of them handed a line out.  They took some `seconds`."""
+    """The base of a patch in a `scenario`: `runs` counts the runs made so far, which took
+    `seconds`; `ids` are the findings they showed, and `lines` is true if one of them handed a line
+    out."""
 
     scenario: Scenario
     record: Record
@@ -50,7 +52,7 @@ class BaseRuns:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """It locks as its baseline says, if it has one."""
+        """Start from the lock order of the base's shipped baseline, if it has one."""
         path = shipped_path(self.variant)
         self.edges |= read_baseline(path).edges if path else {}
 
@@ -60,7 +62,7 @@ class BaseRuns:
         return self.scenario.kernel.variant
 
     def standings(self, found: Mapping[str, Cause]) -> dict[str, Standing]:
-        """How each finding of the patch's run compares."""
+        """The standing of each finding of the patch's run, compared with the base."""
         wanted = {i: cause for i, cause in found.items() if self._may_show(i)}
         while self._may_go_on() and not all(starmap(self.shows, wanted.items())):
             self._run()
@@ -71,7 +73,8 @@ class BaseRuns:
 
     @property
     def rare(self) -> float:
-        """The base may show in this part of its runs what none of those made has shown."""
+        """The fraction of its runs in which the base may still show a finding that none of the runs
+        made so far has shown."""
         return 1 - UNSEEN ** (1 / self.runs) if self.runs else 1.0
 
     def _may_show(self, finding_id: str) -> bool:
@@ -83,14 +86,15 @@ class BaseRuns:
         return self.runs < FEW or (self.runs < RUNS and (self.runs + 1) * hart_time <= HART_TIME_NS)
 
     def hand_out_a_line(self) -> bool:
-        """Whether the base does, by its first run."""
+        """Whether the base hands a line out, by its first run."""
         if not self.runs:
             self._run()
         return self.lines
 
     def shows(self, finding_id: str, cause: Cause = NOT_KNOWN) -> bool:
-        """Whether the base has it, as far as is known by now: it was shown, or it is of lock order
-        and accepted of the base by its cause, or a circle of dependencies that the base has."""
+        """Whether the base has a finding, as far as is known yet: a run showed it, or it is about
+        lock order and accepted for the base by its cause, or it is a cycle of dependencies that the
+        base has."""
         kernel = self.scenario.kernel
         of_locks = severity_of(finding_id) is Severity.LOCK_ORDER
         known = of_locks and accepted(finding_id, kernel.variant, kernel.realtime, cause)

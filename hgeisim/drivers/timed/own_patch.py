@@ -1,8 +1,8 @@
-"""A user's patch, followed step by step in time: its accesses to guarded fields, what its
-functions leave behind, and where it spins.
+"""The follower of a user's patch, step by step: its accesses to guarded fields, locks that its
+functions leave behind, and endless loops.
 
-The guarded fields of such a kernel are properties and arrays that report each access, for as long
-as somebody executes a path; other kernels have plain slots.
+The guarded fields of such a kernel are properties and arrays that report each access while a path
+is being executed; other kernels have plain slots.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ ACCESS_CHECKS = [check for check in asked(At.ACCESS) if isinstance(check, UnderI
 
 
 class GuardedAccesses:
-    """Notes what is wrong with the accesses of whoever executes a path now, `None` for nobody."""
+    """Checks the accesses of the context `who` that is executing its path, None between paths;
+    `kept` are the locks it holds."""
 
     def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
         self.k, self.note = k, note
@@ -41,11 +42,11 @@ class GuardedAccesses:
             self._watch(struct)
 
     def begins(self, who: Runner, kept: Balance) -> None:
-        """A context executes its path, and keeps some locks."""
+        """A context executes its path, holding some locks."""
         self.who, self.kept = who, kept
 
     def ends(self) -> None:
-        """It has come to its next operation."""
+        """The context has reached its next operation."""
         self.who = None
 
     @returned("add_vcpu")
@@ -54,7 +55,7 @@ class GuardedAccesses:
         self._watch(vcpu)
 
     def _watch(self, struct: Any) -> None:
-        """Let a struct show what is done with its guarded fields."""
+        """Make a struct report the accesses to its guarded fields."""
         space: dict[str, Any] = {"__slots__": ()}
         for guard in GUARDED_BY:
             for field in guard.fields if isinstance(struct, guard.struct) else ():
@@ -79,18 +80,18 @@ class GuardedAccesses:
         return property(fetch, store)
 
     def _array(self, guard: Guard, struct: Any, field: str) -> list[int]:
-        look = self._access
+        access = self._access
 
-        class Shown(list[int]):
+        class Reporting(list[int]):
             def __getitem__(self, index: Any) -> Any:
-                look(guard, struct, field, False)
+                access(guard, struct, field, False)
                 return super().__getitem__(index)
 
             def __setitem__(self, index: Any, value: Any) -> None:
-                look(guard, struct, field, True)
+                access(guard, struct, field, True)
                 super().__setitem__(index, whole(value, field))
 
-        return Shown(getattr(struct, field))
+        return Reporting(getattr(struct, field))
 
     def _access(self, guard: Guard, struct: Shared, field: str, written: bool) -> None:
         who, held = self.who, self.kept.locks()
@@ -98,7 +99,7 @@ class GuardedAccesses:
             return
         place = site(sys._getframe(2))
         if place is not None:
-            self.who = None
+            self.who = None  # the checks read guarded fields themselves
             access = Access(guard, struct, field, written, place.function, place.marked)
             moment = Moment(who, STEP, access.function, accesses=(access,), held=held)
             for check in ACCESS_CHECKS:
@@ -107,12 +108,14 @@ class GuardedAccesses:
 
 
 POLL = Spend("halt_poll")
-"""A loop of steps alone takes no time, so from `PATIENCE` steps on each of them takes this."""
+"""The cost of each further step of a path after `PATIENCE` steps without any other operation: a
+loop of steps alone would take no time."""
 PATIENCE = 1000
 
 
 def preempt_schedule(k: Module, current: Thread) -> Path[None]:
-    """The kernel's, until nobody wants the HART any more: a patch may leave the task there."""
+    """The kernel's preempt_schedule, repeated until nobody wants the HART: a patch may return from
+    it too early."""
     yield from k.preempt_schedule(current)
     while current.need_resched:
         yield STEP
@@ -120,8 +123,8 @@ def preempt_schedule(k: Module, current: Thread) -> Path[None]:
 
 
 class PatchFollower:
-    """Follows the paths of a kernel; `spinning` has who makes nothing but steps now, with the time
-    in ns since which it does, and where; `path` is the one that went on last."""
+    """Follows the paths of a kernel.  `spinning` has the contexts that currently make nothing but
+    steps: since when, in ns, and in which function.  `path` is the one that was resumed last."""
 
     def __init__(
         self, k: Module, note: Callable[[Finding], None], guarding: GuardedAccesses
@@ -131,10 +134,10 @@ class PatchFollower:
         self.path: Path[Any] | None = None
 
     def follow(self, who: Runner, path: Path[Any]) -> Path[None]:
-        """Yield the operations of a path, and give it the answers.  Raises `AtomicSleep` where it
-        must not sleep."""
+        """Yield the operations of a path, and pass it the answers.  Raises `AtomicSleep` if it
+        sleeps where it must not."""
         calls: tuple[Call, ...] = ()
-        balance = told = NOTHING
+        balance = reported = NOTHING
         steps = 0
         answer = None
         while True:
@@ -148,11 +151,11 @@ class PatchFollower:
                 self.guarding.ends()
             if not isinstance(op, Op):
                 names = tuple(frame.__name__ for frame in frames(path))
-                raise NoOperation(f"{who.name} yields {op!r}, which is no operation", names)
+                raise NoOperation(f"{who.name} yields {op!r}, which is not an operation", names)
             calls, left = unbalanced_returns(
-                type(self.k), calls, tuple(frames(path)), balance, told
+                type(self.k), calls, tuple(frames(path)), balance, reported
             )
-            told = left[-1].balance if left else told
+            reported = left[-1].balance if left else reported
             self._note(who, left)
             steps = steps + 1 if type(op) is Step else 0
             if not steps:
@@ -166,15 +169,15 @@ class PatchFollower:
             answer = yield op
             balance = balance.after(op, answer)
         self.spinning.pop(who, None)
-        self._note(who, unbalanced_returns(type(self.k), calls, (), balance, told)[1])
+        self._note(who, unbalanced_returns(type(self.k), calls, (), balance, reported)[1])
 
     def stack(self) -> list[FrameType]:
-        """Where the path stands that went on last, outermost first."""
+        """The frames of the path that was resumed last, outermost first."""
         return stack_of(self.path)
 
     def endless(self, before_ns: int) -> Iterator[tuple[Finding, int]]:
-        """Yield a finding for each context that has made nothing but steps since before a time, and
-        since when."""
+        """Yield a finding, and since when, for each context that has made nothing but steps since
+        before a time."""
         for who, (since_ns, function) in self.spinning.items():
             if since_ns <= before_ns:
                 yield Finding("endless", function, f"{who.name} does not come out of it"), since_ns

@@ -1,13 +1,13 @@
-"""How many planted faults runs notice.
+"""The number of planted faults that runs notice.
 
-All faults stand in one program.  It runs with none of them, in some seeds and in as many more, so
-that a finding which is rare does not count for a fault.  Then each fault that was asked for is on,
-from the boot on, in a process of its own: in the first seeds, until something shows that did not.
+All faults are planted in one program.  First it runs with all of them off, in `SEEDS` seeds and as
+many more, so that a rare finding is not attributed to a fault.  Then each fault that these runs
+reached is on from the boot, in a process of its own and in the first seeds, until a new finding
+shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, is_note
@@ -32,17 +32,17 @@ from hgeisim.scenario.schema import Scenario
 SEEDS = 3
 """Seeds in which each fault is tried."""
 ROOM = 4
-"""A fault may take so many times as long as the kernel without."""
+"""A fault may take this many times as long as the kernel without faults."""
 LEAST_S = 10
-"""And so many CPU seconds in any case."""
+"""The CPU seconds that a fault may take in any case."""
 
 
 class RunPower:
-    """The faults of a kernel in a `scenario`, which is `broken` once they are planted.
+    """The faults of a kernel in a `scenario`; `broken` is the scenario with all of them planted.
 
-    `faults` are all that were planted, `reached` those that some run asks for, `outcomes` those
-    that were tried, as far as the time went; `seconds` is all CPU time.  `ends` are what the first
-    runs have come to.
+    `faults` are those that were planted, `reached` those that some run executes, `outcomes` those
+    that were tried in the given time; `seconds` is all CPU time.  `ends` are the end states of the
+    runs without a fault.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -58,11 +58,11 @@ class RunPower:
 
     @property
     def reached(self) -> list[Fault]:
-        """The faults that some run asks for, so ordered that any first part is spread evenly."""
+        """The faults that some run executes, in an order in which any prefix is spread evenly."""
         return in_turns(fault for fault in self.faults if fault.number in self.asked)
 
     def run(self, seconds: float) -> bool:
-        """Run the kernel without any fault; False where half of the CPU seconds do not suffice."""
+        """Run the kernel without any fault; False if half of the CPU seconds do not suffice."""
         for number in range(2 * SEEDS):
             simulation = self._run(number)
             if (cpu_s() - self.began_s) * 2 * SEEDS > 0.5 * seconds * (number + 1):
@@ -76,11 +76,12 @@ class RunPower:
 
     @property
     def broken_already(self) -> list[str]:
-        """What shows without a fault and is no finding of a kernel that works."""
+        """The findings that show without a fault and that a working kernel does not have."""
         return sorted(i for i in self.ids if i.partition(":")[0] in OF_OWN_PATCHES)
 
     def measure(self, seconds: float, jobs: int = 1) -> None:
-        """Try the faults that are reached, up to so many CPU seconds with all that was before."""
+        """Try the faults that are reached, until the CPU seconds are used up; these include the
+        runs without a fault."""
         longest_s = LEAST_S + int(ROOM * (cpu_s() - self.began_s) / 2)
         may_go_on = lambda: cpu_s() - self.began_s < seconds  # noqa: E731
         self.outcomes += outcomes(self.reached, self.tried, may_go_on, jobs, longest_s)
@@ -88,7 +89,7 @@ class RunPower:
         self.seconds = cpu_s() - self.began_s
 
     def tried(self, fault: Fault) -> Outcome:
-        """Run with a fault until something is new."""
+        """Run with a fault until a new finding shows."""
         Switched.from_boot = fault.number
         same, handed_out = True, False
         for number in range(SEEDS):
@@ -100,8 +101,9 @@ class RunPower:
             handed_out = handed_out or simulation.guests.line_handed_out
         if self.line_handed_out and not handed_out:
             return Outcome(fault, NOTICED, "vacuous: no line was handed out")
-        told = "the same timelines and end states" if same else ""
-        return Outcome(fault, NO_EFFECT if same else SURVIVED, told)
+        if same:
+            return Outcome(fault, NO_EFFECT, "the same timelines and end states")
+        return Outcome(fault, SURVIVED, "")
 
     def _run(self, number: int) -> Simulation:
         seed = self.scenario.run.seed + number
@@ -111,15 +113,13 @@ class RunPower:
 
 
 def _end(simulation: Simulation) -> tuple[Any, ...]:
-    """What a run has come to: its timeline, and what is in all structs at its end."""
+    """The end of a run: the fingerprint of its timeline, and the values of all structs."""
     k = simulation.k
     structs = [*k.hart, *k.hgei, *k.per_cpu, k.globals]
     for vcpu in vcpus(k):
         structs += [vcpu, vcpu.swfile, vcpu.wait]
-    return fingerprint(simulation.timeline), *(each for one in structs for each in _values(one))
-
-
-def _values(struct: Any) -> Iterator[Any]:
-    """All values of a struct."""
-    yield from (getattr(struct, name) for name in type(struct).fields)
-    yield from (tuple(getattr(struct, name)) for name in type(struct).arrays)
+    values: list[Any] = []
+    for struct in structs:
+        values += [getattr(struct, name) for name in type(struct).fields]
+        values += [tuple(getattr(struct, name)) for name in type(struct).arrays]
+    return fingerprint(simulation.timeline), *values

@@ -1,4 +1,7 @@
-"""One run of a kernel in time under the workload of its scenario, recorded and checked."""
+"""One run of a kernel in simulated time, under the workload of its scenario, recorded and checked.
+
+`simulate` brings a scenario to time 0; the `Simulation` that it returns does the rest.
+"""
 
 from __future__ import annotations
 
@@ -55,24 +58,24 @@ TABLES: dict[str, Any] = {
     "vcpus": VcpuTimes,
     "locks": LockUses,
 }
-"""The tables that can be recorded beside the timeline, and who fills each."""
+"""The tables that can be recorded beside the timeline, with the watcher that fills each."""
 ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests, Guests, Sgeis)
-"""Who watches every run."""
+"""The watchers of every run."""
 ON_ITS_WAY_NS = 2_000_000
-"""A wake-up that took longer than this, or than half the time, does not come any more."""
+"""A wake-up outstanding for longer than this, or than half the run, counts as lost."""
 Record: TypeAlias = Literal["all", "occupancy"]
 Form: TypeAlias = Callable[[type[Module]], type[Module]]
 SLICES = 200
-"""How often progress is told in a run."""
+"""How often a run reports its progress."""
 
 
 class Simulation:
     """A booted kernel under the timed driver, from time 0 on, watched by the recorder, the checks
-    and, if asked for, lock order and what fills the tables.
+    and, if asked for, lock order and the watchers that fill the tables.
 
     `env` is an ordinary `simpy.Environment`: add processes as you like, then `run`.  `findings`
-    holds each finding once, with the time in ns when it first showed; of its cause only what has
-    happened is known, and of lock order the parties.
+    holds each finding once, with the time in ns when it first showed.  The cause of a finding lists
+    only the landmarks that the run has passed, and for lock order the parties.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Simulation:
         ask_after_operations(self.k, watch, self.note, moment)
         ask_about_calls(self.k, self.note)
         for function, word in LANDMARKS.items():
-            watch.entered[function].append(partial(self._passes, word))
+            watch.entered[function].append(partial(self._pass_landmark, word))
         if self.lock_order is not None:
             self.lock_order.chains, self.lock_order.tell = chains, self.note_one
             self.note(self.lock_order.found)
@@ -112,15 +115,15 @@ class Simulation:
         watch.add(*self.recorded.values())
 
     def end_in_quiet(self, quiet: QuietTime) -> None:
-        """Let the run end in a time in which each vCPU is to take one more interrupt."""
+        """End the run with a quiet time, in which each vCPU has to take one more interrupt."""
         self.quiet = quiet
         self.k.watch.add(quiet)
         self.env.process(quiet.process())
 
     def run(self, until_ns: int, progress: Callable[[int], None] | None = None) -> None:
-        """Simulate up to a time and look at every line that is at rest then.
+        """Simulate up to a time, and check every line that is at rest then.
 
-        `progress` is told the time in ns now and then; nothing else depends on it.
+        `progress` is called with the time in ns now and then; nothing else depends on it.
         """
         before_ns = until_ns - _long(until_ns)
         try:
@@ -141,7 +144,7 @@ class Simulation:
         self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
 
     def _look_at_the_end(self) -> None:
-        """What goes on when the run is cut."""
+        """Check the operations and waits that are not over when the run is cut."""
         now_ns = int(self.env.now)
         for since_ns, note in waits_for_guest(self.k, self.driver.waits, now_ns):
             self.note_one(note, since_ns)
@@ -156,8 +159,8 @@ class Simulation:
         self.moves.end()
 
     def _look_at_waits(self, order: LockOrder) -> None:
-        """Show the validator what is still waited for, each in the state in which that wait began,
-        and drop what it told twice."""
+        """Show the validator the outstanding waits, each in the state in which it began, and drop
+        its findings that say less than another one."""
         for who, wait in self.driver.waits:
             order.tell = partial(self.note_one, since_ns=wait.since_ns, what="it has waited")
             self.k.watch.show_wait(who, wait.op, wait.irq_off, wait.preempt_count)
@@ -166,15 +169,16 @@ class Simulation:
             self.findings.pop(finding_id, None)
 
     def _stops(self, before_ns: int, until_ns: int, often: bool) -> list[int]:
-        """When to look what goes on: at the end, before it, and often for the sake of progress."""
+        """The times at which the run stops to look: before the end, at the end, and often if
+        progress is to be reported."""
         now_ns = int(self.env.now)
         every_ns = until_ns // SLICES + 2 if often else until_ns
         stops = dict.fromkeys([before_ns, *range(now_ns + 1, until_ns, every_ns), until_ns])
         return sorted(stop_ns for stop_ns in stops if stop_ns > now_ns)
 
     def _look_for_sleepers(self) -> None:
-        """Keep the time since which each vCPU was found asleep that should be awake, and has not
-        run; one that was for long is forgotten."""
+        """Note since when each vCPU that should be awake was found asleep without having run in
+        between; one that has slept for long is reported as forgotten."""
         now_ns, ran_ns = int(self.env.now), self.driver.scheduler.runtime_ns
         asleep_ns: dict[tuple[int, int], int] = {}
         twice = ((check, vcpu) for check in asked(At.TWICE) for vcpu in check.subjects(self.k))
@@ -190,12 +194,12 @@ class Simulation:
 
     @property
     def tables(self) -> Tables:
-        """What was recorded beside the timeline, up to now."""
+        """The tables recorded beside the timeline, up to now."""
         end_ns = self.timeline.end_ns
         return {name: watcher.table(end_ns) for name, watcher in self.recorded.items()}
 
     def msis(self) -> dict[str, Any]:
-        """The account of the MSIs up to now, see `hgeisim/watch/msis.py`."""
+        """The account of all MSIs up to now, see `hgeisim/watch/msis.py`."""
         return account(self.k, self.moves)
 
     @property
@@ -203,7 +207,7 @@ class Simulation:
         """The cause of each finding."""
         return {i: finding.cause for i, (_, finding) in self.findings.items()}
 
-    def _passes(self, landmark: str, *_: object) -> None:
+    def _pass_landmark(self, landmark: str, *_: object) -> None:
         self.happened |= {landmark}
 
     def note(self, findings: Iterable[Finding]) -> None:
@@ -224,12 +228,13 @@ class Simulation:
 
 
 def _long(now_ns: int) -> int:
-    """How many ns before the end something must have begun that does not come to its own."""
+    """How many ns before the end a wait must have begun to count as endless."""
     return min(ON_ITS_WAY_NS, now_ns // 2)
 
 
 def as_written(kernel: type[Module]) -> type[Module]:
-    """The paths as they are: one run is too short to earn back what fusing them costs."""
+    """The kernel with its paths as they are: a single run is too short to earn back the cost of
+    fusing them."""
     return kernel
 
 
@@ -243,9 +248,9 @@ def simulate(
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest.
 
     `record` is "all", or "occupancy" for the timeline alone, without lock order, which is quicker;
-    the timeline is the same.  A `validator` learns the lock order of this scenario beside that of
-    others.  `form` is what the paths are executed as: `fused` gives the same, and pays where one
-    process runs many scenarios or a long one.
+    the timeline is the same.  A `validator` learns the lock order of this scenario in addition to
+    that of others.  `form` is the form in which the paths are executed: `fused` gives the same
+    results, and pays if one process runs many scenarios or a long one.
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
     tables = TABLES.values() if record == "all" else ()
@@ -273,7 +278,8 @@ def simulate(
 
 
 def _script_path(driver: TimedDriver, script: Script) -> Path[None]:
-    """The path of a script; the scheduler is told of each vCPU that is to move."""
+    """The path of a script, which asks the scheduler to move a vCPU after each command that
+    does."""
     for i, (verb, cpu, vcpu) in enumerate(script.commands):
         yield from script.command(i)
         if VERBS[verb].moves and vcpu is not None:
@@ -281,7 +287,8 @@ def _script_path(driver: TimedDriver, script: Script) -> Path[None]:
 
 
 def start_workload(driver: TimedDriver, streams: Streams, scenario: Scenario) -> Host:
-    """Start everything that the [[vm]], [balance], [[hotplug]] and [random_hotplug] tables say."""
+    """Start the processes that the [[vm]], [balance], [[hotplug]] and [random_hotplug] tables
+    describe."""
     host = Host(driver, streams, scenario.run)
     for vm in scenario.vm:
         host.env.process(arrivals(host, vm))

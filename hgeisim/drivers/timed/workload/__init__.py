@@ -1,5 +1,5 @@
-"""What happens to the machine: VMs come and go, devices send MSIs, load moves, HARTs go offline.
+"""The workload of a machine: VMs come and go, devices send MSIs, load moves, HARTs go offline.
 
-All of it is ordinary SimPy processes; each random time comes from a stream that is named after what
-it is for, so that two kernels meet the same arrivals.
+Each of these is an ordinary SimPy process.  Each random time comes from a stream named after its
+purpose, so two kernels meet the same arrivals.
 """

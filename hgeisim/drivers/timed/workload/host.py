@@ -1,6 +1,6 @@
-"""The host as its workload sees it: which vCPUs there are, and which HARTs take new work.
+"""The host as its workload sees it: its vCPUs, and the HARTs that take new work.
 
-HARTs go offline and come back at set times, or at random, and a load balancer moves vCPU threads at
+HARTs go offline and come back at set times or at random, and a load balancer moves vCPU threads at
 random; neither begins in the quiet end of a run.
 """
 
@@ -22,7 +22,7 @@ Process: TypeAlias = Generator[simpy.Event, Any, None]
 
 
 class Host:
-    """What the processes of a workload share; `vcpus` are those that have not been stopped.
+    """The state that the processes of a workload share; `vcpus` are those not yet stopped.
 
     From `quiet_ns` on no HART goes offline or comes online, and no vCPU is moved.
     """
@@ -44,18 +44,18 @@ class Host:
         return (1 << len(self.k.hart)) - 1
 
     def active(self, mask: int) -> list[int]:
-        """The active HARTs of a mask, or all active ones when there is none in it."""
+        """The active HARTs of a mask, or all active ones if the mask contains none."""
         active = [hart.id for hart in self.k.hart if hart.active]
         return [cpu for cpu in active if mask >> cpu & 1] or active
 
     def next_hart(self, mask: int) -> int:
-        """Active HARTs in turn, for what begins now."""
+        """The HART for a new thread: the active ones of a mask in turn."""
         active = self.active(mask)
         self._placed += 1
         return active[(self._placed - 1) % len(active)]
 
     def hart_from(self, cpu: int, mask: int) -> int:
-        """HART `cpu` or the next one, round the end, of the active ones of a mask."""
+        """HART `cpu`, or the next active one of a mask, wrapping around."""
         if mask >> cpu & 1 and self.k.hart[cpu].active:
             return cpu
         active = self.active(mask)
@@ -63,13 +63,13 @@ class Host:
 
 
 def mask_of(harts: tuple[int, ...] | None, default: int) -> int:
-    """The mask of HARTs that a scenario lists, `default` when it lists none."""
+    """The mask of the HARTs that a scenario lists, `default` if it lists none."""
     return default if harts is None else sum(1 << hart for hart in harts)
 
 
 def balance(host: Host, plan: Balance) -> Process:
-    """Now and then, until all is quiet, some vCPU is to go on on some active HART that its VM may
-    use."""
+    """The load balancer: now and then, until the quiet end, it moves a random vCPU to a random
+    active HART that its VM may use."""
     stream = host.streams.stream("balance")
     while True:
         yield host.env.timeout(stream.draw(plan.every))
@@ -81,7 +81,8 @@ def balance(host: Host, plan: Balance) -> Process:
 
 
 def window(host: Host, plan: Hotplug) -> Process:
-    """A HART goes offline at a set time and comes back at another, or as soon as it can."""
+    """A hotplug plan: a HART goes offline at a set time and comes back at another, or as soon after
+    as it can."""
     cpuhp = host.k.add_thread(f"cpuhp/{plan.hart}", plan.hart)
     yield host.env.timeout(plan.offline)
     if not host.quiet:
@@ -93,7 +94,7 @@ def window(host: Host, plan: Hotplug) -> Process:
 
 
 def random_windows(host: Host, plan: RandomHotplug, harts: Sequence[int]) -> Process:
-    """One of the HARTs after the other, drawn at random, goes offline for a random time."""
+    """Random hotplug: one HART after the other, drawn at random, goes offline for a random time."""
     every, offline_for, which = (
         host.streams.stream(f"random_hotplug/{name}") for name in ("every", "offline_for", "hart")
     )

@@ -1,4 +1,4 @@
-"""Where interrupts come from: devices of the host, guests of other vCPUs of the VM, the timer."""
+"""Sources of interrupts: devices of the host, timers of guests, and IPIs between guests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hgeisim.machine.task import Runner
 
 
 def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
-    """A device of the host whose interrupts become MSIs of a vCPU, for as long as it lives.
+    """A device of the host whose interrupts become MSIs of a vCPU, as long as the vCPU lives.
 
-    Each device interrupts one HART, or the next active one (irqfd; there is no irqbypass).
+    Each device interrupts one HART, or the next active one (irqfd, without irqbypass).
     """
     draw = host.streams.stream(f"{vcpu.name}/msi").draw
     home = vcpu.thread.cpu
@@ -31,7 +31,7 @@ def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
 
 
 def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]]:
-    """The handler of a device's interrupt: what is sent is owed from its beginning on."""
+    """The handler of a device's interrupt; the MSI is owed to the guest from its beginning on."""
 
     def handler(current: Runner) -> Path[None]:
         vcpu.ledger.send(iid)
@@ -41,7 +41,7 @@ def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]
 
 
 def ticks(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
-    """The timer of a guest, an hrtimer of the host where the vCPU is or was last."""
+    """The timer of a guest: an hrtimer of the HART on which the vCPU runs or ran last."""
     draw = host.streams.stream(f"{vcpu.name}/tick").draw
     while True:
         yield host.env.timeout(draw(every))
@@ -52,9 +52,9 @@ def ticks(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
 
 
 def guest_ipis(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
-    """The guest of a vCPU sends IPIs to others of its VM: stores to their IMSIC pages.
+    """The guest of a vCPU sends IPIs to other vCPUs of its VM, by stores to their IMSIC pages.
 
-    A guest that does not run just then sends none.
+    A guest that is not running at that moment sends none.
     """
     times, targets = (host.streams.stream(f"{vcpu.name}/{name}") for name in ("ipi", "ipi_to"))
     while not vcpu.stop:
@@ -67,10 +67,10 @@ def guest_ipis(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
 
 
 def _store(host: Host, core: Core, vcpu: Vcpu, target: Vcpu) -> None:
-    """The guest that runs stores to the IMSIC page of another.
+    """The running guest stores to the IMSIC page of another vCPU.
 
-    No software sees that when a VS-file is behind the page, and it takes no time; else it traps,
-    and KVM injects in the thread of the vCPU that stored.
+    If a VS-file is behind the page, no software sees the store, and it takes no time.  Else it
+    traps, and KVM injects the MSI in the thread of the vCPU that stored.
     """
     target.ledger.send(IPI_IID)
     if target.pte_cpu < 0:

@@ -1,6 +1,6 @@
-"""VMs: they arrive once or again and again, their vCPUs start, in the end they are destroyed.
+"""The lives of VMs: they arrive once or repeatedly, start their vCPUs, and are destroyed.
 
-The thread of a vCPU runs in its monitor, which decides what to do when KVM has no VS-file for it.
+The thread of a vCPU belongs to the monitor, which decides what to do if KVM has no VS-file for it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from hgeisim.scenario.schema import Vm
 
 
 def vcpu_thread(host: Host, vcpu: Vcpu, plan: Vm) -> Path[None]:
-    """KVM_RUN again and again; `fail_entry` is what follows KVM_EXIT_FAIL_ENTRY: "retry" lets
-    others run and asks again, "move" goes to the next HART first; before either, `fail_wait`."""
+    """KVM_RUN in a loop.  After KVM_EXIT_FAIL_ENTRY the thread sleeps for `fail_wait`; then, as
+    `fail_entry` says, "retry" lets others run and tries again, "move" goes to the next HART first.
+    """
     if plan.fail_entry == "retry" and not plan.fail_wait:
         return host.k.vcpu_thread(vcpu.thread, vcpu)
     return _thread(host, vcpu, plan)
 
 
 def _thread(host: Host, vcpu: Vcpu, plan: Vm) -> Path[None]:
-    """After a move (sched_setaffinity to the next HART, round the end) it may run anywhere."""
+    """The loop of a monitor that sleeps or moves.  After a move (sched_setaffinity to the next
+    HART, wrapping around) the thread may run anywhere again."""
     current = vcpu.thread
     while not vcpu.stop:
         reason = yield from host.k.kvm_arch_vcpu_ioctl_run(current, vcpu)
@@ -56,12 +58,13 @@ def _alarm(host: Host, who: Thread, cpu: int, time_ns: int) -> Process:
     host.driver.interrupt(alive, lambda _: _wake(host, who))
 
 
-def _wake(host: Host, who: Thread) -> Path[None]:
+def _wake(host: Host, who: Thread) -> Path[None]:  # try_to_wake_up returns an int
     yield from host.k.try_to_wake_up(who)
 
 
 def arrivals(host: Host, plan: Vm) -> Process:
-    """The VM of a [[vm]] table; with `every` or `count` many of them, name#1, name#2, ..."""
+    """The arrivals of a [[vm]] table: one VM, or with `every` or `count` many: name#1, name#2,
+    ..."""
     yield host.env.timeout(plan.arrives)
     if plan.every is None and plan.count is None:
         yield from life(host, plan, plan.name)
@@ -90,7 +93,7 @@ def life(host: Host, plan: Vm, name: str) -> Process:
 
 
 def _end_ns(host: Host, plan: Vm, name: str) -> int | None:
-    """When a VM that arrives now is to be destroyed, None for never."""
+    """The time in ns at which a VM that arrives now is destroyed, None for never."""
     if plan.lives is None:
         return plan.destroyed
     return int(host.env.now) + host.streams.stream(f"{name}/lives").draw(plan.lives)
@@ -123,6 +126,6 @@ def _destroy(host: Host, made: KernelVm, monitor: Thread, lanes: list[Lane]) -> 
 
 
 def _kick_all(host: Host, monitor: Thread, vcpus: list[Vcpu]) -> Path[None]:
-    """A signal to the thread of each vCPU."""
+    """Send a signal to the thread of each vCPU."""
     for vcpu in vcpus:
         yield from host.k.kvm_vcpu_kick(monitor, vcpu)
