@@ -56,7 +56,7 @@ PATHS = {
     "a list": ("cpu, hgei", "yield STEP; k.vcpu(1).cpu = list(())", "a whole number, not []"),
     "None": ("cpu, hgei", "yield STEP; k.hgei[cpu].owners[1] = max((None,))", "not None ("),
     "no unlock": ("cpu, hgei", "yield k.hgei[cpu].lock.lock_irqsave", "while atomic"),
-    "no operation": ("cpu, hgei", "yield cpu", "which is no operation"),
+    "no operation": ("cpu, hgei", "yield cpu", "which is not an operation"),
     "a number": ("cpu, hgei", "yield STEP; k.hgei[cpu].free_bitmap = 10**30", "Error: "),
     "StopIteration": ("cpu, hgei", "yield STEP; raise StopIteration", "RuntimeError: generator"),
     "GeneratorExit": ("cpu, hgei", "yield STEP; raise GeneratorExit", "GeneratorExit: "),

@@ -103,7 +103,7 @@ def test_a_local_name_is_not_taken_for_a_function_of_the_module() -> None:
 def test_a_free_name_that_would_mean_two_things_is_refused() -> None:
     inliner = Inliner({})
     inliner.free_name("x", int)
-    with pytest.raises(AssertionError, match="x means two things"):
+    with pytest.raises(AssertionError, match="x is two different objects"):
         inliner.free_name("x", str)
 
 

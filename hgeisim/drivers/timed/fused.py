@@ -1,19 +1,22 @@
-"""A kernel whose paths have the driver's share in them, made from the same source.
+"""A kernel whose paths complete their operations themselves, compiled from the same source.
 
-A path yields an operation, and the driver completes it: on the way there and back every generator
-between them is passed, for most operations several times.  In a fused path the statements of
-`completion.py`, and of the operation's own `begin` and `end`, stand in the place of the yield, put
-there mechanically; so it yields ns, as a lane does.  `yield STEP` marks where others may step in:
-in time nobody does, as no time goes by there, and it is left out.  What an operation is, is guessed
-by its name and checked when it is executed; any other is completed by the driver in the general
-way.  Executed without a driver of time, as at boot, a fused path is the plain one.
+A path yields an operation, and the driver completes it.  Each yield passes every generator between
+them on the way there and back, for most operations several times.  In a fused path the statements
+of `completion.py`, and of the operation's own `begin` and `end`, mechanically replace the yield, so
+the path yields ns, as a lane does.  `yield STEP` marks a place where other contexts may intervene;
+in simulated time none does, since no time passes there, and it is dropped.  An operation's class is
+predicted from its name and checked at run time; anything else falls back to the driver.  Without a
+timed driver, as at boot, the plain path is executed.
+
+Fusing costs a fixed time for each kernel class and process, so it pays for long runs and for many
+runs in one process.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from types import CellType, CodeType, FunctionType
 from typing import Any, TypeAlias
@@ -53,9 +56,8 @@ KINDS: dict[str, Kind] = {
     "srcu_read_lock": (SrcuReadLock, {}),
     "srcu_read_unlock": (SrcuReadUnlock, {}),
 }
-"""What an operation most likely is, by the last name of the expression that is yielded, which is
-`sgei` for `k.sgei[cpu]`: its class, and what else is known of it then.  Both are checked when it is
-executed."""
+"""The predicted operation, by the last name of the expression that is yielded (`sgei` in
+`k.sgei[cpu]`): its class, and facts about its attributes.  Both are checked at run time."""
 
 PROLOGUE = """
 _driver = {k}.clock.driver
@@ -66,38 +68,30 @@ if _who is None:
 GENERALLY = "yield from _driver.complete(_who, _op)"
 
 
+@cache
 def fused(kernel: type[Module]) -> type[Module]:
-    """The same kernel with every path fused, but for those that are decorated (other than by
-    `hands_over`, which only says something), take more than positional arguments, or whose source
-    is not to be had.
+    """The same kernel with every path fused, except paths that are decorated (other than by
+    `hands_over`, which only annotates), take more than positional arguments, or whose source is not
+    available.
 
-    The driver that executes it is that of its clock, None before there is one.
+    The driver that executes them is that of the kernel's clock, None before there is one.
     """
-    if kernel not in _made:
-        paths = {ident: _fuse(path) for ident, path in _paths(kernel)}
-        space = {"__module__": __name__, "__doc__": kernel.__doc__, "name": kernel.name, **paths}
-        _made[kernel] = type(kernel.__name__, (kernel,), space | {"yields_ns": True})
-    return _made[kernel]
-
-
-_made: dict[type[Module], type[Module]] = {}
-
-
-def _paths(kernel: type[Module]) -> Iterator[tuple[str, FunctionType]]:
+    space: dict[str, Any] = {"__module__": __name__, "__doc__": kernel.__doc__, "name": kernel.name}
     for ident, path in inspect.getmembers(kernel, inspect.isgeneratorfunction):
         plain = isinstance(inspect.getattr_static(kernel, ident), FunctionType)
         if plain and not hasattr(path, "__wrapped__"):
-            yield ident, path
+            space[ident] = _fuse(path)
+    return type(kernel.__name__, (kernel,), space | {"yields_ns": True})
 
 
 def _fuse(path: FunctionType) -> Callable[..., Any]:
-    """Compile a path again, for the same globals and the same class."""
+    """Compile a path again with its operations completed, for the same globals and class."""
     try:
         function = definition_of(path)
     except (OSError, SyntaxError):
         return path
     arguments = [argument.arg for argument in function.args.args]
-    decorated = not all(map(_only_says, function.decorator_list))
+    decorated = not all(map(_only_annotates, function.decorator_list))
     if decorated or len(arguments) != len(inspect.signature(path).parameters):
         return path
     function.decorator_list = []
@@ -108,13 +102,14 @@ def _fuse(path: FunctionType) -> Callable[..., Any]:
     return _compiled(function, path, {**_inliner.free, "_plain": path})
 
 
-def _only_says(decorator: ast.expr) -> bool:
+def _only_annotates(decorator: ast.expr) -> bool:
     """Whether a decorator leaves the path as it is."""
     return isinstance(decorator, ast.Call) and _last_name(decorator.func) == hands_over.__name__
 
 
 class _Operations(ast.NodeTransformer):
-    """Puts what completes an operation in the place of its yield, in a path of a module."""
+    """Replaces each yield of an operation in a path by the statements that complete it; `space` has
+    the globals of the path."""
 
     def __init__(self, space: dict[str, Any]) -> None:
         self.space = space
@@ -131,7 +126,7 @@ class _Operations(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Put what a function of the machine returns in the place of its call."""
+        """Replace a call of a function of `machine/hart.py` by the expression that it returns."""
         self.generic_visit(node)
         called = self.space.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if isinstance(called, FunctionType) and called.__module__ == hart.__name__:
@@ -153,7 +148,7 @@ _inliner = Inliner()
 
 @cache
 def _completed(last: str) -> str:
-    """The statements that complete the operation `_op`, whose last name that is."""
+    """The source of the statements that complete the operation `_op`, given its last name."""
     if last not in KINDS:
         return GENERALLY
     kind, facts = KINDS[last]
@@ -171,7 +166,7 @@ def _completed(last: str) -> str:
 
 
 def _at(node: ast.stmt, statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Statements, all of them in the line of another one."""
+    """Statements, all with the line number of another one."""
     for statement in statements:
         for part in ast.walk(statement):
             ast.copy_location(part, node)
@@ -181,8 +176,8 @@ def _at(node: ast.stmt, statements: list[ast.stmt]) -> list[ast.stmt]:
 def _compiled(
     function: ast.FunctionDef, path: FunctionType, free: dict[str, object]
 ) -> Callable[..., Any]:
-    """The function, which may use `super()` and has some free variables more: so it is compiled
-    inside another one that has them all."""
+    """Compile a function that may use `super()` and has additional free variables: it is compiled
+    inside an outer function that has all of them as arguments."""
     cells = dict(zip(path.__code__.co_freevars, path.__closure__ or (), strict=True))
     cells |= {ident: CellType(value) for ident, value in free.items()}
     arguments = ast.arguments([], [ast.arg(ident) for ident in cells], None, [], [], None, [])

@@ -1,8 +1,8 @@
-"""Puts the statements of functions in the place of their calls, in a syntax tree.
+"""An inliner: in a syntax tree, it replaces calls of functions by their statements.
 
-What is expanded is a statement of its own, `f(x)`, `yield from f(x)` or `name.method(x)`, of a
-function without `return`.  Its parameters become what they are called with, its variables get a
-prefix, and what it finds in its module becomes a free variable of whoever it is put into.
+A call is expanded if it is a statement of its own, `f(x)`, `yield from f(x)` or `name.method(x)`,
+and the function has no `return`.  Parameters are replaced by the arguments, local variables get a
+prefix, and globals of the function's module become free variables of the function around the call.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hgeisim.errors import ModelError
 
 
 def definition_of(function: FunctionType) -> ast.FunctionDef:
-    """The source of a function as a tree, in the lines of its file.
+    """The syntax tree of a function, with the line numbers of its file.
 
-    Raises `OSError` when the source is not to be had.
+    Raises `OSError` if the source is not available.
     """
     (definition,) = ast.parse(dedent(inspect.getsource(function))).body
     if not isinstance(definition, ast.FunctionDef):
@@ -33,22 +33,22 @@ def definition_of(function: FunctionType) -> ast.FunctionDef:
 
 @cache
 def _kept(function: FunctionType) -> ast.FunctionDef:
-    """The same, not to be changed."""
+    """The same, cached: it must not be changed."""
     return definition_of(function)
 
 
 def name(ident: str) -> ast.Name:
-    """A name that is read."""
+    """An expression that reads a name."""
     return ast.Name(ident, ast.Load())
 
 
 class Inliner(ast.NodeTransformer):
     """Expands calls.
 
-    `classes` tells of what class the object is that a name stands for, where methods of it are to
-    be expanded; `facts` tells what an expression always is (`{"op.irqsave": True}`), so that what
-    follows from it need not be asked.  `free` has the objects that expanded statements refer to, by
-    name.
+    `classes` has the class of the object behind a name, for names whose methods are to be expanded;
+    `facts` has the value of expressions that are constant (`{"op.irqsave": True}`), so that
+    conditions on them are decided here.  `free` has the objects that expanded statements refer to,
+    by name.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Inliner(ast.NodeTransformer):
         self.free: dict[str, Any] = {}
 
     def expanded(self, function: Any, arguments: Sequence[ast.expr]) -> list[ast.stmt]:
-        """The statements of a function, called with these arguments."""
+        """The statements of a function that is called with these arguments."""
         definition = _kept(function)
         names: dict[str, ast.expr] = {}
         statements: list[ast.stmt] = []
@@ -77,7 +77,9 @@ class Inliner(ast.NodeTransformer):
         return statements or [ast.Pass()]
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | list[ast.stmt]:
-        """Expand a call, if it can be; leave out what only makes a function a generator."""
+        """Expand a call if possible; drop a `yield from ()`, which only makes a function a
+        generator.
+        """
         if ast.unparse(node) == "yield from ()":
             return ast.Pass()
         called = node.value.value if isinstance(node.value, ast.YieldFrom) else node.value
@@ -88,8 +90,8 @@ class Inliner(ast.NodeTransformer):
         return node
 
     def expression(self, function: FunctionType, call: ast.Call) -> ast.expr:
-        """A call of a function that is nothing but `return`, of names and numbers: what it
-        returns."""
+        """The expression that a function returns, if it consists of a `return` only and all
+        arguments are names or constants; else the call itself."""
         body = _body(_kept(function))
         simple = all(isinstance(argument, ast.Name | ast.Constant) for argument in call.args)
         if not (simple and len(body) == 1 and isinstance(body[0], ast.Return)):
@@ -113,7 +115,7 @@ class Inliner(ast.NodeTransformer):
         return [*this, *call.args]
 
     def _freed(self, function: FunctionType, names: Iterable[str]) -> dict[str, ast.expr]:
-        """What a function finds in its module; numbers as they are."""
+        """The globals that a function uses, by name, as expressions for the expanded statements."""
         found: dict[str, ast.expr] = {}
         for ident in function.__code__.co_names:
             if ident in function.__globals__ and ident not in names:
@@ -121,52 +123,50 @@ class Inliner(ast.NodeTransformer):
         return found
 
     def constant(self, ident: str, value: object) -> ast.expr:
-        """An expression for an object: a number as it is, else a free variable."""
+        """An expression for an object: a constant for a number, else a free variable."""
         return ast.Constant(value) if isinstance(value, int) else self.free_name(ident, value)
 
     def free_name(self, ident: str, value: object) -> ast.Name:
-        """A free variable for an object, called after `ident`."""
+        """A free variable for an object, named after `ident`."""
         free = f"_{ident}_"
         if self.free.setdefault(free, value) is not value:
-            raise ModelError(f"{ident} means two things")
+            raise ModelError(f"{ident} is two different objects")
         return name(free)
 
 
 class _Renamed(ast.NodeTransformer):
-    """Puts expressions in the place of names."""
+    """Replaces names by expressions."""
 
     def __init__(self, names: dict[str, ast.expr]) -> None:
         self.names = names
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Its expression, written to where the name is."""
+        """The expression for a name, read or stored to as the name was."""
         made = deepcopy(self.names.get(node.id, node))
         return _stored(made) if isinstance(node.ctx, ast.Store) else made
 
 
 class _Folded(ast.NodeTransformer):
-    """Leaves out what facts decide."""
+    """Evaluates expressions and conditions that follow from facts."""
 
     def __init__(self, facts: dict[str, bool]) -> None:
         self.facts = facts
+        self.names = {fact.rpartition(".")[2] for fact in facts}
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """A fact."""
-        known = self.facts.get(ast.unparse(node)) if node.attr in self._names() else None
+        known = self.facts.get(ast.unparse(node)) if node.attr in self.names else None
         return node if known is None else ast.Constant(known)
 
-    def _names(self) -> set[str]:
-        return {fact.rpartition(".")[2] for fact in self.facts}
-
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        """Not a fact."""
+        """`not` of a fact."""
         self.generic_visit(node)
         if isinstance(node.op, ast.Not) and _decided(node.operand):
             return ast.Constant(not node.operand.value)
         return node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        """A fact, or (and) something else."""
+        """`and` or `or` whose first operand is a fact."""
         self.generic_visit(node)
         if not _decided(first := node.values[0]):
             return node
@@ -175,12 +175,12 @@ class _Folded(ast.NodeTransformer):
         return first if ends else rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        """One of two."""
+        """A conditional expression on a fact."""
         self.generic_visit(node)
         return (node.body if node.test.value else node.orelse) if _decided(node.test) else node
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
-        """Some of the statements."""
+        """An `if` on a fact: only the branch that is taken."""
         self.generic_visit(node)
         if not _decided(node.test):
             return node
@@ -197,7 +197,7 @@ def _listed(made: Any) -> list[ast.stmt]:
 
 def _stored(expression: ast.expr) -> ast.expr:
     if not isinstance(expression, ast.Name):
-        raise ModelError("only names can be written to")
+        raise ModelError("only names can be assigned to")
     return ast.Name(expression.id, ast.Store())
 
 
