@@ -37,7 +37,7 @@ from hgeisim.report.counterexample import finding_facts
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 from hgeisim.watch.lock_report import finding_of
-from hgeisim.watch.lock_table import lock_stat
+from hgeisim.watch.lock_uses import lock_stat
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What looks on while a kernel runs: the recorder, latencies, owners, checks, lock order."""
+"""Watchers of a running kernel: the recorder, latencies, owners, checks, lock order."""

@@ -1,9 +1,9 @@
-"""The asker: asks the checks of the catalogue while a kernel runs in time.
+"""The asker: runs the checks of the catalogue while a kernel runs in time.
 
-What it needs to remember for that is kept here as well: which vCPUs get no line on a HART that has
-a free one (`Requests`), what made the global count of HGEI lines 0, for the report of a VM that was
-refused its mode (`LineCount`), and whether a run had anything to ask about: whose guests were
-entered, and whether any line was handed out (`Guests`).
+The watchers here also remember what the checks need: the vCPUs that get no line on a HART with a
+free one (`Requests`); the event that made the global count of HGEI lines 0, for the report of a VM
+that was refused its mode (`LineCount`); and whether a run had anything to check: the guests that
+were entered, and whether any line was handed out (`Guests`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Done, Watch, done, entered, returned
 
 IN_QUIET = ("unserved", "starves")
-"""What shows in the quiet end of a run, if it has one."""
+"""The kinds of findings of the quiet end of a run, if it has one."""
 IN_TIME = Offer(
     (
         *(At.OPERATION, At.CALL, At.RETURN, At.AT_REST, At.ONLINE, At.OFFLINE, At.SWITCHED),
@@ -35,12 +35,12 @@ IN_TIME = Offer(
     ),
     (*OF_OWN_PATCHES, *IN_QUIET, "waits-for-guest"),
 )
-"""What is asked in a run: `Asker` asks, but for TWICE, which the simulation does, for MOVED,
-CALM and STILL, which `Moves` does, and for REFUSED, which `Requests` does."""
+"""The moments at which a run asks.  `Asker` does so, except at TWICE (the simulation), at MOVED,
+CALM and STILL (`Moves`), and at REFUSED (`Requests`)."""
 
 
 def offer_of(variant: str, quiet: bool = False) -> Offer:
-    """What is asked in a run of a variant, which may have a quiet end; a user's patch is followed
+    """The checks of a run of a variant, which may have a quiet end; a user's patch is followed
     access by access."""
     kinds = ("unlocked",) if own_files(variant) else ()
     never = () if quiet else IN_QUIET
@@ -52,7 +52,7 @@ MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
 
 
 def ask_after_operations(k: Module, watch: Watch, note: Note, moment: MakeMoment) -> None:
-    """Let each check of operations look at those that it is about."""
+    """Run each check of operations after the operations that it is about."""
 
     def asking(check: OperationCheck) -> Done:
         return lambda who, op, waited_ns: note(check.wrong(k, moment(who, op)))
@@ -63,7 +63,7 @@ def ask_after_operations(k: Module, watch: Watch, note: Note, moment: MakeMoment
 
 
 def ask_about_calls(k: Module, note: Note) -> None:
-    """Let each check of calls look at those that it is about."""
+    """Run each check of calls at the calls or returns that it is about."""
 
     def asking(check: Any) -> Callable[..., None]:
         return lambda *arguments: note(check.wrong(k, *arguments))
@@ -74,7 +74,7 @@ def ask_about_calls(k: Module, note: Note) -> None:
 
 
 class Asker:
-    """Asks about a HART or a VM when something happened to it."""
+    """Runs the checks of a HART or a VM when something has happened to it."""
 
     def __init__(self, k: Module, note: Note, count: LineCount) -> None:
         self.k, self.note, self.count = k, note, count
@@ -85,7 +85,7 @@ class Asker:
 
     @done(Release)
     def released(self, who: Runner, op: Any, waited_ns: int) -> None:
-        """The lock of a HART's lines is dropped: they may be at rest."""
+        """The lock of a HART's lines is dropped: the lines may be at rest."""
         hgctrl = self.control.get(op.lock)
         if hgctrl is not None:
             for check in AT_REST:
@@ -101,7 +101,7 @@ class Asker:
 
     @done(SweepVsFile)
     def swept(self, who: Runner, op: Any, waited_ns: int) -> None:
-        """The host may have trapped; then the run goes on as if it had not."""
+        """The host may have trapped; the run then continues as if it had not."""
         if who.hart.trapped and who.cpu not in self.trapped:
             self.trapped.add(who.cpu)
             for check in asked(At.SWEEP):
@@ -109,7 +109,7 @@ class Asker:
 
     @returned("kvm_enable_virtualization_cpu")
     def online(self, ret: None, current: Runner) -> None:
-        """A HART was enabled: all of its lines are looked at."""
+        """A HART was enabled: check all of its lines."""
         for check in asked(At.ONLINE):
             self.note(check.wrong(self.k, self.k.hgei[current.cpu]))
         self._look_at_registers(current)
@@ -120,7 +120,8 @@ class Asker:
         self._look_at_registers(current)
 
     def _look_at_registers(self, current: Runner) -> None:
-        """A task has its HART to itself; an IPI comes on top of what may be using VGEIN."""
+        """Check the registers, but only for a task, which has its HART to itself: an IPI interrupts
+        code that may be using VGEIN."""
         for check in asked(At.SWITCHED) if current.id else ():
             self.note(check.of(self.k, current.hart))
 
@@ -132,7 +133,7 @@ class Asker:
 
     @returned("kvm_create_vm")
     def created(self, ret: None, current: Thread, vm: Vm) -> None:
-        """A VM has its AIA mode."""
+        """A VM has got its AIA mode."""
         self._look_at_mode(vm)
 
     def _look_at_mode(self, vm: Vm) -> None:
@@ -146,19 +147,17 @@ class Asker:
             self.note(check.state(self.k))
 
 
-AT_REST, ENTERED = asked(At.AT_REST), asked(At.ENTERED)
-
-
-REFUSED = asked(At.REFUSED)
+AT_REST, ENTERED, REFUSED = asked(At.AT_REST), asked(At.ENTERED), asked(At.REFUSED)
 
 
 class Requests:
-    """Knows which vCPUs ask for a line of a HART that has had a free one since they began to ask.
+    """Tracks the vCPUs that ask for a line of a HART which has had a free one ever since they began
+    to ask: alloc_hgei must not refuse them.
 
-    A line that is freed after alloc_hgei has looked is not held against it.
+    A line that is freed after alloc_hgei has looked does not count.
     """
 
-    def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
+    def __init__(self, k: Module, note: Note) -> None:
         self.k, self.note = k, note
         self.control: dict[Shared, HgeiControl] = {h.lock: h for h in k.hgei}
         self.asking: dict[int, int] = {}
@@ -171,7 +170,7 @@ class Requests:
 
     @done(Release)
     def released(self, who: Runner, op: Any, waited_ns: int) -> None:
-        """The lines of a HART may all be taken by now."""
+        """All lines of a HART may be taken now."""
         hgctrl = self.control.get(op.lock)
         if hgctrl is not None and self.asking and not hgctrl.free_bitmap:
             full = hgctrl.cpu
@@ -179,21 +178,21 @@ class Requests:
 
     @returned("kvm_riscv_aia_alloc_hgei")
     def allocated(self, ret: int, cpu: int, owner: Vcpu) -> None:
-        """It has got one, which somebody else may take away again."""
+        """A vCPU has got a line, which another context may take away again."""
         if ret > 0:
             self.asking.pop(owner.id, None)
 
     @returned("kvm_riscv_vcpu_aia_imsic_update")
     def answered(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
-        """It goes on without one, or not at all."""
+        """A vCPU continues, perhaps without a line."""
         if self.asking.pop(vcpu.id, -1) == current.cpu:
             for check in REFUSED:
                 self.note(check.of(self.k, vcpu))
 
 
 class LineCount:
-    """Remembers which CPU left the count at 0, when, and whether it was being enabled or ran the
-    initcall.  It has to watch the boot."""
+    """Remembers which CPU left the count of lines at 0, when, and whether it was being enabled or
+    ran the initcall.  It has to watch the boot, too."""
 
     def __init__(self, k: Module) -> None:
         self.k = k
@@ -201,7 +200,7 @@ class LineCount:
 
     @returned("kvm_riscv_aia_init")
     def counted(self, ret: None, current: Runner) -> None:
-        """The initcall has counted."""
+        """The initcall has counted the lines."""
         self._look(current.cpu, enabling=False)
 
     @returned("kvm_riscv_aia_enable")
@@ -216,7 +215,7 @@ class LineCount:
             self._emptied = cpu, self.k.ktime_get(), enabling
 
     def cause(self) -> str:
-        """Name the HART that is to blame, and since when; an empty text while there are lines."""
+        """Name the HART that is to blame, and since when; empty while there are lines."""
         if self._emptied is None:
             return ""
         cpu, now_ns, enabling = self._emptied
@@ -231,8 +230,8 @@ class LineCount:
 
 
 class Guests:
-    """`entered` are the ids of the vCPUs whose guests were; both count what was before the start,
-    when each [[vcpu]] enters its guest once."""
+    """The ids of the vCPUs whose guests were `entered`, and whether a line was handed out.  Both
+    include the boot, in which each [[vcpu]] enters its guest once."""
 
     def __init__(self, k: Module) -> None:
         self.entered = {vcpu.id for vcpu in vcpus(k) if vcpu.booted}

@@ -1,6 +1,6 @@
-"""The table of spans: what took time, such as interrupts on their way to a guest.
+"""The table of spans: things that took time, such as interrupts on their way to a guest.
 
-None of it is part of the fingerprint, and a run goes the same way without it.
+Spans are not part of the fingerprint, and recording them does not change a run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hgeisim.runs.tables import (
 )
 
 NOBODY_MOVED = -1
-"""The origin of a span that is no update."""
+"""The origin of a span that is not a vCPU's search for a VS-file."""
 
 
 class Latencies:
@@ -47,13 +47,13 @@ class Latencies:
         self._got_line: dict[int, bool] = {}
 
     def table(self, end_ns: int) -> Records:
-        """A row for each span that is over."""
+        """A row for each completed span."""
         return span_records(self.spans)
 
     # SGEI
 
     def sample(self, hart: Hart) -> None:
-        """Note which lines of a HART raise SGEI since now, and which no longer do."""
+        """Note which lines of a HART raise SGEI from now on, and which no longer do."""
         raised = self._raised[hart.id]
         pending = hart.hgeip & hart.hgeie if hart.sgeie else 0
         if not (pending or raised):
@@ -100,7 +100,7 @@ class Latencies:
 
     @returned("imsic_page_write")
     def page_written(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
-        """The store is done; without a trap to KVM it went straight into a VS-file."""
+        """The store is done; without a trap to KVM it went directly into a VS-file."""
         start_ns = self._writing.pop(current, None)
         if start_ns is not None:
             self._arrived.setdefault(vcpu.id, []).append((iid, start_ns))
@@ -120,7 +120,7 @@ class Latencies:
 
     @entered("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def msi_claiming(self, current: Thread, vcpu: Vcpu) -> None:
-        """The guest claims from its SW-file, a trap."""
+        """The guest claims from its SW-file by a trap."""
         self._claiming[current] = claim_of(vcpu)
 
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
@@ -131,7 +131,7 @@ class Latencies:
             self._deliver(MSI_SWFILE, vcpu, bit(claim), 0)
 
     def _stored(self, vcpu: Vcpu) -> None:
-        """A guest that runs on its VS-file has the MSI immediately."""
+        """Deliver an MSI immediately to a guest that is running on its VS-file."""
         if vcpu.vsfile_cpu >= 0 and self.harts[vcpu.vsfile_cpu].guest == vcpu.id:
             self._deliver(MSI_VSFILE, vcpu, self._in_vsfile(vcpu), vcpu.vsfile_hgei)
 
@@ -140,7 +140,7 @@ class Latencies:
         return hart.eip[vcpu.vsfile_hgei] if hart.has_file(vcpu.vsfile_hgei) else 0
 
     def _deliver(self, kind: int, vcpu: Vcpu, identities: int, line: int) -> None:
-        """The guest has all MSIs of these identities (a mask) that arrived."""
+        """The guest has received all arrived MSIs of these identities (a mask)."""
         arrived = self._arrived.get(vcpu.id)
         if not arrived or not identities:
             return
@@ -154,7 +154,7 @@ class Latencies:
 
     @done(EnterGuest)
     def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
-        """A guest begins to run: it sees what its VS-file holds, and serves its SGEI."""
+        """A guest starts to run: it sees the contents of its VS-file, and serves its SGEI."""
         vcpu = self.k.vcpu(op.vcpu)
         if vcpu.id in self._served:
             start_ns, hart, line = self._served.pop(vcpu.id)
@@ -175,7 +175,7 @@ class Latencies:
 
     @returned("kvm_riscv_vcpu_aia_imsic_update")
     def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
-        """It has looked; a span, if it had to ask for a line."""
+        """The search is over: a span, if the vCPU had to ask for a line."""
         start_ns, origin = self._updating.pop(current)
         got_line = self._got_line.pop(vcpu.id, None)
         if got_line is None:
@@ -189,6 +189,6 @@ class Latencies:
 
 
 def claim_of(vcpu: Vcpu) -> int:
-    """The identity that a guest would claim from its SW-file now, 0 for none."""
+    """The identity that a guest would claim from its SW-file now, 0 if there is none."""
     swfile = vcpu.swfile
     return topei(swfile.eip, swfile.eie, swfile.eithreshold)

@@ -1,4 +1,4 @@
-"""Asks about a vCPU's interrupt file when nobody moves it any more."""
+"""Moves of interrupt files: the checks of a vCPU's file once nobody moves it any more."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ MOVERS = (
     "kvm_riscv_vcpu_aia_imsic_release",
     "kvm_riscv_vcpu_aia_imsic_reset",
 )
-"""Functions in which a vCPU's interrupt file is in the middle of something."""
+"""Functions in which a vCPU's interrupt file is in an intermediate state."""
 MOVED = [check for check in asked(At.MOVED) if not isinstance(check, OnlyItsOwn)]
 STILL, CALM = asked(At.STILL), asked(At.CALM)
 
 
 class Moves:
-    """Knows for each vCPU who is moving its interrupt file, injecting into it, or claiming from it,
-    just now.
+    """Counts, for each vCPU, the contexts that are moving its interrupt file, injecting into it, or
+    claiming from it.
 
-    `moving` counts those who move the file of a vCPU, `busy` those who inject or claim.
-    `left` are the HARTs that files have left or come to since nobody moved any.
+    `moving` counts the contexts that move the file of a vCPU, `movers` those of all vCPUs together,
+    `busy` those that inject or claim.  `left` are the HARTs that files have left or reached since
+    the last time that nobody moved any.
     """
 
     def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
@@ -51,7 +52,7 @@ class Moves:
         return not any(other.mmio == vcpu.id for other in vcpu.vm.vcpus)
 
     def ask(self, vcpu: Vcpu) -> None:
-        """Ask about a vCPU if it is at rest."""
+        """Check a vCPU if it is at rest."""
         suspects = [check for check in MOVED if check.suspects(self.k, vcpu)]
         if suspects and self.at_rest(vcpu):
             for check in suspects:
@@ -60,58 +61,54 @@ class Moves:
                 vcpu.ledger.lose(missing(self.k, vcpu))
 
     def end(self) -> None:
-        """The run is cut: ask about all."""
+        """The run is cut: check all vCPUs."""
         for vcpu in self.k.vcpus:
             if vcpu is not None:
                 self.ask(vcpu)
 
     @entered(*MOVERS)
     def move_begins(self, current: Caller, vcpu: Vcpu) -> None:
-        """Somebody may move it from now on."""
+        """A context may move the file from now on."""
         self._begins(vcpu)
 
     @returned(*MOVERS)
     def move_ends(self, ret: int | None, current: Caller, vcpu: Vcpu) -> None:
-        """One less moves it."""
+        """A context has stopped moving the file."""
         self._ends(vcpu)
         self.ask(vcpu)
 
     @entered("kvm_riscv_vcpu_aia_imsic_cleanup")
     def cleanup_begins(self, current: Caller, vcpu: Vcpu) -> None:
-        """Its file is given back."""
+        """The file of a vCPU is freed with the vCPU."""
         self._begins(vcpu)
 
     @returned("kvm_riscv_vcpu_aia_imsic_cleanup")
     def cleanup_ends(self, ret: None, current: Caller, vcpu: Vcpu) -> None:
-        """It has none any more."""
+        """The vCPU has no file any more."""
         self._ends(vcpu)
 
     def _begins(self, vcpu: Vcpu) -> None:
-        """One more moves a file."""
+        """One more context moves a file."""
         if not self.moving[vcpu.id]:
             self._was[vcpu.id] = vcpu.vsfile_cpu
         self.moving[vcpu.id] += 1
         self.movers += 1
 
     def _ends(self, vcpu: Vcpu) -> None:
-        """One less does."""
+        """One context less moves a file; if it was the last one of all, the HARTs are calm."""
         self.moving[vcpu.id] -= 1
         self.movers -= 1
         if not self.moving[vcpu.id] and self._was[vcpu.id] != vcpu.vsfile_cpu:
             self.left |= dict.fromkeys((self._was[vcpu.id], vcpu.vsfile_cpu))
         if self.left and not (self.movers or self._disabling):
             for cpu in self.left:
-                self._calm(cpu)
+                for check in CALM if cpu >= 0 else ():  # -1: the file was or is the SW-file
+                    self.note(check.of(self.k, self.k.hart[cpu]))
             self.left.clear()
-
-    def _calm(self, cpu: int) -> None:
-        """Ask about a HART, -1 for none."""
-        for check in CALM if cpu >= 0 else ():
-            self.note(check.of(self.k, self.k.hart[cpu]))
 
     @done(EnterGuest)
     def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
-        """A guest starts to run: its thread is in the middle of nothing."""
+        """A guest starts to run: its thread is not moving anything."""
         vcpu = self.k.vcpu(op.vcpu)
         may_be_wrong = vcpu.vsfile_cpu < 0 or vcpu.irqs_pending or vcpu.hvip
         if may_be_wrong and self.at_rest(vcpu):
@@ -125,35 +122,35 @@ class Moves:
 
     @returned("kvm_riscv_vcpu_aia_imsic_inject")
     def injection_ends(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
-        """It has arrived."""
+        """The MSI has arrived."""
         self.busy[vcpu.id] -= 1
 
     @entered("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claim_begins(self, current: Runner, vcpu: Vcpu) -> None:
-        """An identity leaves the SW-file, and has not reached the guest."""
+        """An identity leaves the SW-file and has not reached the guest yet."""
         self.busy[vcpu.id] += 1
 
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claim_ends(self, ret: int, current: Runner, vcpu: Vcpu) -> None:
-        """The guest has it."""
+        """The guest has the identity."""
         self.busy[vcpu.id] -= 1
 
     # A CPU that goes away
 
     @entered("kvm_riscv_aia_disable")
     def disable_begins(self, current: Caller) -> None:
-        """From now on it takes VS-files away."""
+        """A CPU takes VS-files away from now on."""
         self._disabling.add(current)
 
     @returned("kvm_riscv_aia_disable")
     def disable_ends(self, ret: None, current: Caller) -> None:
-        """It has taken all."""
+        """The CPU has taken all VS-files away."""
         self._disabling.discard(current)
         self.left[current.cpu] = None
 
     @done(WriteLock)
     def locked(self, who: Runner, op: WriteLock, waited_ns: int) -> None:
-        """It may be about to take a VS-file."""
+        """A CPU that is being disabled may be about to take a VS-file away."""
         if who in self._disabling:
             vcpu = self._vcpu_of(op.lock)
             if vcpu is not None:
@@ -161,11 +158,11 @@ class Moves:
 
     @done(WriteUnlock)
     def unlocked(self, who: Runner, op: WriteUnlock, waited_ns: int) -> None:
-        """It may have taken one."""
+        """A CPU may have taken a VS-file away."""
         if who in self._before:
             self.note(OnlyItsOwn.taken(who, *self._before.pop(who)))
 
     def _vcpu_of(self, lock: RwLock) -> Vcpu | None:
-        """The vCPU whose vsfile_lock it is."""
+        """The vCPU whose vsfile_lock this is, None for any other lock."""
         vcpus = (vcpu for vcpu in self.k.vcpus if vcpu is not None)
         return next((vcpu for vcpu in vcpus if vcpu.vsfile_lock is lock), None)

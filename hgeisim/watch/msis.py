@@ -1,11 +1,11 @@
-"""The account of all MSIs of a run: what was sent, which took an SGEI, and what has become of it.
+"""The account of all MSIs of a run: which were sent, which took an SGEI, and how each ended.
 
-`Books` keeps the ledgers of guests where these call the kernel: traps, resets.
+`Books` keeps the ledgers of guests up to date where guests call the kernel: traps, resets.
 
-An MSI took an SGEI, such as those that arrive where their vCPU sleeps on a VS-file, if an SGEI was
-handled for the line of its vCPU while it was pending, from where it is sent to where its guest
-takes it.  One SGEI serves all MSIs that are pending then, and one MSI may see several SGEIs; it
-counts once.
+An MSI took an SGEI if an SGEI was handled for the line of its vCPU while the MSI was pending, that
+is between being sent and being taken by the guest; an example is an MSI for a vCPU that sleeps on a
+VS-file.  One SGEI serves all MSIs that are pending then, and an MSI that sees several SGEIs counts
+once.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from hgeisim.watch.moves import Moves
 
 
 class Books:
-    """Enters what a guest gets from functions of the kernel into its ledger.
+    """Enters what a guest gets from kernel functions into its ledger.
 
-    It stands in front of them, so a patch of theirs does not change what is entered.
+    It watches the functions from outside, so a patch of them does not change the entries.
     """
 
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_setup")
     def set_up(self, ret: None, current: Thread, vcpu: Vcpu, eie: int) -> None:
-        """The guest's accesses that set up its SW-file are over."""
+        """The guest has set up its SW-file."""
         vcpu.ledger.set_up(eie)
 
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claimed(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
-        """The guest has read stopei: `ret` is what it got."""
+        """The guest has read stopei, which returned `ret`."""
         if ret:
             vcpu.ledger.take(1 << ret)
 
@@ -52,8 +52,8 @@ class Books:
 
 
 class Sgeis:
-    """`vcpus` are the ids of those with an MSI that took an SGEI; a search makes a step as often as
-    it likes, so no more can be said there."""
+    """The ids of the `vcpus` with an MSI that took an SGEI.  In a search that is all that can be
+    known, since it makes the same step any number of times."""
 
     def __init__(self, k: Module) -> None:
         self.k = k
@@ -61,22 +61,23 @@ class Sgeis:
 
     @property
     def msis(self) -> int:
-        """How many MSIs of a run took an SGEI."""
+        """The number of MSIs of a run that took an SGEI."""
         tallies = (vcpu.ledger.tally for vcpu in vcpus(self.k))
         return sum(tally.by_sgei for tally in tallies if tally)
 
     @entered("hgei_interrupt")
     def took(self, current: Runner) -> None:
-        """An interrupt was taken; what is looked at is no access of the path."""
-        look = self._owed
-        owed = self.k.memory.aside(look, current) if self.k.memory else look(current)
+        """An interrupt was taken; reading the state here does not count as an access of the
+        path."""
+        owed_to = self._owed
+        owed = self.k.memory.aside(owed_to, current) if self.k.memory else owed_to(current)
         for vcpu, identities in owed:
             self.vcpus.add(vcpu.id)
             if vcpu.ledger.tally:
                 vcpu.ledger.tally.sgei(identities)
 
     def _owed(self, current: Runner) -> list[tuple[Vcpu, int]]:
-        """The vCPUs whose lines are armed and pending, with what they are owed, if anything."""
+        """The vCPUs whose lines are armed and pending and that are owed MSIs, with these."""
         lines, owners = current.hart.hgeip & current.hart.hgeie, self.k.hgei[current.cpu].owners
         ids = [owners[i] for i in range(1, len(owners)) if lines & bit(i) and owners[i]]
         owed = [(vcpu, vcpu.ledger.owed) for vcpu in map(self.k.vcpu, ids)]
@@ -84,16 +85,16 @@ class Sgeis:
 
 
 NOT_SET_UP = "not set up"
-"""The rule for what was sent before the guest has set its interrupt file up: it may be zeroed."""
+"""The rule for MSIs sent before the guest has set its interrupt file up: the file may be zeroed."""
 Account: TypeAlias = tuple[Counter[str], Counter[str]]
-"""Counts by fate, and of what was dropped by rule."""
+"""Counts by fate, and counts of dropped MSIs by rule."""
 FATES = ("sent", "delivered", "merged", "pending", "lost")
 
 
 def account(k: Module, moves: Moves) -> dict[str, Any]:
-    """The MSIs of each VM, and of `all`: for each fate a count, `dropped` by rule.
+    """The MSIs of each VM, and of `all`: a count for each fate, and `dropped` by rule.
 
-    `sent` is counted where they are sent, so it is the sum of the rest only if none was forgotten.
+    `sent` is counted where MSIs are sent, so it is the sum of the rest only if none was forgotten.
     """
     vms: dict[str, Account] = {}
     everything: Account = Counter(), Counter()
@@ -110,7 +111,7 @@ def _row(fates: Counter[str], dropped: Counter[str]) -> dict[str, Any]:
 
 
 def _fates(k: Module, vcpu: Vcpu, moves: Moves) -> Account:
-    """What has become of the MSIs of one vCPU, and which rules dropped how many."""
+    """The fates of the MSIs of one vCPU, and how many each rule dropped."""
     ledger, tally = vcpu.ledger, vcpu.ledger.tally
     if tally is None:
         return Counter(), Counter()

@@ -1,4 +1,4 @@
-"""Fills a timeline while a kernel runs in time."""
+"""The recorder: fills a timeline while a kernel runs in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, S
 
 
 class Recorder:
-    """Records how many lines of each HART are taken, and what happens to lines."""
+    """Records the number of taken lines of each HART, and the events of lines."""
 
     def __init__(self, k: Module, timeline: Timeline) -> None:
         self.k, self.timeline, self.now = k, timeline, k.ktime_get
@@ -25,13 +25,13 @@ class Recorder:
 
     @done(Release, InitLock)
     def released(self, who: Runner, op: Any, waited_ns: int) -> None:
-        """Lines were taken or freed under a lock, perhaps, or made with it."""
+        """Lines may have been taken, freed or created under a lock."""
         hgctrl = self.control.get(op.lock)
         if hgctrl is not None:
             self.occupy(hgctrl)
 
     def occupy(self, hgctrl: HgeiControl) -> None:
-        """Record how many lines of a HART are taken."""
+        """Record the number of taken lines of a HART."""
         provisioned = (2 << self.k.nr_hgei(hgctrl)) - 2
         taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
         self.timeline.occupy(self.now(), hgctrl.cpu, taken)
@@ -49,7 +49,7 @@ class Recorder:
         self._look(cpu)
 
     def _look(self, cpu: int) -> None:
-        """See what a patch does that takes no lock; nothing is new where one was dropped."""
+        """Record what a patch does without the lock; if it is held, its release will do so."""
         hgctrl = self.k.hgei[cpu]
         if not hgctrl.lock.inside:
             self.occupy(hgctrl)
@@ -61,12 +61,12 @@ class Recorder:
 
     @entered("kvm_riscv_vcpu_aia_imsic_release")
     def releasing(self, current: Caller, vcpu: Vcpu) -> None:
-        """A vCPU is to lose its VS-file, if it has one."""
+        """A vCPU is about to lose its VS-file, if it has one."""
         self._vsfiles[current] = vcpu.vsfile_cpu, vcpu.vsfile_hgei
 
     @returned("kvm_riscv_vcpu_aia_imsic_release")
     def lost(self, ret: None, current: Caller, vcpu: Vcpu) -> None:
-        """It has lost it."""
+        """The vCPU has lost its VS-file."""
         cpu, hgei = self._vsfiles.pop(current)
         if cpu >= 0:
             self._event(RELEASE, cpu, vcpu.id, hgei)

@@ -1,6 +1,8 @@
-"""The table of vCPUs: what each spent its time on."""
+"""The table of vCPUs: the time that each spent in the guest, in the host, blocked, or refused."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,12 +12,52 @@ from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
-from hgeisim.runs.tables import BLOCKED, FAILED, HOST, SWFILE, VCPUS, VSFILE, Records
-from hgeisim.watch.vcpu_lifetime import VcpuTime
+from hgeisim.runs.tables import (
+    BLOCKED,
+    FAILED,
+    HOST,
+    STATE_NAMES,
+    SWFILE,
+    VCPUS,
+    VSFILE,
+    Records,
+)
+
+
+@dataclass
+class VcpuTime:
+    """A vCPU's life from `born_ns` to `gone_ns` (None: it is alive), split into `ns` by state.
+
+    `now` is its state since `since_ns`; that time is not part of `ns` yet.
+    """
+
+    vcpu: Vcpu
+    born_ns: int
+    since_ns: int
+    gone_ns: int | None = None
+    now: int = HOST
+    ns: list[int] = field(default_factory=lambda: [0] * len(STATE_NAMES))
+
+    def become(self, state: int, now_ns: int) -> None:
+        """Enter a state."""
+        self.ns[self.now] += now_ns - self.since_ns
+        self.now, self.since_ns = state, now_ns
+
+    def end(self, now_ns: int) -> None:
+        """Its memory is freed."""
+        self.become(HOST, now_ns)
+        self.gone_ns = now_ns
+
+    def until(self, end_ns: int) -> list[int]:
+        """The times of its whole life, up to the end of the run."""
+        times = list(self.ns)
+        if self.gone_ns is None:
+            times[self.now] += end_ns - self.since_ns
+        return times
 
 
 class VcpuTimes:
-    """Keeps the state of each vCPU, and since when it has been in it."""
+    """Follows the state of each vCPU."""
 
     def __init__(self, k: Module) -> None:
         self.k, self.now = k, k.ktime_get
@@ -31,7 +73,7 @@ class VcpuTimes:
 
     @done(EnterGuest)
     def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
-        """A guest begins to run."""
+        """A guest starts to run."""
         self._become(op.vcpu, VSFILE if self.k.vcpu(op.vcpu).vgein else SWFILE)
 
     @returned("kvm_riscv_vcpu_enter_exit")
@@ -51,7 +93,7 @@ class VcpuTimes:
 
     @returned("kvm_riscv_vcpu_aia_imsic_update")
     def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
-        """The entry fails without a line."""
+        """The entry fails because there is no line."""
         if ret <= FAIL_ENTRY:
             self._become(vcpu.id, FAILED)
 

@@ -13,7 +13,7 @@ from hgeisim.lockorder.graph.lock_class import KINDS, Lock
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.rwlock import rwlock
 from hgeisim.machine.spinlock import raw_spinlock
-from hgeisim.watch.lock_table import LockTable, lock_stat
+from hgeisim.watch.lock_uses import LockTable, lock_stat
 from tests.support.commands import hgeisim
 from tests.support.kernels import V6_12, booted
 

@@ -16,7 +16,7 @@ from hgeisim.machine.rwlock import RwLock, rwlock
 from hgeisim.machine.spinlock import Acquire, RawSpinlock, Release
 from hgeisim.machine.task import Runner
 from hgeisim.scenario.load import load_scenario
-from hgeisim.watch.lock_table import LockTable
+from hgeisim.watch.lock_uses import LockTable
 from tests.support.timed_machine import (
     ENTRY,
     HANDLER,

@@ -59,7 +59,7 @@ class Core:
     `arrived` are the interrupts that wait to be taken, `taken` is the last one taken.  `busy` is
     true while a hardirq runs, since `busy_ns`; `held_up` are the lanes that wait for its end, and
     `stolen_ns` is the time that all hardirqs took so far.  `guest()` makes the running guest exit
-    and returns its lane; `exited_ns` is the time of the last exit that an interrupt caused.
+    and returns its lane; `exited_ns` is the time at which a guest last had to exit.
     `watched` is true while a lane waits for the end of the slice.
     """
 
