@@ -93,7 +93,7 @@ class VcpuTimes:
 
     @returned("kvm_riscv_vcpu_aia_imsic_update")
     def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
-        """The entry fails because there is no line."""
+        """The entry fails for want of a line."""
         if ret <= FAIL_ENTRY:
             self._become(vcpu.id, FAILED)
 

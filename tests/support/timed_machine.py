@@ -1,6 +1,6 @@
 """A machine under the timed driver whose costs are powers of ten.
 
-So a time tells what was charged: 1_111 ns are one wake-up, one interrupt entry, one lock and one
+So a time shows what was charged: 1_111 ns are one wake-up, one interrupt entry, one lock and one
 unlock.  Sending an IPI and a round of halt polling have a digit 5 of their own.
 """
 
@@ -69,7 +69,7 @@ Log = list[tuple[str, int]]
 
 
 def machine(*lines: int, variant: str = "v6.12", preemption: str = "none") -> TimedDriver:
-    """Boot a kernel on HARTs with so many lines, at time 0."""
+    """Boot a kernel on HARTs with these numbers of lines, at time 0."""
     env = LaneEnvironment()
     k = find_variant(variant)(topology(*lines), None, preemption == "rt", clock=TimedClock(env))
     boot(k, k.add_thread("swapper", 0))
@@ -83,13 +83,13 @@ def simulation(**tables: object) -> Simulation:
 
 
 def work(driver: TimedDriver, ns: int) -> Spend:
-    """Own time of a task."""
+    """An operation that spends a task's own time."""
     driver.costs.of_owner("work", str(ns), Constant.model_construct(value=ns))
     return Spend("work", str(ns))
 
 
 def start(driver: TimedDriver, name: str, cpu: int, path: Path[None]) -> Thread:
-    """Spawn a task; it has the HART after `SWITCH`, if nobody is before it."""
+    """Spawn a task, which has its HART after `SWITCH` if no other task does."""
     who = driver.k.add_thread(name, cpu)
     driver.spawn(who, path)
     return who
@@ -98,7 +98,8 @@ def start(driver: TimedDriver, name: str, cpu: int, path: Path[None]) -> Thread:
 def critical_section(
     driver: TimedDriver, lock: RawSpinlock, plan: tuple[str, int, int], log: Log
 ) -> Path[None]:
-    """Come to a lock after some ns of work, hold it while working; `plan` is name, ns and ns."""
+    """Ask for a lock after some ns of work, and hold it while working; `plan` is the name and both
+    times in ns."""
     name, before, inside = plan
     yield work(driver, before)
     log.append((f"{name} asks", now(driver)))
@@ -110,7 +111,7 @@ def critical_section(
 
 
 def guest(driver: TimedDriver, name: str, cpu: int, run: int, vm: Vm | None = None) -> Vcpu:
-    """Make a vCPU whose guest runs for `run` ns at a time, in a VM of its own unless told."""
+    """Make a vCPU whose guest runs for `run` ns at a time, by default in a VM of its own."""
     vcpu = driver.k.add_vcpu(name, cpu, vm or driver.k.add_vm(name))
     driver.costs.of_owner("guest_run", name, Constant.model_construct(value=run))
     return vcpu
@@ -126,7 +127,7 @@ def running(driver: TimedDriver, vcpu: Vcpu) -> Path[int]:
 
 
 def at(driver: TimedDriver, when: int, act: Callable[[], object]) -> None:
-    """Do something at a time, before the kernel does anything then."""
+    """Do something at a time, before the kernel does anything at that time."""
 
     def wait() -> Generator[simpy.Event, object, None]:
         yield driver.env.timeout(when - driver.env.now)
@@ -149,7 +150,7 @@ def raises(driver: TimedDriver, cpu: int, *lines: int) -> Callable[[], None]:
 
 
 def stores(driver: TimedDriver, vcpu: Vcpu) -> Callable[[], None]:
-    """An MSI that comes to the VS-file of a vCPU without any software."""
+    """An MSI that reaches the VS-file of a vCPU without any software."""
 
     def act() -> None:
         driver.k.hart[vcpu.vsfile_cpu].write_msi(vcpu.vsfile_hgei, 1)
@@ -174,13 +175,13 @@ def busy_for(driver: TimedDriver, ns: int) -> Path[None]:
 
 
 def logged(driver: TimedDriver, name: str, ns: int, log: Log) -> Path[None]:
-    """Do some work; `log` has when it was done."""
+    """Do some work; `log` has the time at which it was done."""
     yield work(driver, ns)
     log.append((name, now(driver)))
 
 
 def run_once(driver: TimedDriver, cpu: int, log: Log) -> Vcpu:
-    """A vCPU whose guest runs one stretch; `log` has when it came back."""
+    """A vCPU whose guest runs one stretch; `log` has the time at which it came back."""
     vcpu = guest(driver, f"v{cpu}", cpu, STRETCH)
 
     def path() -> Path[None]:
@@ -199,19 +200,19 @@ def quick(*lines: int, variant: str = "v6.18", preemption: str = "none") -> Time
 
 
 def endless(driver: TimedDriver, name: str, cpu: int, run: int = 10**12) -> Vcpu:
-    """A vCPU in its run loop, whose guest hardly ever waits for anything, unless told."""
+    """A vCPU in its run loop, whose guest hardly ever waits for anything by default."""
     vcpu = guest(driver, name, cpu, run)
     driver.spawn(vcpu.thread, driver.k.vcpu_thread(vcpu.thread, vcpu))
     return vcpu
 
 
 def sleeper(driver: TimedDriver, name: str, cpu: int) -> Vcpu:
-    """A vCPU in its run loop, whose guest waits for interrupts, mostly."""
+    """A vCPU in its run loop, whose guest mostly waits for interrupts."""
     return endless(driver, name, cpu, run=10_000)
 
 
 def once(driver: TimedDriver, vcpu: Vcpu, log: Log) -> Path[None]:
-    """KVM_RUN up to the first WFI; `log` has when and where."""
+    """KVM_RUN up to the first WFI; `log` has the time and the place."""
     yield from driver.k.kvm_vcpu_ioctl_begin(vcpu.thread, vcpu)
     yield from driver.k.vcpu_enter_guest(vcpu.thread, vcpu)
     log.append((f"{vcpu.name} on {vcpu.thread.cpu}", now(driver)))

@@ -1,4 +1,4 @@
-"""How often the base of a patch runs before a finding of the patch is introduced."""
+"""The runs of the base that are needed before a finding of a patch counts as introduced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RARE = "double-free:hgei"
 
 
 class Scripted(BaseRuns):
-    """A base that shows something rare in one of its runs."""
+    """A base that shows a rare finding in one of its runs."""
 
     shows_in = 0
 
@@ -67,11 +67,11 @@ def test_a_run_says_how_often_its_base_ran(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(base_runs, "RUNS", 3)
     monkeypatch.setattr(base_runs, "FEW", 3)
     words = ("run", "moved-sleeper", "--variant", "v6.16", "--base", "v7.1")
-    told = hgeisim(*words)
-    assert ", introduced: in none of 3 runs of v7.1\n" in told.out
+    result = hgeisim(*words)
+    assert ", introduced: in none of 3 runs of v7.1\n" in result.out
     end = "3 runs; what it shows in fewer than 64 % of its runs may be missing there"
-    assert f"compared with v7.1: {end}" in " ".join(told.out.split())
-    assert told.err.startswith("v7.1 was run as well, which took ")
+    assert f"compared with v7.1: {end}" in " ".join(result.out.split())
+    assert result.err.startswith("v7.1 was run as well, which took ")
     assert hgeisim(*words, "--json").document()["base"] == {
         "variant": "v7.1", "runs": 3, "rare": 0.632,
     }  # fmt: skip

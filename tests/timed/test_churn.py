@@ -1,4 +1,4 @@
-"""VMs come and go while HARTs do too: every line is given back, whoever took it."""
+"""VMs and HARTs come and go: every line is given back, no matter who took it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def vm(number: int) -> dict[str, Any]:
 
 
 def churn(variant: str, harts: list[dict[str, int]], *hotplug: tuple[int, int]) -> Simulation:
-    """Twenty VMs in 50 ms; `hotplug` has HART and the ms when it goes, for 4 ms."""
+    """Twenty VMs in 50 ms; `hotplug` has a HART and the ms at which it goes offline, for 4 ms."""
     scenario = {
         "machine": {"harts": harts},
         "kernel": {"variant": variant, "preemption": "full"},

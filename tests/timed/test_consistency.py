@@ -1,4 +1,4 @@
-"""Whatever happens to a machine, no task is lost, no HART idles while somebody waits for it, and
+"""Whatever happens to a machine, no task is lost, no HART idles while a task waits for it, and
 what is turned off is turned on again."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def vm(number: int) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def scenarios(draw: st.DrawFn, variants: tuple[str, ...] = VARIANTS) -> dict[str, Any]:
-    """Draw a machine of 2 to 6 HARTs with 1 to 3 VMs, which all are destroyed in the end."""
+    """Draw a machine of 2 to 6 HARTs with 1 to 3 VMs, which are all destroyed at the end."""
     lines = draw(st.lists(st.integers(0, 4), min_size=2, max_size=6))
     variant = draw(st.sampled_from(variants))
     if "percpu-v5" not in variant:
@@ -73,7 +73,7 @@ def scenarios(draw: st.DrawFn, variants: tuple[str, ...] = VARIANTS) -> dict[str
 
 
 class Watched:
-    """A simulation of a scenario, and its tasks with the lanes that carry them."""
+    """A simulation of a scenario, and its tasks with their lanes."""
 
     def __init__(self, tables: dict[str, Any], env: LaneEnvironment | None = None) -> None:
         self.sim: Simulation = simulate(scenario_from(tables), env)
@@ -92,7 +92,7 @@ class Watched:
         return [who for who, lane in self.tasks if not lane.triggered]
 
     def wrong(self) -> list[str]:
-        """What does not hold at this moment."""
+        """The statements that are violated at this moment."""
         return [*self._wrong_tasks(), *self._wrong_cores()]
 
     def _wrong_tasks(self) -> Iterator[str]:
@@ -130,7 +130,7 @@ class Watched:
             if core.idle and able:
                 yield f"{hart} idles while {able} wait elsewhere"
             if any(task.cpu != hart.id for task in tasks):
-                yield f"{hart} has {tasks}, some of which think that they are elsewhere"
+                yield f"{hart} has {tasks}, and some of these are on another HART"
             if any(w.movable for w in core.queue) and not hart.active:
                 yield f"{hart} is not active, and {core.queue} wait there"
             off = hart.irq_off, hart.preempt_count, hart.hardirq
@@ -141,7 +141,7 @@ class Watched:
 
 
 def crowd(name: str, vcpus: int, run: str, **more: str) -> dict[str, Any]:
-    """A VM whose vCPUs hardly compute between interrupts."""
+    """A VM whose vCPUs compute very little between interrupts."""
     run_time = {"distribution": "exponential", "mean": run}
     return {"name": name, "vcpus": vcpus, "mode": "auto", "run": run_time, **more}
 
@@ -168,7 +168,7 @@ CROWDED = {
 
 
 def result(tables: dict[str, Any], env: LaneEnvironment | None = None) -> tuple[str, str, int]:
-    """What a run leaves behind."""
+    """The state that a run leaves behind."""
     sim = simulate(scenario_from(tables), env)
     sim.run(3 * MS)
     return fingerprint(sim.timeline), str(texts_of(sim.tables)), len(sim.timeline.event_time_ns)

@@ -1,4 +1,4 @@
-"""The faster lane is SimPy, only faster: the same order, the same time, the same events."""
+"""The fast lane is SimPy, only faster: the same order, the same times, the same events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fused kernel does in time what the plain one does."""
+"""A fused kernel behaves in time exactly as the plain one."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from tests.timed.test_consistency import scenarios
 BASES_OF_OPS: list[type[Op]] = [Op, *Op.__subclasses__()]
 EVERY_OP = dict.fromkeys(kind for base in BASES_OF_OPS for kind in base.__subclasses__())
 
-Told = list[tuple[int, str, str]]
-"""When, who, what."""
+Shown = list[tuple[int, str, str]]
+"""The time, the context and the operation."""
 
 
-def told_by(scenario: Scenario, plainly: bool) -> Told:
-    """The operations that onlookers see in a run."""
-    told: Told = []
+def shown_by(scenario: Scenario, plainly: bool) -> Shown:
+    """The operations that watchers see in a run."""
+    shown: Shown = []
     run = made(scenario, plainly)
     for kind in EVERY_OP.keys() - {Step}:
         run.driver.done[kind].append(
-            lambda who, op, waited_ns: told.append((int(run.env.now), who.name, str(op)))
+            lambda who, op, waited_ns: shown.append((int(run.env.now), who.name, str(op)))
         )
     run.run(1_000_000)
-    return told
+    return shown
 
 
 def made(scenario: Scenario, plainly: bool) -> Simulation:
-    """A run with paths as they are on stock processes, or with neither."""
+    """A run of plain paths on stock processes, or of fused paths on lanes."""
     if plainly:
         return simulate(scenario, StockEnvironment(), "occupancy")
     return simulate(scenario, record="occupancy", form=fused)
@@ -57,15 +57,15 @@ def made(scenario: Scenario, plainly: bool) -> Simulation:
 @pytest.mark.slow
 @pytest.mark.parametrize("preemption", ["none", "full", "rt"])
 @pytest.mark.parametrize("variant", BASES)
-def test_onlookers_see_the_same_operations(variant: str, preemption: str) -> None:
+def test_watchers_see_the_same_operations(variant: str, preemption: str) -> None:
     scenario = load_scenario("big-little", {"variant": variant, "preemption": preemption})
-    told = told_by(scenario, plainly=False)
-    assert told == told_by(scenario, plainly=True)
-    assert len({what.split()[0] for _, _, what in told}) > 12
+    shown = shown_by(scenario, plainly=False)
+    assert shown == shown_by(scenario, plainly=True)
+    assert len({what.split()[0] for _, _, what in shown}) > 12
 
 
-def test_what_has_a_completion_of_its_own_is_fused() -> None:
-    """No such operation of a path of the kernel goes the general way."""
+def test_every_operation_with_a_completion_of_its_own_is_fused() -> None:
+    """No such operation of a kernel path falls back to the driver."""
     run = made(load_scenario("big-little", {"preemption": "none"}), plainly=False)
     asked: set[type[Op]] = set()
     complete = run.driver.complete
@@ -81,7 +81,7 @@ def test_what_has_a_completion_of_its_own_is_fused() -> None:
 
 
 def test_names_of_operations_are_those_of_the_machine() -> None:
-    """Else the fused path would ask for another kind each time, and go the general way."""
+    """Otherwise the prediction would fail each time and the path fall back to the driver."""
     k = booted(V6_12, (2,))
     vcpu = add_vcpu(k, "v", 0)
     where = (k.hgei[0].lock, vcpu.vsfile_lock, vcpu, vcpu.vm.srcu, k.hart[0], ops, guest, block)
@@ -94,22 +94,22 @@ def test_names_of_operations_are_those_of_the_machine() -> None:
 
 
 class Misnamed(find_variant(V6_12)):  # type: ignore[misc]
-    """A path whose operations are called what others are called."""
+    """A path whose operations have the names of other operations."""
 
     def kvm_shutdown(k, current: Runner) -> Path[None]:
-        """Interrupts are off in between."""
+        """Its interrupts are off between the two operations."""
         lock, unlock = k.hgei[0].lock.lock_irqsave, k.hgei[0].lock.unlock_irqrestore
         yield lock
-        told = current.hart.irq_off, current.hart.preempt_count
+        off = current.hart.irq_off, current.hart.preempt_count
         yield unlock
-        assert told == (1, 0)
+        assert off == (1, 0)
         lock, guest = k.kvm_usage_lock.lock, k.kvm_usage_lock.unlock
         yield lock
         assert k.kvm_usage_lock.owner == current.id
         yield guest
 
 
-def test_a_name_that_promises_too_much_is_not_believed() -> None:
+def test_a_wrong_prediction_from_a_name_is_noticed() -> None:
     scenario = load_scenario("homogeneous", {"until": "1ms"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "find_variant", lambda _: Misnamed)
@@ -126,37 +126,37 @@ def test_a_name_that_promises_too_much_is_not_believed() -> None:
 class Odd(find_variant(V6_12)):  # type: ignore[misc]
     """Paths that cannot be fused, and one that can."""
 
-    def told(k, *who: Runner) -> Path[None]:
-        """Any number."""
+    def anybody(k, *who: Runner) -> Path[None]:
+        """Takes any number of contexts."""
         yield STEP
 
     @staticmethod
     def nobody(current: Runner) -> Path[None]:
-        """Without a kernel."""
+        """Has no kernel."""
         yield STEP
 
     @wraps(Module.ack_flush)
     def ack_flush(k, current: Runner, sender: Runner) -> Path[None]:
-        """Decorated."""
+        """Is decorated."""
         yield STEP
 
     def scheduler_ipi(k, current: Runner) -> Path[None]:
         yield from super().scheduler_ipi(current)
 
 
-def test_what_cannot_be_fused_stays() -> None:
+def test_a_path_that_cannot_be_fused_stays_as_it_is() -> None:
     changed = {
         name for name in list(vars(Odd)) if getattr(fused(Odd), name) is not getattr(Odd, name)
     }
-    assert changed & {"told", "nobody", "ack_flush", "scheduler_ipi"} == {"scheduler_ipi"}
+    assert changed & {"anybody", "nobody", "ack_flush", "scheduler_ipi"} == {"scheduler_ipi"}
 
 
-def test_without_a_driver_of_time_a_path_is_the_plain_one() -> None:
+def test_without_a_timed_driver_a_path_is_the_plain_one() -> None:
     k = booted(V6_12, (2, 2))
     vcpu = add_vcpu(k, "v", 0)
     k.__class__ = fused(find_variant(V6_12))
-    told = [str(op) for op in k.kvm_riscv_aia_alloc_hgei(0, vcpu)]
-    assert told == ["lock hgei0.lock", "step", "step", "unlock hgei0.lock"]
+    ops = [str(op) for op in k.kvm_riscv_aia_alloc_hgei(0, vcpu)]
+    assert ops == ["lock hgei0.lock", "step", "step", "unlock hgei0.lock"]
 
 
 @pytest.mark.parametrize("variant", BASES)
@@ -178,8 +178,8 @@ def fingerprint_of(scenario: Scenario, plainly: bool) -> str:
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(raw=scenarios())
-def test_timelines_are_those_of_the_plain_way(raw: dict[str, Any]) -> None:
-    """Fused paths on faster lanes, against neither."""
+def test_timelines_are_those_of_plain_paths(raw: dict[str, Any]) -> None:
+    """Fused paths on lanes, compared with plain paths on stock processes."""
     scenario = scenario_from(raw)
     assert fingerprint_of(scenario, False) == fingerprint_of(scenario, True)
 

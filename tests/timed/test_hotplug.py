@@ -35,7 +35,7 @@ from tests.support.timed_machine import (
 
 
 def blocked_on_one_hart(**hotplug: str) -> Simulation:
-    """Three vCPUs that own lines 1 to 3 of HART 0 and wait for an interrupt when it goes away."""
+    """Three vCPUs that own lines 1 to 3 of HART 0 and wait for an interrupt as it goes offline."""
     names = ("a", "b", "c")
     return simulation(
         machine={"harts": [{"count": 2, "guest_files": 3}]},
@@ -112,7 +112,7 @@ def test_a_blocked_vcpu_whose_hart_goes_away_wakes_on_another() -> None:
 
 
 def test_an_msi_wakes_a_sleeper_on_a_fallback_hart() -> None:
-    """Its line went away with the HART before it armed it, so nobody has woken it yet."""
+    """It lost its line with the HART before arming it, so nobody has woken it yet."""
     driver = machine(2, 2, variant="v6.12+percpu-v5")
     k = driver.k
     log: Log = []
@@ -190,7 +190,7 @@ def test_the_whole_of_going_down_takes_what_its_parts_take() -> None:
 
 
 def test_one_hart_at_a_time_goes_down_and_the_last_one_stays() -> None:
-    """HART 0 is to go while HART 1 is still on its way back."""
+    """HART 0 is asked to go offline while HART 1 is still coming back."""
     times = {"distribution": "constant", "value": "50us"}
     sim = simulation(
         machine={"harts": [{"count": 2, "guest_files": 1}]},
@@ -212,7 +212,7 @@ def test_one_hart_at_a_time_goes_down_and_the_last_one_stays() -> None:
 
 
 def test_the_thread_of_a_script_that_takes_its_hart_down_stays_there() -> None:
-    """It sleeps for a mutex while its HART is not active."""
+    """It sleeps on a mutex while its HART is not active."""
     sim = simulation(
         machine={"harts": [{"count": 2, "guest_files": 1}]},
         task=[{"name": "cpuhp/1", "hart": 1, "does": ["offline 1", "online 1"]}],

@@ -1,4 +1,4 @@
-"""Statements of functions in the place of their calls."""
+"""Calls of functions are replaced by their statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT = 3
 
 
 class Counter:
-    """Something with a method."""
+    """An object with methods."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -25,8 +25,8 @@ class Counter:
         step = by * 2
         self.count += step
 
-    def told(self) -> int:
-        """It returns."""
+    def read(self) -> int:
+        """It returns, so it cannot be expanded."""
         return self.count
 
 
@@ -35,12 +35,12 @@ def twice(counter: Any) -> Iterator[int]:
     counter.up(1)
     yield from pause(LIMIT)
     counter.up(LIMIT + len(str(counter.count)))
-    counter.told()
+    counter.read()
     yield from nothing()
 
 
 def nothing() -> Iterator[int]:
-    """A generator all the same."""
+    """A generator without a yield of its own."""
     yield from ()
 
 
@@ -72,7 +72,7 @@ def test_calls_become_statements_with_names_of_their_own() -> None:
         "_up_by = 3 + len(str(c.count))",
         "_up_step = _up_by * 2",
         "c.count += _up_step",
-        "c.told()",
+        "c.read()",
         "pass",
     ]
 
@@ -100,7 +100,7 @@ def test_a_local_name_is_not_taken_for_a_function_of_the_module() -> None:
     assert source(other, Inliner({})).splitlines() == ["_other_pause = len", "_other_pause(c)"]
 
 
-def test_a_free_name_that_would_mean_two_things_is_refused() -> None:
+def test_a_free_name_for_two_objects_is_refused() -> None:
     inliner = Inliner({})
     inliner.free_name("x", int)
     with pytest.raises(AssertionError, match="x is two different objects"):

@@ -1,4 +1,4 @@
-"""Hardirqs in simulated time: what they take from the task or the guest below them."""
+"""Hardirqs in simulated time: the time they take from the task or the guest below them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.timed_machine import (
 
 
 def end_of_run(*interrupts: tuple[int, tuple[int, ...]]) -> int:
-    """How much later a guest with line 1 comes back when these lines are raised at these times."""
+    """The time at which a guest with line 1 comes back if these lines are raised at these times."""
     driver = machine(3)
     log: Log = []
     run_once(driver, 0, log)
@@ -68,7 +68,7 @@ def test_a_handler_at_the_very_end_of_the_stretch_leaves_no_rest() -> None:
 
 
 def test_an_interrupt_on_the_way_into_the_guest_is_taken_there() -> None:
-    """The whole stretch is still to come."""
+    """The whole stretch is still ahead."""
     assert end_of_run((ENTERED - 500, (2,))) == HANDLER + AGAIN
 
 
@@ -134,7 +134,7 @@ def test_a_kick_that_arrives_after_the_guest_left_takes_an_interrupt_entry() -> 
 
 
 def test_an_interrupted_wait_for_a_lock_notices_its_turn_after_the_handler() -> None:
-    """The lock comes free while a hardirq runs on top of who waits for it."""
+    """The lock is dropped while a hardirq runs on top of the task that waits for it."""
     driver = machine(2, 2)
     log: Log = []
     lock = driver.k.add_vm("vm").mmu_lock

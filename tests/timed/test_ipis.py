@@ -1,4 +1,4 @@
-"""IPIs in simulated time: they take a while, a deaf HART lets them wait, a sender waits for all."""
+"""IPIs in simulated time: they take time, wait for a deaf HART, and a sender waits for all."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_sender_goes_on_only_when_its_own_hart_has_left_its_handler() -> None:
 
 
 def to_many(driver: TimedDriver, mask: int, log: Log) -> None:
-    """A task on HART 0 sends an IPI that does nothing but arrive to the HARTs of a mask."""
+    """A task on HART 0 sends an IPI with an empty handler to the HARTs of a mask."""
     sender, ipi = driver.k.add_thread("sender", 0), Ipi(driver.k.ack_flush)
 
     def path() -> Path[None]:
@@ -219,22 +219,22 @@ def test_a_reschedule_ipi_to_an_offline_hart_is_lost() -> None:
 
 
 def test_a_request_waits_for_each_guest_that_runs_to_exit() -> None:
-    """A fence for a VM: its vCPU in the guest is interrupted, its sleeper is left alone."""
+    """A fence for a VM: its vCPU in the guest is interrupted, its sleeping one is not."""
     driver = machine(2, 2)
     log: Log = []
     vcpu = run_once(driver, 1, log)
     k = driver.k
     asker = k.add_thread("asker", 0)
-    told: Log = []
+    request: Log = []
 
     def path() -> Path[None]:
         yield work(driver, ENTERED - SWITCH + 100)
-        told.append(("asks", now(driver)))
+        request.append(("asks", now(driver)))
         yield from k.kvm_make_vcpus_request_mask(asker, vcpu.vm, 1)
-        told.append(("has it", now(driver)))
+        request.append(("has it", now(driver)))
 
     driver.costs.by_name["ipi"] = lambda: 300
     driver.spawn(asker, path())
     driver.env.run()
-    assert told == [("asks", ENTERED + 100), ("has it", ENTERED + 100 + 300 + ENTRY)]
+    assert request == [("asks", ENTERED + 100), ("has it", ENTERED + 100 + 300 + ENTRY)]
     assert log == [("v1", ENTERED + STRETCH + ENTRY + AGAIN + FIND)], "and it does the fence"

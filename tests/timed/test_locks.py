@@ -1,6 +1,6 @@
-"""Locks in simulated time: first come first served, and deaf while spinning.
+"""Locks in simulated time: first come, first served, and a spinning HART is deaf.
 
-In the queued rwlock hardirqs go past the queue.
+Hardirqs bypass the queue of the queued rwlock.
 """
 
 from __future__ import annotations
@@ -34,21 +34,23 @@ from tests.support.timed_machine import (
     work,
 )
 
-HOLD = 5_000
+SECTION_NS = 5_000
+"""How long each task holds the lock."""
 
 
 def contend(driver: TimedDriver, lock: RawSpinlock, *arrivals: int) -> Log:
-    """One task a HART comes to the lock after so many ns; each holds it for `HOLD` ns."""
+    """One task on each HART asks for the lock after its time of arrival in ns, and holds it for
+    `SECTION_NS`."""
     log: Log = []
     for cpu, after in enumerate(arrivals):
-        plan = (f"t{cpu}", after, HOLD)
+        plan = (f"t{cpu}", after, SECTION_NS)
         start(driver, f"t{cpu}", cpu, critical_section(driver, lock, plan, log))
     driver.env.run()
     return [(what, when - SWITCH) for what, when in log]
 
 
 def waits(driver: TimedDriver) -> list[tuple[str, str, int]]:
-    """Record each wait for a lock: who, for which, ns."""
+    """Record each wait for a lock: the context, the lock, and how many ns."""
     found: list[tuple[str, str, int]] = []
 
     def note(who: Runner, op: Op, waited_ns: int) -> None:
@@ -64,14 +66,14 @@ def test_alone_it_costs_a_lock_and_an_unlock() -> None:
     assert contend(driver, driver.k.hgei[0].lock, 0) == [
         ("t0 asks", 0),
         ("t0 in", LOCK),
-        ("t0 out", LOCK + HOLD + UNLOCK),
+        ("t0 out", LOCK + SECTION_NS + UNLOCK),
     ]
 
 
 def test_two_contenders() -> None:
     driver = machine(1, 1)
     found = waits(driver)
-    turn = LOCK + HOLD + UNLOCK
+    turn = LOCK + SECTION_NS + UNLOCK
     assert contend(driver, driver.k.hgei[0].lock, 0, 100) == [
         ("t0 asks", 0),
         ("t0 in", LOCK),
@@ -87,7 +89,7 @@ def test_three_contenders_enter_in_the_order_of_their_tickets() -> None:
     driver = machine(1, 1, 1)
     found = waits(driver)
     log = contend(driver, driver.k.hgei[1].lock, 0, 300, 200)
-    turn = LOCK + HOLD + UNLOCK
+    turn = LOCK + SECTION_NS + UNLOCK
     assert [entry for entry in log if not entry[0].endswith("asks")] == [
         ("t0 in", LOCK),
         ("t0 out", turn),
@@ -107,20 +109,21 @@ def test_the_lock_table_has_the_same_times() -> None:
     take.append(lambda who, op, waited_ns: table.acquired(lock, now(driver), waited_ns))
     drop.append(lambda who, op, waited_ns: table.released(lock, now(driver)))
     contend(driver, lock, 0, 300, 200)
-    turn, held = LOCK + HOLD + UNLOCK, HOLD + UNLOCK
+    turn, held = LOCK + SECTION_NS + UNLOCK, SECTION_NS + UNLOCK
     assert table.uses[lock].row() == (3, 2, 3 * turn - 500, 2 * turn - 300, 3 * held, held)
 
 
-def test_a_wait_is_told_of_the_lock_that_was_waited_for() -> None:
+def test_a_wait_is_reported_for_the_lock_that_was_waited_for() -> None:
     driver = machine(1, 1, 1)
     found = waits(driver)
     log: Log = []
     contended, free = driver.k.hgei[0].lock, driver.k.hgei[1].lock
-    for cpu, lock, before in ((0, contended, 0), (1, contended, 100), (2, free, HOLD + UNLOCK + 5)):
-        plan = (f"t{cpu}", before, HOLD)
+    later_ns = SECTION_NS + UNLOCK + 5
+    for cpu, lock, before in ((0, contended, 0), (1, contended, 100), (2, free, later_ns)):
+        plan = (f"t{cpu}", before, SECTION_NS)
         start(driver, f"t{cpu}", cpu, critical_section(driver, lock, plan, log))
     driver.env.run()
-    turn = LOCK + HOLD + UNLOCK
+    turn = LOCK + SECTION_NS + UNLOCK
     assert found == [
         ("t0", "hgei0.lock", 0),
         ("t2", "hgei1.lock", 0),
@@ -132,14 +135,14 @@ def test_a_cpu_that_spins_or_holds_is_deaf() -> None:
     driver = machine(1, 1)
     log: Log = []
     lock = driver.k.hgei[1].lock
-    start(driver, "t0", 0, critical_section(driver, lock, ("t0", 0, HOLD), log))
-    start(driver, "t1", 1, critical_section(driver, lock, ("t1", 100, HOLD), log))
+    start(driver, "t0", 0, critical_section(driver, lock, ("t0", 0, SECTION_NS), log))
+    start(driver, "t1", 1, critical_section(driver, lock, ("t1", 100, SECTION_NS), log))
     handled = handlers(driver)
     at(driver, SWITCH + 200, raises(driver, 1, 1))  # t1 spins
-    driver.env.run(SWITCH + HOLD)
+    driver.env.run(SWITCH + SECTION_NS)
     assert driver.k.hart[1].sgei_pending()
     driver.env.run()
-    out = SWITCH + 2 * (LOCK + HOLD + UNLOCK)
+    out = SWITCH + 2 * (LOCK + SECTION_NS + UNLOCK)
     assert handled == [("hardirq/1", out + ENTRY + LOCK)]
     assert log[-1] == ("t1 out", out + HANDLER), "the task goes on when its handler has ended"
 
@@ -148,14 +151,14 @@ def test_a_cpu_that_holds_is_deaf_until_the_unlock() -> None:
     driver = machine(1)
     log: Log = []
     lock = driver.k.hgei[0].lock
-    start(driver, "t0", 0, critical_section(driver, lock, ("t0", 0, HOLD), log))
+    start(driver, "t0", 0, critical_section(driver, lock, ("t0", 0, SECTION_NS), log))
     handled = handlers(driver)
     at(driver, SWITCH + LOCK + 1, raises(driver, 0, 1))
     driver.env.run()
-    assert handled == [("hardirq/0", SWITCH + LOCK + HOLD + UNLOCK + ENTRY + LOCK)]
+    assert handled == [("hardirq/0", SWITCH + LOCK + SECTION_NS + UNLOCK + ENTRY + LOCK)]
 
 
-def test_a_cpu_that_works_hears_at_once() -> None:
+def test_a_cpu_that_works_takes_interrupts_immediately() -> None:
     driver = machine(1)
     handled = handlers(driver)
     start(driver, "t0", 0, busy(driver))
@@ -177,12 +180,12 @@ def handlers(driver: TimedDriver) -> Log:
 
 
 def busy(driver: TimedDriver) -> Path[None]:
-    yield work(driver, HOLD)
+    yield work(driver, SECTION_NS)
 
 
 @pytest.mark.slow
 def test_nobody_waits_longer_than_all_others_may_hold() -> None:
-    """Tickets are fair: a CPU waits for each other CPU once, at most."""
+    """Tickets are fair: a CPU waits for each other CPU at most once."""
     scenario = load_scenario("big-little")
     sim = simulate(scenario)
     sim.run(scenario.run.until)
@@ -192,11 +195,8 @@ def test_nobody_waits_longer_than_all_others_may_hold() -> None:
             assert use.wait_ns_max <= others * (use.hold_ns_max + 40), lock.name
 
 
-SECTION_NS = 5_000
-
-
 def section(driver: TimedDriver, ops: tuple[Op, Op], plan: tuple[str, int], log: Log) -> Path[None]:
-    """Come after some ns, hold for `HOLD` ns."""
+    """Ask for a lock after some ns, and hold it for `SECTION_NS`."""
     (take, drop), (name, before) = ops, plan
     yield work(driver, before)
     yield take
@@ -244,7 +244,7 @@ def test_first_come_first_served_in_time() -> None:
 
 
 def handler(driver: TimedDriver, lock: RwLock, ns: int, log: Log) -> Path[None]:
-    """A hardirq that reads after some ns."""
+    """A hardirq that takes the lock as a reader after some ns."""
     yield work(driver, ns)
     yield lock.read_lock
     log.append(("hardirq in", now(driver) - SWITCH))
@@ -259,7 +259,7 @@ def interrupt(driver: TimedDriver, who: Thread, cpu: int, ipi: Ipi) -> Path[None
 
 
 def contended_with_hardirq(cpu: int, ns: int) -> list[str]:
-    """A reader, a writer behind it, and a hardirq on one of their HARTs that reads."""
+    """A reader, a writer behind it, and a reading hardirq on the HART of one of them."""
     driver, lock = machine(1, 1, 1), rwlock(None, "lock", "class")
     log: Log = []
     ipi = Ipi(lambda current, sender: handler(driver, lock, ns, log))

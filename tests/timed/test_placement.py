@@ -54,8 +54,8 @@ def test_a_hart_that_runs_empty_takes_the_one_that_waited_longest() -> None:
     assert log[:2] == [("c", empty + SHORT + MS), ("b", empty + 2 * (SHORT + MS))]
 
 
-def test_a_hart_that_runs_empty_leaves_alone_who_has_just_come() -> None:
-    """Its cache is there; but the idle HART looks again."""
+def test_a_hart_that_runs_empty_leaves_a_task_alone_that_has_just_come() -> None:
+    """A task that has just come has its cache there; but the idle HART looks again."""
     driver = quick(2, 2)
     log: Log = []
     start(driver, "a", 0, busy_for(driver, 9 * MS))
@@ -89,7 +89,7 @@ def test_affinity_keeps_a_task_from_an_idle_hart() -> None:
     assert log == [("held", SHORT + 2 * MS + SHORT + MS)]
 
 
-def test_a_woken_task_goes_to_the_next_idle_hart_round_the_end() -> None:
+def test_a_woken_task_goes_to_the_next_idle_hart_wrapping_around() -> None:
     """select_idle_cpu scans from its last HART on, within its affinity."""
     driver = quick(2, 2, 2, 2)
     start(driver, "a", 2, busy_for(driver, 9 * MS))
@@ -118,7 +118,7 @@ def test_a_script_moves_its_own_thread() -> None:
 
 
 def test_a_script_moves_the_vcpu_of_another_thread() -> None:
-    """sched_setaffinity of a vCPU whose guest runs, while nobody waits for either HART."""
+    """sched_setaffinity of a vCPU whose guest runs, while no task waits for either HART."""
     sim = simulation(
         machine={"harts": [{"count": 2, "guest_files": 1}]},
         vcpu=[{"name": "v", "hart": 0}],
@@ -182,7 +182,7 @@ def test_a_move_to_a_hart_that_went_away_ends_on_one_that_is_there() -> None:
 
 
 def test_a_task_from_elsewhere_does_not_wait_for_what_it_ran_there() -> None:
-    """Runtimes of two HARTs have nothing to do with each other."""
+    """The virtual runtimes of two HARTs are independent of each other."""
     driver = quick(2, 2)
     old = endless(driver, "old", 0)
     driver.env.run(200 * SLICE_NS)

@@ -1,4 +1,4 @@
-"""Planted faults, and how many of them runs notice."""
+"""Planted faults, and the number of them that runs notice."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ COMMAND = ("run", "blocked-move", "--until", "1ms", "--power")
 
 @cache
 def measured() -> dict[str, Any]:
-    told = hgeisim(*COMMAND, "--json")
-    assert told.status == 0
-    result: dict[str, Any] = told.document()
+    output = hgeisim(*COMMAND, "--json")
+    assert output.status == 0
+    result: dict[str, Any] = output.document()
     return result
 
 
 def outcome(function: str, text: str) -> str:
-    """What became of the statement that is left out in a function."""
+    """The outcome of the statement that is left out in a function."""
     (found,) = (
         each["outcome"]
         for each in measured()["faults"]
@@ -35,8 +35,8 @@ def outcome(function: str, text: str) -> str:
 
 @pytest.mark.slow
 def test_each_word_has_its_fault() -> None:
-    """A line that is taken and stays free is noticed; in a run without an SGEI, that none can come
-    is not."""
+    """A taken line that stays marked free is noticed; a run without SGEIs does not notice that none
+    can arrive."""
     assert outcome("kvm_riscv_aia_enable", "yield from k.enable_sgei(current)") == SURVIVED
     taken = "hgctrl.free_bitmap = free_bitmap & ~bit(ret)"
     assert outcome("kvm_riscv_aia_alloc_hgei", taken) == NOTICED
@@ -67,30 +67,30 @@ def test_the_table() -> None:
 
 
 def test_a_budget_that_is_too_small() -> None:
-    told = hgeisim(*COMMAND, "--seconds", "0.001")
-    assert (told.status, told.out) == (2, "")
-    assert "--seconds = 0.001: is not enough: half of it has to suffice for six runs" in told.err
+    output = hgeisim(*COMMAND, "--seconds", "0.001")
+    assert (output.status, output.out) == (2, "")
+    assert "--seconds = 0.001: is not enough: half of it has to suffice for six runs" in output.err
 
 
 def test_a_patch_that_is_broken_already() -> None:
-    told = hgeisim(*COMMAND, "--variant", f"v7.1+{PATCHES}:Crashes")
-    assert (told.status, told.out) == (2, "")
+    output = hgeisim(*COMMAND, "--variant", f"v7.1+{PATCHES}:Crashes")
+    assert (output.status, output.out) == (2, "")
     assert (
         "--power: shows exception:kvm_vcpu_block without any fault; mend the patch first"
-        in told.err
+        in output.err
     )
 
 
 def test_seconds_are_for_power() -> None:
-    told = hgeisim("run", "blocked-move", "--seconds", "5")
-    assert (told.status, told.out) == (2, "")
-    assert "--seconds = 5: is for --power; a run ends with --until" in told.err
+    output = hgeisim("run", "blocked-move", "--seconds", "5")
+    assert (output.status, output.out) == (2, "")
+    assert "--seconds = 5: is for --power; a run ends with --until" in output.err
 
 
 @pytest.mark.parametrize(
     "option", [("--out", "there"), ("--base", "v7.1"), ("--mail",), ("--record", "occupancy")]
 )
 def test_what_does_not_go_with_it(option: tuple[str, ...]) -> None:
-    told = hgeisim(*COMMAND, *option)
-    assert (told.status, told.out) == (2, "")
-    assert f"{option[0]}: does not go with --power" in told.err
+    output = hgeisim(*COMMAND, *option)
+    assert (output.status, output.out) == (2, "")
+    assert f"{option[0]}: does not go with --power" in output.err

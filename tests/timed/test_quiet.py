@@ -135,7 +135,7 @@ def test_no_sound_kernel_is_accused(name: str, variant: str) -> None:
 @pytest.mark.slow
 def test_nothing_begins_to_move_in_the_quiet() -> None:
     class Hotplug:
-        """When HARTs begin to go and to come."""
+        """The times at which HARTs begin to go offline and to come online."""
 
         def __init__(self) -> None:
             self.times: list[int] = []
@@ -182,17 +182,17 @@ def test_a_vcpu_without_a_line_starves_and_that_is_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quiet", "told"),
+    ("quiet", "said"),
     [
         ("10us", "must be 100us or more"),
         ("10ms", "must have `quiet` shorter than `until`"),
         ("soon", "must be a time with a unit"),
     ],
 )
-def test_what_quiet_may_be(quiet: str, told: str) -> None:
+def test_what_quiet_may_be(quiet: str, said: str) -> None:
     result = hgeisim("run", "migration-storm", "-s", f"run.quiet={quiet}")
     assert result.status == 2
-    assert told in result.err
+    assert said in result.err
 
 
 def test_it_is_shown_where_there_is_one() -> None:

@@ -1,4 +1,4 @@
-"""Who has a HART in simulated time: one task at a time, slices, and preemption."""
+"""The task that has a HART in simulated time: one at a time, slices, and preemption."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RUN = 5 * MS
 
 
 def ran_ms(driver: TimedDriver, vcpu: Vcpu) -> int:
-    """How long a vCPU's thread has had a HART before its last switch, in whole ms."""
+    """The time that a vCPU's thread has had a HART before its last switch, in whole ms."""
     return driver.scheduler.runtime_ns.get(vcpu.thread, 0) // MS
 
 
@@ -78,7 +78,7 @@ def test_a_guest_alone_is_not_interrupted_at_the_end_of_its_slice() -> None:
 
 
 def test_a_slice_begins_when_the_switch_is_over() -> None:
-    """Else nobody would ever get anything done where a switch takes longer than a slice."""
+    """Otherwise no task would make progress if a switch takes longer than a slice."""
     driver = machine(2)
     switch = driver.costs.by_name["context_switch"]()
     assert switch > SLICE_NS
@@ -113,7 +113,7 @@ def test_a_preempted_guest_goes_on_with_the_rest_of_its_stretch() -> None:
     assert log == [("v on 0", entered + RUN + away)]
 
 
-def test_a_task_that_is_to_leave_on_its_way_into_the_guest_leaves_at_once() -> None:
+def test_a_task_that_is_asked_to_leave_on_its_way_into_the_guest_leaves_immediately() -> None:
     """need_resched is set after the kernel has looked at it for the last time."""
     driver = quick(2, variant="v6.12")
     log: Log = []
@@ -135,7 +135,7 @@ def test_a_task_that_is_to_leave_on_its_way_into_the_guest_leaves_at_once() -> N
 def test_a_task_in_the_kernel_is_preempted_only_where_the_kernel_is_preemptible(
     preemption: str, waits: int
 ) -> None:
-    """It does six pieces of work; another task is to preempt it during the second."""
+    """It does six pieces of work; another task wants to preempt it during the second."""
     driver = quick(2, preemption=preemption)
     log: Log = []
 
@@ -201,7 +201,7 @@ def test_two_urgent_tasks_do_not_preempt_each_other() -> None:
 
 @pytest.mark.slow
 def test_interrupts_of_guests_leave_nothing_behind_in_the_queue() -> None:
-    """A hundred thousand times a stretch is cut short."""
+    """A stretch is cut short a hundred thousand times."""
     driver = quick(2, 2)
     vcpus = [endless(driver, f"v{cpu}", cpu) for cpu in (0, 1)]
     driver.env.run(MS)

@@ -1,4 +1,4 @@
-"""SimPy in the open: `simulation.env` is an ordinary environment, and anybody may use it."""
+"""SimPy for users: `simulation.env` is an ordinary environment, to which they may add processes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_looking_on_changes_nothing() -> None:
 def test_events_resources_and_conditions_work() -> None:
     sim = busy()
     env = sim.env
-    told: list[str] = []
+    log: list[str] = []
     resource, gate = simpy.Resource(env, capacity=1), env.event()
 
     def first() -> Process:
@@ -88,16 +88,16 @@ def test_events_resources_and_conditions_work() -> None:
 
     def second() -> Process:
         either = yield env.any_of([gate, env.timeout(10_000, "late")])
-        told.append(f"{next(iter(either.values()))} at {env.now}")
+        log.append(f"{next(iter(either.values()))} at {env.now}")
         with resource.request() as turn:
             yield turn & env.timeout(200)
-            told.append(f"both at {env.now}")
+            log.append(f"both at {env.now}")
         return "done"
 
     env.process(first())
     process = env.process(second())
     sim.run(5_000)
-    assert told == ["open at 500", "both at 700"]
+    assert log == ["open at 500", "both at 700"]
     assert process.value == "done"
 
 
@@ -106,7 +106,7 @@ def test_a_process_may_use_the_kernels_own_paths() -> None:
     k = sim.k
 
     def storm() -> Process:
-        """An MSI for every vCPU, all at once."""
+        """An MSI for every vCPU at the same time."""
         yield sim.env.timeout(300_000)
         vcpus = [vcpu for vcpu in k.vcpus if vcpu is not None]
         storm = k.add_thread("storm", 1)
@@ -181,7 +181,7 @@ def test_another_seed_is_another_run() -> None:
 
 
 def test_no_entries_are_left_behind_in_the_queue() -> None:
-    """Whatever has waited is woken and gone: the queue is as long as what goes on now."""
+    """Everything that waited is woken and gone: there are no more entries than contexts."""
     sim = busy()
     lengths: list[int] = []
     for n in range(1, 41):
@@ -193,18 +193,18 @@ def test_no_entries_are_left_behind_in_the_queue() -> None:
     assert sum(map(len, sim.driver.wait_queues.parked.values())) <= contexts
 
 
-def test_telling_progress_changes_nothing_and_a_run_may_be_short() -> None:
-    """100 ns are fewer than there are slices."""
+def test_reporting_progress_changes_nothing_and_a_run_may_be_short() -> None:
+    """A run of 100 ns has fewer ns than slices."""
     for until in ("100ns", "4ms"):
         scenario = load_scenario("big-little", {"until": until, "variant": "v6.12"})
-        plain, told = simulate(scenario), simulate(scenario)
+        plain, reporting = simulate(scenario), simulate(scenario)
         times: list[int] = []
         plain.run(scenario.run.until)
-        told.run(scenario.run.until, times.append)
+        reporting.run(scenario.run.until, times.append)
         assert times == sorted({*times})
         assert 2 <= len(times) <= 202
-        assert fingerprint(plain.timeline) == fingerprint(told.timeline)
-        assert plain.findings == told.findings
+        assert fingerprint(plain.timeline) == fingerprint(reporting.timeline)
+        assert plain.findings == reporting.findings
 
 
 def test_a_run_that_ends_within_a_wake_up_has_not_lost_it() -> None:

@@ -1,4 +1,4 @@
-"""Where a run is cut changes no verdict."""
+"""The time at which a run is cut does not change its verdict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CUTS = [150, 500, 780, 997, 1000, 1430, 1450, 1900]
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["hotplug-storm", TWO_OFFLINE], ids=["storm", "two"])
 def test_nothing_is_new_wherever_a_run_is_cut(name: str) -> None:
-    """In hotplug-storm and at 1430 us the circle of B-09 shows first by its longer way."""
+    """In hotplug-storm, cut at 1430 us, the cycle of B-09 shows first in its longer form."""
     for cut_us in CUTS:
         scenario = load_scenario(name, {"until": f"{cut_us}us"})
         simulation = simulate(scenario)
@@ -37,8 +37,8 @@ def test_nor_at_the_end_of_a_storm(seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "seed"), [("exhaustion-auto", 1116), ("virt-guests3", 1144)])
-def test_a_claim_that_is_cut_short_is_no_loss(name: str, seed: int) -> None:
-    """An interrupt has come after the identity has left the SW-file, before the guest has it."""
+def test_a_claim_that_is_cut_short_is_not_a_loss(name: str, seed: int) -> None:
+    """An interrupt came after the identity had left the SW-file and before the guest has it."""
     scenario = load_scenario(name, {"seed": seed})
     simulation = simulate(scenario, record="occupancy")
     simulation.run(scenario.run.until)

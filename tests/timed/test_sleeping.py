@@ -1,4 +1,4 @@
-"""Tasks that sleep give their HART up in simulated time, and are woken once.
+"""Sleeping tasks give up their HART in simulated time, and are woken once.
 
 Halt polling: a vCPU looks for an interrupt for a while before it sleeps.
 """
@@ -97,7 +97,7 @@ def test_who_waits_for_srcu_readers_gives_its_hart_up() -> None:
     assert log == [("other", came + SHORT + MS), ("waiter", ended + SHORT)]
 
 
-def test_who_waits_with_preemption_off_sleeps_all_the_same() -> None:
+def test_a_task_that_waits_with_preemption_off_sleeps_nevertheless() -> None:
     """On PREEMPT_RT: a spinlock_t sleeps, and this task may not; __schedule_bug complains, and the
     HART is given up.  Back on it, preemption is off again."""
     driver = quick(1, 1, preemption="rt")
@@ -157,7 +157,7 @@ def test_a_vcpu_that_sleeps_for_a_lock_is_put_and_loaded() -> None:
 
 
 def test_a_task_that_wakes_up_while_its_hart_still_leaves_it_runs_elsewhere() -> None:
-    """It is not on_cpu any more, and has not given its HART up yet; nothing drifts."""
+    """It is no longer on_cpu and has not given up its HART yet; nothing drifts."""
     driver = quick(2, 2, 2, variant="v6.12")
     k = driver.k
     vcpu = sleeper(driver, "v", 0)
@@ -184,7 +184,7 @@ ROUND = FIND + POLL
 
 
 def waiting(driver: TimedDriver, polls_ns: int, log: Log) -> Vcpu:
-    """A vCPU that runs its guest once and then halts, polling for so long at first."""
+    """A vCPU that runs its guest once and then halts; `polls_ns` is its first time of polling."""
     driver.k.halt_poll_ns_max = MAX_NS
     vcpu = guest(driver, "v", 0, GUEST_RUN)
     k, thread = driver.k, vcpu.thread

@@ -1,4 +1,4 @@
-"""The HARTs of a machine come to a stop one by one, in simulated time, for one to go offline."""
+"""The HARTs of a machine stop one by one, in simulated time, so that one can go offline."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PIECE = SWITCH
 
 
 def test_stoppers_come_one_by_one_and_tasks_stand_still_where_they_have() -> None:
-    """HART 1 stops before HART 2 can, and does not go on when HART 2 has come, but after it all."""
+    """HART 1 stops before HART 2 can, and goes on after the work, not when HART 2 arrives."""
     driver = machine(1, 1, 1, preemption="full")
     log: Log = []
     start(driver, "deaf", 2, deaf_for(driver, 2 * CPUHP))
@@ -113,7 +113,7 @@ def test_the_stopper_goes_before_the_other_threads_of_its_hart() -> None:
 
 
 def test_nothing_preempts_the_stopper() -> None:
-    """Tasks wait for its HART for longer than a slice, and one of them has run for long."""
+    """A task waits for its HART for longer than a slice, and has run for a much shorter time."""
     driver = machine(1, 1, 1, preemption="full")
     log: Log = []
     start(driver, "deaf", 2, deaf_for(driver, 9 * CPUHP))
@@ -151,7 +151,7 @@ def test_a_hart_goes_as_fast_on_a_large_machine_as_on_a_small_one() -> None:
 
 
 def held_ns(harts: int, seed: int) -> int:
-    """How long cpu_hotplug_lock is held while one of so many busy HARTs goes offline."""
+    """The time for which cpu_hotplug_lock is held while one of `harts` busy HARTs goes offline."""
     times = {"distribution": "exponential", "mean": "100us"}
     tables: dict[str, object] = {
         "machine": {"harts": [{"count": harts, "guest_files": 7}]},
@@ -170,7 +170,7 @@ def held_ns(harts: int, seed: int) -> int:
 
 
 class Held:
-    """How long a lock was held exclusively, -1 before its end."""
+    """The time for which a lock was held exclusively, -1 until it is dropped."""
 
     def __init__(self, driver: TimedDriver) -> None:
         self.driver, self.since_ns, self.ns = driver, 0, -1
@@ -188,7 +188,7 @@ class Held:
     ("off", "on"), [(PREEMPT_DISABLE, PREEMPT_ENABLE), (LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE)]
 )
 def test_stop_machine_goes_on_when_a_section_ends(off: Op, on: Op) -> None:
-    """Though what follows on that HART takes long, and is not over before."""
+    """Even if what follows on that HART takes long and is not over before."""
     driver = machine(1, 1, preemption="full")
     log: Log = []
 
@@ -215,7 +215,7 @@ def test_without_kernel_preemption_the_stopper_waits_until_the_task_schedules() 
 
 
 def take_down(driver: TimedDriver, log: Log) -> None:
-    """HART 0 goes down from now on; the log says when it is."""
+    """HART 0 goes down from now on; the log has the time at which it is down."""
     cpuhp = driver.k.add_thread("cpuhp/0", 0)
 
     def down() -> Path[None]:
@@ -239,7 +239,7 @@ def deaf_for(driver: TimedDriver, ns: int) -> Path[None]:
 
 
 def alternating(driver: TimedDriver, first_ns: int) -> Path[None]:
-    """After some ns, with preemption off and on in turn, for ever."""
+    """Work with preemption off and on in turn, for ever, after some ns."""
     yield from busy_for(driver, first_ns)
     while True:
         yield PREEMPT_DISABLE

@@ -1,4 +1,4 @@
-"""vCPUs in simulated time: how long a wake-up takes, where it happens, and who is moved."""
+"""vCPUs in simulated time: how long a wake-up takes, where it happens, and which vCPU moves."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_vcpu_on_a_sw_file_is_woken_by_the_injection_itself() -> None:
     at(driver, LONG, injects(driver, 1, vcpu))
     driver.env.run()
     runnable = LONG + ENTRY + 4 * LOCK + WAKE  # within vsfile_lock, extirq, pi and rq locks
-    assert log == [("v on 0", runnable + SWITCH + FIND)], "irqs_pending tells it at once"
+    assert log == [("v on 0", runnable + SWITCH + FIND)], "irqs_pending says so immediately"
 
 
 def test_an_msi_that_comes_before_the_sleep_prevents_it() -> None:
@@ -85,7 +85,7 @@ def test_an_msi_that_comes_before_the_sleep_prevents_it() -> None:
     at(driver, left_guest - 10, stores(driver, vcpu))
     driver.env.run()
     ((_, woke),) = log
-    assert woke == left_guest + FIND + HANDLER + AFTER, "armed, handled at once, never slept"
+    assert woke == left_guest + FIND + HANDLER + AFTER, "armed, handled immediately, never slept"
 
 
 def test_a_woken_vcpu_that_is_not_far_behind_waits_for_the_task_that_runs() -> None:
@@ -142,15 +142,15 @@ def test_a_woken_task_runs_on_an_idle_hart_when_its_last_one_is_not() -> None:
 def test_a_handler_takes_its_time_from_a_context_switch() -> None:
     driver = machine(2)
     log: Log = []
-    start(driver, "t", 0, told(driver, log))
+    start(driver, "t", 0, logged(driver, log))
     at(driver, 5, raises(driver, 0, 1))
     driver.env.run()
-    assert log == [("told", SWITCH + HANDLER)]
+    assert log == [("logged", SWITCH + HANDLER)]
 
 
-def told(driver: TimedDriver, log: Log) -> Path[None]:
+def logged(driver: TimedDriver, log: Log) -> Path[None]:
     yield from busy_for(driver, 0)
-    log.append(("told", now(driver)))
+    log.append(("logged", now(driver)))
 
 
 def test_emul_mode_uses_no_line() -> None:

@@ -1,5 +1,5 @@
-"""What is still waited for when a run ends: judged by the waiting context's own state, whatever its
-HART does by then, and told with the time since when."""
+"""Waits that are not over when a run ends: judged by the state in which the context began to wait,
+whatever its HART does at the end, and reported with the time since when."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def interrupted(driver: TimedDriver, cpu: int, *wanted: Op) -> None:
 
 
 class Locks:
-    """One of each kind, not taken; `of` finds an operation by how it is written."""
+    """One free lock of each kind; `of` finds an operation by its name."""
 
     def __init__(self) -> None:
         self.mutex, self.rwsem = mutex(None, "mutex", "M"), rwsem(None, "rwsem", "W")
@@ -85,10 +85,10 @@ def test_who_sleeps_is_not_judged_by_who_has_its_hart(holds: str, waits: str, ot
     ("own", "by"), [("preempt_disable", "preemption off in ops"), ("raw.lock", "A")]
 )
 @pytest.mark.parametrize(("waits", "lock"), [("mutex.lock", "M"), ("rwsem.down_write", "W")])
-def test_who_sleeps_where_it_must_not_is_told_though_others_have_its_hart(
+def test_a_task_that_sleeps_where_it_must_not_is_reported_though_others_have_its_hart(
     waits: str, lock: str, own: str, by: str
 ) -> None:
-    """It gave its HART up with preemption off, which the one that came then has on."""
+    """It gave up its HART with preemption off; the task that has the HART now has it on."""
     locks, driver = Locks(), machine(1, 1)
     order = watched(driver)
     start(driver, "holder", 1, keeps(driver, locks.of(waits)))
@@ -101,8 +101,8 @@ def test_who_sleeps_where_it_must_not_is_told_though_others_have_its_hart(
 
 @pytest.mark.parametrize("on_top", ["raw.lock", "raw.lock_irqsave", "local_irq_disable"])
 @pytest.mark.parametrize("deaf", [False, True])
-def test_who_waits_for_an_ipi_is_not_judged_by_the_hardirq_on_top(on_top: str, deaf: bool) -> None:
-    """The HART that is to answer has interrupts off for ever; `deaf`: so has the one that waits."""
+def test_a_wait_for_an_ipi_is_not_judged_by_the_hardirq_on_top(on_top: str, deaf: bool) -> None:
+    """The HART that has to answer keeps interrupts off; if `deaf`, the waiting one does, too."""
     driver = machine(1, 1)
     order = watched(driver)
     who = driver.k.add_thread("t", 0)
@@ -123,13 +123,13 @@ def test_who_waits_for_an_ipi_is_not_judged_by_the_hardirq_on_top(on_top: str, d
     driver.env.run(until=LATE)
     assert driver.cores[0].busy is not deaf
     look_at_waits(driver, order)
-    told = ["ipi-irqs-off:sends hardirqs off in sends"] if deaf else []
-    assert [finding.id for finding in order.found] == told
+    ids = ["ipi-irqs-off:sends hardirqs off in sends"] if deaf else []
+    assert [finding.id for finding in order.found] == ids
 
 
 @pytest.mark.parametrize("take", ["raw.lock", "spin.lock", "rw.write_lock"])
-def test_who_spins_with_interrupts_on_may_be_interrupted_by_who_wants_the_lock(take: str) -> None:
-    """Also when a hardirq keeps them off at the end: they were on when it began to spin."""
+def test_a_spinner_with_interrupts_on_may_meet_a_handler_that_wants_the_lock(take: str) -> None:
+    """Even if a hardirq keeps them off at the end: they were on when it began to spin."""
     locks, driver = Locks(), machine(1, 1)
     order = watched(driver)
     give = take.replace("lock", "unlock")
@@ -144,12 +144,12 @@ def test_who_spins_with_interrupts_on_may_be_interrupted_by_who_wants_the_lock(t
     before = len(order.found)
     look_at_waits(driver, order)
     name = "A" if take == "raw.lock" else "S"
-    told = [finding.id for finding in order.found[before:]]
-    assert told == [f"irq-usage:{name} IN-HARDIRQ-W HARDIRQ-ON-W"]
+    ids = [finding.id for finding in order.found[before:]]
+    assert ids == [f"irq-usage:{name} IN-HARDIRQ-W HARDIRQ-ON-W"]
 
 
 def test_stop_machine_that_waits_for_others_is_not_judged_by_them() -> None:
-    """Nor is one that sleeps until it is its turn, while the stopper of the first has its HART."""
+    """Nor is one that sleeps for the mutex while the stopper of the first one has its HART."""
     driver = machine(1, 1, 1)
     order = watched(driver)
     start(driver, "first", 0, ops(work(driver, S), STOP_MACHINE))
@@ -161,8 +161,8 @@ def test_stop_machine_that_waits_for_others_is_not_judged_by_them() -> None:
     assert order.found == []
 
 
-def test_who_executes_another_path_meanwhile_is_not_judged_by_what_that_one_holds() -> None:
-    """A task that gives its HART up runs its preempt notifier first."""
+def test_a_context_is_not_judged_by_the_locks_of_another_path_that_it_executes_meanwhile() -> None:
+    """A task that gives up its HART runs its preempt notifier first."""
     k = machine(1).k
     who, path, notifier = k.threads[0], ops(), ops()
     locks, paths = Locks(), dict[Runner, Path[None]]({who: path})
@@ -183,7 +183,7 @@ def test_who_executes_another_path_meanwhile_is_not_judged_by_what_that_one_hold
 # since when
 
 
-def test_a_deadlock_is_told_with_the_time_at_which_it_began() -> None:
+def test_a_deadlock_is_reported_with_the_time_at_which_it_began() -> None:
     one, other = raw_spinlock(None, "a", "A"), raw_spinlock(None, "b", "B")
     sim = simulation(
         machine={"harts": [{"count": 3, "guest_files": 1}]},
@@ -199,7 +199,7 @@ def test_a_deadlock_is_told_with_the_time_at_which_it_began() -> None:
     assert finding.text.endswith(f"; it has waited since {at_ns / 1e6:.3f} ms")
 
 
-def test_a_lost_wake_up_is_told_with_the_time_since_which_its_vcpu_sleeps() -> None:
+def test_a_lost_wake_up_is_reported_with_the_time_since_which_its_vcpu_sleeps() -> None:
     """Bug B-02."""
     sim = simulate(load_scenario("hotplug-storm", {"variant": "v6.12", "seed": 2}))
     sim.run(2_190_770)

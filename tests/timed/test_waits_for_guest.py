@@ -1,4 +1,4 @@
-"""A task that waits until a guest lets its thread leave KVM_RUN is not deadlocked; a circle is."""
+"""A task that waits until a guest lets its thread leave KVM_RUN is not deadlocked; a cycle is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTE = "waits-for-guest:vcpu->mutex"
 
 
 def ids(command: str, scenario: str, variant: str) -> tuple[int, set[str], str]:
-    """The status, the ids that B-08 and B-09 do not bring in anyway, and the text of the note."""
+    """The status, the ids other than those of B-08 and B-09, and the text of the note."""
     result = hgeisim(command, scenario, "--variant", f"v7.1+{variant}", "--json")
     document = result.document()
     found = {f["id"]: f["text"] for f in document["findings"] if not f.get("known_as")}
@@ -22,7 +22,7 @@ def ids(command: str, scenario: str, variant: str) -> tuple[int, set[str], str]:
 
 
 def patch(name: str) -> str:
-    """A class of the file with patches, as --variant names it."""
+    """A class of the file with patches, as an argument of --variant."""
     return f"{PATCHES / 'vcpu_mutex.py'}:{name}"
 
 

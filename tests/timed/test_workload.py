@@ -1,4 +1,4 @@
-"""What a scenario's [[vm]], [balance] and [random_hotplug] tables do to the machine."""
+"""The effect of a scenario's [[vm]], [balance] and [random_hotplug] tables on the machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def scenario(lines: tuple[int, ...], *vms: dict[str, Any], **tables: Any) -> Sce
 
 
 def ran(lines: tuple[int, ...], *vms: dict[str, Any], ms: int = 5, **tables: Any) -> Simulation:
-    """Run so many ms; nothing may be found."""
+    """Run for `ms` ms; there must be no findings."""
     simulation = simulate(scenario(lines, *vms, **tables))
     simulation.run(ms * MS)
     assert new_findings(simulation.causes, simulation.k.name) == []
@@ -51,8 +51,8 @@ def ran(lines: tuple[int, ...], *vms: dict[str, Any], ms: int = 5, **tables: Any
 
 def events(simulation: Simulation, *kinds: int) -> list[tuple[int, int, int]]:
     """Kind, HART and time in ns."""
-    told = simulation.timeline
-    columns = zip(told.event_kind, told.event_hart, told.event_time_ns, strict=True)
+    timeline = simulation.timeline
+    columns = zip(timeline.event_kind, timeline.event_hart, timeline.event_time_ns, strict=True)
     return [event for event in columns if event[0] in kinds]
 
 
@@ -65,19 +65,19 @@ BALANCE = {"every": exponential("20us")}
 
 def test_vcpus_stay_on_their_harts() -> None:
     """No balancer, no idle HART and no wake-up takes them elsewhere."""
-    told = ran((3,) * 4, vm(vcpus=6, harts=[1, 2]), balance=BALANCE)
-    assert harts_of(told, ALLOC, FAIL) == {1, 2}
-    assert len(events(told, ALLOC)) > 20, "they do move between the two"
+    run = ran((3,) * 4, vm(vcpus=6, harts=[1, 2]), balance=BALANCE)
+    assert harts_of(run, ALLOC, FAIL) == {1, 2}
+    assert len(events(run, ALLOC)) > 20, "they do move between the two"
 
 
-def test_without_a_hart_of_theirs_they_run_anywhere_and_come_back() -> None:
+def test_vcpus_whose_harts_are_offline_run_anywhere_and_come_back() -> None:
     """select_fallback_rq."""
     window = {"hart": 1, "offline": "2ms", "online": "6ms"}
-    told = ran((5,) * 3, vm(harts=[1]), hotplug=[window], ms=12)
-    (_, _, up) = events(told, ONLINE)[0]
+    run = ran((5,) * 3, vm(harts=[1]), hotplug=[window], ms=12)
+    (_, _, up) = events(run, ONLINE)[0]
     down = 2 * MS  # tasks leave long before KVM does
     before, meanwhile, after = (
-        {hart for _, hart, at in events(told, ALLOC) if first <= at < last}
+        {hart for _, hart, at in events(run, ALLOC) if first <= at < last}
         for first, last in ((0, down), (down, up), (up, 12 * MS))
     )
     assert (before, after) == ({1}, {1})
@@ -91,41 +91,41 @@ def hwaccel(fail_entry: str) -> dict[str, Any]:
 
 
 def owners(simulation: Simulation) -> list[int]:
-    """How many lines of each HART have an owner."""
+    """The number of lines of each HART that have an owner."""
     return [len(hgctrl.owners) - hgctrl.owners.count(0) for hgctrl in simulation.k.hgei]
 
 
-def test_the_monitor_moves_who_finds_no_line() -> None:
-    """KVM_EXIT_FAIL_ENTRY leads to the HART that has one left, sooner or later."""
-    told = ran((1, 1, 2), hwaccel("move"))
-    assert owners(told) == [1, 1, 2]
-    last_ns = events(told, FAIL)[-1][2]
+def test_the_monitor_moves_a_vcpu_that_finds_no_line() -> None:
+    """KVM_EXIT_FAIL_ENTRY sooner or later leads to the HART that has one left."""
+    run = ran((1, 1, 2), hwaccel("move"))
+    assert owners(run) == [1, 1, 2]
+    last_ns = events(run, FAIL)[-1][2]
     assert last_ns < 2 * MS, "then everybody has one"
 
 
 def test_the_monitor_may_just_ask_again() -> None:
-    told = ran((0, 3), vm(vcpus=1, harts=[0], mode="hwaccel"), kernel=WEAK)
-    assert harts_of(told, FAIL) == {0}
-    assert len(events(told, FAIL)) > 500
-    assert owners(told) == [0, 0]
+    run = ran((0, 3), vm(vcpus=1, harts=[0], mode="hwaccel"), kernel=WEAK)
+    assert harts_of(run, FAIL) == {0}
+    assert len(events(run, FAIL)) > 500
+    assert owners(run) == [0, 0]
 
 
 def test_vms_come_and_go_at_random() -> None:
     function = vm("f", 2, every=exponential("500us"), lives=exponential("1ms"))
-    told = ran((3, 3), function, ms=10)
-    names = [each.name for each in told.k.vms]
+    run = ran((3, 3), function, ms=10)
+    names = [each.name for each in run.k.vms]
     assert names == [f"f#{number}" for number in range(1, len(names) + 1)]
     assert 12 <= len(names) <= 30
-    gone = [each for each in told.k.vms if all(vcpu.freed for vcpu in each.vcpus)]
+    gone = [each for each in run.k.vms if all(vcpu.freed for vcpu in each.vcpus)]
     assert len(names) - 8 <= len(gone) < len(names)
     for vcpu in (vcpu for each in gone for vcpu in each.vcpus):
         assert vcpu.vsfile_cpu == -1
-        assert all(not hgctrl.owners.count(vcpu.id) for hgctrl in told.k.hgei)
+        assert all(not hgctrl.owners.count(vcpu.id) for hgctrl in run.k.hgei)
 
 
 def test_as_many_vms_arrive_as_the_scenario_says() -> None:
-    told = ran((3, 3), vm("a", 1, count=3), vm("b", 1, count=2, every=constant("4ms")))
-    assert [each.name for each in told.k.vms] == ["a#1", "a#2", "a#3", "b#1", "b#2"]
+    run = ran((3, 3), vm("a", 1, count=3), vm("b", 1, count=2, every=constant("4ms")))
+    assert [each.name for each in run.k.vms] == ["a#1", "a#2", "a#3", "b#1", "b#2"]
     late = ran((3, 3), vm("b", 1, count=2, every=constant("4ms")), ms=3)
     assert [each.name for each in late.k.vms] == ["b#1"]
 
@@ -133,15 +133,15 @@ def test_as_many_vms_arrive_as_the_scenario_says() -> None:
 def test_virtualization_is_on_only_while_there_is_a_vm() -> None:
     """kvm_create_vm and kvm_destroy_vm enable and disable it, again and again."""
     lives = vm("f", 1, every=constant("3ms"), lives=constant("1ms"))
-    told = ran((3, 3), lives, ms=10, kernel={"enable_virt_at_load": False})
-    starts = [at for kind, hart, at in events(told, ONLINE, OFFLINE) if hart == 0]
+    run = ran((3, 3), lives, ms=10, kernel={"enable_virt_at_load": False})
+    starts = [at for kind, hart, at in events(run, ONLINE, OFFLINE) if hart == 0]
     assert len(starts) >= 6
-    kinds = [kind for kind, hart, _ in events(told, ONLINE, OFFLINE) if hart == 0]
+    kinds = [kind for kind, hart, _ in events(run, ONLINE, OFFLINE) if hart == 0]
     assert kinds == [ONLINE, OFFLINE] * (len(kinds) // 2) + [ONLINE] * (len(kinds) % 2)
 
 
 def test_ipis_of_guests_wake_others_without_any_device() -> None:
-    """Guests that ask again soon after they slept; devices are silent."""
+    """Guests send again soon after they have slept; devices are silent."""
     quiet: dict[str, Any] = {
         "msi": constant(NEVER),
         "run": constant("40us"),
@@ -152,8 +152,8 @@ def test_ipis_of_guests_wake_others_without_any_device() -> None:
     assert events(silent, SGEI) == []
     # One that hardly ever sleeps keeps the others awake.
     talks = vm(**quiet | {"run": constant("10ms")}, ipi=constant("100us"))
-    told = ran((3, 3), talks | {"vcpus": 2}, vm("x", 2, **quiet), kernel=kernel)
-    assert events(told, SGEI) == [], "nobody of its VM sleeps, and it sends to no other VM"
+    run = ran((3, 3), talks | {"vcpus": 2}, vm("x", 2, **quiet), kernel=kernel)
+    assert events(run, SGEI) == [], "nobody of its VM sleeps, and it sends to no other VM"
     busy = ran((3, 3), vm(**quiet, ipi=constant("15us")), kernel=kernel)
     assert len(events(busy, SGEI)) > 10
 
@@ -161,22 +161,22 @@ def test_ipis_of_guests_wake_others_without_any_device() -> None:
 def test_an_ipi_to_a_guest_without_vsfile_is_injected() -> None:
     """Its page traps, so KVM delivers to the SW-file and wakes it up."""
     talks = vm(vcpus=3, harts=[0], msi=constant(NEVER), run=constant("40us"), ipi=constant("15us"))
-    told = ran((1, 1), talks, kernel={"halt_poll_max": "0ns"})
-    without = [vcpu for vcpu in told.k.vcpus[1:] if vcpu is not None and vcpu.vsfile_cpu < 0]
+    run = ran((1, 1), talks, kernel={"halt_poll_max": "0ns"})
+    without = [vcpu for vcpu in run.k.vcpus[1:] if vcpu is not None and vcpu.vsfile_cpu < 0]
     assert without
-    ran_ns = told.driver.scheduler.runtime_ns
+    ran_ns = run.driver.scheduler.runtime_ns
     assert all(ran_ns[vcpu.thread] > MS // 2 for vcpu in without), "they are woken again and again"
-    in_hardirq = [i for i in told.findings if i.startswith("wait-context") and "hardirq" in i]
+    in_hardirq = [i for i in run.findings if i.startswith("wait-context") and "hardirq" in i]
     assert in_hardirq == [], "it is the sender's thread that injects"
-    assert not any(vcpu.mmio for vcpu in told.k.vcpus[1:] if vcpu is not None and vcpu.loaded)
+    assert not any(vcpu.mmio for vcpu in run.k.vcpus[1:] if vcpu is not None and vcpu.loaded)
 
 
 RANDOM = {"every": exponential("300us"), "offline_for": exponential("500us")}
 
 
 def test_harts_go_offline_at_random_one_at_a_time() -> None:
-    told = ran((5, 5, 5), vm(), random_hotplug=RANDOM, ms=30)
-    changes = events(told, OFFLINE, ONLINE)
+    run = ran((5, 5, 5), vm(), random_hotplug=RANDOM, ms=30)
+    changes = events(run, OFFLINE, ONLINE)
     kinds, harts = [kind for kind, _, _ in changes], [hart for _, hart, _ in changes]
     assert kinds == [OFFLINE, ONLINE] * (len(kinds) // 2) + [OFFLINE] * (len(kinds) % 2)
     assert len(kinds) > 12
@@ -194,12 +194,12 @@ def test_random_hotplug_keeps_off_other_harts() -> None:
 
 
 def test_two_kernels_meet_the_same_arrivals() -> None:
-    """Streams depend on seed and name: what the kernel does changes no arrival."""
+    """Streams depend on the seed and their name only: the kernel does not change any arrival."""
     function = vm("f", 2, every=exponential("300us"), lives=exponential("900us"))
     names = []
     for variant in ("v6.18", "v7.1+percpu-v5"):
-        told = ran((5, 1), function, ms=8, kernel={"variant": variant}, machine=EQUAL)
-        names.append([each.name for each in told.k.vms])
+        run = ran((5, 1), function, ms=8, kernel={"variant": variant}, machine=EQUAL)
+        names.append([each.name for each in run.k.vms])
     assert names[0] == names[1]
 
 
@@ -207,7 +207,7 @@ EQUAL = {"harts": [{"count": 2, "guest_files": 2}]}
 
 
 @pytest.mark.parametrize("variant", ["v7.1", "v7.1+percpu-v5"])
-def test_everything_at_once_loses_nothing(variant: str) -> None:
+def test_everything_together_loses_nothing(variant: str) -> None:
     """VM churn, IPIs, affinity, balancing and random hotplug, on one machine, with every check."""
     vms = (
         vm("f", 2, every=exponential("700us"), lives=exponential("2ms"), ipi=exponential("200us")),
@@ -215,16 +215,16 @@ def test_everything_at_once_loses_nothing(variant: str) -> None:
         vm("h", 4, mode="hwaccel", fail_entry="move"),
     )
     tables = {"balance": BALANCE, "random_hotplug": RANDOM, "kernel": {"variant": variant}}
-    told = simulate(scenario((3, 3, 3), *vms, **tables))
-    told.run(20 * MS)
-    assert new_findings(told.causes, variant) == []
-    assert all(lines <= 3 for lines in owners(told))
+    run = simulate(scenario((3, 3, 3), *vms, **tables))
+    run.run(20 * MS)
+    assert new_findings(run.causes, variant) == []
+    assert all(lines <= 3 for lines in owners(run))
 
 
 def test_the_monitor_may_sleep_before_it_asks_again() -> None:
     without = vm(vcpus=1, harts=[0], mode="hwaccel", fail_wait="500us")
-    told = ran((0, 3), without, kernel=WEAK)
-    times = [at for _, _, at in events(told, FAIL)]
+    run = ran((0, 3), without, kernel=WEAK)
+    times = [at for _, _, at in events(run, FAIL)]
     gaps = [after - before for before, after in pairwise(times)]
     assert len(gaps) > 5
     assert all(500_000 <= gap < 520_000 for gap in gaps)

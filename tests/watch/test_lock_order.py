@@ -1,4 +1,4 @@
-"""Lock order in time: what the validator is shown of tasks and hardirqs, and what it says."""
+"""Lock order in time: how tasks and hardirqs are shown to the validator, and its findings."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ D = raw_spinlock(None, "d", "D")
 
 
 def watched(driver: TimedDriver) -> LockOrder:
-    """The validator on everything that a driver executes."""
+    """The validator, watching everything that a driver executes."""
     order = LockOrder(driver.k.realtime, PathChains(driver.paths))
     driver.k.watch.add(order)
     return order
 
 
 def ops(*wanted: Op) -> Path[None]:
-    """A kernel function that does just this."""
+    """A kernel function that consists of these operations."""
     i = 0
     while i < len(wanted):
         yield wanted[i]
@@ -51,13 +51,13 @@ def ops(*wanted: Op) -> Path[None]:
 
 
 def look_at_waits(driver: TimedDriver, order: LockOrder) -> None:
-    """Have judged what is still waited for."""
+    """Show the waits that are not over to the validator."""
     for who, wait in driver.waits:
         order.waiting(who, wait.op, wait.irq_off, wait.preempt_count)
 
 
 def found(*paths: Path[None], preemption: str = "none") -> list[str]:
-    """The ids of what is found when tasks, a HART for each, execute these."""
+    """The ids of the findings when tasks, each on a HART of its own, execute these."""
     driver = machine(*(1 for _ in paths), preemption=preemption)
     order = watched(driver)
     for cpu, path in enumerate(paths):
@@ -74,8 +74,8 @@ def test_an_inversion_of_two_tasks() -> None:
     assert "circular:A -EN-> B -EN->" in found(there, back)
 
 
-def test_two_tasks_that_hang_are_told_by_what_they_wait_for() -> None:
-    """Nobody takes a second lock: only what is waited for at the end closes the circle."""
+def test_two_tasks_that_hang_are_reported_by_their_waits() -> None:
+    """Neither task gets its second lock: only the waits at the end close the cycle."""
     one, other = raw_spinlock(None, "a", "A"), raw_spinlock(None, "b", "B")
     driver = machine(1, 1)
     order = watched(driver)
@@ -106,8 +106,8 @@ def test_a_mutex_where_nobody_may_sleep(off: Op, on: Op, by: str) -> None:
     assert found(ops(off, lock.lock, lock.unlock, on)) == [f"wait-context:M {by}"]
 
 
-def test_what_is_wrong_in_two_places_is_told_twice() -> None:
-    """It is known in one of them, perhaps; of functions of AIA the outermost is named."""
+def test_an_error_in_two_places_is_reported_twice() -> None:
+    """It may be accepted in one of them; the finding names the outermost function of AIA."""
     lock = mutex(None, "m", "M")
 
     def kvm_riscv_one() -> Path[None]:
@@ -206,7 +206,8 @@ def test_a_lock_dropped_in_another_mode() -> None:
 
 
 def test_a_task_that_sleeps_in_the_kernel() -> None:
-    """schedule() with a spinlock held: told by the function, since preemption goes the same way."""
+    """schedule() with a spinlock held: recognised by the function, since preemption takes the same
+    path."""
     driver = machine(1, 1)
     order = watched(driver)
     who = driver.k.add_thread("t", 0)
@@ -221,7 +222,7 @@ def test_a_task_that_sleeps_in_the_kernel() -> None:
 
 
 def test_a_device_may_take_what_its_thread_takes_on_preempt_rt() -> None:
-    """A rwlock_t in the handler of a device is right, in that of an IPI it is not."""
+    """A rwlock_t is right in the handler of a device and wrong in that of an IPI."""
     driver = machine(1)
     order = watched(driver)
     vcpu = driver.k.add_vcpu("v", 0, driver.k.add_vm("vm"))
@@ -273,7 +274,7 @@ def test_in_its_thread_a_device_masks_interrupts_by_its_locks(
 
 @pytest.mark.parametrize("sleeps", [False, True])
 def test_a_task_that_is_preempted_does_not_sleep(sleeps: bool) -> None:
-    """On PREEMPT_RT it may hold a spinlock_t then."""
+    """On PREEMPT_RT it may hold a spinlock_t while it is preempted."""
     driver = machine(1, 1, preemption="rt")
     order = watched(driver)
     who, lock = driver.k.add_thread("t", 0), spinlock(None, "s", "S", realtime=True)

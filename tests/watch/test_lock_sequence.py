@@ -26,13 +26,13 @@ FACTS = (ROOT / "tests" / "data" / "lock-sequence-6.12.txt").read_text(encoding=
 
 
 def real(part: str) -> list[str]:
-    """What the kernel held, in one part of the trace."""
+    """The locks that the kernel held, in one part of the trace."""
     lines = [line.partition(": ") for line in FACTS.splitlines() if not line.startswith("#")]
     return [held for name, _, held in lines if name == part]
 
 
 class Holding:
-    """Executes paths alone and notes what is held after each acquisition."""
+    """Executes paths alone and notes the locks held after each acquisition."""
 
     def __init__(self) -> None:
         self.looking = Watch()
@@ -93,8 +93,8 @@ def test_a_validator_holds_entries_of_its_own_only() -> None:
     assert holding.entries == {Held}
 
 
-def test_who_holds_a_lock_that_is_initialised_is_known_without_its_being_judged() -> None:
-    """The validator knows nobody's position of now, until it is asked about all of them."""
+def test_the_holder_of_a_lock_that_is_initialised_is_known_without_being_judged() -> None:
+    """The validator does not know the current position of any context until it is shown all."""
     k = booted(V6_12, [1])
     lock, order = k.hgei[0].lock, Holding().order
     holder, other = k.add_thread("holder", 0), k.add_thread("other", 0)

@@ -1,4 +1,4 @@
-"""How many MSIs took an SGEI: never more than were sent, each of them once."""
+"""The MSIs that took an SGEI: each counts once, and there are never more than were sent."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_an_sgei_that_comes_again_is_not_counted_again(
     monkeypatch.setattr(base_runs, "RUNS", 1)
     monkeypatch.setattr(base_runs, "FEW", 1)
     variant = f"v7.1+{NOT_DISARMED}:NotDisarmed"
-    told = hgeisim("run", "sgei-storm", "--until", "3ms", "--variant", variant, "--json")
-    document = told.document()
+    result = hgeisim("run", "sgei-storm", "--until", "3ms", "--variant", variant, "--json")
+    document = result.document()
     msis = document["reach"]["msis"]
     assert 0 < msis["sgei"] <= msis["sent"]
     assert sum(hart["sgei"] for hart in document["harts"]) > msis["sent"]

@@ -1,4 +1,4 @@
-"""A VM that is refused the lines that the machine has: whose fault that is, and since when."""
+"""A VM that is refused the lines that the machine has: the HART to blame, and since when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFUSED = "mode-refused:aia"
 
 
 def ran(variant: str, harts: list[dict[str, int]], **more: Any) -> Simulation:
-    """VMs that arrive at 1 and at 4 ms, run for 6 ms."""
+    """A run of 6 ms in which VMs arrive at 1 and at 4 ms."""
     often = {"distribution": "constant", "value": "300us"}
     each = {"vcpus": 1, "run": often, "msi": often}
     vms = [{"name": name, "arrives": at, **each} for name, at in (("a", "1ms"), ("b", "4ms"))]
@@ -30,7 +30,7 @@ def ran(variant: str, harts: list[dict[str, int]], **more: Any) -> Simulation:
 
 
 def refused(simulation: Simulation) -> tuple[int, str]:
-    """When the first VM was refused, and what is said of it."""
+    """The time at which the first VM was refused, and the text of the finding."""
     at_ns, finding = simulation.findings[REFUSED]
     return at_ns // 1_000_000, finding.text
 
@@ -68,7 +68,7 @@ def test_where_the_initcall_counts_the_lines_of_a_hart_with_some_nobody_is_refus
 
 
 def test_a_hart_that_comes_online_between_two_vms_takes_the_lines_from_the_second() -> None:
-    """V5-1: what a VM gets depends on the order; the one from before keeps its lines."""
+    """V5-1: the mode of a VM depends on the order; the earlier VM keeps its lines."""
     hotplug = [{"hart": 2, "offline": "100us", "online": "2ms"}]
     late = {"enable_virt_at_load": False}
     simulation = ran(V5, [SOME, SOME, NONE], kernel=late, hotplug=hotplug)

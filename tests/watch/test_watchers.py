@@ -1,4 +1,4 @@
-"""Watchers: each operation and function that they want is shown once, in order, by every driver."""
+"""Watchers: every driver shows each wanted operation and function once, in order."""
 
 from __future__ import annotations
 
@@ -41,32 +41,32 @@ PATHS = [name for name, _ in inspect.getmembers(Module, inspect.isgeneratorfunct
 
 
 class Log:
-    """Notes everything that one context does, from its first function on."""
+    """A log of everything that one context does, from its first function on."""
 
     def __init__(self, who: Runner) -> None:
-        self.who, self.told, self.depth = who, list[str](), 0
+        self.who, self.lines, self.depth = who, list[str](), 0
 
     @done(*(EVERY_OP.keys() - {Step}))
     def operation(self, who: Runner, op: Op, waited_ns: int) -> None:
         if who is self.who and self.depth:
-            self.told.append(str(op))
+            self.lines.append(str(op))
 
     def begins(self, name: str) -> Callable[..., None]:
         def begin(*arguments: object) -> None:
             self.depth += 1
-            self.told.append(f"{name} begins")
+            self.lines.append(f"{name} begins")
 
         return begin
 
     def ends(self, name: str) -> Callable[..., None]:
         def end(*arguments: object) -> None:
             self.depth -= 1
-            self.told.append(f"{name} ends")
+            self.lines.append(f"{name} ends")
 
         return end
 
     def watch(self, k: Module) -> None:
-        """Watch every path; the methods are made here, and not marked."""
+        """Watch every path; the methods are generated here, not marked."""
         k.watch.add(self)
         for name in PATHS:
             k.watch.entered[name].append(self.begins(name))
@@ -78,7 +78,7 @@ def kernel(variant: str, form: Callable[[Any], Any] = lambda cls: cls) -> Any:
 
 
 def entry(k: Module) -> tuple[Runner, Path[int]]:
-    """A vCPU that runs for the first time, up to where its guest waits."""
+    """A vCPU that runs for the first time, until its guest waits."""
     vcpu = add_vcpu(k, "a", 0)
     return vcpu.thread, running(k, vcpu)
 
@@ -90,7 +90,7 @@ def boot(k: Module) -> Module:
 
 
 def after_a_step(k: Module, vcpu: Vcpu) -> Path[None]:
-    """A task of a search starts at its first operation: nothing is to be seen before it."""
+    """A task of a search starts at its first operation: watchers see nothing before it."""
     yield STEP
     yield from running(k, vcpu)
 
@@ -101,7 +101,7 @@ def alone(variant: str) -> list[str]:
     log = Log(who)
     log.watch(k)
     run_alone(path, who, k.watch)
-    return log.told
+    return log.lines
 
 
 def timed(variant: str, form: Callable[[Any], Any] = lambda cls: cls) -> list[str]:
@@ -115,8 +115,8 @@ def timed(variant: str, form: Callable[[Any], Any] = lambda cls: cls) -> list[st
     driver.spawn(k.threads[-1], path)
     env.run(until=5_000_000_000)
     switched_in = ["kvm_sched_in begins", "kvm_sched_in ends"]
-    assert log.told[:2] == switched_in, "the driver calls the preempt notifier"
-    return log.told[2:]
+    assert log.lines[:2] == switched_in, "the driver calls the preempt notifier"
+    return log.lines[2:]
 
 
 def explored(variant: str) -> list[str]:
@@ -133,23 +133,23 @@ def explored(variant: str) -> list[str]:
     contexts = Live(system)
     while contexts.step(0):
         pass
-    return log.told
+    return log.lines
 
 
 @pytest.mark.parametrize("variant", BASES)
 def test_all_drivers_show_each_operation_and_function_once_and_in_order(variant: str) -> None:
-    told = alone(variant)
-    assert f"{UPDATE} begins" in told
-    assert told.count("kvm_riscv_aia_alloc_hgei ends") == 1
-    assert len(told) > 60
-    assert timed(variant) == told
-    assert timed(variant, fused) == told
-    assert explored(variant) == told
+    lines = alone(variant)
+    assert f"{UPDATE} begins" in lines
+    assert lines.count("kvm_riscv_aia_alloc_hgei ends") == 1
+    assert len(lines) > 60
+    assert timed(variant) == lines
+    assert timed(variant, fused) == lines
+    assert explored(variant) == lines
 
 
 def test_trace_check_stops_at_each_function_once_and_in_order() -> None:
-    """What a path of the traced driver yields, beside what a watcher sees of the same path."""
-    told = [each.split() for each in alone(V6_12)]
+    """Compare the stops that a path of the traced driver yields with a watcher of the same path."""
+    lines = [each.split() for each in alone(V6_12)]
     k = boot_probed()
     who, path = entry(k)
     stops = []
@@ -163,7 +163,7 @@ def test_trace_check_stops_at_each_function_once_and_in_order() -> None:
     names = {"kvm_riscv_aia_alloc_hgei": "alloc", UPDATE: "upd", "kvm_riscv_mmu_ioremap": "ioremap"}
     seen = [
         names[what] + ("_ret" if when == "ends" else "")
-        for what, when in (each for each in told if len(each) == 2 and each[0] in STOPS)
+        for what, when in (each for each in lines if len(each) == 2 and each[0] in STOPS)
         if (what, when) != ("kvm_riscv_mmu_ioremap", "ends")
     ]
     assert stops == seen
@@ -210,7 +210,7 @@ def test_call_chains_have_no_overrides_in_them() -> None:
 
 
 class Counter:
-    """Wants something of each kind."""
+    """Watches one thing of each kind."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[Any, ...]] = []
@@ -303,7 +303,7 @@ def test_a_function_that_is_not_shown_cannot_be_watched() -> None:
 
 @pytest.mark.parametrize("names", ["cpu, see", "ret, owner", "_next, k", "_k, _see", "_ret, __k"])
 def test_a_patch_may_name_its_parameters_as_it_likes(names: str) -> None:
-    """What shows a function has names of its own."""
+    """The generated override has parameter names of its own."""
     space: dict[str, Any] = {"STEP": STEP}
     source = f"def path(kernel, {names}):\n yield STEP\n return [{names}]"
     exec(source, space)  # noqa: S102 - a patch for each case
@@ -311,7 +311,7 @@ def test_a_patch_may_name_its_parameters_as_it_likes(names: str) -> None:
     got: list[object] = []
 
     class Watcher:
-        """Keeps what it is shown."""
+        """Keeps everything that it is shown."""
 
         @entered("kvm_riscv_aia_free_hgei")
         @returned("kvm_riscv_aia_free_hgei")

@@ -68,7 +68,6 @@ if _who is None:
 GENERALLY = "yield from _driver.complete(_who, _op)"
 
 
-@cache
 def fused(kernel: type[Module]) -> type[Module]:
     """The same kernel with every path fused, except paths that are decorated (other than by
     `hands_over`, which only annotates), take more than positional arguments, or whose source is not
@@ -76,12 +75,18 @@ def fused(kernel: type[Module]) -> type[Module]:
 
     The driver that executes them is that of the kernel's clock, None before there is one.
     """
-    space: dict[str, Any] = {"__module__": __name__, "__doc__": kernel.__doc__, "name": kernel.name}
-    for ident, path in inspect.getmembers(kernel, inspect.isgeneratorfunction):
-        plain = isinstance(inspect.getattr_static(kernel, ident), FunctionType)
-        if plain and not hasattr(path, "__wrapped__"):
-            space[ident] = _fuse(path)
-    return type(kernel.__name__, (kernel,), space | {"yields_ns": True})
+    if kernel not in _made:
+        space: dict[str, Any] = {"__module__": __name__, "__doc__": kernel.__doc__}
+        for ident, path in inspect.getmembers(kernel, inspect.isgeneratorfunction):
+            plain = isinstance(inspect.getattr_static(kernel, ident), FunctionType)
+            if plain and not hasattr(path, "__wrapped__"):
+                space[ident] = _fuse(path)
+        space |= {"name": kernel.name, "yields_ns": True}
+        _made[kernel] = type(kernel.__name__, (kernel,), space)
+    return _made[kernel]
+
+
+_made: dict[type[Module], type[Module]] = {}
 
 
 def _fuse(path: FunctionType) -> Callable[..., Any]:
