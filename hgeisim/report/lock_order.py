@@ -18,7 +18,6 @@ from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.lockorder.baseline.baseline import (
     Baseline,
     Difference,
-    Pair,
     compare,
     cycle_of,
     learned,
@@ -31,6 +30,7 @@ from hgeisim.lockorder.baseline.declared_order import (
     unknown_names,
 )
 from hgeisim.lockorder.baseline.proc_lockdep import proc_lockdep, proc_lockdep_stats
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.report.text import text_of
 from hgeisim.lockorder.report.violation import Report
 from hgeisim.report.counterexample import finding_facts

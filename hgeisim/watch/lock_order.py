@@ -58,7 +58,7 @@ TYPES: dict[type, str] = {RwLock: "rwlock", Mutex: "mutex", RwSem: "rwsem", Srcu
 UNKNOWN = Step(Lock("", KINDS["lockdep_map"]), EXCLUSIVE, 0)
 """Not the step of any operation."""
 STATES = tuple(TASK & ~(IRQS_ON * (s & 1)) & ~(PREEMPT_ON * (s >> 1)) for s in range(4))
-"""The bits of irqstate.py for the states of a task: 1 interrupts off, 2 preemption off."""
+"""The bits of graph/usage.py for the states of a task: 1 interrupts off, 2 preemption off."""
 _SLEEP, _IPI = 4, 8
 """Waits that are no locks, as bits beside those of the state."""
 

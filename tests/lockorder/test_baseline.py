@@ -15,7 +15,6 @@ from hgeisim.lockorder.baseline.baseline import (
     Baseline,
     ClassFacts,
     EdgeFacts,
-    Pair,
     compare,
     edge_facts,
     learned,
@@ -38,6 +37,7 @@ from hgeisim.lockorder.baseline.export_graph import (
     graphml,
     tree,
 )
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.graph.lock_class import KINDS, Lock
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.scenario.find import built_in_names

@@ -92,13 +92,13 @@ def test_strong_paths(arcs: list[tuple[int, str]], path: str | None) -> None:
     for kind, ends in arcs:
         arc(graph, kind, ends)
     a, c = CLASSES["A"], CLASSES["C"]
-    there = shortest(graph, (a, False), ahead, lambda cls, weak: cls is c)
-    assert (there and told(there)) == path
-    and_back = shortest(graph, (c, False), back, lambda cls, weak: cls is a)
-    assert (and_back and told(and_back[::-1])) == path
+    there = shortest(graph, (a, False), ahead, lambda cls, weak: cls is c or None)
+    assert (there and classes_on(there[0])) == path
+    and_back = shortest(graph, (c, False), back, lambda cls, weak: cls is a or None)
+    assert (and_back and classes_on(and_back[0][::-1])) == path
 
 
-def told(edges: list[Edge]) -> str:
+def classes_on(edges: list[Edge]) -> str:
     return "".join([edges[0].source.name, *(edge.target.name for edge in edges)])
 
 
@@ -121,10 +121,13 @@ def test_what_is_skipped_is_no_way_and_no_root() -> None:
     assert path_past(graph, "D") is not None
 
 
-def path_past(graph: Graph, skipped: str) -> list[Edge] | None:
-    root = (CLASSES["A"], False)
+def path_past(graph: Graph, skipped: str) -> tuple[list[Edge], bool] | None:
     return shortest(
-        graph, root, ahead, lambda cls, weak: cls.name == "C", lambda cls: cls.name == skipped
+        graph,
+        (CLASSES["A"], False),
+        ahead,
+        lambda cls, weak: cls.name == "C" or None,
+        lambda cls: cls.name == skipped,
     )
 
 

@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 
 from hgeisim.drivers.lock_survey import survey
-from hgeisim.lockorder.baseline.baseline import Pair, edge_facts
+from hgeisim.lockorder.baseline.baseline import edge_facts
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.scenario.load import load_scenario
 from tests.support.source import ROOT
 

@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 
 from hgeisim.drivers.lock_survey import survey
-from hgeisim.lockorder.baseline.baseline import Pair
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.graph.lock_class import KINDS, Lock
 from hgeisim.lockorder.report.text import GRADES, HEADLINES, TITLES, text_of
 from hgeisim.lockorder.report.violation import Report
@@ -43,7 +43,7 @@ def test_circular() -> None:
         report,
         """
         WARNING: possible circular locking dependency detected
-        LO-ea725999 circular: locks wait for each other in a circle
+        LO-ea725999 circular: locks wait for each other in a cycle
         can hang as seen
         VCPU 1 wants mm1.mmap_lock [mmap_lock] (W) {++++} sleep:sleep in kvm_vcpu_fault
           and has vm1.lock [kvm->lock] (W) {+.+.} sleep:sleep since kvm_vm_ioctl

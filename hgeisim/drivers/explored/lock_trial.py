@@ -18,12 +18,12 @@ from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.lockorder.baseline.baseline import (
     Baseline,
     EdgeFacts,
-    Pair,
     compare,
     edge_facts,
     stands_whole,
 )
 from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
+from hgeisim.lockorder.graph.dependency_graph import Pair
 
 
 @dataclass

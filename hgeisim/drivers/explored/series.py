@@ -29,7 +29,8 @@ from hgeisim.drivers.explored.strategies.search import Progress
 from hgeisim.drivers.explored.strategies.strategy import Below
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule
 from hgeisim.kernel.variants import own_files
-from hgeisim.lockorder.baseline.baseline import EdgeFacts, Pair, edge_facts
+from hgeisim.lockorder.baseline.baseline import EdgeFacts, edge_facts
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
 

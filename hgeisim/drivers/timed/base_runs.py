@@ -19,8 +19,9 @@ from hgeisim.checks.finding import INTRODUCED, NOT_KNOWN, PRE_EXISTING, Cause, S
 from hgeisim.checks.known import accepted
 from hgeisim.drivers.timed.simulation import Record, simulate
 from hgeisim.kernel.variants import own_files
-from hgeisim.lockorder.baseline.baseline import EdgeFacts, Pair, edge_facts, stands_whole
+from hgeisim.lockorder.baseline.baseline import EdgeFacts, edge_facts, stands_whole
 from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.scenario.canonical import with_seed
 from hgeisim.scenario.schema import Scenario
 

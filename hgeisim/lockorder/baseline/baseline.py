@@ -1,23 +1,25 @@
-"""A baseline: what is known of the lock order of a kernel, as data.
+"""A baseline: the known lock order of a kernel, as data.
 
 It says nothing about instances and lines, so it stays the same while code moves.  `compare` puts
-two baselines side by side: what one has that the other lacks, and what is no longer the same.
+two baselines side by side: the facts that only one has, and those that differ.
 
-`Cycle` is a cycle of lock classes as the id of a finding names it; `is_known_by` asks whether it is
-already known by another.  Dependencies are noted from everything that is held, so a cycle shows by
-longer ways, too: with a class between two of its own.
+`Cycle` is a cycle of lock classes as the id of a finding names it; `is_known_by` asks whether
+another one makes it known.  Dependencies are noted from everything that is held, so a cycle also
+shows by longer ways: with a class between two of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
-from hgeisim.lockorder.graph.dependency_graph import KIND_NAMES, Witness
+from hgeisim.lockorder.graph.dependency_graph import KIND_NAMES, Pair
 from hgeisim.lockorder.graph.usage import LINES
 from hgeisim.lockorder.rules.viewpoint import Knowledge
+
+F = TypeVar("F")
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,15 @@ class ClassFacts:
 
 @dataclass(frozen=True)
 class EdgeFacts:
-    """A dependency: the kinds in which it was seen, and the function in which it was seen first."""
+    """A dependency: the kinds in which it was seen, and the function in which it first was."""
 
     kinds: frozenset[str]
     site: str
 
 
-Pair = tuple[str, str]
-"""The classes of a dependency: what was held, and what was wanted."""
-
-
 @dataclass
 class Baseline:
-    """The lock order of `kernel`, seen in `scenarios`; `accepted` has a reason for each finding."""
+    """The lock order of `kernel`, seen in `scenarios`; `accepted` maps findings to reasons."""
 
     kernel: str = ""
     scenarios: tuple[str, ...] = ()
@@ -56,12 +54,12 @@ class Baseline:
 def learned(
     known: Iterable[Knowledge], kernel: str, scenarios: Iterable[str], accepted: Mapping[str, str]
 ) -> Baseline:
-    """What validators have learned, as one baseline."""
+    """The knowledge of validators as one baseline."""
     made = Baseline(kernel, tuple(sorted(scenarios)), accepted=dict(sorted(accepted.items())))
     classes, edges = dict[str, ClassFacts](), dict[Pair, EdgeFacts]()
     for each in known:
         for name, facts in class_facts(each).items():
-            classes[name] = merged_class(classes.get(name), facts)
+            classes[name] = merged_class(classes[name], facts) if name in classes else facts
         for pair, edge in edge_facts(each).items():
             earlier = edges.get(pair, edge)
             edges[pair] = EdgeFacts(earlier.kinds | edge.kinds, earlier.site)
@@ -72,11 +70,7 @@ def learned(
 def class_facts(known: Knowledge) -> dict[str, ClassFacts]:
     """Every class that a validator has met."""
     return {
-        cls.name: ClassFacts(
-            cls.kind.name,
-            f"{cls.kind.need.name.lower()}:{cls.kind.inner.name.lower()}",
-            known.usage.symbols(cls),
-        )
+        cls.name: ClassFacts(cls.kind.name, cls.kind.levels, known.usage.symbols(cls))
         for cls in known.classes
         if cls.kind.name != "might_sleep"
     }
@@ -84,40 +78,31 @@ def class_facts(known: Knowledge) -> dict[str, ClassFacts]:
 
 def edge_facts(known: Knowledge) -> dict[Pair, EdgeFacts]:
     """Every dependency that counts among classes."""
-    return {
-        (edge.source.name, edge.target.name): EdgeFacts(
-            frozenset(KIND_NAMES[kind] for kind in edge.witnesses), _site(edge.witnesses)
-        )
-        for edge in known.graph.edges()
-        if not edge.quiet
-    }
+    made = {}
+    for edge in known.graph.edges():
+        if not edge.quiet:
+            kinds = frozenset(KIND_NAMES[kind] for kind in edge.witnesses)
+            first = next(iter(edge.witnesses.values()))[0]
+            site = first.stack[-1] if first.stack else "?"
+            made[edge.source.name, edge.target.name] = EdgeFacts(kinds, site)
+    return made
 
 
-def _site(witnesses: Mapping[int, list[Witness]]) -> str:
-    first = next(iter(witnesses.values()))[0]
-    return first.stack[-1] if first.stack else "?"
-
-
-def merged_class(earlier: ClassFacts | None, facts: ClassFacts) -> ClassFacts:
-    """A class as two validators have seen it together."""
-    if earlier is None:
-        return facts
-    usage = "".join(map(_merged_symbol, earlier.usage, facts.usage))
+def merged_class(earlier: ClassFacts, facts: ClassFacts) -> ClassFacts:
+    """A class as two validators together have seen it."""
+    both = zip(earlier.usage, facts.usage, strict=True)
+    usage = "".join(SYMBOLS[_BITS[one] | _BITS[other]] for one, other in both)
     return ClassFacts(facts.kind, facts.wait, usage)
 
 
 _BITS = {".": 0, "-": 1, "+": 2, "?": 3}
 SYMBOLS = "".join(_BITS)
-"""What a usage bit may look like: neither, used in a handler, held while it can come, both."""
+"""The symbols of usage: neither, used in a handler, held while the interrupt can come, both."""
 USAGE_LENGTH = 2 * len(LINES)
 
 
-def _merged_symbol(one: str, other: str) -> str:
-    return SYMBOLS[_BITS[one] | _BITS[other]]
-
-
 def more_usage(before: str, after: str) -> bool:
-    """Whether some bit is set after that was not set before."""
+    """Whether a bit is set after that was not set before."""
     return any(_BITS[b] & ~_BITS[a] for a, b in zip(before, after, strict=True))
 
 
@@ -125,7 +110,7 @@ def more_usage(before: str, after: str) -> bool:
 class Difference:
     """One fact: `sign` is + (new), - (gone) or ~ (changed); `what` is class, edge or finding.
 
-    `grows` tells whether it could be a regression: something that was not there before.
+    `grows`: it could be a regression, since it adds something that was not there before.
     """
 
     sign: str
@@ -140,18 +125,32 @@ class Difference:
 
 def compare(before: Baseline, after: Baseline) -> list[Difference]:
     """Every difference: classes, then edges, then accepted findings, each sorted."""
-    return [*_classes(before, after), *_edges(before, after), *_accepted(before, after)]
+    return [
+        *_compare("class", before.classes, after.classes, class_detail, _changed_class),
+        *_compare("edge", _named(before), _named(after), edge_detail, _changed_edge),
+        *_compare("finding", before.accepted, after.accepted, str, lambda *_: iter(())),
+    ]
 
 
-def _classes(before: Baseline, after: Baseline) -> Iterator[Difference]:
-    for name in sorted({**before.classes, **after.classes}):
-        old, new = before.classes.get(name), after.classes.get(name)
-        if old is None and new is not None:
-            yield Difference("+", "class", name, class_detail(new), grows=True)
-        elif new is None and old is not None:
-            yield Difference("-", "class", name, class_detail(old))
-        elif old is not None and new is not None:
-            yield from _changed_class(name, old, new)
+def _named(order: Baseline) -> dict[str, EdgeFacts]:
+    """The dependencies of a baseline by name."""
+    return {" < ".join(pair): facts for pair, facts in order.edges.items()}
+
+
+def _compare(
+    what: str,
+    before: Mapping[str, F],
+    after: Mapping[str, F],
+    detail: Callable[[F], str],
+    changed: Callable[[str, F, F], Iterator[Difference]],
+) -> Iterator[Difference]:
+    for name in sorted({**before, **after}):
+        if name not in before:
+            yield Difference("+", what, name, detail(after[name]), grows=True)
+        elif name not in after:
+            yield Difference("-", what, name, detail(before[name]))
+        else:
+            yield from changed(name, before[name], after[name])
 
 
 def _changed_class(name: str, old: ClassFacts, new: ClassFacts) -> Iterator[Difference]:
@@ -164,25 +163,10 @@ def _changed_class(name: str, old: ClassFacts, new: ClassFacts) -> Iterator[Diff
         yield Difference("~", "usage", name, f"{{{old.usage}}} -> {{{new.usage}}}", grows)
 
 
-def _edges(before: Baseline, after: Baseline) -> Iterator[Difference]:
-    for pair in sorted({**before.edges, **after.edges}):
-        old, new = before.edges.get(pair), after.edges.get(pair)
-        name = " < ".join(pair)
-        if old is None and new is not None:
-            yield Difference("+", "edge", name, edge_detail(new), grows=True)
-        elif new is None and old is not None:
-            yield Difference("-", "edge", name, edge_detail(old))
-        elif old is not None and new is not None and old.kinds != new.kinds:
-            detail = f"{_kinds(old)} -> {_kinds(new)}"
-            yield Difference("~", "edge", name, detail, grows=bool(new.kinds - old.kinds))
-
-
-def _accepted(before: Baseline, after: Baseline) -> Iterator[Difference]:
-    for finding in sorted({**before.accepted, **after.accepted}):
-        if finding not in before.accepted:
-            yield Difference("+", "finding", finding, after.accepted[finding], grows=True)
-        elif finding not in after.accepted:
-            yield Difference("-", "finding", finding, before.accepted[finding])
+def _changed_edge(name: str, old: EdgeFacts, new: EdgeFacts) -> Iterator[Difference]:
+    if old.kinds != new.kinds:
+        detail = f"{_kinds(old)} -> {_kinds(new)}"
+        yield Difference("~", "edge", name, detail, grows=bool(new.kinds - old.kinds))
 
 
 def class_detail(facts: ClassFacts) -> str:
@@ -218,7 +202,7 @@ class CycleEdge(NamedTuple):
 
 
 class Cycle(NamedTuple):
-    """Its dependencies, each beginning where the one before ends."""
+    """A cycle of lock classes: its dependencies, each beginning where the one before ends."""
 
     edges: tuple[CycleEdge, ...]
 
@@ -230,12 +214,11 @@ class Cycle(NamedTuple):
     def goes_through(self, other: Cycle) -> bool:
         """Whether it meets the classes of another one in the same order, maybe more between."""
         common = [cls for cls in self.classes if cls in other.classes]
-        turns = (tuple(common[i:] + common[:i]) for i in range(len(common)))
-        return other.classes in turns
+        rotations = (tuple(common[i:] + common[:i]) for i in range(len(common)))
+        return other.classes in rotations
 
     def is_known_by(self, known: Iterable[Cycle], edges: Edges) -> bool:
-        """Whether it goes through a known circle, and has no dependency but that one's and those of
-        a graph."""
+        """Whether it goes through a known cycle, and every other dependency is one of a graph."""
         return any(
             self.goes_through(other)
             and all(edge in other.edges or edge.stands_in(edges) for edge in self.edges)
@@ -244,13 +227,13 @@ class Cycle(NamedTuple):
 
 
 def stands_whole(finding_id: str, edges: Edges) -> bool:
-    """Whether a finding is about a circle of which a graph has every dependency."""
-    circle = cycle_of(finding_id)
-    return circle is not None and all(edge.stands_in(edges) for edge in circle.edges)
+    """Whether a finding is about a cycle whose dependencies are all in a graph."""
+    cycle = cycle_of(finding_id)
+    return cycle is not None and all(edge.stands_in(edges) for edge in cycle.edges)
 
 
 def cycle_of(finding_id: str) -> Cycle | None:
-    """The circle that a finding is about, whatever its grade; None when it is about something
+    """The cycle that a finding is about, whatever its grade; None when it is about something
     else."""
     found = _IS_CYCLE.match(finding_id)
     if not found:

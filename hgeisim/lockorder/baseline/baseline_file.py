@@ -6,7 +6,7 @@ class imsic->vsfile_lock rwlock config:config {-+.+}
 edge imsic->vsfile_lock < rq->__lock SN try_to_wake_up
 accept wait-context:imsic->vsfile_lock rq->__lock :: B-08: ...
 
-hgeisim comes with one for each kernel that was shipped or posted.
+hgeisim comes with a baseline for each kernel that was shipped or posted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LEVELS = tuple(wait.name.lower() for wait in Wait)
 
 
 def text_of_baseline(baseline: Baseline) -> str:
-    """The text; equal baselines give equal texts."""
+    """The text of a baseline; equal baselines give equal texts."""
     return HEAD + "\n".join(_lines(baseline)) + "\n"
 
 
@@ -55,19 +55,20 @@ def _lines(baseline: Baseline) -> Iterator[str]:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """The baseline in a file; InputError has all of its mistakes, each with its line."""
+    """The baseline in a file; InputError lists all mistakes, each with its line."""
     return baseline_from(read_text(path), str(path))
 
 
 def baseline_from(text: str, file: str = "baseline") -> Baseline:
-    """The baseline in a text; `file` is how problems call it."""
+    """The baseline in a text; `file` is its name in problems."""
     made, problems = Baseline(), list[Problem]()
     for number, line in enumerate(text.split("\n"), start=1):
-        words = line.split("#")[0].split() if line.lstrip().startswith("#") else line.split()
-        if words:
-            wrong = _read(made, words[0], line.strip()[len(words[0]) :].strip())
-            if wrong:
-                problems.append(Problem(file, f"line {number}", _shown(line), wrong))
+        word, rest = (*line.strip().split(maxsplit=1), "", "")[:2]
+        # Only a whole line is a comment: reasons and ids may contain a #.
+        wrong = _read(made, word, rest) if word and not word.startswith("#") else ""
+        if wrong:
+            shown = line if len(line) <= 60 else f"{line[:57]}..."
+            problems.append(Problem(file, f"line {number}", repr(shown), wrong))
     problems += _missing(made, file) if not problems else []
     if problems:
         raise InputError(problems)
@@ -90,7 +91,7 @@ def _missing(made: Baseline, file: str) -> list[Problem]:
 
 
 def _read(made: Baseline, word: str, rest: str) -> str:
-    """Take one line in; says what is wrong with it, or nothing."""
+    """Add one line to a baseline; return its mistake, or nothing."""
     readers = {"class": _class, "edge": _edge, "accept": _accept}
     if word == "kernel":
         made.kernel = rest
@@ -113,7 +114,7 @@ def _class(made: Baseline, rest: str) -> str:
     levels = wait.split(":")
     if kind not in KINDS:
         near = get_close_matches(kind, KINDS, 1)
-        return f"{kind!r} is no lock type" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"{kind!r} is not a lock type" + (f"; did you mean {near[0]!r}?" if near else "")
     if len(levels) != len(("need", "inner")) or not set(levels) <= set(_LEVELS):
         return f"wait levels must be two of {', '.join(_LEVELS)}, such as spin:spin"
     inside = usage[1:-1]
@@ -150,19 +151,15 @@ def _accept(made: Baseline, rest: str) -> str:
     return ""
 
 
-def _shown(line: str) -> str:
-    return repr(line if len(line) <= 60 else f"{line[:57]}...")
-
-
 FOLDER = Path(__file__).parent.parent / "baselines"
 SUFFIX = ".txt"
 
 
 def shipped_names() -> list[str]:
-    """The variants that have a baseline here, sorted."""
+    """The variants whose baselines come with hgeisim, sorted."""
     return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob(f"*{SUFFIX}"))
 
 
 def shipped_path(variant: str) -> Path | None:
-    """The file of a variant's baseline, None when there is none."""
+    """The file of a variant's baseline, None if it has none."""
     return FOLDER / f"{variant}{SUFFIX}" if variant in shipped_names() else None

@@ -1,4 +1,4 @@
-"""A declared order: what reviewers wrote down about locks, checked against what was seen.
+"""A declared order: the rules about locks that reviewers wrote down, checked against what was seen.
 
     # comment
     kvm_usage_lock < cpu_hotplug_lock < cpuhp_state_mutex
@@ -6,7 +6,7 @@
     never-with hgctrl->lock imsic->vsfile_lock
 
 `a < b`: b may be taken inside a, a never inside b.  `leaf`: nothing is taken inside.  `never-with`:
-neither inside the other.  Names are those of lock classes.
+neither is taken inside the other.  Names are those of lock classes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from pathlib import Path
 import networkx as nx
 
 from hgeisim.errors import InputError, Problem
-from hgeisim.lockorder.baseline.baseline import Pair
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.user_file import read_text
 
 
 @dataclass
 class Declared:
-    """`before` has each declared pair with its line, `leaves` and `strangers` likewise."""
+    """The rules of a file: `before` maps each declared pair to its line, `leaves` and `strangers`
+    (never-with) likewise."""
 
     before: dict[Pair, int] = field(default_factory=dict)
     leaves: dict[str, int] = field(default_factory=dict)
@@ -56,12 +57,12 @@ class Breach:
 
 
 def read_declared(path: Path) -> Declared:
-    """The declared order in a file; InputError has all of its mistakes, each with its line."""
+    """The declared order in a file; InputError lists all mistakes, each with its line."""
     return declared_from(read_text(path), str(path))
 
 
 def declared_from(text: str, file: str = "order") -> Declared:
-    """The declared order in a text; `file` is how problems call it."""
+    """The declared order in a text; `file` is its name in problems."""
     made, problems = Declared(), list[Problem]()
     for number, line in enumerate(text.split("\n"), start=1):
         words = line.split("#")[0].split()
@@ -75,7 +76,7 @@ def declared_from(text: str, file: str = "order") -> Declared:
 
 
 def _read(made: Declared, words: list[str], line: int) -> str:
-    """Take one line in; says what is wrong with it, or nothing."""
+    """Add one line to the order; return its mistake, or nothing."""
     first, rest = words[0], words[1:]
     if "<" in rest or first == "<":
         names, signs = words[::2], words[1::2]
@@ -98,16 +99,16 @@ def _read(made: Declared, words: list[str], line: int) -> str:
 
 def _cycles(made: Declared, file: str) -> Iterator[Problem]:
     order = nx.DiGraph(list(made.before))
-    for circle in nx.strongly_connected_components(order):
-        loop = len(circle) == 1 and order.has_edge(*(name := next(iter(circle)), name))
-        if len(circle) > 1 or loop:
-            lines = [line for pair, line in made.before.items() if set(pair) <= circle]
-            names = " < ".join(sorted(circle))
-            yield Problem(file, f"line {max(lines)}", names, "is a circle: no order can be so")
+    for classes in nx.strongly_connected_components(order):
+        # A class alone is a cycle only if it is declared before itself.
+        lines = [line for pair, line in made.before.items() if set(pair) <= classes]
+        if lines:
+            names = " < ".join(sorted(classes))
+            yield Problem(file, f"line {max(lines)}", names, "is a cycle, which no order can keep")
 
 
 def breaches(declared: Declared, edges: Collection[Pair]) -> list[Breach]:
-    """What was seen and is forbidden, sorted."""
+    """The dependencies that were seen although they are forbidden, sorted."""
     return [breach for pair in sorted(edges) if (breach := _breach(declared, pair))]
 
 
@@ -125,11 +126,11 @@ def _breach(declared: Declared, pair: Pair) -> Breach | None:
 
 
 def not_exercised(declared: Declared, edges: Collection[Pair]) -> list[Pair]:
-    """Declared pairs of which nobody took the second inside the first: the order was not tested."""
+    """Declared pairs whose second was never taken inside the first: the order was not tested."""
     return sorted(set(declared.before) - set(edges))
 
 
 def unknown_names(declared: Declared, classes: Collection[str]) -> dict[str, str]:
-    """Named classes that were never seen, each with one that may be meant, or an empty text."""
+    """Named classes that were never seen, each with the one that may be meant, or an empty text."""
     strange = [name for name in declared.names() if name not in classes]
     return {name: next(iter(get_close_matches(name, classes, 1)), "") for name in strange}

@@ -23,62 +23,58 @@ def graph_of(baseline: Baseline) -> nx.DiGraph:
 
 
 def around(baseline: Baseline, cls: str, depth: int) -> Baseline:
-    """What is at most `depth` dependencies away from a class, in either direction."""
+    """The part of a baseline within `depth` dependencies of a class, in either direction."""
     if cls not in baseline.classes:
         near = get_close_matches(cls, baseline.classes, 1)
         hint = f"did you mean {near[0]!r}?" if near else ""
-        allowed = f"is no class of this lock order; it has {', '.join(sorted(baseline.classes))}"
+        names = ", ".join(sorted(baseline.classes))
+        allowed = f"is not a class of this lock order; it has {names}"
         raise InputError([Problem("command line", "--around", repr(cls), allowed, hint)])
     undirected = graph_of(baseline).to_undirected(as_view=True)
-    names = set(nx.single_source_shortest_path_length(undirected, cls, cutoff=depth))
+    inside = set(nx.single_source_shortest_path_length(undirected, cls, cutoff=depth))
     return Baseline(
         baseline.kernel,
         baseline.scenarios,
-        {name: facts for name, facts in baseline.classes.items() if name in names},
-        {pair: facts for pair, facts in baseline.edges.items() if set(pair) <= names},
+        {name: facts for name, facts in baseline.classes.items() if name in inside},
+        {pair: facts for pair, facts in baseline.edges.items() if set(pair) <= inside},
     )
 
 
 def adjacent(baseline: Baseline) -> Baseline:
-    """Only dependencies that do not follow from others, unless they are in a circle: a graph that
-    one can look at."""
-    graph = graph_of(baseline)
-    classes_in_cycles = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
-    parts = nx.condensation(graph)
+    """A graph fit to be looked at: without the dependencies that follow from others, unless they
+    are in a cycle."""
+    parts = nx.condensation(graph_of(baseline))
     kept = nx.transitive_reduction(parts)
-    member = parts.graph["mapping"]
-    edges = {
-        pair: facts
-        for pair, facts in baseline.edges.items()
-        if kept.has_edge(member[pair[0]], member[pair[1]])
-        or any(set(pair) <= c for c in classes_in_cycles)
-    }
+    part_of = parts.graph["mapping"]
+    edges = {}
+    for (source, target), facts in baseline.edges.items():
+        cycle = parts.nodes[part_of[source]]["members"]
+        if kept.has_edge(part_of[source], part_of[target]) or (len(cycle) > 1 and target in cycle):
+            edges[source, target] = facts
     return Baseline(baseline.kernel, baseline.scenarios, baseline.classes, edges)
 
 
 def classes_in_cycles(baseline: Baseline) -> set[str]:
-    """The classes that are in a circle."""
+    """The classes that are in a cycle."""
     parts = nx.strongly_connected_components(graph_of(baseline))
     return {name for part in parts if len(part) > 1 for name in part}
 
 
 def dot(baseline: Baseline) -> str:
-    """The graph for Graphviz; classes in a circle are red."""
-    return "\n".join(_dot_lines(baseline)) + "\n"
-
-
-def _dot_lines(baseline: Baseline) -> Iterator[str]:
+    """The graph for Graphviz; classes in a cycle are red."""
     red = classes_in_cycles(baseline)
-    yield "digraph locks {"
-    yield "  rankdir=LR; node [shape=box, fontname=monospace]; edge [fontname=monospace];"
+    lines = [
+        "digraph locks {",
+        "  rankdir=LR; node [shape=box, fontname=monospace]; edge [fontname=monospace];",
+    ]
     for name, cls in sorted(baseline.classes.items()):
         colour = ', color="red"' if name in red else ""
-        yield f'  "{name}" [label="{name}\\n{cls.kind} {{{cls.usage}}}"{colour}];'
+        lines.append(f'  "{name}" [label="{name}\\n{cls.kind} {{{cls.usage}}}"{colour}];')
     for (source, target), edge in sorted(baseline.edges.items()):
         colour = ', color="red"' if {source, target} <= red else ""
         kinds = ",".join(sorted(edge.kinds))
-        yield f'  "{source}" -> "{target}" [label="{kinds}\\n{edge.site}"{colour}];'
-    yield "}"
+        lines.append(f'  "{source}" -> "{target}" [label="{kinds}\\n{edge.site}"{colour}];')
+    return "\n".join([*lines, "}"]) + "\n"
 
 
 def graphml(baseline: Baseline) -> str:
@@ -89,7 +85,7 @@ def graphml(baseline: Baseline) -> str:
 
 
 def tree(baseline: Baseline) -> Iterator[str]:
-    """Yield the graph as text: each class, and below it what was taken inside."""
+    """Yield the graph as text: each class, and below it the classes that were taken inside."""
     for name, cls in sorted(baseline.classes.items()):
         yield f"{name}  {cls.kind} {cls.wait} {{{cls.usage}}}"
         for (source, target), edge in sorted(baseline.edges.items()):

@@ -1,13 +1,12 @@
-"""/proc/lockdep and /proc/lockdep_stats: a real kernel's dump read, and the model's printed.
+"""/proc/lockdep and /proc/lockdep_stats: read from a real kernel's dump, and printed for the model.
 
 The file lists each class with its usage, then the classes that were taken right inside it.  Read as
-a baseline, it lets a real kernel be compared with the model.  It does not have: kinds of
-dependencies, lock types, wait levels, and dependencies at a distance, which follow from those that
-it has.
+a baseline, it lets a real kernel be compared with the model.  It lacks kinds of dependencies, lock
+types, wait levels, and dependencies at a distance, which follow from those that it has.
 
-What a validator has learned is printed in the same lines and columns, so that scripts for the files
-of a kernel read these.  A key is a digest of the name of the class.  Direct dependencies are those
-that do not follow from others.
+The knowledge of a validator is printed in the same lines and columns, so that scripts for a
+kernel's files can read it.  A key is a digest of the name of the class.  Direct dependencies are
+those that do not follow from others.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from hashlib import blake2b
 import networkx as nx
 
 from hgeisim.errors import InputError, Problem
-from hgeisim.lockorder.baseline.baseline import Baseline, ClassFacts, EdgeFacts, Pair
+from hgeisim.lockorder.baseline.baseline import Baseline, ClassFacts, EdgeFacts
 from hgeisim.lockorder.baseline.export_graph import adjacent, graph_of
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.rules.viewpoint import Sizes
 
 FIRST_LINE = "all lock classes:"
@@ -46,7 +46,7 @@ KERNEL_NAMES = {
     "&vcpu->arch.hfence_lock": "vcpu->hfence_lock",
     "&vcpu->mutex": "vcpu->mutex",
 }
-"""What the model calls the classes of the kernel that have another name there."""
+"""The model's names of the classes that the kernel names differently."""
 
 
 def is_dump(text: str) -> bool:
@@ -55,9 +55,10 @@ def is_dump(text: str) -> bool:
 
 
 def dump_from(text: str, file: str = "lockdep") -> Baseline:
-    """The classes and dependencies of a dump, by the names of the model where it has one.
+    """The classes and dependencies of a dump, by the model's names where it has one.
 
-    In place of the wait level of a class stands how many classes it reaches (FD), itself included.
+    In place of its wait level, a class has the number of classes that it reaches (FD), itself
+    included.
     """
     made, problems = Baseline(kernel=file), list[Problem]()
     inside = ""
@@ -92,9 +93,9 @@ def _edge(made: Baseline, inside: str, line: str) -> str:
 
 
 def hides_some(dump: Baseline, cls: str) -> bool:
-    """Whether more classes follow from a class than the printed dependencies lead to.
+    """Whether a class leads to more classes than the printed dependencies show.
 
-    Some are not printed: those at a distance, and a held rcu_read_lock adds to the distance.
+    Dependencies at a distance are not printed, and a held rcu_read_lock adds to the distance.
     """
     graph = nx.DiGraph(list(dump.edges))
     printed = len(nx.descendants(graph, cls)) if cls in graph else 0
@@ -106,35 +107,29 @@ def _named(name: str) -> str:
 
 
 def common(dump: Baseline, model: Baseline) -> list[str]:
-    """The classes that both have."""
+    """The classes of both a dump and the model."""
     return sorted(set(dump.classes) & set(model.classes))
 
 
 def differing_usage(dump: Baseline, model: Baseline) -> list[str]:
-    """The common classes that are not used alike, but for use in softirqs: the model has none."""
+    """The common classes whose usage differs, use in softirqs apart: the model has no softirqs."""
+    not_in_softirq = str.maketrans("-?", ".+")  # of the last two symbols, those of softirqs
+    usages = {name: dump.classes[name].usage for name in common(dump, model)}
     return [
         name
-        for name in common(dump, model)
-        if _without_softirqs(dump.classes[name].usage) != model.classes[name].usage
+        for name, usage in usages.items()
+        if usage[:2] + usage[2:].translate(not_in_softirq) != model.classes[name].usage
     ]
 
 
-def _without_softirqs(usage: str) -> str:
-    """The usage of a class without what softirqs do with it: the last two letters are theirs."""
-    return usage[:2] + usage[2:].translate(_NOT_IN_SOFTIRQ)
-
-
-_NOT_IN_SOFTIRQ = str.maketrans("-?", ".+")
-
-
 def lacking_in_model(dump: Baseline, model: Baseline) -> list[Pair]:
-    """Dependencies of the real kernel between common classes that the model has not shown."""
+    """The real kernel's dependencies between common classes that the model has not shown."""
     shared = set(common(dump, model))
     return sorted(pair for pair in dump.edges if set(pair) <= shared and pair not in model.edges)
 
 
 def lacking_in_kernel(dump: Baseline, model: Baseline) -> Iterator[Pair]:
-    """Yield those of the model that neither stand in the dump nor follow from what does."""
+    """Yield the model's dependencies between common classes that do not follow from the dump."""
     shared, graph = set(common(dump, model)), nx.DiGraph(list(dump.edges))
     for source, target in sorted(model.edges):
         both = {source, target} <= shared
@@ -143,11 +138,8 @@ def lacking_in_kernel(dump: Baseline, model: Baseline) -> Iterator[Pair]:
             yield source, target
 
 
-LABEL_WIDTH, NUMBER_WIDTH = 31, 12
-
-
 def proc_lockdep(order: Baseline) -> str:
-    """The text of /proc/lockdep: FD and BD count what a class leads to and from, and itself."""
+    """The text of /proc/lockdep: FD and BD count the classes after and before one, and itself."""
     graph, direct = graph_of(order), adjacent(order)
     lines = [FIRST_LINE]
     for name, cls in sorted(order.classes.items()):
@@ -160,11 +152,9 @@ def proc_lockdep(order: Baseline) -> str:
 
 
 def proc_lockdep_stats(order: Baseline, sizes: Sizes) -> str:
-    """The text of /proc/lockdep_stats, as far as its counts mean something here."""
-    return "".join(
-        f" {label + ':':<{LABEL_WIDTH}}{number:>{NUMBER_WIDTH}}\n"
-        for label, number in _counts(order, sizes)
-    )
+    """The text of /proc/lockdep_stats, limited to the counts that have a meaning here."""
+    counts = _counts(order, sizes)
+    return "".join(f" {label + ':':<31}{number:>12}\n" for label, number in counts)
 
 
 def _counts(order: Baseline, sizes: Sizes) -> Iterator[tuple[str, int]]:

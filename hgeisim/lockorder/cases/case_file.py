@@ -1,8 +1,8 @@
 """Case files: small programs of threads that take locks, each with the verdict it must get.
 
 A file is a JSON list of cases.  Threads run one after another, each completely; the validator is
-fresh for each case.  What a case says besides the keys that are read here is for people.  `Field`
-keeps a value together with its place in the file, so that a mistake can be reported in full.
+fresh for each case.  Keys of a case that are not read here are for people.  `Field` keeps a value
+together with its place in the file, so that a mistake can be reported in full.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Thread:
-    """One thread and what it does."""
+    """One thread and its operations."""
 
     name: str
     ops: tuple[Operation, ...]
@@ -108,8 +108,8 @@ class Case:
     """A program with its verdict: the kind of its first violation, None when it has none.
 
     `kinds` is the type of each lock by its name, `keys` the class of those whose class has another
-    name; `fails_at` is where the first violation shows, if the file says so.  `group` is what it
-    is counted with.
+    name; `fails_at` is where the first violation shows, if the file says so.  Scores count the
+    cases of a `group` together.
     """
 
     id: str
@@ -125,13 +125,13 @@ class Case:
 
 
 def read_cases(path: Path) -> tuple[Case, ...]:
-    """The cases of a file; InputError holds the problems of all its cases, with their places."""
+    """The cases of a file; InputError lists the problems of all cases, with their places."""
     file = str(path)
     return cases_from(json_of(read_text(path), file), file)
 
 
 def cases_from(document: Any, file: str = "cases") -> tuple[Case, ...]:
-    """The cases of a document in memory; `file` is how problems call it."""
+    """The cases of a document in memory; `file` is its name in problems."""
     cases: dict[str, Case] = {}
     problems: list[Problem] = []
     for field in Field(file, "", document).items():
@@ -152,10 +152,15 @@ def _case(unnamed: Field) -> Case:
     field = Field(unnamed.file, f"{unnamed.where} ({name})", unnamed.value)
     types = field.at("lock_types").entries()
     kinds = {lock: each.one_of(KINDS) for lock, each in types.items()}
+    config, mode = field.at("config", {}), field.at("read_lock_mode", "queued")
     return Case(
         id=name,
         in_scope=field.at("scope", "in").one_of(("in", "out")) == "in",
-        config=_config(field),
+        config=Config(
+            raw_nesting=config.at("prove_raw_lock_nesting", True).flag(),
+            preempt_rt=config.at("preempt_rt", False).flag(),
+            queued_rwlocks=mode.one_of(("queued", "recursive")) == "queued",
+        ),
         kinds=kinds,
         keys=_keys(field.at("classes", {}), kinds),
         threads=tuple(_thread(each, kinds) for each in field.at("threads").items()),
@@ -163,15 +168,6 @@ def _case(unnamed: Field) -> Case:
         reports_min=field.at("min_reports", 0).whole(),
         fails_at=_place(field.at("fail_at", None)),
         group=field.at("group", "other").text(),
-    )
-
-
-def _config(field: Field) -> Config:
-    config, mode = field.at("config", {}), field.at("read_lock_mode", "queued")
-    return Config(
-        raw_nesting=config.at("prove_raw_lock_nesting", True).flag(),
-        preempt_rt=config.at("preempt_rt", False).flag(),
-        queued_rwlocks=mode.one_of(("queued", "recursive")) == "queued",
     )
 
 
@@ -209,7 +205,7 @@ def _thread(field: Field, kinds: dict[str, str]) -> Thread:
 
 
 def _op(field: Field, kinds: dict[str, str]) -> Operation:
-    """An operation: its name, what it takes, then a table of options."""
+    """An operation: its name, its argument, then a table of options."""
     parts = field.items()
     if not parts:
         field.wrong("must name an operation")

@@ -14,7 +14,7 @@ from hgeisim.lockorder.rules.validator import Validator
 
 @dataclass(frozen=True)
 class Played:
-    """What a case showed: its reports, and the operation that made the first one."""
+    """The outcome of a case: its reports, and the operation that made the first one."""
 
     reports: tuple[Report, ...]
     fails_at: Place | None
@@ -32,8 +32,8 @@ class Disagreement:
 @dataclass(frozen=True)
 class Conformance:
     """The score of the cases in scope: `agree` in verdict and kind, `in_place` in the operation
-    as well; `out_of_scope` cases are not played.  `groups` has agree and total of each group, in
-    the order of the file."""
+    as well; `out_of_scope` cases are not played.  `groups` has the agreeing and all cases of each
+    group, in the order of the file."""
 
     total: int
     agree: int
@@ -50,16 +50,12 @@ def conformance(cases: Iterable[Case]) -> Conformance:
     wrong = [Disagreement(c.id, wanted(c), found(c, p)) for c, p in played if differs(c, p)]
     in_place = sum(not differs(c, p) and c.fails_at in (None, p.fails_at) for c, p in played)
     out = len(every) - len(played)
-    agree = len(played) - len(wrong)
-    return Conformance(len(played), agree, in_place, out, tuple(wrong), _groups(played))
-
-
-def _groups(played: Iterable[tuple[Case, Played]]) -> dict[str, tuple[int, int]]:
     groups: dict[str, tuple[int, int]] = {}
     for case, shown in played:
         agree, total = groups.get(case.group, (0, 0))
         groups[case.group] = agree + (not differs(case, shown)), total + 1
-    return groups
+    agree = len(played) - len(wrong)
+    return Conformance(len(played), agree, in_place, out, tuple(wrong), groups)
 
 
 def play(case: Case) -> Played:

@@ -1,4 +1,4 @@
-"""The operations of case files: what each is called, what it takes, and what it does."""
+"""The operations of case files: the name of each, its argument, its options, and its effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hgeisim.lockorder.rules.validator import Validator
 
 
 class Takes(Enum):
-    """What stands after the name of an operation."""
+    """The kind of argument that follows the name of an operation."""
 
     NOTHING = "nothing"
     LOCK = "a lock of lock_types"
@@ -25,7 +25,7 @@ class Takes(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a thread, as its file says it."""
+    """One step of a thread, as its file writes it."""
 
     name: str
     argument: str = ""
@@ -34,7 +34,7 @@ class Operation:
 
 @dataclass
 class Player:
-    """Who executes operations: one thread of a case at a time."""
+    """The executor of operations: one thread of a case at a time."""
 
     validator: Validator
     context: Context
@@ -46,7 +46,7 @@ class Player:
         return self.locks[op.argument]
 
     def how(self, op: Operation, trylock: bool = False) -> How:
-        """How an operation takes its lock."""
+        """The way in which an operation takes its lock."""
         nest = self.locks[op.options["nest"]] if "nest" in op.options else None
         return How(subclass=op.options.get("subclass", 0), trylock=trylock, nest=nest)
 
@@ -56,7 +56,7 @@ Play = Callable[[Player, Operation], None]
 
 @dataclass(frozen=True)
 class Form:
-    """What an operation takes, the options it knows, and what it does."""
+    """The argument of an operation, its effect, and its options."""
 
     takes: Takes
     play: Play
@@ -83,20 +83,14 @@ def _restore(player: Player, op: Operation) -> None:
     player.validator.irq_restore(player.context, player.flags[op.argument])
 
 
-def _lock(player: Player, op: Operation) -> None:
-    player.validator.acquire(player.context, player.lock(op), player.how(op))
-
-
-def _trylock(player: Player, op: Operation) -> None:
-    player.validator.acquire(player.context, player.lock(op), player.how(op, trylock=True))
-
-
-def _read_lock(player: Player, op: Operation) -> None:
-    player.validator.acquire_read(player.context, player.lock(op), player.how(op))
-
-
-def _read_trylock(player: Player, op: Operation) -> None:
-    player.validator.acquire_read(player.context, player.lock(op), player.how(op, trylock=True))
+def _taking(
+    takes: Takes, take: Callable[[Validator, Context, Lock, How], None], trylock: bool = False
+) -> Form:
+    return Form(
+        takes,
+        lambda p, op: take(p.validator, p.context, p.lock(op), p.how(op, trylock)),
+        ("subclass", "nest"),
+    )
 
 
 def _enter_hardirq(player: Player, op: Operation) -> None:
@@ -112,13 +106,11 @@ def _rcu(variant: str) -> dict[str, Form]:
     }
 
 
-_HOW = ("subclass", "nest")
-
 OPERATIONS: dict[str, Form] = {
-    "lock": Form(Takes.LOCK, _lock, _HOW),
-    "trylock": Form(Takes.LOCK, _trylock, _HOW),
-    "read_lock": Form(Takes.READERS, _read_lock, _HOW),
-    "read_trylock": Form(Takes.READERS, _read_trylock, _HOW),
+    "lock": _taking(Takes.LOCK, Validator.acquire),
+    "trylock": _taking(Takes.LOCK, Validator.acquire, trylock=True),
+    "read_lock": _taking(Takes.READERS, Validator.acquire_read),
+    "read_trylock": _taking(Takes.READERS, Validator.acquire_read, trylock=True),
     "unlock": _on_lock(Validator.release),
     "read_unlock": _on_lock(lambda v, c, lock: v.release(c, lock, reader=True)),
     "downgrade": _on_lock(Validator.downgrade),

@@ -1,16 +1,16 @@
 """Strong paths and the cycles that they close: dependencies that each really block the next.
 
-A recursive reader does not wait for readers.  So a path that comes to a class only as a recursive
-reader (`weak` below) cannot go on from one who holds that class as a reader.  What was visited is
-remembered by class and weakness: remembering the class alone, as check_noncircular of Linux 6.12
-does, lets a weak arrival hide a strong one.
+A recursive reader does not wait for readers.  So a path that reaches a class only as a recursive
+reader (`weak` below) cannot go on from a reader of that class.  A search remembers each visit by
+class and weakness: remembering the class alone, as check_noncircular of Linux 6.12 does, lets a
+weak arrival hide a strong one.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hgeisim.lockorder.graph.dependency_graph import (
     EN,
@@ -24,18 +24,18 @@ from hgeisim.lockorder.graph.dependency_graph import (
 from hgeisim.lockorder.graph.lock_class import LockClass
 
 Spot = tuple[LockClass, bool]
-"""A class on a path, and whether the path came to it weakly."""
+"""A class on a path, and whether the path reached it weakly."""
 
-Match = Callable[[LockClass, bool], bool]
+T = TypeVar("T")
 Skip = Callable[[LockClass], bool]
 Relation = Callable[[Arc, Arc], bool]
 
 CYCLES_TRIED_MAX = 20_000
-"""Paths that a search for a cycle among witnesses extends before it takes the cycle for real."""
+"""Paths that a search for a cycle among witnesses extends before it takes the cycle as real."""
 
 
 def ahead(graph: Graph, spot: Spot) -> Iterator[tuple[Edge, Spot]]:
-    """Yield where a strong path can go on, along the dependencies."""
+    """Yield the ways on of a strong path, along the dependencies."""
     cls, weak = spot
     for edge in graph.leaving(cls):
         kinds = edge.kinds & FROM_EXCLUSIVE if weak else edge.kinds
@@ -44,7 +44,7 @@ def ahead(graph: Graph, spot: Spot) -> Iterator[tuple[Edge, Spot]]:
 
 
 def back(graph: Graph, spot: Spot) -> Iterator[tuple[Edge, Spot]]:
-    """Yield where a strong path can have come from, against the dependencies."""
+    """Yield the ways by which a strong path can have come, against the dependencies."""
     cls, weak = spot
     for edge in graph.entering(cls):
         kinds = mirrored(edge.kinds) & (FROM_EXCLUSIVE if weak else ~0)
@@ -56,9 +56,13 @@ Direction = Callable[[Graph, Spot], Iterator[tuple[Edge, Spot]]]
 
 
 def shortest(
-    graph: Graph, root: Spot, steps: Direction, match: Match, skip: Skip = lambda _: False
-) -> list[Edge] | None:
-    """The shortest strong path from `root` to a spot that matches, maybe empty; None: no such.
+    graph: Graph,
+    root: Spot,
+    steps: Direction,
+    match: Callable[[LockClass, bool], T | None],
+    skip: Skip = lambda _: False,
+) -> tuple[list[Edge], T] | None:
+    """The shortest strong path from `root` to a spot that matches, maybe empty, and the match.
 
     `skip` classes are neither matched nor walked through, not even as the root.
     """
@@ -66,21 +70,20 @@ def shortest(
     queue = deque([] if skip(root[0]) else [root])
     while queue:
         spot = queue.popleft()
-        if match(*spot):
-            return _unwound(came, spot)
+        found = match(*spot)
+        if found is not None:
+            return _unwound(came, spot), found
         for edge, following in steps(graph, spot):
-            if not _seen(came, following) and not skip(following[0]):
+            cls = following[0]
+            # A strong arrival can do all that a weak one can, so after it a weak one is skipped.
+            if not (following in came or (cls, False) in came or skip(cls)):
                 came[following] = (spot, edge)
                 queue.append(following)
     return None
 
 
-def _seen(came: dict[Spot, tuple[Spot, Edge] | None], spot: Spot) -> bool:
-    """Whether a spot is not worth a visit: a strong arrival can do all that a weak one can."""
-    return spot in came or (spot[0], False) in came
-
-
 def _unwound(came: dict[Spot, tuple[Spot, Edge] | None], spot: Spot) -> list[Edge]:
+    """The path that led to a spot."""
     edges: list[Edge] = []
     while (step := came[spot]) is not None:
         spot, edge = step
@@ -90,18 +93,19 @@ def _unwound(came: dict[Spot, tuple[Spot, Edge] | None], spot: Spot) -> list[Edg
 
 def closing_path(graph: Graph, new: Arc) -> list[Edge] | None:
     """The shortest strong path that closes a cycle with a dependency; None: it is in no cycle."""
-    source = new.edge.source
 
-    def closes(cls: LockClass, weak: bool) -> bool:
-        return cls is source and bool(not weak or new.kind & FROM_EXCLUSIVE)
+    def closes(cls: LockClass, weak: bool) -> bool | None:
+        strong = not weak or new.kind & FROM_EXCLUSIVE
+        return True if cls is new.edge.source and strong else None
 
-    return shortest(graph, (new.edge.target, not new.kind & TO_BLOCKING), ahead, closes)
+    found = shortest(graph, (new.edge.target, not new.kind & TO_BLOCKING), ahead, closes)
+    return found[0] if found else None
 
 
 class Company(NamedTuple):
-    """Whose dependencies make a cycle together: any two `apart`, each next one `meets` the last.
+    """The witnesses that can be in one cycle: any two are `apart`, each next one `meets` the last.
 
-    `quiet` tells whether quiet dependencies count.
+    `quiet`: quiet dependencies count, too.
     """
 
     apart: Relation
@@ -110,7 +114,7 @@ class Company(NamedTuple):
 
 
 def closing_arcs(graph: Graph, new: Arc, company: Company) -> tuple[tuple[Arc, ...], bool]:
-    """The shortest cycle of witnesses who can be in it together, beginning with `new`.
+    """The shortest cycle of witnesses that can be in it together, beginning with `new`.
 
     Empty when there is none.  The second value is False when the search was given up.
     """
@@ -121,7 +125,8 @@ def closing_arcs(graph: Graph, new: Arc, company: Company) -> tuple[tuple[Arc, .
             return (), True
         path = queue.popleft()
         for arc in _continuations(graph, path, company):
-            if _closes(arc, new, company):
+            home = arc.edge.target is new.edge.source
+            if home and _strong(arc.kind, new.kind) and company.meets(arc, new):
                 return (*path, arc), True
             if arc.edge.target in useful:
                 queue.append((*path, arc))
@@ -157,13 +162,8 @@ def _fits(path: tuple[Arc, ...], arc: Arc, company: Company) -> bool:
     return new and company.meets(path[-1], arc) and all(company.apart(each, arc) for each in path)
 
 
-def _closes(arc: Arc, new: Arc, company: Company) -> bool:
-    back_home = arc.edge.target is new.edge.source
-    return back_home and _strong(arc.kind, new.kind) and company.meets(arc, new)
-
-
 def _strong(kind: int, following: int) -> bool:
-    """Whether who waits in the first dependency really waits for who holds in the following one."""
+    """Whether the waiter of the first dependency waits for the holder of the following one."""
     return bool(kind & TO_BLOCKING or following & FROM_EXCLUSIVE)
 
 

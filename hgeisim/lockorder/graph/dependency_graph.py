@@ -1,10 +1,10 @@
-"""The dependency graph: who waited for what while holding what, and who showed it.
+"""The dependency graph: which class was waited for while which was held, and who showed it.
 
 A dependency has a kind for each way in which it was seen: the holder was exclusive (E) or a reader
-(S), and the one who came was a recursive reader (R) or not (N).
+(S), and the waiter was a recursive reader (R) or not (N).
 
 `Ranks` is an order of the classes that agrees with all dependencies, for as long as one exists.
-While it does, no dependency closes a cycle, and nobody need search for one.  It is kept up to date
+While it does, no dependency closes a cycle, and no search for one is needed.  It is kept up to date
 by the algorithm of Pearce and Kelly ("A dynamic topological sort algorithm for directed acyclic
 graphs", ACM JEA 11, 2006), which looks only at what stands between the ends of a dependency.
 """
@@ -21,7 +21,7 @@ Neighbours = Mapping[LockClass, Iterable[LockClass]]
 
 
 class Ranks:
-    """Numbers of classes, smaller before larger; `circular` once no order can be.
+    """Numbers of classes, smaller before larger; `circular` once no order is possible.
 
     `after` and `before` are the graph's own maps and not functions: a copy of the graph that is
     made with `deepcopy` must look into its own maps.
@@ -33,20 +33,24 @@ class Ranks:
         self.circular = False
 
     def add(self, source: LockClass, target: LockClass) -> None:
-        """Take a new dependency in; one of a class on itself is none among classes."""
+        """Add a new dependency; that of a class on itself does not order classes."""
         low = self._rank.setdefault(target, len(self._rank))
         high = self._rank.setdefault(source, len(self._rank))
         if source is target or self.circular or high < low:
-            return
+            return  # the order holds as it is
         after = self._reached(target, self._after, lambda rank: rank <= high)
         if source in after:
             self.circular = True
             return
         before = self._reached(source, self._before, lambda rank: rank >= low)
-        self._move(before, after)
+        # Both keep their order, and share their ranks anew: all of `before` comes first.
+        rank = self._rank
+        moved = sorted(before, key=rank.__getitem__) + sorted(after, key=rank.__getitem__)
+        for cls, number in zip(moved, sorted(map(rank.__getitem__, moved)), strict=True):
+            rank[cls] = number
 
     def apart(self, source: LockClass, target: LockClass) -> bool:
-        """Whether it is certain that nothing leads back from the target to the source."""
+        """Whether it is certain that no path leads back from the target to the source."""
         return not self.circular and source is not target
 
     def _reached(
@@ -60,13 +64,9 @@ class Ranks:
                     left.append(cls)
         return list(found)
 
-    def _move(self, before: list[LockClass], after: list[LockClass]) -> None:
-        """Give the ranks of both to those before, then to those after, each in their old order."""
-        rank = self._rank
-        moved = sorted(before, key=rank.__getitem__) + sorted(after, key=rank.__getitem__)
-        for cls, number in zip(moved, sorted(map(rank.__getitem__, moved)), strict=True):
-            rank[cls] = number
 
+Pair = tuple[str, str]
+"""The names of the classes of a dependency: the one held, and the one wanted."""
 
 ER, EN, SR, SN = 1, 2, 4, 8
 KIND_NAMES = {ER: "ER", EN: "EN", SR: "SR", SN: "SN"}
@@ -74,11 +74,11 @@ FROM_EXCLUSIVE = ER | EN
 TO_BLOCKING = EN | SN
 
 WITNESSES_MAX = 16
-"""Of one dependency and kind; beyond, they are merged into one that promises less."""
+"""Of one dependency and kind; a further one merges them all into one that claims less."""
 
 
 class Hold(NamedTuple):
-    """A lock in somebody's hands."""
+    """A lock that a context holds."""
 
     lock: Lock
     cls: LockClass
@@ -104,8 +104,8 @@ class Witness:
     owner: Hold | None = None
     merged: bool = False
 
-    def tells_more_than(self, other: Witness) -> bool:
-        """Whether every hang that `other` can be part of, this one can be part of as well."""
+    def covers(self, other: Witness) -> bool:
+        """Whether this one can be part of every hang that `other` can be part of."""
         same = self.merged or (self._who(), self.wanted) == (other._who(), other.wanted)
         return same and all(_covered(hold, other.holds) for hold in self.holds)
 
@@ -124,7 +124,7 @@ class Edge:
     """The dependency of one class on another.
 
     It is `quiet` while it was only seen where nesting was right: in one class, or under a nest
-    lock.  Such a one is no step of a cycle among classes, but may be one among instances.
+    lock.  Then it can be a step of a cycle among instances, but not among classes.
     """
 
     def __init__(self, source: LockClass, target: LockClass) -> None:
@@ -134,12 +134,12 @@ class Edge:
         self.witnesses: dict[int, list[Witness]] = {}
 
     def add(self, kind: int, witness: Witness) -> bool:
-        """Note a witness; tell whether it adds anything to what is known."""
+        """Note a witness; True: it adds something to the others."""
         known = self.witnesses.setdefault(kind, [])
         self.kinds |= kind
-        if any(each.tells_more_than(witness) for each in known):
+        if any(each.covers(witness) for each in known):
             return False
-        known[:] = [each for each in known if not witness.tells_more_than(each)]
+        known[:] = [each for each in known if not witness.covers(each)]
         known.append(witness)
         if len(known) > WITNESSES_MAX:
             known[:] = [merged(known)]
@@ -147,7 +147,7 @@ class Edge:
 
 
 def merged(witnesses: list[Witness]) -> Witness:
-    """A witness for all of them, who holds only what all of them held."""
+    """One witness for all of them, holding only what all of them held."""
     first = witnesses[0]
     common = [h for h in first.holds if all(_covered(h, each.holds) for each in witnesses)]
     return replace(first, holds=tuple(common), merged=True)
@@ -164,7 +164,7 @@ class Arc(NamedTuple):
 class Graph:
     """All dependencies, both ways, in the order in which they were first seen.
 
-    `ranks` tells at once of most that they are in no circle.
+    `ranks` rules most of them out of any cycle without a search.
     """
 
     def __init__(self) -> None:
@@ -195,11 +195,11 @@ class Graph:
         yield from self.before.get(cls, {}).values()
 
 
-def kind_of(holder: Flavour, comer: Flavour) -> int:
-    """The kind of a dependency, from the modes of the lock that is held and of the one wanted."""
+def kind_of(holder: Flavour, waiter: Flavour) -> int:
+    """The kind of a dependency, from the modes of the held lock and of the wanted one."""
     if holder == Flavour.EXCLUSIVE:
-        return ER if comer == Flavour.RECURSIVE else EN
-    return SR if comer == Flavour.RECURSIVE else SN
+        return ER if waiter == Flavour.RECURSIVE else EN
+    return SR if waiter == Flavour.RECURSIVE else SN
 
 
 def mirrored(kinds: int) -> int:

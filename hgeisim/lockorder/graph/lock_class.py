@@ -1,4 +1,4 @@
-"""Lock types, lock instances, and the lock classes that the rules are about.
+"""Lock types, lock instances, and lock classes, to which the rules apply.
 
 As in lockdep (kernel/locking/lockdep.c), all instances initialised by one line of source form one
 class, each subclass of an annotation is a class of its own, and wait types belong to the class.
@@ -30,7 +30,7 @@ class Wait(IntEnum):
 
 
 class Flavour(IntEnum):
-    """In which mode a lock is taken: who waits for whom depends on it.
+    """The mode in which a lock is taken, on which it depends who waits for whom.
 
     A SHARED reader waits behind a writer that waits, a RECURSIVE one only for a writer inside.
     """
@@ -52,9 +52,9 @@ class Flavour(IntEnum):
 class LockKind:
     """A lock type.
 
-    `inner` is what it imposes on what is taken inside, `outer` what taking it needs (UNCHECKED:
-    the same), `drain` what waiting for its readers needs (synchronize_srcu).  Only `checked` kinds
-    have dependencies and usage; a `local` one is per CPU; an `override` replaces the wait level.
+    `inner` is the longest wait that it allows inside, `outer` the wait that taking it needs
+    (UNCHECKED: the same), `drain` the wait for its readers (synchronize_srcu).  Only a `checked`
+    kind has dependencies and usage; a `local` one is per CPU; an `override` replaces the level.
     """
 
     name: str
@@ -68,8 +68,13 @@ class LockKind:
 
     @property
     def need(self) -> Wait:
-        """What taking it needs."""
+        """The wait that taking it needs."""
         return self.outer or self.inner
+
+    @property
+    def levels(self) -> str:
+        """Its wait levels as reports and baselines print them, `need:inner`."""
+        return f"{self.need.name.lower()}:{self.inner.name.lower()}"
 
 
 _KINDS = (
@@ -92,15 +97,15 @@ _KINDS = (
     LockKind("might_sleep", Wait.UNCHECKED, drain=Wait.SLEEP, checked=False),
 )
 KINDS = {kind.name: kind for kind in _KINDS}
-"""Every lock type by name; the last three are what waits that are no locks look like."""
+"""Every lock type by name; the last three stand for waits for something other than a lock."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lock:
-    """One instance.  Locks of equal `key` (the line that initialises) and `kind` are one class.
+    """One instance.  Locks of one `key` (the line that initialises them) and `kind` are one class.
 
-    Instances with a `rank` may nest within their class in rising order, which is what a compare
-    function of the class says in the kernel.
+    Instances with a `rank` may nest within their class in rising order, as a compare function of
+    the class (lock_set_cmp_fn) allows in the kernel.
     """
 
     name: str
@@ -110,10 +115,11 @@ class Lock:
 
 
 class How(NamedTuple):
-    """How a lock is asked for.
+    """The way in which a lock is asked for.
 
-    `nest` is the lock that serialises those who take several of this class (mutex_lock_nest_lock);
-    `drain` waits until the lock is free and takes nothing (synchronize_srcu, wait_for_completion).
+    `nest` is the lock that serialises the takers of several locks of this class
+    (mutex_lock_nest_lock); `drain` waits until the lock is free and takes nothing
+    (synchronize_srcu, wait_for_completion).
     """
 
     flavour: Flavour = Flavour.EXCLUSIVE
@@ -153,13 +159,11 @@ class Classes:
         key = lock.key or lock.name
         place = (key, lock.kind.name, subclass)
         if place not in self._classes:
-            self._classes[place] = LockClass(self._name(key, lock.kind, subclass), lock.kind)
+            kinds = self._kinds.setdefault(key, [])
+            if lock.kind.name not in kinds:
+                kinds.append(lock.kind.name)
+            number = kinds.index(lock.kind.name) + 1
+            name = f"{key}#{number}" if number > 1 else key
+            name = f"{name}/{subclass}" if subclass else name
+            self._classes[place] = LockClass(name, lock.kind)
         return self._classes[place]
-
-    def _name(self, key: str, kind: LockKind, subclass: int) -> str:
-        kinds = self._kinds.setdefault(key, [])
-        if kind.name not in kinds:
-            kinds.append(kind.name)
-        number = kinds.index(kind.name) + 1
-        shared = f"#{number}" if number > 1 else ""
-        return f"{key}{shared}/{subclass}" if subclass else f"{key}{shared}"

@@ -1,4 +1,4 @@
-"""Interrupt states, and the usage bits of lockdep: in which states each class was taken.
+"""Interrupt states, and the usage bits of lockdep: the states in which each class was taken.
 
 The state of a context is a set of bits (`IRQS_ON` and so on).  A class is X-safe when it was taken
 inside an X handler (used in), and X-unsafe when it was held while X could come (enabled).  Both
@@ -24,7 +24,7 @@ THREADED = 16
 """... in one whose handler is a thread on PREEMPT_RT."""
 
 PREEMPT_ON = 32
-"""Another task may have its CPU: no preempt_disable() is in force."""
+"""Another task may take its CPU: no preempt_disable() is in force."""
 
 IN_IRQ = SOFTIRQ | HARDIRQ
 TASK = IRQS_ON | BH_ON | PREEMPT_ON
@@ -46,14 +46,14 @@ class Bit(NamedTuple):
         return Bit(self.line, not self.used_in, read)
 
     def opponents(self) -> tuple[Bit, ...]:
-        """What it conflicts with on the same class: readers do not exclude readers."""
+        """The bits that conflict with it on the same class: readers do not exclude readers."""
         write = self.opposite(read=False)
         return (write,) if self.read else (write, self.opposite(read=True))
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How a class got a bit: who took it first in that state, and where."""
+    """The origin of a bit of a class: who first took it in that state, and where."""
 
     cls: str
     bit: Bit
@@ -78,13 +78,13 @@ class Usage:
         return not self._seen.isdisjoint(bits)
 
     def add(self, cls: LockClass, mark: Mark) -> bool:
-        """Set a bit; tell whether it is new."""
+        """Set a bit; True: it is new."""
         self._seen.add(mark.bit)
         marks = self._marks.setdefault(cls, {})
         return marks.setdefault(mark.bit, mark) is mark
 
     def of(self, cls: LockClass) -> dict[Bit, Mark]:
-        """What is known of a class, in the order in which it became known."""
+        """The marks of a class, in the order in which it got them."""
         return self._marks.get(cls, {})
 
     def first(self, cls: LockClass, bits: tuple[Bit, ...]) -> Mark | None:
@@ -93,18 +93,20 @@ class Usage:
 
     def symbols(self, cls: LockClass) -> str:
         """The bits as /proc/lockdep prints them: hardirq write and read, softirq write and read."""
-        return "".join(self._symbol(cls, line, read) for line in LINES for read in (False, True))
-
-    def _symbol(self, cls: LockClass, line: str, read: bool) -> str:
         marks = self.of(cls)
-        return _SYMBOLS[Bit(line, True, read) in marks, Bit(line, False, read) in marks]
+        return "".join(
+            _SYMBOLS[Bit(line, True, read) in marks, Bit(line, False, read) in marks]
+            for line in LINES
+            for read in (False, True)
+        )
 
 
 def acquired(how: How, state: int) -> list[Bit]:
     """The bits that an acquisition sets.
 
     A trylock in a handler cannot wait, so it does not make a class safe; with interrupts on it
-    makes the class unsafe as any other.  Who only drains holds nothing that could be interrupted.
+    makes the class unsafe like any other.  A wait that only drains holds nothing that could be
+    interrupted.
     """
     read = how.flavour != Flavour.EXCLUSIVE
     handlers = [] if how.trylock else [line for line in LINES if state & _HANDLERS[line]]

@@ -1,8 +1,9 @@
-"""CPUs side by side as they hang: the drawing that lockdep readers know."""
+"""CPUs side by side as they hang: the drawing that readers of lockdep know."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from hgeisim.lockorder.report.violation import Link, Report
@@ -14,7 +15,7 @@ _INTERRUPT = "<Interrupt>"
 
 
 class Cell(NamedTuple):
-    """What one CPU does in one row."""
+    """The deed of one CPU in one row."""
 
     cpu: int
     text: str
@@ -23,9 +24,11 @@ class Cell(NamedTuple):
 def cpu_columns(report: Report) -> list[str]:
     """The lines of the drawing; none when a report is about one place only."""
     if report.kind == "circular":
-        return _table(_cycle(report.chain))
+        return _table([*chain(*_has_and_waits(report.chain, first=0))])
     if report.kind == "irq-usage":
-        return _table(_interrupted(report.marks[0].cls))
+        lock = f"lock({report.marks[0].cls})"
+        texts = (lock, _INTERRUPT, f"  {lock}  <- waits for itself")
+        return _table([Cell(0, text) for text in texts])
     if report.kind in ("irq-inversion", "irq-dependency"):
         return _table(_inversion(report))
     if report.kind == "recursion" and report.wanted and report.holding:
@@ -36,41 +39,26 @@ def cpu_columns(report: Report) -> list[str]:
     return []
 
 
-def _cycle(links: Sequence[Link]) -> list[Cell]:
-    """First everybody has something, then everybody waits for the next one."""
-    has = [Cell(cpu, _has(link)) for cpu, link in enumerate(links)]
-    waits = [
-        Cell(cpu, f"{link.verb}({link.target})  <- waits for CPU{(cpu + 1) % len(links)}")
-        for cpu, link in enumerate(links)
-    ]
-    return has + waits[::-1]
-
-
-def _has(link: Link) -> str:
-    """What a CPU has that another one waits for."""
-    if link.owed:
-        return f"(must answer {link.source})"
-    return f"{'lock' if link.kind.startswith('E') else 'rlock'}({link.source})"
-
-
-def _interrupted(cls: str) -> list[Cell]:
-    return [
-        Cell(0, f"lock({cls})"),
-        Cell(0, _INTERRUPT),
-        Cell(0, f"  lock({cls})  <- waits for itself"),
-    ]
+def _has_and_waits(links: Sequence[Link], first: int) -> tuple[list[Cell], list[Cell]]:
+    """The cells of CPUs from a `first` one on, one for each link: what it has, and what it waits
+    for, the last CPU's wait first."""
+    cpus = first + len(links)
+    has, waits = [], []
+    for cpu, link in enumerate(links, start=first):
+        mode = "lock" if link.kind.startswith("E") else "rlock"
+        owed = f"(must answer {link.source})"
+        has.append(Cell(cpu, owed if link.owed else f"{mode}({link.source})"))
+        wait = f"{link.verb}({link.target})  <- waits for CPU{(cpu + 1) % cpus}"
+        waits.append(Cell(cpu, wait))
+    return has, waits[::-1]
 
 
 def _inversion(report: Report) -> list[Cell]:
     """CPU0 is interrupted inside the unsafe lock; the others lead from the safe one to it."""
-    safe, links = report.marks[0].cls, report.chain
-    has = [Cell(cpu, _has(link)) for cpu, link in enumerate(links, start=1)]
-    waits = [
-        Cell(cpu, f"{link.verb}({link.target})  <- waits for CPU{(cpu + 1) % (len(links) + 1)}")
-        for cpu, link in enumerate(links, start=1)
-    ]
+    safe = report.marks[0].cls
+    has, waits = _has_and_waits(report.chain, first=1)
     interrupt = [Cell(0, _INTERRUPT), Cell(0, f"  lock({safe})  <- waits for CPU1")]
-    return [Cell(0, f"lock({report.marks[1].cls})"), *has, *waits[::-1], *interrupt]
+    return [Cell(0, f"lock({report.marks[1].cls})"), *has, *waits, *interrupt]
 
 
 def _word(mode: str) -> str:
@@ -78,9 +66,9 @@ def _word(mode: str) -> str:
 
 
 def _table(cells: Sequence[Cell]) -> list[str]:
-    """A column for each CPU: as wide as what stands in it, or all narrow when that is too wide.
+    """A column for each CPU: as wide as its texts, or all narrow when that is too wide.
 
-    Columns may overlap, for only one CPU acts in a row.
+    Columns may overlap, since only one CPU acts in a row.
     """
     cpus = range(max(cell.cpu for cell in cells) + 1)
     widths = [max(len(cell.text) for cell in cells if cell.cpu == cpu) + _GAP for cpu in cpus]

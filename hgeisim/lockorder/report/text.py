@@ -1,10 +1,10 @@
-"""A report as people read it: id and verdict first, then who wants what, why it hangs, and where.
+"""A report as people read it: id and verdict first, then the locks, why it hangs, and where.
 
-The first line is the one that readers of lockdep know, if it has one of the kind; the parts come in
-the order that they know, in other words.
+The first line is lockdep's own, if it has one for the kind; the parts come in the order that
+readers of lockdep know, in other words.
 
-The ways out (`hints`) say what would make the report go away, in terms of its own locks and
-functions.  A hint is true of the report alone: the next check shows whether a way out closes
+The ways out (`hints`) name changes that would make the report go away, in terms of its own locks
+and functions.  A hint is true of the report alone: the next check shows whether a way out closes
 another cycle.
 """
 
@@ -12,29 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
 
-from hgeisim.lockorder.baseline.baseline import Pair
+from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.graph.usage import Mark
 from hgeisim.lockorder.report.cpu_columns import cpu_columns
 from hgeisim.lockorder.report.violation import Grade, Link, LockView, Report
 
 SLEEP = "might_sleep"
-"""What sleeping wants, see reclaim.py."""
+"""The class that sleeping wants, see rules/pseudo_locks.py."""
 MASKS = {"HARDIRQ": "interrupts", "SOFTIRQ": "BH"}
-"""What keeps the handlers of a usage bit away."""
+"""The switch that keeps the handlers of a usage bit away."""
 WHERE = {
     "hardirqs off": "where interrupts are on",
     "preemption off": "where preemption is on",
     "BH off": "where BH is on",
 }
-"""Where a task may wait longer, by what forbids it."""
+"""Where a task may wait longer, by the state that forbids it."""
 IN_THREAD = "in a thread, not in the handler"
 HINTS_MAX = 3
 _RAW = "config:config"
-"""Wait levels of what a raw lock does without: spinlock_t, rwlock_t, local_lock_t."""
+"""The wait levels of locks that have a raw twin: spinlock_t, rwlock_t, local_lock_t."""
 
 
 def hints(report: Report) -> list[str]:
-    """Some ways out, the new wait first; none where the report itself says what is missing."""
+    """Some ways out, the new wait first; none where the report itself names the remedy."""
     found = list(_HINTS[report.kind](report)) if report.kind in _HINTS else []
     return found[:1] + [f"or {each}" for each in found[1:HINTS_MAX]]
 
@@ -117,7 +117,7 @@ _HINTS: dict[str, Callable[[Report], Iterator[str]]] = {
 
 
 TITLES = {
-    "circular": "locks wait for each other in a circle",
+    "circular": "locks wait for each other in a cycle",
     "recursion": "a lock is taken inside one of its own class",
     "irq-usage": "a lock is taken in a handler, and held where that handler can come",
     "irq-inversion": "a lock of a handler leads to one that the handler can interrupt",
@@ -138,7 +138,7 @@ TITLES = {
     "irq-state": "the interrupt state does not fit",
     "limit": "the kernel's lockdep would give up here",
 }
-"""What each kind of report says, in a few words."""
+"""Each kind of report in a few words."""
 
 HEADLINES = {
     "circular": "WARNING: possible circular locking dependency detected",
@@ -160,16 +160,16 @@ GRADES = {
     Grade.GUARDED: "cannot hang as seen: {gates} keeps its tasks apart",
     Grade.ONE_TASK: "cannot hang as seen: only one task does all of it",
 }
-"""What each grade of a cycle says."""
+"""The verdict of each grade of a cycle."""
 
 _INDENT = "  "
 
 
 def text_of(report: Report, known: Container[Pair] | None = None) -> str:
-    """The report, a line at least for each part that it has.
+    """The report, with at least a line for each part that it has.
 
-    New are the dependencies that are not `known`, such as those of a baseline; when nothing is said
-    about that, the one that closed it.
+    New are the dependencies that are not `known`, such as those of a baseline; without `known`, the
+    one that closed the cycle.
     """
     return "\n".join([*_head(report), *_ages(report, known), *_body(report), ""])
 
@@ -192,7 +192,7 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _ages(report: Report, known: Container[Pair] | None) -> Iterator[str]:
-    """What is new of a chain, and what was there before."""
+    """The new and the old dependencies of a chain."""
     pairs = [(link.source, link.target) for link in report.chain]
     if not pairs:
         return
@@ -208,7 +208,7 @@ def _ages(report: Report, known: Container[Pair] | None) -> Iterator[str]:
 
 
 def _closing(report: Report) -> list[Pair]:
-    """The dependency that made the report; none when it was a new usage of a class."""
+    """The dependency that made the report; none when a new usage of a class did."""
     if report.kind == "circular":
         return [(report.chain[0].source, report.chain[0].target)]
     if report.wanted and report.holding:
@@ -226,11 +226,16 @@ def _path(pairs: list[Pair]) -> str:
 
 
 def _body(report: Report) -> Iterator[str]:
-    yield from _part("Usage", [line for mark in report.marks for line in _mark(mark)])
+    usage = [
+        [f"{mark.bit} {mark.cls}, first by {mark.who}", *_frames(mark.stack)]
+        for mark in report.marks
+    ]
+    yield from _part("Usage", [line for lines in usage for line in lines])
     yield from _part("Chain, the last wait first", _chain(report.chain))
     yield from _part("How it hangs", cpu_columns(report))
     yield from _part("Ways out", hints(report))
-    yield from _part("Held", [_held(number, view) for number, view in enumerate(report.held)])
+    held = enumerate(report.held)
+    yield from _part("Held", [f"#{n} {_lock(v)}{_where(' since', v.stack)}" for n, v in held])
     yield from _part("Here", _frames(report.stack))
 
 
@@ -249,32 +254,18 @@ def _where(word: str, stack: tuple[str, ...]) -> str:
     return f"{word} {stack[-1]}" if stack else ""
 
 
-def _mark(mark: Mark) -> list[str]:
-    return [f"{mark.bit} {mark.cls}, first by {mark.who}", *_frames(mark.stack)]
-
-
 def _chain(links: tuple[Link, ...]) -> list[str]:
-    """Each wait with both its stacks: of who waited, and of how it came to hold what it held; #0 is
-    the new dependency."""
-    numbered = list(enumerate(links))
-    return [line for number, link in numbered[::-1] for line in _link(number, link)]
-
-
-def _link(number: int, link: Link) -> list[str]:
-    begun = f"before it completes {link.source}" if link.owed else f"inside {link.source}"
-    since = _where(" since", link.since)
-    head = f"-> #{number} {link.target} ({link.kind}), {link.verb} by {link.who} {begun}{since}"
-    return [head, *_frames(link.stack), *_taken_in(link)]
-
-
-def _taken_in(link: Link) -> list[str]:
-    """Where the lock of a dependency was taken, unless its function says it all."""
-    head = f"{_INDENT}{link.source} was taken in"
-    return [head, *_frames(link.since)] if len(link.since) > 1 else []
-
-
-def _held(number: int, view: LockView) -> str:
-    return f"#{number} {_lock(view)}{_where(' since', view.stack)}"
+    """Each wait with two stacks: the one of the wait, and the one that took the lock that was held;
+    #0 is the new dependency."""
+    lines: list[str] = []
+    for number, link in reversed(list(enumerate(links))):
+        begun = f"before it completes {link.source}" if link.owed else f"inside {link.source}"
+        since = _where(" since", link.since)
+        head = f"-> #{number} {link.target} ({link.kind}), {link.verb} by {link.who} {begun}{since}"
+        lines += [head, *_frames(link.stack)]
+        if len(link.since) > 1:  # a single function is in the head already
+            lines += [f"{_INDENT}{link.source} was taken in", *_frames(link.since)]
+    return lines
 
 
 def _frames(stack: tuple[str, ...]) -> list[str]:

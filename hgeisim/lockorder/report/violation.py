@@ -1,4 +1,4 @@
-"""A violation as data: what is reported to people and machines, with an id that stays."""
+"""A violation as data, for people and machines, with an id that stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hgeisim.lockorder.graph.usage import Mark
 
 
 class Grade(Enum):
-    """What is known of a report: it can happen as observed, or what keeps it from happening."""
+    """The grade of a cycle: it can happen as observed, or something keeps it from happening."""
 
     POSSIBLE = "possible"
     INSTANCES = "instances"
@@ -20,7 +20,7 @@ class Grade(Enum):
 
     @property
     def suffix(self) -> str:
-        """How the id of a report of this grade goes on after its kind."""
+        """The part of a finding's kind that names the grade."""
         return "" if self is Grade.POSSIBLE else f"-{self.value}"
 
 
@@ -40,8 +40,8 @@ class LockView:
 class Link:
     """One dependency of a chain: `who` held `source` since `since` and wanted `target` at `stack`.
 
-    `owed` tells that `source` was not held: it is an event that `who` would have completed.
-    `through` are the classes that `who` took after `source` and held as well.
+    `owed`: `source` was not held, it is an event that `who` would have completed.  `through` are
+    the classes that `who` took after `source` and held as well.
     """
 
     source: str
@@ -101,6 +101,6 @@ class Reports:
 
 
 def cycle_about(links: tuple[Link, ...]) -> tuple[str, ...]:
-    """What a cycle is about, the same wherever it is entered."""
+    """The part of an id that names a cycle, the same wherever the cycle is entered."""
     steps = [f"{link.source} -{link.kind}->" for link in links]
     return min(tuple(steps[i:] + steps[:i]) for i in range(len(steps)))

@@ -2,10 +2,12 @@
 
 A chain is a sequence of acquisitions that was judged once and need not be judged again.  It is a
 path in a tree, one tree for each context, and so the *position* of a context: all that it holds.  A
-driver may keep positions and go from one to the next without the validator:
+driver may keep positions, which it never changes, and go from one to the next without the
+validator:
 
-    position.after.get(step)    where a lock taken in this way leads; None: ask the validator
-    position.below              where giving back the newest lock leads
+    position.after.get(step)    the position after a lock was taken in this way; None: ask the
+                                validator, and then `context.chain` is the position
+    position.below              the position after the newest lock was given back
     validator.resume(context, position)
 
 A step is keyed by instance, by how it is taken and by the interrupt state, so that one look-up in a
@@ -25,7 +27,7 @@ class Step:
     """One acquisition: the key of a chain in the one that it makes longer.
 
     It is `kept` when nobody waited for it: the lock was held before and one below it is gone.
-    There is one object for all times that a lock is taken in this way, see `Steps`.
+    One object stands for every time that a lock is taken in this way, see `Steps`.
     """
 
     __slots__ = ("how", "kept", "lock", "state")
@@ -35,7 +37,7 @@ class Step:
 
 
 class Steps:
-    """The steps of a validator: equal ones are the same, so that they are found by identity."""
+    """The steps of a validator: equal ones are one object, so that they are found by identity."""
 
     def __init__(self) -> None:
         self._steps: dict[tuple[Lock, How, int, bool], Step] = {}
@@ -50,14 +52,14 @@ class Steps:
 
 
 class Chain:
-    """All that is held, seen from its newest acquisition, with what was found out about it.
+    """All locks that are held, from the newest acquisition down, with what is known of them.
 
-    `stack` is where it was first made; `lock` is its newest one, held by a `reader` or not.
-    `after` holds the chains that are one acquisition longer, `again` those of them that are to be
-    judged wherever they happen, since the context, and no lock, forbids the wait.  `below` is one
-    shorter, of an empty chain itself.  `witness` is who waited for it to be complete, None when
-    nobody could have waited.  `enabled` has bit s set once all its locks are known to have been
-    held in interrupt state s.  `atomic` says that it belongs in `again`.
+    `stack` is the call chain that first took the newest `lock`, as a `reader` or not.  `after`
+    holds the chains that are one acquisition longer.  `again` holds longer ones that are judged
+    wherever they happen, since the context itself, and not a lock, forbids the wait; such a chain
+    is `atomic`.  `below` is one acquisition shorter; an empty chain is its own.  `witness` is the
+    wait for the newest lock, None when nobody could have waited.  `enabled` has bit s set once all
+    locks are known to have been held in interrupt state s.
     """
 
     __slots__ = (
@@ -121,45 +123,45 @@ class Held:
 
     @property
     def flavour(self) -> Flavour:
-        """In which mode it is held."""
+        """The mode in which it is held."""
         return self.chain.step.how.flavour
 
     @property
     def irq(self) -> int:
-        """In which irq context it was taken: bits of IN_IRQ."""
+        """The irq context in which it was taken: bits of IN_IRQ."""
         return self.chain.step.state & IN_IRQ
 
     @property
     def hold(self) -> Hold:
-        """What stays true of it after its release."""
+        """The facts about it that outlive its release."""
         return Hold(self.lock, self.cls, self.flavour, self.stack)
 
 
 class Waits:
-    """Where a context had to wait since it began, and which events it told of how much of that."""
+    """The waits of a context since it began, and how many of them each event depends on already."""
 
     def __init__(self) -> None:
         self._chains: dict[Chain, None] = {}
-        self._told: dict[Lock, int] = {}
+        self._handed_out: dict[Lock, int] = {}
 
     def add(self, chain: Chain) -> None:
         """Note a wait; one that was noted before stays where it is."""
         self._chains[chain] = None
 
-    def untold(self, event: Lock) -> list[Chain]:
-        """What an event was not told of yet."""
-        told = self._told.get(event, 0)
-        self._told[event] = len(self._chains)
-        return list(islice(self._chains, told, None))
+    def new_to(self, event: Lock) -> list[Chain]:
+        """The waits that an event has not got yet; it gets each one once."""
+        start = self._handed_out.get(event, 0)
+        self._handed_out[event] = len(self._chains)
+        return list(islice(self._chains, start, None))
 
 
 class Context:
     """A task, with the interrupts that come on top of it.
 
-    `stack` is the kernel functions that it is in, outermost first, and `place` the one that ids
-    name, the innermost when it is empty; who drives the context keeps them current.  `state` is
-    made of the bits of irqstate.py.  `waits` is where it had to wait since it began: whoever waits
-    for it to complete an event waits for all of that.
+    `stack` is its call chain of kernel functions, outermost first, and `place` the one that ids
+    name (empty: the innermost); the driver of the context keeps them current.  `state` is made of
+    the bits of graph/usage.py.  `waits` are its waits since it began: whoever waits for it to
+    complete an event waits for all of them.
     """
 
     def __init__(self, name: str) -> None:
@@ -176,12 +178,12 @@ class Context:
 
     @property
     def chain(self) -> Chain:
-        """All that it holds."""
+        """Its position: all that it holds."""
         return self.held[-1].chain if self.held else self.root
 
     @property
     def in_interrupt(self) -> bool:
-        """Whether it is in a handler, or has BH disabled, as the kernel's function of that name."""
+        """Whether it is in a handler or has BH disabled, as the kernel's function says it."""
         return bool(self.state & IN_IRQ or not self.state & BH_ON)
 
     def holding(self, lock: Lock) -> Held | None:
@@ -189,11 +191,11 @@ class Context:
         return next((held for held in reversed(self.held) if held.lock is lock), None)
 
     def held_in(self, irq: int) -> list[Held]:
-        """What was taken in an irq context, newest first."""
+        """The entries that were taken in an irq context, newest first."""
         return [held for held in reversed(self.held) if held.irq == irq]
 
     def enter(self, handler: int, threaded: bool = False) -> None:
-        """Begin a handler, SOFTIRQ or HARDIRQ: it owes its own waits, not what it interrupts."""
+        """Begin a handler, SOFTIRQ or HARDIRQ: it owes its own waits, not the interrupted ones."""
         self._below.append((handler, self.state, self.waits))
         if handler == HARDIRQ:
             self.state = self.state & ~THREADED | (THREADED if threaded else 0)

@@ -7,9 +7,9 @@ number of steps, for the unsafe one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hgeisim.errors import ModelError
 from hgeisim.lockorder.graph.cycles import ahead, back, first_arcs, shortest
 from hgeisim.lockorder.graph.dependency_graph import FROM_EXCLUSIVE, TO_BLOCKING, Arc, Edge, Graph
 from hgeisim.lockorder.graph.lock_class import Flavour, How, LockClass
@@ -31,43 +31,39 @@ class Inversion:
 def inversion(
     graph: Graph, usage: Usage, cls: LockClass, mark: Mark, flavour: Flavour
 ) -> Inversion | None:
-    """What a new bit of a class closes: a safe class looks ahead, an unsafe one back."""
+    """The inversion that a new bit of a class closes: the search looks ahead from a safe class, and
+    back from an unsafe one."""
     opposite = (mark.bit.opposite(read=False), mark.bit.opposite(read=True))
     if not usage.any_has(opposite):
         return None
-    matching = _Matching(usage, opposite, besides=cls)
     used_in = mark.bit.used_in
     weak = flavour == Flavour.RECURSIVE if used_in else flavour != Flavour.EXCLUSIVE
-    path = shortest(graph, (cls, weak), ahead if used_in else back, matching, per_cpu)
-    if path is None:
+    match = _marked(usage, opposite, besides=cls)
+    found = shortest(graph, (cls, weak), ahead if used_in else back, match, per_cpu)
+    if found is None:
         return None
-    if used_in:
-        return Inversion(mark, matching.found(), tuple(path))
-    return Inversion(matching.found(), mark, tuple(path[::-1]))
+    path, other = found
+    return (
+        Inversion(mark, other, tuple(path)) if used_in else Inversion(other, mark, (*path[::-1],))
+    )
 
 
-def inversions(graph: Graph, usage: Usage, new: Arc) -> list[Inversion]:
-    """What a new dependency closes: safe classes behind it, unsafe ones ahead of it."""
-    found = [_inversion_across(graph, usage, new, line) for line in LINES]
-    return [each for each in found if each is not None]
-
-
-def _inversion_across(graph: Graph, usage: Usage, new: Arc, line: str) -> Inversion | None:
-    safe = Bit(line, True, False), Bit(line, True, True)
-    unsafe = Bit(line, False, False), Bit(line, False, True)
-    if not (usage.any_has(safe) and usage.any_has(unsafe)):
-        return None
-    behind = _Matching(usage, safe)
-    root = (new.edge.source, not new.kind & FROM_EXCLUSIVE)
-    before = shortest(graph, root, back, behind, per_cpu)
-    if before is None:
-        return None
-    before_us = _Matching(usage, unsafe)
-    root = (new.edge.target, not new.kind & TO_BLOCKING)
-    after = shortest(graph, root, ahead, before_us, per_cpu)
-    if after is None:
-        return None
-    return Inversion(behind.found(), before_us.found(), (*before[::-1], new.edge, *after))
+def inversions(graph: Graph, usage: Usage, new: Arc) -> Iterator[Inversion]:
+    """Yield the inversions that a new dependency closes: safe classes behind it lead to unsafe ones
+    ahead of it."""
+    for line in LINES:
+        safe = Bit(line, True, False), Bit(line, True, True)
+        unsafe = Bit(line, False, False), Bit(line, False, True)
+        if not (usage.any_has(safe) and usage.any_has(unsafe)):
+            continue
+        source = (new.edge.source, not new.kind & FROM_EXCLUSIVE)
+        before = shortest(graph, source, back, _marked(usage, safe), per_cpu)
+        if before is None:
+            continue
+        target = (new.edge.target, not new.kind & TO_BLOCKING)
+        after = shortest(graph, target, ahead, _marked(usage, unsafe), per_cpu)
+        if after is not None:
+            yield Inversion(before[1], after[1], (*before[0][::-1], new.edge, *after[0]))
 
 
 def per_cpu(cls: LockClass) -> bool:
@@ -75,31 +71,24 @@ def per_cpu(cls: LockClass) -> bool:
     return cls.kind.local or cls.kind.override
 
 
-class _Matching:
-    """Matches a class that has one of some bits; one that is reached weakly, only as a writer."""
+def _marked(
+    usage: Usage, bits: tuple[Bit, ...], besides: LockClass | None = None
+) -> Callable[[LockClass, bool], Mark | None]:
+    """A match for classes that have one of some bits; it finds the mark.
 
-    def __init__(
-        self, usage: Usage, bits: tuple[Bit, ...], besides: LockClass | None = None
-    ) -> None:
-        self._usage, self._bits, self._besides = usage, bits, besides
-        self._found: Mark | None = None
+    A class that is reached weakly does not wait for readers, so only its writers count.
+    """
 
-    def __call__(self, cls: LockClass, weak: bool) -> bool:
-        if cls is self._besides:
-            return False
-        bits = tuple(bit for bit in self._bits if not (weak and bit.read))
-        self._found = self._usage.first(cls, bits)
-        return self._found is not None
+    def match(cls: LockClass, weak: bool) -> Mark | None:
+        if cls is besides:
+            return None
+        return usage.first(cls, tuple(bit for bit in bits if not (weak and bit.read)))
 
-    def found(self) -> Mark:
-        """The mark that made the last match."""
-        if self._found is None:
-            raise ModelError("asked for without a match")
-        return self._found
+    return match
 
 
-def depend(scene: View, new: Arc, quiet: bool = False) -> None:
-    """Note that somebody waited while holding something, and report what this closes.
+def depend(view: View, new: Arc, quiet: bool = False) -> None:
+    """Note that a context waited while it held something, and report what this closes.
 
     A further witness of a known dependency can make a cycle possible that was guarded before.
     """
@@ -108,20 +97,20 @@ def depend(scene: View, new: Arc, quiet: bool = False) -> None:
     fresh = loud or not edge.kinds & new.kind
     edge.quiet = edge.quiet and quiet
     if edge.add(new.kind, new.witness) or loud:
-        _tell_cycle(scene, new)
+        _report_cycle(view, new)
     if fresh and not edge.quiet:
-        for found in inversions(scene.known.graph, scene.known.usage, new):
-            tell_inversion(scene, "irq-dependency", found, new)
+        for found in inversions(view.known.graph, view.known.usage, new):
+            report_inversion(view, "irq-dependency", found, new)
 
 
-def _tell_cycle(scene: View, new: Arc) -> None:
-    found = find_cycle(scene.known.graph, new)
+def _report_cycle(view: View, new: Arc) -> None:
+    found = find_cycle(view.known.graph, new)
     if found is None:
         return
     grade, arcs = found
     links = tuple(map(link, arcs))
-    wanted, holding = _ends(scene, new)
-    scene.tell(
+    wanted, holding = _ends(view, new)
+    view.report(
         "circular",
         cycle_about(links),
         grade=grade,
@@ -132,10 +121,10 @@ def _tell_cycle(scene: View, new: Arc) -> None:
     )
 
 
-def tell_inversion(scene: View, kind: str, found: Inversion, new: Arc | None = None) -> None:
+def report_inversion(view: View, kind: str, found: Inversion, new: Arc | None = None) -> None:
     """Report a safe class that leads to an unsafe one; `new` is the dependency that closed it."""
-    wanted, holding = _ends(scene, new) if new else (None, None)
-    scene.tell(
+    wanted, holding = _ends(view, new) if new else (None, None)
+    view.report(
         kind,
         (found.safe.cls, str(found.safe.bit), found.unsafe.cls, str(found.unsafe.bit)),
         chain=tuple(map(link, first_arcs(found.path))),
@@ -145,9 +134,9 @@ def tell_inversion(scene: View, kind: str, found: Inversion, new: Arc | None = N
     )
 
 
-def _ends(scene: View, new: Arc) -> tuple[LockView, LockView]:
-    """What is wanted and what is held where a dependency was seen."""
+def _ends(view: View, new: Arc) -> tuple[LockView, LockView]:
+    """The lock that is wanted and the one that is held where a dependency was seen."""
     witness, owner = new.witness, new.witness.owner
-    holding = scene.hold_view(owner) if owner else scene.class_view(new.edge.source)
+    holding = view.hold_view(owner) if owner else view.class_view(new.edge.source)
     how = How(witness.flavour, drain=witness.drain)
-    return scene.wanted_view(witness.wanted, new.edge.target, how), holding
+    return view.wanted_view(witness.wanted, new.edge.target, how), holding

@@ -1,7 +1,7 @@
-"""The feasibility of a cycle: whether its tasks can all be at their waits at the same time.
+"""The feasibility of a cycle: whether different tasks can stand at all its waits simultaneously.
 
-A cycle among classes is a hang only if different tasks can stand at all its waits at the same time.
-They cannot when two of them would hold one lock in modes that exclude each other (a gate lock).
+Only then is a cycle among classes a hang.  They cannot when two of them would hold one lock in
+modes that exclude each other (a gate lock).
 """
 
 from __future__ import annotations
@@ -9,53 +9,54 @@ from __future__ import annotations
 from itertools import combinations
 
 from hgeisim.lockorder.graph.cycles import Company, closing_arcs, closing_path, first_arcs
-from hgeisim.lockorder.graph.dependency_graph import Arc, Edge, Graph, Hold, Witness
+from hgeisim.lockorder.graph.dependency_graph import Arc, Graph, Hold, Witness
 from hgeisim.lockorder.graph.lock_class import Flavour
 from hgeisim.lockorder.report.violation import Grade
 
 
-def several(one: Arc, other: Arc) -> bool:
-    """Whether two witnesses are two tasks."""
+def two_tasks(one: Arc, other: Arc) -> bool:
+    """Whether two witnesses can be two different tasks."""
     names = {one.witness.context, other.witness.context}
     return "" in names or len(names) > 1 or one.witness.merged or other.witness.merged
 
 
 def compatible(one: Arc, other: Arc) -> bool:
-    """Whether two tasks can be at their waits at once: neither holds what excludes the other."""
-    return several(one, other) and not gates(one.witness, other.witness)
+    """Whether two tasks can wait simultaneously: neither holds a lock that excludes the other."""
+    return two_tasks(one, other) and not gates(one.witness, other.witness)
 
 
 def gates(one: Witness, other: Witness) -> list[Hold]:
     """The locks that two witnesses cannot hold at the same time."""
-    return [hold for hold in one.holds if any(_exclude(hold, each) for each in other.holds)]
-
-
-def _exclude(one: Hold, other: Hold) -> bool:
-    return one.lock is other.lock and Flavour.EXCLUSIVE in (one.flavour, other.flavour)
+    return [
+        hold
+        for hold in one.holds
+        for each in other.holds
+        if hold.lock is each.lock and Flavour.EXCLUSIVE in (hold.flavour, each.flavour)
+    ]
 
 
 def meets(one: Arc, other: Arc) -> bool:
-    """Whether what one witness waits for is an instance that the next one holds."""
+    """Whether one witness waits for an instance that the next one holds."""
     owner = other.witness.owner
     if owner is None or one.witness.merged or other.witness.merged:
         return True
     return owner.lock is one.witness.wanted
 
 
-def _whoever(one: Arc, other: Arc) -> bool:
+def _any_instance(one: Arc, other: Arc) -> bool:
     return True
 
 
 _STRICT = Company(compatible, meets, quiet=True)
 _LOOSER = (
-    (Grade.INSTANCES, Company(compatible, _whoever, quiet=False)),
-    (Grade.GUARDED, Company(several, _whoever, quiet=False)),
+    (Grade.INSTANCES, Company(compatible, _any_instance, quiet=False)),
+    (Grade.GUARDED, Company(two_tasks, _any_instance, quiet=False)),
 )
-"""From the strictest reading of a cycle to the loosest; what is left is one task's own doing."""
+"""The looser readings of a cycle, the stricter first; beyond them one task does all of it."""
 
 
 def find_cycle(graph: Graph, new: Arc) -> tuple[Grade, tuple[Arc, ...]] | None:
-    """The shortest cycle through a dependency in the best grade that there is; None: no cycle.
+    """The shortest cycle through a dependency, in the worst grade that it has; None: no cycle.
 
     A search that was given up counts as possible: the label must never hide a hang.
     """
@@ -67,16 +68,14 @@ def find_cycle(graph: Graph, new: Arc) -> tuple[Grade, tuple[Arc, ...]] | None:
     path = None if new.edge.quiet else closing_path(graph, new)
     if not complete:
         return Grade.POSSIBLE, (new, *first_arcs(path or [], new.kind))
-    return None if path is None else _graded(graph, new, path)
-
-
-def _graded(graph: Graph, new: Arc, path: list[Edge]) -> tuple[Grade, tuple[Arc, ...]]:
-    """What keeps a cycle of classes from happening."""
+    if path is None:
+        return None
+    by_class = (new, *first_arcs(path, new.kind))
     for grade, company in _LOOSER:
         arcs, complete = closing_arcs(graph, new, company)
         if arcs or not complete:
-            return grade, arcs or (new, *first_arcs(path, new.kind))
-    return Grade.ONE_TASK, (new, *first_arcs(path, new.kind))
+            return grade, arcs or by_class
+    return Grade.ONE_TASK, by_class
 
 
 def gate_names(arcs: tuple[Arc, ...]) -> tuple[str, ...]:

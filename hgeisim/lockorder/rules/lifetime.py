@@ -1,7 +1,7 @@
 """The life of a lock in a context: taken, given back, pinned, asserted, initialised, freed.
 
-Whatever is pushed on the stack of held locks is judged; whatever is taken out must be there.  The
-rest is what a context must not do to a lock that is held, or not held.
+Everything that goes onto the stack of held locks is judged, and everything that comes off it must
+be there.  The rest are deeds that need a lock to be held, or not to be.
 """
 
 from __future__ import annotations
@@ -14,160 +14,132 @@ from hgeisim.lockorder.rules.context import Context, Held, Step
 from hgeisim.lockorder.rules.viewpoint import View
 
 
-def push(scene: View, step: Step, pins: int = 0) -> None:
-    """Take a lock."""
-    context = scene.context
+def push(view: View, step: Step, pins: int = 0) -> None:
+    """Take a lock: judge the step, unless its chain is known, and put it on the stack."""
+    context = view.context
     chain = context.chain
     taken = chain.after.get(step) or chain.again.get(step)
     if taken is None:
-        taken = judge(scene, step)
+        taken = judge(view, step)
         (chain.again if taken.atomic else chain.after)[step] = taken
     elif taken.atomic:
-        judge_wait(scene, taken)
+        # The context itself forbids this wait, so the report names the place: look at each place.
+        judge_wait(view, taken)
     if taken.witness is not None:
         context.waits.add(taken)
-    if not step.how.drain:
-        context.held.append(Held(taken, scene.stack, pins))
+    if not step.how.drain:  # a mere wait leaves nothing in its hands
+        context.held.append(Held(taken, view.stack, pins))
 
 
-def take(scene: View, lock: Lock, how: How = EXCLUSIVE) -> None:
+def take(view: View, lock: Lock, how: How = EXCLUSIVE) -> None:
     """Take a lock in the interrupt state of now."""
-    push(scene, scene.known.steps.of(lock, how, scene.context.state))
+    push(view, view.known.steps.of(lock, how, view.context.state))
 
 
-def touch(scene: View, lock: Lock, how: How = EXCLUSIVE) -> None:
-    """Be judged as one who takes a lock and gives it back at once (might_lock)."""
-    take(scene, lock, how)
-    scene.context.held.pop()
+def touch(view: View, lock: Lock, how: How = EXCLUSIVE) -> None:
+    """Judge the context as if it took a lock and immediately gave it back (might_lock)."""
+    take(view, lock, how)
+    view.context.held.pop()
 
 
-def release(scene: View, lock: Lock, reader: bool) -> None:
+def release(view: View, lock: Lock, reader: bool) -> None:
     """Give a lock back, from wherever it is in the stack of this irq context."""
-    place = _place(scene, lock)
+    place = _find(view, lock)
     if place is None:
-        _tell_unlock(scene, "bad-unlock", lock, _owners(scene, lock))
         return
-    held = scene.context.held[place]
+    held = view.context.held[place]
     if (held.flavour != Flavour.EXCLUSIVE) != reader:
-        _tell_unlock(scene, "bad-unlock-mode", lock, f"held as {held.flavour.letter}")
+        _report(view, "bad-unlock-mode", lock, f"held as {held.flavour.letter}")
     if held.pins:
-        _tell_unlock(scene, "pinned-unlock", lock, "its holder relies on it being held")
-    _, *above = _cut(scene, place)
-    _keep_all(scene, above)
+        _report(view, "pinned-unlock", lock, "its holder relies on it being held")
+    _rebuild(view, place, None, kept=True)
 
 
-def downgrade(scene: View, lock: Lock) -> None:
+def downgrade(view: View, lock: Lock) -> None:
     """Turn a writer into a reader (downgrade_write)."""
-    place = _place(scene, lock)
+    place = _find(view, lock)
     if place is None:
-        _tell_unlock(scene, "bad-unlock", lock, _owners(scene, lock))
         return
-    how = scene.context.held[place].how
+    how = view.context.held[place].how
     if how.flavour != Flavour.EXCLUSIVE:
-        _tell_unlock(scene, "bad-downgrade", lock, f"held as {how.flavour.letter}")
-    changed, *above = _cut(scene, place)
-    _keep(scene, changed, how._replace(flavour=Flavour.SHARED))
-    _keep_all(scene, above)
+        _report(view, "bad-downgrade", lock, f"held as {how.flavour.letter}")
+    _rebuild(view, place, how._replace(flavour=Flavour.SHARED), kept=True)
 
 
-def reclass(scene: View, lock: Lock, subclass: int) -> None:
+def reclass(view: View, lock: Lock, subclass: int) -> None:
     """Move a held lock to another subclass (lock_set_subclass)."""
-    place = _place(scene, lock)
-    if place is None:
-        _tell_unlock(scene, "bad-unlock", lock, _owners(scene, lock))
-        return
-    changed, *above = _cut(scene, place)
-    _retake(scene, changed, changed.how._replace(subclass=subclass))
-    for held in above:
-        _retake(scene, held, held.how)
+    place = _find(view, lock)
+    if place is not None:
+        how = view.context.held[place].how
+        _rebuild(view, place, how._replace(subclass=subclass), kept=False)
 
 
-def _place(scene: View, lock: Lock) -> int | None:
-    """Where an instance is: on top, or below in the irq context of the top."""
-    held = scene.context.held
+def _find(view: View, lock: Lock) -> int | None:
+    """The place of an instance in the irq context of the top; report a lock that is not there."""
+    held = view.context.held
     for place in reversed(range(len(held))):
         if held[place].irq != held[-1].irq:
-            return None
+            break
         if held[place].lock is lock:
             return place
+    names = ", ".join(each.lock.name for each in held) or "no locks"
+    _report(view, "bad-unlock", lock, f"{view.context.name} holds {names}")
     return None
 
 
-def _cut(scene: View, place: int) -> list[Held]:
-    """Take an entry and all above it from the stack."""
-    held = scene.context.held
-    cut = held[place:]
-    del held[place:]
-    return cut
+def _rebuild(view: View, place: int, how: How | None, kept: bool) -> None:
+    """Take an entry and all above it off the stack, and put them back: the entry in the way that
+    `how` says, or not at all.
+
+    Entries that are `kept` were never given up: nobody waits for them, but the lock that one nests
+    in may be gone.  The others now have another class, or are inside one: they are judged as if it
+    had always been so.
+    """
+    entry, *above = view.context.held[place:]
+    del view.context.held[place:]
+    back = [(held, held.how) for held in above]
+    for held, new in [(entry, how), *back] if how else back:
+        step = view.known.steps.of(held.lock, new, held.chain.step.state, kept)
+        push(View(view.known, view.context, held.stack), step, held.pins)
 
 
-def _keep_all(scene: View, above: list[Held]) -> None:
-    for held in above:
-        _keep(scene, held, held.how)
-
-
-def _keep(scene: View, held: Held, how: How) -> None:
-    """Put back what was never given up: nobody waits for it, but what it nests in may be gone."""
-    _put(scene, held, how, kept=True)
-
-
-def _retake(scene: View, held: Held, how: How) -> None:
-    """Put back what is now of another class, or inside one: as if it had always been so."""
-    _put(scene, held, how, kept=False)
-
-
-def _put(scene: View, held: Held, how: How, kept: bool) -> None:
-    step = scene.known.steps.of(held.lock, how, held.chain.step.state, kept)
-    push(View(scene.known, scene.context, held.stack), step, held.pins)
-
-
-def _owners(scene: View, lock: Lock) -> str:
-    held = ", ".join(each.lock.name for each in scene.context.held)
-    return f"{scene.context.name} holds {held or 'no locks'}"
-
-
-def _tell_unlock(scene: View, kind: str, lock: Lock, note: str) -> None:
-    cls = scene.known.classes.of(lock)
-    view = scene.class_view(cls, lock)
-    scene.tell(kind, (cls.name, scene.function), wanted=view, notes=(note,))
-
-
-def must_be_free(scene: View, kind: str, lock: Lock, contexts: Iterable[Context]) -> None:
-    """Nobody holds what is initialised or freed; lockdep asks only the task that does it."""
+def must_be_free(view: View, kind: str, lock: Lock, contexts: Iterable[Context]) -> None:
+    """Report a lock that is initialised or freed while any context holds it; lockdep asks only the
+    task that does it."""
     owners = [context.name for context in contexts if context.holding(lock)]
     if owners:
-        _tell(scene, kind, lock, f"held by {', '.join(owners)}")
+        _report(view, kind, lock, f"held by {', '.join(owners)}")
 
 
-def must_hold_nothing(scene: View, moment: str) -> None:
-    """A task that exits, or returns to user space, leaves no lock behind."""
-    if scene.context.held:
-        names = tuple(held.cls.name for held in scene.context.held)
-        scene.tell("held-at-exit", (moment, *names), notes=(moment,))
+def must_hold_nothing(view: View, moment: str) -> None:
+    """Report the locks that a task leaves behind when it exits or returns to user space."""
+    if view.context.held:
+        names = tuple(held.cls.name for held in view.context.held)
+        view.report("held-at-exit", (moment, *names), notes=(moment,))
 
 
-def must_hold(scene: View, lock: Lock) -> None:
+def must_hold(view: View, lock: Lock) -> None:
     """lockdep_assert_held()."""
-    if scene.context.holding(lock) is None:
-        _tell(scene, "assert-held", lock, "not held here")
+    if view.context.holding(lock) is None:
+        _report(view, "assert-held", lock, "not held here")
 
 
-def must_not_hold(scene: View, lock: Lock) -> None:
+def must_not_hold(view: View, lock: Lock) -> None:
     """lockdep_assert_not_held()."""
-    if scene.context.holding(lock) is not None:
-        _tell(scene, "assert-not-held", lock, "held here")
+    if view.context.holding(lock) is not None:
+        _report(view, "assert-not-held", lock, "held here")
 
 
-def pin(scene: View, lock: Lock, change: int) -> None:
+def pin(view: View, lock: Lock, change: int) -> None:
     """Pin a held lock (lockdep_pin_lock), or take a pin away."""
-    held = scene.context.holding(lock)
+    held = view.context.holding(lock)
     if held is None or held.pins + change < 0:
-        _tell(scene, "bad-pin", lock, "not held here" if held is None else "not pinned")
+        _report(view, "bad-pin", lock, "not held here" if held is None else "not pinned")
     else:
         held.pins += change
 
 
-def _tell(scene: View, kind: str, lock: Lock, note: str) -> None:
-    cls = scene.known.classes.of(lock)
-    about = (cls.name, scene.function)
-    scene.tell(kind, about, wanted=scene.class_view(cls, lock), notes=(note,))
+def _report(view: View, kind: str, lock: Lock, note: str) -> None:
+    cls = view.known.classes.of(lock)
+    about = (cls.name, view.function)
+    view.report(kind, about, wanted=view.class_view(cls, lock), notes=(note,))

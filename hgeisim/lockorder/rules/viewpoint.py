@@ -1,6 +1,7 @@
 """The viewpoint of a rule: one context at one place, with everything learned before.
 
-`Sizes` counts what was learned in the terms of /proc/lockdep_stats.  Nothing has a limit.
+`link` turns a dependency into a line of a report.  `Sizes` counts what was learned in the terms of
+/proc/lockdep_stats; nothing has a limit.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from hgeisim.lockorder.graph.dependency_graph import KIND_NAMES, Arc, Graph, Hol
 from hgeisim.lockorder.graph.lock_class import KINDS, Classes, Flavour, How, Lock, LockClass
 from hgeisim.lockorder.graph.usage import Bit, Mark, Usage
 from hgeisim.lockorder.report.violation import Link, LockView, Report, Reports
-from hgeisim.lockorder.rules.context import Chain, Context, Steps
+from hgeisim.lockorder.rules.context import Context, Steps
 from hgeisim.lockorder.rules.wait_context import Config
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What all contexts have shown so far."""
+    """Everything that the contexts of a validator have shown so far."""
 
     config: Config
     classes: Classes = field(default_factory=Classes)
@@ -32,7 +33,7 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class View:
-    """One context in one function; `stack` is where what it does was begun."""
+    """One context in one function; `stack` is the call chain in which its operation began."""
 
     known: Knowledge
     context: Context
@@ -48,62 +49,56 @@ class View:
         """The function that an id names when no lock but the context itself is to blame."""
         return f"in {self.context.place or self.function}"
 
-    def tell(self, kind: str, about: tuple[str, ...], **more: Any) -> None:
+    def report(self, kind: str, about: tuple[str, ...], **more: Any) -> None:
         """Make a report; `more` is further fields of Report."""
         held = tuple(self.hold_view(held.hold) for held in self.context.held)
         report = Report(kind, about, self.context.name, self.stack, held=held, **more)
         self.known.reports.add(report)
 
     def mark(self, cls: LockClass, bit: Bit) -> Mark:
-        """A usage bit that this scene shows of a class."""
+        """A usage bit that a class gets here."""
         return Mark(cls.name, bit, self.context.name, self.stack)
 
     def hold_view(self, hold: Hold) -> LockView:
-        """A lock that somebody holds."""
-        return self._view(hold.lock, hold.cls, hold.flavour.letter, hold.stack)
+        """A lock that some context holds, as reports show it."""
+        return self._lock_view(hold.lock, hold.cls, hold.flavour.letter, hold.stack)
 
     def wanted_view(self, lock: Lock, cls: LockClass, how: How) -> LockView:
         """A lock that is wanted here."""
-        return self._view(lock, cls, "-" if how.drain else how.flavour.letter, self.stack)
+        return self._lock_view(lock, cls, "-" if how.drain else how.flavour.letter, self.stack)
 
     def class_view(self, cls: LockClass, lock: Lock | None = None) -> LockView:
         """A class, or an instance that nobody holds or wants."""
-        return self._view(lock, cls, "-", ())
+        return self._lock_view(lock, cls, "-", ())
 
-    def _view(
+    def _lock_view(
         self, lock: Lock | None, cls: LockClass, mode: str, stack: tuple[str, ...]
     ) -> LockView:
         usage = "{" + self.known.usage.symbols(cls) + "}"
-        wait = f"{cls.kind.need.name.lower()}:{cls.kind.inner.name.lower()}"
-        return LockView(lock.name if lock else cls.name, cls.name, mode, usage, wait, stack)
+        return LockView(
+            lock.name if lock else cls.name, cls.name, mode, usage, cls.kind.levels, stack
+        )
 
 
 def link(arc: Arc) -> Link:
     """A dependency as reports show it."""
     witness, owner = arc.witness, arc.witness.owner
+    ends = (arc.edge.source.name, arc.edge.target.name)
+    inside = witness.holds[witness.holds.index(owner) + 1 :] if owner in witness.holds else ()
     return Link(
-        arc.edge.source.name,
-        arc.edge.target.name,
+        *ends,
         KIND_NAMES[arc.kind],
-        verb(arc),
+        _verb(arc),
         witness.context or "a handler",
         owner.stack if owner else (),
         witness.stack,
         owed=owner is None,
-        through=_through(arc),
+        through=tuple(dict.fromkeys(h.cls.name for h in inside if h.cls.name not in ends)),
     )
 
 
-def _through(arc: Arc) -> tuple[str, ...]:
-    """The classes that were held between the two ends of a dependency, oldest first."""
-    holds, owner = arc.witness.holds, arc.witness.owner
-    inside = holds[holds.index(owner) + 1 :] if owner in holds else ()
-    ends = (arc.edge.source.name, arc.edge.target.name)
-    return tuple(dict.fromkeys(hold.cls.name for hold in inside if hold.cls.name not in ends))
-
-
-def verb(arc: Arc) -> str:
-    """What the one who comes does to the class that it waits for."""
+def _verb(arc: Arc) -> str:
+    """The operation that waited for the target of a dependency."""
     if arc.edge.target.kind.name in ("event", "ipi"):
         return "wait"
     if arc.witness.drain:
@@ -122,19 +117,14 @@ class Sizes:
 
 
 def sizes_of(known: Knowledge, contexts: Iterable[Context]) -> Sizes:
-    """Count."""
+    """The counts of a validator's knowledge and of its contexts."""
     edges = [edge for edge in known.graph.edges() if not edge.quiet]
-    depths = [depth for context in contexts for depth in _depths(context.root)]
-    return Sizes(len(known.classes), len(edges), len(depths), max(depths, default=0))
-
-
-def _depths(root: Chain) -> list[int]:
-    """The length of each chain in a tree."""
     depths: list[int] = []
-    left = [(root, 0)]
-    while left:
-        chain, depth = left.pop()
-        depths.append(depth)
-        longer = (*chain.after.values(), *chain.again.values())
-        left += [(each, depth + 1) for each in longer]
-    return depths[1:]
+    for context in contexts:
+        left = [(context.root, 0)]
+        while left:
+            chain, depth = left.pop()
+            longer = [(each, depth + 1) for each in (*chain.after.values(), *chain.again.values())]
+            depths += [depth + 1] * len(longer)
+            left += longer
+    return Sizes(len(known.classes), len(edges), len(depths), max(depths, default=0))

@@ -1,8 +1,8 @@
 """Wait contexts: how long a place may wait, and whether an acquisition asks for more.
 
 `Config` is the kernel's configuration, as far as lock rules depend on it.  The levels are those of
-lockdep.  Two rules go beyond it, both known from might_sleep(): nobody sleeps with interrupts,
-preemption or BH disabled, and on PREEMPT_RT a spinlock_t sleeps.
+lockdep (enum lockdep_wait_type).  Two rules go beyond it, both known from might_sleep(): nothing
+sleeps with interrupts, preemption or BH disabled, and on PREEMPT_RT a spinlock_t sleeps.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from hgeisim.lockorder.graph.usage import (
 
 @dataclass(frozen=True)
 class Config:
-    """`raw_nesting`: PROVE_RAW_LOCK_NESTING, a spinlock_t inside a raw_spinlock_t is wrong.
+    """The options of a kernel on which lock rules depend.
+
+    `raw_nesting`: PROVE_RAW_LOCK_NESTING, a spinlock_t inside a raw_spinlock_t is wrong.
     `preempt_rt`: spinlock_t, rwlock_t and local_lock_t sleep, and a read_lock never waits for a
-    writer that waits itself (kernel/locking/rwbase_rt.c).
-    `queued_rwlocks`: elsewhere, one outside interrupts does (kernel/locking/qrwlock.c).
+    writer that itself waits (kernel/locking/rwbase_rt.c).
+    `queued_rwlocks`: without PREEMPT_RT, a read_lock outside interrupts does wait for such a writer
+    (kernel/locking/qrwlock.c).
     """
 
     raw_nesting: bool = True
@@ -37,16 +40,16 @@ class Config:
 
     @property
     def fair_rwlocks(self) -> bool:
-        """Whether a read_lock outside interrupts waits for a writer that waits itself."""
+        """Whether a read_lock outside interrupts waits for a writer that itself waits."""
         return self.queued_rwlocks and not self.preempt_rt
 
 
 HARDIRQS_OFF = "hardirqs off"
-"""How a task is called that disabled interrupts."""
+"""The name, in ids, of a task that disabled interrupts."""
 
 
 class Limit(NamedTuple):
-    """The longest wait in a place, and what sets it: a class, or the state of the context."""
+    """The longest wait in a place, set `by` a class (`lock`) or by the state of the context."""
 
     level: Wait
     by: str
@@ -56,11 +59,12 @@ class Limit(NamedTuple):
 def allowed(config: Config, state: int, held: Iterable[LockClass]) -> Limit:
     """The limit in a context that holds some classes in this irq context, oldest first.
 
-    A lock that allows no more than what it masks is named, not the mask: it put the mask on.
+    When a held lock and the masks are equally strict, the limit names the lock: it put the mask on.
     """
     masks = _of_masks(config, state)
     limit = min(of_handler(state), masks)
     for cls in held:
+        # `<` below, and one more while the masks lead: at a tie the lock is named.
         least = masks.level + 1 if limit is masks else limit.level
         if cls.kind.override or Wait.UNCHECKED < cls.kind.inner < least:
             limit = Limit(cls.kind.inner, cls.name, lock=True)
@@ -68,7 +72,7 @@ def allowed(config: Config, state: int, held: Iterable[LockClass]) -> Limit:
 
 
 def needed(config: Config, kind: LockKind, how: How) -> Wait:
-    """What an acquisition needs; UNCHECKED when it is not tested."""
+    """The wait that an acquisition needs; UNCHECKED when it is not tested."""
     if how.trylock:
         return Wait.UNCHECKED
     return _as_configured(config, kind.drain if how.drain else kind.need)
@@ -79,14 +83,14 @@ def _as_configured(config: Config, wait: Wait) -> Wait:
 
 
 def of_handler(state: int) -> Limit:
-    """What the kind of context allows, whatever it holds and masks."""
+    """The limit of a kind of context, whatever it holds and masks."""
     if state & HARDIRQ:
         return Limit(Wait.CONFIG if state & THREADED else Wait.SPIN, "hardirq")
     return Limit(Wait.CONFIG, "softirq") if state & SOFTIRQ else Limit(Wait.ANY, "task")
 
 
 def _of_masks(config: Config, state: int) -> Limit:
-    """What masked interrupts leave to a task; a handler's own level is stricter already."""
+    """The limit that masks set for a task; a handler's own level is stricter already."""
     if state & IN_IRQ:
         return Limit(Wait.ANY, "task")
     atomic = Wait.SPIN if config.preempt_rt else Wait.CONFIG
