@@ -1,4 +1,4 @@
-"""TOML and JSON as plain data, neither nested too deep nor with numbers too long to be printed."""
+"""TOML and JSON as plain data, not nested too deep and without numbers too long to print."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ NESTING_MAX = 64
 DIGITS_MAX = 1000
 """How many digits a whole number may have."""
 _BITS_MAX = 3300
-"""As many digits, in bits."""
+"""The same limit in bits."""
 _LONG_NUMBER = re.compile(rf"(?<![0-9_])[0-9](?:_?[0-9]){{{DIGITS_MAX},}}+").search
 _KEY_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _DEEP_KEY = re.compile(rf"""(?<![\w"'-])(?:{_KEY_PART}\.[ \t]*+){{{NESTING_MAX}}}""").search
 _TOO_DEEP = f"must be nested at most {NESTING_MAX} tables or lists deep"
 _TWICE = ("Cannot overwrite", "Cannot mutate", "Cannot redefine")
-"""How complaints of the TOML reader begin that are about a key that is already there."""
+"""The beginnings of the TOML reader's complaints about a key that is already there."""
 
 
 def toml_of(text: str, file: str) -> dict[str, Any]:
     """Read TOML; InputError names the line."""
-    deep = _DEEP_KEY(text)  # the reader takes time with the square of the parts of a key
+    deep = _DEEP_KEY(text)  # the reader's time grows with the square of the parts of a key
     if deep:
         raise InputError([Problem(file, _line(text, deep.start()), "", _TOO_DEEP)])
     try:
@@ -53,15 +53,15 @@ def json_of(text: str, file: str) -> Any:
 
 
 def _syntax_error(file: str, message: str) -> Problem:
-    """Split "Invalid value (at line 3, column 5)" into the place and the complaint."""
+    """The problem of a complaint such as "Invalid value (at line 3, column 5)"."""
     match = re.fullmatch(r"(.*) \(at (.*)\)", message, re.DOTALL)
     complaint, place = match.groups() if match else (message, "")
-    hint = "a key or table may stand there only once" if complaint.startswith(_TWICE) else ""
+    hint = "a key or a table may occur only once" if complaint.startswith(_TWICE) else ""
     return Problem(file, place, "", f"must be TOML: {complaint}", hint)
 
 
 def _beyond_bounds(file: str, text: str, error: Exception) -> Problem:
-    """What Python's own bounds say of a text: its stack, or the digits of a number."""
+    """The problem of a text beyond a bound of Python: its stack, or the digits of a number."""
     if isinstance(error, RecursionError):
         return Problem(file, "", "", _TOO_DEEP)
     found = _LONG_NUMBER(text)
@@ -72,7 +72,7 @@ def _beyond_bounds(file: str, text: str, error: Exception) -> Problem:
 
 
 def _check(document: Any, file: str) -> None:
-    """Refuse what Python reads but nobody can print."""
+    """Refuse values that Python reads but cannot print."""
     for value, depth in _values(document):
         if depth > NESTING_MAX and isinstance(value, dict | list):
             raise InputError([Problem(file, "", "", _TOO_DEEP)])

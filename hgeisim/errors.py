@@ -1,22 +1,24 @@
-"""What a user did wrong, told all at once and in full; and what the model itself got wrong."""
+"""Mistakes of a user, reported all together and in full; and faults of the model itself."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 SHOWN_MAX = 200
-"""So many letters of a key or value are shown."""
+"""Most letters of a key or value that are shown."""
 ALLOWED_MAX = 1000
-"""And of what is allowed, which may quote what was given."""
+"""Most letters of the allowed values, which may quote the given one."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in an input: where it is, what stands there and what may stand there.
+    """One mistake in an input: its place, the value that stands there and the values allowed there.
 
-    `where` is a key (`harts[3].geilen`) or a line; empty when the whole file is meant.
-    `remedy` is an optional sentence such as "did you mean 'seed'?".
+    `where` is a key (`harts[3].geilen`) or a line; empty if the whole file is meant.
+    `remedy` is an optional sentence such as `did you mean "seed"?`.
     """
 
     file: str
@@ -33,12 +35,24 @@ class Problem:
 
 
 def _cut(text: str, longest: int = SHOWN_MAX) -> str:
-    """A text that may be anything, short enough for a message."""
+    """A text of any kind, short enough for a message."""
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A remedy that names the nearest known word; empty if none is near."""
+    near = get_close_matches(str(word), list(known), n=1)
+    return f"did you mean {quoted(near[0])}?" if near else ""
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, as TOML and JSON write it, on one line."""
+    # JSON and TOML agree on strings, except for one character that only TOML wants escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 class InputError(Exception):
-    """Bad input: every problem that was found, not only the first (exit status 2)."""
+    """Bad input, with every problem that was found, not only the first (exit status 2)."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -46,7 +60,7 @@ class InputError(Exception):
 
 
 class ModelError(AssertionError):
-    """The model relies on something that does not hold: a fault of hgeisim, or of a user's patch.
+    """Something that the model relies on does not hold: a fault of hgeisim, or of a user's patch.
 
-    It is raised by code that `python -O` keeps, which an assert is not.
+    `python -O` keeps the code that raises it; it would drop an assert.
     """

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, Problem, did_you_mean
 from hgeisim.kernel.variants import variant_problem
 from hgeisim.report.run import manifest, screen, summary
 from hgeisim.runs.folder import read_run, write_run
@@ -26,7 +26,6 @@ from hgeisim.runs.picture_kinds import KINDS
 from hgeisim.runs.recording import Recording
 from hgeisim.runs.tables import texts_of
 from hgeisim.scenario.load import OVERRIDES, load_scenario
-from hgeisim.scenario.messages import did_you_mean
 from hgeisim.scenario.schema import Scenario
 
 if TYPE_CHECKING:

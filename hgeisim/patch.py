@@ -1,7 +1,7 @@
-"""What a patch of your own may use: `from hgeisim.patch import Aia, Vcpu, STEP, Path`.
+"""The names that a patch of your own may use: `from hgeisim.patch import Aia, Vcpu, STEP, Path`.
 
-The names here stay; docs/idioms.md says what to yield for each idiom of the kernel.  The modules
-that they come from may be named as well, also by their former names (`FORMER`).
+These names are stable; docs/idioms.md says what to yield for each idiom of the kernel.  A patch may
+also import from the modules that define them, under their present or former names (`FORMER`).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ FORMER = {
     "hgeisim.machine.clock": "hgeisim.machine.topology",
     "hgeisim.machine.trylock": "hgeisim.machine.ops",
 }
-"""The former name of each module that a patch may have been written with, and its name now."""
+"""Former names of modules, which an older patch may import, and their present names."""
 sys.modules.update({old: import_module(new) for old, new in FORMER.items()})
 
 __all__ = [

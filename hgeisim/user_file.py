@@ -1,6 +1,6 @@
-"""A file of a user, plain or gzip, read up to a limit; whatever goes wrong is a Problem.
+"""Reading a user's file, plain or gzip, up to a limit; whatever goes wrong becomes a Problem.
 
-Only regular files are read: a pipe may never say anything, and a device never end.
+Only regular files are read: a pipe may never deliver anything, and a device may never end.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import TypeAlias
 from hgeisim.errors import InputError, Problem
 
 TEXT_MAX = 16 << 20
-"""Most bytes, unpacked, of what people write: scenarios, tables, baselines, devicetree blobs."""
+"""Most bytes, unpacked, of a file that people write: scenario, table, baseline, devicetree blob."""
 RECORD_MAX = 4 << 30
-"""Most bytes, unpacked, of what programs write: traces, files of run folders."""
+"""Most bytes, unpacked, of a file that programs write: a trace, a file of a run folder."""
 GROWTH_MAX = 250
-"""How many times its size a gzip file may unpack to, once that is more than TEXT_MAX; a trace grows
+"""Largest factor by which a gzip file may grow when unpacked to more than TEXT_MAX; a trace grows
 by a factor of 10 to 30."""
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
-"""What reading may raise, besides InputError; ValueError comes from a path with a NUL in it."""
+"""The exceptions of reading, besides InputError; ValueError comes from a path with a NUL in it."""
 
 Unpacked: TypeAlias = gzip.GzipFile | io.BufferedReader
 _GZIP = b"\x1f\x8b"
@@ -34,7 +34,7 @@ _MIB = 1 << 20
 
 
 def read_bytes(path: Path, file: str = "", limit: int = TEXT_MAX) -> bytes:
-    """The content of a file; `file` is how problems call it (default: the path)."""
+    """The content of a file; `file` is its name in problems (default: the path)."""
     file = file or str(path)
     try:
         with opened(path, file, limit) as stream:
@@ -57,7 +57,7 @@ def read_text(path: Path, file: str = "", limit: int = TEXT_MAX) -> str:
 
 @contextmanager
 def opened(path: Path, file: str, limit: int) -> Iterator[io.BufferedReader]:
-    """Open a file to read it piece by piece, unpacked; raises what is in UNREADABLE, too."""
+    """Open a file to read it piece by piece, unpacked; reading it may raise any of UNREADABLE."""
     with _regular(path, file) as raw:
         if os.fstat(raw.fileno()).st_size > limit:
             raise _too_large(file, limit)
@@ -67,7 +67,7 @@ def opened(path: Path, file: str, limit: int) -> Iterator[io.BufferedReader]:
 
 
 def why_unreadable(error: Exception) -> str:
-    """Say in words what reading a file raised."""
+    """The reason why a file cannot be read, for an exception of UNREADABLE."""
     if isinstance(error, EOFError):
         return "the gzip file is cut short here"
     if isinstance(error, zlib.error | gzip.BadGzipFile):
@@ -83,23 +83,18 @@ def is_file(path: str | Path) -> bool:
 def _regular(path: Path, file: str) -> io.BufferedReader:
     """Open a regular file; never waits for the other end of a pipe."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    raw = os.fdopen(number, "rb", closefd=True) if _is_regular(number) else None
-    if raw is not None:
-        return raw
-    is_folder = stat.S_ISDIR(os.fstat(number).st_mode)
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(number, "rb", closefd=True)
     os.close(number)
-    if is_folder:
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    allowed = "is a pipe or a device; only files are read"
-    raise InputError([Problem(file, "", "", allowed, "save what it gives in a file first")])
-
-
-def _is_regular(number: int) -> bool:
-    return stat.S_ISREG(os.fstat(number).st_mode)
+    allowed = "is a pipe or a device; only regular files are read"
+    raise InputError([Problem(file, "", "", allowed, "save its output to a file first")])
 
 
 class _Limited(io.RawIOBase):
-    """What `inner` gives, up to a limit; `raw` knows how much of the file that took."""
+    """The bytes of `inner` up to a limit; `raw` says how much of the file they took."""
 
     def __init__(self, inner: Unpacked, raw: io.BufferedReader, file: str, limit: int) -> None:
         self._inner, self._raw, self._file, self._limit = inner, raw, file, limit

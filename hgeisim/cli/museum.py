@@ -67,8 +67,7 @@ def command(
 def _wanted(names: tuple[str, ...]) -> list[Bug]:
     """The bugs with these names, all without any.  Raises `InputError`."""
     from hgeisim.drivers.museum import bugs  # noqa: PLC0415
-    from hgeisim.errors import InputError, Problem  # noqa: PLC0415
-    from hgeisim.scenario.messages import did_you_mean  # noqa: PLC0415
+    from hgeisim.errors import InputError, Problem, did_you_mean  # noqa: PLC0415
 
     known = {bug.id: bug for bug in bugs()}
     for name in names:

@@ -1,1 +1,1 @@
-"""What is simulated: the scenario format, devicetree blobs, workloads and random streams."""
+"""Scenarios: the file format, devicetree blobs, workloads and random streams."""

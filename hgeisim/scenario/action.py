@@ -1,4 +1,4 @@
-"""What a [[task]] does, one action after the other: a verb and its objects."""
+"""The actions of a [[task]], each a verb with its objects, performed one after the other."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from hgeisim.scenario.messages import did_you_mean
+from hgeisim.errors import did_you_mean
 
 
 class Verb(NamedTuple):
-    """A verb: what follows it (`objects`), and what is special about it.
+    """A verb of an action, with the kinds of its `objects`, and its restrictions.
 
-    `own`: it is for a vCPU's own thread, the others are for a task on a HART.  `hotplug`: its task
-    is the thread cpuhp/N, and is about that HART.  `moves`: it moves the thread of another vCPU.
-    `once`: what a vCPU can be only once.  `last`: nothing comes after it.  `alone`: there is no VM.
+    `own`: only a vCPU's own thread may do it; the other verbs are for a task on a HART.
+    `hotplug`: its task is the thread cpuhp/N, and its object is that HART.  `moves`: it moves the
+    thread of another vCPU.  `once`: what it does to a vCPU can happen only once.  `last`: no action
+    may follow it.  `alone`: the scenario may not have a VM.
 
-    A verb is a method of `hgeisim.kernel.script.Script`.
+    Each verb is a method of `hgeisim.kernel.script.Script`.
     """
 
     objects: str = ""
@@ -36,7 +37,7 @@ VERBS = {
     "block": Verb(own=True),
     "exit": Verb(own=True),
     "leave": Verb(own=True, last=True),
-    "destroy": Verb("VCPU", once="be destroyed once"),
+    "destroy": Verb("VCPU", once="be destroyed only once"),
     "offline": Verb("HART", hotplug=True),
     "online": Verb("HART", hotplug=True),
     "msi": Verb("VCPU"),
@@ -57,7 +58,7 @@ def verbs_of(own: bool) -> dict[str, Verb]:
 
 @dataclass(frozen=True)
 class Action:
-    """One action; `vcpu` and `hart` are its objects, where the verb has them."""
+    """One action; `vcpu` and `hart` are its objects, if the verb has them."""
 
     verb: str
     hart: int | None = None
@@ -75,20 +76,17 @@ def parse_action(text: object) -> Action:
         raise ValueError(f"must be one of {allowed_actions(VERBS)}", did_you_mean(verb, VERBS))
     kinds = VERBS[verb].objects.split()
     found = dict(zip(kinds, rest, strict=False))
-    if len(rest) != len(kinds) or not _is_number(found.get("HART", "0")):
+    hart = found.get("HART", "0")
+    is_number = hart.isascii() and hart.isdecimal() and len(hart) <= 5
+    if len(rest) != len(kinds) or not is_number:
         raise ValueError(f"must be {allowed_actions({verb: VERBS[verb]})}")
-    hart = int(found["HART"]) if "HART" in found else None
-    return Action(verb, hart, found.get("VCPU"))
+    return Action(verb, int(hart) if "HART" in found else None, found.get("VCPU"))
 
 
 def allowed_actions(verbs: Mapping[str, Verb]) -> str:
-    """List actions for a message: "migrate HART", "run", "block"."""
+    """A list of actions for a message: "migrate HART", "run", "block"."""
     texts = (f'"{name} {verb.objects}"' for name, verb in verbs.items())
     return ", ".join(text.replace(' "', '"') for text in texts)
-
-
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdecimal() and len(word) <= 5
 
 
 ActionText = Annotated[

@@ -1,9 +1,9 @@
 """The canonical form of a scenario: defaults filled in, the machine written out, and a digest.
 
-Here are also the scenarios derived from one: with another kernel, with another seed, and its clean
-twin, the same without the tasks that take HARTs off and back, or shut the host down.  Shipped
-kernels show nothing there, so what a patch does wrong in it is not taken for the hazards of CPU
-hotplug that every kernel has.
+Also the scenarios derived from another one: with another kernel, with another seed, and its clean
+twin, which lacks the tasks that take HARTs offline and back or shut the host down.  Shipped kernels
+show no finding there, so a fault of a patch is not confused with the hazards of CPU hotplug that
+every kernel has.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hgeisim.scenario.schema import TABLES, Scenario, Task
 
 
 def hart_groups(topology: Topology) -> Iterator[tuple[int, int, HartSpec]]:
-    """Runs of equal neighbours: (number of the first HART, how many, what each is like)."""
+    """Runs of equal neighbours: the number of the first HART, their count, the specification."""
     first = 0
     for hart, run in groupby(topology.harts):
         count = len(list(run))
@@ -29,7 +29,7 @@ def hart_groups(topology: Topology) -> Iterator[tuple[int, int, HartSpec]]:
 
 
 def effective(scenario: Scenario) -> dict[str, Any]:
-    """All keys of a scenario file that would mean the same, ready for JSON; times have units.
+    """The content of a scenario file with the same meaning, ready for JSON; times have units.
 
     The machine is written out, so that no other file is needed.
     """
@@ -44,8 +44,8 @@ def effective(scenario: Scenario) -> dict[str, Any]:
 
 
 def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
-    """Digest of everything that a result depends on: not of what the file says of itself (title and
-    so on), nor of paths or layout.
+    """The digest of everything that a result depends on: not of the title and the other texts, nor
+    of paths or layout.
 
     With `tables`, only those count.
     """
@@ -72,13 +72,13 @@ def on_variant(scenario: Scenario, variant: str) -> Scenario:
 
 
 def with_seed(scenario: Scenario, seed: int) -> Scenario:
-    """The same scenario with other random numbers."""
+    """The same scenario with another seed of its random numbers."""
     made = scenario.model_copy(update={"run": scenario.run.model_copy(update={"seed": seed})})
     return made.model_copy(update={"digest": digest(made)})
 
 
 def clean_twin(scenario: Scenario) -> Scenario | None:
-    """The twin; None where no task would be left, or all would."""
+    """The clean twin; None if no task would be left, or if all would."""
     kept = tuple(task for task in scenario.task if not _is_left_out(task))
     if not kept or len(kept) == len(scenario.task):
         return None
@@ -87,7 +87,7 @@ def clean_twin(scenario: Scenario) -> Scenario | None:
 
 
 def left_out(scenario: Scenario) -> list[str]:
-    """The names of the tasks that the twin lacks."""
+    """The names of the tasks that the clean twin lacks."""
     return [task.name for task in scenario.task if _is_left_out(task)]
 
 

@@ -1,20 +1,20 @@
-"""What must hold between the tables of a scenario: references, names and the order of times."""
+"""Consistency between the tables of a scenario: references, names and the order of times."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from hgeisim.errors import Problem
+from hgeisim.errors import Problem, did_you_mean
 from hgeisim.scenario.action import VERBS
-from hgeisim.scenario.messages import did_you_mean, show
+from hgeisim.scenario.messages import show
 from hgeisim.scenario.parse import Draft, present
 from hgeisim.scenario.schema import Hotplug
 from hgeisim.scenario.table import format_duration
 from hgeisim.scenario.timing import never_takes_time
 
 Finding = tuple[str, str, str]
-"""Key, value and what is allowed."""
+"""A key, its value and the values allowed."""
 
 
 def inconsistencies(draft: Draft) -> Iterator[Problem]:
@@ -58,7 +58,7 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
 
 
 def _hart_lists(draft: Draft) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Where HARTs are listed, and which."""
+    """The lists of HARTs, each with its key."""
     for where, vm in present("vm", draft.vm):
         yield f"{where}.harts", vm.harts or ()
     if draft.random_hotplug is not None:
@@ -69,7 +69,7 @@ def _harts_listed_twice(draft: Draft) -> Iterator[Finding]:
     for where, harts in _hart_lists(draft):
         for i, hart in enumerate(harts):
             if hart in harts[:i]:
-                yield f"{where}[{i}]", str(hart), "must be listed once"
+                yield f"{where}[{i}]", str(hart), "must be listed only once"
 
 
 def _time_stands_still(draft: Draft) -> Iterator[Finding]:
@@ -84,8 +84,8 @@ def _hotplug_elsewhere(draft: Draft) -> Iterator[Finding]:
         for i, action in enumerate(task.does):
             if VERBS[action.verb].hotplug and action.hart != task.hart:
                 if draft.topology and (action.hart or 0) >= len(draft.topology.harts):
-                    continue  # told already
-                allowed = f"must be about the HART of its task, {task.hart}"
+                    continue  # _unknown_harts reports it
+                allowed = f"must name the HART of its task, {task.hart}"
                 yield f"{where}.does[{i}]", show(str(action)), allowed
 
 
@@ -111,18 +111,18 @@ def _names_used_twice(draft: Draft) -> Iterator[Finding]:
         first: dict[str, str] = {}
         for where, name in names:
             if first.setdefault(name, where) != where:
-                taken = f"must be a name of its own; {first[name]} has it too"
-                yield f"{where}.name", show(name), taken
+                allowed = f"must be unique; {first[name]} has the same name"
+                yield f"{where}.name", show(name), allowed
 
 
 def _vcpus_used_twice(draft: Draft) -> Iterator[Finding]:
-    """A vCPU has one thread, and ends once."""
+    """A vCPU has one thread, and is destroyed once."""
     first: dict[tuple[str, str], str] = {}
     for where, value, vcpu in _vcpus_used(draft):
         own = where.endswith(".vcpu")
-        what = "have one thread" if own else VERBS[value.strip('"').split()[0]].once
+        what = "have only one thread" if own else VERBS[value.strip('"').split()[0]].once
         if what and first.setdefault((what, vcpu), where) != where:
-            yield where, value, f"a vCPU can only {what}; see {first[what, vcpu]}"
+            yield where, value, f"a vCPU can {what}; see {first[what, vcpu]}"
 
 
 def _order_of_times(draft: Draft) -> Iterator[Finding]:
@@ -145,10 +145,10 @@ def _overlapping_hotplug(draft: Draft) -> Iterator[Finding]:
 
 
 def _module_in_use(draft: Draft) -> Iterator[Finding]:
-    """A VM holds the module, so rmmod refuses; `destroy` takes a vCPU away and no VM."""
+    """A VM holds the module, so rmmod refuses; `destroy` removes a vCPU, not its VM."""
     if not draft.names("vm") and not draft.names("vcpu"):
         return
-    allowed = "must stand in a scenario without [[vm]] and [[vcpu]]: a VM holds the module"
+    allowed = "is allowed only in a scenario without [[vm]] and [[vcpu]]: a VM holds the module"
     for where, task in present("task", draft.task):
         for i, action in enumerate(task.does):
             if VERBS[action.verb].alone:
@@ -161,25 +161,27 @@ def _no_hart_left(draft: Draft) -> Iterator[Finding]:
         now_ns = window.offline
         down = {w.hart for _, w in windows if w.offline <= now_ns and _is_offline(w, now_ns)}
         if draft.topology is not None and len(down) >= len(draft.topology.harts):
-            yield f"{where}.offline", _time(now_ns), "must leave one HART online"
+            yield f"{where}.offline", _time(now_ns), "must leave at least one HART online"
 
 
 def _random_hotplug(draft: Draft) -> Iterator[Finding]:
-    """It keeps off the HARTs of [[hotplug]], of which all may be offline, and needs one more."""
+    """Random hotplug avoids the HARTs of [[hotplug]], which may all be offline, and needs two
+    others: one to take offline, and one that stays online."""
     plan, planned = draft.random_hotplug, {w.hart for _, w in present("hotplug", draft.hotplug)}
     if plan is None:
         return
     for i, hart in enumerate(plan.harts or ()):
         if hart in planned:
-            yield f"random_hotplug.harts[{i}]", str(hart), "must be no HART of a [[hotplug]] table"
+            allowed = "must not be a HART of a [[hotplug]] table"
+            yield f"random_hotplug.harts[{i}]", str(hart), allowed
     if draft.topology is not None and len(draft.topology.harts) < len(planned) + 2:
         count = len(draft.topology.harts)
-        allowed = "must leave one HART online, beside one at random and those of [[hotplug]]"
+        allowed = "must leave one HART online besides a random one and those of [[hotplug]]"
         yield "random_hotplug", f"{count} HART{'s' * (count > 1)}", allowed
 
 
 def _is_offline(window: Hotplug, now_ns: int) -> bool:
-    """Whether a window that has begun has not ended yet."""
+    """Whether a window that has begun is not over yet."""
     return window.online is None or now_ns <= window.online
 
 
@@ -205,4 +207,4 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _no_hart_left,
     _random_hotplug,
 )
-"""Every check, in the order in which its findings are told."""
+"""The checks, in the order in which their findings are reported."""

@@ -1,4 +1,4 @@
-"""From a scenario file, and what the command line says instead, to a checked scenario.
+"""Loading a scenario: from a file and the command line to a checked scenario.
 
 The command line may replace any value: `-s vm.web.vcpus=4`, `--until 5ms`.
 """
@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hgeisim.document import toml_of
-from hgeisim.errors import InputError, ModelError, Problem
-from hgeisim.machine.topology import Topology
+from hgeisim.errors import InputError, ModelError, Problem, did_you_mean
 from hgeisim.scenario.canonical import digest
 from hgeisim.scenario.consistency import inconsistencies
 from hgeisim.scenario.find import display_name, locate, read_toml
-from hgeisim.scenario.messages import did_you_mean, show
+from hgeisim.scenario.messages import show
 from hgeisim.scenario.parse import KEYS, Draft
 from hgeisim.scenario.schema import TABLES, Scenario
 from hgeisim.scenario.table import Table
@@ -25,15 +24,15 @@ from hgeisim.scenario.topology import topology_of
 
 COMMAND_LINE = "command line"
 SINGLE: dict[str, type[Table]] = {k: kind.model for k, kind in TABLES.items() if not kind.many}
-"""The tables that a file has once."""
+"""The tables that occur only once in a file."""
 _KEY = re.compile(r"[A-Za-z0-9_/-]+(?:\.[A-Za-z0-9_/-]+|\[\d{1,5}\])*")
 
 
 @dataclass(frozen=True)
 class Override:
-    """A value, and the place of the file that it is for: keys, numbers of entries, names of them.
+    """A value, and its place in the file: keys, and numbers or names of entries.
 
-    `option` is how the user wrote the place.
+    `option` is the place as the user wrote it.
     """
 
     option: str
@@ -42,7 +41,7 @@ class Override:
 
 
 def parse_setting(text: str) -> Override:
-    """Read `KEY=VALUE`, see `parse_value`; InputError when it has no such form."""
+    """Read `KEY=VALUE`, see `parse_value`; InputError if the text has another form."""
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not _KEY.fullmatch(key):
@@ -54,7 +53,7 @@ def parse_setting(text: str) -> Override:
 
 
 def parse_value(text: str) -> Any:
-    """Read a value as TOML would; what is none (`5ms`, `auto`) is text."""
+    """Read a value as TOML would; anything that is not TOML (`5ms`, `auto`) is a text."""
     try:
         document = toml_of(f"value = {text}", COMMAND_LINE)
     except InputError:
@@ -63,9 +62,9 @@ def parse_value(text: str) -> Any:
 
 
 def put(raw: dict[str, Any], override: Override) -> str:
-    """Put a value at its place of the document; returns how problems call the place (`vm[0].run`).
+    """Put a value at its place in a document; returns the place as problems name it (`vm[0].run`).
 
-    InputError when there is no such place; whether the last key is known is not looked at.
+    InputError if the place does not exist.  The last key is not checked: validation does that.
     """
     first, *rest = override.path
     if first not in KEYS:
@@ -88,11 +87,12 @@ def _key_in(node: Any, part: str | int, override: Override) -> str | int:
     if isinstance(node, dict) and isinstance(part, str):
         return part
     if not isinstance(node, list):
-        raise _problem(override, f"there is no {show(part)} inside of {show(node)}")
+        raise _problem(override, f"must name an existing place; {show(node)} has no {show(part)}")
     if isinstance(part, int):
         if part < len(node):
             return part
-        raise _problem(override, f"there is no entry {part}; {len(node)} are there, from 0 on")
+        last = f"the last is {len(node) - 1}" if node else "the list is empty"
+        raise _problem(override, f"entry {part} does not exist; {last}")
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in node]
     if part in names:
         return names.index(part)
@@ -111,14 +111,14 @@ def _no_such_key(raw: dict[str, Any], override: Override) -> Problem:
     last, text = str(override.path[-1]), override.option.removeprefix("-s ")
     same = [place for place in known if place.rpartition(".")[2] == last]
     remedy = f"did you mean {same[0]}?" if same else did_you_mean(text, known)
-    allowed = "is no key of a scenario"
+    allowed = "is not a key of a scenario"
     if not remedy:
-        allowed += f"; they begin with {', '.join(KEYS)}"
+        allowed += f"; its keys begin with {', '.join(KEYS)}"
     return Problem(COMMAND_LINE, override.option, show(override.value), allowed, remedy)
 
 
 def places(raw: dict[str, Any]) -> Iterator[str]:
-    """Places that a scenario has: keys of its tables, those with defaults too, and of its lists."""
+    """The places of a scenario: the keys of its tables, given or not, and those of its lists."""
     for key, table in SINGLE.items():
         yield from (f"{key}.{name}" for name in table.model_fields)
     for key, entries in raw.items():
@@ -128,8 +128,10 @@ def places(raw: dict[str, Any]) -> Iterator[str]:
 
 
 def blame(problem: Problem, placed: dict[str, Override]) -> Problem:
-    """Tell a problem at an overridden place as one of the command line; `placed` says which one
-    stands where."""
+    """A problem at an overridden place as one of the command line; other problems stay.
+
+    `placed` has the override of each place.
+    """
     for place, override in placed.items():
         rest = problem.where.removeprefix(place)
         if problem.where.startswith(place) and rest[:1] in ("", ".", "["):
@@ -143,10 +145,10 @@ OVERRIDES = {
     "seed": ("run", "seed"),
     "until": ("run", "until"),
 }
-"""Keys that the command line may replace: table and key of each option."""
+"""The table and the key that each option of the command line replaces."""
 
 VariantCheck = Callable[[str], str | None]
-"""Says what is allowed instead when a variant is not known, and None when it is."""
+"""A check of a variant: None if it is known, else the variants that are allowed."""
 
 
 def load_scenario(
@@ -158,8 +160,8 @@ def load_scenario(
     """The scenario in a file, or the built-in one of this name, with defaults filled in.
 
     `overrides` maps names of OVERRIDES to values as they would stand in the file; None leaves the
-    file's value.  `settings` are texts `KEY=VALUE`, of which the last counts.  InputError holds all
-    problems of the file and of both.
+    file's value.  `settings` are texts `KEY=VALUE`; for equal keys the last one counts.  InputError
+    holds all problems of the file and of both.
     """
     path = locate(name_or_path)
     raw = read_toml(path)
@@ -167,8 +169,8 @@ def load_scenario(
     try:
         scenario = scenario_from(raw, display_name(path), path.parent, known_variant)
     except InputError as error:
-        told = [*problems, *(blame(problem, placed) for problem in error.problems)]
-        raise InputError(told) from error
+        blamed = [blame(problem, placed) for problem in error.problems]
+        raise InputError([*problems, *blamed]) from error
     if problems:
         raise InputError(problems)
     return scenario
@@ -182,24 +184,34 @@ def scenario_from(
 ) -> Scenario:
     """The scenario of a document in memory: keys and values as TOML would give them.
 
-    `file` is how messages call it, and `folder` where its devicetree is.  InputError holds all
+    `file` is its name in messages, and `folder` the folder of its devicetree.  InputError holds all
     problems.
     """
     draft = Draft(raw, file)
-    problems = [*draft.problems, *_find_topology(draft, folder)]
+    problems = list(draft.problems)
+    if draft.machine is not None:
+        try:
+            draft.topology = topology_of(draft.machine, folder, draft.file)
+        except InputError as error:
+            problems += error.problems
     problems += [*inconsistencies(draft), *_unknown_variant(draft, known_variant)]
     if problems:
         raise InputError(problems)
     if draft.topology is None:
         raise ModelError("a machine without a problem has a topology")
-    return _scenario(draft, draft.topology)
+    parts = {name: getattr(draft, name) for name in (*KEYS, "file")}
+    lists = {name: tuple(part) for name, part in parts.items() if isinstance(part, list)}
+    made = Scenario.model_validate(parts | lists | {"topology": draft.topology, "digest": ""})
+    return made.model_copy(update={"digest": digest(made)})
 
 
 def _put_all(
     raw: dict[str, Any], settings: Sequence[str], overrides: Mapping[str, Any]
 ) -> tuple[dict[str, Override], list[Problem]]:
-    """Put everything that the command line says into a document: what stands where, and what could
-    not be put."""
+    """Put the values of the command line into a document.
+
+    Returns the override of each place, and the problems of the values that fit nowhere.
+    """
     placed: dict[str, Override] = {}
     problems: list[Problem] = []
     for text in settings:
@@ -211,41 +223,18 @@ def _put_all(
     for name, value in overrides.items():
         table, key = OVERRIDES[name]
         if value is not None and isinstance(raw.setdefault(table, {}), dict):
-            raw[table][key] = value  # else the file has a problem to tell
+            raw[table][key] = value  # a key that is not a table is a problem of the file
             placed[f"{table}.{key}"] = Override(f"--{name}", (table, key), value)
     return placed, problems
 
 
-def _find_topology(draft: Draft, folder: Path) -> tuple[Problem, ...]:
-    if draft.machine is None:
-        return ()
-    try:
-        draft.topology = topology_of(draft.machine, folder, draft.file)
-    except InputError as error:
-        return error.problems
-    return ()
-
-
 def _unknown_variant(draft: Draft, known_variant: VariantCheck | None) -> list[Problem]:
-    variant = _variant_of(draft)
-    if variant is None or known_variant is None:
+    """The problem of an unknown variant, also if another key in [kernel] is wrong."""
+    table = draft.raw.get("kernel")
+    variant = table.get("variant") if isinstance(table, dict) else None
+    if draft.kernel is not None:
+        variant = draft.kernel.variant
+    if not isinstance(variant, str) or known_variant is None:
         return []
     allowed = known_variant(variant)
     return [Problem(draft.file, "kernel.variant", show(variant), allowed)] if allowed else []
-
-
-def _variant_of(draft: Draft) -> str | None:
-    """The variant that is meant, also where something else in [kernel] is wrong."""
-    if draft.kernel is not None:
-        named: str = draft.kernel.variant
-        return named
-    table = draft.raw.get("kernel")
-    variant = table.get("variant") if isinstance(table, dict) else None
-    return variant if isinstance(variant, str) else None
-
-
-def _scenario(draft: Draft, topology: Topology) -> Scenario:
-    parts = {name: getattr(draft, name) for name in (*KEYS, "file")}
-    lists = {name: tuple(part) for name, part in parts.items() if isinstance(part, list)}
-    scenario = Scenario.model_validate(parts | lists | {"topology": topology, "digest": ""})
-    return scenario.model_copy(update={"digest": digest(scenario)})

@@ -1,37 +1,30 @@
-"""From pydantic's errors to Problems: the key as written, what is allowed, "did you mean"."""
+"""From pydantic's errors to Problems, with the key as written, the allowed values and a remedy."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from hgeisim.errors import Problem
+from hgeisim.errors import Problem, did_you_mean
 from hgeisim.scenario.table import Table, toml_value
 from hgeisim.scenario.timing import KINDS
 
 VALUE_LENGTH_MAX = 60
 
 
-def did_you_mean(word: object, candidates: Iterable[str]) -> str:
-    """A remedy that names the nearest candidate, or nothing when none is near."""
-    near = difflib.get_close_matches(str(word), list(candidates), n=1)
-    return f"did you mean {show(near[0])}?" if near else ""
-
-
 def show(value: object) -> str:
-    """A value as it stands in a TOML file, on one line and cut when it is long."""
+    """A value as a TOML file has it, on one line, and cut if it is long."""
     text = toml_value(value)
     return text if len(text) <= VALUE_LENGTH_MAX else text[: VALUE_LENGTH_MAX - 3] + "..."
 
 
 def unknown_key(file: str, where: str, value: object, keys: Iterable[str]) -> Problem:
-    """The Problem of a key that nobody knows."""
+    """The Problem of a key that does not exist; `keys` are the ones that do."""
     known = list(keys)
-    allowed = f"is no key here; there are {', '.join(known)}"
+    allowed = f"is not a key here; the keys are {', '.join(known)}"
     remedy = did_you_mean(where.rpartition(".")[2], known)
     return Problem(file, where, show(value), allowed, remedy)
 
@@ -39,7 +32,7 @@ def unknown_key(file: str, where: str, value: object, keys: Iterable[str]) -> Pr
 def problem_of(error: ErrorDetails, model: type[Table], file: str, place: str) -> Problem:
     """The Problem of one pydantic error in a table of class `model` that stands at `place`.
 
-    A ValueError of a validator has what is allowed as its argument, and maybe a remedy.
+    A ValueError of a validator has the allowed values as its argument, and maybe a remedy.
     """
     table, field, where = _find(model, error["loc"], place)
     kind, value = error["type"], error["input"]
@@ -58,13 +51,13 @@ def problem_of(error: ErrorDetails, model: type[Table], file: str, place: str) -
 def _find(
     model: type[Table], loc: tuple[int | str, ...], place: str
 ) -> tuple[type[Table], FieldInfo | None, str]:
-    """Table class and field that a location means, and the key as the user wrote it."""
+    """The table class and the field that a location means, and the key as the user wrote it."""
     table, field, where = model, None, place
     for part in loc:
         if isinstance(part, int):
             where += f"[{part}]"
         elif part in KINDS and table in KINDS.values():
-            table = KINDS[part]  # the kind of a distribution is no key
+            table = KINDS[part]  # the kind of a distribution, which is not a key
         else:
             where += f".{part}" if where else part
             field = table.model_fields.get(part)
@@ -73,7 +66,7 @@ def _find(
 
 
 def _table_in(annotation: Any, default: type[Table]) -> type[Table]:
-    """First table class inside an annotation such as `tuple[HartGroup, ...] | None`."""
+    """The first table class inside an annotation such as `tuple[HartGroup, ...] | None`."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation if issubclass(annotation, Table) else default
     for argument in get_args(annotation):

@@ -1,4 +1,4 @@
-"""A scenario file table by table, so that one mistake does not hide those in other tables."""
+"""Reading a scenario file table by table, so that a mistake in one does not hide others."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from hgeisim.scenario.schema import TABLES, Kind
 from hgeisim.scenario.table import Table
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]").search
-"""What a terminal would obey; a text of several lines may have tabs and line ends."""
+"""Finds characters that a terminal would obey; a text may have tabs and line ends."""
 
 T = TypeVar("T", bound=Table)
 
 TEXTS = ("title", "look_at", "no_lines")
 REASONS = ("no_lines",)
-"""Texts that are not empty where they stand."""
+"""Texts that must not be empty if they are given."""
 FLAGS = ("survey",)
 KEYS = (*TEXTS, *FLAGS, *TABLES)
-"""Keys of a scenario file, in the order in which it is printed."""
+"""The keys of a scenario file, in the order in which it is printed."""
 
 
 class Draft:
-    """The tables of a file that could be read (None stands for one that could not), and problems.
+    """The tables of a file, None for one that could not be read, and the problems so far.
 
     `topology` is None until the machine is known.
     """
@@ -44,7 +44,7 @@ class Draft:
         self.topology: Topology | None = None
 
     def __getattr__(self, key: str) -> Any:
-        """What stands under a key; None for a table that could not be read."""
+        """The content of a key; None for a table that could not be read."""
         try:
             return self.__dict__["parts"][key]
         except KeyError:
@@ -58,7 +58,7 @@ class Draft:
         return self._table(key, kind.model, required=kind.required)
 
     def names(self, key: str) -> list[tuple[str, str]]:
-        """Place and name of each table under a key, also of those with mistakes in other keys."""
+        """The place and the name of each table under a key, also if its other keys are wrong."""
         entries = self.raw.get(key)
         tables = enumerate(entries if isinstance(entries, list) else [])
         found = [(at, table.get("name")) for at, table in tables if isinstance(table, dict)]
@@ -70,7 +70,7 @@ class Draft:
         if isinstance(value, str) and not _CONTROL(value):
             if value.strip() or key not in self.raw or key not in REASONS:
                 return value
-            allowed = "must say why, or be left out"
+            allowed = "must give the reason, or be left out"
         self.problems.append(Problem(self.file, key, show(value), allowed))
         return ""
 
@@ -96,7 +96,7 @@ class Draft:
         return [self._valid(model, entry, f"{key}[{i}]") for i, entry in enumerate(entries)]
 
     def _valid(self, model: type[T], data: Any, place: str) -> T | None:
-        """The table, also when its only mistakes are unknown keys: the rest can be checked on."""
+        """The table; also if its only mistakes are unknown keys, so that the rest is checked."""
         table, mistakes = _validate(model, data)
         if any(mistake["type"] == "extra_forbidden" for mistake in mistakes):
             table, hidden = _validate(model, _without_unknown_keys(data, mistakes))
@@ -114,12 +114,12 @@ def _validate(model: type[T], data: Any) -> tuple[T | None, list[ErrorDetails]]:
 
 
 def present(key: str, tables: Sequence[T | None]) -> Iterator[tuple[str, T]]:
-    """The tables that could be read, each with its place in the file (`vm[0]`)."""
+    """The readable tables, each with its place in the file (`vm[0]`)."""
     return ((f"{key}[{i}]", table) for i, table in enumerate(tables) if table is not None)
 
 
 def _first_causes(mistakes: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Leave out complaints about a list that come from mistakes inside it (it is then short)."""
+    """The mistakes without complaints about a list that is too short because its entries failed."""
     places = [mistake["loc"] for mistake in mistakes]
     inside = [any(len(p) > len(loc) and p[: len(loc)] == loc for p in places) for loc in places]
     return [mistake for mistake, is_outer in zip(mistakes, inside, strict=True) if not is_outer]
@@ -137,6 +137,6 @@ def _remove(data: Any, loc: tuple[int | str, ...]) -> None:
     *parents, last = loc
     for part in parents:
         if isinstance(data, dict) and part not in data:
-            continue  # it is the kind of a distribution, which is no key
+            continue  # the kind of a distribution, which is not a key
         data = data[part]
     data.pop(last, None)

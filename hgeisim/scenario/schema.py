@@ -1,6 +1,6 @@
 """The tables of a scenario file, and the scenario that they make together.
 
-Attributes are called like the keys of the file; every time is in integer nanoseconds.
+Attributes have the names of the file's keys; every time is in integer nanoseconds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HartGroup(Table):
 
 
 class Machine(Table):
-    """The machine: a devicetree blob, or HARTs written out."""
+    """The machine: a devicetree blob, or a list of HARTs."""
 
     devicetree: str | None = Field(
         default=None, min_length=1, description="the path of a blob, relative to the scenario file"
@@ -66,9 +66,9 @@ class Machine(Table):
         if (self.devicetree is None) == (self.harts is None):
             raise ValueError("must have either `devicetree` or `harts`")
         if self.harts is not None and self.geilen is not None:
-            raise ValueError("must have `geilen` inside `harts`, the list goes with `devicetree`")
+            raise ValueError("must have `geilen` inside `harts`; a list goes with `devicetree`")
         if self.devicetree is not None and self.guest_index_bits is not None:
-            raise ValueError("must leave `guest_index_bits` to the devicetree")
+            raise ValueError("must not have `guest_index_bits`: the devicetree says it")
         return self
 
 
@@ -104,7 +104,7 @@ def _long_enough(value_ns: int) -> int:
 
 
 class Run(Table):
-    """How long to simulate, how long of it in quiet, and the seed of all random streams."""
+    """The simulated time, the quiet time at its end, and the seed of all random streams."""
 
     until: Annotated[Duration, AfterValidator(_above_zero)] = 10_000_000
     quiet: Annotated[Duration, AfterValidator(_long_enough)] | None = None
@@ -142,11 +142,13 @@ class Vm(Table):
     @model_validator(mode="after")
     def _one_end(self) -> Vm:
         if self.destroyed is not None and (self.every or self.lives):
-            raise ValueError("must not have `destroyed` beside `lives` or `every`")
-        if self.fail_entry == "move" and self.mode != "hwaccel":
-            raise ValueError('must have mode = "hwaccel" for `fail_entry`: no other entry fails')
-        if self.fail_wait and self.mode != "hwaccel":
-            raise ValueError('must have mode = "hwaccel" for `fail_wait`: no other entry fails')
+            raise ValueError("must not have `destroyed` together with `lives` or `every`")
+        for key, given in (
+            ("fail_entry", self.fail_entry == "move"),
+            ("fail_wait", self.fail_wait),
+        ):
+            if given and self.mode != "hwaccel":
+                raise ValueError(f'must have mode = "hwaccel" for `{key}`: no other entry fails')
         return self
 
 
@@ -157,7 +159,7 @@ class Balance(Table):
 
 
 class Hotplug(Table):
-    """A HART that goes offline and, mostly, comes online again."""
+    """A HART that goes offline and, if `online` is given, comes online again."""
 
     hart: HartNumber
     offline: Duration
@@ -177,7 +179,7 @@ class RandomHotplug(Table):
 class Vcpu(Table):
     """A single vCPU that starts on a HART, owning a line there if one is free.
 
-    Those with the same `vm` belong to one VM; without it each is a VM of its own.
+    vCPUs with the same `vm` belong to one VM; one without `vm` has a VM of its own.
     """
 
     name: Name
@@ -187,7 +189,7 @@ class Vcpu(Table):
 
 
 class Task(Table):
-    """A thread with a fixed list of actions: on a HART, or the own thread of a vCPU."""
+    """A thread with a fixed list of actions: a task on a HART, or a vCPU's own thread."""
 
     name: TaskName
     hart: HartNumber | None = None
@@ -213,8 +215,11 @@ class Task(Table):
 
 
 class Kind(NamedTuple):
-    """What stands under a key of a file: a table, which may have to be there (`required`) or mean
-    nothing when it is not (`optional`), or a list of them (`many`)."""
+    """The content of a key: a table or a list of tables (`many`).
+
+    The file must have a `required` table; without an `optional` one the feature is off; any other
+    table that is missing has its defaults.
+    """
 
     model: type[Table]
     required: bool = False
@@ -239,12 +244,12 @@ as well."""
 
 
 class Scenario(Table):
-    """A whole scenario that was checked: the tables of the file, defaults filled in.
+    """A whole checked scenario: the tables of the file, with defaults filled in.
 
-    `no_lines` says why no line is handed out, where none is meant to be.
-    `survey`: a lock order is learned from it, unless other scenarios are named.
-    `topology` is the machine that results, `file` how messages call the file, and `digest` names
-    everything that a result depends on (see `hgeisim.scenario.canonical`).
+    `no_lines` is the reason why the scenario hands out no line, if that is intended.
+    `survey`: lock orders are learned from it, unless other scenarios are named.
+    `topology` is the resulting machine, `file` the name of the file in messages, and `digest`
+    identifies everything that a result depends on (see `hgeisim.scenario.canonical`).
     """
 
     title: str = ""

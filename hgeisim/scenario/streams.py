@@ -19,11 +19,12 @@ from hgeisim.errors import ModelError
 from hgeisim.scenario.timing import Empirical, Exponential, Law, Uniform
 
 BLOCK_MAX = 1024
-"""Most numbers drawn at once: a call of numpy costs more than the number it returns.  The first
-blocks are smaller, since a machine has thousands of streams and most are asked only a few times."""
+"""Most numbers drawn in one call, since a call of numpy costs more than the number it returns.
+The first blocks are smaller: a machine has thousands of streams, and most are used only a few
+times."""
 
 WORDS = 1 << 64
-"""How many words there are, each equally likely."""
+"""The number of different words, each equally likely."""
 
 T = TypeVar("T")
 
@@ -49,13 +50,13 @@ class Stream:
         return distribution.value
 
     def _between(self, quantiles: Sequence[int]) -> int:
-        """A step of the distribution function, each equally likely, and where in it."""
+        """A time within one step of the distribution function; all steps are equally likely."""
         step = self.below(len(quantiles) - 1)
         low, high = quantiles[step : step + 2]
         return low + self.below(high - low + 1)
 
     def drawer(self, distribution: Law) -> Callable[[], int]:
-        """What `draw` returns each time, without asking each time which distribution it is."""
+        """A function that returns what `draw` would, without a look at the kind of distribution."""
         if not isinstance(distribution, Exponential):
             return lambda: self.draw(distribution)
         mean = distribution.mean
@@ -98,7 +99,7 @@ class Stream:
         return self._words.pop()
 
     def _next_block(self) -> int:
-        """How many numbers to draw this time."""
+        """The size of the next block, doubled each time up to the most."""
         self._block = min(2 * self._block, BLOCK_MAX)
         return self._block
 
@@ -112,7 +113,7 @@ class Streams:
         self._by_name: dict[str, Stream] = {}
 
     def stream(self, name: str) -> Stream:
-        """The stream of this name; asking again goes on with the same sequence."""
+        """The stream of this name; a second call continues the same sequence."""
         if name not in self._by_name:
             self._by_name[name] = Stream(self._bits(name))
         return self._by_name[name]

@@ -1,8 +1,8 @@
-"""Tables of a scenario file: what all have in common, the kinds of values in them, and as TOML.
+"""Tables of a scenario file: their common base, the types of their values, and their TOML text.
 
-Times have units: "800ns", "1.5us", "20ms", "2s", and nothing without a unit.  The `description` of
-a field completes the sentence "must be ..." in messages to the user.  The standard library only
-reads TOML, so tables are written here.
+Every time has a unit: "800ns", "1.5us", "20ms", "2s".  The `description` of a field completes the
+sentence "must be ..." in messages to the user.  The standard library only reads TOML, so tables are
+written here.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from hgeisim.errors import quoted
+
 UNIT_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 """Nanoseconds in each unit, the largest first."""
 DURATION_NS_MAX = 10**16
-"""Longest time, about 115 days: a record of the occupancy has room for three of them."""
+"""The longest time, about 115 days; a record of the occupancy has room for three of them."""
 EXAMPLES = '"800ns", "1.5us", "20ms" or "2s"'
 _PATTERN = re.compile(r"(-?)(\d{1,18}(?:\.\d{1,18})?) ?([a-zA-Zµ]*)", re.ASCII)
 
 
 def parse_duration(text: object) -> int:
-    """Nanoseconds of a time such as "1.5us"; ValueError says what is allowed instead."""
+    """The nanoseconds of a time such as "1.5us"; ValueError says what is allowed instead."""
     match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"must be a time with a unit, such as {EXAMPLES}")
@@ -39,7 +41,7 @@ def parse_duration(text: object) -> int:
 
 
 def format_duration(value_ns: int) -> str:
-    """Write a time with the largest unit that needs no fraction; `parse_duration` reads it back."""
+    """A time with the largest unit that needs no fraction; `parse_duration` reads it back."""
     unit = next(
         unit for unit, ns in UNIT_NS.items() if value_ns % ns == 0 and (value_ns or ns == 1)
     )
@@ -47,7 +49,7 @@ def format_duration(value_ns: int) -> str:
 
 
 class Table(BaseModel):
-    """A table of a scenario file: exact types, no unknown keys, never changed after loading."""
+    """A table of a scenario file, with exact types and no unknown keys, immutable once loaded."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -68,7 +70,7 @@ Name = Annotated[
         description='a name of at most 40 letters, digits, ".", "_" and "-"',
     ),
 ]
-"""Name of a VM or of a vCPU."""
+"""The name of a VM or of a vCPU."""
 
 TaskName = Annotated[
     str,
@@ -78,26 +80,27 @@ TaskName = Annotated[
         description='a name of at most 40 letters, digits, ".", "_", "-" and "/"',
     ),
 ]
-"""Name of a task; kernel threads are called like `cpuhp/0`."""
+"""The name of a task; kernel threads have names such as `cpuhp/0`."""
 
 HartNumber = Annotated[int, Field(ge=0, description="the number of a HART, counted from 0")]
-"""Number of a HART, which is also its CPU number."""
+"""The number of a HART, which is also its CPU number."""
 
 
 def toml_value(value: Any) -> str:
-    """Write a value on one line: a number, a string, a truth value, a list or an inline table."""
+    """A value on one line: a number, a string, a truth value, a list or an inline table."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {toml_value(v)}" for key, v in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(toml_value, value)) + "]"
-    if not isinstance(value, str | bool | int | float):
-        return str(value)  # a date or a time, which no scenario holds but a user may write
-    # JSON and TOML agree on numbers and strings, but for the one character TOML wants escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)  # JSON and TOML agree on numbers and truth values
+    return str(value)  # a date or a time, which no scenario holds but a user may write
 
 
 def toml_text(content: dict[str, Any]) -> str:
-    """Write a document of plain values, tables and lists of tables."""
+    """The TOML text of a document of plain values, tables and lists of tables."""
     plain = {k: v for k, v in content.items() if not isinstance(v, dict | list)}
     blocks = [_lines(plain)] if plain else []
     for key, value in content.items():

@@ -1,6 +1,6 @@
 """Times of a scenario as distributions, and the cost of each operation in simulated time.
 
-A distribution is a table with its kind named: a law, or what was measured.
+A distribution is a table that names its kind: a law, or the quantiles of a measurement.
 
 ALL COSTS ARE ASSUMPTIONS.  Nobody has published figures for RISC-V KVM; these are taken from the
 middle of the usual ranges of server-class cores (CSR access 10..50 ns, uncontended raw spinlock
@@ -33,7 +33,7 @@ class Exponential(Table):
     @model_validator(mode="after")
     def _positive(self) -> Exponential:
         if self.mean == 0:
-            raise ValueError("must have a mean above 0ns")
+            raise ValueError("must have a `mean` above 0ns")
         return self
 
 
@@ -47,12 +47,12 @@ class Uniform(Table):
     @model_validator(mode="after")
     def _ordered(self) -> Uniform:
         if self.low > self.high:
-            raise ValueError("must have a low that is not above its high")
+            raise ValueError("must have a `low` that is not above its `high`")
         return self
 
 
 class Empirical(Table):
-    """What was measured: `quantiles`, evenly spaced from the least to the most, in ns.
+    """A measured distribution: `quantiles` in ns, evenly spaced from the least to the greatest.
 
     Between two of them every time is equally likely, so the median of three is the middle one.
     """
@@ -65,7 +65,7 @@ class Empirical(Table):
     @model_validator(mode="after")
     def _ordered(self) -> Empirical:
         if list(self.quantiles) != sorted(self.quantiles):
-            raise ValueError("must have quantiles from the least to the most")
+            raise ValueError("must have `quantiles` in ascending order")
         return self
 
 
@@ -81,20 +81,14 @@ Law: TypeAlias = Constant | Exponential | Uniform | Empirical
 """Any distribution, as a type."""
 
 EXAMPLE = 'a table such as { distribution = "exponential", mean = "120us" }'
-"""What a distribution must be, in a message."""
+"""The description of a distribution in messages."""
 
-Distribution = Annotated[
-    Law,
-    Field(
-        discriminator="distribution",
-        description=EXAMPLE,
-    ),
-]
-"""Any distribution."""
+Distribution = Annotated[Law, Field(discriminator="distribution", description=EXAMPLE)]
+"""Any distribution, as the type of a field."""
 
 
 def never_takes_time(given: Law) -> bool:
-    """Tell whether a distribution is 0 ns every time."""
+    """Whether a distribution is 0 ns every time."""
     match given:
         case Constant(value=0) | Uniform(high=0):
             return True
@@ -110,7 +104,7 @@ def _takes_time(given: Law) -> Law:
 
 
 Interval = Annotated[Distribution, AfterValidator(_takes_time)]
-"""A distribution of the time between two events, which must make time go by."""
+"""A distribution of the time between two events, which must not be 0 every time."""
 
 
 def _constant(given: object) -> object:
@@ -120,7 +114,7 @@ def _constant(given: object) -> object:
 
 
 Cost = Annotated[Distribution, BeforeValidator(_constant)]
-"""What an operation costs: a distribution, or a plain time that means a constant."""
+"""The cost of an operation: a distribution, or a plain time that means a constant."""
 
 
 def _cost(value_ns: int, meaning: str) -> Cost:
@@ -130,7 +124,7 @@ def _cost(value_ns: int, meaning: str) -> Cost:
 
 
 class Timing(Table):
-    """The timing table: a distribution of ns for each operation."""
+    """The [timing] table: the cost of each operation in ns, as a distribution."""
 
     raw_spin_lock: Cost = _cost(40, "take a free raw spinlock")
     raw_spin_unlock: Cost = _cost(30, "release a raw spinlock")

@@ -1,9 +1,9 @@
 """The topology of a machine, from the [machine] table or a devicetree blob.
 
-A blob is read as a flat list of typed nodes; a broken one ends as InputError.  The HARTs and their
-guest interrupt files follow from the walk of the kernel's IMSIC driver: the `riscv,imsics` node
-whose interrupts-extended name supervisor external interrupts; its i-th pair is the HART whose pages
-start at i strides.  A blob does not say how many bits of HGEIE a HART has.
+A blob is read as a flat list of typed nodes; a broken one raises InputError.  The HARTs and their
+guest interrupt files are found as the kernel's IMSIC driver finds them: in the `riscv,imsics` node
+whose interrupts-extended names supervisor external interrupts, the i-th pair is the HART whose
+pages start at i strides.  A blob does not say how many bits HGEIE has on a HART.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from hgeisim.scenario.schema import HARTS_MAX, Machine
 from hgeisim.user_file import read_bytes
 
 MAGIC = 0xD00DFEED
-"""First word of every devicetree blob (big endian)."""
+"""The first word of every devicetree blob (big endian)."""
 NESTING_MAX = 64
-"""How deep nodes may be nested; the kernel's own reader takes as many."""
+"""The deepest nesting of nodes, which is also the limit of the kernel's own reader."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,11 @@ class Node:
 
     @property
     def available(self) -> bool:
-        """Whether an operating system may use it: no `status`, or one that says okay."""
+        """Whether an operating system may use the node: it has no `status`, or "okay"."""
         return self.strings.get("status", ("okay",))[0] in ("okay", "ok")
 
     def inherited(self, name: str) -> int:
-        """First cell of a property of this node or the nearest ancestor that has it, else 1."""
+        """The first cell of a property of this node or the nearest ancestor with it, else 1."""
         node: Node | None = self
         while node is not None:
             if name in node.words:
@@ -53,7 +53,7 @@ class Node:
 
 
 def read_nodes(data: bytes, file: str) -> list[Node]:
-    """All nodes of a blob in the order of the blob, parents first; InputError when it is broken."""
+    """All nodes of a blob in the order of the blob, parents first; InputError if it is broken."""
     _check_header(data, file)
     try:
         root = fdt.parse_dtb(data).root
@@ -76,7 +76,7 @@ def _check_header(data: bytes, file: str) -> None:
 
 
 def _walk(root: Any, file: str) -> Iterator[Node]:
-    """Parents first, in the order of the blob; a stack, because garbage may nest deep."""
+    """The nodes in the order of the blob, parents first; with a stack, as garbage may nest deep."""
     stack: list[tuple[Any, Node | None]] = [(root, None)]
     while stack:
         raw, parent = stack.pop()
@@ -101,18 +101,18 @@ def _all(kind: type, values: tuple[object, ...]) -> bool:
 
 
 PAGE_BYTES = 4096
-"""Size of one interrupt file in the address space."""
+"""The size of one interrupt file in the address space."""
 SUPERVISOR_EXTERNAL = 9
-"""Interrupt number that an S-level IMSIC raises; the M-level one raises 11."""
+"""The interrupt number that an S-level IMSIC raises; the M-level one raises 11."""
 GUEST_INDEX_BITS_MAX = 7
-"""Largest `riscv,guest-index-bits` that the devicetree binding allows."""
+"""The largest `riscv,guest-index-bits` that the devicetree binding allows."""
 
 
 def read_topology(path: Path, source: str | None = None) -> Topology:
-    """Topology of the blob at `path`, HARTs in the order of their hart ids (the cpu's `reg`).
+    """The topology of the blob at `path`, HARTs in the order of their hart ids (the cpu's `reg`).
 
-    `source` is how messages and the result call the blob (default: the path).  Every `geilen`
-    stays None.  InputError when the file is unreadable, broken or describes no usable IMSIC.
+    `source` is the name of the blob in messages and in the result (default: the path).  Every
+    `geilen` stays None.  InputError if the file is unreadable, broken or without a usable IMSIC.
     """
     file = source or str(path)
     return _topology(_Blob(file, read_nodes(read_bytes(path, file), file)))
@@ -132,7 +132,8 @@ class _Blob:
 
 @dataclass(frozen=True)
 class _Imsic:
-    """The S-level IMSIC: (phandle, interrupt) pairs, region sizes and stride, all in bytes."""
+    """The S-level IMSIC: its (phandle, interrupt) pairs, its regions in bytes, and the bits that
+    make its stride."""
 
     node: Node
     pairs: list[tuple[int, int]]
@@ -140,7 +141,8 @@ class _Imsic:
     guest_index_bits: int
 
     def guest_files(self, index: int) -> int | None:
-        """Guest files of the HART of pair `index`; None when no region holds its S-file."""
+        """The number of guest files of the HART of pair `index`; None if no region holds its
+        S-file."""
         stride = PAGE_BYTES << self.guest_index_bits
         offset = index * stride
         for size in self.region_bytes:
@@ -163,7 +165,7 @@ def _topology(blob: _Blob) -> Topology:
     if problems:
         raise InputError(problems)
     if not harts:
-        raise blob.error(imsic.node.path, "", "must name at least one cpu that is in use")
+        raise blob.error(imsic.node.path, "", "must name at least one cpu that is available")
     ordered = tuple(harts[hart_id] for hart_id in sorted(harts))
     return Topology(ordered, imsic.guest_index_bits, blob.file)
 
@@ -171,7 +173,7 @@ def _topology(blob: _Blob) -> Topology:
 def _add_hart(
     blob: _Blob, imsic: _Imsic, pair: tuple[int, Node | None], harts: dict[int, HartSpec]
 ) -> list[Problem]:
-    """Enter the HART of one pair into `harts` by hart id; what is wrong with it."""
+    """Enter the HART of one pair into `harts` by hart id; returns the problems of the pair."""
     index, cpu = pair
     where = f"{imsic.node.path} interrupts-extended[{index}]"
     if cpu is None:
@@ -183,13 +185,14 @@ def _add_hart(
     if files is None:
         return [blob.problem(where, cpu.path, "must have its pages inside a region of `reg`")]
     if hart_id in harts:
-        return [blob.problem(where, cpu.path, "must be a HART that is not listed twice")]
+        return [blob.problem(where, cpu.path, "must be listed only once")]
     harts[hart_id] = HartSpec(guest_files=files)
     return []
 
 
 def _forgotten(blob: _Blob, imsic: _Imsic, cpus: dict[int, Node]) -> list[Problem]:
-    """CPUs in use that have no page in the IMSIC: their CPU numbers would be wrong without them."""
+    """The problems of available CPUs without a page in the IMSIC: without them the numbers of the
+    other CPUs would be wrong."""
     listed = [cpus.get(phandle) for phandle, i in imsic.pairs if i == SUPERVISOR_EXTERNAL]
     allowed = f"must be named by {imsic.node.path} interrupts-extended"
     return [
@@ -200,7 +203,7 @@ def _forgotten(blob: _Blob, imsic: _Imsic, cpus: dict[int, Node]) -> list[Proble
 
 
 def _imsic(blob: _Blob) -> _Imsic:
-    """The S-level IMSIC; like the kernel the first one, as it allows only one instance."""
+    """The first S-level IMSIC; the kernel allows only one instance."""
     found = [n for n in blob.nodes if "riscv,imsics" in n.strings.get("compatible", ())]
     for node in found:
         pairs = _pairs(blob, node)
@@ -208,7 +211,7 @@ def _imsic(blob: _Blob) -> _Imsic:
             return _Imsic(node, pairs, _region_bytes(blob, node), _guest_index_bits(blob, node))
     seen = ", ".join(node.path for node in found)
     allowed = "must have a riscv,imsics node that raises supervisor external interrupts (9)"
-    raise blob.error("", "", allowed + (f"; only {seen} there" if seen else "; none there"))
+    raise blob.error("", "", f"{allowed}; it has {f'only {seen}' if seen else 'none'}")
 
 
 def _pairs(blob: _Blob, node: Node) -> list[tuple[int, int]]:
@@ -228,7 +231,7 @@ def _guest_index_bits(blob: _Blob, node: Node) -> int:
 
 
 def _region_bytes(blob: _Blob, node: Node) -> list[int]:
-    """Sizes of the regions in `reg`, split by the cell counts of the bus above."""
+    """The sizes of the regions in `reg`, split by the cell counts of the bus above."""
     bus = node.parent or node
     address, size = bus.inherited("#address-cells"), bus.inherited("#size-cells")
     words, entry = node.words.get("reg", ()), address + size
@@ -240,7 +243,7 @@ def _region_bytes(blob: _Blob, node: Node) -> list[int]:
 
 
 def _cpus_by_phandle(blob: _Blob) -> dict[int, Node]:
-    """CPU nodes by the phandle of the interrupt controller inside them."""
+    """The CPU nodes by the phandle of the interrupt controller inside each."""
     return {
         node.words["phandle"][0]: node.parent
         for node in blob.nodes
@@ -268,7 +271,10 @@ def _number(words: tuple[int, ...]) -> int:
 
 
 def topology_of(machine: Machine, folder: Path, file: str) -> Topology:
-    """The topology; `folder` is where the scenario file is.  InputError when there is none."""
+    """The topology of a [machine] table; `folder` is that of the scenario file.
+
+    InputError: the table or the devicetree blob describes no usable machine.
+    """
     if machine.devicetree is None:
         return _written_out(machine, file)
     topology = _from_blob(machine.devicetree, folder, file)
@@ -287,9 +293,9 @@ def _from_blob(devicetree: str, folder: Path, file: str) -> Topology:
         return read_topology(folder / devicetree, source=devicetree)
     except InputError as error:
         # The user edits the scenario, so that is the file and key to name first.
-        told = [str(replace(problem, file="")).removeprefix(": ") for problem in error.problems]
+        texts = [str(replace(problem, file="")).removeprefix(": ") for problem in error.problems]
         value = show(devicetree)
-        problems = [Problem(file, "machine.devicetree", value, words) for words in told]
+        problems = [Problem(file, "machine.devicetree", value, text) for text in texts]
         raise InputError(problems) from error
 
 
@@ -299,14 +305,11 @@ def _written_out(machine: Machine, file: str) -> Topology:
     if count > HARTS_MAX:
         allowed = f"must have at most {HARTS_MAX} HARTs"
         raise InputError([Problem(file, "machine.harts", f"{count} HARTs", allowed)])
-    bits_min = max(group.guest_files for group in groups).bit_length()
+    guest_files = max(group.guest_files for group in groups)
+    bits_min = guest_files.bit_length()
     bits = bits_min if machine.guest_index_bits is None else machine.guest_index_bits
     if bits < bits_min:
-        allowed = f"must be at least {bits_min} for {show(_most(machine))} guest files"
+        allowed = f"must be at least {bits_min} for {guest_files} guest files"
         raise InputError([Problem(file, "machine.guest_index_bits", str(bits), allowed)])
     harts = (HartSpec(g.guest_files, g.geilen) for g in groups for _ in range(g.count))
     return Topology(tuple(harts), bits, "scenario")
-
-
-def _most(machine: Machine) -> int:
-    return max(group.guest_files for group in machine.harts or ())

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, Problem, did_you_mean
 from hgeisim.scenario.find import read_toml
-from hgeisim.scenario.messages import did_you_mean, show, unknown_key
+from hgeisim.scenario.messages import show, unknown_key
 from hgeisim.trace.event_names import MEANINGS, Events, columns_of
 
 

@@ -46,8 +46,8 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such scenario": (
         ("run", "big-litle"),
         (
-            "error: big-litle: is no built-in",
-            "`hgeisim scenario list` names them",
+            "error: big-litle: is not a built-in",
+            "`hgeisim scenario list` shows their names",
             'did you mean "big-little"',
         ),
     ),
@@ -89,7 +89,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "settings and the place, at once": (
         (*RUN, "-s", "vcpus=3", "-s", "vm.web.vcpus=0", "--out", "foreign"),
         (
-            "command line: -s vcpus = 3: is no key of a scenario; did you mean vm.web.vcpus?",
+            "command line: -s vcpus = 3: is not a key of a scenario; did you mean vm.web.vcpus?",
             "command line: -s vm.web.vcpus = 0: must be 1..1024",
             "error: foreign: is no run folder",
         ),
@@ -133,7 +133,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "a token of another scenario": (
         ("replay", encode(Token("patch-rice", *KERNEL, DIGEST, (0,)))),
-        ("error: patch-rice: is no built-in scenario",),
+        ("error: patch-rice: is not a built-in scenario",),
     ),
     "a token of the scenario as it was": (
         ("replay", encode(Token("patch-race", *KERNEL, "00000000", (0,)))),

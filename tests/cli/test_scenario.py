@@ -146,7 +146,8 @@ def test_check_tells_everything_about_every_file(capsys: pytest.CaptureFixture[s
     assert out == "ok: mine.toml: 3 HARTs, 1 task\n"
     assert err.splitlines() == [
         "hgeisim: error: gone.toml: cannot be read: No such file or directory",
-        "hgeisim: error: bad.toml: task[0].x = 1: is no key here; there are name, hart, vcpu, does",
+        "hgeisim: error: bad.toml: task[0].x = 1: is not a key here; "
+        "the keys are name, hart, vcpu, does",
         'hgeisim: error: bad.toml: task[0].does[0] = "offline 9": '
         "must be a HART of this machine, 0..2",
     ]
@@ -163,7 +164,7 @@ def test_check_json(capsys: pytest.CaptureFixture[str]) -> None:
         "file": "bad.toml",
         "where": "task[0].x",
         "value": "1",
-        "allowed": "is no key here; there are name, hart, vcpu, does",
+        "allowed": "is not a key here; the keys are name, hart, vcpu, does",
         "remedy": "",
     }
 

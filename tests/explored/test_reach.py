@@ -259,7 +259,7 @@ def test_a_reason_for_no_lines_is_a_text(tmp_path: Path) -> None:
     file.write_text('no_lines = ""\n[machine]\nharts = [{ guest_files = 1 }]\n')
     told = hgeisim("scenario", "check", str(file))
     assert told.status == 2
-    assert 'no_lines = "": must say why, or be left out' in told.out + told.err
+    assert 'no_lines = "": must give the reason, or be left out' in told.out + told.err
     file.write_text("no_lines = true\n[machine]\nharts = [{ guest_files = 1 }]\n")
     assert "no_lines = true: must be text" in "".join(hgeisim("scenario", "check", str(file))[1:])
 

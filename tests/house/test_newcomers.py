@@ -193,7 +193,10 @@ def test_a_table(copy: Path) -> None:
     assert shown["digest"] != document(copy, "scenario", "show", "toy")["digest"]
     (copy / "mine.toml").write_text(f"{SCENARIO}[toy]\nsise = 2\n")
     told = command(copy, "scenario", "check", "mine.toml", status=(2,))
-    assert 'mine.toml: toy.sise = 2: is no key here; there are size; did you mean "size"?' in told
+    assert (
+        'mine.toml: toy.sise = 2: is not a key here; the keys are size; did you mean "size"?'
+        in told
+    )
     (copy / "mine.toml").write_text(f"{SCENARIO}[toy]\nsize = 2\n")
     assert "mine.toml: toy: is not explored" in command(copy, "explore", "mine.toml", status=(2,))
 

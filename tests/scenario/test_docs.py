@@ -1,4 +1,4 @@
-"""docs/scenario-format.md tells every key with its default, and its examples can be loaded."""
+"""docs/scenario-format.md lists every key with its default, and its examples can be loaded."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ TABLES: list[type[Table]] = [
 TIMES = ("fail_wait", "arrives", "stagger", "until", "halt_poll_max")
 
 
-def told(name: str, field: FieldInfo) -> str:
-    """How the page writes a default."""
+def default_of(name: str, field: FieldInfo) -> str:
+    """A default as the page writes it."""
     if isinstance(field.default, Constant):
         return f'`"{format_duration(field.default.value)}"`'
     if field.is_required() or field.default is None:
@@ -71,7 +71,9 @@ def test_every_key_has_a_row_and_no_other() -> None:
 
 
 def test_defaults() -> None:
-    fields = [told(name, field) for table in TABLES for name, field in table.model_fields.items()]
+    fields = [
+        default_of(name, field) for table in TABLES for name, field in table.model_fields.items()
+    ]
     words = (
         "not told",
         "fewest that do",

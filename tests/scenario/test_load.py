@@ -65,7 +65,7 @@ def test_patch_race() -> None:
 
 
 @pytest.mark.parametrize("name", built_in_names())
-def test_built_in_scenarios_tell_what_they_are(name: str) -> None:
+def test_built_in_scenarios_say_what_they_are(name: str) -> None:
     scenario = load_scenario(name)
     assert scenario.title
     assert scenario.look_at
@@ -126,7 +126,7 @@ def test_overrides(tmp_path: Path) -> None:
     assert load(tmp_path, SMALL, seed=None).run.seed == 1
 
 
-def test_bad_overrides_are_told_beside_the_mistakes_of_the_file(tmp_path: Path) -> None:
+def test_bad_overrides_are_reported_beside_the_mistakes_of_the_file(tmp_path: Path) -> None:
     text = SMALL.replace("vcpus = 2", "vcpus = 0")
     assert error(tmp_path, text, seed=-1, until="5", preemption="ful").splitlines() == [
         'command line: --preemption = "ful": must be "none", "voluntary", "full" or "rt"; '
@@ -178,7 +178,7 @@ def test_no_toml_at_all(tmp_path: Path, data: bytes) -> None:
 def test_files_that_are_not_there() -> None:
     with pytest.raises(InputError, match=r"^gone.toml: cannot be read: No such file or directory$"):
         load_scenario("gone.toml")
-    with pytest.raises(InputError, match=r'^patch_race: is no built-in .* mean "patch-race"\?$'):
+    with pytest.raises(InputError, match=r'^patch_race: is not a built-in .* mean "patch-race"\?$'):
         load_scenario("patch_race")
 
 

@@ -1,4 +1,4 @@
-"""What users read when a scenario is wrong: everything at once, with key, value and remedy."""
+"""Messages about a wrong scenario: all mistakes together, each with key, value and remedy."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ does = ["msi v1"]
 MACHINE = "[machine]\nharts = [{ count = 2, guest_files = 1 }]\n"
 TIME = '{ distribution = "constant", value = "1us" }'
 RANDOM = f"[random_hotplug]\nevery = {TIME}\noffline_for = {TIME}\n"
-RANDOM_TOLD = [
+RANDOM_MESSAGES = [
     "random_hotplug.every: is missing; it must be a table such as { distribution = ",
     "random_hotplug.offline_for = 1: must be a table such as { distribution = ",
-    "random_hotplug.evry = 1: is no key here; there are every, offline_for, harts; did you mean",
+    "random_hotplug.evry = 1: is not a key here; the keys are every, offline_for, harts; did",
 ]
 
 
@@ -111,20 +111,20 @@ hart = 0
 does = []
 """
 
-BAD_TOLD = """
-lok_at = "x": is no key here; there are title, look_at, no_lines, survey, machine, kernel, run, \
-vm, balance, hotplug, random_hotplug, timing, vcpu, task; did you mean "look_at"?
+BAD_MESSAGES = """
+lok_at = "x": is not a key here; the keys are title, look_at, no_lines, survey, machine, kernel, \
+run, vm, balance, hotplug, random_hotplug, timing, vcpu, task; did you mean "look_at"?
 title = 5: must be text without control characters
 machine.harts[0].guest_files = 200: must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
-machine.harts[0].foo = 1: is no key here; there are count, guest_files, geilen
+machine.harts[0].foo = 1: is not a key here; the keys are count, guest_files, geilen
 machine.harts[1].guest_files = "3": must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
 machine.harts[1].geilen = 64: must be 0..63 (HGEIE has 64 bits, and bit 0 is read-only zero)
 kernel.preemption = "ful": must be "none", "voluntary", "full" or "rt"; did you mean "full"?
 run.until = "0ns": must be above 0ns
 run.seed = true: must be a whole number, 0..2**63 - 1
-run.sed = 3: is no key here; there are until, quiet, seed; did you mean "seed"?
+run.sed = 3: is not a key here; the keys are until, quiet, seed; did you mean "seed"?
 vm[0].name: is missing; it must be a name of at most 40 letters, digits, ".", "_" and "-"
 vm[0].vcpus = 0: must be 1..1024
 vm[0].mode = "atuo": must be "emul", "auto" or "hwaccel"; did you mean "auto"?
@@ -132,24 +132,24 @@ vm[0].arrives = "1.0005us": must be a whole number of nanoseconds
 vm[0].run.distribution = "exponental": must be one of "constant", "exponential", "uniform", \
 "empirical"; did you mean "exponential"?
 vm[0].msi.mean: is missing; it must be a time with a unit, such as "800ns", "1.5us", "20ms" or "2s"
-vm[0].msi.men = "1us": is no key here; there are distribution, mean; did you mean "mean"?
-vm[0].nme = "web": is no key here; there are name, vcpus, mode, fail_entry, fail_wait, harts, \
-arrives, stagger, run, msi, ipi, tick, destroyed, count, every, lives; did you mean "name"?
+vm[0].msi.men = "1us": is not a key here; the keys are distribution, mean; did you mean "mean"?
+vm[0].nme = "web": is not a key here; the keys are name, vcpus, mode, fail_entry, fail_wait, \
+harts, arrives, stagger, run, msi, ipi, tick, destroyed, count, every, lives; did you mean "name"?
 vm[1].name = "a b": must be a name of at most 40 letters, digits, ".", "_" and "-"
 vm[1].run = "5us": must be a table such as { distribution = "exponential", mean = "120us" }
-vm[1].msi = { distribution = "uniform", low = "2us", high = "1us" }: must have a low that is not \
-above its high
+vm[1].msi = { distribution = "uniform", low = "2us", high = "1us" }: must have a `low` that is not \
+above its `high`
 vm[2].run.distribution: must be one of "constant", "exponential", "uniform", "empirical"
-vm[2].msi = { distribution = "exponential", mean = "0us" }: must have a mean above 0ns
+vm[2].msi = { distribution = "exponential", mean = "0us" }: must have a `mean` above 0ns
 balance.every = { distribution = "constant", value = "0ns" }: must not be 0ns every time, or \
 simulated time would stand still
 hotplug = { hart = 1 }: must be a list of tables, each under the line [[hotplug]]
 timing.ipi = "5": must have a unit, one of ns, us, ms and s, such as "800ns", "1.5us", "20ms" or \
 "2s"
 timing.wake_up = 3: must be a time such as "2us" or a distribution (wake a blocked vCPU)
-timing.ipii = "5us": is no key here; there are raw_spin_lock, raw_spin_unlock, interrupt_entry, \
-ipi, ipi_send, vsfile_sweep, wake_up, context_switch, halt_poll, guest_entry, vm_teardown, \
-stop_machine, cpuhp_state; \
+timing.ipii = "5us": is not a key here; the keys are raw_spin_lock, raw_spin_unlock, \
+interrupt_entry, ipi, ipi_send, vsfile_sweep, wake_up, context_switch, halt_poll, guest_entry, \
+vm_teardown, stop_machine, cpuhp_state; \
 did you mean "ipi"?
 task[0].does[0] = "destory v1": must be one of "migrate HART", "run", "block", "exit", "leave", \
 "destroy VCPU", "offline HART", "online HART", "msi VCPU", "irqfd VCPU", "move VCPU HART", \
@@ -162,8 +162,8 @@ task[1].does = []: must be a list of actions such as ["migrate 0", "run"]
 """
 
 
-def test_every_mistake_at_once(tmp_path: Path) -> None:
-    assert errors(tmp_path, BAD) == BAD_TOLD.strip().splitlines()
+def test_all_mistakes_together(tmp_path: Path) -> None:
+    assert errors(tmp_path, BAD) == BAD_MESSAGES.strip().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -194,15 +194,15 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         (
             MACHINE + VM + VM + TASK.replace('"v1"', '"web"').replace("msi v1", "msi web"),
             [
-                'vm[1].name = "web": must be a name of its own; vm[0] has it too',
-                'vcpu[0].name = "web": must be a name of its own; vm[0] has it too',
+                'vm[1].name = "web": must be unique; vm[0] has the same name',
+                'vcpu[0].name = "web": must be unique; vm[0] has the same name',
             ],
         ),
         (
             MACHINE + VM + VM.replace("vcpus = 2", "vcpus = 0"),
             [
                 "vm[1].vcpus = 0: must be 1..1024",
-                'vm[1].name = "web": must be a name of its own; vm[0] has it too',
+                'vm[1].name = "web": must be unique; vm[0] has the same name',
             ],
         ),
         (
@@ -234,15 +234,15 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             + TASK
             + '[[task]]\nname = "a"\nvcpu = "v1"\ndoes = ["run"]\n'
             + '[[task]]\nname = "b"\nvcpu = "v1"\ndoes = ["run"]\n',
-            ['task[2].vcpu = "v1": a vCPU can only have one thread; see task[1].vcpu'],
+            ['task[2].vcpu = "v1": a vCPU can have only one thread; see task[1].vcpu'],
         ),
         (
             MACHINE + TASK.replace("msi v1", 'destroy v1", "destroy v1'),
-            ['task[0].does[1] = "destroy v1": a vCPU can only be destroyed once; see task[0].does'],
+            ['task[0].does[1] = "destroy v1": a vCPU can be destroyed only once; see task[0].does'],
         ),
         (
             MACHINE + TASK.replace("msi v1", "unload"),
-            ['task[0].does[0] = "unload": must stand in a scenario without [[vm]] and [[vcpu]]'],
+            ['task[0].does[0] = "unload": is allowed only in a scenario without [[vm]] and'],
         ),
         (
             MACHINE + VM + 'arrives = "2ms"\ndestroyed = "2ms"',
@@ -271,13 +271,13 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             + VM
             + '[[hotplug]]\nhart = 1\noffline = "1ms"\nonline = "3ms"\n'
             + '[[hotplug]]\nhart = 0\noffline = "2ms"\nonline = "5ms"',
-            ['hotplug[1].offline = "2ms": must leave one HART online'],
+            ['hotplug[1].offline = "2ms": must leave at least one HART online'],
         ),
         (
             MACHINE + VM + "harts = [0, 2, 0]",
             [
                 "vm[0].harts[1] = 2: must be a HART of this machine, 0..1",
-                "vm[0].harts[2] = 0: must be listed once",
+                "vm[0].harts[2] = 0: must be listed only once",
             ],
         ),
         (
@@ -289,33 +289,33 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
             MACHINE + VM + RANDOM + "harts = [1, 3, 1]",
             [
                 "random_hotplug.harts[1] = 3: must be a HART of this machine, 0..1",
-                "random_hotplug.harts[2] = 1: must be listed once",
+                "random_hotplug.harts[2] = 1: must be listed only once",
             ],
         ),
         (
             MACHINE + VM + RANDOM + '[[hotplug]]\nhart = 1\noffline = "1ms"',
-            ["random_hotplug = 2 HARTs: must leave one HART online, beside one at random and"],
+            ["random_hotplug = 2 HARTs: must leave one HART online besides a random one and"],
         ),
         (
             MACHINE.replace("2", "4")
             + VM
             + RANDOM
             + 'harts = [1]\n[[hotplug]]\nhart = 1\noffline = "1ms"',
-            ["random_hotplug.harts[0] = 1: must be no HART of a [[hotplug]] table"],
+            ["random_hotplug.harts[0] = 1: must not be a HART of a [[hotplug]] table"],
         ),
-        (MACHINE + VM + "[random_hotplug]\nevry = 1\noffline_for = 1", RANDOM_TOLD),
+        (MACHINE + VM + "[random_hotplug]\nevry = 1\noffline_for = 1", RANDOM_MESSAGES),
     ],
 )
 def test_inconsistencies(tmp_path: Path, text: str, expected: list[str]) -> None:
-    told = errors(tmp_path, text)
+    lines = errors(tmp_path, text)
     # What concerns the whole file has no key, and keeps the name of the file.
-    told = [line.removeprefix(f"{tmp_path}/x.toml: ") for line in told]
-    starts = [line[: len(start)] for line, start in zip(told, expected, strict=False)]
-    assert (starts, len(told)) == (expected, len(expected))
+    lines = [line.removeprefix(f"{tmp_path}/x.toml: ") for line in lines]
+    starts = [line[: len(start)] for line, start in zip(lines, expected, strict=False)]
+    assert (starts, len(lines)) == (expected, len(expected))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "start"),
     [
         (
             b"[run]\nseed = 1\nseed = 2\n",
@@ -327,13 +327,13 @@ def test_inconsistencies(tmp_path: Path, text: str, expected: list[str]) -> None
         (b"x = " + b"[" * 5000, "must be nested at most 64 tables or lists deep"),
     ],
 )
-def test_what_is_no_toml_is_told_by_line(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_syntax_error_names_its_line(tmp_path: Path, content: bytes, start: str) -> None:
     (tmp_path / "x.toml").write_bytes(content)
     with pytest.raises(InputError) as caught:
         load_scenario(tmp_path / "x.toml")
     line = str(caught.value).removeprefix(f"{tmp_path / 'x.toml'}: ")
-    assert line.startswith(told)
-    assert ("may stand there only once" in line) == ("Cannot" in line)
+    assert line.startswith(start)
+    assert ("may occur only once" in line) == ("Cannot" in line)
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
@@ -341,23 +341,23 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     assert len(load_scenario(tmp_path / "x.toml").topology.harts) == 2
 
 
-def test_what_to_look_at_may_be_told_in_lines(tmp_path: Path) -> None:
+def test_a_text_may_have_several_lines(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text('look_at = """two\n\tlines"""\n' + MACHINE + VM)
     assert load_scenario(tmp_path / "x.toml").look_at == "two\n\tlines"
 
 
-def test_an_unknown_key_does_not_hide_what_is_wrong_with_its_table(tmp_path: Path) -> None:
-    told = errors(tmp_path, MACHINE + 'x = 1\ndevicetree = "m.dtb"' + VM)
-    assert [line.rpartition(": ")[2] for line in told] == [
-        "is no key here; there are devicetree, harts, geilen, guest_index_bits",
+def test_an_unknown_key_does_not_hide_other_mistakes_of_its_table(tmp_path: Path) -> None:
+    lines = errors(tmp_path, MACHINE + 'x = 1\ndevicetree = "m.dtb"' + VM)
+    assert [line.rpartition(": ")[2] for line in lines] == [
+        "is not a key here; the keys are devicetree, harts, geilen, guest_index_bits",
         "must have either `devicetree` or `harts`",
     ]
 
 
 def test_an_unknown_key_does_not_hide_the_rest(tmp_path: Path) -> None:
     machine = MACHINE.replace("guest_files = 1", "guest_files = 1, foo = 1")
-    told = errors(tmp_path, machine + "[kernel]\ninit_hart = 9\nx = 1" + VM)
-    assert [line.split(" = ")[0] for line in told] == [
+    lines = errors(tmp_path, machine + "[kernel]\ninit_hart = 9\nx = 1" + VM)
+    assert [line.split(" = ")[0] for line in lines] == [
         "machine.harts[0].foo",
         "kernel.x",
         "kernel.init_hart",

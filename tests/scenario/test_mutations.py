@@ -112,7 +112,7 @@ def test_a_damaged_text_is_refused_or_read(
 
 @settings(max_examples=60)
 @given(blob=st.sampled_from(BLOBS), data=st.data())
-def test_a_truncated_blob_is_told_by_key_and_file(
+def test_a_truncated_blob_is_reported_by_key_and_file(
     tmp_path_factory: pytest.TempPathFactory, blob: str, data: st.DataObject
 ) -> None:
     whole = (BUILT_IN / blob).read_bytes()

@@ -68,43 +68,49 @@ def test_a_whole_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "start"),
     [
         ("foo", '-s = "foo": must be KEY=VALUE, such as run.until=5ms, vm.web.vcpus=4'),
         ("=5", '-s = "=5": must be KEY=VALUE'),
         ("a b=5", '-s = "a b=5": must be KEY=VALUE'),
-        ("vcpus=8", "-s vcpus = 8: is no key of a scenario; did you mean vm.web.vcpus?"),
-        ("until=1ms", '-s until = "1ms": is no key of a scenario; did you mean run.until?'),
+        ("vcpus=8", "-s vcpus = 8: is not a key of a scenario; did you mean vm.web.vcpus?"),
+        ("until=1ms", '-s until = "1ms": is not a key of a scenario; did you mean run.until?'),
         (
             "run.unti=1ms",
-            '-s run.unti = "1ms": is no key here; there are until, quiet, seed; did',
+            '-s run.unti = "1ms": is not a key here; the keys are until, quiet, seed; did',
         ),
         ("kernal.variant=v6.12", "-s kernal.variant = "),
-        ("xyz.abc=1", "-s xyz.abc = 1: is no key of a scenario; they begin with title, look_at"),
+        (
+            "xyz.abc=1",
+            "-s xyz.abc = 1: is not a key of a scenario; its keys begin with title, look_at",
+        ),
         (
             "vm.wbe.vcpus=8",
             '-s vm.wbe.vcpus = 8: "wbe" must be the name of an entry: web, batch; did you mean',
         ),
-        ("hotplug[7].hart=1", "-s hotplug[7].hart = 1: there is no entry 7; 1 are there"),
-        ("title.x=1", '-s title.x = 1: there is no "x" inside of "big.LITTLE'),
-        ("run[0]=1", "-s run[0] = 1: there is no 0 inside of { until = "),
+        ("hotplug[7].hart=1", "-s hotplug[7].hart = 1: entry 7 does not exist; the last is 0"),
+        ("title.x=1", '-s title.x = 1: must name an existing place; "big.LITTLE'),
+        ("run[0]=1", "-s run[0] = 1: must name an existing place; { until = "),
         ("vm.web.vcpus=0", "-s vm.web.vcpus = 0: must be 1..1024"),
         ("vm.web.vcpus=four", '-s vm.web.vcpus = "four": must be 1..1024'),
-        ("vm[0].modus=auto", '-s vm[0].modus = "auto": is no key here; there are name, vcpus'),
+        (
+            "vm[0].modus=auto",
+            '-s vm[0].modus = "auto": is not a key here; the keys are name, vcpus',
+        ),
         ("vm.web.msi=5us", '-s vm.web.msi = "5us": must be a table such as { distribution'),
         ("hotplug[0].hart=8", "-s hotplug[0].hart = 8: must be a HART of this machine, 0..7"),
         ("run.until=", '-s run.until = "": must be a time with a unit'),
         ("machine.devicetree=x.dtb", '-s machine.devicetree = "x.dtb": cannot be read'),
     ],
 )
-def test_what_is_wrong_is_told(setting: str, told: str) -> None:
+def test_a_wrong_setting_is_a_problem(setting: str, start: str) -> None:
     (problem,) = problems(setting)
-    assert problem.startswith(told)
+    assert problem.startswith(start)
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
-    told = problems("vcpus=8", "run.untl=1", "vm.web.vcpus=0", seed="x", until="5")
-    assert [line.split(" = ")[0] for line in told] == [
+def test_all_problems_are_reported_together() -> None:
+    lines = problems("vcpus=8", "run.untl=1", "vm.web.vcpus=0", seed="x", until="5")
+    assert [line.split(" = ")[0] for line in lines] == [
         "-s vcpus",
         "--until",
         "--seed",
@@ -144,8 +150,8 @@ def test_values(text: str, value: object) -> None:
 
 
 def test_places_are_keys_and_names() -> None:
-    told = list(places({"vm": [{"name": "web", "vcpus": 1}, 5, {}], "title": "x"}))
-    assert {"kernel.variant", "timing.ipi", "vm.web.vcpus"} <= set(told)
+    found = list(places({"vm": [{"name": "web", "vcpus": 1}, 5, {}], "title": "x"}))
+    assert {"kernel.variant", "timing.ipi", "vm.web.vcpus"} <= set(found)
 
 
 KEY_PARTS = st.sampled_from([*KEYS, "web", "batch", "run", "mean", "vcpus", "x", "[0]", "[1]"])

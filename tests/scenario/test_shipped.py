@@ -51,27 +51,31 @@ def found(name: str, variant: str | None = None) -> set[str]:
 
 
 def new_in(simulation: Simulation) -> set[str]:
-    """What was found and is not accepted."""
+    """The findings that are not accepted."""
     return set(new_findings(simulation.causes, simulation.k.name))
 
 
 def events(simulation: Simulation, *kinds: int) -> list[tuple[int, int, int, int]]:
     """Time in ns, kind, HART and vCPU."""
-    told = simulation.timeline
+    timeline = simulation.timeline
     columns = zip(
-        told.event_time_ns, told.event_kind, told.event_hart, told.event_vcpu, strict=True
+        timeline.event_time_ns,
+        timeline.event_kind,
+        timeline.event_hart,
+        timeline.event_vcpu,
+        strict=True,
     )
     return [event for event in columns if event[1] in kinds]
 
 
 def owners(simulation: Simulation) -> list[list[str]]:
-    """The names of those who own a line, HART by HART."""
+    """The names of the vCPUs that own a line, HART by HART."""
     k = simulation.k
     return [[k.vcpu(owner).name for owner in taken_by(h)] for h in k.hgei]
 
 
 def taken_by(hgctrl: HgeiControl) -> list[int]:
-    """The ids of those who own a line, line by line."""
+    """The ids of the vCPUs that own a line, line by line."""
     owning = (hgctrl.owners[line] for line in range(len(hgctrl.owners)))
     return [owner for owner in owning if owner]
 
@@ -156,33 +160,33 @@ def test_weak_init(variant: str) -> None:
 
 
 def test_exhaustion_auto() -> None:
-    told = ran("exhaustion-auto")
-    assert {hart for _, _, hart, _ in events(told, ALLOC, FAIL)} == {1}
-    assert [len(names) for names in owners(told)] == [0, 3, 0, 0]
-    assert len(events(told, ALLOC)) == 3
-    assert events(told, FREE) == []
-    failed = Counter(vcpu for *_, vcpu in events(told, FAIL))
+    run = ran("exhaustion-auto")
+    assert {hart for _, _, hart, _ in events(run, ALLOC, FAIL)} == {1}
+    assert [len(names) for names in owners(run)] == [0, 3, 0, 0]
+    assert len(events(run, ALLOC)) == 3
+    assert events(run, FREE) == []
+    failed = Counter(vcpu for *_, vcpu in events(run, FAIL))
     assert len(failed) == 3
     assert min(failed.values()) > 20, "they ask again and again"
 
 
 def test_exhaustion_hwaccel() -> None:
-    told = ran("exhaustion-hwaccel")
-    assert [len(names) for names in owners(told)] == [3] * 4
+    run = ran("exhaustion-hwaccel")
+    assert [len(names) for names in owners(run)] == [3] * 4
     assert {hart["busy_max"] for hart in harts("exhaustion-hwaccel")} == {3}
-    late = Counter(vcpu for at, _, _, vcpu in events(told, FAIL) if at > 10 * MS)
+    late = Counter(vcpu for at, _, _, vcpu in events(run, FAIL) if at > 10 * MS)
     assert len([vcpu for vcpu in late if late[vcpu] > 100]) == 2
-    assert all(vcpu.vm.aia_mode == "hwaccel" for vcpu in told.k.vcpus[1:] if vcpu)
+    assert all(vcpu.vm.aia_mode == "hwaccel" for vcpu in run.k.vcpus[1:] if vcpu)
 
 
 def test_hold_and_wait() -> None:
-    told = ran("hold-and-wait")
-    allocations = events(told, ALLOC)
+    run = ran("hold-and-wait")
+    allocations = events(run, ALLOC)
     assert len(allocations) == 4
     assert allocations[-1][0] < MS
-    assert events(told, FREE) == []
-    assert len({hart for _, _, hart, _ in events(told, FAIL)}) == 4
-    assert len(events(told, FAIL)) > 10_000
+    assert events(run, FREE) == []
+    assert len({hart for _, _, hart, _ in events(run, FAIL)}) == 4
+    assert len(events(run, FAIL)) > 10_000
 
 
 def waited_ns(simulation: Simulation, lock_class: str) -> int:
@@ -191,9 +195,9 @@ def waited_ns(simulation: Simulation, lock_class: str) -> int:
 
 
 def test_migration_storm() -> None:
-    told = in_detail("migration-storm", 10 * MS)
-    assert len(events(told, ALLOC)) > 300
-    mmu, hgei = waited_ns(told, "kvm->mmu_lock"), waited_ns(told, "hgctrl->lock")
+    run = in_detail("migration-storm", 10 * MS)
+    assert len(events(run, ALLOC)) > 300
+    mmu, hgei = waited_ns(run, "kvm->mmu_lock"), waited_ns(run, "hgctrl->lock")
     assert mmu > 50 * max(hgei, 1)
 
 
@@ -202,27 +206,27 @@ def test_sgei_storm() -> None:
 
 
 def test_hotplug_storm() -> None:
-    told = ran("hotplug-storm")
-    gone = events(told, OFFLINE)
+    run = ran("hotplug-storm")
+    gone = events(run, OFFLINE)
     assert len(gone) >= 8
     assert len({hart for _, _, hart, _ in gone}) >= 3
-    released = Counter(hart for _, _, hart, _ in events(told, RELEASE))
+    released = Counter(hart for _, _, hart, _ in events(run, RELEASE))
     assert sum(released.values()) > len(gone)
     for at, _, hart, _ in gone:
-        back = next((t for t, _, other, _ in events(told, ONLINE) if other == hart and t > at), 0)
-        busy = [busy for t, busy in told.timeline.steps(hart) if t < back]
+        back = next((t for t, _, other, _ in events(run, ONLINE) if other == hart and t > at), 0)
+        busy = [busy for t, busy in run.timeline.steps(hart) if t < back]
         assert not busy or busy[-1] == 0, "every line was given back before it returned"
 
 
 def test_vm_churn() -> None:
-    told = ran("vm-churn")
-    gone = [vm for vm in told.k.vms if all(vcpu.freed for vcpu in vm.vcpus)]
+    run = ran("vm-churn")
+    gone = [vm for vm in run.k.vms if all(vcpu.freed for vcpu in vm.vcpus)]
     assert len(gone) > 30
-    staying = {vcpu.id for vcpu in told.k.vcpus[1:] if vcpu and not vcpu.freed}
-    kept = {owner for hgctrl in told.k.hgei for owner in taken_by(hgctrl)}
+    staying = {vcpu.id for vcpu in run.k.vcpus[1:] if vcpu and not vcpu.freed}
+    kept = {owner for hgctrl in run.k.hgei for owner in taken_by(hgctrl)}
     assert kept <= staying
-    assert len(events(told, FREE)) > 100
-    off = [at for at, _, hart, _ in events(told, OFFLINE) if hart == 0]
+    assert len(events(run, FREE)) > 100
+    off = [at for at, _, hart, _ in events(run, OFFLINE) if hart == 0]
     assert len(off) >= 2
     assert max(off) < 15 * MS, "then there is a VM that stays"
 
@@ -259,19 +263,19 @@ def test_virt_guests5() -> None:
 
 
 def test_virt_guests7() -> None:
-    told = ran("virt-guests7")
-    by_vm = Counter(told.k.vcpu(vcpu).vm.name for *_, vcpu in events(told, ALLOC))
+    run = ran("virt-guests7")
+    by_vm = Counter(run.k.vcpu(vcpu).vm.name for *_, vcpu in events(run, ALLOC))
     assert set(by_vm) == {"soft", "hard"}
-    without = [vcpu.vm.name for vcpu in told.k.vcpus[1:] if vcpu and vcpu.vsfile_cpu < 0]
+    without = [vcpu.vm.name for vcpu in run.k.vcpus[1:] if vcpu and vcpu.vsfile_cpu < 0]
     assert set(without) >= {"old", "soft"}
 
 
 def test_virt_2socket() -> None:
-    rows, told = harts("virt-2socket"), ran("virt-2socket")
+    rows, run = harts("virt-2socket"), ran("virt-2socket")
     near, far = rows[:8], rows[8:]
     assert min(hart["exhausted"] for hart in near) > 0.3
     assert max(hart["exhausted"] for hart in far) < 0.3
-    names = owners(told)
+    names = owners(run)
     assert {name.split("/")[0] for part in names[:8] for name in part} <= {"big", "floats"}
     floating = [name for part in names[8:] for name in part if name.startswith("floats")]
     assert len(floating) >= 12

@@ -221,7 +221,9 @@ def test_every_mistake_of_a_table_is_reported(tmp_path: Path) -> None:
     wrong, unknown, key, kind, words = mistakes(tmp_path, text)
     assert wrong == "free = 1: must be a table, under a line [free]"
     assert re.match(r'\[allok\]: is not a meaning; there are .*; did you mean "alloc"\?', unknown)
-    assert key.startswith('alloc.vcpus = "a": is no key here; there are event, cpu, vcpu, old_cpu')
+    assert key.startswith(
+        'alloc.vcpus = "a": is not a key here; the keys are event, cpu, vcpu, old_cpu'
+    )
     assert kind == "alloc.cpu = 3: must be a name, one word"
     assert words == 'alloc.event = "two words": must be a name, one word'
 
