@@ -164,7 +164,7 @@ def test_a_traceback_comes_when_asked_for(
     assert main(["try"]) == 3
     err = capsys.readouterr().err
     assert err.startswith("Traceback (most recent call last):")
-    assert "test_cli_main.py" in err
+    assert "test_main.py" in err
 
 
 def test_a_reader_who_leaves_is_no_error() -> None:

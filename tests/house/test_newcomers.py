@@ -105,7 +105,7 @@ ROWS = [
     ),
     Row("checks/catalogue.py", "\n\nclass At(Enum)", "from hgeisim.checks.toy import Toy\n"),
     Row(
-        "record/picture_kinds.py",
+        "runs/picture_kinds.py",
         '    "summary": PictureKind',
         '    "toy": PictureKind("a toy", "hgeisim.plot.toy:toy_figure"),\n',
     ),
