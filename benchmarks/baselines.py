@@ -25,7 +25,7 @@ LARGE = ("crowd", "everything")
 
 
 def scenarios() -> Iterator[tuple[str, Scenario]]:
-    """What is searched, each with what it is called."""
+    """Each scenario that is searched, with its name."""
     for name in built_in_names():
         if name in LARGE or not load_scenario(name).task:
             continue

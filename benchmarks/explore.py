@@ -114,8 +114,8 @@ def first_findings(name: str, variant: str) -> str:
 
     space = space_of(load_scenario(name, {"variant": variant}))
     verdict = portfolio(space, LARGE_MAX, enough=note)
-    told = ", ".join(f"{finding} {seconds:.1f}" for finding, seconds in shown.items())
-    return f"{name} on {variant}, {verdict.states:,} states: seconds to {told}"
+    first = ", ".join(f"{finding} {seconds:.1f}" for finding, seconds in shown.items())
+    return f"{name} on {variant}, {verdict.states:,} states: seconds to {first}"
 
 
 def main() -> None:

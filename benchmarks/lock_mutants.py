@@ -47,7 +47,7 @@ def noticed(mutant: dict[str, str], copy: Path) -> bool:
 
 
 def main() -> None:
-    """Make some of the mutants and tell which nobody noticed."""
+    """Make some of the mutants and print those that no test noticed."""
     given = [int(word) for word in sys.argv[1:]]
     first, last = (*given, *(0, len(mutants()))[len(given) :])
     with TemporaryDirectory() as folder:

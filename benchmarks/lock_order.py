@@ -1,9 +1,9 @@
-"""What checking lock order costs: beside a run in time, in memory, and by the size of the graph.
+"""The cost of checking lock order: beside a run in time, in memory, and by the size of the graph.
 
     python -m benchmarks.lock_order [ROUNDS]
 
 In CPU time, medians of the rounds, checked and unchecked alternately in one process.  A run is
-measured after it was warm: what it does, was judged before.
+measured when it is warm: everything it does has been judged before.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run_s(simulation: Simulation, until_ms: int) -> float:
 
 
 def overhead(name: str, rounds: int) -> str:
-    """A row: how much longer a warm run takes when it is checked, and what is known by then."""
+    """A row: how much longer a warm run takes when it is checked, and what is known at the end."""
     warm_ms, measured_ms = SCENARIOS[name]
     ratios, chains = [], (0, 0)
     sides = [prepared(name, checked, warm_ms) for checked in (True, False)]

@@ -61,7 +61,7 @@ class Library:
         self.faults: list[Fault] = []
 
     def measure(self, seconds: float) -> None:
-        """Try the faults of all scenarios, up to so many CPU seconds."""
+        """Try the faults of all scenarios, up to a number of CPU seconds."""
         made = []
         for name in built_in_names():
             if name in LARGE or not load_scenario(name).task:
@@ -103,7 +103,7 @@ class Library:
 
 
 def key_of(fault: Fault) -> str:
-    """What a fault is called, whatever its line."""
+    """The name of a fault, whatever its line."""
     return f"{fault.function}: {fault.operator} {fault.text}"
 
 
@@ -114,7 +114,7 @@ TEXT = """\
 series ({variant}, as in v7.2) and searches the scenarios that come with hgeisim. A fault counts as
 noticed if a search shows a finding that the kernel does not show, or one in fewer switches of
 context, or if it is vacuous. What stands for no statement in C (steps, what a HART does by itself,
-what a stack forgets) is not planted. Faults that are no program any more, and faults that change no
+what a stack forgets) is not planted. Faults that leave no program, and faults that change no
 answer of any step, or no state, step or end, are counted apart, by machine.
 
 * planted: {planted}: a statement left out, a lock with its unlocks left out, a bound off by one, a
@@ -175,7 +175,7 @@ def _row(row: Row) -> str:
 
 
 def _files(library: Library) -> Iterator[str]:
-    """What became of the faults of each file."""
+    """The outcome of the faults of each file."""
     words: dict[str, Counter[str]] = {}
     for fault in library.faults:
         best = library.best.get(fault.number)
@@ -196,8 +196,8 @@ def _of_the_series(library: Library) -> Iterator[tuple[Fault, str, str]]:
 
 def _counted(library: Library) -> str:
     counts = Counter(word for _, word, _ in _of_the_series(library))
-    told = ", ".join(f"{number} {word}" for word, number in counts.most_common())
-    return f"{counts.total()}, of which {told}" if told else "0"
+    outcomes = ", ".join(f"{number} {word}" for word, number in counts.most_common())
+    return f"{counts.total()}: {outcomes}" if outcomes else "0"
 
 
 def _statements(library: Library) -> Iterator[str]:

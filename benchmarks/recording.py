@@ -1,4 +1,4 @@
-"""What recording costs: time of the timeline, and of all there is; memory of the occupancy.
+"""The cost of recording: time for the timeline, and for all tables; memory for the occupancy.
 
     python -m benchmarks.recording [ROUNDS]
 

@@ -1,4 +1,4 @@
-"""What the seam costs: operations/s of the shipped paths under the shipped driver, against naive
+"""The cost of the seam: operations/s of the shipped paths under the shipped driver, against naive
 SimPy code for the same load, and against bare SimPy timeouts with as many processes.
 
     python -m benchmarks.seam [ROUNDS]
@@ -90,14 +90,14 @@ def compare(harts: int, until_ns: int, rounds: int) -> str:
 
 
 def cost_us(name: str, harts: int, until_ns: int) -> float:
-    """What one more operation of a side costs, in us of CPU time."""
+    """The cost of one more operation of a side, in us of CPU time."""
     few, short_s = measure(SIDES[name](harts, Load(until_ns)))
     many, long_s = measure(SIDES[name](harts, Load(3 * until_ns)))
     return (long_s - short_s) / (many - few) * 1e6
 
 
 def growth(name: str, rounds: int) -> str:
-    """What one more operation of a side costs on more HARTs."""
+    """The cost of one more operation of a side on more HARTs."""
     costs = [[cost_us(name, *size) for size in GROWTH.items()] for _ in range(rounds)]
     return " ".join(
         f"{median(c[i] for c in costs):>8.1f} us ({median(c[i] / c[0] for c in costs):.2f})"

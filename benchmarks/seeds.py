@@ -4,8 +4,8 @@
 
 What a run found is kept in out/seeds, by the code that ran, so a run that was made is not made
 again: stop it and start it again as you like.  Changes of known.toml do not count as code.  The
-seeds of `LOOKED_AT` may be looked at while known.toml is written; those of `HELD_BACK` only tell
-something as long as nobody does.  Exit status 1 when something was found that known.toml does not
+seeds of `LOOKED_AT` may be looked at while known.toml is written; those of `HELD_BACK` mean
+something only as long as nobody does.  Exit status 1 when something was found that known.toml does not
 name.
 """
 
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "out" / "seeds"
 LOOKED_AT, HELD_BACK = range(1000, 1200), range(3000, 3200)
 OFTEN = 100
-"""Progress is printed after so many runs."""
+"""Progress is printed each time that this number of runs is done."""
 
 Run: TypeAlias = tuple[str, int]
 """A scenario, as the command line names it, and a seed."""
@@ -91,7 +91,7 @@ def _files(ending: str) -> Iterator[Path]:
 
 
 class Kept:
-    """What runs found, kept in a file with one line for each; a line that was cut short is
+    """The findings of runs, kept in a file with one line for each; a line that was cut short is
     forgotten."""
 
     def __init__(self, path: Path) -> None:
@@ -122,7 +122,7 @@ def _read(words: list[str] | None) -> frozenset[str] | None:
 
 @dataclass
 class Verdict:
-    """What was found in some runs: how often what is accepted, what has only a name (a fault of a
+    """The findings of some runs: how often what is accepted, what has only a name (a fault of a
     kernel or patch that the scenario shows), and in which run what is new first."""
 
     accepted: Counter[str] = field(default_factory=Counter)

@@ -16,7 +16,7 @@ APART = r"(?!(\W+\w+){0,6}\W+apart\b)"
 """To tell two things apart is English."""
 PATTERNS = {
     "tell": re.compile(rf"\b(tells?|told|telling)\b{APART}", re.IGNORECASE),
-    "is no": re.compile(r"\b(is|are|was|were) no\b(?! (longer|more|less|other)\b)"),
+    "is no": re.compile(r"(?<!there )\b(is|are|was|were) no\b(?! (longer|more|less|other)\b)"),
     "of which": re.compile(r"\bof which\b"),
     "so many": re.compile(r"\bso many\b"),
     "not to be had": re.compile(r"\bnot to be had\b"),
