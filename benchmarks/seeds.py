@@ -2,11 +2,11 @@
 
     python -m benchmarks.seeds [FIRST [COUNT]]
 
-What a run found is kept in out/seeds, by the code that ran, so a run that was made is not made
-again: stop it and start it again as you like.  Changes of known.toml do not count as code.  The
+The findings of a run are kept in out/seeds, by the code that ran, so no run is made twice:
+stop it and start it again as you like.  Changes of known.toml do not count as code.  The
 seeds of `LOOKED_AT` may be looked at while known.toml is written; those of `HELD_BACK` mean
-something only as long as nobody does.  Exit status 1 when something was found that known.toml does not
-name.
+something only as long as nobody does.  Exit status 1 when something was found that known.toml does
+not name.
 """
 
 from __future__ import annotations

@@ -75,12 +75,12 @@ def test_defaults() -> None:
         default_of(name, field) for table in TABLES for name, field in table.model_fields.items()
     ]
     words = (
-        "not told",
+        "not given",
         "fewest that do",
         "never",
         "all",
         "none",
-        "at once",
+        "immediately",
         "1, or no end with `every`",
         "for ever",
         "all others",
