@@ -48,10 +48,11 @@ def offer_of(variant: str, quiet: bool = False) -> Offer:
 
 
 Note: TypeAlias = Callable[[Iterable[Finding]], None]
-MakeMoment: TypeAlias = Callable[[Runner, Any], Moment]
 
 
-def ask_after_operations(k: Module, watch: Watch, note: Note, moment: MakeMoment) -> None:
+def ask_after_operations(
+    k: Module, watch: Watch, note: Note, moment: Callable[[Runner, Any], Moment]
+) -> None:
     """Run each check of operations after the operations that it is about."""
 
     def asking(check: OperationCheck) -> Done:

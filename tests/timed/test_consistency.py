@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, StockEnvironment
+from hgeisim.drivers.timed.environment import Lane, LaneEnvironment
 from hgeisim.drivers.timed.scheduler import MIGRATION_COST_NS
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.machine.ops import Path
@@ -19,6 +19,7 @@ from hgeisim.machine.schedule import Task
 from hgeisim.runs.fingerprint import fingerprint
 from hgeisim.runs.tables import texts_of
 from hgeisim.scenario.load import scenario_from
+from tests.support.stock_environment import StockEnvironment
 
 US, MS = 1_000, 1_000_000
 VARIANTS = ("v6.12", "v6.16", "v7.1", "v6.12+percpu-v2", "v7.1+percpu-v5")

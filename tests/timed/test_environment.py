@@ -7,10 +7,11 @@ from collections.abc import Generator
 import pytest
 import simpy
 
-from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator, StockEnvironment
+from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.runs.fingerprint import fingerprint
 from hgeisim.scenario.load import load_scenario
+from tests.support.stock_environment import StockEnvironment
 
 Log = list[tuple[int, str]]
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from hgeisim.drivers.timed import simulation
 from hgeisim.drivers.timed.completion import COMPLETIONS
-from hgeisim.drivers.timed.environment import LaneGenerator, StockEnvironment
+from hgeisim.drivers.timed.environment import LaneGenerator
 from hgeisim.drivers.timed.fused import KINDS, fused
 from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel import kvm_main as block
@@ -26,6 +26,7 @@ from hgeisim.runs.fingerprint import fingerprint
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from tests.support.kernels import V6_12, add_vcpu, booted
+from tests.support.stock_environment import StockEnvironment
 from tests.timed.test_consistency import scenarios
 
 BASES_OF_OPS: list[type[Op]] = [Op, *Op.__subclasses__()]

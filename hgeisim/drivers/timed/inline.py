@@ -67,8 +67,9 @@ class Inliner(ast.NodeTransformer):
             if not isinstance(argument, ast.Name | ast.Constant | ast.UnaryOp):
                 names[parameter.arg] = name(f"_{function.__name__}_{parameter.arg}")
                 statements.append(ast.Assign([_stored(names[parameter.arg])], argument))
-        for variable in _variables(definition):
-            names[variable] = name(f"_{function.__name__}_{variable}")
+        for node in ast.walk(definition):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names[node.id] = name(f"_{function.__name__}_{node.id}")
         names |= self._freed(function, names)
         for statement in _body(definition):
             renamed = _Renamed(names).visit(deepcopy(statement))
@@ -86,7 +87,8 @@ class Inliner(ast.NodeTransformer):
         if isinstance(called, ast.Call):
             function = self._function(called.func)
             if isinstance(function, FunctionType) and _without_return(function):
-                return self.expanded(function, self._arguments(called))
+                this = [called.func.value] if isinstance(called.func, ast.Attribute) else []
+                return self.expanded(function, [*this, *called.args])
         return node
 
     def expression(self, function: FunctionType, call: ast.Call) -> ast.expr:
@@ -109,10 +111,6 @@ class Inliner(ast.NodeTransformer):
             case ast.Attribute(ast.Name(ident), method) if ident in self.classes:
                 return getattr(self.classes[ident], method)
         return None
-
-    def _arguments(self, call: ast.Call) -> list[ast.expr]:
-        this = [call.func.value] if isinstance(call.func, ast.Attribute) else []
-        return [*this, *call.args]
 
     def _freed(self, function: FunctionType, names: Iterable[str]) -> dict[str, ast.expr]:
         """The globals that a function uses, by name, as expressions for the expanded statements."""
@@ -199,15 +197,6 @@ def _stored(expression: ast.expr) -> ast.expr:
     if not isinstance(expression, ast.Name):
         raise ModelError("only names can be assigned to")
     return ast.Name(expression.id, ast.Store())
-
-
-def _variables(definition: ast.FunctionDef) -> list[str]:
-    stored = [
-        node.id
-        for node in ast.walk(definition)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
-    return list(dict.fromkeys(stored))
 
 
 def _body(definition: ast.FunctionDef) -> list[ast.stmt]:

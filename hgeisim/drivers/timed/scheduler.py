@@ -126,7 +126,8 @@ class Scheduler:
         if not core.queue:
             self._pull(core)
         if core.queue:
-            core.give_to(min(core.queue, key=self._rank), int(self.env.now))
+            first = min(core.queue, key=lambda w: (-w.urgent, self.runtime_ns[w.task]))
+            core.give_to(first, int(self.env.now))
 
     def switched(self, who: Task) -> None:
         """The context switch to a task is over: its slice begins."""
@@ -181,9 +182,6 @@ class Scheduler:
 
     def _urgency(self, who: Task) -> int:
         return self.bound.get(who, 0)
-
-    def _rank(self, waiting: Waiting) -> tuple[int, int]:
-        return -waiting.urgent, self.runtime_ns[waiting.task]
 
     def _runtime_ns_now(self, core: Core, running: Task) -> int:
         return self.runtime_ns.get(running, 0) + int(self.env.now) - core.since_ns
