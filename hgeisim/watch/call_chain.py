@@ -58,7 +58,7 @@ class PathChains:
 
 
 def _suspended(path: Any) -> Iterator[FrameType]:
-    """The frames of generators, each of which waits for the next."""
+    """The frames of suspended generators, from the outermost to the innermost."""
     while path is not None and getattr(path, "gi_frame", None) is not None:
         yield path.gi_frame
         path = path.gi_yieldfrom

@@ -13,7 +13,7 @@ SCHEDULER = frozenset(("schedule", "preempt_schedule", "switch_to_others"))
 
 
 class Cycle(NamedTuple):
-    """How much a report of a cycle says: over which classes, how long, and of which grade."""
+    """The classes, the length and the grade of a cycle: how much a report of it says."""
 
     classes: frozenset[str]
     length: int
@@ -26,9 +26,9 @@ class Cycle(NamedTuple):
         return cls(classes, len(report.chain), list(Grade).index(report.grade))
 
     def repeats(self, other: Cycle) -> bool:
-        """Whether the other one says as much with less.
+        """Whether the other cycle says as much with less.
 
-        Dependencies are noted from everything that is held, so a cycle of two classes shows again
+        A lock gets a dependency from every lock that is held, so a cycle of two classes shows again
         with each class that some context holds in between, and with more instances of the two.
         """
         shorter = other.length, other.grade
@@ -42,7 +42,7 @@ def redundant(reports: Iterable[Report]) -> list[str]:
 
 
 def finding_of(report: Report) -> Finding:
-    """The finding; a cycle that cannot hang as it was seen is of a kind of its own."""
+    """The finding of a report; a cycle that cannot hang as it was seen has a kind of its own."""
     kind, about = f"{report.kind}{report.grade.suffix}", " ".join(report.about)
     return Finding(kind, about, text_of(report), Cause(parties=_parties(report)))
 
@@ -56,12 +56,12 @@ def _parties(report: Report) -> frozenset[str]:
 
 
 def _unscheduled(stack: tuple[str, ...]) -> Iterator[str]:
-    """A call chain, innermost first, down to the scheduler: it takes over in any function."""
+    """A call chain, innermost first, up to the scheduler, which may take over in any function."""
     return takewhile(lambda name: name not in SCHEDULER, reversed(stack))
 
 
 def text_of(report: Report) -> str:
-    """Who did what, holding what; the whole report has more."""
+    """The line of text: the context, what it did, and the lock it held; the report has more."""
     parts = [f"{report.who}{_place(' in ', report.stack)}"]
     if report.wanted:
         parts.append(f"wants {_lock(report.wanted)}" if report.holding else _lock(report.wanted))

@@ -123,7 +123,7 @@ class Edges:
         self.watch = Watch()
         order = LockOrder(False, PathChains(self.watch.paths), self.validator)
         self.found: list[str] = []
-        order.tell = lambda finding: self.found.append(finding.id)
+        order.report = lambda finding: self.found.append(finding.id)
         self.watch.add(order)
 
     def run(self, *ops: Op) -> list[Any]:

@@ -25,7 +25,8 @@ from hgeisim.machine.srcu import Srcu, srcu
 from hgeisim.machine.task import Runner
 from hgeisim.scenario.load import load_scenario
 from hgeisim.watch.call_chain import PathChains
-from hgeisim.watch.lock_order import LockOrder, lock_type
+from hgeisim.watch.lock_order import LockOrder
+from hgeisim.watch.lock_track import lock_type
 from tests.support.kernels import BASES, V6_12, booted
 from tests.support.timed_machine import machine, start
 

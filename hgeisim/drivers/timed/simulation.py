@@ -109,7 +109,7 @@ class Simulation:
         for function, word in LANDMARKS.items():
             watch.entered[function].append(partial(self._pass_landmark, word))
         if self.lock_order is not None:
-            self.lock_order.chains, self.lock_order.tell = chains, self.note_one
+            self.lock_order.chains, self.lock_order.report = chains, self.note_one
             self.note(self.lock_order.found)
             watch.add(self.lock_order)
         watch.add(*self.recorded.values())
@@ -162,9 +162,9 @@ class Simulation:
         """Show the validator the outstanding waits, each in the state in which it began, and drop
         its findings that say less than another one."""
         for who, wait in self.driver.waits:
-            order.tell = partial(self.note_one, since_ns=wait.since_ns, what="it has waited")
+            order.report = partial(self.note_one, since_ns=wait.since_ns, what="it has waited")
             self.k.watch.show_wait(who, wait.op, wait.irq_off, wait.preempt_count)
-        order.tell = self.note_one
+        order.report = self.note_one
         for finding_id in order.redundant():
             self.findings.pop(finding_id, None)
 

@@ -99,7 +99,7 @@ def _walk(space: Space, made: LockWalks, schedule: Iterator[Step]) -> None:
     order, gone = made.order, list[int]()
     order.rewind()
     watch = Watch(order)
-    order.tell = lambda finding: made.note(finding, tuple(gone))
+    order.report = lambda finding: made.note(finding, tuple(gone))
     for finding in order.found:
         made.note(finding, ())
     for step in schedule:
