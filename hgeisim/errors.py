@@ -41,8 +41,13 @@ def _cut(text: str, longest: int = SHOWN_MAX) -> str:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """A remedy that names the nearest known word; empty if none is near."""
-    near = get_close_matches(str(word), list(known), n=1)
-    return f"did you mean {quoted(near[0])}?" if near else ""
+    near = nearest(word, known)
+    return f"did you mean {quoted(near)}?" if near else ""
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """The known word that looks most like another one; empty if none is near."""
+    return next(iter(get_close_matches(str(word), list(known), n=1)), "")
 
 
 def quoted(text: str) -> str:

@@ -23,7 +23,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
@@ -32,7 +31,7 @@ from typing import Any, TypeVar
 import click
 
 from hgeisim.cli.options import complete_variants
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, Problem, nearest
 from hgeisim.user_file import is_file, read_bytes
 
 SAID_MAX = 1000
@@ -243,8 +242,8 @@ def _no_class(file: str, name: str, found: Any, patches: list[str]) -> Problem:
         return Problem(file, "", "", allowed, f"{remedy}; {REMEDY}")
     allowed = "is not a patch" if found is not None else "there is no such class"
     allowed = allowed if name else "the file needs its class"
-    near = get_close_matches(name, patches, 1)
-    named = [f"{file}:{each}" for each in near or patches]
+    near = nearest(name, patches)
+    named = [f"{file}:{each}" for each in ([near] if near else patches)]
     return Problem(
         file, "class", repr(name) if name else "", allowed, f"write {' or '.join(named)}"
     )

@@ -1,1 +1,1 @@
-"""The rules for a user's own patch: mistakes that its source shows before anything runs."""
+"""The rules for a user's own patch, which find mistakes in its source before anything runs."""

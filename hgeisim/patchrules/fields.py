@@ -1,6 +1,6 @@
-"""Rules for names: each field, function and operation that a patch names is there.
+"""Rules for names: each field, function and operation that a patch names exists.
 
-That includes a field whose name is passed as a text beside its object, where C has a pointer, as in
+That includes a field whose name is passed as a text after its object, where C has a pointer, as in
 `atomic_inc(hgctrl, "nr_hgei")`.
 """
 
@@ -14,21 +14,20 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from hgeisim.errors import did_you_mean, quoted
 from hgeisim.machine import atomics
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Shared
-from hgeisim.patchrules.mistake import Mistake, did_you_mean
+from hgeisim.patchrules.mistake import Mistake
 from hgeisim.patchrules.subject import Subject, has, is_kernel
 
 EXTENDED = ("Vcpu", "Vm", "HgeiControl", "PerCpu", "Globals")
 """The structs to which a patch may add fields."""
-NEW_FIELD = (
-    "a patch adds a field by `class {0}(structs.{0})` in its own class, see docs/own-patch.md"
-)
+NEW_FIELD = "to add a field, write `class {0}(structs.{0})` in your class, see docs/own-patch.md"
 
 
 def missing(subject: Subject, node: ast.AST, owner: Any, name: str) -> Mistake:
-    """The mistake at a node that wants an attribute which its owner lacks."""
+    """The mistake of a node that uses an attribute which its owner lacks."""
     shown = ast.unparse(node)
     if operations := _operations(owner):
         text = f"{shown}: {owner.lock_class} has no operation {name!r}"
@@ -40,7 +39,7 @@ def missing(subject: Subject, node: ast.AST, owner: Any, name: str) -> Mistake:
     elif is_kernel(owner) or isinstance(owner, super):
         what, kind, there = "function or state", "the kernel", subject.specimen.k
     text = f"{shown}: {kind} has no {what} {name!r}"
-    return Mistake(node, text, did_you_mean(name, _public(there), otherwise))
+    return Mistake(node, text, did_you_mean(name, _public(there)) or otherwise)
 
 
 def _public(owner: Any) -> list[str]:
@@ -48,20 +47,22 @@ def _public(owner: Any) -> list[str]:
 
 
 def _operations(owner: Any) -> list[str]:
-    """The operations of a lock, empty for what is not one."""
+    """The operations of a lock; empty for an owner that is not a lock."""
     if not hasattr(owner, "lock_class"):
         return []
     return [name for name in _public(owner) if isinstance(getattr(owner, name), Op)]
 
 
 def _operation_meant(name: str, operations: list[str]) -> str:
-    """What to do about an operation that a lock lacks; C has its kind before the operation."""
-    meant = did_you_mean(name, operations, "")
+    """The remedy for an operation that a lock lacks.
+
+    In C the kind of the lock comes before the operation: `raw_spin_lock` is `lock` here.
+    """
+    meant = did_you_mean(name, operations)
     ends = [each for each in operations if name.endswith(f"_{each}") or name.startswith(each)]
     if not meant and ends:
-        meant = f"did you mean {max(ends, key=len)!r}?"
-    has = f"it has {', '.join(operations)}, see docs/idioms.md"
-    return f"{meant} {has}" if meant else has
+        meant = f"did you mean {quoted(max(ends, key=len))}?"
+    return f"{meant} it has {', '.join(operations)}, see docs/idioms.md".lstrip()
 
 
 def _new_field(owner: Shared) -> str:
@@ -73,7 +74,7 @@ def _new_field(owner: Shared) -> str:
 
 
 def fields_are_there(subject: Subject) -> Iterator[Mistake]:
-    """An attribute that is read or written exists."""
+    """Every attribute that is read or written exists."""
     for node in ast.walk(subject.node):
         if isinstance(node, ast.Attribute) and node.attr not in subject.file.texts:
             owners = subject.of(node.value) or ()
@@ -83,23 +84,25 @@ def fields_are_there(subject: Subject) -> Iterator[Mistake]:
 
 
 def names_are_there(subject: Subject) -> Iterator[Mistake]:
-    """A name that is not a local is one of the module or of Python."""
+    """Every name that is not a local is one of the module or of Python."""
     function = subject.function.function
     for name, line in _globals_read(function.__code__):
         known = {**function.__globals__, **vars(builtins)}
         if name not in known and name not in subject.file.texts:
             node = ast.Name(id=name, ctx=ast.Load(), lineno=line, col_offset=0)
-            remedy = did_you_mean(name, sorted(function.__globals__), "import it, or define it")
-            yield Mistake(node, f"there is no {name!r} here", remedy)
+            near = [each for each in sorted(function.__globals__) if not each.startswith("__")]
+            remedy = did_you_mean(name, near) or "import it, or define it"
+            yield Mistake(node, f"the name {name!r} is not defined", remedy)
 
 
 def _is_judged(owner: Any) -> bool:
-    """Whether all attributes of a value are known: it is state, a function or an operation."""
+    """Whether all attributes of a value are known: a value that is state, a function or an
+    operation."""
     return isinstance(owner, Shared | Op | FunctionType | MethodType | super) or is_kernel(owner)
 
 
 def _globals_read(code: CodeType) -> Iterator[tuple[str, int]]:
-    """The names that a function and the functions in it look for outside, each with a line."""
+    """The names that a function, or a function in it, reads from outside, each with its line."""
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             line = instruction.positions.lineno if instruction.positions else None
@@ -110,16 +113,16 @@ def _globals_read(code: CodeType) -> Iterator[tuple[str, int]]:
 
 
 ATTRIBUTES = ("setattr", "getattr", "delattr")
-"""Functions of Python that do the same; a third argument of getattr is for what is not there."""
+"""Functions of Python that name a field too; getattr with a third argument may lack the field."""
 
 VALUES = ("value", "new", "by")
-"""How the functions for atomics call what is written."""
+"""The names of the parameter of an atomic function that is written."""
 
 
 class Named(NamedTuple):
-    """A call that names a field of an object, and the value that it writes, if it does.
+    """A call that names a field of an object, and the value that it writes, if any.
 
-    `number`: the field has to hold one.
+    `number`: the field must hold a number.
     """
 
     call: ast.Call
@@ -130,7 +133,7 @@ class Named(NamedTuple):
 
 
 def named_fields_are_there(subject: Subject) -> Iterator[Mistake]:
-    """`atomic_inc(hgctrl, "nr_hgei")` gets an object of shared state and the name of a field."""
+    """`atomic_inc(hgctrl, "nr_hgei")` takes an object of shared state and the name of its field."""
     for node in subject.nodes:
         named = named_of(subject, node) if isinstance(node, ast.Call) else None
         if named is None:
@@ -143,12 +146,12 @@ def named_fields_are_there(subject: Subject) -> Iterator[Mistake]:
 
 
 def is_atomic(function: Any) -> bool:
-    """Whether a function is one of those that access shared memory, and do not yield."""
+    """Whether a function is one of those that access shared memory without a yield."""
     return isinstance(function, FunctionType) and function.__module__ == atomics.__name__
 
 
 def named_of(subject: Subject, call: ast.Call) -> Named | None:
-    """The field that a call names, None when it names none."""
+    """The field that a call names; None if it names none."""
     functions = subject.of(call.func) or ()
     if len(functions) == 1 and is_atomic(functions[0]):
         return _bound(functions[0], call)
@@ -181,18 +184,15 @@ def _all(values: tuple[Any, ...], kind: type) -> bool:
 
 
 def _no_name(named: Named) -> Mistake:
-    """An object or a name that is neither; `f(vcpu.cpu, ...)` has both in one."""
+    """The mistake of a call such as `f(vcpu.cpu, ...)`, which has object and field in one."""
     function, owner, field = map(ast.unparse, (named.call.func, named.owner, named.field))
     for each in (named.field, named.owner):
         if isinstance(each, ast.Attribute):
             owner, field = ast.unparse(each.value), repr(each.attr)
             break
-    text = f"{ast.unparse(named.call)}: {function} gets an object and the name of its field"
-    return Mistake(named.call, text, f"such as `{owner}, {_quoted(field)}`")
-
-
-def _quoted(field: str) -> str:
-    return field.replace("'", '"')
+    text = f"{ast.unparse(named.call)}: {function} takes an object and the name of its field"
+    double = field.replace("'", '"')
+    return Mistake(named.call, text, f"such as `{owner}, {double}`")
 
 
 def _not_there(
@@ -202,9 +202,8 @@ def _not_there(
     if len(names) > 1 or name in subject.file.asked_for:
         return
     if not any(has(each, name) for each in owners):
-        found = missing(subject, named.call, owner, name)
-        yield found
+        yield missing(subject, named.call, owner, name)
     elif named.number and not any(name in type(each).fields for each in owners):
         kind = type(owner).__name__
-        text = f"{ast.unparse(named.call)}: {name!r} of {kind} is not a number that paths share"
+        text = f"{ast.unparse(named.call)}: {name!r} of {kind} is not a field that holds a number"
         yield Mistake(named.call, text, f"such fields are {', '.join(type(owner).fields)}")

@@ -1,7 +1,7 @@
-"""Rules for state that a search does not see, and would mix with that of another schedule.
+"""Rules against hidden state, which a search does not see and would carry into other schedules.
 
-A path keeps nothing across a yield that changes unseen, and no function of a patch changes a global
-or an attribute of the kernel that is not declared.
+A path keeps nothing across a yield that can change unseen, and no function of a patch changes a
+global or an undeclared attribute of the kernel.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KINDS = {
 }
 MAKERS = ("list", "dict", "set", "sorted", "bytearray", "range", "iter", "enumerate", "zip", "map")
 """Functions of Python that make a container or an iterator."""
-KEEP = "keep numbers, references to state, or a tuple of them; what is shared is a declared field"
+KEEP = "keep numbers, references to state, or a tuple of them; shared state is a declared field"
 
 
 def paths_keep_nothing_that_changes(subject: Subject) -> Iterator[Mistake]:
@@ -41,19 +41,20 @@ def paths_keep_nothing_that_changes(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(arguments.kwarg, text, "name the parameters")
     for default in (*arguments.defaults, *filter(None, arguments.kw_defaults)):
         if kind := _kind(subject, default):
-            yield Mistake(default, f"a parameter is {kind}, kept across a yield", KEEP)
+            text = f"the default of a parameter is {kind}, which is kept across a yield"
+            yield Mistake(default, text, KEEP)
     for node in subject.nodes:
         if isinstance(node, ast.FunctionDef) and _yields_after(subject.node, node):
-            text = f"the function {node.name!r} is made by a path, and kept across a yield"
+            text = f"the function {node.name!r} is defined inside a path and kept across a yield"
             yield Mistake(node, text, "define it in the class or the module")
     for statement, name, value in _assigned(subject):
         if (kind := _kind(subject, value)) and _yields_after(subject.node, statement):
-            text = f"the local {name!r} is {kind}, kept across a yield"
+            text = f"the local {name!r} is {kind}, which is kept across a yield"
             yield Mistake(statement, text, KEEP)
 
 
 def _kind(subject: Subject, value: ast.expr) -> str:
-    """What an expression makes that changes, empty when it may be something else."""
+    """The kind of changeable object that an expression makes; empty if it may be another kind."""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         name = value.func.id
         return f"made by {name}()" if name in MAKERS and not subject.is_local(name) else ""
@@ -64,9 +65,10 @@ def _kind(subject: Subject, value: ast.expr) -> str:
 
 
 def _assigned(subject: Subject) -> Iterator[tuple[ast.stmt, str, ast.expr]]:
-    """The locals that are bound once, and never unbound, each with its value."""
+    """The locals that are bound only once and never unbound, each with its value."""
     nodes = list(subject.nodes)
-    gone = {each.id for each in nodes if isinstance(each, ast.Name) and _is(each, ast.Del)}
+    names = [each for each in nodes if isinstance(each, ast.Name)]
+    gone = {each.id for each in names if isinstance(each.ctx, ast.Del)}
     for node in nodes:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -77,10 +79,6 @@ def _assigned(subject: Subject) -> Iterator[tuple[ast.stmt, str, ast.expr]]:
                 continue
         if name not in gone and len(subject.scope.bindings.get(name, ())) == 1:
             yield node, name, value
-
-
-def _is(name: ast.Name, context: type[ast.expr_context]) -> bool:
-    return isinstance(name.ctx, context)
 
 
 def _yields_after(function: ast.AST, statement: ast.stmt) -> bool:
@@ -97,7 +95,7 @@ def _yields_after(function: ast.AST, statement: ast.stmt) -> bool:
 
 
 def _around(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, list[ast.stmt], int]]:
-    """The blocks around a statement, outermost first: whose, the block, and where in it."""
+    """The blocks around a statement, outermost first: the owner, the block, the place in it."""
     for _, block in ast.iter_fields(node):
         for at, each in enumerate(block if isinstance(block, list) else ()):
             if each is statement or any(inner is statement for inner in inside(each)):
@@ -116,19 +114,21 @@ CHANGES = {
 }
 CONTAINERS = (list, dict, set, bytearray)
 ITERATORS = (count, cycle)
-DECLARE = "what is shared is a declared field, see docs/own-patch.md"
+DECLARE = "keep shared state in a declared field, see docs/own-patch.md"
 
 
 def globals_are_not_written(subject: Subject) -> Iterator[Mistake]:
-    """A function writes no variable of its module, and nothing that one refers to."""
-    declared = {name for node in ast.walk(subject.node) for name in _declared(node)}
+    """A function writes neither a variable of its module nor an object that one refers to."""
+    globals_ = [each for each in ast.walk(subject.node) if isinstance(each, ast.Global)]
+    declared = {name for each in globals_ for name in each.names}
     for node in () if subject.sets_up else subject.nodes:
         for target in _written(node):
             name = _root(target)
             if name in declared and isinstance(target, ast.Name):
                 yield Mistake(node, f"writes the module's variable {name!r}", DECLARE)
             elif not isinstance(target, ast.Name) and _is_global(subject, target):
-                yield Mistake(node, f"changes {ast.unparse(target)}, of the module", DECLARE)
+                text = f"changes {ast.unparse(target)}, which belongs to the module"
+                yield Mistake(node, text, DECLARE)
         if isinstance(node, ast.Call) and _changes_global(subject, node):
             yield Mistake(node, f"`{ast.unparse(node)}` changes a variable of the module", DECLARE)
 
@@ -147,12 +147,8 @@ def kernel_is_not_written(subject: Subject) -> Iterator[Mistake]:
                 yield Mistake(node, f"writes {shown}, which a search does not see", DECLARE)
 
 
-def _declared(node: ast.AST) -> list[str]:
-    return node.names if isinstance(node, ast.Global) else []
-
-
 def _written(node: ast.AST) -> Iterator[ast.expr]:
-    """The places that a statement writes, or deletes."""
+    """The places that a statement writes or deletes."""
     match node:
         case ast.Assign(targets=targets) | ast.Delete(targets=targets):
             for target in targets:
@@ -179,7 +175,7 @@ def _root(node: ast.AST) -> str:
 
 
 def _is_global(subject: Subject, target: ast.AST) -> bool:
-    """Whether a place is in what a name of the module refers to, and not shared state."""
+    """Whether a place is inside an object of the module that is not shared state."""
     name = _root(target)
     local = name in subject.scope.parameters or name in subject.scope.bindings
     if local or name not in subject.file.names:
@@ -206,7 +202,7 @@ def _changes_global(subject: Subject, call: ast.Call) -> bool:
 
 
 def _changes_attribute(subject: Subject, call: ast.Call) -> bool:
-    """Whether a call is `k.seen.append(...)` of a list or the like."""
+    """Whether a call is `k.seen.append(...)` of a container."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in CHANGES:
         return False
     value = subject.of(call.func.value)

@@ -15,11 +15,11 @@ from hgeisim.patchrules.writes import writes
 
 TRUTHS = ("bool", "all", "any", "isinstance", "hasattr", "callable")
 """Functions of Python that return true or false."""
-SAY = 'return None when all is well, else what is wrong: `if ...: return "..."`'
+SAY = 'return None if all is well, else what is wrong: `if ...: return "..."`'
 
 
 def checks_get_the_kernel(subject: Subject) -> Iterator[Mistake]:
-    """`check` is called with the kernel and nothing else."""
+    """`check` takes the kernel and nothing else."""
     own = inspect.signature(subject.function.function)
     if subject.function.name == CHECK and subject.function.is_asked and not binds(own, 1, ()):
         text = f"check{shown(own)} cannot be called as check(k)"
@@ -27,7 +27,7 @@ def checks_get_the_kernel(subject: Subject) -> Iterator[Mistake]:
 
 
 def checks_say_what_is_wrong(subject: Subject) -> Iterator[Mistake]:
-    """`check` returns None or a text, or several."""
+    """`check` returns None, a text, or several texts."""
     asked = subject.function.name == CHECK and subject.function.is_asked
     for node in subject.nodes if asked and not subject.function.is_path else ():
         if (
@@ -35,18 +35,18 @@ def checks_say_what_is_wrong(subject: Subject) -> Iterator[Mistake]:
             and node.value is not None
             and _is_truth(subject, node.value)
         ):
-            text = f"check returns `{ast.unparse(node.value)}`, which says nothing in words"
+            text = f"check returns `{ast.unparse(node.value)}`, which does not say what is wrong"
             yield Mistake(node, text, SAY)
 
 
 def checks_only_look(subject: Subject) -> Iterator[Mistake]:
-    """What only `check` uses changes no state of the kernel."""
+    """`check` and the functions that only it uses change no state of the kernel."""
     for write in writes(subject) if subject.function.is_asked else ():
         owners = subject.of(write.owner) or ()
         field = write.name is None and isinstance(write.owner, ast.Attribute)
         state = all(isinstance(each, Shared) or is_kernel(each) for each in owners)
         if owners and (state if write.name else field):
-            text = f"`{ast.unparse(write.node)}` changes what check only looks at"
+            text = f"`{ast.unparse(write.node)}` changes state, which a check may only read"
             yield Mistake(write.node, text, "keep it in a local")
 
 

@@ -1,15 +1,13 @@
-"""A mistake in a patch: where it stands, what is wrong, and what to do about it."""
+"""A mistake in a patch: its place in the source, what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NamedTuple
 
 
 class Mistake(NamedTuple):
-    """A mistake at a node of the source."""
+    """A mistake at a node of the source, with a remedy."""
 
     node: ast.AST
     text: str
@@ -17,11 +15,5 @@ class Mistake(NamedTuple):
 
     @property
     def line(self) -> int:
-        """Where it stands."""
+        """The line of the node."""
         return getattr(self.node, "lineno", 0)
-
-
-def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """A remedy for a name that is not known: the nearest one, or something else to do."""
-    near = get_close_matches(name, [each for each in known if not each.startswith("__")], 1)
-    return f"did you mean {near[0]!r}?" if near else otherwise

@@ -1,6 +1,6 @@
-"""Rules for what a path yields and calls: an operation of the machine, or another path.
+"""Rules for the yields and calls of a path: it yields operations of the machine, and runs paths.
 
-An operation is yielded; a path is run by `yield from`, and gets the arguments that it takes.
+An operation is yielded; a path is run by `yield from`, with the arguments that it takes.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from hgeisim.patchrules.subject import Subject, is_path_function
 MAKERS = (WARN_ON, lockdep_assert_held)
 """Functions that make an operation."""
 PLAIN = ("int", "bool", "None")
-"""What functions that are not paths return."""
+"""The annotated results of functions that are not paths."""
 SEE = "see docs/idioms.md for what to yield"
 
 
 def operations_are_yielded(subject: Subject) -> Iterator[Mistake]:
-    """`yield` names an operation, and an operation that is named is yielded."""
+    """`yield` names an operation, and every operation that is named is yielded."""
     for node in subject.nodes:
         if isinstance(node, ast.Yield) and not subject.calls_path(node.value):
             if (wrong := _no_operation(subject, node.value)) is not None:
                 yield Mistake(node, *wrong)
         elif isinstance(node, ast.Expr) and _is_operation(subject, node.value):
-            text = f"{ast.unparse(node.value)} is named, and not asked for"
+            text = f"{ast.unparse(node.value)} is an operation, but is not yielded"
             yield Mistake(node, text, f"write `yield {ast.unparse(node.value)}`")
 
 
 def operations_are_not_called(subject: Subject) -> Iterator[Mistake]:
-    """`got = vcpu.mutex.trylock()` calls what is not a function."""
+    """`got = vcpu.mutex.trylock()` calls an operation as if it were a function."""
     yielded = {
         id(node.value) for node in subject.nodes if isinstance(node, ast.Yield | ast.YieldFrom)
     }
@@ -48,22 +48,19 @@ def operations_are_not_called(subject: Subject) -> Iterator[Mistake]:
 
 
 def answers_are_yielded(subject: Subject) -> Iterator[Mistake]:
-    """What answers a path has to be yielded first: the operation itself is always true."""
+    """An operation whose answer is tested is yielded first: the operation itself is always true."""
     for node in subject.nodes:
         for asked in _asked(node):
-            if _is_operation(subject, asked) or _makes_operation(subject, asked):
+            called = (subject.of(asked.func) or ()) if isinstance(asked, ast.Call) else ()
+            makes_one = bool(called) and all(value in MAKERS for value in called)
+            if makes_one or _is_operation(subject, asked):
                 shown = ast.unparse(asked)
                 text = f"{shown} does nothing unless it is yielded"
                 yield Mistake(node, text, f"write `yield {shown}`, or `got = yield {shown}`")
 
 
-def _makes_operation(subject: Subject, node: ast.expr) -> bool:
-    values = subject.of(node.func) if isinstance(node, ast.Call) else None
-    return bool(values) and all(value in MAKERS for value in values or ())
-
-
 def _asked(node: ast.AST) -> list[ast.expr]:
-    """What a statement or an expression asks to be true, keeps as an answer, or just calls."""
+    """The parts of a node that it tests, keeps as an answer, or only calls."""
     match node:
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
             return [test]
@@ -79,7 +76,7 @@ def _asked(node: ast.AST) -> list[ast.expr]:
 
 
 def _no_operation(subject: Subject, node: ast.expr | None) -> tuple[str, str] | None:
-    """What is wrong with a value that is yielded, and a remedy; None when it may be right."""
+    """The fault of a value that is yielded, and a remedy; None if it may be right."""
     if node is None:
         return "a yield without an operation does nothing", "write `yield STEP`, or `yield from ()`"
     if isinstance(node, ast.Tuple | ast.List | ast.Dict | ast.Set | ast.JoinedStr):
@@ -99,7 +96,7 @@ def _no_operation(subject: Subject, node: ast.expr | None) -> tuple[str, str] | 
 
 
 def _no_maker(subject: Subject, call: ast.Call) -> tuple[str, str] | None:
-    """What is wrong with yielding a call whose result is known not to be an operation."""
+    """The fault of yielding a call, and a remedy; None if the result may be an operation."""
     functions = subject.of(call.func) or ()
     if not functions or not all(is_atomic(each) or _is_plain(each) for each in functions):
         return None
@@ -108,13 +105,13 @@ def _no_maker(subject: Subject, call: ast.Call) -> tuple[str, str] | None:
 
 
 def _is_plain(function: Any) -> bool:
-    """Whether a function of hgeisim says that it returns a number, or nothing."""
+    """Whether a function of hgeisim is annotated to return a number or nothing."""
     ours = str(getattr(function, "__module__", "")).startswith("hgeisim.")
     return ours and getattr(function, "__annotations__", {}).get("return") in PLAIN
 
 
 def paths_are_delegated_to(subject: Subject) -> Iterator[Mistake]:
-    """`yield from` runs a path: no operation, and no function that does not yield."""
+    """`yield from` runs a path, not an operation, and calls it."""
     for node in subject.nodes:
         if not isinstance(node, ast.YieldFrom):
             continue
@@ -124,8 +121,11 @@ def paths_are_delegated_to(subject: Subject) -> Iterator[Mistake]:
         elif isinstance(node.value, ast.Call) and _is_operation(subject, node.value.func):
             shown = ast.unparse(node.value.func)
             yield Mistake(node, f"{shown} is an operation", f"write `yield {shown}`")
-        elif _is_uncalled(subject, node.value):
-            yield Mistake(node, f"{shown} is not called", f"write `yield from {shown}(...)`")
+        elif not isinstance(node.value, ast.Call):
+            values = subject.of(node.value) or ()
+            if values and all(map(is_path_function, values)):
+                text = f"{shown} is a path that is not called"
+                yield Mistake(node, text, f"write `yield from {shown}(...)`")
 
 
 def _is_operation(subject: Subject, node: ast.AST) -> bool:
@@ -133,44 +133,41 @@ def _is_operation(subject: Subject, node: ast.AST) -> bool:
     return bool(values) and all(isinstance(value, Op) for value in values or ())
 
 
-def _is_uncalled(subject: Subject, node: ast.AST) -> bool:
-    values = None if isinstance(node, ast.Call) else subject.of(node)
-    return bool(values) and all(map(is_path_function, values or ()))
-
-
 def paths_are_run(subject: Subject) -> Iterator[Mistake]:
-    """A bare call of a path does nothing: it is run by `yield from`."""
+    """A bare call of a path runs nothing: `yield from` runs it."""
     run = {id(node.value) for node in subject.nodes if isinstance(node, ast.YieldFrom | ast.Yield)}
     bare = {id(node.value) for node in subject.nodes if isinstance(node, ast.Expr)}
     for node in subject.nodes:
         alone = subject.function.is_path or id(node) in bare
         if alone and id(node) not in run and subject.calls_path(node):
             name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            text = f"{name} is a path, and calling it runs nothing"
+            text = f"{name} is a path, and a call alone does not run it"
             yield Mistake(node, text, f"write `yield from {name}(...)`")
 
 
 def paths_are_not_yielded(subject: Subject) -> Iterator[Mistake]:
-    """`yield k.f()` hands a path to the machine, which knows operations only."""
+    """`yield k.f()` hands a path to the machine, which knows only operations."""
     for node in subject.nodes:
         if isinstance(node, ast.Yield) and subject.calls_path(node.value):
             call = ast.unparse(node.value) if node.value else ""
-            yield Mistake(node, f"`yield {call}` runs nothing", f"write `yield from {call}`")
+            text = f"`yield {call}` does not run the path"
+            yield Mistake(node, text, f"write `yield from {call}`")
 
 
 def arguments_fit(subject: Subject) -> Iterator[Mistake]:
-    """A function gets as many arguments as it takes."""
+    """A function gets the arguments that it takes."""
     for node in subject.nodes:
         functions = subject.of(node.func) if isinstance(node, ast.Call) else None
         if isinstance(node, ast.Call) and functions and len(functions) == 1:
             function = functions[0]
             if isinstance(function, FunctionType | MethodType) and (why := _misfit(function, node)):
-                text = f"{ast.unparse(node.func)} is called with other arguments: {why}"
-                yield Mistake(node, text, f"it takes {_parameters(function)}")
+                text = f"{ast.unparse(node.func)} is called with wrong arguments: {why}"
+                taken = ", ".join(inspect.signature(function).parameters)
+                yield Mistake(node, text, f"it takes ({taken})")
 
 
 def _misfit(function: FunctionType | MethodType, call: ast.Call) -> str:
-    """Why the arguments of a call are not those of a function, empty when they may be."""
+    """The reason why a function cannot take the arguments of a call; empty if it may."""
     starred = any(isinstance(each, ast.Starred) for each in call.args)
     keywords = [each.arg for each in call.keywords if each.arg]
     if starred or len(keywords) < len(call.keywords):
@@ -180,7 +177,3 @@ def _misfit(function: FunctionType | MethodType, call: ast.Call) -> str:
     except TypeError as error:
         return str(error)
     return ""
-
-
-def _parameters(function: FunctionType | MethodType) -> str:
-    return f"({', '.join(inspect.signature(function).parameters)})"

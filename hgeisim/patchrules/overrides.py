@@ -1,7 +1,7 @@
-"""Rules for what a patch puts in the place of something: it is there, and it is called alike.
+"""Rules for overrides: a patch replaces something that exists, by something that is used alike.
 
-In the body of a class a function stays a function, and a struct stays one.  Parameters are compared
-as a call `k.f(...)` sees them: with `k` in front.
+In the body of a class a function stays a function, and a struct stays a struct.  Parameters are
+compared as a call `k.f(...)` sees them: with `k` in front.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 import hgeisim
+from hgeisim.errors import did_you_mean
 from hgeisim.kernel import structs
 from hgeisim.patchrules.fields import EXTENDED, NEW_FIELD
-from hgeisim.patchrules.mistake import Mistake, did_you_mean
+from hgeisim.patchrules.mistake import Mistake
 from hgeisim.patchrules.patch_file import DEFINITIONS, PatchFile, first_line
 from hgeisim.patchrules.subject import Subject, is_path_function, returns_a_value
 
 UNBOUND = inspect.Parameter("_", inspect.Parameter.POSITIONAL_ONLY)
-"""Stands for `k` where Python does not pass it."""
+"""Stands for `k` if Python does not pass it."""
 
 
 def signature(value: Any) -> inspect.Signature:
     """The parameters of a function, or of whatever a class holds in place of one.
 
-    Raises `ValueError` or `TypeError` when Python does not know them.
+    Raises `ValueError` or `TypeError` if Python does not know them.
     """
     passed = isinstance(value, FunctionType | classmethod)
     function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
@@ -43,14 +44,14 @@ def shown(own: inspect.Signature) -> str:
 
 
 def takes_all(own: inspect.Signature, theirs: inspect.Signature) -> bool:
-    """Whether a function takes whatever another one must get, and all that it may get."""
+    """Whether a function takes both the fewest and the most arguments that another one takes."""
     positional = [p for p in theirs.parameters.values() if p.kind in (0, 1)]
     required = [p for p in positional if p.default is p.empty]
     return all(binds(own, len(some), ()) for some in (required, positional))
 
 
 def binds(own: inspect.Signature, count: int, keywords: tuple[str, ...]) -> bool:
-    """Whether a function can be called with so many arguments, and these keywords."""
+    """Whether a function can be called with a number of arguments and with these keywords."""
     try:
         own.bind(*[None] * count, **dict.fromkeys(keywords))
     except TypeError:
@@ -61,11 +62,11 @@ def binds(own: inspect.Signature, count: int, keywords: tuple[str, ...]) -> bool
 FUNCTIONS = (FunctionType, staticmethod, classmethod)
 INIT = "super().__init__(*args, **rest)"
 CLOCK = ("clock",)
-"""The kernel is made with three arguments and, in time, this one by its name."""
+"""A kernel is made with three arguments, and by the timed driver with this one by its name."""
 
 
 class Member(NamedTuple):
-    """What a class of a patch holds under a name, and what the kernel would have in its place."""
+    """An attribute of a class of a patch, and the one that the kernel would have in its place."""
 
     name: str
     value: Any
@@ -74,29 +75,32 @@ class Member(NamedTuple):
 
 
 def attributes_override(file: PatchFile) -> Iterator[Mistake]:
-    """An attribute of a class that is nearly one of the kernel's is that one."""
-    known = _attributes(file)
+    """An attribute of a class whose name is close to one of the kernel's has that name."""
+    below = (cls for cls in file.kernel.__mro__[:-1] if cls not in file.classes)
+    names = {n for c in below for n, value in vars(c).items() if not callable(value)}
+    known = sorted(name for name in names if not name.startswith("__"))
     for each in _members(file):
         if isinstance(each.node, ast.Assign) and not each.name.startswith("_"):
             used = each.overridden is not None or each.name in file.mentioned
-            if not used and (remedy := did_you_mean(each.name, known, "")):
+            if not used and (remedy := did_you_mean(each.name, known)):
                 text = f"{each.name!r} overrides nothing, and nothing reads it"
                 yield Mistake(each.node, text, remedy)
 
 
 def functions_stay_functions(file: PatchFile) -> Iterator[Mistake]:
-    """In the place of a function of the kernel is one that can be called like it."""
+    """A function of the kernel is replaced by one that can be called like it."""
     for each in _members(file):
         if isinstance(each.overridden, FunctionType):
             if wrong := _no_function(each) or _other_function(each):
                 yield Mistake(each.node, wrong, _definition(each))
         elif isinstance(each.overridden, str | int) and isinstance(each.value, FUNCTIONS):
             text = f"{each.name} is a value of the kernel, not a function"
-            yield Mistake(each.node, text, f"write `{each.name} = {each.overridden!r}`, or another")
+            remedy = f"write `{each.name} = {each.overridden!r}`, or another value"
+            yield Mistake(each.node, text, remedy)
 
 
 def structs_stay_structs(file: PatchFile) -> Iterator[Mistake]:
-    """A class with the name of a struct is that struct with more fields."""
+    """A class with the name of a struct is that struct with additional fields."""
     for each in _members(file):
         struct = getattr(structs, each.name) if each.name in EXTENDED else None
         if struct is None:
@@ -105,22 +109,22 @@ def structs_stay_structs(file: PatchFile) -> Iterator[Mistake]:
             text = f"{each.name} is not the kernel's struct of that name"
             yield Mistake(each.node, text, NEW_FIELD.format(each.name))
         elif vars(each.value).get("arrays") != struct.arrays:
-            text = f"{each.name} gets an array, and a patch adds single fields only"
+            text = f"{each.name} gets an array, but a patch can add only single fields"
             yield Mistake(each.node, text, "write a `Field` for each element")
         elif there := [n for n in vars(each.value)["__annotations__"] if hasattr(struct, n)]:
-            text = f"{each.name} has {there[0]!r} already"
-            yield Mistake(each.node, text, "use it, or call the new field otherwise")
+            text = f"{each.name} already has {there[0]!r}"
+            yield Mistake(each.node, text, "use it, or give the new field another name")
 
 
 def kernels_are_made(file: PatchFile) -> Iterator[Mistake]:
-    """`__init__` takes what the kernel takes, and makes the kernel."""
+    """`__init__` takes the kernel's arguments, and makes the kernel."""
     for each in _members(file):
         pair = (each.value, each.overridden)
         if each.name != "__init__" or not all(isinstance(one, FunctionType) for one in pair):
             continue
         own = signature(each.value)
         if not (binds(own, 3, ()) and binds(own, 4, CLOCK)):
-            text = f"__init__{shown(own)} cannot be called as the kernel's"
+            text = f"__init__{shown(own)} cannot be called like the kernel's"
             yield Mistake(each.node, text, f"write `def __init__(k, *args, **rest)`, with `{INIT}`")
         elif not any(_names_init(node) for node in ast.walk(each.node)):
             text = "__init__ leaves the kernel without its state"
@@ -136,7 +140,7 @@ CLASS_RULES: dict[str, Callable[[PatchFile], Iterator[Mistake]]] = {
 
 
 def _members(file: PatchFile) -> Iterator[Member]:
-    """What the classes of a patch hold that their source says."""
+    """The attributes of the classes of a patch that their source defines."""
     for cls in file.classes:
         for name, node in _bodies(file, cls).items():
             if name in vars(cls):
@@ -144,7 +148,7 @@ def _members(file: PatchFile) -> Iterator[Member]:
 
 
 def _bodies(file: PatchFile, cls: type) -> dict[str, ast.stmt]:
-    """The statement of a class that binds each of its names last."""
+    """The last statement of a class that binds each of its names."""
     classes = (node for node in file.tree.body if isinstance(node, ast.ClassDef))
     body = (each for node in classes if node.name == cls.__name__ for each in node.body)
     return {name: each for each in body for name in _bound(each)}
@@ -160,24 +164,19 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield name
 
 
-def _attributes(file: PatchFile) -> list[str]:
-    below = (cls for cls in file.kernel.__mro__[:-1] if cls not in file.classes)
-    return sorted({n for c in below for n, value in vars(c).items() if not callable(value)})
-
-
 def _names_init(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "__init__"
 
 
 def _definition(each: Member) -> str:
-    """How to write what a member is in the place of."""
+    """The remedy for a member that replaces a function: a definition with its parameters."""
     remedy = f"write `def {each.name}{shown(signature(each.overridden))}`"
-    empty = is_path_function(each.overridden)
-    return f"{remedy}, with `yield from ()` where it does nothing" if empty else remedy
+    path = is_path_function(each.overridden)
+    return f"{remedy}, with `yield from ()` if it does nothing" if path else remedy
 
 
 def _no_function(each: Member) -> str:
-    """Why what stands in the place of a function cannot be called, empty when it may be."""
+    """The reason why the replacement of a function cannot be called; empty if it may."""
     if isinstance(each.value, property):
         constant = isinstance(each.node, DEFINITIONS) and not returns_a_value(each.node)
         return f"{each.name} is a function of the kernel, not a property" if constant else ""
@@ -187,21 +186,21 @@ def _no_function(each: Member) -> str:
 
 
 def _other_function(each: Member) -> str:
-    """Why what is called in the place of a function is not called alike, or runs nothing.
+    """The reason why the replacement of a function cannot be called like it, or runs nothing.
 
     A plain `def` has rules of its own.
     """
     if isinstance(each.node, DEFINITIONS) and isinstance(each.value, FunctionType):
         return ""
     if is_path_function(each.overridden) and _yields_nothing(each):
-        return f"{each.name} is a path and yields nothing"
+        return f"{each.name} is a path, but yields nothing"
     try:
         own = signature(each.value)
     except (TypeError, ValueError):
         return ""
     if takes_all(own, signature(each.overridden)):
         return ""
-    return f"{each.name} is called as `k.{each.name}`, and cannot be with {shown(own)}"
+    return f"{each.name} takes {shown(own)}, and cannot be called as the kernel calls it"
 
 
 def _yields_nothing(each: Member) -> bool:
@@ -216,21 +215,22 @@ def _yields_nothing(each: Member) -> bool:
 
 
 def overrides_something(subject: Subject) -> Iterator[Mistake]:
-    """A method is one of the kernel's, or somebody calls it."""
-    function = subject.function
+    """A method overrides one of the kernel's, or is called."""
+    function, file = subject.function, subject.file
     special = function.name.startswith("__")
     if function.owner is None or function.overridden is not None or special:
         return
-    if function.name not in subject.file.mentioned:
+    if function.name not in file.mentioned:
         text = f"{function.name!r} overrides nothing, and nothing calls it"
-        known = _functions(subject.file)
-        yield Mistake(
-            subject.node, text, did_you_mean(function.name, known, "call it, or leave it out")
-        )
+        below = (cls for cls in file.kernel.__mro__ if cls not in file.classes)
+        names = {name for cls in below for name, value in vars(cls).items() if callable(value)}
+        known = sorted(name for name in names if not name.startswith("__"))
+        remedy = did_you_mean(function.name, known) or "call it, or leave it out"
+        yield Mistake(subject.node, text, remedy)
 
 
 def is_called_alike(subject: Subject) -> Iterator[Mistake]:
-    """Callers of what is overridden can call the override."""
+    """The callers of an overridden function can call the override."""
     function = subject.function
     overridden = function.overridden
     if not (function.is_plain and isinstance(overridden, FunctionType)) or function.is_init:
@@ -241,46 +241,39 @@ def is_called_alike(subject: Subject) -> Iterator[Mistake]:
         text = f"{function.name} has its parameters in another order: {swapped}"
         yield Mistake(subject.node, text, remedy)
     elif not takes_all(own, theirs) and not _callers_fit(subject, own):
-        text = f"{function.name}{shown(own)} cannot be called as {function.name}{shown(theirs)}"
+        text = f"{function.name}{shown(own)} cannot be called like {function.name}{shown(theirs)}"
         yield Mistake(subject.node, text, remedy)
 
 
 def is_a_path_alike(subject: Subject) -> Iterator[Mistake]:
-    """What is run by `yield from` yields, and what is called does not."""
+    """An override yields if the kernel runs the function by `yield from`, and only then."""
     function, name = subject.function, subject.function.name
     if not (function.is_plain and isinstance(function.overridden, FunctionType)):
         return
     wanted = is_path_function(function.overridden)
     if wanted and not function.is_path and not returns_a_value(subject.node):
-        text = f"{name} is a path and yields nothing"
-        yield Mistake(subject.node, text, "write `yield from ()` where it does nothing")
+        text = f"{name} is a path, but yields nothing"
+        yield Mistake(subject.node, text, "write `yield from ()` if it does nothing")
     elif function.is_path and not wanted and not _run_in(subject.file, name):
         text = f"{name} yields, but the kernel calls it as a plain function"
         yield Mistake(subject.node, text, "yield in its callers")
 
 
-def _functions(file: PatchFile) -> list[str]:
-    below = file.kernel.__mro__
-    return sorted(
-        {n for c in below if c not in file.classes for n, f in vars(c).items() if callable(f)}
-    )
-
-
 def _swapped(own: inspect.Signature, theirs: inspect.Signature) -> str:
-    """The parameters when they are the same ones in another order."""
+    """The parameters in both orders, if they are the same ones in another order; else empty."""
     mine, others = list(own.parameters)[1:], list(theirs.parameters)[1:]
     same = sorted(mine) == sorted(others) and mine != others
     return f"{', '.join(mine)} instead of {', '.join(others)}" if same else ""
 
 
 def _callers_fit(subject: Subject, own: inspect.Signature) -> bool:
-    """Whether a function changes its parameters and every caller that is left knows them."""
+    """Whether every caller of a function with changed parameters calls it with these."""
     calls = _callers(subject)
     return bool(calls) and all(_call_binds(own, call) for _, call in calls)
 
 
 def _only_called_here(subject: Subject) -> bool:
-    """Whether the patch has all callers of a function."""
+    """Whether all callers of a function are in the patch."""
     calls = _callers(subject)
     return bool(calls) and all(path == subject.file.path for path, _ in calls)
 
@@ -303,8 +296,8 @@ def _called(call: ast.Call) -> str:
 
 
 def _calls_of(file: PatchFile) -> Iterator[tuple[str, ast.Call]]:
-    """The calls in functions that are in effect in the kernel, and those of who drives it, each
-    with its file."""
+    """The calls in functions that are in effect in the kernel and in the drivers, each with its
+    file."""
     for name in dir(file.kernel):
         function = inspect.unwrap(getattr(file.kernel, name))
         if isinstance(function, FunctionType):

@@ -1,4 +1,4 @@
-"""The functions of a patch that are in effect in a kernel, each with its source."""
+"""A patch file: its functions that are in effect in a kernel, each with its source."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 from hgeisim.patchrules.yields import is_path
 
 CHECK = "check"
-"""The function of the module that hgeisim asks in every state."""
+"""The function of the module that hgeisim calls in every state."""
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, eq=False)
 class PatchFunction:
-    """A function of a patch file: `owner` is its class, None for one of the module.
+    """A function of a patch file: `owner` is its class, None for a function of the module.
 
-    `held` is what its class or module holds: itself, or what decorates it.  `overridden` is what
-    the kernel would have in its place, None when there is nothing.  `is_asked`: it is the check of
-    the file, or what the check alone uses.
+    `held` is the value that its class or module holds: the function, or its decorated form.
+    `overridden` is the value that the kernel would have in its place, None if it has none.
+    `is_asked`: it is the check of the file, or a function that only the check uses.
     """
 
     name: str
@@ -36,17 +36,17 @@ class PatchFunction:
 
     @property
     def is_path(self) -> bool:
-        """Whether it yields."""
+        """Whether the function yields."""
         return is_path(self.node)
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is called with the parameters in the source."""
+        """Whether the function is called with the parameters in the source."""
         return self.held is self.function
 
     @property
     def is_init(self) -> bool:
-        """Whether it makes the kernel."""
+        """Whether the function makes the kernel."""
         return self.name == "__init__"
 
 
@@ -54,7 +54,7 @@ class PatchFunction:
 class PatchFile:
     """A file with classes that a kernel is made of.
 
-    `sources` are the texts of all files of its variant, for one may call what another defines.
+    `sources` are the texts of all files of its variant, since one may call functions of another.
     """
 
     module: ModuleType
@@ -63,7 +63,7 @@ class PatchFile:
 
     @property
     def path(self) -> str:
-        """Where the file is."""
+        """The path of the file."""
         return str(self.module.__file__)
 
     @property
@@ -73,12 +73,12 @@ class PatchFile:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """Its source, the first of all."""
+        """The source of this file, which is the first of `sources`."""
         return ast.parse(self.sources[0])
 
     @cached_property
     def functions(self) -> tuple[PatchFunction, ...]:
-        """What it changes in the kernel and the functions of the module that this may use."""
+        """The methods that change the kernel, and the functions of the module that they may use."""
         methods = [each for cls in self.classes for each in self._methods(cls)]
         used = list(self._used(methods, []))
         others = [each.name for each in (*methods, *used)]
@@ -91,25 +91,25 @@ class PatchFile:
         return tuple(cls for cls in self.kernel.__mro__ if cls.__module__ == self.module.__name__)
 
     def overridden(self, name: str, owner: type) -> Any:
-        """What the kernel has under a name below a class, without this file; None for nothing."""
+        """The attribute that the kernel has below a class, without this file; None if none."""
         mro = self.kernel.__mro__
         below = (cls for cls in mro[mro.index(owner) + 1 : -1] if cls not in self.classes)
         return next((vars(cls)[name] for cls in below if name in vars(cls)), None)
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
-        """Attributes that are read, names and texts: what something may be called or asked by."""
+        """The attributes that are read, the names and the texts: any may name a function."""
         return frozenset().union(*map(_words_in, self.sources))
 
     @cached_property
     def texts(self) -> frozenset[str]:
-        """Texts in the source: an attribute may be asked for by its name, as by `hasattr`."""
+        """The texts in the source: `hasattr` and others name an attribute by a text."""
         constants = (node for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
         return frozenset(node.value for node in constants if isinstance(node.value, str))
 
     @cached_property
     def asked_for(self) -> frozenset[str]:
-        """Names of attributes that the source asks for before it uses them."""
+        """The names of attributes that the source tests for before it uses them."""
         return frozenset(name for node in ast.walk(self.tree) for name in _asked_for(node))
 
     def _methods(self, cls: type) -> Iterator[PatchFunction]:
@@ -121,8 +121,8 @@ class PatchFile:
                 yield PatchFunction(node.name, function, node, value, cls, overridden)
 
     def _used(self, methods: list[PatchFunction], words: list[str]) -> Iterator[PatchFunction]:
-        """The functions of the module that are meant by some words or named in methods, and those
-        that are named there."""
+        """The functions of the module that words or methods name, and those that they name in
+        turn."""
         left, seen = list(methods), set[str]()
         while left or words:
             named = set(words) if words else _names(left.pop().node)
@@ -136,20 +136,20 @@ class PatchFile:
                     yield left[-1]
 
     def _node(self, function: Any) -> Any:
-        """The definition of a function, None when it is not one of this file."""
+        """The definition of a function; None if it is not in this file."""
         if not isinstance(function, FunctionType) or function.__code__.co_filename != self.path:
             return None
         return self._definitions.get(function.__code__.co_firstlineno)
 
     @cached_property
     def _definitions(self) -> dict[int, ast.FunctionDef | ast.AsyncFunctionDef]:
-        """The functions of the source by their first line, that of a decorator if there is one."""
+        """The functions of the source by their first line, see `first_line`."""
         nodes = (node for node in ast.walk(self.tree) if isinstance(node, DEFINITIONS))
         return {first_line(node): node for node in nodes}
 
 
 def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """The line at which its code begins: that of its first decorator if there is one."""
+    """The line at which the code of a function begins: that of its first decorator, if any."""
     return min(each.lineno for each in (node, *node.decorator_list))
 
 

@@ -1,4 +1,4 @@
-"""All rules, and the mistakes that they find in a patch."""
+"""The list of all rules, and the mistakes that they find in a patch."""
 
 from __future__ import annotations
 
@@ -42,21 +42,12 @@ from hgeisim.patchrules.writes import (
 )
 from hgeisim.patchrules.yields import no_open_block, yields_stand_alone
 
-
-def _stands_alone(subject: Subject) -> Iterator[Mistake]:
-    return yields_stand_alone(subject.node)
-
-
-def _no_open_block(subject: Subject) -> Iterator[Mistake]:
-    return no_open_block(subject.node)
-
-
 RULES: dict[str, Callable[[Subject], Iterator[Mistake]]] = {
     "overrides something": overrides_something,
     "is called alike": is_called_alike,
     "is a path alike": is_a_path_alike,
-    "yields stand alone": _stands_alone,
-    "no open block": _no_open_block,
+    "yields stand alone": lambda subject: yields_stand_alone(subject.node),
+    "no open block": lambda subject: no_open_block(subject.node),
     "paths are run": paths_are_run,
     "paths are not yielded": paths_are_not_yielded,
     "arguments fit": arguments_fit,
@@ -81,13 +72,13 @@ RULES: dict[str, Callable[[Subject], Iterator[Mistake]]] = {
     "kernel is not written": kernel_is_not_written,
 }
 OF_PATHS = ("yields stand alone", "no open block", "operations are yielded")
-"""Rules for what yields to the machine: a check may yield its texts."""
+"""Rules for functions that yield to the machine: a check may yield its texts."""
 
 
 def mistakes(file: PatchFile) -> list[Mistake]:
-    """What is wrong with a patch, in the order of its lines.
+    """The mistakes of a patch, in the order of their lines.
 
-    Raises whatever the patch raises when a kernel of it is made.
+    Raises whatever the patch raises when a kernel is made of it.
     """
     found = [each for rule in CLASS_RULES.values() for each in rule(file)]
     try:

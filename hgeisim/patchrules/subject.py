@@ -1,8 +1,8 @@
-"""The subject of a rule: a function of a patch, and what each of its expressions stands for.
+"""The subject of a rule: a function of a patch, and the values of its expressions.
 
-That is looked up in a specimen, a kernel that never runs: `vcpu.vsfile_lock.read_lock_irqsave` is
-the attribute of the attribute of a vCPU, any vCPU, so the one of the specimen says whether there is
-such a field and what it is.  What is not known has no value here and is not judged.
+The values are looked up in a specimen, a kernel that never runs: `vcpu.vsfile_lock.read_lock` is an
+attribute of an attribute of any vCPU, so the vCPU of the specimen shows whether the field exists
+and what it is.  An expression that is not understood has no value here and is not judged.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hgeisim.patchrules.patch_file import CHECK, PatchFile, PatchFunction
 from hgeisim.patchrules.yields import inside, is_path, reached
 
 Values: TypeAlias = "tuple[Any, ...] | None"
-"""What an expression may be, or None when that is not known."""
-DEEP = 40
-"""No expression is looked up further than this: a local may be made of itself."""
+"""The values that an expression may have, or None if they are not known."""
+DEPTH_MAX = 40
+"""The deepest look-up of an expression, since a local may depend on itself."""
 
 
 class Specimen:
@@ -43,7 +43,7 @@ class Specimen:
         self.objects["Task"] = (vcpu.thread,)
 
     def _add(self, shared: Any) -> None:
-        """Know an object by the names of its classes, and the objects that it refers to."""
+        """Enter an object by the names of its classes, and the objects that it refers to."""
         for cls in type(shared).__mro__:
             if cls not in (object, Shared, Fixed):
                 self.objects.setdefault(cls.__name__, (shared,))
@@ -53,7 +53,7 @@ class Specimen:
                 self._add(value)
 
     def of_annotation(self, annotation: Any) -> Values:
-        """What a parameter or a result may be, by its annotation."""
+        """The values of a parameter or a result, by its annotation."""
         text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
         text = text.removeprefix("Path[").removesuffix("]").removesuffix(" | None")
         return self.objects.get(text.rpartition(".")[2])
@@ -66,7 +66,7 @@ def _slots(cls: type) -> Iterator[str]:
 
 
 class Element(ast.expr):
-    """Any element of what a `for` walks over; it stands in no source."""
+    """Any element of the iterable of a `for`; a node that no source contains."""
 
     _fields = ("value",)
 
@@ -76,7 +76,7 @@ class Element(ast.expr):
 
 
 class Scope:
-    """The locals of a function of a patch, and what each may be."""
+    """The locals of a function of a patch, with the values that each may have."""
 
     def __init__(
         self, function: PatchFunction, names: Mapping[str, Any], specimen: Specimen
@@ -85,7 +85,8 @@ class Scope:
 
     @cached_property
     def parameters(self) -> dict[str, Values]:
-        """The parameters, by position what they are in the function that is overridden."""
+        """The parameters with their values, which an override takes from the overridden function,
+        by position."""
         args = self.function.node.args
         own = [*args.posonlyargs, *args.args]
         annotations = [_text(each.annotation) for each in own]
@@ -103,7 +104,7 @@ class Scope:
 
     @cached_property
     def bindings(self) -> dict[str, list[ast.expr | None]]:
-        """What is assigned to each local, None where it is anything."""
+        """The expressions that are assigned to each local, None for an unknown one."""
         found: dict[str, list[ast.expr | None]] = {}
         within = (node for node in ast.walk(self.function.node) if node is not self.function.node)
         for node in within:
@@ -111,63 +112,61 @@ class Scope:
                 found.setdefault(name, []).append(value)
         return found
 
-    def of(self, node: ast.AST | None, deep: int = 0) -> Values:
-        """What an expression may be."""
-        if node is None or deep > DEEP:
+    def of(self, node: ast.AST | None, depth: int = 0) -> Values:
+        """The values that an expression may have."""
+        if node is None or depth > DEPTH_MAX:
             return None
         method = getattr(self, f"_of_{type(node).__name__.lower()}", None)
-        return method(node, deep + 1) if method else None
+        return method(node, depth + 1) if method else None
 
-    def _of_constant(self, node: ast.Constant, deep: int) -> Values:
+    def _of_constant(self, node: ast.Constant, depth: int) -> Values:
         return (node.value,)
 
-    def _of_name(self, node: ast.Name, deep: int) -> Values:
+    def _of_name(self, node: ast.Name, depth: int) -> Values:
         bound = self.bindings.get(node.id, [])
         if node.id in self.parameters:
             return None if bound else self.parameters[node.id]
         if bound:
-            return _all(self.of(value, deep) for value in bound)
+            return _all(self.of(value, depth) for value in bound)
         return (self.names[node.id],) if node.id in self.names else None
 
-    def _of_attribute(self, node: ast.Attribute, deep: int) -> Values:
-        owners = self.of(node.value, deep)
+    def _of_attribute(self, node: ast.Attribute, depth: int) -> Values:
+        owners = self.of(node.value, depth)
         values = [v for owner in owners or () for v in _attribute(owner, node.attr)]
         return tuple(values) or None
 
-    def _of_subscript(self, node: ast.Subscript, deep: int) -> Values:
+    def _of_subscript(self, node: ast.Subscript, depth: int) -> Values:
         if isinstance(node.slice, ast.Slice):
-            return self.of(node.value, deep)
-        return _all(map(_element, self.of(node.value, deep) or ())) or None
+            return self.of(node.value, depth)
+        return _all(map(_element, self.of(node.value, depth) or ())) or None
 
-    def _of_element(self, node: Element, deep: int) -> Values:
-        walked = self.of(node.value, deep) or ()
-        return (
-            None
-            if any(isinstance(each, Mapping) for each in walked)
-            else (_all(map(_element, walked)) or None)
-        )
+    def _of_element(self, node: Element, depth: int) -> Values:
+        walked = self.of(node.value, depth) or ()
+        if any(isinstance(each, Mapping) for each in walked):
+            return None
+        return _all(map(_element, walked)) or None
 
-    def _of_ifexp(self, node: ast.IfExp, deep: int) -> Values:
-        return _all((self.of(node.body, deep), self.of(node.orelse, deep)))
+    def _of_ifexp(self, node: ast.IfExp, depth: int) -> Values:
+        return _all((self.of(node.body, depth), self.of(node.orelse, depth)))
 
-    def _of_yieldfrom(self, node: ast.YieldFrom, deep: int) -> Values:
-        return self._of_call(node.value, deep) if isinstance(node.value, ast.Call) else None
+    def _of_yieldfrom(self, node: ast.YieldFrom, depth: int) -> Values:
+        return self._of_call(node.value, depth) if isinstance(node.value, ast.Call) else None
 
-    def _of_call(self, node: ast.Call, deep: int) -> Values:
-        """The result of a function, as it is annotated; `super()` is the rest of the kernel."""
+    def _of_call(self, node: ast.Call, depth: int) -> Values:
+        """The result of a function, by its annotation; `super()` is the rest of the kernel."""
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
             owner = self.function.owner
             return (super(owner, self.specimen.k),) if owner else None
-        functions = self.of(node.func, deep)
+        functions = self.of(node.func, depth)
         if not functions or not all(isinstance(f, MethodType | FunctionType) for f in functions):
             return None
         if functions[0] in (per_cpu_ptr, this_cpu_ptr) and node.args:
-            return _all(map(_element, self.of(node.args[0], deep) or ())) or None
+            return _all(map(_element, self.of(node.args[0], depth) or ())) or None
         return _all(self.specimen.of_annotation(_returns(f)) for f in functions)
 
 
 def _all(values: Any) -> Values:
-    """The values of all alternatives; not known when one is not."""
+    """The values of all alternatives; None if one of them is not known."""
     found: list[Any] = []
     for each in values:
         if each is None:
@@ -184,7 +183,7 @@ def _attribute(owner: Any, name: str) -> Sequence[Any]:
 
 
 def _element(owner: Any) -> Values:
-    """Any element of an array, a list or a dictionary that has one."""
+    """Any element of an array, a list or a dictionary; None if it has none."""
     if isinstance(owner, Mapping):
         owner = list(owner.values())
     if isinstance(owner, str | bytes) or not hasattr(type(owner), "__getitem__"):
@@ -197,19 +196,19 @@ def _element(owner: Any) -> Values:
 
 
 def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
-    """The names that a node binds, each with its value where it is one expression."""
+    """The names that a node binds, each with its value if that is a single expression."""
     match node:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
-                yield from _taken_apart(target, value)
+                yield from _unpacked(target, value)
         case ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield from _taken_apart(target, value)
+            yield from _unpacked(target, value)
         case ast.NamedExpr(target=target, value=value):
-            yield from _taken_apart(target, value)
+            yield from _unpacked(target, value)
         case ast.For(target=target, iter=walked) | ast.comprehension(target=target, iter=walked):
-            yield from _taken_apart(target, Element(walked))
+            yield from _unpacked(target, Element(walked))
         case ast.AugAssign(target=target) | ast.withitem(optional_vars=ast.expr() as target):
-            yield from _taken_apart(target, None)
+            yield from _unpacked(target, None)
         case ast.ExceptHandler(name=str() as name) | ast.FunctionDef(name=name):
             yield name, None
         case ast.Lambda(args=args):
@@ -220,7 +219,7 @@ def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
             yield name, None
 
 
-def _taken_apart(target: ast.AST, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+def _unpacked(target: ast.AST, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
     if isinstance(target, ast.Name):
         yield target.id, value
     elif isinstance(target, ast.Tuple | ast.List):
@@ -228,9 +227,9 @@ def _taken_apart(target: ast.AST, value: ast.expr | None) -> Iterator[tuple[str,
         starred = any(isinstance(each, ast.Starred) for each in target.elts)
         parts = value.elts if isinstance(value, ast.Tuple) and same and not starred else None
         for at, each in enumerate(target.elts):
-            yield from _taken_apart(each, parts[at] if parts else None)
+            yield from _unpacked(each, parts[at] if parts else None)
     elif isinstance(target, ast.Starred):
-        yield from _taken_apart(target.value, None)
+        yield from _unpacked(target.value, None)
 
 
 def _text(annotation: ast.expr | None) -> str:
@@ -240,7 +239,7 @@ def _text(annotation: ast.expr | None) -> str:
 
 
 def _annotations(function: Any) -> list[str]:
-    """The annotations of the parameters of a function, with the kernel itself."""
+    """The annotations of the parameters of a function, that of `k` included."""
     if not isinstance(function, FunctionType):
         return []
     parameters = inspect.signature(function).parameters.values()
@@ -258,7 +257,7 @@ GENERATOR = 0x20
 
 
 class Subject(NamedTuple):
-    """A function, the file that it is in, and what its expressions stand for."""
+    """A function with its file, and the values of its expressions."""
 
     file: PatchFile
     function: PatchFunction
@@ -266,31 +265,31 @@ class Subject(NamedTuple):
     scope: Scope
 
     def at(self, function: PatchFunction) -> Subject:
-        """The same for another function of the file."""
+        """The subject for another function of the file."""
         scope = Scope(function, self.file.names, self.specimen)
         return Subject(self.file, function, self.specimen, scope)
 
     @property
     def node(self) -> ast.FunctionDef | ast.AsyncFunctionDef:
-        """Its source."""
+        """The definition of the function."""
         return self.function.node
 
     @property
     def nodes(self) -> Iterator[ast.AST]:
-        """What is in it and may be executed, without the functions in it."""
+        """The nodes of the function that may be executed, without the functions in it."""
         return reached(self.node)
 
     @property
     def sets_up(self) -> bool:
-        """Whether it makes the state of the kernel before anything runs."""
+        """Whether the function makes the state of the kernel before anything runs."""
         return self.function.name == "__init__" or self.function.name.startswith("add_")
 
     def of(self, node: ast.AST | None) -> Values:
-        """What an expression may be."""
+        """The values that an expression may have."""
         return self.scope.of(node)
 
     def is_local(self, name: str) -> bool:
-        """Whether the patch itself says what a name stands for."""
+        """Whether the patch itself defines a name."""
         own = (self.scope.parameters, self.scope.bindings, self.file.names)
         return any(name in names for names in own)
 
@@ -303,7 +302,7 @@ class Subject(NamedTuple):
 
 
 def is_path_function(value: Any) -> bool:
-    """Whether a value is a function that yields, or stands for one that the kernel lacks here."""
+    """Whether a value is a function that yields, or one that promises a path by its annotation."""
     function = getattr(value, "__func__", value) if isinstance(value, MethodType) else value
     if not isinstance(function, FunctionType):
         return False
@@ -324,5 +323,5 @@ def is_kernel(value: Any) -> bool:
 
 
 def has(owner: Any, name: str) -> bool:
-    """Whether there is such an attribute; one that is declared may be set later."""
+    """Whether an object has an attribute; a declared one may be set later."""
     return hasattr(owner, name) or (not isinstance(owner, super) and name in dir(type(owner)))

@@ -1,7 +1,7 @@
-"""Rules for code that never ends: a loop without a yield or a way out, and endless recursion.
+"""Rules against code that never ends: a loop without a yield or a way out, and endless recursion.
 
-No other context can step while a loop goes on without a yield.  A function that calls itself,
-whatever happens, never returns.
+No other context can step while a loop runs without a yield.  A function that calls itself
+unconditionally never returns.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from hgeisim.patchrules.subject import Subject, is_kernel
 from hgeisim.patchrules.yields import FUNCTIONS, inside, is_yield
 
 LOOP_EXITS = (ast.Return, ast.Raise, ast.Break, ast.Assert, ast.NamedExpr, *FUNCTIONS)
-"""What may end a loop, or change something in a way that is not looked at."""
+"""Nodes that may end a loop, or change something in a way that is not examined."""
 STILL = (ast.Constant, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.Subscript)
 SIGNS = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context)
-"""Nodes of a condition that comes out the same as long as nothing is written."""
+"""Nodes of a condition whose value stays the same as long as nothing is written."""
 READS = (atomics.READ_ONCE, atomics.test_bit, atomics.per_cpu_ptr, atomics.this_cpu_ptr)
 
 
@@ -29,17 +29,16 @@ def loops_come_to_an_end(subject: Subject) -> Iterator[Mistake]:
     caught = {id(n) for t in subject.nodes if isinstance(t, ast.Try) for n in ast.walk(t)}
     for node in subject.nodes:
         if isinstance(node, ast.While) and id(node) not in caught and _goes_on(subject, node):
-            text = f"`while {ast.unparse(node.test)}` never ends: nothing in the loop changes that"
-            remedy = (
-                "put a `yield STEP` into it, so that others may"
-                if subject.function.is_path
-                else ("write a condition that comes to an end")
-            )
+            test = ast.unparse(node.test)
+            text = f"`while {test}` never ends: nothing in the loop changes the condition"
+            remedy = "write a condition that comes to an end"
+            if subject.function.is_path:
+                remedy = "put a `yield STEP` into it, so that other contexts can run"
             yield Mistake(node, text, remedy)
 
 
 def _goes_on(subject: Subject, loop: ast.While) -> bool:
-    """Whether a loop, once begun, certainly goes on; what is not understood may end it."""
+    """Whether a loop, once begun, certainly goes on; a node that is not understood may end it."""
     inner = [node for statement in loop.body for node in ast.walk(statement)]
     if any(is_yield(node) or isinstance(node, LOOP_EXITS) for node in (loop.test, *inner)):
         return False
@@ -52,7 +51,7 @@ def _goes_on(subject: Subject, loop: ast.While) -> bool:
 
 
 def _is_still(subject: Subject, node: ast.AST) -> bool:
-    """Whether a part of a condition stays what it is until something is written."""
+    """Whether a part of a condition keeps its value until something is written."""
     match node:
         case ast.Name():
             return True
@@ -90,11 +89,11 @@ EARLY_EXITS = (ast.Return, ast.Raise, ast.Assert)
 """Statements by which a function may end early."""
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 MAYBE = (ast.BoolOp, ast.IfExp, ast.Compare, *COMPREHENSIONS, *FUNCTIONS)
-"""Nodes of which a part may not be evaluated."""
+"""Nodes with parts that may not be evaluated."""
 
 
 def functions_come_to_an_end(subject: Subject) -> Iterator[Mistake]:
-    """A function that calls itself, or one that calls it, does so under a condition."""
+    """A function calls itself, directly or through others, only under a condition."""
     for call, called in _certain(subject):
         if _leads_to(subject.function.function, called, []):
             shown = ast.unparse(call.func)
@@ -104,7 +103,7 @@ def functions_come_to_an_end(subject: Subject) -> Iterator[Mistake]:
 
 
 def _leads_to(wanted: FunctionType, subject: Subject, seen: list[FunctionType]) -> bool:
-    """Whether a function is certainly called, once another one is."""
+    """Whether a call of one function certainly leads to a call of the wanted one."""
     here = subject.function.function
     if here is wanted or here in seen:
         return here is wanted
@@ -113,7 +112,7 @@ def _leads_to(wanted: FunctionType, subject: Subject, seen: list[FunctionType]) 
 
 
 def _certain(subject: Subject) -> Iterator[tuple[ast.Call, Subject]]:
-    """The calls that a function makes whatever happens, of functions of the patch."""
+    """The unconditional calls in a function of functions of the patch."""
     run = [node.value for node in subject.nodes if isinstance(node, ast.YieldFrom)]
     for statement in subject.node.body:
         for call in _always(statement):
@@ -151,7 +150,7 @@ def _always(statement: ast.stmt) -> Iterator[ast.Call]:
 
 
 def _called(subject: Subject, call: ast.Call) -> Subject | None:
-    """The function of the patch that a call is of."""
+    """The function of the patch that a call calls; None if it is not one."""
     values = subject.of(call.func) or ()
     functions = [getattr(value, "__func__", value) for value in values]
     for each in subject.file.functions if len(functions) == 1 else ():

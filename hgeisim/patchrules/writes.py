@@ -1,7 +1,4 @@
-"""Rules for what a patch writes: fields hold numbers, references stay, and stdout is not written.
-
-stdout belongs to the command.
-"""
+"""Rules for writes: fields hold numbers, references stay, and stdout is left to the command."""
 
 from __future__ import annotations
 
@@ -28,12 +25,13 @@ CONTAINERS = {
     ast.Lambda: "a function",
     ast.GeneratorExp: "a generator",
 }
-"""What some expressions make, whatever is in them."""
+"""The kinds of objects that some expressions make, whatever is in them."""
 NUMBER = "write a number: 0 or -1 for none, 0 and 1 for false and true, the id for a vCPU"
 
 
 class Write(NamedTuple):
-    """A value that is written into a place: a name of an object, an element of an array if None."""
+    """A value that is written into an attribute of an object, or into an element of an array if
+    `name` is None."""
 
     node: ast.AST
     owner: ast.expr
@@ -42,25 +40,25 @@ class Write(NamedTuple):
 
 
 def fields_hold_numbers(subject: Subject) -> Iterator[Mistake]:
-    """What is written into a field, or an element of an array, is a number."""
+    """The values of fields and of elements of arrays are numbers."""
     for write in writes(subject):
         if _holds_number(subject, write) and (wrong := _no_number(subject, write.value)):
             shown = ast.unparse(write.node)
-            yield Mistake(write.node, f"`{shown}` writes {wrong} where a number is", NUMBER)
+            yield Mistake(write.node, f"`{shown}` writes {wrong} where a number belongs", NUMBER)
 
 
 def references_stay(subject: Subject) -> Iterator[Mistake]:
-    """A path does not put another object, array or lock in the place of one."""
+    """A path does not replace an object, an array or a lock by another one."""
     for write in () if subject.sets_up else writes(subject):
         owners = subject.of(write.owner) or ()
         if write.name and owners and all(_is_reference(each, write.name) for each in owners):
             shown = ast.unparse(write.node)
-            text = f"`{shown}` replaces {write.name!r}, which is made once and stays"
+            text = f"`{shown}` replaces {write.name!r}, which is made once and must stay"
             yield Mistake(write.node, text, _instead(owners[0], write.name))
 
 
 def new_fields_are_fields(subject: Subject) -> Iterator[Mistake]:
-    """What a path writes into a struct of the patch is declared as a `Field`."""
+    """An attribute of a struct of the patch that a path writes is declared as a `Field`."""
     for write in () if subject.sets_up else writes(subject):
         kinds = {type(each).__name__ for each in subject.of(write.owner) or ()}
         name = write.name or ""
@@ -70,14 +68,14 @@ def new_fields_are_fields(subject: Subject) -> Iterator[Mistake]:
 
 
 def _is_plain(subject: Subject, kind: str, name: str) -> bool:
-    """Whether a patch declares a name of a struct as something that is not shared."""
+    """Whether a patch declares an attribute of a struct without making it shared."""
     structs = (vars(vars(cls).get(kind, object)) for cls in subject.file.classes)
     declared = [each for each in structs if name in each.get("__annotations__", {})]
     return bool(declared) and not any(name in (*s["fields"], *s["arrays"]) for s in declared)
 
 
 def writes(subject: Subject) -> Iterator[Write]:
-    """What a function writes into places that are not locals."""
+    """The writes of a function into places that are not locals."""
     for node in subject.nodes:
         match node:
             case ast.Assign(targets=targets, value=value):
@@ -123,7 +121,7 @@ def _lists(owner: Any, kind: str, name: str) -> bool:
 
 
 def _no_number(subject: Subject, value: ast.expr | None) -> str:
-    """What is written when it is certainly not a whole number, else empty."""
+    """The kind of a value that is certainly not a whole number; empty if it may be one."""
     if value is None:
         return ""
     if type(value) in CONTAINERS:
@@ -139,7 +137,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_reference(owner: Any, name: str) -> bool:
-    """Whether an attribute of an object refers to what lives as long as the object."""
+    """Whether an attribute refers to an object that lives as long as its owner."""
     if not isinstance(owner, Shared) or name in type(owner).fields:
         return False
     value = getattr(owner, name, None)
@@ -156,12 +154,12 @@ OURS = ("sys.stdout", "sys.__stdout__", "sys.stdout.buffer")
 
 
 def stdout_is_not_written(subject: Subject) -> Iterator[Mistake]:
-    """`sys.stdout.write(...)` goes between the lines of the command, once for each step."""
+    """A patch does not call `sys.stdout.write(...)`, whose text would stand among the lines of the
+    command, once for each step."""
     for node in subject.nodes:
         match node:
             case ast.Call(func=ast.Attribute(value=owner)) if ast.unparse(owner) in OURS:
                 if subject.file.names.get("sys") is sys:
                     text = f"{ast.unparse(node.func)} writes into the output of the command"
-                    yield Mistake(
-                        node, text, "write `print(...)`: it goes to stderr, each text once"
-                    )
+                    remedy = "write `print(...)`, which goes to stderr, each text once"
+                    yield Mistake(node, text, remedy)

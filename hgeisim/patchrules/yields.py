@@ -1,8 +1,8 @@
-"""The rules that make a kernel path safe to explore: nothing lives across a yield but locals.
+"""The rules that make a kernel path safe to explore: only locals live across a yield.
 
-The explored driver tells two states of a path apart by where it stands and what its locals hold; a
-half-evaluated expression, an iterator or a block that is open across a yield would be state that it
-cannot see.
+The explored driver distinguishes two states of a path by its place and the values of its locals; a
+half-evaluated expression, an iterator or a block that is open across a yield would be state that
+the driver cannot see.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WORDS = {
 
 
 def inside(function: ast.AST) -> Iterator[ast.AST]:
-    """Walk a function without the functions in it."""
+    """The nodes of a function, without those of the functions in it."""
     for child in ast.iter_child_nodes(function):
         yield child
         if not isinstance(child, FUNCTIONS):
@@ -36,7 +36,7 @@ def inside(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def reached(node: ast.AST) -> Iterator[ast.AST]:
-    """The same without what is never executed: after a `return`, or under `if False`."""
+    """The nodes of `inside` that may be executed: not those after a `return` or in `if False`."""
     for child in _alive(node):
         yield child
         if not isinstance(child, FUNCTIONS):
@@ -67,16 +67,16 @@ def is_path(function: ast.AST) -> bool:
 
 
 def yields_stand_alone(path: ast.AST) -> Iterator[Mistake]:
-    """`yield x`, `name = yield x`, `return (yield from x)`, and no other form."""
+    """A yield has the form `yield x`, `name = yield x` or `return (yield from x)`."""
     alone = {id(value) for node in inside(path) if (value := _lone_yield(node))}
     for node in inside(path):
         if is_yield(node) and id(node) not in alone:
-            text = "a yield must be a statement or the whole right side of a name"
+            text = "a yield must be a statement, or the whole value that a name is assigned"
             yield Mistake(node, text, "assign it to a local first: `ret = yield ...`")
 
 
 def _lone_yield(node: ast.AST) -> ast.AST | None:
-    """The yield of a statement in one of the forms that may be."""
+    """The yield of a statement in one of the allowed forms."""
     match node:
         case ast.Expr(value=ast.Yield() | ast.YieldFrom() as lone):
             return lone
@@ -98,9 +98,9 @@ def no_open_block(path: ast.AST) -> Iterator[Mistake]:
 
 
 def _instead(word: str) -> str:
-    """How to write a block that may not stay open."""
+    """The remedy for a block that may not stay open."""
     if word == "with":
-        return "yield the lock's operation before, and that of its unlock after"
+        return "yield the operation that takes the lock before, and the one that unlocks it after"
     if word == "try":
-        return "check the value that is returned, as C does"
+        return "check the returned value, as C does"
     return "write `while` with the index in a local"

@@ -109,12 +109,12 @@ MISTAKES = {
         (take("yield STEP", "if vcpu.vsfile_cpux == 3: return"), "vsfile_cpu"),
         (take("yield STEP", "vcpu.dying = 1"), "class Vcpu(structs.Vcpu)"),
         (take("yield STEP", "vcpu.dying += 1"), "class Vcpu(structs.Vcpu)"),
-        (take("yield vcpu.vsfile_lock.write_lock_irqsav"), "did you mean 'write_lock_irqsave'? it"),
+        (take("yield vcpu.vsfile_lock.write_lock_irqsav"), 'did you mean "write_lock_irqsave"? it'),
         (take("yield vcpu.vsfile_lock.down_read"), "it has assert_held, read_lock, "),
-        (take("yield vcpu.mutex.lock_irqsave"), "did you mean 'lock'? it has assert_held, lock, "),
-        (free("yield k.hgei[cpu].lock.raw_spin_lock"), "did you mean 'lock'? it has assert_held"),
-        (free("yield k.cpu_hotplug_lock.downread"), "did you mean 'down_read'? it has"),
-        (take("yield vcpu.vm.srcu.read_lock"), "did you mean 'srcu_read_lock'? it has"),
+        (take("yield vcpu.mutex.lock_irqsave"), 'did you mean "lock"? it has assert_held, lock, '),
+        (free("yield k.hgei[cpu].lock.raw_spin_lock"), 'did you mean "lock"? it has assert_held'),
+        (free("yield k.cpu_hotplug_lock.downread"), 'did you mean "down_read"? it has'),
+        (take("yield vcpu.vm.srcu.read_lock"), 'did you mean "srcu_read_lock"? it has'),
         (take("yield STEP", "vcpu.wait.dying = 1"), "it has waiter; a patch adds fields to Vcpu"),
         (free("yield STEP", "for h in k.hgei: h.lines = 1"), "class HgeiControl(structs."),
         (free("yield STEP", "return [h.lines for h in k.hgei[1:]]"), "class HgeiControl(structs."),
@@ -123,9 +123,9 @@ MISTAKES = {
         (take("yield from k.kvm_vcpu_kik(current, vcpu)"), "kvm_vcpu_kick"),
         (take("yield from super().take_line_awy(current, vcpu, hgei)"), "take_line_away"),
         (free("yield STEP", "if k.hgei[cpu].lines: return"), "docs/own-patch.md"),
-        (free("h = k.hgei[cpu]", "yield STEP", "h.lokc = 1"), "'lock'"),
+        (free("h = k.hgei[cpu]", "yield STEP", "h.lokc = 1"), '"lock"'),
         (free("yield STEP", "k.globals.nr = 1"), "class Globals(structs.Globals)"),
-        (free("yield STEP", "k.hart[cpu].hgei_e = 1"), "'hgeie'"),
+        (free("yield STEP", "k.hart[cpu].hgei_e = 1"), '"hgeie"'),
         (free("yield STEP", "k.vcpu(1).vm.mod = 1"), "class Vm(structs.Vm)"),
         (
             "    def take_line_away(k, c, v, hgei):\n        yield STEP\n        v.dying = 1\n",
@@ -138,10 +138,10 @@ MISTAKES = {
         ),
     ],
     "named fields are there": [
-        (take("yield STEP", "atomic_inc(vcpu, 'vsfile_cpux')"), "'vsfile_cpu'"),
+        (take("yield STEP", "atomic_inc(vcpu, 'vsfile_cpux')"), '"vsfile_cpu"'),
         (take("yield STEP", "if atomic_dec_and_test(vcpu, 'dying'): return"), "class Vcpu("),
         (take("yield STEP", "cmpxchg(vcpu, 'dying', 1, new=2)"), "class Vcpu("),
-        (free("yield STEP", "set_bit(1, k.hgei[cpu], field='free_bitmp')"), "'free_bitmap'"),
+        (free("yield STEP", "set_bit(1, k.hgei[cpu], field='free_bitmp')"), '"free_bitmap"'),
         (free("yield STEP", "WRITE_ONCE(per_cpu_ptr(k.hgei, cpu), 'nr', 3)"), "class HgeiControl("),
         (take("yield STEP", "xchg(vcpu, 'vsfile_lock', 0)"), "such fields are cpu, "),
         (free("yield STEP", "atomic_inc(k.hgei[cpu], 'owners')"), "such fields are free_bitmap"),
@@ -151,8 +151,8 @@ MISTAKES = {
         (take("yield STEP", "if getattr(vcpu, 'dying'): return"), "class Vcpu("),
     ],
     "names are there": [
-        (free("yield STPE"), "'STEP'"),
-        (free("yield STEP", "return bitt(cpu)"), "'bit'"),
+        (free("yield STPE"), '"STEP"'),
+        (free("yield STEP", "return bitt(cpu)"), '"bit"'),
         (free("yield STEP", "return [undefined for x in (1, 2)]"), "import it, or define it"),
     ],
     "functions come to an end": [
@@ -261,19 +261,19 @@ CASES = [(rule, body, remedy) for rule, cases in MISTAKES.items() for body, reme
 def test_a_mistake_is_reported_with_line_and_remedy(
     tmp_path: Path, rule: str, body: str, remedy: str
 ) -> None:
-    told = found(tmp_path, body)
-    assert told
-    assert any(remedy in each for _, each in told), told
+    mistakes = found(tmp_path, body)
+    assert mistakes
+    assert any(remedy in each for _, each in mistakes), mistakes
     first, last = HEAD.count("\n") + 1, (HEAD + body).count("\n")
-    assert all(first <= int(where.removeprefix("line ")) <= last for where, _ in told)
+    assert all(first <= int(where.removeprefix("line ")) <= last for where, _ in mistakes)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
     monkeypatch.delitem(RULES, rule)
     for body, remedy in MISTAKES[rule]:
-        told = found(tmp_path, body)
-        assert not any(remedy in each for _, each in told), body
+        mistakes = found(tmp_path, body)
+        assert not any(remedy in each for _, each in mistakes), body
 
 
 def test_all_mistakes_of_a_file_are_reported_together(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_nothing_runs(tmp_path: Path, command: str) -> None:
 
 NO_PATH = "with `yield from ()`"
 CLASS_MISTAKES = {
-    "attributes override": [("    locks_are_stedy = False\n", "'locks_are_steady'")],
+    "attributes override": [("    locks_are_stedy = False\n", '"locks_are_steady"')],
     "functions stay functions": [
         ("    take_line_away = None\n", NO_PATH),
         ("    nr_hgei = 3\n", "write `def nr_hgei(k, hgctrl)`"),
@@ -323,8 +323,8 @@ CLASS_MISTAKES = {
         ("    class Vcpu(Vm):\n        dying: 'Field'\n", "class Vcpu(structs.Vcpu)"),
         ("    Globals = 5\n", "class Globals(structs.Globals)"),
         ("    class Vcpu(Vcpu):\n        lines: 'Array'\n", "a `Field` for each element"),
-        ("    class Vcpu(Vcpu):\n        vgein: 'Field'\n", "call the new field otherwise"),
-        ("    class Vcpu(Vcpu):\n        mutex: 'Field'\n", "call the new field otherwise"),
+        ("    class Vcpu(Vcpu):\n        vgein: 'Field'\n", "give the new field another name"),
+        ("    class Vcpu(Vcpu):\n        mutex: 'Field'\n", "give the new field another name"),
     ],
     "kernels are made": [
         ("    def __init__(k):\n        super().__init__()\n", "*args, **rest"),
@@ -340,9 +340,9 @@ def test_a_mistake_of_a_class_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, body: str, remedy: str
 ) -> None:
     """With line and remedy, and by one rule alone."""
-    (told,) = found(tmp_path, body)
-    assert remedy in told[1]
-    assert HEAD.count("\n") < int(told[0].removeprefix("line ")) <= (HEAD + body).count("\n")
+    ((where, text),) = found(tmp_path, body)
+    assert remedy in text
+    assert HEAD.count("\n") < int(where.removeprefix("line ")) <= (HEAD + body).count("\n")
     monkeypatch.delitem(CLASS_RULES, rule)
     try:
         assert not any(remedy in each for _, each in found(tmp_path, body))
@@ -351,6 +351,6 @@ def test_a_mistake_of_a_class_is_reported(
 
 
 def test_a_misspelt_attribute_of_a_class_is_reported(tmp_path: Path) -> None:
-    told = found(tmp_path, "    locks_are_stedy = False\n")
-    assert told == [("line 9", "did you mean 'locks_are_steady'?")]
+    mistakes = found(tmp_path, "    locks_are_stedy = False\n")
+    assert mistakes == [("line 9", 'did you mean "locks_are_steady"?')]
     assert found(tmp_path, "    locks_are_steady = False\n    mine = 1\n") == []
