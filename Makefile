@@ -1,4 +1,4 @@
-# `make` alone tells what there is. Needs Python 3.11 and make; everything else goes into .venv.
+# `make` alone tells what there is. Needs Python 3.11 to 3.13 and make; everything else goes into .venv.
 
 PYTHON ?= python3
 SEEDS ?= 1000 200

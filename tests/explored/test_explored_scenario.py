@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import Any
 
 import pytest
 
 from hgeisim.drivers.explored import explored_scenario as explorable
 from hgeisim.drivers.explored.explored_scenario import explored_digest, unexplorable
+from hgeisim.drivers.explored.model.frames import PYTHONS
+from hgeisim.errors import InputError
 from hgeisim.scenario import parse as draft
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
+from tests.support.source import ROOT
 
 NEW = "power_down"
 
@@ -55,3 +60,17 @@ def test_what_a_token_depends_on(setting: str, counts: bool) -> None:
     before = explored_digest(load_scenario("stale-attr"))
     after = explored_digest(load_scenario("stale-attr", settings=[setting]))
     assert (before != after) is counts
+
+
+def test_an_untested_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search reads the bytecode of suspended paths, which each version of Python changes."""
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    with pytest.raises(
+        InputError, match=r"python: version = 3\.14: is not tested.* 3\.11 to 3\.13"
+    ):
+        explorable.system_of(load_scenario("stale-attr"))
+
+
+def test_the_package_names_the_tested_pythons() -> None:
+    named = re.findall(r"Python :: (3\.\d+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert named == [".".join(map(str, version)) for version in PYTHONS]

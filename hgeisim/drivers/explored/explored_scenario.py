@@ -6,12 +6,14 @@ on goes into tokens and recorded baselines.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from hgeisim.checks.catalogue import At, asked, called
 from hgeisim.drivers.boot_scenario import booted, kernel_of
 from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS, Token
 from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
+from hgeisim.drivers.explored.model.frames import PYTHONS
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.explored.reach import paths_of
@@ -43,6 +45,14 @@ def unexplorable(scenario: Scenario) -> Iterator[Problem]:
         if key not in USED + IGNORED and getattr(scenario, key):
             allowed = f"is not explored; a search understands {', '.join(USED)}"
             yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")
+
+
+def untested_python() -> Iterator[Problem]:
+    """The running Python, where nobody has tested that a search tells suspended paths apart."""
+    running, tested = (".".join(map(str, v)) for v in (sys.version_info[:2], PYTHONS[-1]))
+    if sys.version_info[:2] not in PYTHONS:
+        allowed = f"is not tested; a search reads the bytecode of Python 3.11 to {tested}"
+        yield Problem("python", "version", running, allowed, "use one of these for explore")
 
 
 def explored_digest(scenario: Scenario) -> str:
@@ -79,7 +89,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
 
     Raises `InputError` when the scenario has none, or a table that a search does not understand.
     """
-    if problems := list(unexplorable(scenario)):
+    if problems := [*untested_python(), *unexplorable(scenario)]:
         raise InputError(problems)
     variant = scenario.kernel.variant
     kernel = watched(find_variant(variant), functions_of(Books, Sgeis) | called())
