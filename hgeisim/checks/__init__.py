@@ -1,1 +1,1 @@
-"""What must hold: observers that look on and never interfere."""
+"""The laws of the kernel: checks that look on and never interfere."""

@@ -78,7 +78,7 @@ def _place(frame: FrameType) -> tuple[int | None, int | None]:
 
 @cache
 def _marked(file: str) -> frozenset[tuple[int | None, int | None]]:
-    """The places of all that stands in a marked read, in a file."""
+    """The places of all expressions in the marked reads of a file."""
     try:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError):
@@ -94,5 +94,5 @@ def _marked(file: str) -> frozenset[tuple[int | None, int | None]]:
 
 
 def _last_name(function: ast.expr) -> str:
-    """What a function is called, without where it is from."""
+    """The name of a function, without its module."""
     return ast.unparse(function).rpartition(".")[2]

@@ -1,7 +1,7 @@
-"""Every check once: what it reports, how bad that is, and the moments at which it can be asked.
+"""The catalogue: every check once, with the kinds it reports, how bad they are, and its moments.
 
-A driver says which of these moments it offers (`Offer`); a check is asked at each of its moments
-that is offered, and `not_checked` names what is asked at none.
+A driver says which moments it offers (`Offer`); a check is asked at each of its moments that is
+offered, and `not_checked` names the kinds of checks that are asked at none.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ class At(Enum):
     ONLINE = "when a HART was enabled"
     OFFLINE = "when a HART has gone offline"
     SWITCHED = "when a task has turned virtualization on or off on its HART"
-    MOVED = "when nobody moves the interrupt file of a vCPU any more"
-    CALM = "when nobody moves any interrupt file, of the HARTs that some have left or come to"
+    MOVED = "when the interrupt file of a vCPU is no longer being moved"
+    CALM = "when no interrupt file is being moved, for the HARTs that some have left or come to"
     REFUSED = "when a vCPU has got no line on a HART that had a free one all the time"
     ENTERED = "when a guest has been entered"
-    STILL = "when a guest has been entered whose interrupt file nobody else is changing"
+    STILL = "when a guest has been entered and no one else is changing its interrupt file"
     SWEEP = "when the host has accessed a VS-file"
     CREATED = "when a VM was created"
     TWICE = "at two times, long apart"
@@ -98,21 +98,21 @@ class Severity(IntEnum):
     """How bad a finding is, the worst first: reports are in this order."""
 
     ISOLATION = 0
-    """A guest, the host, or memory that was freed is touched by somebody else."""
+    """A guest, the host, or freed memory is touched by somebody else."""
     OWNERSHIP = 1
     """A line has no owner, two, or the wrong one."""
     INTERRUPT = 2
-    """An interrupt is lost, or has nobody to handle it."""
+    """An interrupt is lost, or nothing handles it."""
     DEADLOCK = 3
     """The kernel hangs, or a lock no longer keeps others out."""
     LOCK_ORDER = 4
     """Two paths lock in a way that may hang."""
     DATA_RACE = 5
-    """Two contexts access a variable at once, and nothing was seen to break by it."""
+    """Two contexts access a variable simultaneously, but no law was seen to break by it."""
     POLICY = 6
-    """It works, but not as was asked for."""
+    """It works, but not as requested."""
     NOTE = 7
-    """Nothing is wrong; a reader should know."""
+    """Nothing is wrong, but a reader should know."""
 
 
 class Row(NamedTuple):
@@ -185,9 +185,9 @@ CATALOGUE = (
     Row(LineGranted(), ("line-refused",), POLICY, (At.REFUSED,)),
 )
 OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception")
-"""What goes wrong with a user's patch while it runs."""
+"""Faults of a user's patch while it runs."""
 SAID_BY_OWN_PATCHES = ("lock-not-held", "warn-on", "check")
-"""What a user's patch says of itself; shipped kernels say nothing."""
+"""Laws that a user's patch states itself; shipped kernels state none."""
 OTHERS = {
     "deadlock": DEADLOCK,
     "livelock": DEADLOCK,
@@ -199,12 +199,12 @@ OTHERS = {
     "waits-for-guest": NOTE,
     "starves": NOTE,
 }
-"""Kinds that no check reports, but a driver; all others come from lock order."""
+"""Kinds that a driver reports, and no check; all others come from lock order."""
 
 
 class Offer(NamedTuple):
-    """What a driver offers: moments at which checks are asked, kinds that it reports itself, and
-    kinds that cannot show there, since it never does what they come from."""
+    """The offer of a driver: moments at which checks are asked, kinds that it reports itself, and
+    kinds that never show there, since it does nothing that causes them."""
 
     moments: tuple[At, ...]
     kinds: tuple[str, ...] = ()
@@ -217,7 +217,7 @@ def asked(moment: At) -> tuple[Any, ...]:
 
 
 def called() -> frozenset[str]:
-    """The functions of which a check looks at calls or returns."""
+    """The functions whose calls or returns a check looks at."""
     moments = {At.CALL, At.RETURN}
     return frozenset(row.check.about for row in CATALOGUE if moments & set(row.moments))
 
@@ -240,7 +240,7 @@ def severity_of(finding_id: str) -> Severity:
 
 
 def is_note(finding_id: str) -> bool:
-    """Whether a finding is no fault, only something to know."""
+    """Whether a finding is not a fault, only something to know."""
     return severity_of(finding_id) is NOTE
 
 
@@ -250,5 +250,5 @@ def is_data_race(finding_id: str) -> bool:
 
 
 def is_lock_order(finding_id: str) -> bool:
-    """Whether a finding is one of the lock-order validator."""
+    """Whether a finding comes from the lock-order validator."""
     return severity_of(finding_id) is LOCK_ORDER

@@ -1,17 +1,16 @@
-"""Nothing that a guest relies on is lost: what it has set up, and what it was sent.
+"""Conservation: no set-up of a guest's interrupt file, and no interrupt sent to it, is lost.
 
-The books of a guest (`machine/ledger.py`) say what it may expect.  They are compared with the
-interrupt file that it looks at, when nobody is in the middle of moving that.
+The books of a guest (`machine/ledger.py`) record what it may expect.  They are compared with the
+interrupt file that it looks at, when no context is in the middle of moving that file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from hgeisim.checks.check import ReturnCheck, StateCheck
+from hgeisim.checks.check import OfVcpus, ReturnCheck, Unwatched, vcpus
 from hgeisim.checks.finding import Finding
-from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import EMUL, Thread, Vcpu
 
@@ -39,7 +38,7 @@ def looked_at(k: Module, vcpu: Vcpu) -> LookedAt:
 
 
 def place_looked_at(k: Module, vcpu: Vcpu) -> str:
-    """Which file that is."""
+    """The name of that file in reports."""
     if vcpu.vsfile_cpu < 0:
         return "its SW-file"
     place = f"HART {vcpu.vsfile_cpu} line {vcpu.vsfile_hgei}"
@@ -53,30 +52,26 @@ def missing(k: Module, vcpu: Vcpu) -> int:
     return owed & ~looked_at(k, vcpu).eip if owed else 0
 
 
-class OfGuests(StateCheck[Vcpu]):
-    """A check of each vCPU whose guest may expect something."""
-
-    def watches(self, k: Module) -> Iterator[int]:
-        """Nothing: it is asked when nothing can happen any more, and in time."""
-        yield from ()
-
-    def subjects(self, k: Module) -> Iterable[Vcpu]:
-        """All vCPUs."""
-        return vcpus(k)
+class OfGuests(Unwatched[Vcpu], OfVcpus):
+    """A check of each vCPU whose guest may expect something; asked at the end, and in time."""
 
     def valid(self, k: Module, vcpu: Vcpu) -> bool:
-        """Nobody has begun to destroy it, KVM emulates no other interrupt controller for it, and
-        its interrupt file exists (`no-such-line` reports one that does not)."""
+        """Its destruction has not begun, KVM emulates no other interrupt controller for it, and its
+        interrupt file exists (`no-such-line` reports one that does not)."""
         if vcpu.ledger.gone or vcpu.freed or vcpu.vm.aia_mode == EMUL:
             return False
         return vcpu.vsfile_cpu < 0 or k.hart[vcpu.vsfile_cpu].has_file(vcpu.vsfile_hgei)
 
 
 class SetUpKept(OfGuests):
-    """What a guest has set up in its interrupt file stays there: eidelivery and eie."""
+    """A guest's set-up of its interrupt file stays there: eidelivery and eie.
+
+    Source: AIA specification, chapter 3: only writes of the guest change these registers, and
+    imsic_update (aia_imsic.c) copies them from file to file.
+    """
 
     def suspects(self, k: Module, vcpu: Vcpu) -> bool:
-        """Whether it can take no interrupt, or not all it has enabled."""
+        """Whether it can take no interrupt, or not all that it has enabled."""
         setup = vcpu.ledger.setup
         if not setup:
             return False
@@ -84,7 +79,7 @@ class SetUpKept(OfGuests):
         return not file.eidelivery or bool(setup & ~file.eie)
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a guest for which that is so for ever."""
+        """Report a guest that has lost its set-up for ever."""
         if self.suspects(k, vcpu):
             setup, file = vcpu.ledger.setup, looked_at(k, vcpu)
             text = f"the guest of {vcpu.name} has enabled {setup:#x}; {place_looked_at(k, vcpu)}, "
@@ -93,9 +88,10 @@ class SetUpKept(OfGuests):
 
 
 class SentKept(OfGuests):
-    """What was sent to a guest is pending until the guest takes it.
+    """An interrupt that was sent to a guest is pending until the guest takes it.
 
-    Until it has set its interrupt file up that may be zeroed.
+    Before the guest has set its interrupt file up, the file may be zeroed.
+    Source: AIA specification, chapter 3: a bit of eip stays set until it is claimed or cleared.
     """
 
     def suspects(self, k: Module, vcpu: Vcpu) -> bool:
@@ -103,7 +99,7 @@ class SentKept(OfGuests):
         return bool(vcpu.ledger.setup and missing(k, vcpu))
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report an interrupt that is pending nowhere any more."""
+        """Report an interrupt that is no longer pending anywhere."""
         if self.suspects(k, vcpu):
             place, eip = place_looked_at(k, vcpu), looked_at(k, vcpu).eip
             text = f"{vcpu.name} was sent {vcpu.ledger.owed:#x} and has not taken it; {place},"
@@ -112,7 +108,10 @@ class SentKept(OfGuests):
 
 
 class StoreInjected(ReturnCheck):
-    """A guest's store to an IMSIC page that has trapped becomes an interrupt."""
+    """A guest's store to an IMSIC page that has trapped becomes an interrupt.
+
+    Source: kvm_riscv_vcpu_mmio_store (vcpu_insn.c) hands it to imsic_mmio_write (aia_imsic.c).
+    """
 
     about = "kvm_riscv_vcpu_mmio_store"
 
@@ -124,22 +123,28 @@ class StoreInjected(ReturnCheck):
 
 
 class NothingStray(OfGuests):
-    """A guest takes only interrupts that somebody has sent it."""
+    """A guest takes only interrupts that were sent to it.
+
+    Source: AIA specification, chapter 3: only a write to its page makes an identity pending.
+    """
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a guest that took another's."""
+        """Report a guest that took another guest's interrupt."""
         if vcpu.ledger.stray:
             text = f"the guest of {vcpu.name} took an interrupt that nobody has sent it"
             yield Finding("stray", "vcpu", text)
 
 
 class ResetEmpties(ReturnCheck):
-    """After a reset the interrupt file of a vCPU is as nobody has set it up."""
+    """After a reset, the interrupt file of a vCPU is not set up.
+
+    Source: kvm_riscv_vcpu_aia_imsic_reset (aia_imsic.c), which releases and zeroes the file.
+    """
 
     about = "kvm_riscv_vcpu_aia_imsic_reset"
 
     def wrong(self, k: Module, ret: None, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report what is left; an MSI may have come by then."""
+        """Report a set-up that is left; eip does not count, since an MSI may have come."""
         file = looked_at(k, vcpu)
         if file.eidelivery or file.eie:
             text = f"{vcpu.name} was reset; {place_looked_at(k, vcpu)} still has "
@@ -147,15 +152,14 @@ class ResetEmpties(ReturnCheck):
             yield Finding("reset-kept", "vcpu", text)
 
 
-class NothingStranded(StateCheck[Module]):
-    """At the end, no interrupt waits where nobody looks."""
+class NothingStranded(Unwatched[Module]):
+    """At the end, no interrupt waits where no guest looks.
 
-    def watches(self, k: Module) -> Iterator[int]:
-        """Nothing: it is asked when nothing can happen any more."""
-        yield from ()
+    Source: imsic_update (aia_imsic.c), which moves pending interrupts to the file of the guest.
+    """
 
     def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
-        """Report what is pending in a SW-file beside a VS-file, or in a file without owner."""
+        """Report interrupts pending in a SW-file beside a VS-file, or in a file without owner."""
         for vcpu in vcpus(k):
             if vcpu.swfile.eip and vcpu.vsfile_cpu >= 0:
                 text = f"{vcpu.name} has a VS-file and an interrupt pending in its SW-file"

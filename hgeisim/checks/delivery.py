@@ -1,17 +1,15 @@
-"""The delivery of interrupts: SGEI is there while a CPU listens to it, and nobody sleeps
-through one.
+"""The delivery of interrupts: SGEI exists while a CPU listens to it, and no vCPU sleeps for ever.
 
-Registers, page tables and armed lines must fit when nobody is in the middle of anything.
+Registers, page tables and armed lines must fit whenever no context is in the middle of a change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from hgeisim.checks.check import ReturnCheck, StateCheck
+from hgeisim.checks.check import OfHarts, OfVcpus, ReturnCheck, StateCheck, Unwatched
 from hgeisim.checks.conservation import OfGuests
 from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
-from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Vcpu
 from hgeisim.kernel.vcpu import pending_in_vsfile
@@ -21,7 +19,10 @@ from hgeisim.machine.task import Runner
 
 
 class SgeiRequested(StateCheck[Module]):
-    """The SGEI interrupt is not freed while a CPU has it enabled (bug B-17)."""
+    """The SGEI interrupt is not freed while a CPU has it enabled (bug B-17).
+
+    Source: __free_percpu_irq (kernel/irq/manage.c), which warns "percpu IRQ still enabled".
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """Whether it was requested, and where it is enabled."""
@@ -30,7 +31,7 @@ class SgeiRequested(StateCheck[Module]):
             yield from addresses(per_cpu, "sgei_irq_enabled")
 
     def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
-        """Report the CPUs that listen to an interrupt that is gone."""
+        """Report the CPUs that listen to a freed interrupt."""
         if not k.globals.hgei_parent_irq:
             for cpu, per_cpu in enumerate(k.per_cpu):
                 if per_cpu.sgei_irq_enabled:
@@ -41,8 +42,9 @@ class SgeiRequested(StateCheck[Module]):
 class SgeiEnds(ReturnCheck):
     """The handler of SGEI ends with the level down for which it was entered.
 
-    SGEI is level-triggered (AIA specification, hgeip): else it is entered again at once, for ever.
+    SGEI is level-triggered: with the level up, the handler is entered again immediately, for ever.
     Lines whose interrupts came after the entry do not count.
+    Source: AIA specification, hgeip; hgei_interrupt (aia.c) clears HGEIE.
     """
 
     about = "hgei_interrupt"
@@ -56,19 +58,16 @@ class SgeiEnds(ReturnCheck):
             yield Finding("storm", "sgei", f"{text}armed, for which it was entered")
 
 
-class NobodyForgotten(StateCheck[Vcpu]):
-    """A vCPU that sleeps has nothing to wake up for, or somebody is about to wake it up.
+class NobodyForgotten(OfVcpus):
+    """A vCPU that sleeps has no interrupt pending, or is about to be woken up.
 
-    For two looks, long apart.  A wake-up is on its way while its locks are held, or an interrupt is
-    being handled where its VS-file is.
+    It takes two looks, long apart.  A wake-up is on its way while its locks are held, or while the
+    HART of its VS-file is handling an interrupt.
+    Source: kvm_vcpu_block (kvm_main.c) sleeps only while kvm_arch_vcpu_runnable is false.
     """
 
-    def subjects(self, k: Module) -> Iterable[Vcpu]:
-        """All vCPUs."""
-        return vcpus(k)
-
     def valid(self, k: Module, vcpu: Vcpu) -> bool:
-        """It sleeps, and nobody is about to wake it up."""
+        """It sleeps, and no wake-up has begun."""
         asleep = vcpu.wait.waiter and not vcpu.thread.on_rq
         return bool(asleep) and not (vcpu.thread.pi_lock.drawn or vcpu.swfile_extirq_lock.drawn)
 
@@ -85,23 +84,14 @@ class NobodyForgotten(StateCheck[Vcpu]):
         return vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
 
 
-class OfHarts(StateCheck[Hart]):
-    """A check of each HART when nothing can happen any more."""
+class ArmedForAReason(Unwatched[Hart], OfHarts):
+    """HGEIE is set only for lines whose owner has its VS-file there.
 
-    def watches(self, k: Module) -> Iterator[int]:
-        """Nothing: it is asked at the end only."""
-        yield from ()
-
-    def subjects(self, k: Module) -> Iterable[Hart]:
-        """All HARTs."""
-        return k.hart
-
-
-class ArmedForAReason(OfHarts):
-    """HGEIE is set only for lines whose owner has its VS-file there."""
+    Source: kvm_riscv_vcpu_aia_put (aia.c; before v6.16 wakeon_hgei) arms a vCPU's own line.
+    """
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
-        """Report lines that interrupt the host for nobody."""
+        """Report lines that interrupt the host in vain."""
         if hart.hgeie:
             for line in range(1, len(k.hgei[hart.id].owners)):
                 if hart.hgeie & bit(line):
@@ -119,15 +109,19 @@ class ArmedForAReason(OfHarts):
             yield Finding("armed", "not-its-file", text)
 
 
-class RegistersFollow(OfHarts):
-    """The AIA registers of a CPU follow virtualization_enabled, and VGEIN is put back."""
+class RegistersFollow(Unwatched[Hart], OfHarts):
+    """The AIA registers of a CPU follow virtualization_enabled, and VGEIN is put back.
+
+    Source: kvm_riscv_aia_enable and kvm_riscv_aia_disable (aia.c); the accessors of a VS-file
+    (aia_imsic.c) restore hstatus.
+    """
 
     def valid(self, k: Module, hart: Hart) -> bool:
-        """Interrupts of AIA exist."""
+        """The SGEI interrupt was requested."""
         return bool(k.globals.hgei_parent_irq)
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
-        """Report each register that says something else."""
+        """Report each register that differs."""
         cpu = k.per_cpu[hart.id]
         on = bool(cpu.virtualization_enabled)
         state = "on" if on else "off"
@@ -152,7 +146,11 @@ class RegistersFollow(OfHarts):
 
 
 class PageMapped(OfGuests):
-    """The IMSIC page of a vCPU is mapped to its VS-file, or traps."""
+    """The IMSIC page of a vCPU is mapped to its VS-file, or traps.
+
+    Source: kvm_riscv_gstage_ioremap and kvm_riscv_gstage_iounmap, as imsic_update and imsic_release
+    (aia_imsic.c) call them.
+    """
 
     def suspects(self, k: Module, vcpu: Vcpu) -> bool:
         """Whether it is mapped to anything else."""
@@ -170,7 +168,10 @@ class PageMapped(OfGuests):
 
 
 class FenceExecuted(OfGuests):
-    """A fence that is queued for a vCPU is executed, or asked for, when nothing else happens."""
+    """A fence that is queued for a vCPU is executed, or its request is set.
+
+    Source: make_xfence_request (tlb.c) sets KVM_REQ_HFENCE after each entry of the queue.
+    """
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU that goes on with old translations."""
@@ -180,14 +181,14 @@ class FenceExecuted(OfGuests):
 
 
 class LevelFollows(OfGuests):
-    """VS-level external interrupt is pending for a vCPU on its SW-file while that delivers.
+    """The VS-level external interrupt of a vCPU on its SW-file is pending while that file delivers.
 
-    On a VS-file the hardware makes it pending, and hvip has nothing to add (AIA specification,
-    hstatus.VGEIN; privileged architecture, hvip).
+    On a VS-file the hardware makes it pending, and hvip has nothing to add.
+    Source: AIA specification, hstatus.VGEIN; privileged architecture, hvip.
     """
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a level that is not that of the SW-file, in irqs_pending or in hvip."""
+        """Report a level in irqs_pending or hvip that differs from that of the SW-file."""
         on_swfile = vcpu.vsfile_cpu < 0
         delivers = on_swfile and bool(vcpu.swfile.deliverable())
         pending = bool(vcpu.irqs_pending & IRQ_VS_EXT)
@@ -204,7 +205,10 @@ class LevelFollows(OfGuests):
 
 
 class SleeperHears(OfGuests):
-    """A vCPU that sleeps on a VS-file would be woken by the next interrupt."""
+    """A vCPU that sleeps on a VS-file would be woken by the next interrupt.
+
+    Source: privileged architecture, hgeie and hie.SGEIE; hgei_interrupt (aia.c) kicks the owner.
+    """
 
     def valid(self, k: Module, vcpu: Vcpu) -> bool:
         """It sleeps, on a VS-file."""
@@ -212,7 +216,7 @@ class SleeperHears(OfGuests):
         return bool(asleep) and vcpu.vsfile_cpu >= 0 and super().valid(k, vcpu)
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a sleeper that nothing can wake, and why."""
+        """Report a sleeper that no interrupt can wake, and why."""
         hart, line = k.hart[vcpu.vsfile_cpu], vcpu.vsfile_hgei
         causes = {
             "HGEIE is clear": not hart.hgeie & bit(line),

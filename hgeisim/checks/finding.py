@@ -1,8 +1,8 @@
-"""A finding: a violation that a check saw, its cause, and how it compares with what the base of
-a patch shows; and the moment at which a check looks.
+"""Findings: violations that a check saw, each with its cause and its standing against the base of a
+patch; and the moment at which a check looks.
 
-The cause of a finding is what happened before it, and which kernel functions took part.  Two
-findings with one id may have different causes; what is known of one says nothing of the other.
+The cause of a finding is the history before it and the kernel functions that took part.  Two
+findings with one id may have different causes; knowing one says nothing about the other.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ LANDMARKS = {
     "riscv_kvm_exit": "unload",
     "kvm_destroy_vm": "destroy",
 }
-"""What must have happened before some findings, by the function that begins it."""
+"""Events that precede some findings, by the function that begins each."""
 LINELESS = "lineless"
-"""The same of a machine with a HART without lines, which a check knows itself."""
+"""The machine has a HART without lines, which a check sees itself."""
 ELSEWHERE = "elsewhere"
-"""The same of a vCPU that sleeps on another HART than that of its VS-file."""
+"""A vCPU sleeps on another HART than that of its VS-file, which a check sees itself."""
 HAPPENINGS = (*LANDMARKS.values(), LINELESS, ELSEWHERE)
 
 AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 
 
 def entry_function(functions: Iterable[str], default: str = "") -> str:
-    """The outermost function of AIA in a call chain: what a report is about."""
+    """The outermost function of AIA in a call chain, by which reports name the chain."""
     return next((name for name in functions if name.startswith(AIA_PREFIXES)), default)
 
 
@@ -47,12 +47,12 @@ class Cause(NamedTuple):
     leading: frozenset[str] | None = None
 
     def after(self, happened: frozenset[str]) -> Cause:
-        """The same, now that more is known of what happened."""
+        """The same cause, with more of its history known."""
         return self._replace(happened=happened.union(self.happened or ()))
 
     @property
     def of_some_schedule(self) -> Cause:
-        """What it tells where another schedule, with fewer switches, may have other parties."""
+        """The part that holds when another schedule, with fewer switches, has other parties."""
         return Cause(self.happened)
 
 
@@ -60,19 +60,19 @@ NOT_KNOWN = Cause()
 
 
 def landmarks(functions: Iterable[str]) -> frozenset[str]:
-    """The words for what some functions begin."""
+    """The words for the events that some functions begin."""
     return frozenset(LANDMARKS[name] for name in functions if name in LANDMARKS)
 
 
 def of_ids(ids: Iterable[str]) -> dict[str, Cause]:
-    """Findings of which nothing but their ids is known."""
+    """Findings that are known by their ids only, each with an unknown cause."""
     return dict.fromkeys(ids, NOT_KNOWN)
 
 
 @dataclass(frozen=True)
 class Finding:
     """A violation.  `kind` and `about` (a class, never an instance or a line) are its stable id,
-    `text` tells the instance; two findings with the same id are the same finding.
+    `text` describes the instance; two findings with the same id are the same finding.
 
     `cause` is how it came about, as far as that is known."""
 
@@ -91,10 +91,10 @@ class Finding:
 class Moment:
     """One operation as a check sees it, just after it was completed.
 
-    `function` is the kernel function that did, `entry` the outermost one of AIA that led there,
-    which a stable id is about; `touched` are the addresses of tracked memory that were accessed,
-    `writes` those that were written, empty when nothing is tracked.  `accesses` are those to
-    guarded fields, made with the locks of these names `held`.
+    `function` is the kernel function that completed it, `entry` the outermost one of AIA that led
+    there, which stable ids name.  `touched` are the addresses of tracked memory that were accessed,
+    `writes` those that were written; both are empty when nothing is tracked.  `accesses` are the
+    accesses to guarded fields, made with the locks of these names `held`.
     """
 
     who: Runner
@@ -114,22 +114,23 @@ EASIER = "easier"
 PRE_EXISTING = "pre-existing"
 """The base shows it as easily."""
 UNKNOWN = "unknown"
-"""A search was cut short, so that it is one or another of these."""
+"""A search was cut short, so it may be any of these."""
 GONE = "gone"
 """Only the base shows it."""
 COUNTING = (INTRODUCED, EASIER, UNKNOWN)
-"""What speaks against a patch."""
+"""The standings that speak against a patch."""
 
 
 class Bounds(NamedTuple):
-    """How many switches a finding needs: the two are equal where that is known exactly."""
+    """The number of switches that a finding needs; equal bounds mean that it is known exactly."""
 
     least: int
     most: int
 
 
 class Standing(NamedTuple):
-    """How a finding compares, and what the base needs, if it shows it and that was counted."""
+    """The comparison of a finding with the base, and the switches that the base needs, if it shows
+    the finding and they were counted."""
 
     word: str
     base: Bounds | None = None

@@ -1,15 +1,15 @@
-"""A guest runs only on a line that its vCPU owns and its HART has.
+"""Guests: each runs only on a line that its vCPU owns and its HART has.
 
-Its VM gets the AIA mode that its monitor asks for, if and only if HARTs have lines for it.
+A VM gets the AIA mode that its monitor asks for if, and only if, HARTs have lines for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from hgeisim.checks.check import OperationCheck, ReturnCheck, StateCheck
+from hgeisim.checks.check import OfHarts, OfVcpus, OfVms, OperationCheck, ReturnCheck, vcpus
 from hgeisim.checks.finding import LINELESS, Cause, Finding, Moment
-from hgeisim.checks.ownership import beyond, lines_of, name_of, vcpus
+from hgeisim.checks.ownership import beyond, lines_of, name_of
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import AUTO, EMUL, HWACCEL, Thread, Vcpu, Vm
 from hgeisim.kernel.vcpu import FAIL_ENTRY
@@ -18,17 +18,16 @@ from hgeisim.machine.hart import Hart
 from hgeisim.machine.shared import addresses
 
 
-class HostAlive(StateCheck[Hart]):
-    """The host takes no illegal-instruction exception; a real one would panic."""
+class HostAlive(OfHarts):
+    """The host takes no illegal-instruction exception; a real one would panic.
+
+    Source: AIA specification, vsireg: an access in HS-mode traps where VGEIN names no guest file.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """Whether a HART has trapped."""
         for hart in k.hart:
             yield from addresses(hart, "trapped")
-
-    def subjects(self, k: Module) -> Iterable[Hart]:
-        """All HARTs."""
-        return k.hart
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
         """Report a HART that has trapped."""
@@ -37,18 +36,17 @@ class HostAlive(StateCheck[Hart]):
             yield Finding("illegal-instruction", "vsireg", text)
 
 
-class OwnVsFile(StateCheck[Hart]):
-    """Registers of a VS-file are read and written only for the vCPU that owns its line."""
+class OwnVsFile(OfHarts):
+    """Registers of a VS-file are read and written only for the vCPU that owns its line.
+
+    Source: AIA specification, vsireg: hstatus.VGEIN selects the file; owners[] (aia.c) the owner.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
-        """VGEIN while the host uses it, for whom it does, and the owners."""
+        """VGEIN while the host uses it, the vCPU for which it does, and the owners."""
         for hart, hgctrl in zip(k.hart, k.hgei, strict=True):
             yield from addresses(hart, "vgein", "vsfile_of")
             yield from addresses(hgctrl, "owners")
-
-    def subjects(self, k: Module) -> Iterable[Hart]:
-        """All HARTs."""
-        return k.hart
 
     def valid(self, k: Module, hart: Hart) -> bool:
         """The host has set VGEIN."""
@@ -62,8 +60,11 @@ class OwnVsFile(StateCheck[Hart]):
             yield Finding("foreign-vsfile", "hgei", f"{text}it belongs to {name_of(k, owner)}")
 
 
-class GuestLine(StateCheck[Hart]):
-    """What a HART executes with hstatus.VGEIN = h is the guest of the owner of its line h."""
+class GuestLine(OfHarts):
+    """A HART that executes with hstatus.VGEIN = h executes the guest of the owner of its line h.
+
+    Source: privileged architecture, hstatus.VGEIN; owners[] (aia.c).
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """The guests that run, their VGEIN, and the owners."""
@@ -73,16 +74,12 @@ class GuestLine(StateCheck[Hart]):
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "vgein")
 
-    def subjects(self, k: Module) -> Iterable[Hart]:
-        """All HARTs."""
-        return k.hart
-
     def valid(self, k: Module, hart: Hart) -> bool:
         """A guest runs, on a VS-file."""
         return bool(hart.guest and k.vcpu(hart.guest).vgein)
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
-        """Report a HART on which a guest uses what is not its own."""
+        """Report a HART on which a guest uses a line that is not its own."""
         vcpu, cpu = k.vcpu(hart.guest), hart.id
         owner = k.hgei[cpu].owners[vcpu.vgein]
         if owner != vcpu.id:
@@ -91,8 +88,11 @@ class GuestLine(StateCheck[Hart]):
         yield from beyond(k, cpu, vcpu.vgein, f"{vcpu.name} runs on line")
 
 
-class GuestFile(StateCheck[Hart]):
-    """The guest of a vCPU that has a VS-file runs on that file: its interrupts go there."""
+class GuestFile(OfHarts):
+    """The guest of a vCPU that has a VS-file runs on that file: its interrupts go there.
+
+    Source: imsic_update (aia_imsic.c), which sets hstatus.VGEIN before each entry.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """The guests that run, their VGEIN, and where their VS-files are."""
@@ -100,10 +100,6 @@ class GuestFile(StateCheck[Hart]):
             yield from addresses(hart, "guest")
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "vgein", "vsfile_cpu", "vsfile_hgei")
-
-    def subjects(self, k: Module) -> Iterable[Hart]:
-        """All HARTs."""
-        return k.hart
 
     def valid(self, k: Module, hart: Hart) -> bool:
         """A guest runs."""
@@ -126,7 +122,10 @@ class GuestFile(StateCheck[Hart]):
 
 
 class GuestReachable(OperationCheck):
-    """While a guest runs, vcpu->cpu is its CPU, and its preempt notifier is registered."""
+    """While a guest runs, vcpu->cpu is its CPU, and its preempt notifier is registered.
+
+    Source: vcpu_load and kvm_sched_in (kvm_main.c); kvm_vcpu_kick sends its IPI to vcpu->cpu.
+    """
 
     about = (EnterGuest,)
 
@@ -140,7 +139,10 @@ class GuestReachable(OperationCheck):
 
 
 class EntryGranted(ReturnCheck):
-    """A vCPU of an AUTO VM always gets into its guest: without a line it has its SW-file."""
+    """A vCPU of an AUTO VM always gets into its guest: without a line it has its SW-file.
+
+    Source: imsic_update (aia_imsic.c), which refuses an entry in mode HWACCEL only.
+    """
 
     about = "vcpu_enter_guest"
 
@@ -151,15 +153,12 @@ class EntryGranted(ReturnCheck):
             yield Finding("entry-refused", "auto", text)
 
 
-class LineGranted(StateCheck[Vcpu]):
+class LineGranted(OfVcpus):
     """A vCPU that enters its guest gets a line of its HART if one is free.
 
-    alloc_hgei looks under the lock of the lines, so a line that is free all the time is found.
+    Source: kvm_riscv_aia_alloc_hgei (aia.c), which looks under the lock of the lines, so that it
+    finds a line that is free all the time.
     """
-
-    def subjects(self, k: Module) -> Iterable[Vcpu]:
-        """All vCPUs."""
-        return vcpus(k)
 
     def valid(self, k: Module, vcpu: Vcpu) -> bool:
         """Its VM may use lines, and kvm_shutdown takes none away."""
@@ -173,12 +172,11 @@ class LineGranted(StateCheck[Vcpu]):
             yield Finding("line-refused", "hgei", text + "one is free")
 
 
-class ModeGranted(StateCheck[Vm]):
-    """No VM was refused HGEI lines that the machine has (hazards V2-9, V5-1)."""
+class ModeGranted(OfVms):
+    """No VM was refused HGEI lines that the machine has (hazards V2-9, V5-1).
 
-    def subjects(self, k: Module) -> Iterable[Vm]:
-        """All VMs."""
-        return k.vms
+    Source: aia_config (aia_device.c): HWACCEL and AUTO are there on hosts with guest files.
+    """
 
     def wrong(self, k: Module, vm: Vm) -> Iterator[Finding]:
         """Report a VM that runs in another mode than it asked for."""
@@ -189,12 +187,11 @@ class ModeGranted(StateCheck[Vm]):
             yield Finding("mode-refused", "aia", f"{text}{total} lines", cause)
 
 
-class ModeUsable(StateCheck[Vm]):
-    """No VM was granted HWACCEL where no HART has a line: none of its vCPUs could run."""
+class ModeUsable(OfVms):
+    """No VM was granted HWACCEL where no HART has a line: none of its vCPUs could run.
 
-    def subjects(self, k: Module) -> Iterable[Vm]:
-        """All VMs."""
-        return k.vms
+    Source: aia_config (aia_device.c): HWACCEL and AUTO are refused on hosts without guest files.
+    """
 
     def wrong(self, k: Module, vm: Vm) -> Iterator[Finding]:
         """Report a VM that can never run."""

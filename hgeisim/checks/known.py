@@ -1,8 +1,8 @@
 """Known findings: the baseline of shipped kernels, and names for the faults of patches.
 
 They are the blocks of known.toml: findings with one name and reason, and the variants that show
-them.  An accepted finding is printed, with its reason, and does not count as new.  The others have
-only a name: the hazard that a reviewer knows them by.
+them.  An accepted finding is printed, with its reason, and does not count as new.  The others only
+have a name: the hazard by which reviewers know them.
 
 Every mistake in the file is reported when it is read, with the file, the key and the value.
 """
@@ -89,7 +89,7 @@ class Known:
 
 
 def one_of(entries: Sequence[Known]) -> Known:
-    """What is known of a finding that any of some entries may explain."""
+    """One entry for a finding that any of several entries may explain."""
     name = " or ".join(dict.fromkeys(each.name for each in entries))
     reason = "; or ".join(dict.fromkeys(each.reason for each in entries))
     accepted = all(each.accepted for each in entries)
@@ -231,26 +231,26 @@ def known(
     """The entry for a finding in a variant, with PREEMPT_RT or without.  Where its cause is not
     known, several may fit, which then make one: accepted only if all of them are.
 
-    A circle of locks is also known if it is a longer way of a known one over dependencies that the
-    kernel has without the user's own patches (`lockorder/circle.py`).
+    A cycle of locks is also known if it is a longer way of a known one over dependencies that the
+    kernel has without the user's own patches (`Cycle` in lockorder/baseline/baseline.py).
     """
     candidates = _entries_by_id().get(finding_id, [])
     fitting = [each for each in candidates if each.holds_in(variant, realtime)]
     fitting = [each for each in fitting if each.explains(cause)]
     if len(fitting) > 1:
         return one_of(fitting)
-    return fitting[0] if fitting else _known_circle(finding_id, variant, realtime, cause)
+    return fitting[0] if fitting else _known_cycle(finding_id, variant, realtime, cause)
 
 
-def _known_circle(finding_id: str, variant: str, realtime: bool, cause: Cause) -> Known | None:
-    circle = cycle_of(finding_id)
-    if circle is None:
+def _known_cycle(finding_id: str, variant: str, realtime: bool, cause: Cause) -> Known | None:
+    cycle = cycle_of(finding_id)
+    if cycle is None:
         return None
     edges = _edges_of(variant)
     for entry in entries():
         known_ones = filter(None, map(cycle_of, entry.ids))
         holds = entry.holds_in(variant, realtime) and entry.explains(cause)
-        if holds and circle.is_known_by(known_ones, edges):
+        if holds and cycle.is_known_by(known_ones, edges):
             return entry
     return None
 
@@ -267,7 +267,7 @@ def _edges_of(variant: str) -> Edges:
 def accepted(
     finding_id: str, variant: str, realtime: bool = False, cause: Cause = NOT_KNOWN
 ) -> bool:
-    """Whether a finding is accepted of a kernel, as nothing is of a user's own file."""
+    """Whether a finding is accepted of a kernel; in a user's own file nothing is."""
     entry = known(finding_id, variant, realtime, cause)
     return entry is not None and entry.accepted and not own_files(variant)
 
@@ -289,8 +289,8 @@ def hazard(finding_id: str, variant: str, realtime: bool = False) -> str:
 def new_findings(
     found: Mapping[str, Cause], variant: str, strict: bool = False, realtime: bool = False
 ) -> list[str]:
-    """The ids of what is found that the baseline does not accept; with `strict`, all of them.
-    Notes are none."""
+    """The ids of findings that the baseline does not accept; with `strict`, of all findings.  Notes
+    do not count."""
     looked_up = (
         (i, known(i, variant, realtime, cause)) for i, cause in found.items() if not is_note(i)
     )

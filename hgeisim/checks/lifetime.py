@@ -1,8 +1,8 @@
-"""The lifetime of what KVM makes: nothing freed is touched, and what is gone leaves nothing
-behind, be it KVM, a VM, a vCPU, a call of KVM_RUN, or virtualization.
+"""Lifetimes: no freed vCPU is touched, and nothing that ends leaves a trace: KVM, a VM, a vCPU, a
+call of KVM_RUN, or virtualization.
 
-Each check of an ending stands behind a function that ends something, so one that does nothing is
-seen as well.
+Each check of an ending is asked when the function that ends something returns, so it also sees a
+function that does nothing.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
-from hgeisim.checks.check import OperationCheck, ReturnCheck
+from hgeisim.checks.check import OperationCheck, ReturnCheck, vcpus
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
 from hgeisim.machine.shared import address_of, addresses
 
 
 class UseAfterFree(OperationCheck):
-    """No step reads or writes a vCPU that an earlier step freed.  Needs tracked memory."""
+    """No step reads or writes a vCPU that an earlier step freed.  Needs tracked memory.
+
+    Source: kmem_cache_free in kvm_vcpu_destroy (kvm_main.c); KASAN reports it in a kernel.
+    """
 
     def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
-        """Look at what the step touched."""
+        """Look at the cells that the step touched."""
         owners = _owners(k)
         for vcpu in dict.fromkeys(owners[each] for each in moment.touched if each in owners):
             if freed_before(vcpu, moment):
@@ -34,7 +36,7 @@ _KNOWN = WeakKeyDictionary[Module, dict[int, Vcpu]]()
 
 
 def _owners(k: Module) -> dict[int, Vcpu]:
-    """The vCPU that each of its cells is of."""
+    """The vCPU that each cell belongs to."""
     if k not in _KNOWN:
         _KNOWN[k] = {address: vcpu for vcpu in vcpus(k) for address in own_cells(vcpu)}
     return _KNOWN[k]
@@ -48,7 +50,7 @@ def own_cells(vcpu: Vcpu) -> set[int]:
 
 
 def freed_before(vcpu: Vcpu, moment: Moment) -> bool:
-    """Tell whether the vCPU was gone before this step."""
+    """Whether a vCPU was freed before this step."""
     return address_of(vcpu, "freed") not in moment.writes and vcpu.freed == 1
 
 
@@ -61,7 +63,10 @@ def alive(vcpus: Iterable[Vcpu]) -> Iterator[Finding]:
 
 
 class VcpuGone(ReturnCheck):
-    """A vCPU that was destroyed is freed, and has no VS-file."""
+    """A vCPU that was destroyed is freed, and has no VS-file.
+
+    Source: kvm_riscv_vcpu_aia_imsic_cleanup (aia_imsic.c) releases its VS-file.
+    """
 
     about = "kvm_riscv_vcpu_aia_imsic_cleanup"
 
@@ -74,7 +79,10 @@ class VcpuGone(ReturnCheck):
 
 
 class RunGone(ReturnCheck):
-    """A vCPU that has left KVM_RUN is on no CPU, and its thread does not hold its mutex."""
+    """A vCPU that has left KVM_RUN is on no CPU, and its thread does not hold its mutex.
+
+    Source: kvm_vcpu_ioctl (kvm_main.c), which ends with mutex_unlock, and vcpu_put before it.
+    """
 
     about = "kvm_vcpu_ioctl_end"
 
@@ -89,7 +97,10 @@ class RunGone(ReturnCheck):
 
 
 class VmGone(ReturnCheck):
-    """A VM that was destroyed has no vCPU any more."""
+    """A VM that was destroyed has no vCPU any more.
+
+    Source: kvm_arch_destroy_vm calls kvm_destroy_vcpus (kvm_main.c).
+    """
 
     about = "kvm_destroy_vm"
 
@@ -99,7 +110,10 @@ class VmGone(ReturnCheck):
 
 
 class SgeiGone(ReturnCheck):
-    """KVM that was unloaded has freed the SGEI interrupt."""
+    """KVM that was unloaded has freed the SGEI interrupt.
+
+    Source: aia_hgei_exit (aia.c), by way of riscv_kvm_exit.
+    """
 
     about = "riscv_kvm_exit"
 
@@ -111,12 +125,15 @@ class SgeiGone(ReturnCheck):
 
 
 class VirtualizationGone(ReturnCheck):
-    """When the host is shut down, virtualization is off on every CPU that is online."""
+    """When the host is shut down, virtualization is off on every CPU that is online.
+
+    Source: kvm_shutdown (kvm_main.c), which disables it on each CPU.
+    """
 
     about = "kvm_shutdown"
 
     def wrong(self, k: Module, ret: None, current: Thread) -> Iterator[Finding]:
-        """Report a CPU that the next kernel finds with it on."""
+        """Report a CPU that the next kernel finds with virtualization on."""
         for hart in k.hart:
             if hart.online and k.per_cpu[hart.id].virtualization_enabled:
                 text = f"the host is shut down, and virtualization is on on CPU {hart.id}"

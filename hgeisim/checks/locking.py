@@ -1,5 +1,5 @@
-"""Misuse of a lock: what shows on the lock itself, what code asserts (lockdep_assert_held,
-and WARN_ON), and guarded fields that are accessed without theirs.
+"""Misuse of a lock: faults of the lock itself, assertions of code (lockdep_assert_held and
+WARN_ON), and guarded fields that are accessed without their lock.
 
 The lockset of each guarded field is checked as Eraser does it: the lock is held at every access.
 Savage et al., "Eraser: a dynamic data race detector for multithreaded programs", TOCS 15, 1997;
@@ -8,11 +8,11 @@ but which lock it has to be is written down (`kernel/guards.py`), and not learne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.checks.access import Access
-from hgeisim.checks.check import OperationCheck, StateCheck
+from hgeisim.checks.check import OfCpus, OperationCheck
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.kernel.annotations import Guard, is_reachable
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
@@ -28,7 +28,10 @@ from hgeisim.machine.task import Runner
 
 
 class LockInitHeld(OperationCheck):
-    """A lock is not initialised while somebody is inside or waits."""
+    """A lock is not initialised while a context is inside or waits.
+
+    Source: debug_check_no_locks_freed in __raw_spin_lock_init (kernel/locking/spinlock_debug.c).
+    """
 
     about = (InitLock,)
 
@@ -40,14 +43,16 @@ class LockInitHeld(OperationCheck):
 
 
 def _deaf(who: Runner) -> bool:
-    """Whether interrupts are off for a context that completes something: always for a hardirq.  A
-    task has its HART to itself then, so one that is about to be taken there does not count."""
+    """Whether interrupts are off for a context that completes an operation: always for a hardirq.
+    A task has its HART to itself then, so an interrupt about to be taken there does not count."""
     return not who.id or who.hart.irq_off > 0
 
 
 class IpiWaits(OperationCheck):
-    """Whoever waits for other HARTs to handle an IPI has interrupts on, and is a task
-    (lockdep_assert_irqs_enabled in smp_call_function_many_cond, v6.12)."""
+    """A context that waits for other HARTs to handle an IPI is a task with interrupts on.
+
+    Source: lockdep_assert_irqs_enabled in smp_call_function_many_cond (kernel/smp.c, v6.12).
+    """
 
     about = (Ipi,)
 
@@ -59,9 +64,10 @@ class IpiWaits(OperationCheck):
 
 
 class SleepingLock(OperationCheck):
-    """On PREEMPT_RT a spinlock_t or rwlock_t is not taken where one must not sleep.
+    """On PREEMPT_RT, a spinlock_t or rwlock_t is not taken where sleeping is forbidden.
 
     The handler of a device is a thread there.
+    Source: Documentation/locking/locktypes.rst; rtlock_might_resched in rt_spin_lock.
     """
 
     about = (Acquire, ReadLock, WriteLock)
@@ -80,17 +86,16 @@ class SleepingLock(OperationCheck):
             yield Finding("sleep-in-atomic", moment.op.lock.lock_class, text)
 
 
-class OneInside(StateCheck[HgeiControl]):
-    """A lock lets one context in at a time."""
+class OneInside(OfCpus):
+    """A lock lets in one context at a time.
+
+    Source: mutual exclusion, the contract of a raw_spinlock_t.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """All HGEI locks."""
         for hgctrl in k.hgei:
             yield from addresses(hgctrl.lock, "inside")
-
-    def subjects(self, k: Module) -> Iterable[HgeiControl]:
-        """All CPUs."""
-        return k.hgei
 
     def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
         """Report a lock with two contexts inside."""
@@ -102,8 +107,9 @@ class OneInside(StateCheck[HgeiControl]):
 class LockHeld(OperationCheck):
     """A lock is held where the code says so.
 
-    A spinning lock does not know who holds it; here one that nobody holds is found, and one that
-    another context holds by lock order.
+    A spinning lock does not know its holder: this check finds one that no context holds, and lock
+    order finds one that another context holds.
+    Source: lockdep_assert_held (include/linux/lockdep.h).
     """
 
     about = (AssertHeld,)
@@ -115,12 +121,15 @@ class LockHeld(OperationCheck):
 
     @staticmethod
     def finding(name: str, lock: Any) -> Finding:
-        """A context asserts a lock that it does not hold."""
+        """The finding about a context that asserts a lock without holding it."""
         return Finding("lock-not-held", lock.lock_class, f"{name} does not hold {lock}")
 
 
 class NoWarning(OperationCheck):
-    """The condition of a WARN_ON is false."""
+    """The condition of a WARN_ON is false.
+
+    Source: WARN_ON (include/asm-generic/bug.h), written by the author of the path.
+    """
 
     about = (WarnOn,)
 
@@ -145,18 +154,19 @@ def _may_hold(who: Runner, lock: Any) -> bool:
 class UnderItsLock(OperationCheck):
     """Guarded fields are accessed with their lock held.
 
-    A section under a lock is often one step, so that a patch which leaves the lock out has the same
+    A section under a lock is often one step, so a patch that leaves the lock out reaches the same
     states.  Needs tracked memory; in time, a user's patch, whose paths are followed.
+    Source: the guards in kernel/annotations.py; the lockset algorithm of Eraser (above).
     """
 
     def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
-        """Look at each access that a step has made to a guarded field."""
+        """Look at each access that the step has made to a guarded field."""
         bad = (access for access in moment.accesses if not _may(k, access, moment.held))
         yield from dict.fromkeys(self._finding(moment, access) for access in bad)
 
     @staticmethod
     def _finding(moment: Moment, access: Access) -> Finding:
-        """Say who did it, and with which locks."""
+        """The finding about an access, with the context and its locks."""
         lock = getattr(access.struct, access.guard.lock)
         does = "writes" if access.written else "reads"
         held = " and ".join(moment.held).replace(lock.name, f"{lock.name} for reading only")
@@ -181,8 +191,8 @@ def holds(k: Module, guard: Guard, struct: Shared, written: bool, held: tuple[st
 
 
 def _is_exclusive(k: Module, lock: Shared) -> bool:
-    """Whether a lock that is held keeps everybody else out.  Nobody can change that meanwhile, so
-    to look is no access of the path."""
+    """Whether a lock that is held keeps everybody else out.  That cannot change meanwhile, so the
+    look does not count as an access of the path."""
     if not isinstance(lock, RwLock):
         return True
     if k.memory is None:
@@ -191,5 +201,5 @@ def _is_exclusive(k: Module, lock: Shared) -> bool:
 
 
 def _name(struct: Shared) -> str:
-    """What a struct is called in a report."""
+    """The name of a struct in a report."""
     return f"HART {struct.cpu}" if isinstance(struct, HgeiControl) else str(struct)

@@ -1,4 +1,4 @@
-"""A user's own invariant: `check(k)` in the file of a patch, asked wherever state is looked at."""
+"""A user's own invariant: `check(k)` in the file of a patch, asked wherever states are checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ OwnCheck: TypeAlias = tuple[str, Callable[[Any], Any]]
 
 
 class CheckError(ModelError):
-    """A check does what none may; `filename` and `lineno` are its place, as in a SyntaxError."""
+    """A check breaks the rules of checks; `filename` and `lineno` are its place, as in a
+    SyntaxError."""
 
     def __init__(self, function: Callable[[Any], Any], text: str) -> None:
         super().__init__(text)
@@ -29,10 +30,11 @@ class CheckError(ModelError):
 
 
 class OwnInvariant(StateCheck[Any]):
-    """What a user says of every state holds.
+    """An invariant that a user states of every state.
 
-    It returns None or an empty text when it does, and else says what is wrong: a text, several of
-    them, or an assertion that fails.
+    It returns None or an empty text when it holds, and else describes the fault: by a text, by
+    several texts, or by an assertion that fails.
+    Source: the file of a patch.
     """
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -47,7 +49,7 @@ class OwnInvariant(StateCheck[Any]):
         return bool(own_checks(type(k)))
 
     def wrong(self, k: Module, subject: Any) -> Iterator[Finding]:
-        """Ask each."""
+        """Ask each function."""
         for name, function in own_checks(type(k)):
             if texts := list(map(str, _asked(k, name, function))):
                 yield Finding("check", name, "; ".join(texts))
@@ -63,24 +65,24 @@ own_checks: Callable[[Any], tuple[OwnCheck, ...]] = cache(_find)
 
 
 def _asked(k: Module, name: str, function: Callable[[Any], Any]) -> Iterable[object]:
-    """What a check says; what it reads is no access of any path.
+    """The texts of a check; its reads do not count as accesses of a path.
 
-    Raises `ModelError` when it writes, or reads what it was not known to read.
+    Raises `ModelError` when it writes, or reads a field that it does not name.
     """
     if k.memory is None:
         return _texts(k, name, function)
     with _only_looking(k.memory, name):
-        told = _texts(k, name, function)
+        texts = _texts(k, name, function)
         cells = [k.memory.names[address] for address in k.memory.touched]
     for cell in cells:
         if _field(cell) not in _known_names(type(k)):
             raise CheckError(function, f"check of {name} reads, without naming it, {cell}")
-    return told
+    return texts
 
 
 @contextmanager
 def _only_looking(memory: Memory, name: str) -> Iterator[None]:
-    """What is read is no access of a path; a write is an error where it happens."""
+    """Let reads pass without counting as accesses of a path; a write fails where it happens."""
 
     def refuse(address: int) -> None:
         raise ModelError(f"check of {name} writes {memory.names[address]}")
@@ -93,13 +95,13 @@ def _only_looking(memory: Memory, name: str) -> Iterator[None]:
 
 def _texts(k: Module, name: str, function: Callable[[Any], Any]) -> list[object]:
     try:
-        told = function(k)
-        if told is None or isinstance(told, str):
-            return [told] if told else []
-        if not isinstance(told, Iterable):
-            text = f"check of {name} returns {told!r}, not None or a text"
+        result = function(k)
+        if result is None or isinstance(result, str):
+            return [result] if result else []
+        if not isinstance(result, Iterable):
+            text = f"check of {name} returns {result!r}, not None or a text"
             raise CheckError(function, text)
-        return [text for text in told if text]
+        return [text for text in result if text]
     except ModelError:
         raise
     except AssertionError as error:

@@ -1,24 +1,19 @@
 """The ownership of lines: the invariants around free_bitmap, owners[] and the VS-files.
 
-The kernel gives a line back once, and only its own; none stays where a HART has gone.
+A line is given back once, and only by its owner; no VS-file stays on a HART that is offline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from hgeisim.checks.check import CallCheck, OperationCheck, StateCheck
+from hgeisim.checks.check import CallCheck, OfCpus, OfVcpus, OperationCheck, StateCheck, vcpus
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import HgeiControl, Vcpu
 from hgeisim.machine.hart import bit
 from hgeisim.machine.shared import address_of, addresses
 from hgeisim.machine.task import Runner
-
-
-def vcpus(k: Module) -> Iterator[Vcpu]:
-    """Yield all vCPUs, also freed ones."""
-    return (vcpu for vcpu in k.vcpus if vcpu is not None)
 
 
 def vsfiles(k: Module) -> Iterator[int]:
@@ -32,12 +27,11 @@ def name_of(k: Module, owner: int) -> str:
     return k.vcpu(owner).name if owner else "nobody"
 
 
-class LinesCounted(StateCheck[HgeiControl]):
-    """A HART that has lines hands some out, unless the common count says that no HART does."""
+class LinesCounted(OfCpus):
+    """A HART that has lines hands some out, unless the common count says that no HART does.
 
-    def subjects(self, k: Module) -> Iterable[HgeiControl]:
-        """All CPUs."""
-        return k.hgei
+    Source: kvm_riscv_aia_init (aia.c), which counts them; the series count them for each CPU.
+    """
 
     def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
         """Report a HART that is enabled and taken for one without lines."""
@@ -48,14 +42,17 @@ class LinesCounted(StateCheck[HgeiControl]):
 
 
 class OneOwner(StateCheck[Module]):
-    """No two vCPUs have the same VS-file."""
+    """No two vCPUs have the same VS-file.
+
+    Source: owners[] of struct aia_hgei_control (aia.c), one vCPU for each line.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
 
     def wrong(self, k: Module, subject: Module) -> Iterator[Finding]:
-        """Report each line that two vCPUs hold."""
+        """Report each line that two vCPUs have."""
         holder: dict[tuple[int, int], Vcpu] = {}
         for vcpu in vcpus(k):
             line = vcpu.vsfile_cpu, vcpu.vsfile_hgei
@@ -69,10 +66,11 @@ class OneOwner(StateCheck[Module]):
             holder[line] = vcpu
 
 
-class BitmapAgrees(StateCheck[HgeiControl]):
-    """free_bitmap and owners[] tell the same, and every owner is alive.
+class BitmapAgrees(OfCpus):
+    """free_bitmap and owners[] agree, and every owner is alive.
 
-    Looked at when nobody is inside the lock and the CPU is enabled.
+    Asked while the CPU is enabled and no context is inside the lock.
+    Source: kvm_riscv_aia_alloc_hgei and kvm_riscv_aia_free_hgei (aia.c) change both together.
     """
 
     def watches(self, k: Module) -> Iterator[int]:
@@ -85,16 +83,12 @@ class BitmapAgrees(StateCheck[HgeiControl]):
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "freed")
 
-    def subjects(self, k: Module) -> Iterable[HgeiControl]:
-        """All CPUs."""
-        return k.hgei
-
     def valid(self, k: Module, hgctrl: HgeiControl) -> bool:
-        """The CPU is enabled, and nobody is inside its lock."""
+        """The CPU is enabled, and no context is inside its lock."""
         return bool(k.per_cpu[hgctrl.cpu].virtualization_enabled and not hgctrl.lock.inside)
 
     def suspects(self, k: Module, hgctrl: HgeiControl) -> bool:
-        """Whether other lines are taken than are owned, by number."""
+        """Whether the number of taken lines differs from that of owned ones."""
         owners, provisioned = hgctrl.owners, (2 << k.nr_hgei(hgctrl)) - 2
         taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
         return taken != len(owners) - owners.count(0)
@@ -125,7 +119,7 @@ def lines_of(k: Module, cpu: int) -> int:
 
 
 def beyond(k: Module, cpu: int, hgei: int, what: str) -> Iterator[Finding]:
-    """`what` happened with a line that the HART lacks, or that has no page in its IMSIC region."""
+    """Report `what` happened with a line that a HART lacks, or that has no page in its region."""
     lines, files = k.hart[cpu].geilen, k.topology.harts[cpu].guest_files
     text = f"{what} {hgei} of HART {cpu}, which has"
     if hgei > lines:
@@ -134,16 +128,15 @@ def beyond(k: Module, cpu: int, hgei: int, what: str) -> Iterator[Finding]:
         yield Finding("no-such-file", "hgei", f"{text} guest files for {files}")
 
 
-class LineExists(StateCheck[Vcpu]):
-    """A VS-file is one that the HART has."""
+class LineExists(OfVcpus):
+    """Every VS-file in use is one that the HART has.
+
+    Source: privileged architecture, GEILEN; AIA specification, guest interrupt files of a region.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
-
-    def subjects(self, k: Module) -> Iterable[Vcpu]:
-        """All vCPUs."""
-        return vcpus(k)
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU on a line that does not exist."""
@@ -152,18 +145,17 @@ class LineExists(StateCheck[Vcpu]):
             yield from beyond(k, vcpu.vsfile_cpu, vcpu.vsfile_hgei, what)
 
 
-class VsFileOwned(StateCheck[Vcpu]):
-    """A vCPU owns the line of its VS-file, at every step."""
+class VsFileOwned(OfVcpus):
+    """A vCPU owns the line of its VS-file, at every step.
+
+    Source: imsic_update (aia_imsic.c), which frees the old line after it has left the file.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """VS-files and owners."""
         yield from vsfiles(k)
         for hgctrl in k.hgei:
             yield from addresses(hgctrl, "owners")
-
-    def subjects(self, k: Module) -> Iterable[Vcpu]:
-        """All vCPUs."""
-        return vcpus(k)
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU whose line is somebody else's, or nobody's."""
@@ -173,19 +165,18 @@ class VsFileOwned(StateCheck[Vcpu]):
             yield Finding("not-owner", "hgei", text + name_of(k, k.hgei[cpu].owners[hgei]))
 
 
-class NoLeak(StateCheck[HgeiControl]):
-    """At the end, every taken line has an owner that names it."""
+class NoLeak(OfCpus):
+    """At the end, every taken line has an owner that names it.
+
+    Source: imsic_update and imsic_release (aia_imsic.c), which free the line of a file they leave.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """Owners and VS-files."""
         yield from VsFileOwned().watches(k)
 
-    def subjects(self, k: Module) -> Iterable[HgeiControl]:
-        """All CPUs."""
-        return k.hgei
-
     def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
-        """Report lines of one CPU that nobody can give back any more."""
+        """Report the lines of one CPU that can never be given back."""
         for line in range(1, len(hgctrl.owners)):
             owner, place = hgctrl.owners[line], (hgctrl.cpu, line)
             if owner and (k.vcpu(owner).vsfile_cpu, k.vcpu(owner).vsfile_hgei) != place:
@@ -197,7 +188,10 @@ DISABLE = "kvm_riscv_aia_disable"
 
 
 class GivenBackOnce(CallCheck):
-    """free_hgei is called for lines that are taken."""
+    """free_hgei is called for lines that are taken.
+
+    Source: kvm_riscv_aia_free_hgei (aia.c), which sets the bit of a line that it finds clear.
+    """
 
     about = "kvm_riscv_aia_free_hgei"
 
@@ -209,10 +203,13 @@ class GivenBackOnce(CallCheck):
 
 
 class OnlyItsOwn(OperationCheck):
-    """A CPU that goes away takes only VS-files that are on it.  Needs tracked memory."""
+    """A CPU that goes away takes only VS-files that are on it.  Needs tracked memory.
+
+    Source: kvm_riscv_aia_disable (aia.c), which releases the files of its own lines.
+    """
 
     def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
-        """Look at the VS-files that a step took away."""
+        """Look at the VS-files that the step took away."""
         if moment.entry != DISABLE or k.memory is None:
             return
         for vcpu in vcpus(k):
@@ -222,14 +219,17 @@ class OnlyItsOwn(OperationCheck):
 
     @staticmethod
     def taken(who: Runner, vcpu: Vcpu, old_cpu: int) -> Iterator[Finding]:
-        """`who`, in aia_disable, has had the VS-file of a vCPU in its hands."""
+        """Report a VS-file that `who`, in aia_disable, took from another CPU."""
         if old_cpu >= 0 and old_cpu != who.cpu and vcpu.vsfile_cpu < 0:
             text = f"{who.name}, in aia_disable of CPU {who.cpu}, takes the VS-file of {vcpu.name}"
             yield Finding("foreign-release", "vsfile", f"{text}, which is on CPU {old_cpu}")
 
 
-class NoneOffline(StateCheck[Vcpu]):
-    """No vCPU has its VS-file on a HART that is offline."""
+class NoneOffline(OfVcpus):
+    """No vCPU has its VS-file on a HART that is offline.
+
+    Source: kvm_riscv_aia_disable (aia.c), called before a CPU goes offline, releases all its lines.
+    """
 
     def watches(self, k: Module) -> Iterator[int]:
         """Which HARTs are online, and the VS-files."""
@@ -238,12 +238,8 @@ class NoneOffline(StateCheck[Vcpu]):
         for vcpu in vcpus(k):
             yield from addresses(vcpu, "vsfile_cpu", "vsfile_hgei", "freed")
 
-    def subjects(self, k: Module) -> Iterable[Vcpu]:
-        """All vCPUs."""
-        return vcpus(k)
-
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a vCPU whose file is gone with its HART."""
+        """Report a vCPU whose file has gone with its HART."""
         cpu = vcpu.vsfile_cpu
         if cpu >= 0 and not k.hart[cpu].online and not vcpu.freed:
             text = f"{vcpu.name} has line {vcpu.vsfile_hgei} of HART {cpu}, which is offline"

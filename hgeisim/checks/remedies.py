@@ -1,4 +1,4 @@
-"""What each kind of finding breaks, and what would close it: two sentences for a mail."""
+"""Remedies: for each kind of finding, the harm it does and the way to close it, for a mail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Remedy(NamedTuple):
-    """What breaks in a kernel that does it, and what a fix has to make sure of."""
+    """The harm to a kernel with such a finding, and the duty of a fix."""
 
     breaks: str
     closes: str
@@ -107,7 +107,7 @@ REMEDIES = {
     ),
     "entry-refused": Remedy(
         "KVM_RUN fails, and the guest does not go on.",
-        "Let a vCPU in mode auto go on with its SW-file where there is no line.",
+        "Let a vCPU in mode auto go on with its SW-file where it gets no line.",
     ),
     "stale-pte": Remedy(
         "Stores of other guests go to a file that is not this vCPU's.",
@@ -265,6 +265,6 @@ OTHER = Remedy("Two paths lock in a way that can hang.", "Lock in one order, in 
 
 
 def remedy(finding_id: str) -> Remedy:
-    """What a finding breaks, and what would close it."""
+    """The remedy of a finding."""
     kind = finding_id.partition(":")[0]
     return REMEDIES.get(kind) or REMEDIES.get(kind.split("-")[0]) or OTHER

@@ -1,4 +1,4 @@
-"""What each check looks at, and whether anything of it was there: a check that never had a subject
+"""The subject of each kind of finding, and whether a run had one: a check that never had a subject
 has not passed."""
 
 from __future__ import annotations
@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol, TypeAlias
 
-from hgeisim.checks.ownership import DISABLE, vcpus
+from hgeisim.checks.check import vcpus
+from hgeisim.checks.ownership import DISABLE
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import AUTO
 from hgeisim.machine.guest import EnterGuest, SweepVsFile
@@ -18,7 +19,7 @@ from hgeisim.machine.spinlock import Acquire, InitLock
 
 
 class Seen(Protocol):
-    """What has happened: functions entered, operations completed, values of fields."""
+    """The past of a run: functions entered, operations completed, values of fields."""
 
     @property
     def k(self) -> Module:
@@ -53,20 +54,8 @@ def _had(
     return lambda seen: any(any(map(value, seen.values(each, field))) for each in of(seen.k))
 
 
-def _harts(k: Module) -> Iterable[Any]:
-    return k.hart
-
-
-def _globals(k: Module) -> Iterable[Any]:
-    return (k.globals,)
-
-
 def _ledgers(k: Module) -> Iterable[Any]:
     return (vcpu.ledger for vcpu in vcpus(k))
-
-
-def _line_owned(seen: Seen) -> bool:
-    return any(any(seen.values(hgctrl, "owners")) for hgctrl in seen.k.hgei)
 
 
 def _two_files(seen: Seen) -> bool:
@@ -88,12 +77,10 @@ def _sleeping_lock(seen: Seen) -> bool:
     return any(lock.sleeping for lock in taken)
 
 
-def _slept(seen: Seen) -> bool:
-    return any(0 in seen.values(vcpu.thread, "on_rq") for vcpu in vcpus(seen.k))
-
-
 HAS_VS_FILE: Subject = _had(vcpus, "vsfile_hgei", lambda line: line > 0)
 SENT: Subject = _had(_ledgers, "owed", bool)
+OWNED: Subject = _had(lambda k: k.hgei, "owners", bool)
+SLEPT: Subject = _had(lambda k: (v.thread for v in vcpus(k)), "on_rq", lambda on_rq: not on_rq)
 SUBJECTS: dict[str, tuple[str, Subject]] = {
     "illegal-instruction": ("the host accesses a VS-file", _did(SweepVsFile)),
     "use-after-free": ("a vCPU is freed", _had(vcpus, "freed", bool)),
@@ -102,14 +89,17 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "foreign-vsfile": ("the host accesses a VS-file", _did(SweepVsFile)),
     "foreign-release": ("a CPU turns AIA off", _entered(DISABLE)),
     "double-free": ("a line is given back", _entered("kvm_riscv_aia_free_hgei")),
-    "now-on-offline": ("a HART goes offline", _had(_harts, "online", lambda value: not value)),
+    "now-on-offline": (
+        "a HART goes offline",
+        _had(lambda k: k.hart, "online", lambda value: not value),
+    ),
     "double-owner": ("two vCPUs have VS-files", _two_files),
     "not-owner": ("a vCPU has a VS-file", HAS_VS_FILE),
-    "bitmap-owner": ("a line is owned", _line_owned),
+    "bitmap-owner": ("a line is owned", OWNED),
     "dead-owner": ("a vCPU is freed", _had(vcpus, "freed", bool)),
     "no-such-line": ("a vCPU has a VS-file", HAS_VS_FILE),
     "no-such-file": ("a vCPU has a VS-file", HAS_VS_FILE),
-    "leak": ("a line is owned", _line_owned),
+    "leak": ("a line is owned", OWNED),
     "set-up-lost": ("a guest sets its file up", _had(_ledgers, "setup", bool)),
     "sent-lost": ("an interrupt is sent", SENT),
     "stray": ("a guest is entered", _did(EnterGuest)),
@@ -118,13 +108,13 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "stale-pte": ("a page is mapped to a VS-file", _had(vcpus, "pte_hgei", lambda n: n > 0)),
     "level": ("a guest is entered", _did(EnterGuest)),
     "storm": ("an SGEI is taken", _entered("hgei_interrupt")),
-    "armed": ("a line is armed", _had(_harts, "hgeie", bool)),
-    "deaf": ("a vCPU sleeps", _slept),
-    "lost-wakeup": ("a vCPU sleeps", _slept),
+    "armed": ("a line is armed", _had(lambda k: k.hart, "hgeie", bool)),
+    "deaf": ("a vCPU sleeps", SLEPT),
+    "lost-wakeup": ("a vCPU sleeps", SLEPT),
     "lost-interrupt": ("an interrupt is sent", SENT),
     "irq-freed-enabled": (
         "the SGEI interrupt is freed",
-        _had(_globals, "hgei_parent_irq", lambda n: not n),
+        _had(lambda k: (k.globals,), "hgei_parent_irq", lambda n: not n),
     ),
     "lock-init-held": ("a lock is initialised", _did(InitLock)),
     "broken-lock": ("the lock of a HART's lines is taken", _lines_locked),
@@ -133,10 +123,10 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "warn-on": ("a path comes to a WARN_ON", _did(WarnOn)),
     "sleep-in-atomic": ("a spinlock_t that sleeps is taken (PREEMPT_RT)", _sleeping_lock),
 }
-"""Of each kind, what has to happen before it could show.  Those that are not here can always show:
-what a driver reports itself, registers, and fields that a lock guards."""
+"""For each kind, the event that must happen before it can show.  The other kinds can always show:
+those that a driver reports itself, registers, and fields that a lock guards."""
 
 
 def without_subject(seen: Seen, kinds: Iterable[str]) -> list[str]:
-    """Those of some kinds that had nothing to look at."""
+    """Those of some kinds whose checks had nothing to look at."""
     return [kind for kind in kinds if kind in SUBJECTS and not SUBJECTS[kind][1](seen)]

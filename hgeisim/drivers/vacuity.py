@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hgeisim.checks.ownership import vcpus
+from hgeisim.checks.check import vcpus
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import EMUL, Vcpu
 from hgeisim.machine.topology import Topology

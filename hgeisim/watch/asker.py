@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, At, Offer, asked
-from hgeisim.checks.check import OperationCheck
+from hgeisim.checks.check import OperationCheck, vcpus
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.checks.ownership import lines_of, vcpus
+from hgeisim.checks.ownership import lines_of
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import HgeiControl, Thread, Vcpu, Vm
 from hgeisim.kernel.variants import own_files

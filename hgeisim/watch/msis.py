@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, TypeAlias
 
+from hgeisim.checks.check import vcpus
 from hgeisim.checks.conservation import missing
-from hgeisim.checks.ownership import vcpus
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.machine.hart import bit

@@ -33,7 +33,7 @@ from tests.support.commands import hgeisim
 OF_OPERATIONS = {At.OPERATION, At.ACCESS, At.MOVED}
 """MOVED is for both kinds: what a move has done, and what it has left."""
 OF_CALLS = {At.CALL, At.RETURN}
-BASES = ("StateCheck[", "OperationCheck", "CallCheck", "ReturnCheck", "OfGuests", "OfHarts")
+BASES = ("StateCheck[", "Unwatched[", "OperationCheck", "CallCheck", "ReturnCheck", "Of")
 DRIVERS = {"timed": IN_TIME, "explored": RACED, "traced": TRACED}
 
 
@@ -82,6 +82,13 @@ def test_a_row_has_moments_that_its_check_can_be_asked_at(row: Row) -> None:
         assert not moments & {At.OPERATION, At.ACCESS, *OF_CALLS}
         own = type(row.check).watches is not StateCheck.watches
         assert own or not moments & {At.STATE, At.QUIET}, "a search asks what it depends on"
+
+
+@pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: type(row.check).__name__)
+def test_a_check_names_the_source_of_its_law(row: Row) -> None:
+    law, _, source = (type(row.check).__doc__ or "").partition("Source: ")
+    assert law.strip(), "the law comes first"
+    assert source.strip().endswith(".")
 
 
 def test_every_moment_is_offered_by_a_driver_and_has_a_check() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hgeisim.checks.check import StateCheck
+from hgeisim.checks.check import StateCheck, vcpus
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.guest import GuestLine, HostAlive, OwnVsFile
 from hgeisim.checks.lifetime import UseAfterFree
@@ -19,7 +19,6 @@ from hgeisim.checks.ownership import (
     OneOwner,
     VsFileOwned,
     name_of,
-    vcpus,
 )
 from hgeisim.kernel.main import Module
 from hgeisim.machine.ops import STEP

@@ -21,7 +21,7 @@ from pathlib import PurePath
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
-from hgeisim.checks.ownership import vcpus
+from hgeisim.checks.check import vcpus
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.vacuity import to_enter

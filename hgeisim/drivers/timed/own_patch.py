@@ -14,9 +14,9 @@ from typing import Any
 
 from hgeisim.checks.access import Access, site
 from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.check import vcpus
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.locking import UnderItsLock, holds
-from hgeisim.checks.ownership import vcpus
 from hgeisim.drivers.path_failure import AtomicSleep, NoOperation, stack_of, unbalanced
 from hgeisim.kernel.annotations import GUARDED_BY, Guard
 from hgeisim.kernel.main import Module

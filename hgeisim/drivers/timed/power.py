@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from hgeisim.checks.catalogue import OF_OWN_PATCHES, is_note
-from hgeisim.checks.ownership import vcpus
+from hgeisim.checks.check import vcpus
 from hgeisim.drivers.power.planting import NAME, Fault, Switched, planted
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,

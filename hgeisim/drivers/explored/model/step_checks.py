@@ -11,8 +11,8 @@ from typing import Protocol
 
 from hgeisim.checks.access import Access, site
 from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.check import vcpus
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.checks.ownership import vcpus
 from hgeisim.errors import ModelError
 from hgeisim.kernel.annotations import GUARDED_BY, Guard
 from hgeisim.kernel.main import Module

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from hgeisim.checks.access import site
+from hgeisim.checks.check import vcpus
 from hgeisim.checks.finding import Finding, Moment
-from hgeisim.checks.ownership import vcpus
 from hgeisim.drivers.explored.model.cached_step import Answer, mask
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
