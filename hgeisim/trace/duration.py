@@ -7,7 +7,7 @@ these durations, and which entry of the timing table each one belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from hgeisim.trace import kernel_event as kernel
@@ -23,24 +23,61 @@ TAKEDOWN = "takedown_cpu"
 """The callback of CPU hotplug that runs stop_machine (kernel/cpu.c, v6.12)."""
 KVM_CALLBACKS = ("kvm_offline_cpu", "kvm_online_cpu")
 """The callbacks of KVM (virt/kvm/kvm_main.c, v6.12)."""
+_Key = Callable[[Event, Any], object]
+"""Makes the key of a duration from an event and its meaning."""
 
 
-def holds(events: Events) -> Iterator[int]:
-    """From lock_acquire to lock_release of an HGEI control's lock, if it was not contended."""
-    since: dict[tuple[int, str], int] = {}
-    for event in events:
-        match event:
-            case Lost():
+def _between(
+    begins: Mapping[type[kvm.Meaning], _Key],
+    ends: Mapping[type[kvm.Meaning], _Key],
+    cancels: Mapping[type[kvm.Meaning], _Key] | None = None,
+) -> Callable[[Events], Iterator[int]]:
+    """Make the measure from a beginning to the next end with an equal key; None is not counted."""
+    cancelling = cancels or {}
+
+    def durations(events: Events) -> Iterator[int]:
+        since: dict[object, int] = {}
+        for event in events:
+            if isinstance(event, Lost):
                 since.clear()
-            case Event(record, kernel.LockAcquire(lock=lock, name=name)):
-                if HGEI_LOCK in name:
-                    since[event.thread, lock] = record.time_ns
-            case Event(_, kernel.LockContended(lock=lock)):
-                since.pop((event.thread, lock), None)
-            case Event(record, kernel.LockRelease(lock=lock)):
-                begin_ns = since.pop((event.thread, lock), None)
+            elif key_of := begins.get(type(event.meaning)):
+                if (key := key_of(event, event.meaning)) is not None:
+                    since[key] = event.record.time_ns
+            elif key_of := ends.get(type(event.meaning)):
+                begin_ns = since.pop(key_of(event, event.meaning), None)
                 if begin_ns is not None:
-                    yield record.time_ns - begin_ns
+                    yield event.record.time_ns - begin_ns
+            elif key_of := cancelling.get(type(event.meaning)):
+                since.pop(key_of(event, event.meaning), None)
+
+    return durations
+
+
+def _lock(event: Event, meaning: Any) -> object:
+    return event.thread, meaning.lock
+
+
+def _sweeping_cpu(event: Event, meaning: Any) -> object:
+    return event.record.cpu if SWEEP in meaning.function else None
+
+
+holds = _between(
+    {kernel.LockAcquire: lambda e, lock: _lock(e, lock) if HGEI_LOCK in lock.name else None},
+    {kernel.LockRelease: _lock},
+    cancels={kernel.LockContended: _lock},
+)
+"""From lock_acquire to lock_release of an HGEI control's lock, if it was not contended."""
+cross_calls = _between(
+    {kernel.CallQueued: lambda _, queued: (queued.cpu, queued.call)},
+    {kernel.CallEntry: lambda event, begun: (event.record.cpu, begun.call)},
+)
+"""From queueing a function for another CPU to its start there."""
+sweeps = _between({kernel.CallEntry: _sweeping_cpu}, {kernel.CallExit: _sweeping_cpu})
+"""From the start of imsic_vsfile_local_read in an IPI to its end."""
+wake_ups = _between(
+    {kernel.Waking: lambda _, waking: waking.pid}, {kernel.Wakeup: lambda _, woken: woken.pid}
+)
+"""From sched_waking of a thread to sched_wakeup: try_to_wake_up."""
 
 
 def calls(function: str) -> Callable[[Iterable[Interval]], Iterator[int]]:
@@ -57,35 +94,6 @@ def calls(function: str) -> Callable[[Iterable[Interval]], Iterator[int]]:
 def duration(call: Interval) -> int:
     """The duration of a call with both of its ends in the trace."""
     return call.last.record.time_ns - call.first.record.time_ns
-
-
-def cross_calls(events: Events) -> Iterator[int]:
-    """From queueing a function for another CPU to its start there."""
-    queued: dict[tuple[int, str], int] = {}
-    for event in events:
-        match event:
-            case Lost():
-                queued.clear()
-            case Event(record, kernel.CallQueued(cpu=cpu, call=call)):
-                queued[cpu, call] = record.time_ns
-            case Event(record, kernel.CallEntry(call=call)):
-                begin_ns = queued.pop((record.cpu, call), None)
-                if begin_ns is not None:
-                    yield record.time_ns - begin_ns
-
-
-def sweeps(events: Events) -> Iterator[int]:
-    """From the start of imsic_vsfile_local_read in an IPI to its end."""
-    begin_ns: dict[int, int] = {}
-    for event in events:
-        match event:
-            case Lost():
-                begin_ns.clear()
-            case Event(record, kernel.CallEntry(function=function)) if SWEEP in function:
-                begin_ns[record.cpu] = record.time_ns
-            case Event(record, kernel.CallExit(function=function)) if SWEEP in function:
-                if record.cpu in begin_ns:
-                    yield record.time_ns - begin_ns.pop(record.cpu)
 
 
 def until_sweep(events: Events) -> Iterator[int]:
@@ -124,21 +132,6 @@ def _takeovers(events: Events) -> Iterator[tuple[int, int, int]]:
                 at_ns = swept.pop((cpu, line), None)
                 if begin_ns is not None and at_ns is not None and at_ns >= begin_ns:
                     yield begin_ns, at_ns, record.time_ns
-
-
-def wake_ups(events: Events) -> Iterator[int]:
-    """From sched_waking of a thread to sched_wakeup: try_to_wake_up."""
-    waking: dict[int, int] = {}
-    for event in events:
-        match event:
-            case Lost():
-                waking.clear()
-            case Event(record, kernel.Waking(pid=pid)):
-                waking[pid] = record.time_ns
-            case Event(record, kernel.Wakeup(pid=pid)):
-                begin_ns = waking.pop(pid, None)
-                if begin_ns is not None:
-                    yield record.time_ns - begin_ns
 
 
 def idle_wake_ups(events: Events) -> Iterator[int]:
@@ -222,7 +215,8 @@ def migrations(events: Events) -> Iterator[int]:
 def takedowns(intervals: Iterable[Interval]) -> Iterator[int]:
     """Duration of the CPU hotplug callback that stops all CPUs."""
     for call in intervals:
-        if _callback(call) == TAKEDOWN and not call.is_open:
+        step = call.first.meaning
+        if isinstance(step, kernel.HotplugStep) and step.function == TAKEDOWN and not call.is_open:
             yield duration(call)
 
 
@@ -245,11 +239,6 @@ def callbacks(intervals: Iterable[Interval]) -> Iterator[int]:
                 yield at_ns - first_ns
             first_ns = None
         begun[step.cpu] = step.target, first_ns
-
-
-def _callback(call: Interval) -> str:
-    step = call.first.meaning
-    return step.function if isinstance(step, kernel.HotplugStep) else ""
 
 
 class Measure(NamedTuple):

@@ -128,7 +128,11 @@ class Events:
         for column in columns:
             argument = given.get(column.argument)
             if argument is not None:
-                values[column.name] = _value(column, argument)
+                try:
+                    values[column.name] = column.read(argument)
+                except ValueError as error:
+                    value = ascii(f"{column.argument}={argument}")[1:-1]
+                    raise Unreadable(value, str(error)) from None
             elif not column.optional:
                 there = ", ".join(given) or "none"
                 allowed = f"has no argument '{column.argument}'; it has: {there}"
@@ -139,18 +143,15 @@ class Events:
 def columns_of(cls: type[Meaning], arguments: Mapping[str, str]) -> tuple[Column, ...]:
     """Return the fields of a meaning; `arguments` has the arguments of the renamed ones."""
     hints = get_type_hints(cls, include_extras=True)
-    return tuple(
-        _column(each.name, hints[each.name], arguments.get(each.name), each.default is not MISSING)
-        for each in fields(cls)  # type: ignore[arg-type]  # every meaning is a dataclass
-    )
-
-
-def _column(name: str, hint: Any, argument: str | None, optional: bool) -> Column:
-    if get_origin(hint) is Annotated:
-        hint, built_in = get_args(hint)
-        argument = argument or built_in
-    kinds = [kind for kind in get_args(hint) if kind is not NoneType] or [hint]
-    return Column(name, argument or name, reader_of(kinds[0]), optional)
+    found = []
+    for each in fields(cls):  # type: ignore[arg-type]  # every meaning is a dataclass
+        hint, built_in = hints[each.name], each.name
+        if get_origin(hint) is Annotated:
+            hint, built_in = get_args(hint)
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType] or [hint]
+        argument, optional = arguments.get(each.name, built_in), each.default is not MISSING
+        found.append(Column(each.name, argument, reader_of(kinds[0]), optional))
+    return tuple(found)
 
 
 def _arguments(cls: type[Meaning], text: str) -> dict[str, str]:
@@ -160,10 +161,3 @@ def _arguments(cls: type[Meaning], text: str) -> dict[str, str]:
         return arguments_of(text)
     found = re.fullmatch(pattern, text)
     return found.groupdict() if found else {}
-
-
-def _value(column: Column, text: str) -> int | str:
-    try:
-        return column.read(text)
-    except ValueError as error:
-        raise Unreadable(ascii(f"{column.argument}={text}")[1:-1], str(error)) from None

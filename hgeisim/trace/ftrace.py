@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from hgeisim.errors import InputError, Problem
 from hgeisim.user_file import RECORD_MAX, UNREADABLE, opened, why_unreadable
@@ -157,8 +157,14 @@ def parse_ftrace(lines: Iterable[str], file: str) -> Iterator[Entry]:
         comm, pid, cpu_text, flags, seconds, fraction, event, text = found.groups()
         time_ns = int(seconds) * 1_000_000_000 + int(fraction) * _NS[len(fraction)]
         cpu = int(cpu_text)
-        if time_ns < last_ns.get(cpu, 0) or cpu >= CPUS_MAX:
-            _refuse(file, number, cpu, f"{seconds}.{fraction}")
+        if cpu >= CPUS_MAX:
+            raise _problem(file, number, f"CPU {cpu}", f"must be below {CPUS_MAX}")
+        if time_ns < last_ns.get(cpu, 0):
+            allowed = (
+                f"the line before it on CPU {cpu} has a later time; one CPU's events are in order"
+            )
+            remedy = "lines were moved, or two traces were joined"
+            raise _problem(file, number, f"{seconds}.{fraction}", allowed, remedy)
         last_ns[cpu] = time_ns
         yield Record(number, comm, int(pid), cpu, flags or "", time_ns, event, text)
 
@@ -175,13 +181,6 @@ def _aside(file: str, number: int, line: str) -> Header | Lost:
     of_another_tracer = line.startswith(" =>") or " <-" in line
     remedy = "record events only: current_tracer nop, no stack traces" if of_another_tracer else ""
     raise _problem(file, number, line, LAYOUT, remedy)
-
-
-def _refuse(file: str, number: int, cpu: int, stamp: str) -> NoReturn:
-    if cpu >= CPUS_MAX:
-        raise _problem(file, number, f"CPU {cpu}", f"must be below {CPUS_MAX}")
-    allowed = f"the line before it on CPU {cpu} has a later time; one CPU's events are in order"
-    raise _problem(file, number, stamp, allowed, "lines were moved, or two traces were joined")
 
 
 def _problem(file: str, number: int, found: str, allowed: str, remedy: str = "") -> InputError:

@@ -110,7 +110,14 @@ class Extent:
         """Pass entries on, and count them."""
         for entry in entries:
             if isinstance(entry, Record):
-                self._add(entry)
+                time_ns = entry.time_ns
+                self.last_ns = max(time_ns, self.last_ns)
+                if not self.records or time_ns < self.first_ns:
+                    self.first_ns = time_ns
+                if entry.cpu >= self.cpus:
+                    self.cpus = entry.cpu + 1
+                self.records += 1
+                self.last_line = entry.line
                 if progress and self.records % _PROGRESS_EVERY == 0:
                     progress(self.records)
             elif isinstance(entry, Header):
@@ -118,16 +125,6 @@ class Extent:
             else:
                 self.holes += 1
             yield entry
-
-    def _add(self, record: Record) -> None:
-        time_ns = record.time_ns
-        self.last_ns = max(time_ns, self.last_ns)
-        if not self.records or time_ns < self.first_ns:
-            self.first_ns = time_ns
-        if record.cpu >= self.cpus:
-            self.cpus = record.cpu + 1
-        self.records += 1
-        self.last_line = record.line
 
 
 @dataclass
@@ -184,8 +181,11 @@ def import_trace(
     with without_collection():
         events = read_events(path, table, extent, FOLLOWED, progress)
         require(_IMPORTABLE, events, path, table, extent)
-        if extent.last_ns - extent.first_ns > TIME_NS_MAX:
-            raise InputError([_too_long(str(path), extent)])
+        if (span_ns := extent.last_ns - extent.first_ns) > TIME_NS_MAX:
+            days, most = (ns // (86_400 * 10**9) for ns in (span_ns, TIME_NS_MAX))
+            allowed = f"spans {days:,} days; a trace may span {most}"
+            remedy = "a time in it is damaged, or two traces were joined"
+            raise InputError([Problem(str(path), "", "", allowed, remedy)])
         intervals = intervals_of(events)
         occupancy, machine = lines_and_machine(events, intervals, extent, path.name, lines)
         joints = tuple(event.line for event in events if isinstance(event, Joint))
@@ -219,9 +219,3 @@ def lines_and_machine(
     occupancy = follow_lines(events, intervals, begin, end)
     harts = max(extent.cpus, occupancy.highest_hart + 1)
     return occupancy, machine_of(occupancy, harts, source, lines)
-
-
-def _too_long(file: str, extent: Extent) -> Problem:
-    days = (extent.last_ns - extent.first_ns) // (86_400 * 10**9)
-    allowed = f"spans {days:,} days; a trace may span {TIME_NS_MAX // (86_400 * 10**9)}"
-    return Problem(file, "", "", allowed, "a time in it is damaged, or two traces were joined")

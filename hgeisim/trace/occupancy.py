@@ -273,7 +273,9 @@ def machine_of(occupancy: Occupancy, harts: int, source: str, given: Sequence[in
 
     `given` are the lines of each HART, or one number for all HARTs, if the user knows them.
     """
-    highest = _highest_lines(occupancy, harts)
+    highest = [0] * harts
+    for owner in occupancy.ownerships:
+        highest[owner.hart] = max(highest[owner.hart], owner.line)
     bits = guest_index_bits(occupancy.pages)
     if given:
         lines = _given_lines(given, harts, source)
@@ -304,13 +306,6 @@ def guest_index_bits(pages: Mapping[tuple[int, int], int]) -> int:
         if strides == {(1 << bits, 0)}:
             return bits
     return 0
-
-
-def _highest_lines(occupancy: Occupancy, harts: int) -> list[int]:
-    highest = [0] * harts
-    for owner in occupancy.ownerships:
-        highest[owner.hart] = max(highest[owner.hart], owner.line)
-    return highest
 
 
 def _is_proven(occupancy: Occupancy, hart: int, highest: int) -> bool:

@@ -15,8 +15,8 @@ from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.drivers.traced.call_starts import UPDATE
 from hgeisim.drivers.traced.conformance import check_trace
+from hgeisim.drivers.traced.probed_call import UPDATE
 from hgeisim.kernel.structs import ENOENT
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario

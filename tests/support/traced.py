@@ -10,9 +10,7 @@ from hgeisim.drivers.traced.conformance import Conformance, check_trace
 from hgeisim.drivers.traced.read_trace import Trace, read_trace
 from hgeisim.machine.topology import HartSpec, Topology
 from hgeisim.trace.event_names import Events
-from hgeisim.trace.ftrace import parse_ftrace
-from hgeisim.trace.interval import events_of, in_order
-from tests.support.traces import script, trace_path
+from tests.support.traces import events_in, trace_path
 
 LINES = {"migrations-3132": (3, 1, 3, 2), "21-eight-cpus": (7,)}
 """Lines of each HART; the others have 3 each."""
@@ -38,8 +36,7 @@ def check_file(path: Path, name: str) -> Conformance:
 
 def written(*steps: str, lines: Sequence[int] = (3, 3, 3, 3)) -> Trace:
     """A trace of steps `CPU THREAD event: arguments`, see `script`; four HARTs."""
-    entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
-    events = in_order(events_of(entries, Events(), "t", FOLLOWED))
+    events = events_in(*steps, only=FOLLOWED)
     return Trace("t", events, topology(lines), (True,) * len(lines))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,10 @@ from click.testing import CliRunner
 from hgeisim.cli.trace import command
 from hgeisim.errors import InputError
 from hgeisim.trace.event_names import Events
-from hgeisim.trace.ftrace import parse_ftrace
+from hgeisim.trace.ftrace import Lost, parse_ftrace
 from hgeisim.trace.import_trace import Imported, import_trace
 from hgeisim.trace.interval import Event, Interval, events_of, in_order, intervals_of
+from hgeisim.trace.kvm_event import Meaning
 
 FOLDER = Path(__file__).parent.parent / "data" / "traces"
 NAMES = (
@@ -60,16 +62,20 @@ def script(*steps: str) -> str:
     return "".join(lines)
 
 
+def events_in(*steps: str, only: Collection[type[Meaning]] = ()) -> list[Event | Lost]:
+    """The events and holes in a trace of such steps, in order of time; `only` as in `events_of`."""
+    entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
+    return in_order(events_of(entries, Events(), "t", only))
+
+
 def calls(*steps: str) -> list[Interval]:
     """The calls in a trace of such steps."""
-    entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
-    return intervals_of(in_order(events_of(entries, Events(), "t")))
+    return intervals_of(events_in(*steps))
 
 
 def decoded(*steps: str) -> list[Event]:
     """The events in a trace of such steps."""
-    entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
-    return [event for event in events_of(entries, Events(), "t") if isinstance(event, Event)]
+    return [event for event in events_in(*steps) if isinstance(event, Event)]
 
 
 class Answer(NamedTuple):

@@ -26,10 +26,9 @@ from hgeisim.trace.calibration import (
 )
 from hgeisim.trace.duration import MEASURES
 from hgeisim.trace.event_names import MEANINGS, Events
-from hgeisim.trace.ftrace import parse_ftrace
-from hgeisim.trace.interval import events_of, in_order, intervals_of
+from hgeisim.trace.interval import intervals_of
 from tests.support.golden import check_golden
-from tests.support.traces import NAMES, script, trace_command, trace_path
+from tests.support.traces import NAMES, events_in, script, trace_command, trace_path
 
 US = 1_000
 HOLE = "CPU:1 [LOST 3 EVENTS]"
@@ -37,8 +36,7 @@ HOLE = "CPU:1 [LOST 3 EVENTS]"
 
 def measured(of: Callable[[Any], Iterator[int]], *steps: str, by_call: bool = False) -> list[int]:
     """The durations in us that a measure finds in steps 10 us apart."""
-    entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
-    events = in_order(events_of(entries, Events(), "t"))
+    events = events_in(*steps)
     return [ns // US for ns in of(intervals_of(events) if by_call else events)]
 
 

@@ -59,7 +59,7 @@ def test_nothing_is_doubted_but_what_the_kernel_did() -> None:
 def test_a_check_says_the_same() -> None:
     out = trace_command("check", JOINED, "--variant", "v6.12", "--lines", "3").out
     assert "  weaker from line 114 on: windows seem to be joined in 4 places; after each,\n" in out
-    assert "\ninferred, line 3: the trace begins in the middle: who owns what is learned\n" in out
+    assert "\ninferred, line 3: the trace begins in the middle: owners are learned\n" in out
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*-*.gz")), ids=lambda path: path.name)

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from hgeisim.errors import InputError
 from hgeisim.runs.measures import hart_summaries
-from hgeisim.trace.event_names import Events
-from hgeisim.trace.ftrace import parse_ftrace
 from hgeisim.trace.imported_run import timeline_of
-from hgeisim.trace.interval import events_of, in_order, intervals_of
+from hgeisim.trace.interval import intervals_of
 from hgeisim.trace.line_history import follow_lines
 from hgeisim.trace.occupancy import (
     Lines,
@@ -23,13 +21,12 @@ from hgeisim.trace.occupancy import (
     guest_index_bits,
     machine_of,
 )
-from tests.support.traces import NAMES, imported, script
+from tests.support.traces import NAMES, events_in, imported
 
 
 def followed(*steps: str) -> Occupancy:
     """Follow a trace of such steps (see `script`), 10 us each from time 5 s on."""
-    entries = parse_ftrace(script(*steps).splitlines(keepends=True), "t")
-    events = in_order(events_of(entries, Events(), "t"))
+    events = events_in(*steps)
     end = Moment(5_000_000_000 + 10_000 * len(steps), len(steps))
     return follow_lines(events, intervals_of(events), Moment(5_000_000_000, 0), end)
 

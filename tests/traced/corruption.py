@@ -1,17 +1,17 @@
-"""Traces that no kernel of these can have left: excerpts of real ones with one thing made wrong.
+"""Corrupted traces: excerpts of real ones with one change, which none of these kernels can leave.
 
-Left out, because what they leave is a legal trace, or cannot be told from one:
+Left out, because they leave a legal trace, or one that looks legal:
 
-* anything of a thread that tells nothing of lines after it: the trace may as well be cut there;
+* any change to a thread without later events on lines: the trace may as well be cut there;
 * two allocations swapped that had the same result, a release swapped with itself: nothing changes;
 * a lost `lread`: one may be missing;
 * a lost `kick`, `inject`, `run`, `wakeon`, `vload` or `vput`: nothing has to follow from most of
   them (a kick lost in an SGEI handler is noticed, but that is not what is asked here);
-* a wrong mask of `sgei`, or a wrong vCPU kicked, where kicks are not recorded: nothing else tells;
+* a wrong mask of `sgei`, or a wrong vCPU kicked, where kicks are not recorded: only those show it;
 * a failed allocation moved as a whole to another CPU that is full as well: it fails there, too;
 * a whole release left out of a vCPU that never asks for a line again: HWACCEL does not release.
 
-Every corruption is chosen by its place alone, never by what a check says of it.
+Every corruption is chosen by its place alone, never by the verdict of a check.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _OF_LINES = (
     *("alloc", "alloc_ret", "free", "rel", "rel_ret", "ioremap", "iounmap", "run"),
     *("upd", "upd_ret", "dis", "dis_ret", "en"),
 )
-"""Events of a thread by which it is held to what it did before."""
+"""Events of a thread that must agree with its earlier ones."""
 _OF_RELEASE = ("rel", "iounmap", "free", "free_ret", "rel_ret")
 _VGEIN_LOW = 0x3000
 """The two lowest bits of VGEIN in hstatus."""
 
 
 class Line(NamedTuple):
-    """A line of a trace, taken apart; `thread` is the pid, `event` "" for a comment."""
+    """A line of a trace in parts; `thread` is the pid, `event` is "" for a comment."""
 
     number: int
     text: str
@@ -61,7 +61,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Corruption:
-    """A kind, the line where it is, and the lines that are different, by number."""
+    """A corruption: its kind, its line, and the changed lines by number."""
 
     kind: str
     line: int
@@ -77,7 +77,7 @@ class Trace:
         self.last = {e.thread: e.number for e in self.lines if e.event in _OF_LINES}
 
     def of(self, *events: str) -> Iterator[Line]:
-        """The events of some names whose threads tell more of lines later."""
+        """The events with some names whose threads have later events on lines."""
         for each in self.lines:
             if each.event in events and self.last.get(each.thread, 0) > each.number:
                 yield each
@@ -117,7 +117,7 @@ def wrong_lines(trace: Trace) -> Iterator[Corruption]:
 
 
 def wrong_cpus(trace: Trace) -> Iterator[Corruption]:
-    """Another CPU is told: where a line is asked for, handed out, freed or used, or was before."""
+    """Another CPU is named: where a line is asked for, handed out, freed or used, or was before."""
     for name, *events in (
         ("cpu", "alloc", "alloc_ret", "free", "run"),
         ("old_cpu", "alloc"),
@@ -136,7 +136,7 @@ def dropped_frees(trace: Trace) -> Iterator[Corruption]:
 
 
 def doubled_frees(trace: Trace) -> Iterator[Corruption]:
-    """A line is given back twice: at once, or after the next event of the thread."""
+    """A line is given back twice: immediately, or after the next event of the thread."""
     for each in trace.of("free"):
         yield Corruption("doubled free", each.number, {each.number: each.text * 2})
         later = next(e for e in trace.after(each) if e.thread == each.thread)
@@ -172,7 +172,7 @@ def swapped_allocations(trace: Trace) -> Iterator[Corruption]:
 
 
 def missing_releases(trace: Trace) -> Iterator[Corruption]:
-    """imsic_release is not told: its entry alone, or all that it did."""
+    """imsic_release is missing: its entry alone, or everything that it did."""
     for each in trace.of("rel"):
         if each.value("vs_cpu") >= 0:
             yield Corruption("missing release", each.number, {each.number: ""})
@@ -237,7 +237,7 @@ KINDS: tuple[Callable[[Trace], Iterator[Corruption]], ...] = (
 
 
 def corruptions(trace: Trace, most: int) -> Iterator[Corruption]:
-    """At most so many of each kind, spread evenly over a trace."""
+    """At most `most` of each kind, spread evenly over a trace."""
     for kind in KINDS:
         every = list(kind(trace))
         count = min(most, len(every))

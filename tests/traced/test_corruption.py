@@ -25,25 +25,25 @@ NAMES = (
 LONG = "21-eight-cpus"
 """A check of it takes seconds."""
 MOST = 60
-"""So many of each kind of each trace."""
-UNTOLD = {
+"""The most corruptions of each kind in each trace."""
+UNREJECTED = {
     (
         "16-double-free",
         "wrong line",
         385,
     ): "the first of its thread after a joint, whose call began "
-    "before it: nothing there tells which line it had",
+    "before it: nothing there shows which line it had",
     ("16-double-free", "dropped free", 385): "the same free: nobody asks for that line again",
     ("21-eight-cpus", "missing release", 699): "the vCPU frees the line itself before aia_disable "
     "needs to come to it: the trace is a legal one",
 }
-"""Those that are not rejected, by trace, kind and line, and why."""
+"""The corruptions that are not rejected, by trace, kind and line, and why."""
 
 
 def verdicts(
     names: Iterable[str], most: int, tmp_path: Path
 ) -> list[tuple[str, Corruption, Disagreement | None]]:
-    """What is said of at most so many corruptions of each kind of each trace."""
+    """The verdicts on at most `most` corruptions of each kind in each trace."""
     path = tmp_path / "corrupted.txt"
     found = []
     for name in names:
@@ -57,14 +57,16 @@ def verdicts(
 def survivors(
     found: list[tuple[str, Corruption, Disagreement | None]],
 ) -> set[tuple[str, str, int]]:
-    """Those that were not rejected, as `UNTOLD` names them."""
-    return {(name, each.kind, each.line) for name, each, told in found if told is None}
+    """The corruptions that were not rejected, as `UNREJECTED` names them."""
+    return {
+        (name, each.kind, each.line) for name, each, disagreement in found if disagreement is None
+    }
 
 
 def stated(found: list[tuple[str, Corruption, Disagreement | None]]) -> str:
-    """How many of each kind were rejected."""
+    """The number of rejected corruptions of each kind."""
     made = Counter(corruption.kind for _, corruption, _ in found)
-    rejected = Counter(corruption.kind for _, corruption, told in found if told)
+    rejected = Counter(corruption.kind for _, corruption, disagreement in found if disagreement)
     kinds = (f"{kind} {rejected[kind]}/{made[kind]}" for kind in made)
     return f"{rejected.total():,} of {made.total():,} rejected: {', '.join(kinds)}"
 
@@ -77,27 +79,27 @@ def test_corrupted_traces_are_rejected(names: tuple[str, ...], most: int, tmp_pa
     """Some of each kind."""
     found = verdicts(names, most, tmp_path)
     sys.stdout.write(stated(found) + "\n")
-    assert survivors(found) <= set(UNTOLD), stated(found)
+    assert survivors(found) <= set(UNREJECTED), stated(found)
     if names is NAMES:
         assert len(found) >= 200
         assert len({corruption.kind for _, corruption, _ in found}) == len(KINDS)
 
 
 @pytest.mark.proof
-def test_all_corrupted_traces_are_rejected_but_those_that_cannot_be_told(tmp_path: Path) -> None:
+def test_all_corrupted_traces_are_rejected_except_the_listed_ones(tmp_path: Path) -> None:
     found = verdicts((*NAMES, LONG), MOST, tmp_path)
-    assert survivors(found) == set(UNTOLD)
+    assert survivors(found) == set(UNREJECTED)
     assert stated(found).startswith("1,973 of 1,976 rejected: ")
 
 
 @pytest.mark.slow
-def test_what_is_rejected_is_told_at_the_corruption_or_later(tmp_path: Path) -> None:
-    for name, corruption, told in verdicts(NAMES, 1, tmp_path):
-        if (name, corruption.kind, corruption.line) in UNTOLD:
+def test_a_rejection_is_at_the_corruption_or_later(tmp_path: Path) -> None:
+    for name, corruption, disagreement in verdicts(NAMES, 1, tmp_path):
+        if (name, corruption.kind, corruption.line) in UNREJECTED:
             continue
-        assert told is not None, corruption
-        assert told.why
-        assert told.record.line >= min(corruption.changes)
+        assert disagreement is not None, corruption
+        assert disagreement.why
+        assert disagreement.record.line >= min(corruption.changes)
 
 
 def test_a_trace_that_is_not_corrupted_is_the_same() -> None:

@@ -1,4 +1,4 @@
-"""A line that is freed twice (B-19) is followed and reported; anything like it is not."""
+"""A line that is freed twice (B-19) is followed and reported; other traces like it disagree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RACE = (
     "3 v9-109 lread: hgei=1",
     free(0, "v1", "3:1"),
 )
-"""A CPU that goes offline has taken the VS-file which its owner moves away from."""
+"""A CPU that goes offline has taken the VS-file that its owner moves away from."""
 
 
 def trace(name: str) -> Trace:
@@ -77,7 +77,7 @@ def test_the_second_of_two_that_took_a_file_frees_it_again() -> None:
     ids=["line swept", "CPU swept", "line", "CPU", "swept thrice", "own thread", "anybody"],
 )
 def test_other_frees_are_still_refused(steps: tuple[str, ...]) -> None:
-    """Of a line, a CPU or by a thread that did not take this VS-file."""
+    """A free of a line or CPU, or by a thread, that has nothing to do with this VS-file."""
     assert follow(*RACE).disagreement is None
     assert follow(*RACE, *steps).disagreement is not None
 
@@ -92,7 +92,7 @@ def test_hwaccel_goes_back_to_the_cpu_of_its_file() -> None:
 
 
 def test_windows_that_were_joined_are_recognised() -> None:
-    """Seconds without a record; and a shorter one, before which CPU 3 went offline."""
+    """Seconds without a record; and a shorter pause, after CPU 3 went offline."""
     result = check_trace(trace("16-double-free"), "v6.12")
     said = [each for each in result.inferred if "joined" in each.text]
     assert [each.line for each in said] == [114, 247, 381, 509]
@@ -103,7 +103,7 @@ def test_a_pause_that_proves_nothing_is_not_a_joint() -> None:
     assert not check_trace(trace("21-eight-cpus"), "v6.12").holes
 
 
-def test_an_agreement_names_the_bases_that_it_cannot_tell_apart() -> None:
+def test_an_agreement_names_the_other_bases_that_would_agree() -> None:
     """Where a vCPU blocks, v6.12 and later kernels differ; in an allocation they do not."""
     assert also_agreeing(written(*alloc(1, "v1", 1)), "v6.12") == ["v6.16", "v6.18", "v7.1"]
     blocked = (*alloc(1, "v1", 1), run(1, "v1", 1), "1 v1-101 wakeon: vcpu=v1 en=1")
@@ -114,7 +114,7 @@ class ReleasesOnlyTheFile(Imsic):
     """Keeps the line of a VS-file that was released."""
 
     def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
-        """The file is taken, and nothing else is done."""
+        """Take the file, and do nothing else."""
         yield vcpu.vsfile_lock.write_lock_irqsave
         vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
         yield vcpu.vsfile_lock.write_unlock_irqrestore

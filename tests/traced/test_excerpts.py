@@ -1,4 +1,4 @@
-"""`hgeisim trace check`: real excerpts agree, other kernels do not, and how it is told."""
+"""`hgeisim trace check`: real excerpts agree, other kernels do not, and both are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKED = {
 
 
 FOUND = {"storm-hwaccel": ["lost-wakeup:vcpu", "stale-armed:hgei"]}
-"""What a real kernel did that it should not: see B-02 and F-5 in docs/findings.md."""
+"""Faults of a real kernel: see B-02 and F-5 in docs/findings.md."""
 
 
 @pytest.mark.parametrize("name", CHECKED)
@@ -76,21 +76,21 @@ def test_a_kernel_that_differs_only_where_nothing_happens_agrees(variant: str) -
 
 def test_a_kernel_with_one_count_for_all_harts_disagrees() -> None:
     """v6.12 would hand out a second line on the HART that has one."""
-    told = check_trace(excerpt("migrations-3132"), "v6.12").disagreement
-    assert told is not None
-    assert told.why == ("has ret=-2, the model ret=2",)
+    disagreement = check_trace(excerpt("migrations-3132"), "v6.12").disagreement
+    assert disagreement is not None
+    assert disagreement.why == ("has ret=-2, the model ret=2",)
 
 
 def test_a_kernel_that_arms_lines_elsewhere_disagrees() -> None:
-    told = check_trace(excerpt("storm-auto"), "v6.18").disagreement
-    assert told is not None
-    assert told.record.event == "wakeon"
+    disagreement = check_trace(excerpt("storm-auto"), "v6.18").disagreement
+    assert disagreement is not None
+    assert disagreement.record.event == "wakeon"
 
 
 def test_lines_that_the_machine_does_not_have() -> None:
-    told = trace_command("check", trace_path("exhausted"), "--variant", "v6.12", "--lines", "4")
-    assert told.status == 1
-    assert "  the model allows: alloc_ret: cpu=1 ret=4 (vm0vcpu3)\n" in told.out
+    answer = trace_command("check", trace_path("exhausted"), "--variant", "v6.12", "--lines", "4")
+    assert answer.status == 1
+    assert "  the model allows: alloc_ret: cpu=1 ret=4 (vm0vcpu3)\n" in answer.out
 
 
 def test_the_text_of_an_agreement() -> None:
@@ -102,17 +102,17 @@ def test_the_text_of_a_disagreement() -> None:
 
 
 def _text(name: str, variant: str) -> str:
-    told = "\n".join(text(document(check_trace(excerpt(name), variant))))
-    assert max(map(len, told.splitlines())) <= 80
-    return told + "\n"
+    output = "\n".join(text(document(check_trace(excerpt(name), variant))))
+    assert max(map(len, output.splitlines())) <= 80
+    return output + "\n"
 
 
 def test_the_document() -> None:
     path = trace_path("migrations-3132")
     lines = ",".join(map(str, LINES["migrations-3132"]))
-    told = trace_command("check", path, "--variant", "v6.12", "--lines", lines, "--json")
-    assert told.status == 1
-    result = json.loads(told.out)
+    answer = trace_command("check", path, "--variant", "v6.12", "--lines", lines, "--json")
+    assert answer.status == 1
+    result = json.loads(answer.out)
     assert (result["checked"], result["agreed"]) == (8, 7)
     assert (result["inferred"], result["findings"]) == ([], [])
     assert result["disagreement"]["line"] == result["last_line"] + 1
@@ -126,30 +126,30 @@ def test_the_status_is_that_of_the_verdict() -> None:
 
 
 @pytest.mark.parametrize("variant", ["v6", "v6.12+percpu", "v6.12+review-min"])
-def test_a_wrong_variant_is_told(variant: str) -> None:
-    told = trace_command("check", trace_path("locks"), "--variant", variant)
-    assert told.status == 2
-    assert told.problems[0].startswith(f"--variant = {variant!r}: ")
+def test_a_wrong_variant_is_reported(variant: str) -> None:
+    answer = trace_command("check", trace_path("locks"), "--variant", variant)
+    assert answer.status == 2
+    assert answer.problems[0].startswith(f"--variant = {variant!r}: ")
 
 
-def test_a_trace_without_lines_is_told(tmp_path: Path) -> None:
+def test_a_trace_without_lines_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text("".join(trace_text("locks").splitlines(keepends=True)[:9]))
-    told = trace_command("check", path, "--variant", "v6.12")
-    assert told.status == 2
-    assert "but none of alloc, free, upd, rel, dis, en, run" in told.problems[0]
+    answer = trace_command("check", path, "--variant", "v6.12")
+    assert answer.status == 2
+    assert "but none of alloc, free, upd, rel, dis, en, run" in answer.problems[0]
 
 
-def test_a_cut_file_is_told(tmp_path: Path) -> None:
+def test_a_cut_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.gz"
     path.write_bytes(gzip.compress(trace_text("hotplug").encode())[:4000])
-    told = trace_command("check", path, "--variant", "v6.12")
-    assert told.status == 2
-    assert "is cut short here" in told.problems[0]
+    answer = trace_command("check", path, "--variant", "v6.12")
+    assert answer.status == 2
+    assert "is cut short here" in answer.problems[0]
 
 
 def test_a_tail_that_is_cut_is_no_disagreement(tmp_path: Path) -> None:
-    """Wherever the trace ends, what came before agrees."""
+    """Wherever the trace is cut, the events before the cut agree."""
     lines = trace_text("storm-auto").splitlines(keepends=True)
     path = tmp_path / "t.txt"
     for end in range(20, len(lines), 40):
@@ -160,7 +160,7 @@ def test_a_tail_that_is_cut_is_no_disagreement(tmp_path: Path) -> None:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_values_are_a_verdict_or_bad_input(tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever the digits of a trace become, there is no traceback."""
+    """No change of digits in a trace leads to a traceback."""
     text_ = "".join(trace_text("storm-auto").splitlines(keepends=True)[:120])
     digits = [found.start() for found in re.finditer(r"(?<=[=x])\d", text_)]
     for at in data.draw(st.lists(st.sampled_from(digits), min_size=1, max_size=5)):
@@ -174,9 +174,9 @@ def test_after_lost_events_a_weaker_check_goes_on_and_says_so(tmp_path: Path) ->
     lines = trace_text("storm-auto").splitlines(keepends=True)
     path = tmp_path / "t.txt"
     path.write_text("".join([*lines[:200], "CPU:2 [LOST 17 EVENTS]\n", *lines[200:]]))
-    told = trace_command("check", path, "--variant", "v6.12", "--lines", "3")
-    assert told.status == 0
-    assert "  weaker from line 201 on: events were lost in 1 place; after each, a line" in told.out
+    answer = trace_command("check", path, "--variant", "v6.12", "--lines", "3")
+    assert answer.status == 0
+    assert "  weaker from line 201 on: events were lost in 1 place; after each, a" in answer.out
     result = json.loads(trace_command("check", path, "--variant", "v6.12", "--json").out)
     assert (result["holes"], result["first_hole"], result["disagreement"]) == (1, 201, None)
     wrong = [line * (1 + (" free: " in line)) for line in lines[200:]]
@@ -187,15 +187,15 @@ def test_after_lost_events_a_weaker_check_goes_on_and_says_so(tmp_path: Path) ->
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_holes_anywhere_are_no_disagreement(tmp_path: Path, data: st.DataObject) -> None:
-    """Events that are lost, where that is told, never make a true trace false."""
+    """Lost events, if the trace marks them, never make a true trace false."""
     lines = trace_text("storm-auto").splitlines(keepends=True)
     at = data.draw(st.integers(5, len(lines) - 2))
     gone = data.draw(st.integers(0, 40))
     cpu = re.findall(r" \[(\d+)\] ", lines[at])[0].lstrip("0") or "0"
     path = tmp_path / "t.txt"
     path.write_text("".join([*lines[:at], f"CPU:{cpu} [LOST EVENTS]\n", *lines[at + gone :]]))
-    told = trace_command("check", path, "--variant", "v6.12", "--lines", "3")
-    assert told.status == 0, told.out
+    answer = trace_command("check", path, "--variant", "v6.12", "--lines", "3")
+    assert answer.status == 0, answer.out
 
 
 def test_the_command_has_help() -> None:

@@ -1,4 +1,4 @@
-"""The traced driver finds an order of sections if there is one, and none if there is none."""
+"""The traced driver finds an order of sections if and only if there is one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgeisim.drivers.traced.booted_kernel import make_world
-from hgeisim.drivers.traced.conformance import HANDLERS
+from hgeisim.drivers.traced.booted_kernel import boot_for_trace
+from hgeisim.drivers.traced.event_handlers import HANDLERS
 from hgeisim.drivers.traced.interleavings import Follower
 from hgeisim.trace.interval import Event
 from tests.support.traced import alloc, excerpt, follow, free, run, variant_of
@@ -22,26 +22,26 @@ MOVES = (*alloc(0, "v1", 1, "1:1"), free(0, "v1", "1:1"))
 """v1 is about to give line 1 back, or has done so."""
 
 
-@pytest.mark.parametrize("result", [1, 3])
-def test_a_line_given_back_is_free_somewhere_after_the_entry_of_free(result: int) -> None:
-    told = follow(*START, *MOVES, *alloc(1, "v3", result), run(0, "v1", 1), run(1, "v3", result))
-    assert told.disagreement is None
+@pytest.mark.parametrize("line", [1, 3])
+def test_a_line_given_back_is_free_somewhere_after_the_entry_of_free(line: int) -> None:
+    result = follow(*START, *MOVES, *alloc(1, "v3", line), run(0, "v1", 1), run(1, "v3", line))
+    assert result.disagreement is None
 
 
 def test_a_line_given_back_is_free_when_its_thread_goes_on() -> None:
-    told = follow(*START, *MOVES, run(0, "v1", 1), *alloc(1, "v3", 3))
-    assert told.disagreement is not None
-    assert told.disagreement.why == ("has ret=3, the model ret=1",)
-    assert told.disagreement.allowed == ("alloc_ret: cpu=1 ret=1 (v3)",)
-    assert told.disagreement.owners == ("v3", "v2", "")
-    assert told.disagreement.record.line == told.last_line + 1
+    result = follow(*START, *MOVES, run(0, "v1", 1), *alloc(1, "v3", 3))
+    assert result.disagreement is not None
+    assert result.disagreement.why == ("has ret=3, the model ret=1",)
+    assert result.disagreement.allowed == ("alloc_ret: cpu=1 ret=1 (v3)",)
+    assert result.disagreement.owners == ("v3", "v2", "")
+    assert result.disagreement.record.line == result.last_line + 1
 
 
-@pytest.mark.parametrize("result", [2, 4, -2])
-def test_no_order_explains_a_wrong_line(result: int) -> None:
-    told = follow(*START, *MOVES, *alloc(1, "v3", result))
-    assert told.disagreement is not None
-    assert set(told.disagreement.allowed) == {
+@pytest.mark.parametrize("line", [2, 4, -2])
+def test_no_order_explains_a_wrong_line(line: int) -> None:
+    result = follow(*START, *MOVES, *alloc(1, "v3", line))
+    assert result.disagreement is not None
+    assert set(result.disagreement.allowed) == {
         "alloc_ret: cpu=1 ret=3 (v3)",
         "alloc_ret: cpu=1 ret=1 (v3)",
     }
@@ -53,19 +53,19 @@ def test_sgei_may_come_before_or_after_a_free(kicks: bool) -> None:
     other = "1 idle-0 kick: vcpu=v2 cpu=-1 mode=0"
     mask = 0b110
     sgei = (f"1 idle-0 sgei: mask={mask:#x}", *[kick] * kicks, other)
-    told = follow(*START, *MOVES, *sgei, run(0, "v1", 1), run(1, "v2", 2))
-    assert told.disagreement is None
+    result = follow(*START, *MOVES, *sgei, run(0, "v1", 1), run(1, "v2", 2))
+    assert result.disagreement is None
 
 
 def test_sgei_does_not_kick_who_gave_its_line_back_before() -> None:
     sgei = ("1 idle-0 sgei: mask=0x2", "1 idle-0 kick: vcpu=v1 cpu=-1 mode=0")
-    told = follow(*START, *MOVES, run(0, "v1", 1), *sgei, run(1, "v2", 2))
-    assert told.disagreement is not None
-    assert told.disagreement.why == ("has mask=0x2, nobody owns 0x2",)
-    told = follow(*START, *sgei[:1], run(1, "v2", 2), *sgei)
-    assert told.disagreement is not None
-    assert told.disagreement.why == ("hgei_interrupt is over, in the model it is not",)
-    assert told.disagreement.allowed == ("kick: (v1)",)
+    result = follow(*START, *MOVES, run(0, "v1", 1), *sgei, run(1, "v2", 2))
+    assert result.disagreement is not None
+    assert result.disagreement.why == ("has mask=0x2, nobody owns 0x2",)
+    result = follow(*START, *sgei[:1], run(1, "v2", 2), *sgei)
+    assert result.disagreement is not None
+    assert result.disagreement.why == ("hgei_interrupt is over, in the model it is not",)
+    assert result.disagreement.allowed == ("kick: (v1)",)
 
 
 OF_V1 = (
@@ -85,8 +85,8 @@ OF_V2 = (
 def test_hotplug_may_find_an_owner_that_is_about_to_go(releases: tuple[str, ...]) -> None:
     """aia_disable looks at owners[] before or after the free of a vCPU that has moved away; before
     it, the vCPU loses its new VS-file."""
-    told = follow(*START, *MOVES, "1 cpuhp-9 dis:", *releases)
-    assert told.disagreement is None
+    result = follow(*START, *MOVES, "1 cpuhp-9 dis:", *releases)
+    assert result.disagreement is None
 
 
 TOOK = (*START, *MOVES, "1 cpuhp-9 dis:", *OF_V1, run(0, "v1", 1))
@@ -94,14 +94,14 @@ TOOK = (*START, *MOVES, "1 cpuhp-9 dis:", *OF_V1, run(0, "v1", 1))
 
 
 def test_a_guest_that_runs_on_a_line_that_hotplug_took_is_a_finding() -> None:
-    """Its `run` does not prove it, that it waits for an interrupt does."""
+    """The `run` of a guest does not prove its entry; waiting for an interrupt does."""
     waits = "0 v1-101 wakeon: vcpu=v1 en=1"
-    told = follow(*TOOK, *OF_V2, waits)
-    assert told.disagreement is None
-    found = [(each.finding.id, each.line) for each in told.findings]
+    result = follow(*TOOK, *OF_V2, waits)
+    assert result.disagreement is None
+    found = [(each.finding.id, each.line) for each in result.findings]
     assert found == [("guest-line:hgei", len(TOOK))]
-    told = follow(*TOOK, "0 idle-0 sgei: mask=0x2", *OF_V2)
-    assert (told.disagreement, told.findings) == (None, [])
+    result = follow(*TOOK, "0 idle-0 sgei: mask=0x2", *OF_V2)
+    assert (result.disagreement, result.findings) == (None, [])
 
 
 @pytest.mark.parametrize("line", [1, 2])
@@ -109,20 +109,20 @@ def test_run_may_be_followed_by_another_update_and_no_guest(line: int) -> None:
     """The kernel looks at its requests after that event (F-3)."""
     waits = "0 v1-101 wakeon: vcpu=v1 en=1"
     other = (*alloc(0, "v4", 1), run(0, "v4", 1)) if line == 2 else ()
-    told = follow(*TOOK, *other, *alloc(0, "v1", line), run(0, "v1", line), *OF_V2, waits)
-    assert (told.disagreement, told.findings) == (None, [])
+    result = follow(*TOOK, *other, *alloc(0, "v1", line), run(0, "v1", line), *OF_V2, waits)
+    assert (result.disagreement, result.findings) == (None, [])
 
 
 def test_run_may_be_followed_by_an_update_on_another_cpu() -> None:
     again = (*alloc(3, "v1", 1, "0:1"), free(3, "v1", "0:1"), run(3, "v1", 1))
-    told = follow(*START, *MOVES, run(0, "v1", 1), *again, run(1, "v2", 2))
-    assert (told.disagreement, told.findings) == (None, [])
+    result = follow(*START, *MOVES, run(0, "v1", 1), *again, run(1, "v2", 2))
+    assert (result.disagreement, result.findings) == (None, [])
 
 
 def test_hotplug_finds_no_owner_that_has_gone() -> None:
-    told = follow(*START, *MOVES, run(0, "v1", 1), "1 cpuhp-9 dis:", *OF_V1, *OF_V2)
-    assert told.disagreement is not None
-    assert told.disagreement.allowed == ("rel: (v2)",)
+    result = follow(*START, *MOVES, run(0, "v1", 1), "1 cpuhp-9 dis:", *OF_V1, *OF_V2)
+    assert result.disagreement is not None
+    assert result.disagreement.allowed == ("rel: (v2)",)
 
 
 def test_hotplug_releases_in_ascending_order() -> None:
@@ -130,18 +130,18 @@ def test_hotplug_releases_in_ascending_order() -> None:
         "1 cpuhp-9 dis:",
         "1 cpuhp-9 rel: vcpu=v2 vs_cpu=1 vs_hgei=2",
     ]
-    told = follow(*START, *steps)
-    assert told.disagreement is not None
-    assert told.disagreement.allowed == ("rel: (v1)",)
+    result = follow(*START, *steps)
+    assert result.disagreement is not None
+    assert result.disagreement.allowed == ("rel: (v1)",)
 
 
 def test_nobody_is_given_a_line_of_a_cpu_that_is_off() -> None:
     exit_ = "1 cpuhp-9 cpuhp_exit: cpu: 0001  state: 147 step: 148 ret: 0"
     off = ("1 cpuhp-9 dis:", "1 cpuhp-9 dis_ret:")
     assert follow(*off, *alloc(1, "v3", 1)).disagreement is None, "it is off a little later"
-    told = follow(*off, exit_, *alloc(1, "v3", 1))
-    assert told.disagreement is not None
-    (why,) = told.disagreement.why
+    result = follow(*off, exit_, *alloc(1, "v3", 1))
+    assert result.disagreement is not None
+    (why,) = result.disagreement.why
     assert why.endswith("CPU 1 is used without virtualization (F1)")
 
 
@@ -151,7 +151,7 @@ def test_copies_of_a_state_go_on_as_the_first_would() -> None:
         trace = excerpt(name)
         events = [event for event in trace.events if isinstance(event, Event)]
         one, other = (
-            Follower(make_world(variant_of(name), trace.topology, events), HANDLERS)
+            Follower(boot_for_trace(variant_of(name), trace.topology, events), HANDLERS)
             for _ in range(2)
         )
         for event in events:
@@ -188,7 +188,7 @@ def fits(order: tuple[Section, ...]) -> bool:
 
 
 def some_order_fits(sections: list[Section]) -> bool:
-    """Try all orders in which nothing comes before what was over when it began."""
+    """Try all orders in which no step comes before one that was over when it began."""
     return any(
         fits(order)
         for order in permutations(sections)

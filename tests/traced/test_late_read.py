@@ -35,42 +35,42 @@ KICK = "2 msi-64 kick: vcpu=v1 cpu=0 mode=1"
 
 
 def test_a_release_names_the_file_that_its_vcpu_gets_after_it() -> None:
-    told = follow(*HAS_3_1, OFF, rel("0:1"), *MOVES, *SWEPT, *goes_on(0))
-    assert (told.disagreement, told.findings) == (None, [])
+    result = follow(*HAS_3_1, OFF, rel("0:1"), *MOVES, *SWEPT, *goes_on(0))
+    assert (result.disagreement, result.findings) == (None, [])
 
 
 @pytest.mark.parametrize("place", ["2:1", "0:2", "3:1", "-1:-1"])
 def test_what_does_not_come_true_before_the_next_event_disagrees(place: str) -> None:
-    """A file that it never has; and the old one, or none, while it is the new one that is taken."""
-    told = follow(*HAS_3_1, OFF, rel(place), *MOVES, *SWEPT, *goes_on(0))
-    assert (told.disagreement is not None) == (place != "3:1")
+    """A file that v1 never has; and the old one, or none, while the new one is taken."""
+    result = follow(*HAS_3_1, OFF, rel(place), *MOVES, *SWEPT, *goes_on(0))
+    assert (result.disagreement is not None) == (place != "3:1")
 
 
-def test_it_is_said_which_line_has_not_come_true() -> None:
-    told = follow(*HAS_3_1, OFF, rel("2:1"), *goes_on(3)).disagreement
-    assert told is not None
-    assert told.why == ("line 6 tells CPU 2 line 1 of v1, which has CPU 3 line 1 up to here",)
-    assert told.record.event == "iounmap"
-    assert told.cpu == 2
+def test_a_late_read_that_has_not_come_true_is_named() -> None:
+    found = follow(*HAS_3_1, OFF, rel("2:1"), *goes_on(3)).disagreement
+    assert found is not None
+    assert found.why == ("line 6 names CPU 2 line 1 of v1, which has CPU 3 line 1 up to here",)
+    assert found.record.event == "iounmap"
+    assert found.cpu == 2
 
 
-def test_an_allocation_tells_that_the_old_file_is_gone_already() -> None:
-    """A release takes it between the time stamp and the read of the argument; imsic_update has
-    read the old place before, and frees it again (B-19)."""
+def test_an_allocation_names_no_old_file_as_that_is_gone_already() -> None:
+    """A release takes the file between the time stamp and the read of the argument; imsic_update
+    has read the old place before, and frees it again (B-19)."""
     asks, gets = alloc(0, "v1", 1, "-1:-1")
     released = ("3 v9-109 lread: hgei=1", *goes_on(3)[2:])
     steps = (*HAS_3_1, asks, OFF, rel("3:1"), *released, gets, PAGE_0_1, *SWEPT, run(0, "v1", 1))
     without = tuple(step for step in steps if "ioremap" not in step)
-    for told in (follow(*steps), follow(*without)):
-        assert told.disagreement is None
-        assert [each.finding.id for each in told.findings] == ["double-free:hgei"]
+    for result in (follow(*steps), follow(*without)):
+        assert result.disagreement is None
+        assert [each.finding.id for each in result.findings] == ["double-free:hgei"]
 
 
-def test_an_allocation_that_tells_another_file_disagrees_as_it_returns() -> None:
-    told = follow(*HAS_3_1, *alloc(0, "v1", 1, "2:1")).disagreement
-    assert told is not None
-    assert told.record.event == "alloc_ret"
-    assert told.why == ("line 5 tells CPU 2 line 1 of v1, which has CPU 3 line 1 up to here",)
+def test_an_allocation_that_names_another_file_disagrees_as_it_returns() -> None:
+    found = follow(*HAS_3_1, *alloc(0, "v1", 1, "2:1")).disagreement
+    assert found is not None
+    assert found.record.event == "alloc_ret"
+    assert found.why == ("line 5 names CPU 2 line 1 of v1, which has CPU 3 line 1 up to here",)
 
 
 def test_an_injection_finds_the_file_that_its_vcpu_gets_after_it() -> None:
@@ -81,7 +81,7 @@ def test_an_injection_finds_the_file_that_its_vcpu_gets_after_it() -> None:
 
 
 def test_what_may_yet_come_true_when_the_trace_ends_is_named() -> None:
-    told = follow(*HAS_3_1, INJECT)
-    assert told.disagreement is None
-    text = "line 5 tells CPU 0 line 1 of v1, which has CPU 3 line 1 up to here"
-    assert [each.text for each in told.inferred] == [text]
+    result = follow(*HAS_3_1, INJECT)
+    assert result.disagreement is None
+    text = "line 5 names CPU 0 line 1 of v1, which has CPU 3 line 1 up to here"
+    assert [each.text for each in result.inferred] == [text]

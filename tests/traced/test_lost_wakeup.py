@@ -1,4 +1,4 @@
-"""A wake-up that is lost (B-02) shows in a trace; one that is late, or may yet come, does not."""
+"""A lost wake-up (B-02) shows in a trace; one that is late, or may yet come, does not."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def of_vcpu(cpu: int, event: str, *more: str) -> str:
 
 
 def load(cpu: int) -> str:
-    """The thread of v1 comes."""
+    """The thread of v1 is switched in."""
     return of_vcpu(cpu, "vload", f"cpu={cpu}")
 
 
 def put(cpu: int) -> str:
-    """... and goes."""
+    """The thread of v1 is switched out."""
     return of_vcpu(cpu, "vput", f"cpu={cpu}")
 
 
 def kick(cpu: int, who: str = IDLE) -> str:
-    """Somebody kicks v1."""
+    """A thread kicks v1."""
     return f"{cpu} {who} kick: vcpu=v1 cpu=-1 mode=0"
 
 
@@ -47,7 +47,7 @@ AWAKE = (of_vcpu(0, "wakeon", "en=0"), *alloc(0, "v1", 1, "1:1"))
 
 
 def found(result: Conformance) -> list[tuple[str, int]]:
-    """What was found, and where, in a trace that agrees."""
+    """The findings and their places in a trace that agrees."""
     assert result.disagreement is None
     return [(each.finding.id, each.line) for each in result.findings]
 
@@ -88,12 +88,12 @@ def test_each_further_msi_wakes_it_in_vain() -> None:
     ],
 )
 def test_a_vcpu_that_may_have_its_wake_up_is_not_accused(steps: tuple[str, ...]) -> None:
-    """Not where the trace ends, nor where it unblocks by itself or has another reason to."""
+    """Not where the trace ends, nor where v1 unblocks by itself or has another reason to."""
     assert found(follow(*steps)) == []
 
 
 def test_a_kick_that_wakes_it_for_good_ends_it() -> None:
-    """It has two reasons by then; if it is preempted before it looks, that is no second time."""
+    """v1 has two reasons then; being preempted before it looks is not another lost wake-up."""
     steps = (*ASLEEP, kick(2), load(0), put(0), kick(2), load(0), *AWAKE)
     assert found(follow(*steps)) == [("lost-wakeup:vcpu", len(ASLEEP) + 2)]
     both = (*ASLEEP, INJECT, kick(3, MSI), kick(2), load(0), put(0), kick(2), load(0), *AWAKE)
@@ -101,7 +101,7 @@ def test_a_kick_that_wakes_it_for_good_ends_it() -> None:
 
 
 def test_a_vcpu_whose_file_was_taken_meanwhile_is_not_accused() -> None:
-    """Its interrupt is in the SW-file then, and it is kicked for that."""
+    """The interrupt is in the SW-file then, and v1 is kicked for it."""
     taken = (
         *("1 cpuhp-9 dis:", "1 cpuhp-9 rel: vcpu=v1 vs_cpu=1 vs_hgei=1"),
         *("1 cpuhp-9 free: cpu=1 hgei=1", "1 cpuhp-9 rel_ret:", "1 cpuhp-9 dis_ret:"),
@@ -113,7 +113,7 @@ def test_a_vcpu_whose_file_was_taken_meanwhile_is_not_accused() -> None:
 def test_a_vcpu_that_sleeps_to_the_end_is_lost_if_that_is_long(
     seconds: str, lost: bool, tmp_path: Path
 ) -> None:
-    """Longer than a pause of the whole machine, other CPUs go on."""
+    """Away for longer than a pause of the whole machine, while other CPUs go on."""
     result = check_file(_long(tmp_path, seconds), "t")
     assert found(result) == ([("lost-wakeup:vcpu", 15)] if lost else [])
     for each in result.findings:
@@ -133,16 +133,16 @@ def _long(tmp_path: Path, seconds: str) -> Path:
 
 def test_a_real_one_is_reported_by_its_name() -> None:
     """07: a tick wakes a vCPU that was moved in its sleep."""
-    told = trace_command("check", trace_path("07-storm-hwaccel"), "--variant", "v6.12")
-    assert told.status == 1
-    assert "finding lost-wakeup:vcpu (B-02 or F-3), line 426\n" in told.out
+    answer = trace_command("check", trace_path("07-storm-hwaccel"), "--variant", "v6.12")
+    assert answer.status == 1
+    assert "finding lost-wakeup:vcpu (B-02 or F-3), line 426\n" in answer.out
 
 
 def test_each_time_is_listed() -> None:
     """22 has no tick: each MSI wakes a vCPU in vain, until it is moved back."""
-    told = trace_command("check", trace_path("22-locks"), "--variant", "v6.12")
-    assert "finding lost-wakeup:vcpu (B-02 or F-3), line 801\n" in told.out
-    assert "\n  and again, line 911, 1014, 1048, " in told.out
+    answer = trace_command("check", trace_path("22-locks"), "--variant", "v6.12")
+    assert "finding lost-wakeup:vcpu (B-02 or F-3), line 801\n" in answer.out
+    assert "\n  and again, line 911, 1014, 1048, " in answer.out
 
 
 def test_a_trace_without_the_events_for_it_says_so() -> None:

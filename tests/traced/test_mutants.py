@@ -34,15 +34,15 @@ class FreesNothing(Aia):
     """Forgets that a line was given back."""
 
     def kvm_riscv_aia_free_hgei(k, cpu: int, hgei: int) -> Path[None]:
-        """Only the step."""
+        """Do nothing but a step."""
         yield STEP
 
 
 class KicksNobody(Aia):
-    """The SGEI handler clears HGEIE, and that is all."""
+    """The SGEI handler only clears HGEIE."""
 
     def hgei_interrupt(k, current: Runner) -> Path[None]:
-        """No owner is kicked."""
+        """Kick no owner."""
         current.hart.hgeie &= ~current.hart.hgeip
         yield STEP
 
@@ -51,7 +51,7 @@ class KeepsItsFile(Imsic):
     """AUTO without a free line keeps the old VS-file, as HWACCEL does."""
 
     def imsic_without_vsfile(k, current: Thread, vcpu: Vcpu, old_cpu: int) -> Path[int]:
-        """Nothing is released."""
+        """Release nothing."""
         yield STEP
         return 1
 
@@ -60,7 +60,7 @@ class ReleasesNothing(Aia):
     """A CPU goes offline with its lines."""
 
     def take_line_away(k, current: Caller, vcpu: Vcpu, hgei: int) -> Path[None]:
-        """Only the step."""
+        """Do nothing but a step."""
         yield STEP
 
 
@@ -68,7 +68,7 @@ class NeverArms(Aia):
     """A blocked vCPU's line is not armed."""
 
     def kvm_riscv_aia_wakeon_hgei(k, current: Runner, owner: Vcpu, enable: int) -> Path[None]:
-        """Only the step."""
+        """Do nothing but a step."""
         yield STEP
 
 
@@ -88,6 +88,6 @@ def test_a_mutant_disagrees(
     mutant: type[Aia], name: str, event: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(OWN, "m.py:Mutant", mutant)
-    told = check_trace(excerpt(name), f"{variant_of(name)}+m.py:Mutant").disagreement
-    assert told is not None
-    assert told.record.event == event
+    disagreement = check_trace(excerpt(name), f"{variant_of(name)}+m.py:Mutant").disagreement
+    assert disagreement is not None
+    assert disagreement.record.event == event

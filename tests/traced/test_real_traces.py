@@ -39,23 +39,23 @@ CHECKED = {
     "20-enable-at-vm-create": 319,
     "22-locks": 50,
 }
-"""The traces, and how many events of each are compared."""
+"""The traces, and the number of events compared in each."""
 FOUND = {
     "06-storm-auto": {"lost-wakeup:vcpu": 510},
     "07-storm-hwaccel": {"lost-wakeup:vcpu": 426, "stale-armed:hgei": 516},
     "22-locks": {"lost-wakeup:vcpu": 801},
 }
-"""What the kernel did that it should not, and the first line of each."""
+"""Faults of the kernel, and the first line of each."""
 LATER = {"31-v7.2-migration": 5598, "32-v7.3-migration": 5805}
-"""Traces of kernels that are no bases here; v7.1 follows as many events of each."""
+"""Traces of kernels that are not bases here, and the number of events that v7.1 follows."""
 IMPORTED = {
     "31-v7.2-migration": [201, 502, 201, 601, 70],
     "32-v7.3-migration": [194, 497, 194, 647, 65],
 }
-"""What is counted in them."""
+"""The counts that are compared."""
 COUNTED = ("alloc", "fail", "free", "sgei", "release")
 HEAD = """\
-| trace | allocations | failures | frees | SGEIs | releases | most lines at once, by HART |
+| trace | allocations | failures | frees | SGEIs | releases | most lines taken, by HART |
 |---|---|---|---|---|---|---|
 """
 
@@ -117,7 +117,7 @@ def test_a_trace_agrees_to_its_end(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LATER)
 def test_traces_of_later_kernels_are_imported(name: str) -> None:
-    """They hand out lines as v7.1 does, as far as these events tell."""
+    """They hand out lines as v7.1 does, as far as these events show."""
     assert totals(real(name)) == IMPORTED[name]
     trace = read_trace(FOLDER / f"{name}.txt.gz", Events(), (3,))
     result = check_trace(trace, "v7.1")
@@ -149,7 +149,7 @@ def test_the_table_is_what_comes_out() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CHECKED if name != "11-hotplug-slow"])
 def test_a_simulation_is_not_far_off(name: str) -> None:
-    """Allocations and failures within a factor of 1.6, which no other policy would be."""
+    """Allocations and failures agree within a factor of 1.6; with another policy they would not."""
     for key, one, other in zip(COUNTED, totals(real(name)), totals(simulated(name)), strict=True):
         if key in ("alloc", "fail"):
             assert other <= 1.6 * one + 3, (key, one, other)

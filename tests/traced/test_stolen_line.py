@@ -1,4 +1,4 @@
-"""A line that is stolen from its owner is a finding; one that may have been free by then is not."""
+"""A line stolen from its owner is a finding; a line that may have been free already is not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RELEASE = "2 vmm-7 rel: vcpu=v2 vs_cpu=3 vs_hgei=1"
 
 
 def found(result: Conformance) -> dict[str, int]:
-    """What was found, and the first line of each."""
+    """The findings, and the first line of each."""
     return {each.finding.id: each.line for each in result.findings}
 
 
@@ -69,7 +69,7 @@ def test_a_line_that_is_freed_before_it_is_handed_out_is_not_stolen(steps: tuple
     ids=["handed out", "released", "entered"],
 )
 def test_no_path_steals_a_line(step: str, text: str) -> None:
-    """The model does not follow that, and the disagreement says whose line it is."""
+    """The model does not follow such a theft, and the disagreement names the line's owner."""
     asks = alloc(3, "v3", 1)[:1] if "v3" in step else ()
     result = follow(*OWNED, *asks, step, "2 vmm-7 rel_ret:")
     assert result.disagreement is not None

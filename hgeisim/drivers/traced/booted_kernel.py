@@ -1,4 +1,4 @@
-"""The kernel that follows the trace: booted, with the vCPUs and threads that the trace names."""
+"""The kernel that follows a trace: booted, with the vCPUs and threads that the trace names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hgeisim.drivers.run_to_end import boot, run_alone
-from hgeisim.drivers.traced.probed_call import Context, Probe, probed
+from hgeisim.drivers.traced.probed_call import Call, Probe, probed
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import HardIrq, Thread, Vcpu
 from hgeisim.kernel.variants import find_variant
@@ -36,22 +36,23 @@ PROBES: dict[type[kvm.Meaning], str] = {
     kvm.Kick: "kick",
     kvm.Wakeon: "wakeon",
 }
-"""The probe that has each event."""
+"""The name of each event's probe."""
 NEEDED = frozenset(("alloc", "alloc_ret", "free"))
-"""Without these there is nothing to follow; of the others the trace may have none at all."""
-OVER = (kvm.Load, kvm.Put, HotplugStep, HotplugStepReturn)
-"""Events that only tell that a call is over."""
-FOLLOWED = (*PROBES, kvm.Run, kvm.Inject, *OVER)
+"""A trace without these cannot be followed; it need not have any of the others."""
+ENDS_CALL = (kvm.Load, kvm.Put, HotplugStep, HotplugStepReturn)
+"""Events that only show that a call of their thread is over."""
+FOLLOWED = (*PROBES, kvm.Run, kvm.Inject, *ENDS_CALL)
 
 
 @dataclass
-class World:
-    """What all hypotheses share: everything that is no cell of the memory.
+class BootedKernel:
+    """The kernel that all hypotheses share, except for the cells of its memory.
 
-    `vcpus` are those of the trace by pointer, `runners` are their threads by id, 0 if there is none
-    in the trace, `threads` by thread, `irqs` handle IPIs and `sgeis` SGEI, one for each HART.
-    `holders` are the vCPUs, not in the trace, that hold lines when it is not known who does, by
-    HART and line.  `recorded` are the probes that the trace has at all.
+    `vcpus` are those of the trace, by pointer; `runners` are their threads, by vCPU id, 0 if the
+    thread is not in the trace; `threads` are by thread.  `irqs` handle IPIs and `sgeis` SGEIs, one
+    for each HART.  `placeholders` are vCPUs that hold lines with an unknown owner, by HART and
+    line; they are not in the trace.  `recorded` are the probes with any event in the trace.
+    `pages` has, by CPU, the page of the first guest file; `start` are the cells after booting.
     """
 
     k: Module
@@ -62,60 +63,55 @@ class World:
     threads: dict[int, Thread] = field(default_factory=dict)
     irqs: Sequence[HardIrq] = ()
     sgeis: Sequence[HardIrq] = ()
-    holders: dict[tuple[int, int], Vcpu] = field(default_factory=dict)
+    placeholders: dict[tuple[int, int], Vcpu] = field(default_factory=dict)
     pages: dict[int, int] = field(default_factory=dict)
     start: list[int] = field(default_factory=list)
 
-    def tells(self, probe: str) -> bool:
-        """Whether the trace has such events at all."""
-        return probe in self.recorded
-
-    def is_silent(self, probe: Probe, context: Context) -> bool:
-        """Whether the trace does not tell this: it has no such events, or they are not compared."""
-        if probe.name == "kick" and context.function != "hgei_interrupt":
+    def is_silent(self, probe: Probe, call: Call) -> bool:
+        """Whether a probe has no event: the trace never has it, or it is not compared."""
+        if probe.name == "kick" and call.function != "hgei_interrupt":
             return True
         return probe.name not in self.recorded
 
 
 def recorded_in(events: Iterable[object]) -> frozenset[str]:
-    """The probes that a trace has at all."""
-    told = (type(event.meaning) for event in events if isinstance(event, Event))
-    return NEEDED.union(PROBES[each] for each in told if each in PROBES)
+    """The probes with any event in a trace."""
+    meanings = (type(event.meaning) for event in events if isinstance(event, Event))
+    return NEEDED.union(PROBES[each] for each in meanings if each in PROBES)
 
 
-def make_world(
+def boot_for_trace(
     variant: str,
     topology: Topology,
     events: Sequence[Event],
     middle: bool = False,
     recorded: frozenset[str] | None = None,
-) -> World:
-    """Boot a kernel and make what the events name; `recorded` are the probes of the whole trace, if
-    the events are only a stretch of it.
+) -> BootedKernel:
+    """Boot a kernel, and make the vCPUs and threads that the events name.
 
-    A CPU has virtualization from the start unless the first that is told of it is `en`.  No vCPU
-    has a VS-file; or, with `middle`, every line is held by somebody not known.
-    Raises `ValueError` when there is no such variant.
+    `recorded` are the probes of the whole trace, if the events are only a stretch of it.  A CPU has
+    virtualization from the start unless its first hotplug event is `en`.  No vCPU has a VS-file;
+    with `middle`, every line is held by a placeholder.  Raises `ValueError` for an unknown variant.
     """
     memory = Memory()
     k = probed(find_variant(variant))(topology, memory)
     k.enable_virt_at_load = False
     monitor = k.add_thread("swapper", 0)
     boot(k, monitor)
-    world = World(k, memory, recorded_in(events) if recorded is None else recorded)
+    booted = BootedKernel(k, memory, recorded_in(events) if recorded is None else recorded)
     cpus = range(len(topology.harts))
-    world.irqs = [k.hardirq(f"ipi/{cpu}", cpu, cpu) for cpu in cpus]
-    world.sgeis = [k.hardirq(f"sgei/{cpu}", len(cpus) + cpu, cpu) for cpu in cpus]
+    booted.irqs = [k.hardirq(f"ipi/{cpu}", cpu, cpu) for cpu in cpus]
+    booted.sgeis = [k.hardirq(f"sgei/{cpu}", len(cpus) + cpu, cpu) for cpu in cpus]
     _enable(k, monitor, events)
-    _add_vcpus(world, events)
+    _add_vcpus(booted, events)
     if middle:
-        _hold_all(world)
-    world.start = list(memory.cells)
-    return world
+        _add_placeholders(booted)
+    booted.start = list(memory.cells)
+    return booted
 
 
 def _enable(k: Module, monitor: Thread, events: Iterable[Event]) -> None:
-    """Turn virtualization on where it is at the start."""
+    """Turn virtualization on where the trace begins with it."""
     first: dict[int, type[kvm.Meaning]] = {}
     for event in events:
         if isinstance(event.meaning, kvm.Enable | kvm.Disable):
@@ -126,8 +122,8 @@ def _enable(k: Module, monitor: Thread, events: Iterable[Event]) -> None:
             run_alone(k.kvm_enable_virtualization_cpu(monitor), monitor)
 
 
-def _add_vcpus(world: World, events: Iterable[Event]) -> None:
-    """Make every vCPU, named after the thread that runs it if it was seen, and every thread."""
+def _add_vcpus(booted: BootedKernel, events: Iterable[Event]) -> None:
+    """Make every thread, and every vCPU, named after the thread that runs it if that was seen."""
     comms: dict[str, str] = {}
     runners: dict[str, int] = {}
     for event in events:
@@ -138,21 +134,21 @@ def _add_vcpus(world: World, events: Iterable[Event]) -> None:
                 runners[pointer] = event.thread
             if own or pointer not in comms:
                 comms[pointer] = event.record.comm if own else pointer
-        if event.thread not in world.threads:
-            thread = world.k.add_thread(f"{event.record.comm}-{event.record.pid}", 0)
-            world.threads[event.thread] = thread
+        if event.thread not in booted.threads:
+            thread = booted.k.add_thread(f"{event.record.comm}-{event.record.pid}", 0)
+            booted.threads[event.thread] = thread
     for pointer, name in comms.items():
-        vcpu = world.vcpus[pointer] = world.k.add_vcpu(name, 0, world.k.add_vm(name))
-        world.runners[vcpu.id] = runners.get(pointer, 0)
+        vcpu = booted.vcpus[pointer] = booted.k.add_vcpu(name, 0, booted.k.add_vm(name))
+        booted.runners[vcpu.id] = runners.get(pointer, 0)
 
 
-def _hold_all(world: World) -> None:
-    """Let somebody hold each line."""
-    k = world.k
+def _add_placeholders(booted: BootedKernel) -> None:
+    """Let a placeholder hold each line."""
+    k = booted.k
     for cpu, hgctrl in enumerate(k.hgei):
         for line in range(1, k.nr_hgei(hgctrl) + 1):
             name = f"the owner of HART {cpu} line {line} at the start"
-            vcpu = world.holders[cpu, line] = k.add_vcpu(name, cpu, k.add_vm(name))
+            vcpu = booted.placeholders[cpu, line] = k.add_vcpu(name, cpu, k.add_vm(name))
             vcpu.vsfile_cpu, vcpu.vsfile_hgei = cpu, line
             hgctrl.owners[line] = vcpu.id
         hgctrl.free_bitmap = 0

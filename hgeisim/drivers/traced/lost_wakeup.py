@@ -1,14 +1,14 @@
-"""A vCPU that sleeps through an SGEI: woken by it, it looks for its interrupt and sleeps again.
+"""Lost wake-ups: a vCPU is woken by an SGEI, does not find its interrupt, and sleeps again.
 
 An SGEI for a line proves that an interrupt is pending in the VS-file and enabled.  Its handler
-kicks the owner.  If that one is in kvm_vcpu_block and was moved to another HART, v6.12 does not
+kicks the owner.  If the owner is in kvm_vcpu_block and was moved to another HART, v6.12 does not
 find its line there (B-02): its thread comes (`vload`) and goes (`vput`) without having unblocked
-(`wakeon` with en=0), and stays away until somebody else kicks it.
+(`wakeon` with en=0), and stays away until another kick.
 
-A thread that was preempted comes and goes in the same way.  So nothing is reported before another
-kick has brought it back, on a HART that is not that of its VS-file, or before it has been away for
-longer than any pause of a trace.  A vCPU that something else kicked first has that to wake up for,
-and is left alone until it blocks again.
+A preempted thread comes and goes in the same way.  So nothing is reported before another kick has
+brought the thread back, on a HART that is not that of its VS-file, or before the thread has been
+away for longer than any pause of a trace.  A vCPU that something else kicked first has another
+reason to wake up, and is left alone until it blocks again.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ from hgeisim.trace.import_trace import JOINT_NS
 from hgeisim.trace.interval import Event
 
 NEEDED = (kvm.Wakeon, kvm.Sgei, kvm.Kick, kvm.Load, kvm.Put)
-"""Without each of these a trace cannot show it."""
+"""The events that a trace must have to show a lost wake-up."""
 
 
 class Stage(Enum):
-    """How far a vCPU that blocks has come."""
+    """The stages of a vCPU that blocks."""
 
     BLOCKED = "it has not unblocked"
     CALLED = "the handler of an SGEI has kicked it"
     WOKEN = "its thread has come"
     ASLEEP = "its thread has gone again, on another HART than that of its VS-file"
-    KICKED = "somebody has kicked it for another MSI"
-    WANTED = "somebody has kicked it for another reason, for which it leaves kvm_vcpu_block"
+    KICKED = "it was kicked for another MSI"
+    WANTED = "it was kicked for another reason, for which it leaves kvm_vcpu_block"
 
 
 @dataclass(frozen=True)
 class Sleeper:
-    """A vCPU in kvm_vcpu_block; `hart` took the SGEI and kicked it in `line` of the trace.
+    """A vCPU in kvm_vcpu_block.
 
-    Its thread went to sleep again on HART `asleep_on`, at `since_ns`.
+    `hart` took the SGEI, and kicked the vCPU in `line` of the trace.  The vCPU's thread went to
+    sleep again on HART `asleep_on`, at `since_ns`.
     """
 
     stage: Stage = Stage.BLOCKED
@@ -53,22 +54,22 @@ class Sleeper:
 
 
 class Sleepers(dict[int, Sleeper]):
-    """Those that are in kvm_vcpu_block, by the id of the vCPU."""
+    """The vCPUs in kvm_vcpu_block, by id."""
 
     def blocks(self, vcpu: Vcpu, enters: bool) -> None:
-        """It enters kvm_vcpu_block, or leaves it."""
+        """Note that a vCPU enters kvm_vcpu_block, or leaves it."""
         self.pop(vcpu.id, None)
         if enters:
             self[vcpu.id] = Sleeper()
 
     def called(self, vcpu: Vcpu, event: Event) -> None:
-        """The handler of an SGEI kicks it."""
+        """Note that the handler of an SGEI kicks a vCPU."""
         sleeper, hart = self.get(vcpu.id), event.record.cpu
         if sleeper and sleeper.stage is Stage.BLOCKED and vcpu.vsfile_cpu == hart:
             self[vcpu.id] = Sleeper(Stage.CALLED, hart, event.record.line)
 
     def kicked(self, vcpu: Vcpu, for_an_msi: bool) -> None:
-        """Somebody else kicks it; `for_an_msi`: right after an MSI, which says nothing new."""
+        """Note another kick; `for_an_msi`: right after an MSI, so for the same reason as before."""
         sleeper = self.get(vcpu.id)
         if sleeper is None:
             return
@@ -79,14 +80,14 @@ class Sleepers(dict[int, Sleeper]):
             del self[vcpu.id]
 
     def put(self, vcpu: Vcpu, event: Event) -> None:
-        """Its thread goes."""
+        """Note that the thread of a vCPU is switched out."""
         sleeper, hart, now_ns = self.get(vcpu.id), event.record.cpu, event.record.time_ns
         if sleeper and sleeper.stage is Stage.WOKEN and hart != sleeper.hart:
             asleep = replace(sleeper, stage=Stage.ASLEEP, asleep_on=hart, since_ns=now_ns)
             self[vcpu.id] = asleep
 
     def loaded(self, vcpu: Vcpu, event: Event) -> Iterator[Finding]:
-        """Its thread comes; report it if it had slept through its interrupt."""
+        """Note that the thread is switched in; report it if it had slept through its interrupt."""
         sleeper = self.get(vcpu.id)
         if sleeper is None or sleeper.stage is Stage.BLOCKED:
             return
@@ -98,7 +99,7 @@ class Sleepers(dict[int, Sleeper]):
             yield _lost(vcpu, sleeper, "until something else wakes it")
 
     def for_ever(self, vcpu: Vcpu, now_ns: int) -> Iterator[Finding]:
-        """Report it, at the end of a trace, if it has been away for so long that it must sleep."""
+        """Report, at the end of a trace, a vCPU whose thread is away too long for a preemption."""
         sleeper = self.get(vcpu.id)
         if sleeper and sleeper.stage is Stage.ASLEEP and sleeper.hart == vcpu.vsfile_cpu:
             away_ns = now_ns - sleeper.since_ns

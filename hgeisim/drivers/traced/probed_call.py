@@ -1,10 +1,11 @@
-"""A call of a kernel path by a thread or an interrupt of the trace, from probe to probe.
+"""Calls of kernel paths by the threads and interrupts of a trace, run from probe to probe.
 
-The kernel stops where the trace of the real one has its probes (`STOPS`).  Between two of them a
-call runs in one go.
+The kernel stops where the real one had its probes when the trace was recorded (`STOPS`).  Between
+two probes a call runs without a break.
 
-A call can be copied midway.  A generator cannot; but a path is deterministic, so a copy is made
-anew and brought to the same place by giving it the values that the first one read.
+A call can be copied midway.  A generator cannot be copied, but a path is deterministic: the copy
+starts the path again and brings it to the same place by giving it the values that the original
+read.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Stop, stopping
 
 Sections = frozenset[tuple[str, int]]
-"""What a path may touch before its next probe: ("hgei", CPU) and ("vsfile", vCPU id)."""
+"""Sections that a path may enter before its next probe: ("hgei", CPU) and ("vsfile", vCPU id)."""
 NOTHING: Sections = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Probe(Op):
-    """A path is at a probe; `name` is that of the event.
+    """The operation of a path that has reached a probe; `name` is that of the probe's event.
 
-    The other fields are the values of the event, -1 or 0 where it has none: `vcpu` is an id,
-    `value` a return value or an argument.  `sections` are entered after it.
+    The other fields are the values of the event, -1 or 0 if it has none: `vcpu` is an id, `value` a
+    return value or an argument.  `sections` are those that the path may enter after the probe.
     """
 
     name: str
@@ -52,7 +53,7 @@ def vsfile(vcpu: int) -> Sections:
 
 
 def _sgei(current: Runner) -> Probe:
-    """The real probe is a little later, where nothing but HGEIE has changed."""
+    """The probe of an SGEI; the real one is a little later, when only HGEIE has changed."""
     mask = current.hart.hgeip & current.hart.hgeie
     return Probe("sgei", hgei(current.cpu), 0, current.cpu, value=mask)
 
@@ -70,7 +71,7 @@ STOPS: dict[str, Stop] = {
         lambda current, vcpu: [Probe("upd", vsfile(vcpu.id), vcpu.id)],
         lambda ret, current, vcpu: [Probe("upd_ret", NOTHING, vcpu.id, value=ret)],
     ),
-    # The loop of kvm_riscv_aia_disable looks at the next owner after it.
+    # After it, the loop of kvm_riscv_aia_disable looks at the next owner: under hgctrl->lock.
     "kvm_riscv_vcpu_aia_imsic_release": Stop(
         lambda current, vcpu: [Probe("rel", vsfile(vcpu.id), vcpu.id)],
         lambda ret, current, vcpu: [Probe("rel_ret", hgei(current.cpu), vcpu.id)],
@@ -90,7 +91,7 @@ STOPS: dict[str, Stop] = {
         lambda current: [Probe("dis", hgei(current.cpu), 0, current.cpu)],
         lambda ret, current: [Probe("dis_ret", hgei(current.cpu), 0, current.cpu)],
     ),
-    # virtualization_enabled, which an allocation needs, is set after it.
+    # After it, virtualization_enabled is set, which an allocation needs.
     "kvm_riscv_aia_enable": Stop(
         lambda current: [Probe("en", hgei(current.cpu), 0, current.cpu)],
         lambda ret, current: [Probe("en_ret", hgei(current.cpu), 0, current.cpu)],
@@ -101,32 +102,37 @@ STOPS: dict[str, Stop] = {
         ]
     ),
 }
-"""Where the paths of a kernel stop, by function."""
+"""The stops of a kernel's paths, by function."""
 
 
 def probed(kernel: type[Module]) -> type[Module]:
-    """The same kernel, which stops where the trace of a real one has its probes."""
+    """The same kernel, stopping where a trace has its probes."""
     made: type[Module] = stopping(kernel, STOPS)
     return made
 
 
 Steps = Generator[tuple[Op, Runner], None, Any]
-"""The operations of a path, each with who executes it."""
+"""The operations of a path, each with the context that executes it."""
 MakeSteps = Callable[[], Steps]
+UPDATE = "kvm_riscv_vcpu_aia_imsic_update"
+RELEASE = "kvm_riscv_vcpu_aia_imsic_release"
 DISABLE = "kvm_riscv_aia_disable"
+PREEMPTION_OFF = (UPDATE, "kvm_arch_vcpu_blocking", "kvm_arch_vcpu_unblocking")
+"""Calls that are made with preemption off."""
 
 
 class Blocked(Exception):
-    """The path waits for a lock that another one holds at its probe: not in this order."""
+    """The path waits for a lock that another call holds at its probe: this order is impossible."""
 
 
 @dataclass
-class Context:
-    """A call: `function` by `who` on `cpu`, about the vCPU with id `vcpu` (0: none).
+class Call:
+    """A call of `function` by `who` on `cpu`, about the vCPU with id `vcpu` (0: none).
 
-    `probe` is where it stands.  `told` means that the trace has told that event, too, in `line`, so
-    the path may go on; before the first one, where `probe` is None, it may enter `sections`.  A
-    path that is `done` has returned `result`.  `depth` is how often preemption was off as it began.
+    `probe` is the probe that it has reached, None before the first one.  `matched` means that the
+    trace has the event of that probe, too, in `line`: the path may go on, and enter `sections`.  A
+    call that is `done` has returned `result`.  `depth` is the preemption depth at its beginning.
+    `history` has the values that each step read, by address, from which `steps` can be revived.
     """
 
     function: str
@@ -136,7 +142,7 @@ class Context:
     make: MakeSteps
     sections: Sections = NOTHING
     probe: Probe | None = None
-    told: bool = True
+    matched: bool = True
     done: bool = False
     depth: int = 0
     result: int | None = None
@@ -144,39 +150,39 @@ class Context:
     history: list[Mapping[int, int]] = field(default_factory=list)
     steps: Steps | None = None
 
-    def copy(self) -> Context:
-        """A second one at the same place."""
-        copied = Context(self.function, self.who, self.cpu, self.vcpu, self.make, self.sections)
-        copied.probe, copied.told, copied.line = self.probe, self.told, self.line
+    def copy(self) -> Call:
+        """A second call at the same place; its steps are revived when it goes on."""
+        copied = Call(self.function, self.who, self.cpu, self.vcpu, self.make, self.sections)
+        copied.probe, copied.matched, copied.line = self.probe, self.matched, self.line
         copied.depth, copied.done, copied.result = self.depth, self.done, self.result
         copied.history = list(self.history)
         return copied
 
     @property
     def may_go_on(self) -> bool:
-        """Whether nothing is missing for it to run to its next probe."""
-        return self.told and not self.done
+        """Whether the call may run to its next probe."""
+        return self.matched and not self.done
 
     def key(self) -> tuple[object, ...]:
-        """Equal keys, on equal memory: the same future."""
+        """Calls with equal keys have the same future, if the memory is equal as well."""
         if self.done:
             return self.function, self.result, self.cpu
         history = tuple(tuple(reads.items()) for reads in self.history)
-        return self.function, self.probe, self.told, self.cpu, history
+        return self.function, self.probe, self.matched, self.cpu, history
 
-    def advance(self, memory: Memory, is_silent: Callable[[Probe, Context], bool]) -> None:
+    def advance(self, memory: Memory, is_silent: Callable[[Probe, Call], bool]) -> None:
         """Run to the next probe that is not silent, or to the end.
 
-        Raises `Blocked`, and `AssertionError` where a path finds what it relies on broken.
+        Raises `Blocked`, or `AssertionError` if the path finds an assumption of its own broken.
         """
         while (op := self._step(memory)) is not None:
             if isinstance(op, Probe) and not is_silent(op, self):
-                self.probe, self.told, self.sections = op, False, op.sections
+                self.probe, self.matched, self.sections = op, False, op.sections
                 return
         self.done, self.steps, self.history = True, None, []
 
     def _step(self, memory: Memory) -> Op | None:
-        """Complete the next operation."""
+        """Complete the next operation; None at the end of the path."""
         if self.steps is None:
             self.steps = self._revived(memory)
         memory.begin_step(memory.cells)
@@ -190,6 +196,10 @@ class Context:
         return op
 
     def _revived(self, memory: Memory) -> Steps:
+        """Start the path again, and let it read the recorded values up to where it was.
+
+        Only reads decide where a path goes, so a scratch memory with just these values will do.
+        """
         cells, scratch = memory.cells, list(memory.cells)
         steps = self.make()
         for reads in self.history:
@@ -202,7 +212,7 @@ class Context:
 
 
 def complete(op: Op, who: Runner) -> None:
-    """Execute an operation at once."""
+    """Execute an operation to its end."""
     op.begin(who)
     while not op.ready(who):
         if not op.proceed(who):
@@ -211,7 +221,7 @@ def complete(op: Op, who: Runner) -> None:
 
 
 def answered(path: Path[Any], who: Runner, irqs: Sequence[Runner]) -> Steps:
-    """The steps of a path; where it sends an IPI, the handlers' steps on other HARTs as well."""
+    """The steps of a path, and of the handlers on other HARTs of each IPI that it sends."""
     op = Op()
     while True:
         try:
