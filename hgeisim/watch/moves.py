@@ -21,7 +21,10 @@ MOVERS = (
     "kvm_riscv_vcpu_aia_imsic_release",
     "kvm_riscv_vcpu_aia_imsic_reset",
 )
-"""Functions in which a vCPU's interrupt file is in an intermediate state."""
+CLEANUP = "kvm_riscv_vcpu_aia_imsic_cleanup"
+"""Functions in which a vCPU's interrupt file is in an intermediate state; CLEANUP frees it."""
+CARRIERS = ("kvm_riscv_vcpu_aia_imsic_inject", "kvm_riscv_vcpu_aia_imsic_rmw_topei")
+"""Functions in which an identity is on its way: an MSI to the file, or out of it to the guest."""
 MOVED = [check for check in asked(At.MOVED) if not isinstance(check, OnlyItsOwn)]
 STILL, CALM = asked(At.STILL), asked(At.CALM)
 
@@ -66,36 +69,24 @@ class Moves:
             if vcpu is not None:
                 self.ask(vcpu)
 
-    @entered(*MOVERS)
+    @entered(*MOVERS, CLEANUP)
     def move_begins(self, current: Caller, vcpu: Vcpu) -> None:
-        """A context may move the file from now on."""
-        self._begins(vcpu)
-
-    @returned(*MOVERS)
-    def move_ends(self, ret: int | None, current: Caller, vcpu: Vcpu) -> None:
-        """A context has stopped moving the file."""
-        self._ends(vcpu)
-        self.ask(vcpu)
-
-    @entered("kvm_riscv_vcpu_aia_imsic_cleanup")
-    def cleanup_begins(self, current: Caller, vcpu: Vcpu) -> None:
-        """The file of a vCPU is freed with the vCPU."""
-        self._begins(vcpu)
-
-    @returned("kvm_riscv_vcpu_aia_imsic_cleanup")
-    def cleanup_ends(self, ret: None, current: Caller, vcpu: Vcpu) -> None:
-        """The vCPU has no file any more."""
-        self._ends(vcpu)
-
-    def _begins(self, vcpu: Vcpu) -> None:
-        """One more context moves a file."""
+        """A context may move or free the file from now on."""
         if not self.moving[vcpu.id]:
             self._was[vcpu.id] = vcpu.vsfile_cpu
         self.moving[vcpu.id] += 1
         self.movers += 1
 
-    def _ends(self, vcpu: Vcpu) -> None:
-        """One context less moves a file; if it was the last one of all, the HARTs are calm."""
+    @returned(*MOVERS)
+    def move_ends(self, ret: int | None, current: Caller, vcpu: Vcpu) -> None:
+        """A context has stopped moving the file."""
+        self.cleanup_ends(None, current, vcpu)
+        self.ask(vcpu)
+
+    @returned(CLEANUP)
+    def cleanup_ends(self, ret: None, current: Caller, vcpu: Vcpu) -> None:
+        """A context has stopped moving or freeing the file; if it was the last one of all, the
+        HARTs are calm."""
         self.moving[vcpu.id] -= 1
         self.movers -= 1
         if not self.moving[vcpu.id] and self._was[vcpu.id] != vcpu.vsfile_cpu:
@@ -115,24 +106,14 @@ class Moves:
             for check in STILL:
                 self.note(check.of(self.k, vcpu))
 
-    @entered("kvm_riscv_vcpu_aia_imsic_inject")
-    def injection_begins(self, current: Runner, vcpu: Vcpu, iid: int) -> None:
-        """An MSI is on its way."""
+    @entered(*CARRIERS)
+    def carrying_begins(self, current: Runner, vcpu: Vcpu, *iid: int) -> None:
+        """An identity has left its sender or the SW-file and has not arrived yet."""
         self.busy[vcpu.id] += 1
 
-    @returned("kvm_riscv_vcpu_aia_imsic_inject")
-    def injection_ends(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
-        """The MSI has arrived."""
-        self.busy[vcpu.id] -= 1
-
-    @entered("kvm_riscv_vcpu_aia_imsic_rmw_topei")
-    def claim_begins(self, current: Runner, vcpu: Vcpu) -> None:
-        """An identity leaves the SW-file and has not reached the guest yet."""
-        self.busy[vcpu.id] += 1
-
-    @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
-    def claim_ends(self, ret: int, current: Runner, vcpu: Vcpu) -> None:
-        """The guest has the identity."""
+    @returned(*CARRIERS)
+    def carrying_ends(self, ret: int | None, current: Runner, vcpu: Vcpu, *iid: int) -> None:
+        """The identity has arrived."""
         self.busy[vcpu.id] -= 1
 
     # A CPU that goes away

@@ -76,20 +76,15 @@ class VcpuTimes:
         """A guest starts to run."""
         self._become(op.vcpu, VSFILE if self.k.vcpu(op.vcpu).vgein else SWFILE)
 
-    @returned("kvm_riscv_vcpu_enter_exit")
-    def guest_left(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
-        """The guest was left."""
+    @returned("kvm_riscv_vcpu_enter_exit", "kvm_vcpu_halt")
+    def back_in_host(self, ret: int | None, current: Thread, vcpu: Vcpu) -> None:
+        """The guest was left, or the wait for an interrupt is over."""
         self._become(vcpu.id, HOST)
 
     @entered("kvm_vcpu_halt")
     def blocks(self, current: Thread, vcpu: Vcpu) -> None:
         """A vCPU waits for an interrupt, polling or asleep."""
         self._become(vcpu.id, BLOCKED)
-
-    @returned("kvm_vcpu_halt")
-    def goes_on(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
-        """Its wait is over."""
-        self._become(vcpu.id, HOST)
 
     @returned("kvm_riscv_vcpu_aia_imsic_update")
     def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:

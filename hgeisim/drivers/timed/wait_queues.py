@@ -65,7 +65,8 @@ def channel_of(who: Runner, op: Op) -> object:
     """The object that an operation waits for, or changes; None if there is none."""
     kind = type(op)
     if kind not in _CHANNELS:
-        _CHANNELS[kind] = next((name for name in _NAMES if hasattr(op, name)), "")
+        names = "lock", "srcu", "task", "stop"
+        _CHANNELS[kind] = next((name for name in names if hasattr(op, name)), "")
     name = _CHANNELS[kind]
     if name:
         return getattr(op, name)
@@ -74,7 +75,6 @@ def channel_of(who: Runner, op: Op) -> object:
     return who if kind is Ipi else None
 
 
-_NAMES = ("lock", "srcu", "task", "stop")
 _CHANNELS: dict[type[Op], str] = {}
 """The attribute that is the channel, by operation; "" for none."""
 
