@@ -33,7 +33,7 @@ def base(until: str = "40ms") -> Scripted:
     ("shows_in", "runs", "word"),
     [(14, 14, "pre-existing"), (RUNS, RUNS, "pre-existing"), (0, RUNS, "introduced")],
 )
-def test_the_base_runs_until_it_shows_what_the_patch_does(
+def test_the_base_runs_until_it_shows_the_findings_of_the_patch(
     shows_in: int, runs: int, word: str
 ) -> None:
     made = base()
@@ -55,7 +55,7 @@ def test_nothing_is_looked_for_that_only_a_patch_can_show() -> None:
     assert made.runs == 0
 
 
-def test_what_none_of_the_runs_shows_may_be_rare() -> None:
+def test_a_finding_of_none_of_the_runs_may_be_rare() -> None:
     made = base()
     made.runs = 5
     assert round(made.rare, 2) == 0.45

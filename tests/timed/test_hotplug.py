@@ -149,7 +149,7 @@ def test_waiting_tasks_are_pushed_off_and_the_running_one_is_waited_for() -> Non
     assert not k.hart[0].online
 
 
-def test_a_pushed_off_task_goes_on_at_once_where_it_lands() -> None:
+def test_a_pushed_off_task_goes_on_immediately_where_it_lands() -> None:
     driver = machine(1, 1)
     k = driver.k
     log: Log = []
@@ -179,7 +179,7 @@ def test_a_hart_that_is_gone_gets_no_task(variant: str) -> None:
     assert [task.cpu for task in tasks] == [0, 2, 0, 2]
 
 
-def test_the_whole_of_going_down_takes_what_its_parts_take() -> None:
+def test_going_down_takes_as_long_as_its_parts() -> None:
     driver = machine(1, 1)
     k = driver.k
     cpuhp = k.add_thread("cpuhp/0", 0)

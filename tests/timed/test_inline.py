@@ -77,7 +77,7 @@ def test_calls_become_statements_with_names_of_their_own() -> None:
     ]
 
 
-def test_what_is_of_no_known_class_stays_a_call() -> None:
+def test_a_method_of_an_unknown_class_stays_a_call() -> None:
     assert source(twice, Inliner({})).splitlines()[0] == "c.up(1)"
 
 
@@ -120,7 +120,7 @@ def undocumented(counter: Any) -> None:
     counter.up(2)
 
 
-def test_a_first_statement_that_is_no_docstring_stays() -> None:
+def test_a_first_statement_that_is_not_a_docstring_stays() -> None:
     statements = Inliner().expanded(undocumented, [name("c")])
     assert [ast.unparse(each) for each in statements] == ["c.up(1)", "c.up(2)"]
 

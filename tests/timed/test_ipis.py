@@ -158,7 +158,7 @@ def to_many(driver: TimedDriver, mask: int, log: Log) -> None:
 @pytest.mark.parametrize(
     ("mask", "takes"), [(0b0010, IPI), (0b1110, IPI), (0b0001, 0), (0, -ENTRY)]
 )
-def test_ipis_to_several_harts_go_at_once(mask: int, takes: int) -> None:
+def test_ipis_to_several_harts_leave_at_the_same_time(mask: int, takes: int) -> None:
     driver = machine(1, 1, 1, 1)
     log: Log = []
     to_many(driver, mask, log)

@@ -184,7 +184,7 @@ def busy(driver: TimedDriver) -> Path[None]:
 
 
 @pytest.mark.slow
-def test_nobody_waits_longer_than_all_others_may_hold() -> None:
+def test_no_cpu_waits_longer_than_all_others_may_hold() -> None:
     """Tickets are fair: a CPU waits for each other CPU at most once."""
     scenario = load_scenario("big-little")
     sim = simulate(scenario)

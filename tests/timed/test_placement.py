@@ -32,7 +32,7 @@ MS = 1_000_000
 RUN = 5 * MS
 
 
-def test_an_idle_hart_takes_over_who_has_waited_for_some_time() -> None:
+def test_an_idle_hart_takes_over_a_task_that_has_waited_for_some_time() -> None:
     driver = quick(2, 2)
     log: Log = []
     start(driver, "a", 0, logged(driver, "a", 5 * MS, log))
@@ -66,7 +66,7 @@ def test_a_hart_that_runs_empty_leaves_a_task_alone_that_has_just_come() -> None
     assert log == [("b", came + MIGRATION_COST_NS + SHORT + MS)]
 
 
-def test_who_may_run_nowhere_else_is_not_taken() -> None:
+def test_a_task_that_may_run_nowhere_else_is_not_taken() -> None:
     driver = quick(2, 2)
     log: Log = []
     start(driver, "a", 0, busy_for(driver, 5 * MS))
@@ -149,7 +149,7 @@ def test_a_running_guest_that_is_moved_goes_on_elsewhere_with_the_rest() -> None
     assert ENTRY + SHORT + lines + AGAIN < way < ENTRY + SHORT + lines + AGAIN + 20 * FIND + ENTRY
 
 
-def test_a_waiting_task_that_is_moved_goes_at_once() -> None:
+def test_a_waiting_task_that_is_moved_goes_immediately() -> None:
     driver = quick(2, 2)
     log: Log = []
     start(driver, "a", 0, busy_for(driver, 5 * MS))
@@ -181,7 +181,7 @@ def test_a_move_to_a_hart_that_went_away_ends_on_one_that_is_there() -> None:
     assert vcpu.thread.cpu == 0, "the least loaded, the lowest of equals"
 
 
-def test_a_task_from_elsewhere_does_not_wait_for_what_it_ran_there() -> None:
+def test_a_task_from_elsewhere_does_not_pay_for_its_runtime_there() -> None:
     """The virtual runtimes of two HARTs are independent of each other."""
     driver = quick(2, 2)
     old = endless(driver, "old", 0)

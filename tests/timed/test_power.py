@@ -45,7 +45,7 @@ def test_each_word_has_its_fault() -> None:
 
 
 @pytest.mark.slow
-def test_what_it_counts_adds_up() -> None:
+def test_its_counts_add_up() -> None:
     result = measured()
     assert result["seeds"] == 3
     assert result["until_ns"] == 1_000_000
@@ -90,7 +90,7 @@ def test_seconds_are_for_power() -> None:
 @pytest.mark.parametrize(
     "option", [("--out", "there"), ("--base", "v7.1"), ("--mail",), ("--record", "occupancy")]
 )
-def test_what_does_not_go_with_it(option: tuple[str, ...]) -> None:
+def test_options_that_do_not_go_with_it(option: tuple[str, ...]) -> None:
     output = hgeisim(*COMMAND, *option)
     assert (output.status, output.out) == (2, "")
     assert f"{option[0]}: does not go with --power" in output.err

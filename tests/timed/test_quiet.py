@@ -117,7 +117,7 @@ def test_a_patch_that_serves_no_second_interrupt_is_found(tmp_path: Path, name: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", EXPECTED)
-def test_shipped_kernels_show_what_is_known_of_them(variant: str) -> None:
+def test_shipped_kernels_show_their_known_findings(variant: str) -> None:
     result = hgeisim("run", "sgei-storm", "--variant", variant, "--json").document()
     found = {each["id"]: each["new"] for each in result["findings"]}
     assert {i for i in found if i.startswith("unserved")} == EXPECTED[variant]
@@ -189,7 +189,7 @@ def test_a_vcpu_without_a_line_starves_and_that_is_a_note() -> None:
         ("soon", "must be a time with a unit"),
     ],
 )
-def test_what_quiet_may_be(quiet: str, said: str) -> None:
+def test_quiet_has_limits(quiet: str, said: str) -> None:
     result = hgeisim("run", "migration-storm", "-s", f"run.quiet={quiet}")
     assert result.status == 2
     assert said in result.err

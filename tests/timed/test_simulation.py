@@ -27,7 +27,7 @@ def test_nothing_is_new_wherever_a_run_is_cut(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [13, 14, 15])
-def test_nor_at_the_end_of_a_storm(seed: int) -> None:
+def test_nothing_is_new_at_the_end_of_a_storm(seed: int) -> None:
     """With seed 13 a hardirq runs on top of a task that waits for an IPI when the run ends."""
     scenario = load_scenario("migration-storm", {"seed": seed})
     simulation = simulate(scenario)

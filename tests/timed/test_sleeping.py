@@ -47,7 +47,7 @@ def wants(driver: TimedDriver, op: Op, name: str, log: Log) -> Path[None]:
     log.append((name, now(driver)))
 
 
-def test_who_waits_for_a_mutex_gives_its_hart_up_and_is_switched_in_once() -> None:
+def test_a_task_that_waits_for_a_mutex_gives_up_its_hart_and_is_switched_in_once() -> None:
     driver = quick(1, 1)
     lock = driver.k.kvm_usage_lock
     log: Log = []
@@ -61,7 +61,7 @@ def test_who_waits_for_a_mutex_gives_its_hart_up_and_is_switched_in_once() -> No
     assert lock.owner == waiter.id
 
 
-def test_an_unlock_wakes_one_of_those_who_wait_the_first() -> None:
+def test_an_unlock_wakes_the_first_waiter_only() -> None:
     driver = quick(1, 1, 1, 1)
     lock = driver.k.kvm_usage_lock
     names = ("a", "b", "c", "d")
@@ -77,7 +77,7 @@ def test_an_unlock_wakes_one_of_those_who_wait_the_first() -> None:
     assert now(driver) == 4 * (SHORT + MS), "each is switched in once more, when it is its turn"
 
 
-def test_who_waits_for_srcu_readers_gives_its_hart_up() -> None:
+def test_a_task_that_waits_for_srcu_readers_gives_up_its_hart() -> None:
     driver = quick(1, 1)
     srcu = driver.k.add_vm("vm").srcu
     log: Log = []
@@ -221,7 +221,7 @@ def test_polling_finds_an_interrupt_without_sleeping() -> None:
     assert polls_ns == 400_000, "it was long enough"
 
 
-def test_without_polling_it_sleeps_at_once() -> None:
+def test_without_polling_it_sleeps_immediately() -> None:
     took, polls_ns, _ = halts(200_000, 0)
     assert took > 200_000 + SWITCH
     assert polls_ns == 0

@@ -67,7 +67,9 @@ KEEPS_OUT = ["preempt_disable", "local_irq_disable", "raw.lock", "raw.lock_irqsa
 
 @pytest.mark.parametrize("other", KEEPS_OUT)
 @pytest.mark.parametrize(("holds", "waits"), SLEEPS)
-def test_who_sleeps_is_not_judged_by_who_has_its_hart(holds: str, waits: str, other: str) -> None:
+def test_a_sleeper_is_not_judged_by_the_task_on_its_hart(
+    holds: str, waits: str, other: str
+) -> None:
     locks, driver = Locks(), machine(1, 1)
     order = watched(driver)
     start(driver, "holder", 1, keeps(driver, locks.of(holds)))

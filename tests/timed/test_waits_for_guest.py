@@ -46,7 +46,7 @@ def test_it_is_one_in_a_run(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["explore", "run"])
 @pytest.mark.parametrize("name", ["GetRegs", "Landed"])
-def test_nobody_waits_where_the_thread_leaves(command: str, name: str) -> None:
+def test_no_note_if_the_thread_leaves(command: str, name: str) -> None:
     assert ids(command, LEAVES, patch(name))[:2] == (0, set())
 
 
@@ -58,7 +58,7 @@ def test_a_thread_in_kvm_run_that_waits_for_the_waiter_is_a_deadlock() -> None:
 
 
 @pytest.mark.slow
-def test_nobody_waits_for_a_guest_with_preemption_off() -> None:
+def test_no_task_waits_for_a_guest_with_preemption_off() -> None:
     status, found, _ = ids("explore", STAYS, patch("Spins"))
     assert status == 1
     assert "scheduling-while-atomic:kvm_riscv_aia_imsic_rw_attr" in found
@@ -66,7 +66,7 @@ def test_nobody_waits_for_a_guest_with_preemption_off() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["explore", "run"])
-def test_lock_order_sees_what_comes_after_the_mutex(command: str) -> None:
+def test_lock_order_sees_the_locks_after_the_mutex(command: str) -> None:
     status, found, _ = ids(command, LEAVES, f"{PATCHES / 'stale.py'}:Serialized")
     assert (status, found) == (1, {"circular:kvm->lock -EN-> vcpu->mutex -EN->"})
 
@@ -92,7 +92,7 @@ def test_leave_comes_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_who_has_left_with_the_mutex_is_no_guest(tmp_path: Path) -> None:
+def test_a_thread_that_has_left_with_the_mutex_is_not_a_guest(tmp_path: Path) -> None:
     scenario = tmp_path / "two-ioctls.toml"
     text = Path(STAYS).read_text()
     first = text.index('[[task]]\nname = "vcpu/v1"')

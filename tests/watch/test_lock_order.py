@@ -222,7 +222,7 @@ def test_a_task_that_sleeps_in_the_kernel() -> None:
     assert [each.id for each in order.found] == ["wait-context:might_sleep A"]
 
 
-def test_a_device_may_take_what_its_thread_takes_on_preempt_rt() -> None:
+def test_a_device_may_take_the_locks_of_its_thread_on_preempt_rt() -> None:
     """A rwlock_t is right in the handler of a device and wrong in that of an IPI."""
     driver = machine(1)
     order = watched(driver)
@@ -341,7 +341,7 @@ def test_on_preempt_rt() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_known_does_not_grow_with_the_run() -> None:
+def test_knowledge_does_not_grow_with_the_run() -> None:
     simulation = simulate(load_scenario("weak-init", {"variant": "v7.1"}))
     assert simulation.lock_order is not None
     sizes = []
@@ -384,7 +384,7 @@ def test_every_lock_of_the_kernel_has_a_class_and_a_type() -> None:
     }
 
 
-def test_waiting_inside_what_is_waited_for() -> None:
+def test_waiting_inside_the_section_that_is_waited_for() -> None:
     section, held = srcu(None, "s"), mutex(None, "m", "M")
     inside = ops(section.srcu_read_lock, section.synchronize_srcu)
     assert [i.split()[0] for i in found(inside)] == ["recursion:kvm->srcu"]

@@ -32,7 +32,7 @@ def test_an_msi_counts_once_and_a_merged_one_as_well() -> None:
     assert (tally.sent, tally.by_sgei) == (5, 4)
 
 
-def test_what_was_dropped_or_lost_takes_none_any_more() -> None:
+def test_dropped_and_lost_msis_take_none_any_more() -> None:
     books = ledger(None, "v1")
     tally = books.tally
     assert tally is not None

@@ -79,7 +79,7 @@ def test_a_hart_that_comes_online_between_two_vms_takes_the_lines_from_the_secon
     assert "enabling HART 2, which has none, lowered their count to 0 at 2." in text
 
 
-def test_what_the_shipped_code_does_is_known_and_accepted() -> None:
+def test_the_finding_of_the_shipped_code_is_known_and_accepted() -> None:
     assert known_facts(REFUSED, V5)["known_as"] == "V5-1"
     assert known_facts(REFUSED, V2)["known_as"] == "V2-9"
     assert new_findings(of_ids([REFUSED]), V5) == []

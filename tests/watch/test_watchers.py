@@ -229,7 +229,7 @@ class Counter:
         self.seen.append(arguments)
 
 
-def test_a_watcher_gets_what_it_wants_and_nothing_else() -> None:
+def test_a_watcher_gets_the_wanted_operations_and_nothing_else() -> None:
     k = boot(watched(find_variant(V7_1), functions_of(Counter))(machine([1])))
     counter = Counter()
     k.watch.add(counter)
