@@ -62,7 +62,7 @@ class Shipped:
         self.load, self.streams = load, Streams(seed)
         self.simulation = _simulation(self.kernel, harts, load, self.streams)
         self.driver, self.env = self.simulation.driver, self.simulation.env
-        self.k = cast("Loaded", self.simulation.stage.k)
+        self.k = cast("Loaded", self.simulation.boot.k)
         self.online, self.active = list(range(harts)), [True] * harts
         self.place = self.streams.stream("place")
         self.owed_ns = [0] * (self.vcpus(harts) + 1)

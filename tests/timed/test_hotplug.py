@@ -105,9 +105,9 @@ def test_offline_and_online_are_recorded_with_their_times() -> None:
 def test_a_blocked_vcpu_whose_hart_goes_away_wakes_on_another() -> None:
     sim = blocked_on_one_hart()
     sim.run(20 * STOP)
-    threads = {vcpu.name: vcpu.thread.cpu for vcpu in sim.stage.vcpus.values()}
+    threads = {vcpu.name: vcpu.thread.cpu for vcpu in sim.boot.vcpus.values()}
     assert threads == {"a": 1, "b": 1, "c": 1}
-    assert [v.vsfile_cpu for v in sim.stage.vcpus.values()] == [-1, -1, -1]
+    assert [v.vsfile_cpu for v in sim.boot.vcpus.values()] == [-1, -1, -1]
     assert not sim.k.hart[0].online
 
 
@@ -217,7 +217,7 @@ def test_the_thread_of_a_script_that_takes_its_hart_down_stays_there() -> None:
         machine={"harts": [{"count": 2, "guest_files": 1}]},
         task=[{"name": "cpuhp/1", "hart": 1, "does": ["offline 1", "online 1"]}],
     )
-    k, thread = sim.k, sim.stage.scripts[0].thread
+    k, thread = sim.k, sim.boot.scripts[0].thread
     holder = k.add_thread("holder", 0)
 
     def hold() -> Path[None]:

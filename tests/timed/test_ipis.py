@@ -105,7 +105,7 @@ def test_a_host_that_shuts_down_takes_every_line_away() -> None:
         task=[{"name": "reboot", "hart": 0, "does": ["shutdown"]}],
     )
     sim.run(10 * SWITCH)
-    assert [vcpu.vsfile_cpu for vcpu in sim.stage.vcpus.values()] == [-1] * 3
+    assert [vcpu.vsfile_cpu for vcpu in sim.boot.vcpus.values()] == [-1] * 3
     assert [cpu.virtualization_enabled for cpu in sim.k.per_cpu] == [0] * 3
     assert sim.driver.wait_queues.parked == {}
 

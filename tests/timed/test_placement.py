@@ -110,7 +110,7 @@ def test_a_script_moves_its_own_thread() -> None:
         vcpu=[{"name": "v", "hart": 0}],
         task=[{"name": "vcpu/v", "vcpu": "v", "does": ["migrate 1", "run"]}],
     )
-    vcpu = sim.stage.vcpus["v"]
+    vcpu = sim.boot.vcpus["v"]
     assert (vcpu.thread.cpu, vcpu.vsfile_cpu) == (0, 0)
     sim.run(1000 * MS)
     assert (vcpu.thread.cpu, vcpu.vsfile_cpu, vcpu.cpu) == (1, 1, 1)
@@ -127,7 +127,7 @@ def test_a_script_moves_the_vcpu_of_another_thread() -> None:
             {"name": "mover", "hart": 1, "does": ["move v 1"]},
         ],
     )
-    vcpu = sim.stage.vcpus["v"]
+    vcpu = sim.boot.vcpus["v"]
     run_ns = 200 * MS
     sim.driver.costs.of_owner("guest_run", "v", Constant.model_construct(value=run_ns))
     sim.run(1000 * MS)

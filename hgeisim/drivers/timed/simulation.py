@@ -80,13 +80,13 @@ class Simulation:
 
     def __init__(
         self,
-        stage: BootedScenario,
+        boot: BootedScenario,
         driver: TimedDriver,
         count: LineCount,
         record: Record = "occupancy",
     ) -> None:
-        self.stage, self.k, self.driver, self.env = stage, stage.k, driver, driver.env
-        self.timeline = Timeline(stage.k.topology)
+        self.boot, self.k, self.driver, self.env = boot, boot.k, driver, driver.env
+        self.timeline = Timeline(boot.k.topology)
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.happened: frozenset[str] = frozenset()
         self.asleep_ns: dict[tuple[int, int], int] = {}
@@ -95,7 +95,7 @@ class Simulation:
         self.asker, self.moves = Asker(self.k, self.note, count), Moves(self.k, self.note)
         names = TABLES if record == "all" else ()
         self.recorded = {name: TABLES[name](self.k) for name in names}
-        self.lock_order = stage.lock_order if record == "all" else None
+        self.lock_order = boot.lock_order if record == "all" else None
         watch, chains = self.k.watch, PathChains(self.k.watch.paths)
         watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
         watch.add(Requests(self.k, self.note), self.guests, self.sgeis)
@@ -261,9 +261,9 @@ def simulate(
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
     k.watch.add(count, Books())
-    stage = booted(scenario, k, validator)
+    boot = booted(scenario, k, validator)
     driver = TimedDriver(env, k, Costs(scenario.timing, streams), scenario.kernel.preemption)
-    simulation = Simulation(stage, driver, count, record)
+    simulation = Simulation(boot, driver, count, record)
     if has_own_patch(k):
         guarding = GuardedAccesses(k, simulation.note)
         k.watch.add(guarding)
@@ -271,7 +271,7 @@ def simulate(
     host = start_workload(driver, streams, scenario)
     if scenario.run.quiet is not None:
         simulation.end_in_quiet(QuietTime(host, scenario.run.quiet))
-    for script in stage.scripts:
+    for script in boot.scripts:
         hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)
         driver.spawn(script.thread, _script_path(driver, script), hotplug)
     return simulation
