@@ -1,1 +1,2 @@
-"""Who decides what happens next: time (timed) or a strategy (explored)."""
+"""The drivers, which decide what happens next: time (timed), a strategy (explored) or a recording
+(traced)."""

@@ -1,4 +1,4 @@
-"""A scenario brought to its start: kernel booted, vCPUs on their HARTs, scripts ready to run."""
+"""A booted scenario: the kernel is up, the vCPUs are on their HARTs, the scripts ready to run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hgeisim.drivers.path_failure import has_own_patch, stack_of, standing_in
 from hgeisim.drivers.run_to_end import boot, run_alone
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.script import Command, Script
-from hgeisim.kernel.structs import Thread, Vcpu, Vm
+from hgeisim.kernel.structs import Vcpu, Vm
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
@@ -27,7 +27,7 @@ from hgeisim.watch.lock_order import LockOrder
 class BootedScenario:
     """A booted kernel, the vCPUs of the [[vcpu]] tables by name, and the [[task]]s as scripts.
 
-    `moved` are the vCPUs that some script moves to other HARTs; `lock_order` has seen the boot.
+    `moved` are the vCPUs that a script moves to other HARTs; `lock_order` has seen the boot.
     """
 
     k: Module
@@ -43,7 +43,8 @@ def kernel_of(
     memory: Memory | None = None,
     clock: Clock | None = None,
 ) -> Module:
-    """The kernel of a scenario before it boots, of a class such as a watched one of its variant."""
+    """The kernel of a scenario before it boots; `cls` is the class of its variant or one derived
+    from that."""
     k = cls(scenario.topology, memory, scenario.kernel.realtime, clock=clock)
     k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
     k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
@@ -53,23 +54,23 @@ def kernel_of(
 def booted(scenario: Scenario, k: Module, validator: Validator | None = None) -> BootedScenario:
     """Boot the kernel of a scenario and let each vCPU enter its guest once on its HART.
 
-    `validator` learns the lock order of this scenario beside that of others.
+    `validator` learns the lock order of this scenario in addition to that of others.
     """
-    monitor = k.add_thread("swapper", scenario.kernel.init_hart)
-    watch = Watch()
-    prefix = f"{PurePath(scenario.file).stem} {'explored' if k.memory else 'timed'}: "
-    prefix = prefix if validator else ""
+    watch, prefix = Watch(), ""
+    if validator:
+        prefix = f"{PurePath(scenario.file).stem} {'explored' if k.memory else 'timed'}: "
     lock_order = LockOrder(k.realtime, PathChains(watch.paths), validator, prefix)
     watch.add(lock_order)
-    stage = BootedScenario(k, lock_order=lock_order)
-    with _saying_where(k, watch):
-        _enter_guests(scenario, stage, monitor, watch)
-    stage.scripts = [_script(stage, task) for task in scenario.task]
-    return stage
+    made = BootedScenario(k, lock_order=lock_order)
+    with _place_in_errors(k, watch):
+        _boot_and_enter_guests(scenario, made, watch)
+    made.scripts = [_script(made, task) for task in scenario.task]
+    return made
 
 
-def _enter_guests(scenario: Scenario, stage: BootedScenario, monitor: Thread, watch: Watch) -> None:
-    k = stage.k
+def _boot_and_enter_guests(scenario: Scenario, made: BootedScenario, watch: Watch) -> None:
+    k = made.k
+    monitor = k.add_thread("swapper", scenario.kernel.init_hart)
     boot(k, monitor, watch)
     vms: dict[str, Vm] = {}
     for entry in scenario.vcpu:
@@ -77,18 +78,18 @@ def _enter_guests(scenario: Scenario, stage: BootedScenario, monitor: Thread, wa
         if name not in vms:
             vms[name] = k.add_vm(name, entry.mode)
             run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, watch)
-        stage.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
+        made.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
     for vm in vms.values():
         run_alone(k.aia_init(monitor, vm), monitor, watch)
     for entry in scenario.vcpu:
-        vcpu = stage.vcpus[entry.name]
+        vcpu = made.vcpus[entry.name]
         stays = any(task.vcpu == entry.name for task in scenario.task)
         run_alone(_first_entry(k, vcpu, stays), vcpu.thread, watch)
 
 
 @contextmanager
-def _saying_where(k: Module, watch: Watch) -> Iterator[None]:
-    """An error that a user's patch causes says how far its path was."""
+def _place_in_errors(k: Module, watch: Watch) -> Iterator[None]:
+    """Add to an error that a user's patch causes how far its path was."""
     try:
         yield
     except Exception as error:
@@ -99,29 +100,26 @@ def _saying_where(k: Module, watch: Watch) -> Iterator[None]:
 
 
 def _first_entry(k: Module, vcpu: Vcpu, stays: bool) -> Path[None]:
-    """A vCPU enters its guest, which sets its interrupt file up and waits; it stays in KVM_RUN if
-    its thread has more to do there."""
+    """Let a vCPU enter its guest, which sets up its interrupt file and waits; it stays in KVM_RUN
+    if its thread has more to do there."""
     yield from k.kvm_vcpu_ioctl_begin(vcpu.thread, vcpu)
     yield from k.vcpu_enter_guest(vcpu.thread, vcpu)
     if not stays:
         yield from k.kvm_vcpu_ioctl_end(vcpu.thread, vcpu)
 
 
-def _script(stage: BootedScenario, task: Task) -> Script:
-    own = stage.vcpus[task.vcpu] if task.vcpu is not None else None
-    thread = _thread(stage.k, task, own)
-    return Script(stage.k, thread, [_command(stage, action, own) for action in task.does])
+def _script(made: BootedScenario, task: Task) -> Script:
+    if task.vcpu is None:
+        own, thread = None, made.k.add_thread(task.name, task.hart or 0)
+    else:
+        own = made.vcpus[task.vcpu]
+        thread = own.thread
+        thread.name = task.name
+    return Script(made.k, thread, [_command(made, action, own) for action in task.does])
 
 
-def _thread(k: Module, task: Task, own: Vcpu | None) -> Thread:
-    if own is None:
-        return k.add_thread(task.name, task.hart or 0)
-    own.thread.name = task.name
-    return own.thread
-
-
-def _command(stage: BootedScenario, action: Action, own: Vcpu | None) -> Command:
-    vcpu = stage.vcpus[action.vcpu] if action.vcpu is not None else own
-    if VERBS[action.verb].moves and vcpu is not None and vcpu not in stage.moved:
-        stage.moved.append(vcpu)
+def _command(made: BootedScenario, action: Action, own: Vcpu | None) -> Command:
+    vcpu = made.vcpus[action.vcpu] if action.vcpu is not None else own
+    if VERBS[action.verb].moves and vcpu is not None and vcpu not in made.moved:
+        made.moved.append(vcpu)
     return Command(action.verb, action.hart or 0, vcpu)

@@ -1,8 +1,8 @@
-"""The lock order of a kernel, learned from many scenarios together.
+"""A lock survey: the lock order of a kernel, learned from many scenarios together.
 
-Each scenario runs once in time; one with [[task]] tables is also gone through in random schedules.
-All of them teach the same validator, so that two scenarios that lock in opposite orders are a
-finding, as two tasks would be.
+Each scenario runs once in time; one with [[task]] tables is also followed along random schedules.
+All of them teach the same validator, so two scenarios that lock in opposite orders are a finding,
+as two tasks would be.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ WALKS = 24
 
 @dataclass
 class Survey:
-    """What was learned: a validator for PREEMPT_RT (True) and one for the other models (False).
+    """The validators that have learned: one for PREEMPT_RT (True), one for other models (False).
 
-    `runs` and `schedules` count what they saw, in `scenarios`.
+    `runs` and `schedules` count what they have seen of the `scenarios`.
     """
 
     scenarios: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Survey:
 def survey(
     scenarios: Iterable[tuple[str, Scenario]], progress: Callable[[str], None] = lambda _: None
 ) -> Survey:
-    """Learn from scenarios, each with its name; `progress` is told which one comes."""
+    """Learn from scenarios, each given with its name; `progress` is called with each name first."""
     made = Survey()
     for name, scenario in scenarios:
         progress(name)

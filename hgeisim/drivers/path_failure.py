@@ -1,7 +1,7 @@
-"""A path that fails while it runs: the finding for an error, a hang or an unbalanced return.
+"""Failures of a path while it runs: the findings for an error, a hang or an unbalanced return.
 
-An error in a user's patch is a finding of that patch, with its line.  Without such a patch, an
-error is a fault of hgeisim, and goes on its way.
+An error in a user's patch is a finding about that patch, with its line.  Without such a patch, an
+error is a fault of hgeisim and is raised further.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
 FAILURES = (Exception, SystemExit, GeneratorExit)
-"""What a patch may raise; Ctrl-C is none of it."""
+"""The exceptions that a patch may raise; Ctrl-C is not among them."""
 
 
 class Hang(ModelError):
-    """A path does what no path may; `functions` is its call chain, outermost first."""
+    """A path does something that no path may; `functions` is its call chain, outermost first."""
 
     kind = ""
 
@@ -36,22 +36,22 @@ class Hang(ModelError):
         self.functions = functions
 
     def function(self) -> str:
-        """The innermost function, which a finding is about."""
+        """The function that the finding is about: the innermost one."""
         return "".join(self.functions[-1:]) or "kernel"
 
 
 class AtomicSleep(Hang):
-    """A task gives its HART up with interrupts or preemption off (BUG: scheduling while atomic)."""
+    """A task gives up its HART with interrupts or preemption off (BUG: scheduling while atomic)."""
 
     kind = "scheduling-while-atomic"
 
     def function(self) -> str:
-        """The outermost one of AIA, since the innermost is the scheduler."""
+        """The outermost function of AIA, since the innermost is the scheduler."""
         return entry_function(self.functions, super().function())
 
 
 class NoOperation(Hang):
-    """A path yields what is no operation."""
+    """A path yields something that is not an operation."""
 
     kind = "exception"
 
@@ -63,12 +63,13 @@ class Endless(Hang):
 
 
 def has_own_patch(k: Kernel) -> bool:
-    """Whether a user's own patch is in a kernel."""
+    """Whether a kernel contains a user's own patch."""
     return bool(own_files(k.name))
 
 
 def is_of_a_path(k: Kernel, error: BaseException) -> bool:
-    """Whether an error is one of a user's patch: not of hgeisim, nor of the patch's own check."""
+    """Whether an error comes from the paths of a user's patch, not from the patch's own check or
+    from hgeisim."""
     in_check = any(frame.f_code.co_filename == own.__file__ for frame, _ in _frames(error))
     return has_own_patch(k) and not in_check
 
@@ -76,8 +77,8 @@ def is_of_a_path(k: Kernel, error: BaseException) -> bool:
 def crash(
     k: Kernel, error: BaseException, functions: Sequence[str] = (), stack: Iterable[FrameType] = ()
 ) -> Finding:
-    """The finding for an error in a path, or in what looks on.  Where it did not come up in the
-    patch, the `functions` of the path and its `stack` say how far that was, as far as known."""
+    """The finding for an error in a path or in its watchers.  If it was not raised in the patch,
+    the `functions` of the path and its `stack` say how far the path was, if that is known."""
     if isinstance(error, Hang):
         return Finding(error.kind, error.function(), str(error))
     kind = "warn-on" if type(error) is AssertionError else "exception"
@@ -91,22 +92,23 @@ def crash(
 
 
 def stack_of(path: Path[Any] | None) -> list[FrameType]:
-    """Where a path stands, outermost first; nowhere once it has ended."""
+    """The frames of a suspended path, outermost first; none once it has ended."""
     generators = frames(path) if path is not None else ()
     return [each.gi_frame for each in generators if each.gi_frame is not None]
 
 
 def standing_in(k: Kernel, stack: Iterable[FrameType]) -> str:
-    """The innermost place of a path that is in the user's patches, "" where there is none."""
+    """The innermost place of a path in the user's patches; "" if there is none."""
     at = [(frame, frame.f_lineno) for frame in stack]
     places = [f"{file}, line {line}" for _, file, line in _places(k, at)]
     return "".join(places[-1:])
 
 
-def not_to_be_looked_at(k: Kernel, looks: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What a look at a state finds; a value that a user's patch has left there may fit nowhere."""
+def findings_or_crash(k: Kernel, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """The findings of a check of states, or one more where it fails on a value that a user's patch
+    has written."""
     try:
-        yield from looks()
+        yield from check()
     except FAILURES as error:
         if isinstance(error, ModelError) or not is_of_a_path(k, error):
             raise
@@ -125,24 +127,22 @@ def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
 def _places(
     k: Kernel, frames: Iterable[tuple[FrameType, int]]
 ) -> Iterator[tuple[FrameType, str, int]]:
-    """The frame, file and line of each frame that is in the user's patches."""
-    files = {_file_of(part): part.partition(":")[0] for part in own_files(k.name)}
+    """The frames that are in the user's patches, each with the name of its file and its line."""
+    files = dict[str, str]()
+    for part in own_files(k.name):
+        name, module = part.partition(":")[0], sys.modules.get(OWN[part].__module__)
+        files[str(FilePath(getattr(module, "__file__", None) or name).resolve())] = name
     for frame, line in frames:
         if frame.f_code.co_filename in files:
             yield frame, files[frame.f_code.co_filename], line
 
 
-def _file_of(part: str) -> str:
-    module = sys.modules.get(OWN[part].__module__)
-    return str(FilePath(getattr(module, "__file__", None) or part.partition(":")[0]).resolve())
-
-
 def _innermost(k: Kernel, error: BaseException) -> str:
-    """The innermost function of the kernel that led to an error, "" where there is none."""
+    """The innermost function of the kernel that led to an error; "" if there is none."""
     names = [frame.f_code.co_name for frame, _ in _frames(error)]
     return next((name for name in reversed(names) if callable(getattr(k, name, None))), "")
 
 
 def unbalanced(who: Runner, left: Left) -> Finding:
-    """The finding for a function that a context has left so."""
+    """The finding for a function that returned while it kept something, such as a lock."""
     return Finding("unbalanced", left.function, f"{who.name} returns with {left.balance}")

@@ -12,14 +12,14 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch
 
 LONGEST = 200_000
-"""Operations of a path alone; to boot 512 HARTs, the most there may be, takes some 6,200."""
+"""Operations of a path alone; booting 512 HARTs, the most there may be, takes about 6,200."""
 
 
 def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> None:
-    """Execute a path at once; an IPI is handled on the spot.
+    """Execute a whole path; an IPI is handled on the spot.
 
-    Raises `ModelError` when an operation would have to wait for somebody else, or when the path
-    does not come to an end.
+    Raises `ModelError` if an operation would have to wait for another context, or if the path does
+    not come to an end.
     """
     watch = watch or Watch()
     watch.paths[who] = path
@@ -43,7 +43,7 @@ def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> No
 
 
 def answer_ipi(op: Ipi, sender: Runner, watch: Watch | None = None) -> None:
-    """Handle an IPI at once, on all HARTs that it is for, and let the sender go on."""
+    """Handle an IPI immediately, on all HARTs that it is for, and let the sender go on."""
     for hart in sender.harts:
         if sender.ipi_wait >> hart.id & 1:
             current = make_hardirq(None, f"ipi/{hart.id}", hart.id, hart.id, sender.harts)
@@ -52,5 +52,5 @@ def answer_ipi(op: Ipi, sender: Runner, watch: Watch | None = None) -> None:
 
 
 def boot(k: Module, boot_thread: Thread, watch: Watch | None = None) -> None:
-    """Load the module on the CPU of `boot_thread`; CPUs are enabled one at a time (F4)."""
+    """Load the module on the CPU of `boot_thread`; it enables the CPUs one at a time (F4)."""
     run_alone(k.riscv_kvm_init(boot_thread), boot_thread, watch)

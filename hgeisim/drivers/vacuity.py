@@ -1,4 +1,4 @@
-"""Vacuous verdicts: what a kernel does with lines was never reached, so nothing was shown."""
+"""Vacuous verdicts: no code that handles lines was reached, so nothing was shown."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NO_LINE = "no line was handed out"
 
 
 def vacuous(scenario: Scenario, guest: bool, line: bool, base_line: bool | None = None) -> str:
-    """Why a verdict on a scenario is vacuous; an empty text if it is not.
+    """The reason why a verdict on a scenario is vacuous; an empty text if it is not.
 
-    `guest`: one was entered that may use lines, if any was to be; `line`: one was handed out, and
-    `base_line`, where there is a base, says so of the base.
+    `guest`: a guest that may use lines was entered, if any was to be; `line`: a line was handed
+    out; `base_line` is the same for the base, if there is one.
     """
     if not wants_lines(scenario):
         return ""
@@ -32,8 +32,8 @@ def vacuous(scenario: Scenario, guest: bool, line: bool, base_line: bool | None 
 
 
 def to_enter(scenario: Scenario, k: Module) -> Iterator[Vcpu]:
-    """The vCPUs in mode auto or hwaccel whose guests something lets run: those of a [[vm]], and
-    those whose task says so."""
+    """The vCPUs in mode auto or hwaccel whose guests are to run: those of a [[vm]], and those whose
+    task has the verb `run`."""
     named = {vcpu.name for vcpu in scenario.vcpu}
     run = {task.vcpu for task in scenario.task if any(each.verb == "run" for each in task.does)}
     users = (vcpu for vcpu in vcpus(k) if vcpu.vm.asked_mode != EMUL)
@@ -47,5 +47,5 @@ def wants_lines(scenario: Scenario) -> bool:
 
 
 def has_lines(topology: Topology) -> bool:
-    """Whether the machine has any line to hand out."""
+    """Whether the machine has a line to hand out."""
     return any(hart.lines for hart in topology.harts)

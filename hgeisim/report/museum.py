@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hgeisim.checks.catalogue import is_data_race
-from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import encode
 from hgeisim.drivers.explored.explored_scenario import token_of
-from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED
+from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, switches
 from hgeisim.drivers.museum import Exhibit, Shown
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.load import load_scenario

@@ -22,11 +22,16 @@ from hgeisim.checks.finding import (
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.comparison import CAME, WORDS, Changes
-from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explored_scenario import token_of
 from hgeisim.drivers.explored.model.system import EXPLORED
 from hgeisim.drivers.explored.series import Series, SeriesLocks
-from hgeisim.drivers.explored.strategies.verdict import BOUNDED, EXHAUSTED, Schedule, ended
+from hgeisim.drivers.explored.strategies.verdict import (
+    BOUNDED,
+    EXHAUSTED,
+    Schedule,
+    ended,
+    switches,
+)
 from hgeisim.kernel.variants import own_files, patched_functions
 from hgeisim.report.counterexample import replay_facts
 from hgeisim.report.findings import bounds_facts, bounds_text, in_order, possible_cause, unlooked

@@ -11,7 +11,6 @@ import pytest
 from hgeisim.checks.finding import Finding
 from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.counterexample.replay import findings_of
-from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.nontermination import endless
 from hgeisim.drivers.explored.model.space import Space
@@ -19,7 +18,7 @@ from hgeisim.drivers.explored.model.terminal_states import end_findings
 from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
-from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.verdict import Verdict, switches
 from hgeisim.kernel.variants import BASES
 from hgeisim.scenario.load import load_scenario
 from tests.explored.programs import program

@@ -7,13 +7,13 @@ from functools import cache
 import pytest
 
 from hgeisim.drivers.explored.counterexample.replay import StepTaken, findings_of, follow
-from hgeisim.drivers.explored.counterexample.shrink import isolate, others, shrink, switches
+from hgeisim.drivers.explored.counterexample.shrink import isolate, others, shrink
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import Draw
-from hgeisim.drivers.explored.strategies.verdict import Verdict
+from hgeisim.drivers.explored.strategies.verdict import Verdict, switches
 from hgeisim.errors import InputError
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hgeisim.drivers.explored.counterexample.replay import findings_of, follow
-from hgeisim.drivers.explored.counterexample.shrink import shrink, switches
+from hgeisim.drivers.explored.counterexample.shrink import shrink
 from hgeisim.drivers.explored.counterexample.token import Token, decode, encode
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.space import Space
@@ -13,7 +13,7 @@ from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.strategy import CannotStep
-from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Verdict, switches
 from hgeisim.kernel.variants import BASES, SERIES
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario

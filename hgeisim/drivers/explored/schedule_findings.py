@@ -24,7 +24,6 @@ from hgeisim.checks.finding import (
 )
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.counterexample.cause import cause_of
-from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.guided_replay import shown_when_led
 from hgeisim.drivers.explored.lock_trial import lock_standings
@@ -32,7 +31,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.patch_trial import FEW_SWITCHES
 from hgeisim.drivers.explored.races.trial import race_standings
 from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
-from hgeisim.drivers.explored.strategies.verdict import Schedule
+from hgeisim.drivers.explored.strategies.verdict import Schedule, switches
 from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams

@@ -1,7 +1,6 @@
-"""The compiled inner loop, where it was built from the source that is here.
+"""The compiled inner loop, as functions of ctypes, where it was built from the source here.
 
-It is plain C without Python's headers (`search.c`), and comes in by ctypes.  With `HGEISIM_PURE=1`
-Python does without.
+It is plain C without Python's headers (`search.c`).  With `HGEISIM_PURE=1` it is not used.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ HERE = Path(__file__).parent
 COMPILED, PYTHON = "compiled", "python"
 PURE = "HGEISIM_PURE"
 FINISHED, PAUSED, BOUNDED, LEARN, STEP, VIEW, END, NO_MEMORY = range(8)
-"""What `search_run` returns with, as in `search.c`."""
+"""The results of `search_run`, as in `search.c`."""
 
 
-class Told(c.Structure):
-    """What a search says about itself, as in `search.c`."""
+class Status(c.Structure):
+    """The public part of a search, `Told` in `search.c`."""
 
     _fields_ = [
         (name, c.c_uint64)
@@ -34,7 +33,7 @@ class Told(c.Structure):
 
 
 class Words(c.Structure):
-    """Random words, and how many of them were used, as in `search.c`."""
+    """Random words and the number of those that are used up, as in `search.c`."""
 
     _fields_ = [("word", c.c_void_p), ("count", c.c_uint64), ("used", c.c_uint64)]
 
@@ -51,35 +50,35 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c.c_int,
         [c.c_void_p, c.c_uint32, c.c_uint32, _TEXT, _TEXT, c.c_uint32],
     ),
-    "search_new": (c.POINTER(Told), [c.c_void_p, c.c_uint8]),
-    "search_free": (None, [c.POINTER(Told)]),
-    "search_run": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
-    "search_level": (c.c_int, [c.POINTER(Told), c.c_uint64, c.c_uint64]),
-    "search_walk": (c.c_int, [c.POINTER(Told), c.POINTER(Words), c.c_uint32, c.c_uint32]),
-    "search_node": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
-    "search_turn_back": (None, [c.POINTER(Told), c.c_int]),
-    "search_state": (None, [c.POINTER(Told), c.c_uint32, _TEXT]),
-    "search_next": (None, [c.POINTER(Told), _TEXT]),
-    "search_knows": (c.c_int, [c.POINTER(Told), _TEXT]),
-    "search_origin": (c.c_uint64, [c.POINTER(Told), c.c_uint32]),
-    "search_list": (c.c_uint32, [c.POINTER(Told), c.c_int, c.POINTER(_ITEMS)]),
+    "search_new": (c.POINTER(Status), [c.c_void_p, c.c_uint8]),
+    "search_free": (None, [c.POINTER(Status)]),
+    "search_run": (c.c_int, [c.POINTER(Status), c.c_uint64, c.c_uint64]),
+    "search_level": (c.c_int, [c.POINTER(Status), c.c_uint64, c.c_uint64]),
+    "search_walk": (c.c_int, [c.POINTER(Status), c.POINTER(Words), c.c_uint32, c.c_uint32]),
+    "search_node": (c.c_uint64, [c.POINTER(Status), c.c_uint32]),
+    "search_turn_back": (None, [c.POINTER(Status), c.c_int]),
+    "search_state": (None, [c.POINTER(Status), c.c_uint32, _TEXT]),
+    "search_next": (None, [c.POINTER(Status), _TEXT]),
+    "search_knows": (c.c_int, [c.POINTER(Status), _TEXT]),
+    "search_origin": (c.c_uint64, [c.POINTER(Status), c.c_uint32]),
+    "search_list": (c.c_uint32, [c.POINTER(Status), c.c_int, c.POINTER(_ITEMS)]),
     "search_pairs": (
         c.c_int,
-        [c.POINTER(Told), c.c_uint32, _TEXT, _TEXT, c.c_uint32, _TEXT, _TEXT, c.c_void_p],
+        [c.POINTER(Status), c.c_uint32, _TEXT, _TEXT, c.c_uint32, _TEXT, _TEXT, c.c_void_p],
     ),
-    "search_bytes": (c.c_uint64, [c.POINTER(Told)]),
+    "search_bytes": (c.c_uint64, [c.POINTER(Status)]),
     "search_source": (_TEXT, []),
 }
-"""What the functions return and take."""
+"""For each function the type that it returns, and those of its arguments."""
 
 
 def library() -> Any | None:
-    """The functions of `search.c`, None where Python has to do without them."""
+    """The functions of `search.c`; None where they are not built or not wanted."""
     return None if environ.get(PURE, "") not in {"", "0"} else _loaded()[0]
 
 
 def engine() -> str:
-    """Which inner loop searches have: compiled, or python and why."""
+    """The inner loop of searches: compiled, or python and why."""
     if library() is not None:
         return COMPILED
     return f"{PYTHON} ({_loaded()[1] or f'{PURE} is set'})"
@@ -87,7 +86,7 @@ def engine() -> str:
 
 @cache
 def _loaded() -> tuple[Any | None, str]:
-    """The functions, or why there are none."""
+    """The functions and "", or None and the reason."""
     names = [HERE / f"_search{suffix}" for suffix in EXTENSION_SUFFIXES]
     built = next((path for path in names if path.is_file()), names[0])
     try:

@@ -1,4 +1,4 @@
-"""What a space has learned, as tables of the compiled loop: the same trees, and the answers."""
+"""The steps that a space has learned, as tables of the compiled loop: the trees and the answers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX = 65_535
 
 
 class Tables:
-    """The trees of a space, which are planted here as well from now on.
+    """A copy of a space's trees in C, which grows with them (`Space.mirror`).
 
-    `answers` has each answer at its number; `pointer` is what the functions of C take.
+    `answers` has each answer at its number; `pointer` is the argument of the functions in C.
     """
 
     def __init__(self, space: Space, functions: Any) -> None:
@@ -25,10 +25,9 @@ class Tables:
         self.answers: list[Answer | None] = [None]
         self.locations = [space.codebook.places[location][0] for location in space.locations]
         self.places = space.codebook.size
-        bits, watched = self._bits(), space.invariants.watched
-        looked_at = bytes(watched >> place & 1 for place in range(self.places))
+        watched = bytes(space.invariants.watched >> place & 1 for place in range(self.places))
         self.pointer = functions.tables_new(
-            self.places, len(self.locations), _numbers(self.locations), bits, looked_at
+            *(self.places, len(self.locations), _numbers(self.locations), self._bits(), watched)
         )
         if not self.pointer:
             raise MemoryError
@@ -38,7 +37,7 @@ class Tables:
                 self.plant(slot, path, answer)
 
     def plant(self, slot: int, path: list[tuple[int, int]], answer: Answer) -> None:
-        """Plant an answer behind the codes of the places that it depends on, in their order."""
+        """Plant an answer below the codes of the places on which it depends, in their order."""
         places, codes = zip(*path, strict=True)
         written = [*zip(*answer.writes or (), strict=True)] or [(), ()]
         number = self.functions.tables_answer(
@@ -57,7 +56,7 @@ class Tables:
         self.answers.append(answer)
 
     def _bits(self) -> bytes:
-        """As many for each place as the values need that its cell has had by now."""
+        """The bits of each place, for the values that its cell has had so far."""
         bits = bytearray(self.places)
         for address, at in self.space.codebook.places.items():
             needed = (len(self.space.values(address)) - 1).bit_length()
@@ -68,7 +67,7 @@ class Tables:
 
 
 def tables_of(space: Space) -> Tables | None:
-    """The tables of a space; None where Python has to search by itself."""
+    """The tables of a space; None where the inner loop has to be Python's."""
     functions = library()
     if functions is None or max(space.codebook.size, len(space.locations)) > MAX:
         return None

@@ -14,7 +14,7 @@ on for as long as it can.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from hgeisim.checks.finding import of_ids
 from hgeisim.checks.known import hazard, new_findings
@@ -22,7 +22,7 @@ from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.replay import Followed, findings_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
-from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule, Verdict
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule, Verdict, switches
 
 
 def isolate(space: Space, verdict: Verdict, states_max: int) -> None:
@@ -90,11 +90,6 @@ def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
     followed = Followed(space)
     shorter = _remove_runs(followed, schedule, finding_id)
     return _join_runs(followed, shorter, finding_id)
-
-
-def switches(schedule: Schedule) -> int:
-    """How often the context changes."""
-    return sum(a != b for a, b in pairwise(schedule))
 
 
 def _shows(followed: Followed, schedule: Schedule, finding_id: str) -> bool:

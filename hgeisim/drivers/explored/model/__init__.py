@@ -1,7 +1,8 @@
-"""What is explored: contexts as automata, steps, states and what the checks say about them.
+"""The explored model: contexts as automata, their steps and states, and the findings of both.
 
-What a context is:  frames -> automaton -> contexts
-What a step is:     step_checks -> transaction -> system
-What a state is:    cached_step -> codebook -> invariants -> space
-Where it ends:      terminal_states, nontermination
+A context:  frames -> automaton -> contexts
+A step:     step_checks -> transaction -> system
+A state:    cached_step -> codebook -> invariants -> space
+The end:    terminal_states, nontermination
+Its costs:  budget
 """

@@ -1,14 +1,14 @@
 """A context of execution, learned as a finite automaton.
 
-Running a Python generator one step costs microseconds and it cannot be copied.  But a path is
-deterministic: from one local state, the same values read lead to the same writes and the same next
-local state.  So each step is executed once and remembered, in a tree that asks for the values of
-the cells in the order in which the step read them; a search then walks trees and never runs Python
-code of a path again.
+Running a Python generator one step costs microseconds, and a generator cannot be copied.  But a
+path is deterministic: from one local state, the same values read lead to the same writes and the
+same next local state.  So each step is executed once and remembered, in a tree that asks for the
+values of the cells in the order in which the step read them; a search then walks trees and never
+runs the Python code of a path again.
 
-A local state (`Node`) is what `frames.frame_key` says, with the operation the path yielded and the
-locks that the context holds, as far as they protect what it touches: those that no path initialises
-again.
+A local state (`Node`) is identified by its `frames.frame_key`, the operation that the path yielded,
+and the locks that the context holds, as far as they protect anything: those that no path
+initialises again.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Held: TypeAlias = tuple[tuple[str, bool], ...]
 
 
 def held_after(held: Held, op: Op) -> Held:
-    """What is held after an operation is complete; a lock that some path initialises again
-    protects nothing."""
+    """The locks held after an operation is complete, without those that some path initialises
+    again, which protect nothing."""
     match op:
         case Acquire(lock, _):
             return (*held, (lock.name, True)) if lock.steady else held
@@ -49,21 +49,21 @@ def held_after(held: Held, op: Op) -> Held:
 
 MakePath: TypeAlias = Callable[[], Path[Any]]
 Taken: TypeAlias = tuple[CodeType, int, Op]
-"""A step that was made: the function, the instruction at which it stood, the operation."""
+"""A step that was made: the function, the instruction at which it was suspended, the operation."""
 REST = 0
 """The local state of a finished task and of an interrupt that is not being handled."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A local state: about to complete `op`; `waiting` when it has begun.
+    """A local state: about to complete `op`; `waiting` if that has begun.
 
-    `held` are the locks that the context holds there.  `origin` makes the path anew, `history` are
-    the memories that led here, so that the path can be brought to this state again.  `balance` is
-    what the path keeps before the operation, `began` what it kept when each of its functions began,
-    and `told` what one of them has left that was told.  `straight` counts the operations since it
-    has called or left a function.  `live` is a path that stands here, if there is one: whoever goes
-    on with it takes it away.
+    `held` are the locks that the context holds there.  `origin` makes the path anew, and `history`
+    has the memories that led here, so that the path can be brought to this state again.  `balance`
+    is what the path keeps before the operation, `began` what it kept when each of its functions
+    began, and `reported` what a function has left out of balance that is reported already.
+    `straight` counts the operations since the path has called or left a function.  `live` holds a
+    path in this state, if there is one; going on with it takes it away.
     """
 
     op: Op
@@ -74,17 +74,21 @@ class Node:
     held: Held = ()
     balance: Balance = NOTHING
     began: tuple[Balance, ...] = ()
-    told: Balance = NOTHING
+    reported: Balance = NOTHING
     straight: int = 0
     live: list[Standing] = field(default_factory=list, compare=False)
+
+    def waits_at(self, op: Op) -> bool:
+        """Whether the context has begun to wait in an operation."""
+        return self.waiting and self.op == op
 
 
 @dataclass
 class Automaton:
     """The local states of one context; `location` is the memory cell that holds its index.
 
-    `left` are the functions of the `kernel` that its last step left out of balance, `kept` is what
-    its path kept during that step.  `taken` are the steps that its paths have ever made.
+    `left` are the functions of the `kernel` that its last step left out of balance, and `kept` is
+    what its path kept during that step.  `taken` are all steps that its paths have ever made.
     """
 
     name: str
@@ -118,8 +122,7 @@ class Automaton:
     ) -> int:
         """Run the path from `node` to its next operation, on the present memory.
 
-        Calls `revived` just before.  Returns the next local state, `REST` when the path has
-        finished.
+        Calls `revived` just before.  Returns the next local state; `REST` if the path has finished.
         """
         seen = tuple(memory.cells)
         before = node.live.pop() if node.live else _revive(node, memory, self.runner)
@@ -133,12 +136,13 @@ class Automaton:
         try:
             op = path.send(answer)
         except StopIteration:
-            _, self.left = unbalanced_returns(self.kernel, calls, (), balance, node.told)
+            _, self.left = unbalanced_returns(self.kernel, calls, (), balance, node.reported)
             return REST
         if not isinstance(op, Op):
-            raise NoOperation(f"{self.name} yields {op!r}, which is no operation", functions(path))
+            text = f"{self.name} yields {op!r}, which is not an operation"
+            raise NoOperation(text, functions(path))
         there = standing(path, before)
-        now, self.left = unbalanced_returns(self.kernel, calls, there.stack, balance, node.told)
+        now, self.left = unbalanced_returns(self.kernel, calls, there.stack, balance, node.reported)
         same = [call.frame for call in now] == [call.frame for call in calls]
         made = replace(
             node,
@@ -149,7 +153,7 @@ class Automaton:
             held=held_after(node.held, node.op),
             balance=balance,
             began=tuple(call.began for call in now),
-            told=self.left[-1].balance if self.left else node.told,
+            reported=self.left[-1].balance if self.left else node.reported,
             straight=node.straight + 1 if same else 0,
             live=[there],
         )
@@ -171,7 +175,7 @@ def start_of(origin: MakePath) -> Node:
 
 
 def _revive(node: Node, memory: Memory, who: Runner) -> Standing:
-    """Make a path anew and bring it to a node, on the memories that led there."""
+    """Make a path anew and bring it to a node, along the memories that led there."""
     present = memory.cells, memory.reads, memory.writes
     memory.touched = {}
     path, op = node.origin(), Op()

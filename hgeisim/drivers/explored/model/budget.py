@@ -1,7 +1,7 @@
-"""What a search may spend besides states: steps, time and memory.
+"""The budget of a search besides its states: steps, time and memory.
 
-Time and memory differ from run to run, and what a search that they end has found with them; all
-that it has found can be replayed.
+Time and memory differ from run to run, and so does what a search has found when they end it; but
+everything that it has found can be replayed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from time import monotonic, process_time
 STATM = Path("/proc/self/statm")
 MEBIBYTE = 1 << 20
 HEADROOM = 0.9
-"""How much of the memory a search may fill: what comes after it needs some."""
+"""The share of the memory that a search may fill; what comes after it needs the rest."""
 
 
 class Spent(Exception):
@@ -25,18 +25,18 @@ class Spent(Exception):
 
 
 class MemorySpent(Spent):
-    """The memory is; a search can go on without more."""
+    """The memory is spent; a search can go on without using more."""
 
 
 class PartSpent(Spent):
-    """A part of the time is, after which something else is tried."""
+    """A part of the time is spent, after which something else is tried."""
 
 
 class Budget:
-    """How many `steps` may be made, how many `seconds` the command may take, and how much memory,
-    in MiB, the process may have; `made` are the steps up to now.
+    """The `steps` that may be made, the `seconds` that the command may take, and the memory in MiB
+    that the process may have; `made` counts the steps so far.
 
-    Who searches says now and then what it has spent, at a place where it may end.
+    A search reports now and then what it has spent, at a place where it may end.
     """
 
     def __init__(self, steps: float = inf, seconds: float = inf, memory_mib: float = inf) -> None:
@@ -52,7 +52,7 @@ class Budget:
         return max(self.steps_max - self.made, 0)
 
     def spend(self, steps: int = 0) -> None:
-        """Raises `Spent` where these steps were the last ones, or the time is up."""
+        """Count steps; raises `Spent` if they were the last ones, or if the time is up."""
         self.made += steps
         if self.made >= self.steps_max:
             raise Spent(f"{self.steps:,} steps")
@@ -63,22 +63,22 @@ class Budget:
             raise PartSpent(self._time(self.part_s))
 
     def _time(self, spent_s: float) -> str:
-        """So much of the time, in words."""
+        """Time that was spent, in words."""
         part = f"{spent_s:.2g} of " if spent_s < self.seconds else ""
         return f"{part}{self.seconds:g} seconds"
 
     def look_at_memory(self) -> None:
-        """The same of memory; it takes a system call."""
+        """Raises `MemorySpent` if the process has all its memory; it takes a system call."""
         if self.memory_mib < inf and resident_mib() >= self.memory_max_mib:
             raise MemorySpent(f"{self.memory_mib:g} MiB of memory")
 
     def reserve(self, share: float) -> None:
-        """Keep a share of the time for what comes after a search."""
+        """Reserve a share of the time for what comes after a search."""
         self.allotted_s = (1 - share) * self.seconds
 
     @contextmanager
     def part(self, share: float) -> Iterator[None]:
-        """Give something a share of the time that is allotted."""
+        """Limit something to a share of the allotted time."""
         took_s = monotonic() - self.began_s
         self.part_s = took_s + share * self.allotted_s
         try:
@@ -87,8 +87,8 @@ class Budget:
             self.part_s = inf
 
     def extend(self, share: float) -> None:
-        """Give what comes after a search what was kept, and a share of the time beside; its steps
-        are not counted."""
+        """Give what comes after a search the reserved time and another share of the whole; its
+        steps are not limited."""
         self.steps_max, self.allotted_s = inf, (1 + share) * self.seconds
         self.memory_max_mib = self.memory_mib
 
@@ -97,7 +97,7 @@ UNLIMITED = Budget()
 
 
 def resident_mib() -> float:
-    """The memory of this process: what it has now, or where that is not told, the most it had."""
+    """The memory of this process now; where the system does not say, the most that it ever had."""
     try:
         pages = int(STATM.read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE

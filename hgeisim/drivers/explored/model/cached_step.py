@@ -1,8 +1,8 @@
-"""What a context would do in a state, and on which cells that depends.
+"""A cached step: the answer of a context in a state, and the cells on which it depends.
 
-An answer is remembered as a leaf of a decision tree.  A branch is `(place, {code: subtree})`; it
-asks for the cells in the order in which the step read them.  A cell is named by its place in a
-state, see `Codebook`, and a set of cells is a bit mask of places.
+An answer is a leaf of a decision tree.  A branch is `(place, {code: subtree})`; the branches follow
+the order in which the step read the cells.  A cell is named by its place in a state, see
+`Codebook`, and a set of cells is a bit mask of places.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Writes: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class Answer:
-    """One step of one context, or that it cannot step; two answers are equal if they are one.
+    """One step of one context, or the fact that it cannot step; equal only to itself.
 
-    `writes` are (place, code) pairs, None when the context cannot step.  `findings` is what the
-    checks say about the step.  `reads` has a bit for each cell on which the answer depends: in any
-    two states that agree on these cells, the context answers the same.  `written` has a bit for
-    each cell that the step changes; `watched` tells whether a state check looks at one of them.
-    `length` counts the operations that are merged into the step.  After a step that `crashes`
-    nothing comes: it leaves the state as it was.
+    `writes` are (place, code) pairs, None if the context cannot step.  `findings` are those of the
+    step itself.  `reads` has a bit for each cell on which the answer depends: in any two states
+    that agree on these cells, the context answers the same.  `written` has a bit for each cell that
+    the step changes, and `watched` says whether a state check looks at one of them.  `length` is
+    the number of operations that are merged into the step.  A step that `crashes` leaves the state
+    as it was, and nothing comes after it.
     """
 
     __slots__ = ("crashes", "findings", "length", "reads", "watched", "writes", "written")
@@ -61,7 +61,7 @@ def after(state: bytes, writes: Writes) -> bytes:
 def leaves(
     tree: dict[int, Any], place: int, *path: tuple[int, int]
 ) -> Iterator[tuple[list[tuple[int, int]], Answer]]:
-    """Each answer of a tree that asks for `place` first, with the places and codes there."""
+    """Each answer of a tree that asks for `place` first, with the places and codes on its way."""
     for code, below in tree.items():
         here = (*path, (place, code))
         if isinstance(below, Answer):

@@ -1,9 +1,9 @@
 """States as short byte strings: each cell's values are numbered in the order they are first seen.
 
 A state of a hundred cells is then a hundred bytes, which Python hashes, compares and copies much
-faster than a tuple of integers, and takes a tenth of the memory.  Most cells of a system are never
-written; those need no place in a state at all.  The few that take more than 256 values, such as
-the position in a long path, have a second byte behind the first bytes of all cells.
+faster than a tuple of integers, in a tenth of the memory.  Most cells of a system are never written
+and need no place in a state at all.  The few that take more than 256 values, such as the position
+in a long path, have a second byte behind the first bytes of all cells.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TypeAlias
 CODES_MAX = 256
 """Values of a cell with one byte."""
 WIDE_CODES_MAX = CODES_MAX**2
-"""Values of a cell with two."""
+"""Values of a cell with two bytes."""
 
 Code: TypeAlias = tuple[tuple[int, int], ...]
-"""A place and a byte, or two of them."""
+"""The place and the byte of a value, or two such pairs."""
 
 
 class TooNarrow(Exception):
@@ -36,10 +36,9 @@ class CodebookFull(Exception):
 class Codebook:
     """Translates between the cells of a memory and states.
 
-    `start` are all cells as they are at the start, `names` what they are called.  A state has a
-    byte for each of the `live` addresses and a second one for those that are `wide`; the other
-    cells stay as they are at the start.  `places` maps an address to where its bytes are, the low
-    one first.
+    `start` has all cells as they are at the start, `names` their names.  A state has a byte for
+    each of the `live` addresses, and a second one for those that are `wide`; the other cells never
+    change.  `places` maps an address to the places of its bytes, the low one first.
     """
 
     def __init__(
@@ -66,9 +65,9 @@ class Codebook:
         return sum(map(len, self.places.values()))
 
     def code(self, address: int, value: int) -> Code:
-        """The code of a cell's value, given out if it is new.
+        """The code of a cell's value, a new one if the value is new.
 
-        Raises `TooNarrow` or `CodebookFull` when there is none left.
+        Raises `TooNarrow` or `CodebookFull` if no code is left.
         """
         places = self.places[address]
         codes = self.codes[places[0]]
@@ -107,7 +106,7 @@ class Codebook:
         return cells
 
     def encode(self, cells: Sequence[int]) -> bytes:
-        """The state that has these cells, all of which are live or as they are at the start."""
+        """The state with these cells; those that are not live must be as they are at the start."""
         state = bytearray(self.size)
         for address, value in enumerate(cells):
             if value != self.start[address]:
@@ -117,11 +116,9 @@ class Codebook:
 
     def value(self, address: int, state: bytes) -> int:
         """The value of one live cell of a state."""
-        place = self.places[address][0]
-        values = self.values[place]
-        return values[state[place]] if len(values) <= CODES_MAX else self._value(address, state)
-
-    def _value(self, address: int, state: bytes) -> int:
-        """The value of a cell that has more than one byte has codes for."""
-        low, high = self.places[address]
-        return self.values[low][state[low] | state[high] << 8]
+        places = self.places[address]
+        low = places[0]
+        values = self.values[low]
+        if len(values) <= CODES_MAX:
+            return values[state[low]]
+        return values[state[low] | state[places[1]] << 8]

@@ -1,11 +1,11 @@
 """The contexts of an explored kernel (tasks, interrupts of HARTs, movers), and which may run where.
 
-The decisions of a scheduler, as far as the explored driver makes any:
+The explored driver makes these decisions of a scheduler:
 
-* a task steps when no hardirq runs on its HART and nobody else is pinned there;
+* a task may step while no hardirq runs on its HART and no other task is pinned there;
 * a task is pinned while interrupts or preemption are off and, without kernel preemption, from its
   first step in the kernel to its next voluntary operation;
-* a task whose CPU goes away is pushed to the first that is active.
+* a task whose CPU goes away is pushed to the first active CPU.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ CONTROL_OF_HART = (
     "irq_off", "hardirq", "preempt_count", "guest", "current", "active", "online",
     "call_queue", "resched_ipi", "hgeie", "hgeip", "sgeie",
 )  # fmt: skip
-"""The fields of a HART by which it is decided who may step."""
+"""The fields of a HART that decide which contexts may step."""
 
 
 class Contexts:
     """A kernel and its contexts: tasks, then each HART's SGEI and IPI, then each task's mover.
 
-    Build it, `add_task` the contexts, then `seal` it: `start` are the cells from then on.
+    Call `add_task` for each task, then `seal`; from then on `start` has the cells at the start.
     """
 
     def __init__(self, k: Module) -> None:
@@ -57,8 +57,8 @@ class Contexts:
         self.callers.append(thread)
 
     def _start(self, automaton: Automaton, origin: MakePath) -> int:
-        """The local state a task starts in: before its first operation, if nobody can tell whether
-        it has come so far, since nothing shared is touched on the way there."""
+        """The local state in which a task starts: already at its first operation, if nothing shared
+        is touched on the way there, so that no other context can see the difference."""
         start = automaton.start(origin)
         cells = self.memory.cells
         self.memory.begin_step(list(cells))
@@ -70,8 +70,8 @@ class Contexts:
         return first if unseen else start
 
     def seal(self, movable: Sequence[Thread] = ()) -> None:
-        """Add the interrupt contexts, and movers for the tasks that somebody moves; no task can be
-        added any more."""
+        """Add the interrupt contexts, and a mover for each `movable` task; after that no task can
+        be added."""
         for kind, name in enumerate(("sgei", "ipi")):
             for hart in self.k.hart:
                 number = kind * len(self.k.hart) + hart.id
@@ -88,12 +88,12 @@ class Contexts:
         return automaton
 
     def handed(self) -> frozenset[int]:
-        """What senders of IPIs have on their stacks: while they wait it is the handler's."""
+        """The data on the stacks of IPI senders; while they wait it belongs to the handler."""
         parts = [part for who in self.callers for part in (who.data, who.data.mrif)]
         return frozenset(address for part in parts for address in addresses(part))
 
     def control(self) -> Iterator[int]:
-        """The cells by which this driver decides who may step."""
+        """The cells that decide which contexts may step."""
         for hart in self.k.hart:
             yield from addresses(hart, *CONTROL_OF_HART)
         for who in self.callers:
@@ -112,7 +112,7 @@ class Placement(Contexts):
         self.preemptible_kernel = preemption in PREEMPTIBLE
 
     def may_run(self, who: Runner, op: Op) -> bool:
-        """Tell whether nobody else keeps the HART that a task needs for its operation."""
+        """Whether the HART that a task needs for its operation is free for it."""
         hart = self.k.hart[self._cpu_for(who, op)]
         return not hart.hardirq and hart.current in (0, who.id)
 
@@ -125,13 +125,13 @@ class Placement(Contexts):
         return op.task.allowed - 1 if op.task.allowed else self._active_or_other(who.cpu)
 
     def _active_or_other(self, cpu: int) -> int:
-        """A CPU, or the first active one if it is not: which one matters to nobody here."""
+        """A CPU, or the first active one if it is inactive; any other would do as well."""
         if self.k.hart[cpu].active:
             return cpu
         return next(hart.id for hart in self.k.hart if hart.active)
 
     def complete(self, who: Runner, op: Op) -> None:
-        """What the driver decides when an operation is complete."""
+        """Decide where tasks run after an operation of a scheduler is complete."""
         if isinstance(op, Schedule):
             cpu = self._cpu_for(who, op)
             if who.cpu != cpu:
@@ -139,21 +139,18 @@ class Placement(Contexts):
         elif isinstance(op, PushOff):
             for thread in self.tasks:
                 if thread is not who and thread.cpu == op.cpu:
-                    self._push(thread, self._active_or_other(op.cpu))
+                    # Its preempt notifiers do not run; all that is left of them is vcpu->cpu.
+                    thread.cpu = self._active_or_other(op.cpu)
+                    vcpu = self.k.vcpu_of.get(thread)
+                    if vcpu is not None and vcpu.cpu >= 0:
+                        vcpu.cpu = thread.cpu
         elif isinstance(op, SelectRq):
             cpu = self._active_or_other(op.task.cpu)
             if cpu != op.task.cpu and op.task.hart.current != op.task.id:
                 op.task.cpu = cpu
 
-    def _push(self, thread: Thread, cpu: int) -> None:
-        """Move a task in one step; of its preempt notifiers only what vcpu->cpu is in the end."""
-        thread.cpu = cpu
-        vcpu = self.k.vcpu_of.get(thread)
-        if vcpu is not None and vcpu.cpu >= 0:
-            vcpu.cpu = cpu
-
-    def settle(self, who: Runner, node: Node | None) -> None:
-        """Say whether the task is pinned to its HART from now on."""
+    def pin_or_release(self, who: Runner, node: Node | None) -> None:
+        """Pin a task to its HART after a step to `node` (None: it has finished), or release it."""
         hart = who.hart
         pinned = bool(hart.irq_off or hart.preempt_count)
         leaves = node is None or node.op.voluntary

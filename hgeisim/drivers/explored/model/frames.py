@@ -1,8 +1,9 @@
-"""What tells one suspended path from another: the memo's key, and the guard that makes it true.
+"""The key that identifies a suspended path, and the guard that makes it sound.
 
-The key of a generator is, for each of its frames, the code, the place where it stands and the live
-locals.  That is all its future depends on, apart from shared memory, *if* nothing else is alive in
-the frame: no iterator, no half-evaluated expression, no container that changes.  `check` looks.
+The key of a generator consists, for each of its frames, of the code, the instruction at which it is
+suspended, and the live locals.  Apart from shared memory its future depends on nothing else, *if*
+nothing else is alive in the frame: no iterator, no half-evaluated expression, no mutable container.
+`check` makes sure of that.
 
 A local that will be written before it is read again is dead (backward data flow on bytecode): two
 contexts that differ only in dead locals behave alike, so the explorer may treat them as one.
@@ -73,7 +74,7 @@ def _successors(program: list[dis.Instruction]) -> list[list[int]]:
 
 
 def _before(x: dis.Instruction, after: frozenset[str]) -> frozenset[str]:
-    """What is live before an instruction, given what is live after it."""
+    """The locals that are live before an instruction, given those that are live after it."""
     for access, name in reversed(_accesses(x)):
         after = after | {name} if access == "LOAD" else after - {name}
     return after
@@ -88,7 +89,7 @@ def _accesses(x: dis.Instruction) -> list[tuple[str, str]]:
 
 
 OVERRIDES = watch.__file__
-"""Where the code of overrides comes from, which are not functions of the kernel."""
+"""The file of the overrides, which are not functions of the kernel."""
 Frame: TypeAlias = "GeneratorType[Any, Any, Any]"
 FrameKey: TypeAlias = tuple[Any, ...]
 SCALARS = (int, str, bool, type(None))
@@ -97,7 +98,7 @@ UNCHANGING = SCALARS + REFERENCES
 
 
 class SeamError(Exception):
-    """A path breaks a rule that memoising it relies on: a fault of the model, not of the kernel."""
+    """A path breaks a rule on which memoising relies: a fault of the model, not of the kernel."""
 
 
 def functions(path: Path[Any]) -> tuple[str, ...]:
@@ -116,10 +117,10 @@ UNKNOWN = Standing(())
 
 
 def standing(path: Path[Any], before: Standing = UNKNOWN) -> Standing:
-    """Where a path stands.  Raises `SeamError` when its key would not be sound.
+    """The generators of a path, with their keys.  Raises `SeamError` if a key would not be sound.
 
-    A generator that still waits for the one that it waited for `before` has not run since, so its
-    key is the same.
+    A generator that still waits for the same inner one as `before` has not run since, so its key is
+    the same.
     """
     stack, same = tuple(frames(path)), 0
     while same < min(len(stack), len(before.stack)) and stack[same] is before.stack[same]:
@@ -129,7 +130,7 @@ def standing(path: Path[Any], before: Standing = UNKNOWN) -> Standing:
 
 
 def frame_key(path: Path[Any]) -> FrameKey:
-    """The memo's key of a suspended path.  Raises `SeamError` when it would not be sound."""
+    """The key of a suspended path.  Raises `SeamError` if it would not be sound."""
     return standing(path).keys
 
 
@@ -167,8 +168,8 @@ def check(g: Frame) -> None:
 
 
 def _stays(value: object) -> bool:
-    """Whether a value is one that cannot change: a tuple is if all that is in it is, and a function
-    if it was not made by the path."""
+    """Whether a value cannot change: a tuple if its elements cannot, a function if it was not made
+    by the path."""
     if isinstance(value, UNCHANGING):
         return True
     if type(value) is tuple:
@@ -187,14 +188,14 @@ def _where(g: Frame) -> str:
 
 
 _bare: set[tuple[CodeType, int]] = set()
-"""Places at which a frame was seen with nothing on its value stack; how much is there depends on
-the instruction alone."""
+"""Places at which a frame was seen with an empty value stack; its depth depends on the instruction
+alone, so `check` looks once."""
 
 
 def _on_stack(g: Frame) -> list[object]:
-    """What a suspended frame holds on its value stack, beyond the generator it waits for.
+    """The objects on the value stack of a suspended frame, besides the generator it waits for.
 
-    None says nothing: an exception that was caught leaves it behind.
+    A None among them means nothing: an exception that was caught leaves it behind.
     """
     known = [id(v) for v in _frame(g).f_locals.values()]
     found = []

@@ -1,8 +1,8 @@
-"""What the state checks say, remembered for each combination of the cells they look at.
+"""The findings of the state checks, remembered for each combination of the cells they look at.
 
-Each check is asked once for each combination of its own.  The codes that a step writes are
-constants of its answer.  So what the checks see after it follows from what they saw before it and
-from the step alone, and a search need not look at the new state: each `View` remembers which view
+Each check runs once for each combination of its own cells.  The codes that a step writes are
+constants of its answer.  So the view that the checks have after a step follows from the view before
+it and the step alone, and a search need not look at the new state: each `View` remembers which view
 follows each step.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -18,11 +19,11 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.cached_step import Answer, mask
 from hgeisim.drivers.explored.model.codebook import Codebook
 from hgeisim.drivers.explored.model.system import System
-from hgeisim.drivers.path_failure import not_to_be_looked_at
+from hgeisim.drivers.path_failure import findings_or_crash
 
 
 class View:
-    """One combination of the watched cells: what the checks say about it, what follows it."""
+    """One combination of the watched cells: its findings, and the view after each step."""
 
     __slots__ = ("findings", "following")
 
@@ -31,8 +32,8 @@ class View:
         self.following: dict[Answer, View] = {}
 
 
-class Look:
-    """What one check has said, for each combination of the places that it looks at."""
+class CachedCheck:
+    """A check and its findings, for each combination of the places that it looks at."""
 
     __slots__ = ("check", "key", "known")
 
@@ -48,7 +49,7 @@ class Invariants:
         self, system: System, codebook: Codebook, checks: Sequence[StateCheck[Any]] = ()
     ) -> None:
         self.system, self.codebook, self.checks = system, codebook, checks
-        self.looks = [Look(check, self._places([check])) for check in checks]
+        self.cached = [CachedCheck(check, self._places([check])) for check in checks]
         watched = self._places(checks)
         self.watched, self.key = mask(watched), key_of(watched)
         self.known: dict[Any, View] = {}
@@ -64,28 +65,28 @@ class Invariants:
         return self.view(state).findings
 
     def view(self, state: bytes) -> View:
-        """What the checks see of a state."""
+        """The view that the checks have of a state."""
         key = self.key(state)
         view = self.known.get(key)
         if view is None:
-            view = self.known[key] = View(self._say(state))
+            view = self.known[key] = View(self._findings_of(state))
         return view
 
-    def _say(self, state: bytes) -> tuple[Finding, ...]:
-        """What each check says about a state, which those are asked that have not seen the like."""
-        said = list[Finding]()
-        for look in self.looks:
-            key = look.key(state)
-            findings = look.known.get(key)
+    def _findings_of(self, state: bytes) -> tuple[Finding, ...]:
+        """The findings of all checks in a state; only checks that see a new combination run."""
+        found = list[Finding]()
+        for cached in self.cached:
+            key = cached.key(state)
+            findings = cached.known.get(key)
             if findings is None:
-                findings = look.known[key] = self.ask([look.check], state)
-            said += findings
-        return tuple(said)
+                findings = cached.known[key] = self.ask([cached.check], state)
+            found += findings
+        return tuple(found)
 
     def follow(self, view: View, step: Answer, state: bytes) -> View:
-        """What the checks see of `state`, which is reached by `step` from one with `view`.
+        """The view of `state`, which `step` has reached from a state with `view`.
 
-        That is `view` again unless `step.watched`.
+        It is `view` again unless `step.watched`.
         """
         following = view.following.get(step)
         if following is None:
@@ -93,11 +94,11 @@ class Invariants:
         return following
 
     def ask(self, checks: Sequence[StateCheck[Any]], state: bytes) -> tuple[Finding, ...]:
-        """Let checks look at a state."""
+        """Run checks on a state."""
         self.system.memory.begin_step(self.codebook.decode(state))
         k = self.system.k
-        looks = (partial(check.state, k) for check in checks)
-        return tuple(found for look in looks for found in not_to_be_looked_at(k, look))
+        found = (findings_or_crash(k, partial(check.state, k)) for check in checks)
+        return tuple(chain.from_iterable(found))
 
 
 def watched_cells(system: System, checks: Sequence[StateCheck[Any]]) -> frozenset[int]:
@@ -106,5 +107,5 @@ def watched_cells(system: System, checks: Sequence[StateCheck[Any]]) -> frozense
 
 
 def key_of(places: Sequence[int]) -> Callable[[bytes], Any]:
-    """What of a state stands at some places."""
+    """A function that picks the bytes at some places of a state."""
     return itemgetter(*places) if places else lambda state: None

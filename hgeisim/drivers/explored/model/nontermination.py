@@ -1,9 +1,9 @@
-"""Contexts that step for ever: each by itself (endless), or round for each other (livelock).
+"""Contexts that step for ever: each by itself (endless), or because of each other (livelock).
 
-An endless context is in a loop that nobody else can end.  In a livelock, no end can be reached from
-where the contexts are: a finite system goes on for ever only in a cycle, and a sound wait in a
-cycle has a way out, since whoever polls, or tries again, comes out once another context has
-stepped.  So what counts is a set of states that no schedule leaves and in which none ends, be that
+An endless context is in a loop that no other context can end.  In a livelock, no schedule reaches
+an end from where the contexts are.  A finite system goes on for ever only in a cycle, and a sound
+wait in a cycle has a way out: a context that polls or retries gets out once another context has
+stepped.  So a livelock is a set of states that no schedule leaves and in which none ends, be that
 a good end, a deadlock or an error.
 """
 
@@ -19,40 +19,37 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
 
-KIND = "endless"
+ENDLESS, LIVELOCK = "endless", "livelock"
 LONGEST = 10_000
-"""Steps that a context is followed by itself."""
+"""Steps for which a context is followed by itself."""
 REACHED_MAX = 2_000
-"""States that are looked at for one that ends."""
+"""States in which an end is looked for."""
+CELLS_MAX = 4
+"""Cells that a text names."""
+NOWHERE = b""
+Step: TypeAlias = tuple[int, Answer, bytes]
+"""A context, its answer, and the state after that."""
 
 
-class Loop:
-    """A context that comes back to a state by itself, and where it is meanwhile."""
+def innermost_common(chains: Iterable[tuple[str, ...]]) -> str:
+    """The innermost function that all call chains share, "" if there is none.
 
-    def __init__(self, space: Space, slot: int) -> None:
-        self.automaton = space.system.automata[slot]
-        self.functions: list[tuple[str, ...]] = []
-
-    def finding(self) -> Finding:
-        """It is about the innermost function that all of the loop is in; an interrupt that is taken
-        again and again is at rest in between."""
-        depths = zip(*filter(None, self.functions), strict=False)
-        common = [names[0] for names in takewhile(lambda names: len({*names}) == 1, depths)]
-        name = self.automaton.name
-        function = common[-1] if common else name
-        return Finding(KIND, function, f"{name} goes round in {function} for ever")
+    Empty chains do not count: an interrupt that is taken again and again is at rest in between.
+    """
+    depths = zip(*filter(None, chains), strict=False)
+    common = [names[0] for names in takewhile(lambda names: len({*names}) == 1, depths)]
+    return common[-1] if common else ""
 
 
 class LoneRuns:
-    """Whether contexts come round by themselves, asked of many states: each is followed once."""
+    """Answers for many states whether contexts loop by themselves; follows each context once."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
         self.known: list[dict[bytes, bool]] = [{} for _ in space.locations]
 
     def all_go_round(self, state: bytes) -> bool:
-        """Whether some context can step, and each that can goes round: else `endless` finds
-        nothing."""
+        """Whether some context can step, and all that can loop; else `endless` finds nothing."""
         able = _able(self.space, state)
         return bool(able) and all(self._goes_round(slot, state) for slot in able)
 
@@ -71,21 +68,23 @@ class LoneRuns:
 
 
 def endless(space: Space, state: bytes) -> tuple[Finding, ...]:
-    """The findings of a state from which all that can step goes round by itself, and from which
-    they never come out together."""
-    loops: list[Loop] = []
+    """The findings of a state from which each context that can step loops by itself, and which no
+    schedule leads out of."""
+    found: list[Finding] = []
     able = _able(space, state)
     for slot in able:
         loop = _loop(space, slot, state, able)
         if loop is None:
             return ()
-        loops.append(loop)
-    return tuple(loop.finding() for loop in loops) if _is_closed(space, state) else ()
+        name = space.system.automata[slot].name
+        function = innermost_common(loop) or name
+        found.append(Finding(ENDLESS, function, f"{name} goes round in {function} for ever"))
+    return tuple(found) if _is_closed(space, state) else ()
 
 
 def _is_closed(space: Space, state: bytes) -> bool:
-    """Whether nothing ends in the states that are reached from one, or in very many of them: two
-    that take turns at a lock draw new tickets for long."""
+    """Whether none of the states reached from one is an end, or none of very many: two contexts
+    that take turns at a lock keep drawing new tickets."""
     seen, queue = {state}, [state]
     while queue and len(seen) < REACHED_MAX:
         here = queue.pop()
@@ -103,36 +102,27 @@ def _able(space: Space, state: bytes) -> list[int]:
     return [slot for slot, answer in answers if answer.writes is not None]
 
 
-def _loop(space: Space, slot: int, state: bytes, able: list[int]) -> Loop | None:
-    """What a context does by itself, from a state on until it comes to one again; None when it
-    ends, waits, crashes, or lets another one go on."""
+def _loop(space: Space, slot: int, state: bytes, able: list[int]) -> list[tuple[str, ...]] | None:
+    """The call chains in the loop of a context that is followed by itself; None if it ends, waits,
+    crashes, or lets another context go on."""
     met: dict[bytes, int] = {}
-    loop = Loop(space, slot)
+    chains: list[tuple[str, ...]] = []
     while state not in met:
         answer = space.ask(slot, state)
         let_go = met and not set(_able(space, state)) <= {*able}
         if answer.writes is None or answer.crashes or let_go or len(met) == LONGEST:
             return None
         met[state] = len(met)
-        node = loop.automaton.nodes[space.codebook.decode(state)[loop.automaton.location]]
-        loop.functions.append(node.functions if node else ())
+        node = space.node(slot, state)
+        chains.append(node.functions if node else ())
         state = after(state, answer.writes)
-    del loop.functions[: met[state]]
-    return loop
-
-
-LIVELOCK = "livelock"
-CELLS = 4
-"""Cells that a text names."""
-NOWHERE = b""
-Step: TypeAlias = tuple[int, Answer, bytes]
-"""A context, what it does, and the state after it."""
+    return chains[met[state] :]
 
 
 class WaysOut:
-    """Whether an end can be reached from states, asked of many: each is left once.
+    """Answers for many states whether an end can be reached; searches each state once.
 
-    `lead_out` are states from which one can, `caught` those from which none can.
+    `lead_out` are states from which an end can be reached, `caught` those from which none can.
     """
 
     def __init__(self, space: Space) -> None:
@@ -140,7 +130,7 @@ class WaysOut:
         self.lead_out, self.caught = set[bytes](), set[bytes]()
 
     def has_one(self, state: bytes) -> bool:
-        """Go on as far as one can, the first context first, and back where nothing is left."""
+        """Search depth first for an end."""
         if state in self.lead_out or state in self.caught:
             return state in self.lead_out
         way, met = [(state, self._onward(state))], {state}
@@ -158,7 +148,7 @@ class WaysOut:
         return False
 
     def _onward(self, state: bytes) -> Iterator[bytes | None]:
-        """Yield the states after one; None for an end, good or not."""
+        """Yield the states after one, and None for an end, good or bad."""
         steps = list(_steps(self.space, state))
         if not steps:
             yield None
@@ -167,11 +157,11 @@ class WaysOut:
 
 
 KNOWN = WeakKeyDictionary[Space, WaysOut]()
-"""The ways out of a space, for many questions about it; its states are those of `Space.whole`."""
+"""The ways out of spaces that were asked about; the states are those of `Space.whole`."""
 
 
 class Round:
-    """The states between which contexts go round, from one of them on, and the steps there."""
+    """The states of a cycle with a given start, and the steps between them."""
 
     def __init__(self, space: Space, start: bytes) -> None:
         self.space, self.start = space, start
@@ -189,11 +179,11 @@ class Round:
         self.slots = sorted({slot for here in self.states for slot, _ in self._inside(here)})
 
     def _inside(self, state: bytes) -> Iterator[tuple[int, bytes]]:
-        """Steps that stay in the round."""
+        """The steps of a state that stay in the cycle."""
         return ((slot, there) for slot, _, there in self.steps[state] if there in self.states)
 
     def schedule(self) -> tuple[int, ...]:
-        """One time round: each context steps, and all comes back to the start."""
+        """A way once round, back to the start, in which each context steps."""
         here, schedule = self.start, list[int]()
         for slot in self.slots:
             if slot not in schedule:
@@ -204,7 +194,7 @@ class Round:
         return tuple(schedule)
 
     def _way(self, state: bytes, slot: int | None) -> tuple[list[int], bytes]:
-        """The shortest way to a step of a context, with it, or back to the start."""
+        """The shortest way that ends with a step of a context, or (None) back at the start."""
         ways = {state: list[int]()}
         queue = deque([state])
         while True:
@@ -226,7 +216,7 @@ def _steps(space: Space, state: bytes) -> Iterator[Step]:
 
 
 def _reached(start: bytes, onward: dict[bytes, list[bytes]]) -> dict[bytes, None]:
-    """What is reached from a state, in order."""
+    """The states that are reached from one, in order."""
     found, queue = {start: None}, [start]
     for here in queue:
         new = [there for there in onward.get(here, ()) if there not in found]
@@ -236,9 +226,10 @@ def _reached(start: bytes, onward: dict[bytes, list[bytes]]) -> dict[bytes, None
 
 
 def no_end_from(space: Space, cells: Sequence[int]) -> bool:
-    """Whether no schedule comes to an end from a state, given as all of its cells.
+    """Whether no schedule comes to an end from a state, given by all of its cells.
 
-    Long steps are made for that: single ones draw new tickets of a lock for very long.
+    The search makes long steps; in single operations contexts would draw new tickets of a lock for
+    very long.
     """
     whole = space.whole
     while True:
@@ -252,10 +243,9 @@ def no_end_from(space: Space, cells: Sequence[int]) -> bool:
 
 
 class LastRound:
-    """The end of a schedule in single operations, since it was in its last state before."""
+    """The end of a schedule in single operations, from where it was in its last state before."""
 
     def __init__(self, space: Space, way: Sequence[Step]) -> None:
-        """`way` has the context of each step, what it did, and the state after it."""
         self.space = space
         self.state = way[-1][2] if way else NOWHERE
         first = next((n for n, step in enumerate(way) if step[2] == self.state), 0)
@@ -263,15 +253,15 @@ class LastRound:
         self.steps = list(way[first + 1 :])
 
     def findings(self, space: Space) -> tuple[Finding, ...]:
-        """The finding, if it is one: nothing comes to an end any more, and it is not that each
-        context of a user's patch goes round by itself, which is `endless`."""
+        """The livelock, if no schedule ends from here; but if each context of a user's patch loops
+        by itself, that is `endless` instead."""
         if not self.steps or not no_end_from(space, self.space.codebook.decode(self.state)):
             return ()
         alone = space.system.own_patch and endless(self.space, self.state)
         return () if alone else (self._finding(),)
 
     def _finding(self) -> Finding:
-        """It is about the innermost function that each context does not leave."""
+        """The livelock, named after the innermost function that each context does not leave."""
         automata = self.space.system.automata
         inside = {slot: self._function(slot) for slot in sorted({step[0] for step in self.steps})}
         whom = ", ".join(f"{automata[slot].name} in {name}" for slot, name in inside.items())
@@ -281,16 +271,13 @@ class LastRound:
         return Finding(LIVELOCK, "+".join(sorted({*inside.values()})), text)
 
     def _function(self, slot: int) -> str:
-        automaton, decode = self.space.system.automata[slot], self.space.codebook.decode
         pairs = zip(self.before, self.steps, strict=True)
-        states = (state for state, step in pairs if step[0] == slot)
-        nodes = (automaton.nodes[decode(state)[automaton.location]] for state in states)
-        depths = zip(*(node.functions for node in nodes if node and node.functions), strict=False)
-        common = [names[0] for names in takewhile(lambda names: len({*names}) == 1, depths)]
-        return common[-1] if common else automaton.name
+        nodes = (self.space.node(slot, state) for state, step in pairs if step[0] == slot)
+        chains = (node.functions for node in nodes if node is not None)
+        return innermost_common(chains) or self.space.system.automata[slot].name
 
     def _cells(self) -> list[str]:
-        """What one of them writes and another reads, by name, the words of locks last."""
+        """The names of cells that one context writes and another reads, words of locks last."""
         written = [(slot, answer.written) for slot, answer, _ in self.steps]
         shared = 0
         for slot, answer, _ in self.steps:
@@ -299,11 +286,11 @@ class LastRound:
         codebook, own = self.space.codebook, self.space.locations
         places = ((a, place) for a, at in codebook.places.items() if a not in own for place in at)
         names = dict.fromkeys(codebook.names[a] for a, p in places if shared >> p & 1)
-        return sorted(names, key=lambda name: "lock." in name)[:CELLS]
+        return sorted(names, key=lambda name: "lock." in name)[:CELLS_MAX]
 
 
 def findings_in_round(space: Space, schedule: Iterable[int]) -> tuple[Finding, ...]:
-    """The finding of a schedule in single operations that ends with one time round."""
+    """The livelock of a schedule in single operations that ends with a cycle, if it is one."""
     fine, way = space.fine, list[Step]()
     state = fine.initial()
     for slot in schedule:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from hgeisim.checks.check import StateCheck
 from hgeisim.checks.finding import Finding
+from hgeisim.drivers.explored.model.automaton import Node
 from hgeisim.drivers.explored.model.cached_step import Answer, Writes, after, leaves, mask
 from hgeisim.drivers.explored.model.codebook import Codebook, TooNarrow
 from hgeisim.drivers.explored.model.frames import SeamError
@@ -21,29 +22,29 @@ Successor: TypeAlias = tuple[int, bytes, tuple[Finding, ...]]
 
 
 class Outgrown(Exception):
-    """A step wrote a cell that has no place in a state, because no step before it wrote it, or a
-    value for which that place is too narrow."""
+    """A step wrote a cell that has no place in a state because no earlier step wrote it, or a value
+    for which that place is too narrow."""
 
 
 class Diverged(ModelError):
-    """A schedule that was searched cannot be followed: a step that it needs was learned anew."""
+    """A schedule of a search cannot be followed, because a step that it needs was learned anew."""
 
 
 class Mirror(Protocol):
-    """Learns what a space learns."""
+    """Receives every step that a space learns."""
 
     def plant(self, slot: int, path: list[tuple[int, int]], answer: Answer) -> None:
-        """What a context does where the places have these codes, in the order of the tree."""
+        """Add the answer of a context for these places and codes, in the order of the tree."""
 
 
 class Space:
-    """All that is reachable from the start of a sealed `System`.
+    """The states and steps that are reachable from the start of a sealed `System`.
 
-    `trees` holds, for each context and the code of its local state, what it has answered so far.
-    With `merging` a step is as long as `Transaction` allows; `outdated` is then true once a step
-    was learned that others, learned before, did not expect: each of them can be made, but a search
-    may have missed some, so `forget` them and search again.  `written` are the addresses of all
-    cells that some step changed.
+    `trees` has the known answers of each context, by the code of its local state.  With `merging` a
+    step is as long as `Transaction` allows.  Such a space is `outdated` once a step was learned
+    that contradicts what earlier steps relied on: each of those can be made, but a search may have
+    missed others, so `forget` them and search again.  `written` are the addresses of all cells that
+    some step changed.
     """
 
     def __init__(
@@ -59,8 +60,7 @@ class Space:
         self._clear(range(len(system.start)))
 
     def _clear(self, live: Iterable[int], roomy: bool = False) -> None:
-        """Nothing is known about any step, and states have places for the `live` addresses, two
-        for each if `roomy`."""
+        """Drop all steps; states get a place for each of the `live` addresses, two if `roomy`."""
         system, live = self.system, list(live)
         wide = live if roomy else self.wide
         self.codebook = Codebook(system.start, system.memory.names, live, frozenset(wide))
@@ -84,24 +84,24 @@ class Space:
 
     @cached_property
     def whole(self) -> Space:
-        """The same space in long steps, with room for whatever a step writes."""
+        """The same space in long steps, with room for every cell that a step may write."""
         made = Space(self.system, self.checks, merging=True)
         made.make_room()
         return made
 
     @property
     def lessons(self) -> int:
-        """How much is known about what contexts write and contend for."""
+        """The number of facts known about what contexts write and contend for."""
         return len(self.written) + (self.contention.lessons if self.contention else 0)
 
     @property
     def outdated(self) -> bool:
-        """Whether steps were learned that relied on what does not hold."""
+        """Whether known steps relied on something that does not hold."""
         return self.contention is not None and self.contention.wrong
 
     @contextmanager
     def searched_again(self) -> Iterator[None]:
-        """What cannot be told of an outdated space is told later, of the next search."""
+        """Skip what cannot be done in an outdated space; the next search will do it."""
         try:
             yield
         except Diverged:
@@ -109,8 +109,8 @@ class Space:
                 raise
 
     def forget(self) -> None:
-        """Forget all answers, but not who contends for what, nor which cells are written: only
-        those have places in states from now on, as wide as they need to be."""
+        """Forget all answers, but not which contexts contend for which cells, nor which cells are
+        written: only those get places in states from now on, as wide as they need."""
         self.wide.update(self.codebook.crowded())
         for address in self.written:
             self._before[address] = self.values(address)
@@ -119,13 +119,14 @@ class Space:
             self.contention.start_again()
 
     def values(self, address: int) -> set[int]:
-        """The values that a cell has in the states that were reached."""
+        """The values that a cell has had in the states reached so far."""
         known = self.codebook.places.get(address)
         now = self.codebook.values[known[0]] if known else [self.system.start[address]]
         return {*now, *self._before.get(address, ())}
 
     def make_room(self) -> None:
-        """Give all cells two places in states, if they lack one: whatever a step writes fits in."""
+        """Give all cells two places in states, so that any write fits, and drop all steps; nothing
+        happens if they have them already."""
         if self.codebook.size < 2 * len(self.system.start):
             self._clear(range(len(self.system.start)), roomy=True)
             if self.contention is not None:
@@ -143,7 +144,7 @@ class Space:
                 yield slot, after(state, answer.writes), answer.findings
 
     def ask(self, slot: int, state: bytes) -> Answer:
-        """What a context would do in a state."""
+        """The answer of a context in a state: the step that it would make."""
         tree = self.trees[slot].get(state[self._places[slot]])
         while type(tree) is tuple:
             tree = tree[1].get(state[tree[0]])
@@ -151,14 +152,14 @@ class Space:
         return answer
 
     def answers(self, state: bytes) -> list[Answer]:
-        """What each context would do in a state."""
+        """The answers of all contexts in a state."""
         return [self.ask(slot, state) for slot in range(len(self.locations))]
 
     def answers_after(self, before: list[Answer], step: Answer, state: bytes) -> list[Answer]:
-        """What each context would do in `state`, which `step` led to from where `before` held.
+        """The answers in `state`, which `step` has reached from a state with the answers `before`.
 
         The two states differ only in cells that the step wrote.  An answer that read none of them
-        holds in both, so only the contexts that did read one are asked again: one or two of all.
+        holds in both, so only contexts that did read one are asked again, usually one or two.
         """
         answers, written = before.copy(), step.written
         for slot in self._disturbed.get(step) or self._disturbs(step):
@@ -167,9 +168,9 @@ class Space:
         return answers
 
     def in_full(self, slots: Iterable[int]) -> tuple[int, ...]:
-        """What a schedule of steps, from the start, is in single operations.
+        """A schedule of steps from the start, in single operations.
 
-        Raises `Diverged`, where the space is outdated.
+        Raises `Diverged` if the space is outdated and has learned another step in between.
         """
         state, schedule = self.initial(), list[int]()
         for slot in slots:
@@ -180,14 +181,24 @@ class Space:
             state = after(state, answer.writes)
         return tuple(schedule)
 
+    def state_after(self, slots: Iterable[int]) -> bytes:
+        """The state that a schedule of steps leads to from the start."""
+        state = self.initial()
+        for slot in slots:
+            state = after(state, self.ask(slot, state).writes or ())
+        return state
+
+    def node(self, slot: int, state: bytes) -> Node | None:
+        """The local state of a context in a state; None at rest."""
+        automaton = self.system.automata[slot]
+        return automaton.nodes[self.codebook.value(automaton.location, state)]
+
     def pending(self, state: bytes) -> list[int]:
         """The contexts that are not at rest."""
-        cells = self.codebook.decode(state)
-        return [slot for slot, location in enumerate(self.locations) if cells[location]]
+        return [slot for slot in range(len(self.locations)) if self.node(slot, state) is not None]
 
     def known(self) -> Iterator[tuple[int, bytes, Answer]]:
-        """Each step that is known: its context, and a state in which that answers so, reached or
-        not."""
+        """All known steps: the context, a state (reached or not) with that answer, the answer."""
         for slot, tree in enumerate(self.trees):
             for path, answer in leaves(tree, self._places[slot]):
                 state = bytearray(self.initial())
@@ -196,15 +207,15 @@ class Space:
                 yield slot, bytes(state), answer
 
     def _disturbs(self, step: Answer) -> tuple[int, ...]:
-        """The contexts that have ever read a cell that a step writes; no other can be disturbed."""
+        """The contexts that ever read a cell that a step writes; the step disturbs no other."""
         slots = tuple(slot for slot, reads in enumerate(self._reads) if reads & step.written)
         self._disturbed[step] = slots
         return slots
 
     def _learn(self, slot: int, state: bytes) -> Answer:
-        """Make the step for real, once, and plant what it read and wrote.
+        """Execute the step, once, and add its answer to the tree, under the cells that it read.
 
-        Raises `Outgrown` when states have no place for what it wrote, and `Spent`.
+        Raises `Outgrown` if states have no place for what it wrote, and `Spent`.
         """
         self.system.budget.spend()
         memory, location = self.system.memory, self.locations[slot]
@@ -246,6 +257,8 @@ class Space:
         for place in inputs:
             branch = trees.setdefault(key, (place, {}))
             if type(branch) is not tuple or branch[0] != place:
+                # After the same reads the step now reads something else.  In an outdated space
+                # that is a step of another length; else the path broke a rule.
                 if not self.outdated:
                     name = self.system.automata[slot].name
                     raise SeamError(

@@ -1,9 +1,8 @@
-"""What the checks say about a step, just when it is made for the first time."""
+"""The checks of a step, which run when it is executed for the first time."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from types import FrameType
@@ -25,14 +24,14 @@ ACCESS = asked(At.ACCESS)
 
 
 class Listener(Protocol):
-    """Wants to hear of each access that a path makes."""
+    """Receives each access that a path makes."""
 
     def heard(self, address: int, written: bool, frame: FrameType) -> None:
-        """A cell is read or written, in a frame."""
+        """Called when a cell is read or written, with the frame that does it."""
 
     def ended(self, moment: Moment, held: tuple[str, ...]) -> None:
-        """The path has come to its next operation; it went on after that of the moment, and held
-        the locks of these names."""
+        """Called when the path has come to its next operation, with the moment of the operation
+        before, and the names of the locks held since."""
 
 
 class StepAsker:
@@ -45,12 +44,13 @@ class StepAsker:
         self._accesses: list[Access] = []
         self.listener: Listener | None = None
         ask_after_operations(k, k.watch, self._found.extend, self._now)
-        ask_about_calls(k, self._called)
+        # What the check of a call reads is an input of the step, but not an access of the path.
+        ask_about_calls(k, lambda found: memory.aside(self._found.extend, found))
 
     def completed(self, moment: Moment) -> tuple[Finding, ...]:
-        """Show an operation to those who watch; returns what they found.
+        """Show an operation to the watchers, and return their findings.
 
-        What they read is an input of the step, and no access of the path.
+        What they read is an input of the step, but not an access of the path.
         """
         self._moment = moment
         self.memory.aside(self.k.watch.show, moment.who, moment.op)
@@ -58,18 +58,14 @@ class StepAsker:
         self._found.clear()
         return found
 
-    def _called(self, found: Iterable[Finding]) -> None:
-        """A call is judged; what that reads is an input of the step, and no access of the path."""
-        self.memory.aside(self._found.extend, found)
-
     def revived(self) -> None:
-        """A path was brought to where it stood: what was found on the way is known."""
+        """Drop the findings of bringing a path back to its local state; they are known."""
         self._found.clear()
         self._accesses.clear()
         self.memory.on_access = self._access
 
     def stop(self) -> None:
-        """The path does not go on."""
+        """Ignore accesses from now on: the path does not go on."""
         self.memory.on_access = None
 
     def _access(self, address: int, written: bool) -> None:
@@ -84,7 +80,7 @@ class StepAsker:
 
     @cached_property
     def guarded(self) -> dict[int, tuple[Guard, Shared, str]]:
-        """The guarded cells, and what each is of."""
+        """The guarded cells, each with its guard, struct and field."""
         return {
             address: (guard, struct, field)
             for guard in GUARDED_BY
@@ -95,13 +91,13 @@ class StepAsker:
         }
 
     def _now(self, who: Runner, op: Op) -> Moment:
-        """The moment that is shown just now."""
+        """The moment that is shown at present."""
         if self._moment is None:
             raise ModelError(f"{op} is shown to nobody")
         return self._moment
 
     def accessed(self, moment: Moment, held: tuple[str, ...]) -> tuple[Finding, ...]:
-        """What is wrong with the cells that a whole step touched, and with its calls."""
+        """The findings about the accesses and the calls of a whole step."""
         self.stop()
         if self.listener is not None:
             self.listener.ended(moment, held)

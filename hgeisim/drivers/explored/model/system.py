@@ -1,9 +1,9 @@
-"""What may happen next in an explored system, and what it does: one context, one atomic step.
+"""The explored system: which context can make an atomic step, and what the step does.
 
-Tasks step where they may run (placement.py).  Besides,
+Tasks step where they may run (contexts.py).  In addition,
 
-* SGEI is taken when its level is up and the HART is interruptible; an IPI likewise;
-* a task that somebody wants to move is preempted where it may be, and goes on there.
+* a HART takes an SGEI when its level is up and the HART is interruptible; an IPI likewise;
+* a task that is to move is preempted where that is possible, and goes on at its new HART.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ EXPLORED = Offer(
     (At.OPERATION, At.ACCESS, At.CALL, At.RETURN, At.STATE, At.QUIET),
     ("deadlock", "livelock", "lost-wakeup", *OF_OWN_PATCHES, "waits-for-guest"),
 )
-"""What is asked in a search; the end of a schedule shows the rest (`ends.py`)."""
+"""The checks of a search, and the kinds of finding besides (terminal_states, nontermination)."""
 RACED = EXPLORED._replace(kinds=(*EXPLORED.kinds, "data-race"))
-"""The same where data races are looked for (`explored/races`)."""
+"""The same with data races (`explored/races`)."""
 CALL = 2
 """`Hart.hardirq` while it runs a function that another HART sent."""
 
 
 class System(Placement):
-    """Contexts that step: build it, `add_task` the contexts, then `seal` it.
+    """Contexts that step; call `add_task` for each task, then `seal`.
 
-    `attempt` makes one context step on the tracked memory; `length` then says how many operations
-    long that step was, and `crashed` whether a user's patch failed on the way, so that nothing
-    comes after it.  `lock_order` has seen what was before the start; a search does not ask it.
-    `sgeis` are the ids of the vCPUs with MSIs that took an SGEI.  `budget` is what all searches of
-    it may spend together.
+    `attempt` makes one context step on the tracked memory; `length` is then the number of
+    operations in that step, and `crashed` says whether a user's patch failed on the way, so that
+    nothing comes after it.  `lock_order` has seen everything before the start; a search does not
+    use it.  `sgeis` are the ids of the vCPUs with MSIs that took an SGEI.  `budget` is shared by
+    all searches of the system.
     """
 
     def __init__(self, k: Module, preemption: str) -> None:
@@ -70,10 +70,10 @@ class System(Placement):
     def attempt(
         self, slot: int, here: int, contention: Contention | None = None
     ) -> tuple[int, tuple[Finding, ...]] | None:
-        """Let context `slot` step from local state `here`; None when it cannot.
+        """Let context `slot` step from local state `here`; None if it cannot.
 
-        Returns its next local state and what the checks found.  The step is one operation long
-        unless there is a `contention` to say which may be merged.
+        Returns its next local state and the findings of the step.  The step is one operation long
+        unless a `contention` says which operations may be merged.
         """
         transaction = Transaction(self, self.asker, slot, contention)
         self.crashed = False
@@ -95,16 +95,15 @@ class System(Placement):
     def _attempt(self, transaction: Transaction, here: int) -> Outcome | None:
         automaton = transaction.automaton
         interrupt = transaction.slot - len(self.tasks)
-        if interrupt < 0:
-            return None if here == REST else self._task(transaction, automaton, here)
-        if interrupt < 2 * len(self.k.hart):
+        if interrupt >= 2 * len(self.k.hart):
+            return self._mover(transaction, automaton, here)
+        if interrupt >= 0:
             return self._interrupt(transaction, automaton, here)
-        return self._mover(transaction, automaton, here)
-
-    def _task(self, transaction: Transaction, automaton: Automaton, here: int) -> Outcome | None:
+        if here == REST:
+            return None
         mover = self.movers.get(automaton.runner.id)
         if mover is not None and self.memory.read(mover.location) != REST:
-            return None
+            return None  # it is being moved
         return self._step_of_task(transaction, automaton, here)
 
     def _step_of_task(
@@ -115,13 +114,13 @@ class System(Placement):
             return None
         after = transaction.run(node, here)
         if after is not None:
-            self.settle(who, automaton.nodes[after[0]])
+            self.pin_or_release(who, automaton.nodes[after[0]])
         return after
 
     def _interrupt(
         self, transaction: Transaction, automaton: Automaton, here: int
     ) -> Outcome | None:
-        """Take an interrupt if there is one and its HART takes it, or go on with its handler."""
+        """Take an interrupt that is pending, if its HART can, or go on with its handler."""
         runner = automaton.runner
         hart = self.k.hart[runner.cpu]
         if here != REST:
@@ -133,7 +132,10 @@ class System(Placement):
                 return None
             after = transaction.start(start_of(origin))
         if after is not None and after[0] == REST:
-            self._return_from_interrupt(hart)
+            if hart.hardirq == CALL:
+                self.by_number[hart.next_caller()].runner.ipi_wait &= ~(1 << hart.id)
+                hart.called()
+            hart.end_interrupt()
         return after
 
     def _take_sgei(self, hart: Hart, runner: Runner) -> MakePath | None:
@@ -158,14 +160,8 @@ class System(Placement):
             raise ModelError(f"{sender.name} does not wait for an IPI")
         return lambda: op.handler(runner, sender.runner)
 
-    def _return_from_interrupt(self, hart: Hart) -> None:
-        if hart.hardirq == CALL:
-            self.by_number[hart.next_caller()].runner.ipi_wait &= ~(1 << hart.id)
-            hart.called()
-        hart.end_interrupt()
-
     def _mover(self, transaction: Transaction, automaton: Automaton, here: int) -> Outcome | None:
-        """Preempt a task that is to move; one that no HART executes just goes there."""
+        """Preempt a task that is to move; a task that no HART executes is just moved."""
         thread = next(t for t in self.tasks if t is automaton.runner)
         if here != REST:
             return self._step_of_task(transaction, automaton, here)
@@ -182,7 +178,7 @@ class System(Placement):
         return transaction.start(start_of(lambda: self.k.move_to(thread, cpu)))
 
     def _move_idle(self, thread: Thread) -> Outcome | None:
-        """Move a task that has left its HART and that nobody is waking up."""
+        """Move a task that has left its HART and is not being woken up."""
         leaving = thread.hart.current == thread.id or thread.pi_lock.drawn
         if leaving or not self.k.hart[thread.wanted - 1].active:
             return None

@@ -1,11 +1,11 @@
-"""States in which nothing can happen any more: a good end, a deadlock, or a leak.
+"""Terminal states, in which nothing more can happen: a good end, a deadlock, or a leak.
 
 A thread in KVM_RUN holds its vcpu->mutex, and may read under kvm->srcu, for as long as its guest
-wants.  Another task that waits for one of these is not deadlocked, unless that thread itself waits
-for what the task holds, directly or by others.
+wants.  Another task that waits for one of these is not deadlocked, unless that thread itself waits,
+directly or indirectly, for something that the task holds.
 
-A deadlock is described as a cycle of contexts that wait for each other: who holds what, wants
-which, and of whom.
+A deadlock is described as a cycle of contexts that wait for each other: what each holds, what it
+wants, and which context has that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.automaton import REST, Node
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.system import System
-from hgeisim.drivers.path_failure import not_to_be_looked_at
+from hgeisim.drivers.path_failure import findings_or_crash
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.vcpu import pending_in_vsfile
@@ -33,54 +33,52 @@ from hgeisim.machine.task import Runner
 
 
 class Blocked:
-    """The contexts that have not come to an end, in the present memory, when none can step.
+    """The contexts that have not finished, in the present memory, when none can step.
 
-    `stuck` are those that wait for ever, `held_up` those that wait for a guest, each with whom it
-    waits for.  A vCPU that sleeps in WFI is neither.
+    `stuck` are those that wait for ever, `held_up` those that wait for guests, with these guests.
+    A vCPU that sleeps in WFI is neither.
     """
 
     def __init__(self, system: System, pending: Iterable[int]) -> None:
         self.system, self.k = system, system.k
-        nodes = ((slot, self._node(slot)) for slot in pending)
+        nodes = ((slot, _present_node(system, slot)) for slot in pending)
         self.waiting = {slot: node for slot, node in nodes if not sleeps(node.op)}
         self.held_up = self._held_up()
         self.stuck = [slot for slot in self.waiting if slot not in self.held_up]
 
-    def _node(self, slot: int) -> Node:
-        automaton = self.system.automata[slot]
-        return automaton.node(self.system.memory.cells[automaton.location])
-
     def _held_up(self) -> dict[int, list[Vcpu]]:
-        """Those whose every holder is in its guest, or waits for one itself: the smallest such set,
-        so whoever waits in a circle is not among them."""
+        """The contexts whose holders are all in their guests, or held up themselves.
+
+        It is the smallest such set, so contexts that wait in a cycle are not in it.
+        """
         found: dict[int, list[Vcpu]] = {}
         again = True
         while again:
             again = False
             for slot, node in self.waiting.items():
-                if slot not in found and self._waits_for(found, slot, node.op):
+                if slot not in found and (guests := self._guests(found, node.op)):
+                    found[slot] = guests
                     again = True
         return found
 
-    def _waits_for(self, found: dict[int, list[Vcpu]], slot: int, op: Op) -> bool:
-        """Note the guests that a context waits for, if that is all it waits for."""
-        guests: list[Vcpu] = []
-        holders = self._holders(op)
-        for holder in holders:
-            other = self._slot(holder)
+    def _guests(self, found: dict[int, list[Vcpu]], op: Op) -> list[Vcpu]:
+        """The guests that an operation waits for; none if it waits for anything else as well."""
+        guests, automata = list[Vcpu](), self.system.automata
+        for holder in self._holders(op):
+            other = next(
+                (slot for slot, each in enumerate(automata) if each.runner is holder), None
+            )
             if other in found:
                 guests += found[other]
             elif other in self.waiting or not self._in_guest(holder):
-                return False
+                return []
             else:
                 guests.append(self.k.vcpu_of[holder])
-        if holders:
-            found[slot] = guests
-        return bool(holders)
+        return guests
 
     def _holders(self, op: Op) -> list[Thread]:
-        """The threads that keep a context which sleeps from going on; none where that is unknown,
-        or where it spins and so must not wait for a guest."""
+        """The threads that keep a sleeping context from going on; none if they are unknown, or if
+        it spins and therefore must not wait for a guest."""
         if isinstance(op, MutexLock):
             return self._threads([op.lock.owner])
         if isinstance(op, DownRead | DownWrite):
@@ -96,23 +94,25 @@ class Blocked:
     def _threads(self, idents: Iterable[int]) -> list[Thread]:
         return [thread for thread in self.k.threads if thread.id in idents]
 
-    def _slot(self, thread: Thread) -> int | None:
-        return next((s for s, a in enumerate(self.system.automata) if a.runner is thread), None)
-
     def _in_guest(self, thread: Thread) -> bool:
-        """Whether a thread is in KVM_RUN and waits for nothing but its guest."""
+        """Whether a thread is in KVM_RUN, where only its guest keeps it."""
         vcpu = self.k.vcpu_of.get(thread)
         return vcpu is not None and vcpu.mutex.owner == thread.id
 
 
+def _present_node(system: System, slot: int) -> Node:
+    automaton = system.automata[slot]
+    return automaton.node(system.memory.cells[automaton.location])
+
+
 def sleeps(op: Op) -> bool:
-    """Whether a task sleeps until somebody wakes it, as a vCPU in WFI does."""
+    """Whether a task sleeps until something wakes it, as a vCPU in WFI does."""
     return isinstance(op, Schedule) and not op.task.on_rq
 
 
 def end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
-    """What is wrong with a state that has no successor; in a deadlock nothing else matters."""
-    return tuple(not_to_be_looked_at(space.system.k, partial(_end_findings, space, state)))
+    """The findings of a state without a successor; in a deadlock nothing else matters."""
+    return tuple(findings_or_crash(space.system.k, partial(_end_findings, space, state)))
 
 
 def _end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
@@ -128,17 +128,17 @@ def _end_findings(space: Space, state: bytes) -> tuple[Finding, ...]:
 
 
 def _sleepless(system: System, pending: list[int]) -> Iterator[Finding]:
-    """Each vCPU that sleeps in WFI with something pending."""
+    """A finding for each vCPU that sleeps in WFI with something pending."""
     for slot in pending:
         automaton = system.automata[slot]
-        node = automaton.node(system.memory.cells[automaton.location])
-        if sleeps(node.op) and has_reason_to_wake(system.k, automaton.runner):
+        sleeping = sleeps(_present_node(system, slot).op)
+        if sleeping and has_reason_to_wake(system.k, automaton.runner):
             text = f"{automaton.name} sleeps for ever with an interrupt pending"
             yield Finding("lost-wakeup", "vcpu", text)
 
 
 def _deadlock(system: System, blocked: Blocked) -> Finding:
-    """Those that wait for ever, and what they wait for."""
+    """The finding for the contexts that wait for ever, named after what they wait for."""
     nodes = {slot: blocked.waiting[slot] for slot in blocked.stuck}
     texts = [f"{system.automata[slot].name} at {node.op}" for slot, node in nodes.items()]
     waiting = [node.op for slot, node in nodes.items() if _is_waiting(system, slot, node)]
@@ -146,7 +146,7 @@ def _deadlock(system: System, blocked: Blocked) -> Finding:
 
 
 def _waits_for_guests(system: System, blocked: Blocked) -> Iterator[Finding]:
-    """Those that wait until a thread leaves KVM_RUN."""
+    """A finding for each context that waits until a thread leaves KVM_RUN."""
     for slot, guests in blocked.held_up.items():
         node, name = blocked.waiting[slot], system.automata[slot].name
         whom = ", ".join(dict.fromkeys(vcpu.thread.name for vcpu in guests))
@@ -156,7 +156,7 @@ def _waits_for_guests(system: System, blocked: Blocked) -> Iterator[Finding]:
 
 
 def _is_waiting(system: System, slot: int, node: Node) -> bool:
-    """Tell whether a context waits; one whose HART another keeps waits for nothing itself."""
+    """Whether a context itself waits; one whose HART another context keeps does not."""
     who = system.automata[slot].runner
     if who.id and not system.may_run(who, node.op):
         return False
@@ -164,14 +164,14 @@ def _is_waiting(system: System, slot: int, node: Node) -> bool:
 
 
 def has_reason_to_wake(k: Module, sleeper: Runner) -> bool:
-    """Tell whether a sleeping vCPU has something to wake up for."""
+    """Whether a sleeping vCPU has something to wake up for."""
     vcpu = k.vcpu_of[sleeper]
     return bool(pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.stop)
 
 
 def _classes(ops: list[Op]) -> str:
-    """What is waited for, as a stable id: the spinlocks, else the other locks, if any; who waits
-    for something else then only waits behind them."""
+    """The things that are waited for, as a stable id: spinlocks, else other locks, else operations;
+    contexts that wait for anything less only wait behind those."""
     spinning = {op.lock.lock_class for op in ops if isinstance(op, Acquire)}
     locks = {op.lock.lock_class for op in ops if hasattr(op, "lock")}
     others = {type(op).__name__.lower() for op in ops}
@@ -179,10 +179,9 @@ def _classes(ops: list[Op]) -> str:
 
 
 class Stuck(NamedTuple):
-    """A context that can never go on, where it stands, and the context that it waits for.
+    """A context that can never go on, its call chain, and the context that it waits for (`of`).
 
-    `wants` is None where its CPU is kept by that context.  In a `hardirq`
-    interrupts are off.
+    `wants` is None if that context keeps its CPU.  In a `hardirq` interrupts are off.
     """
 
     slot: int
@@ -196,8 +195,8 @@ class Stuck(NamedTuple):
 
 
 def wait_cycle(space: Space, state: bytes) -> tuple[Stuck, ...]:
-    """A circle of contexts in a state in which nothing can happen any more, each waiting for the
-    next and the last for the first; empty where there is none."""
+    """A cycle of contexts in a terminal state, each waiting for the next and the last for the first;
+    empty if there is none."""
     system = space.fine.system
     system.memory.begin_step(space.fine.codebook.decode(state))
     blocked = Blocked(system, space.fine.pending(state))
@@ -229,7 +228,7 @@ def _stuck(space: Space, blocked: Blocked, slot: int) -> Stuck | None:
 
 
 def _keepers(space: Space, slot: int, node: Node) -> Iterator[int]:
-    """The contexts that hold the lock which one waits for, or have to take its interrupt."""
+    """The contexts that hold the lock for which one waits, or that have to take its interrupt."""
     lock = getattr(getattr(node.op, "lock", None), "name", None)
     memory = space.system.memory
     for other, automaton in enumerate(space.system.automata):
@@ -244,7 +243,7 @@ def _keepers(space: Space, slot: int, node: Node) -> Iterator[int]:
 
 
 def _on_cpu(space: Space, cpu: int) -> Iterator[int]:
-    """What a CPU executes: the handler of an interrupt, else its task."""
+    """The contexts on a CPU: the handler of an interrupt first, then its tasks."""
     system = space.system
     running = [
         slot

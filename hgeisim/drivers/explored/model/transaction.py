@@ -1,35 +1,36 @@
-"""One atomic step of a context: an operation, and those that nobody can tell apart from it.
+"""One atomic step of a context: an operation merged with those whose order no other context sees.
 
-The order of most operations of two contexts does not matter.  An operation moves right if what
-others do just after it, they could as well do just before it: it takes something from them.  It
+The order of most operations of two contexts does not matter.  An operation moves right if other
+contexts could do just before it whatever they do just after it: it takes something from them.  It
 moves left in the opposite case, when it gives something back, and both ways when it touches nothing
-that they care about (`Contention`).  So a step is any number of operations that move right, one
-that moves nowhere, and any number that move left.  Every schedule of single operations is as good
-as one of such steps: what a context did before its fixed operation, when that never came, it need
-not have done, and what is left to do after it can be done immediately (Lipton, "Reduction: a method
-of proving properties of parallel programs", CACM 18, 1975).  What state checks watch is written by
-fixed operations only, so they see all that there is to see; the one exception is a lock's `inside`,
-and while nobody is inside they say more, not less.
+that they care about (`Contention`).  So a step consists of any number of operations that move
+right, one that moves nowhere, and any number that move left.  Every schedule of single operations
+is equivalent to one of such steps: a context whose fixed operation never came need not have done
+what it did before that, and what is left to do after it can be done immediately (Lipton,
+"Reduction: a method of proving properties of parallel programs", CACM 18, 1975).  Only fixed
+operations write what state checks watch, so the checks see everything; the one exception is a
+lock's `inside`, and while no context is inside they report more, not less.
 
-No deadlock is lost.  Where a context hangs, holding what it took within a step, others may wait for
-that; but if the step went through as a whole, nobody would see it holding anything.  So a step
-that took a lock ends before the next operation that may wait, and immediately if an interrupt may
-take the HART away.  Waiting itself moves right: to stand in a queue earlier changes nothing for
-others, save for a HART that was taken away in the queue, and then it may be taken from the owner,
-too.
+No deadlock is lost.  If a context hangs while it holds something that it took within a step, others
+may wait for that; but if the step went through as a whole, no context would see it holding
+anything.  So a step that took a lock ends before the next operation that may wait, and immediately
+if an interrupt may take the HART away.  Waiting itself moves right: joining a queue earlier changes
+nothing for others, except for a HART that was taken away in the queue, and that may be taken from
+the owner as well.
 
 Without a `Contention` nothing is merged: each operation is a step of its own.  With one, a step
-that touches only cells that nobody else writes, or that nobody writes at all, commutes with
-every step of the others; so does one under a lock that everybody holds who touches them.  What a
-context may touch is known from the steps it was seen to make.  A search that relies on a cell being
-uncontended is valid if, at its end, still nobody contends for it; otherwise it starts again, and
-knows more.  (Suppose the search missed a step by which another context contends for such a cell.
-Take the first such step of a schedule: up to it every context kept to its own cells, so that
-schedule is equivalent to one that was searched, in which the same context makes the same step.)
+that touches only cells that no other context writes, or none at all, commutes with every step of
+the others; so does one under a lock that every context holds when it touches them.  The cells that
+a context may touch are known from the steps it was seen to make.  A search that relies on a cell
+being uncontended is valid if the cell is still uncontended at its end; otherwise it starts again
+with what it has learned.  (Suppose the search missed a step by which another context contends for
+such a cell.  Take the first such step of a schedule: up to it every context kept to its own cells,
+so that schedule is equivalent to one that was searched, in which the same context makes the same
+step.)
 
-Two kinds of cells are never quite one's own.  What a state check watches may be read without
-anybody noticing, but each write is an event that must not be hidden among others.  What this driver
-decides by, and writes itself, is everybody's.
+Two kinds of cells are never private to a context.  A cell that a state check watches may be read
+unnoticed, but each write is an event that must not be hidden among others.  The cells by which this
+driver decides, and which it writes itself, belong to all contexts.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from hgeisim.drivers.explored.model.contexts import Contexts, Placement
 from hgeisim.drivers.explored.model.step_checks import StepAsker
 from hgeisim.drivers.path_failure import Endless, unbalanced
 from hgeisim.machine.ipi import Ipi
-from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Op, Try
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Try
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
 
@@ -51,12 +52,12 @@ Accesses: TypeAlias = dict[int, bool]
 
 
 class Contention:
-    """Users of each cell, as bit masks of contexts, and the locks that protect it.
+    """The users of each cell, as bit masks of contexts, and the locks that protect it.
 
     `watched` are the cells that state checks look at, `control` those by which the driver decides
-    who may step, `handed` those that one context hands to another and does not touch until they
-    come back.  `wrong` is true once something does not hold that was relied on; `lessons` counts
-    what was learned.
+    which contexts may step, `handed` those that one context hands to another and does not touch
+    until they come back.  `relied` are the cells that steps took for uncontended, and `wrong` is
+    set once one of them is contended after all; `lessons` counts the facts learned.
     """
 
     def __init__(self, contexts: Contexts, watched: frozenset[int]) -> None:
@@ -70,7 +71,7 @@ class Contention:
         self.lessons = 0
 
     def note(self, slot: int, accesses: Accesses, held: Held) -> None:
-        """A context made a step, and held these locks."""
+        """Learn from a step of a context that held some locks."""
         for address, written in accesses.items():
             users = self.writers if written else self.readers
             locks = frozenset(name for name, exclusive in held if exclusive or not written)
@@ -81,19 +82,19 @@ class Contention:
             users[address] |= 1 << slot
             self.locks[address] = fewer
             self.lessons += 1
-            if address in self.relied and not self.calm(address, False):
+            if address in self.relied and not self.is_uncontended(address, False):
                 self.wrong = True
 
-    def alone(self, accesses: Accesses) -> bool:
-        """Tell whether nobody else cares about accesses that were noted, and remember that it was
-        said."""
-        if not all(self.calm(address, written) for address, written in accesses.items()):
+    def rely_on(self, accesses: Accesses) -> bool:
+        """Whether no other context cares about accesses that were noted; if so, that is relied on
+        from now on."""
+        if not all(self.is_uncontended(address, written) for address, written in accesses.items()):
             return False
         self.relied.update(accesses)
         return True
 
-    def calm(self, address: int, written: bool) -> bool:
-        """Tell whether nobody contends for a cell that is read, or written."""
+    def is_uncontended(self, address: int, written: bool) -> bool:
+        """Whether no other context contends for a cell that is read or written."""
         if address in self.control or (written and address in self.watched):
             return False
         writers = self.writers[address]
@@ -103,27 +104,27 @@ class Contention:
         return not users & (users - 1)
 
     def start_again(self) -> None:
-        """Nothing is relied on any more."""
+        """Rely on nothing any more."""
         self.relied.clear()
         self.wrong = False
 
 
 LONGEST = 64
-"""Operations that are merged into one step, so that a loop without end has steps, too."""
+"""Operations that are merged into one step at most, so that an endless loop has steps as well."""
 STRAIGHT_LONGEST = 500
-"""Operations of one function in a row, each in another local state; more do not come to an end."""
+"""Operations of one function in a row, each in a new local state; more count as endless."""
 BOTH = "both"
-"""It moves in either direction."""
+"""How an operation moves that moves in either direction."""
 Outcome: TypeAlias = tuple[int, tuple[Finding, ...]]
-"""The next local state of the context, and what the checks found."""
+"""The next local state of the context, and the findings of the step."""
 
 
 class Transaction:
     """A step of one context in the present memory.
 
-    `length` counts what it merged and `mover` tells how the last operation moves.  `waited` tells
-    whether that might have had to wait for others, `took` whether one so far took a lock from them.
-    `depth` counts what kept the context on its HART before the last operation.
+    `length` counts the merged operations, and `mover` says how the last one moves.  `waited` says
+    whether that one might have had to wait for other contexts, `took` whether any has taken a lock
+    from them.  `depth` counts what kept the context on its HART before the last operation.
     """
 
     def __init__(
@@ -140,14 +141,9 @@ class Transaction:
         self.depth = 0
 
     def run(self, node: Node, here: int) -> Outcome | None:
-        """Begin, wait for, or complete the operation at which the context stands, and go on.
-
-        None when it cannot step.
-        """
+        """Begin, wait for, or complete the operation of a node, and go on; None if it cannot."""
         there = self._perform(node, here)
-        if there is None:
-            return None
-        return self._go_on(there)
+        return None if there is None else self._go_on(there)
 
     def start(self, node: Node) -> Outcome:
         """Begin an interrupt's path: up to its first operation."""
@@ -157,7 +153,7 @@ class Transaction:
         return self._go_on(there)
 
     def _go_on(self, there: int) -> Outcome:
-        """Merge as much as may be merged."""
+        """Merge as many operations as may be merged."""
         taking = self.mover in (RIGHT, BOTH)
         while self.contention is not None and there != REST and self.length < LONGEST:
             node = self.automaton.node(there)
@@ -171,18 +167,19 @@ class Transaction:
         return there, self.findings
 
     def _ends_before(self, node: Node) -> bool:
-        """Tell whether the context has to be seen standing here, whatever comes next."""
+        """Whether other contexts have to see the context at this node, whatever comes next."""
         op = node.op
         if node.waiting or op.scheduling or isinstance(op, RunOn):
             return True
         if op.voluntary and not self.placement.preemptible_kernel:
             return True
+        # An interrupt may take the HART away while the context holds what it took.
         return self.took and not self.who.undisturbed()
 
     def _try(self, node: Node, here: int, taking: bool) -> int | None:
-        """Go one operation further, and back again when that is a step of its own.
+        """Perform one more operation, and undo it if it has to be a step of its own.
 
-        What was read on the way stays an input: the length of the step depends on it.
+        The cells that it read stay inputs: the length of the step depends on them.
         """
         memory = self.memory
         before = list(memory.cells), dict(memory.writes)
@@ -196,14 +193,14 @@ class Transaction:
         return None
 
     def _perform(self, node: Node, here: int) -> int | None:
-        """Begin, wait for, or complete an operation; returns the next local state.
+        """Begin, wait for, or complete an operation; return the next local state.
 
-        What proceeds and is not ready then goes on waiting where it is.
+        An operation that proceeds without becoming ready stays in its local state.
         """
         who, op = self.who, node.op
         self.depth = self._held_off()
         self.memory.touched, self.mover = {}, BOUNDARY
-        self.waited = may_wait(op)
+        self.waited = op.waits or op.voluntary
         self.length += 1
         if node.straight > STRAIGHT_LONGEST:
             text = (
@@ -212,8 +209,10 @@ class Transaction:
             raise Endless(text, node.functions)
         if op.waits and not node.waiting:
             op.begin(who)
-            if isinstance(op, Ipi):
-                self._send()
+            if isinstance(op, Ipi):  # it arrives immediately; the target may take its time
+                for hart in who.harts:
+                    if who.ipi_wait >> hart.id & 1:
+                        hart.queue_call(who.number)
             if not op.ready(who):
                 return self.automaton.wait(here)
         elif not op.ready(who):
@@ -221,30 +220,20 @@ class Transaction:
                 return None
             if not op.ready(who):
                 return here
-        mover = self._how_it_moves(op)
+        if isinstance(op, Try) and not op.lock.tried:
+            # Steps that relied on a lock that no context tries are no longer valid.
+            op.lock.tried = True
+            if self.contention is not None:
+                self.contention.wrong = True
+        mover = op.mover(who)
         op.end(who)
         self.placement.complete(who, op)
         if self.placement.k.watch.done[type(op)]:
             self.findings += self.asker.completed(Moment(who, op, *self._functions(node)))
         return self._resume(node, mover)
 
-    def _how_it_moves(self, op: Op) -> str:
-        """How an operation moves; what relied on a lock that nobody tries is forgotten once
-        somebody does."""
-        if isinstance(op, Try) and not op.lock.tried:
-            op.lock.tried = True
-            if self.contention is not None:
-                self.contention.wrong = True
-        return op.mover(self.who)
-
-    def _send(self) -> None:
-        """IPIs arrive at once: the target may take its time."""
-        for hart in self.who.harts:
-            if self.who.ipi_wait >> hart.id & 1:
-                hart.queue_call(self.who.number)
-
     def _resume(self, node: Node, mover: str = BOUNDARY) -> int:
-        """Let the path go on to its next operation, with the checks looking on."""
+        """Let the path go on to its next operation, watched by the checks."""
         by_op = self.memory.touched
         there = self.automaton.advance(node, self.memory, self.asker.revived)
         by_path = self.memory.touched
@@ -256,7 +245,7 @@ class Transaction:
         if self.contention is not None:
             self.mover = self._mover(self.contention, node, mover, by_op, by_path)
             if there == REST and self.who.id in self.placement.movers:
-                self.mover = BOUNDARY
+                self.mover = BOUNDARY  # from now on the task cannot be preempted and moved
         return there
 
     def _functions(self, node: Node) -> tuple[str, str]:
@@ -267,10 +256,10 @@ class Transaction:
     def _mover(
         self, contention: Contention, node: Node, mover: str, by_op: Accesses, by_path: Accesses
     ) -> str:
-        """How an operation moves, with what the path did after it.
+        """How an operation moves together with what the path did after it.
 
-        Where nobody else touches what it does, all that matters is whether it keeps interrupts or
-        preemption off or lets them in, and it cannot have to wait.
+        If no other context touches its cells, it cannot have to wait, and all that matters is
+        whether it turns interrupts or preemption off or on.
         """
         self.memory.touched = {}
         depth = self._held_off()
@@ -279,15 +268,15 @@ class Transaction:
         by_op = {a: written for a, written in by_op.items() if a not in counts}
         contention.note(self.slot, by_path, held_after(node.held, node.op))
         contention.note(self.slot, by_op, node.held)
-        if not node.op.scheduling and contention.alone(by_op):
+        if not node.op.scheduling and contention.rely_on(by_op):
             self.waited = False
             mover = BOTH if depth == self.depth else RIGHT if depth > self.depth else LEFT
         elif self.waited and mover == RIGHT:
             self.took = True
-        return mover if contention.alone(by_path) else BOUNDARY
+        return mover if contention.rely_on(by_path) else BOUNDARY
 
     def _shared(self, accesses: Accesses, depth: int) -> Accesses:
-        """Accesses without those to the context's own cells, while nobody can move it."""
+        """Accesses without those to the context's own cells, while it cannot be moved."""
         if not depth:
             return accesses
         own = frozenset(addresses(self.who, "cpu", "ticket", "phase", "ipi_mask", "got"))
@@ -297,8 +286,3 @@ class Transaction:
         """Count what keeps the context on its HART."""
         hart = self.who.hart
         return hart.irq_off + hart.preempt_count + hart.hardirq
-
-
-def may_wait(op: Op) -> bool:
-    """Tell whether an operation may have to wait."""
-    return op.waits or op.voluntary

@@ -1,1 +1,1 @@
-"""What happens next: every state (`exhaustive`), or one schedule after the other (`strategy`)."""
+"""Searches over all states (`exhaustive`, `levels`), and strategies that make single schedules."""

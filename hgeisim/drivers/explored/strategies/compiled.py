@@ -1,4 +1,4 @@
-"""The same searches with their inner loops in C; Python is asked for what is new."""
+"""The searches and walks with their inner loops in C, which asks Python for every new step."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from hgeisim.drivers.explored.strategies.strategy import LONGEST
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict, many
 
 ASKING = frozenset((LEARN, STEP, VIEW, END))
-"""What C wants that Python answers."""
+"""The requests of C that Python answers."""
 DEAD_ENDS, RETURNS, TAKEN, MADE = range(4)
 WORDS = 8192
-"""Random words that are drawn at once."""
+"""Random words that are drawn in one go."""
 CONTEXTS_MAX = 64
 """Contexts that a search by switches has bits for."""
 
 
 class Core:
-    """A search in C.  `told` is what C says about it, see `library.Told`."""
+    """A search in C; `status` is shared with C, see `library.Status`."""
 
     def __init__(self, tables: Tables, *, keeps_dead_ends: bool = False) -> None:
         self.tables, self.functions = tables, tables.functions
@@ -41,24 +41,24 @@ class Core:
         if not self.pointer:
             raise MemoryError
         finalize(self, self.functions.search_free, self.pointer)
-        self.told: library.Told = self.pointer.contents
+        self.status: library.Status = self.pointer.contents
         self.codes = c.create_string_buffer(tables.places + 1)
 
     def run(self, function: Any, *arguments: Any) -> int:
-        """Let it go on; what it wants then.  Raises `MemoryError`."""
+        """Let C go on, and return what it wants then.  Raises `MemoryError`."""
         wanted = int(function(self.pointer, *arguments))
         if wanted == library.NO_MEMORY:
             raise MemoryError
         return wanted
 
     def learn(self) -> None:
-        """Learn the step that it lacks."""
-        self.tables.space.ask(int(self.told.slot), self.state(int(self.told.state)))
+        """Learn the step that C lacks."""
+        self.tables.space.ask(int(self.status.slot), self.state(int(self.status.state)))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings of the step that it asks about."""
-        answer = self.tables.answers[self.told.answer]
+        """The findings of the step that C asks about."""
+        answer = self.tables.answers[self.status.answer]
         return answer.findings if answer else ()
 
     def state(self, number: int) -> bytes:
@@ -67,20 +67,20 @@ class Core:
         return self.codes.raw[: self.tables.places]
 
     def state_after(self) -> bytes:
-        """The state that the step leads to that it asks about."""
+        """The state after the step that C asks about."""
         self.functions.search_next(self.pointer, self.codes)
         return self.codes.raw[: self.tables.places]
 
     def list_of(self, which: int) -> list[int]:
-        """A list that it has kept: `DEAD_ENDS`, `RETURNS`; or of a walk, the contexts that have
-        `TAKEN` steps and the answers that were `MADE`."""
+        """A list that C has kept: `DEAD_ENDS` or `RETURNS`; of a walk the contexts that have
+        `TAKEN` steps, or the answers that were `MADE`."""
         items = c.POINTER(c.c_uint32)()
         count = self.functions.search_list(self.pointer, which, c.byref(items))
         return items[:count] if count else []
 
     @property
     def bytes_used(self) -> int:
-        """The memory that it takes."""
+        """The memory that the search takes."""
         return int(self.functions.search_bytes(self.pointer))
 
 
@@ -90,43 +90,45 @@ class Compiled(Search):
     def __init__(self, tables: Tables, verdict: Verdict, avoid: frozenset[str]) -> None:
         super().__init__(tables.space, verdict, avoid)
         self.core = Core(tables, keeps_dead_ends=self.space.system.own_patch)
-        self.told = self.core.told
+        self.status = self.core.status
 
     def __len__(self) -> int:
-        return int(self.told.states)
+        return int(self.status.states)
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
-        """Let C expand states, and answer what it asks."""
+        """Let C expand states, and answer its requests."""
         core, verdict, last, news = self.core, self.verdict, inf, 1
-        budget, told = self.space.system.budget, self.told
+        budget, status = self.space.system.budget, self.status
         while True:
-            few = told.expanded + budget.left // self.width + 1
+            # So few states cannot make more steps than the budget has left.
+            few = status.expanded + budget.left // self.width + 1
             before = int(min(news, last, few))
             wanted = core.run(core.functions.search_run, before, states_max)
-            made, verdict.transitions = told.transitions - verdict.transitions, told.transitions
-            verdict.ends = told.ends
+            made = status.transitions - verdict.transitions
+            verdict.transitions, verdict.ends = status.transitions, status.ends
             if wanted != library.FINISHED:
                 budget.spend(made)
             if wanted in ASKING:
                 self.answer(wanted)
                 if self.space.outdated:
-                    number = int(self.told.number)
+                    # As in `Plain`: go on for a while, to learn more steps for the next search.
+                    number = int(status.number)
                     last = min(last, number + number // 4 + 1001)
                 continue
-            if self.told.expanded == news:
+            if status.expanded == news:
                 news += PROGRESS_EVERY
                 budget.look_at_memory()
                 if progress:
-                    progress(len(self), len(self) - self.told.expanded)
+                    progress(len(self), len(self) - status.expanded)
             if wanted == library.BOUNDED:
                 verdict.coverage, verdict.bound = BOUNDED, many(states_max, "state")
-            if wanted != library.PAUSED or told.expanded >= last:
+            if wanted != library.PAUSED or status.expanded >= last:
                 return not self.space.outdated
 
     def answer(self, wanted: int) -> None:
-        """Learn a step, or look at what checks say; at the end of a schedule there is nothing to
-        turn back from."""
-        core, number, slot = self.core, int(self.told.number), int(self.told.slot)
+        """Learn a step, or note the findings of a state; C turns back from one that is to be
+        avoided, unless nothing comes after it anyway."""
+        core, number, slot = self.core, int(self.status.number), int(self.status.slot)
         if wanted == LEARN:
             core.learn()
         elif wanted == END:
@@ -138,10 +140,8 @@ class Compiled(Search):
 
     def pairs(self, kinds: Kinds, harts: tuple[list[int], bytes]) -> dict[tuple[int, int], int]:
         """The first state of each pair of kinds."""
-        answers, first = (
-            self.core.tables.answers,
-            np.zeros((kinds.numbers, kinds.numbers), np.uint32),
-        )
+        answers = self.core.tables.answers
+        first = np.zeros((kinds.numbers, kinds.numbers), np.uint32)
         of_answers = array("H", (kinds.of.get(answer, 0) if answer else 0 for answer in answers))
         late = bytes(answer in kinds.late for answer in answers)
         places, table = harts
@@ -155,7 +155,7 @@ class Compiled(Search):
     @property
     def expanded(self) -> int:
         """How many states were expanded."""
-        return int(self.told.expanded)
+        return int(self.status.expanded)
 
     def knows(self, state: bytes) -> bool:
         """Whether a state was reached."""
@@ -184,37 +184,37 @@ class Compiled(Search):
 
 
 class CompiledLevels(Levels):
-    """States in the order of the fewest switches, kept in C."""
+    """The search by switches, with its nodes kept in C."""
 
     def __init__(self, tables: Tables, states_max: int, wish: Wish) -> None:
         super().__init__(tables.space, states_max, wish)
         self.core = Core(tables)
-        self.told = self.core.told
+        self.status = self.core.status
 
     def __len__(self) -> int:
-        return int(self.told.states)
+        return int(self.status.states)
 
     @property
     def steps(self) -> int:
         """How many steps were made."""
-        return int(self.told.transitions)
+        return int(self.status.transitions)
 
     def origin(self, node: int) -> int:
         """How a node was reached."""
         return int(self.core.functions.search_node(self.core.pointer, node))
 
     def level(self, progress: Progress | None) -> bool:
-        """Let C make it, and answer what it asks."""
-        before, count = int(self.told.expanded), len(self)
+        """Let C make a level, and answer its requests."""
+        before, count = int(self.status.expanded), len(self)
         if before == count:
             return False
         budget, states = self.space.system.budget, len(self)
         while True:
-            if self.told.expanded == before:
+            if self.status.expanded == before:
                 before += PROGRESS_EVERY
                 budget.look_at_memory()
                 if progress:
-                    progress(len(self), count - self.told.expanded)
+                    progress(len(self), count - self.status.expanded)
             wanted = self.core.run(self.core.functions.search_level, before, self.states_max)
             made, states = len(self) - states, len(self)
             budget.spend(made)
@@ -226,12 +226,12 @@ class CompiledLevels(Levels):
                 return True
 
     def answer(self, wanted: int) -> None:
-        """Learn a step, or note what checks say."""
-        core, node, there = self.core, int(self.told.number), int(self.told.state)
+        """Learn a step, or note findings."""
+        core, node, there = self.core, int(self.status.number), int(self.status.state)
         if wanted == LEARN:
             core.learn()
         elif wanted == STEP:
-            self.note(core.findings, node, int(self.told.slot))
+            self.note(core.findings, node, int(self.status.slot))
         elif wanted == VIEW:
             self.look(node, core.state(there))
         else:
@@ -242,58 +242,61 @@ class CompiledLevels(Levels):
 class CompiledWalks:
     """Random schedules of a space, made in C.
 
-    `Stream.words` are drawn as Python would draw them, some thousands at once.
+    C draws from the same words of the stream as Python would; they are fetched by the thousand.
     """
 
     def __init__(self, tables: Tables, draw: Draw, verdict: Verdict) -> None:
         self.one_in, stream = draw.one_in, draw.stream
         self.core, self.space, self.verdict = Core(tables), tables.space, verdict
-        self.stream, self.told = stream, self.core.told
+        self.stream, self.status = stream, self.core.status
         self.supply(stream.words(WORDS))
 
     def walk(self) -> None:
         """Make one schedule, and note what it shows."""
         wanted = None
         while wanted not in {END, library.FINISHED}:
-            words, verdict, told = c.byref(self.words), self.verdict, self.told
+            words, verdict, status = c.byref(self.words), self.verdict, self.status
             wanted = self.core.run(self.core.functions.search_walk, words, LONGEST, self.one_in)
-            made, verdict.transitions = told.transitions - verdict.transitions, told.transitions
-            verdict.states, verdict.ends = len(self), told.ends
+            made = status.transitions - verdict.transitions
+            verdict.transitions, verdict.ends = status.transitions, status.ends
+            verdict.states = len(self)
             self.space.system.budget.spend(made)
             self.answer(wanted)
         self.space.system.budget.look_at_memory()
 
     def __len__(self) -> int:
-        return int(self.told.states)
+        return int(self.status.states)
 
     def supply(self, drawn: NDArray[np.uint64]) -> None:
-        """Words to draw from; they stay where they are as long as C may read them."""
+        """Provide words to draw from, and keep them in place as long as C may read them."""
         self.drawn = drawn
         self.words = library.Words(drawn.ctypes.data, len(drawn), 0)
 
     def answer(self, wanted: int) -> None:
-        """Give it what it lacks, or note what checks say."""
+        """Give C the step or the words that it lacks, or note findings."""
         if wanted == LEARN:
             self.core.learn()
         elif wanted == library.PAUSED:
             rest = self.drawn[self.words.used :]
             self.supply(np.concatenate((rest, self.stream.words(WORDS))))
         elif wanted in {VIEW, END}:
-            there = self.core.state(int(self.told.state))
+            there = self.core.state(int(self.status.state))
             if wanted == VIEW:
                 self.note((*self.core.findings, *self.space.invariants.of(there)))
             else:
                 self.note(end_findings(self.space, there))
 
     def note(self, findings: tuple[Finding, ...]) -> None:
-        """Keep what is new, with the steps that were made."""
+        """Keep the new findings, with the steps that were made."""
         for finding in findings:
             if finding.id not in self.verdict.counterexamples:
                 self.verdict.note(finding, self.schedule())
 
     def schedule(self) -> Schedule:
-        """The steps that were made, in single operations; another context may have made the space
-        forget since how long one was."""
+        """The steps that were made, in single operations.
+
+        C numbers the answers, since the space may have forgotten since how long a step was.
+        """
         core = self.core
         answers = (core.tables.answers[number] for number in core.list_of(MADE))
         made = zip(core.list_of(TAKEN), answers, strict=True)

@@ -1,18 +1,18 @@
-"""Context bounding: schedules in the order of their switches of context, none, one, and so on.
+"""Context bounding: schedules in the order of their context switches: none, one, and so on.
 
-`fewest_switches` finds the fewest with which any schedule of a space shows a finding, exactly.  A
-context is deterministic.  So from a state where context s stepped last, going on with s costs
-nothing and any other one switch: states are taken level by level of switches, and within a level
-each context goes on for as long as it can.  Steps of many operations give the same numbers as
-single ones, since all operations of a step are of one context.
+`fewest_switches` finds exactly the fewest switches with which any schedule of a space shows a
+finding.  A context is deterministic, so from a state where context s stepped last, going on with s
+costs nothing and any other context one switch.  States are therefore taken level by level, one
+switch more in each, and within a level every context goes on for as long as it can.  Steps of many
+operations give the same numbers as single ones, since all operations of a step are of one context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hgeisim.drivers.explored.compiled.tables import tables_of
-from hgeisim.drivers.explored.model.nontermination import KIND, LIVELOCK
+from hgeisim.drivers.explored.model.nontermination import ENDLESS, LIVELOCK
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.compiled import CONTEXTS_MAX, CompiledLevels
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Levels, PlainLevels, Wish
@@ -24,14 +24,14 @@ ALL = Wish()
 
 
 def is_livelock(finding_id: str) -> bool:
-    """Whether a finding is one that only shows once all states are known."""
+    """Whether a finding is a livelock, which only shows once all states are known."""
     return finding_id.startswith(f"{LIVELOCK}:")
 
 
 def wish_for(ids: Iterable[str]) -> Wish:
-    """Exactly these findings, but for a livelock: that is looked for once all states are known."""
+    """A wish for exactly these findings, without livelocks, which no such search can find."""
     wanted = frozenset(each for each in ids if not is_livelock(each))
-    return Wish(wanted, any(each.startswith(f"{KIND}:") for each in wanted))
+    return Wish(wanted, any(each.startswith(f"{ENDLESS}:") for each in wanted))
 
 
 def fewest_switches(
@@ -39,19 +39,22 @@ def fewest_switches(
 ) -> FewestSwitches:
     """Reach each finding in as few switches as any schedule can.
 
-    It ends early with the last one that is wished for, or where `states_max` are spent.
+    The search ends early with the last finding that is wished for, or after `states_max` states.
     """
-    if space.contention is not None and not space.steps_learned:
-        warm_up(space)
-    search = levels_of(space, states_max, wish)
-    while not search.run(progress):
+    warm_up(space)
+    made = _searches(space, states_max, wish)
+    return next(search for search in made if search.run(progress)).result
+
+
+def _searches(space: Space, states_max: int, wish: Wish) -> Iterator[Levels]:
+    """Yield searches to run, until one turns out to be valid."""
+    while True:
+        yield levels_of(space, states_max, wish)
         space.forget()
-        search = levels_of(space, states_max, wish)
-    return search.result
 
 
 def levels_of(space: Space, states_max: int, wish: Wish) -> Levels:
-    """A search with the inner loop that there is; C does not look for loops."""
+    """A search with the inner loop in C where possible; C does not look for loops."""
     tables = None if wish.loops or len(space.locations) > CONTEXTS_MAX else tables_of(space)
     if tables is None:
         return PlainLevels(space, states_max, wish)
@@ -63,20 +66,16 @@ def by_switches(
 ) -> Verdict:
     """Iterative context bounding (Musuvathi and Qadeer, PLDI 2007), each state once.
 
-    It is `bounded` in any case: contexts that go round for each other are not looked for.
+    The verdict is bounded in any case: livelocks are not looked for.
     """
     verdict, result = Verdict(BOUNDED, enough=enough), FewestSwitches()
     with verdict.kept():
-        if space.contention is not None and not space.steps_learned:
-            warm_up(space, verdict)
-        is_valid = False
-        while not is_valid:
+        warm_up(space, verdict)
+        for search in _searches(space, states_max, Wish(report=verdict.keep)):
             verdict.start_again()
-            search = levels_of(space, states_max, Wish(tell=verdict.keep))
             result = search.result
-            is_valid = search.run(progress)
-            if not is_valid:
-                space.forget()
+            if search.run(progress):
+                break
     verdict.states, verdict.transitions = result.states, result.steps
     verdict.ends = result.ends
     verdict.bound = f"{bound_of(result)}{verdict.cut}"
@@ -84,7 +83,7 @@ def by_switches(
 
 
 def bound_of(found: FewestSwitches) -> str:
-    """Which schedules were made, in words."""
+    """Describe the schedules that were made."""
     if found.levels is None:
         return f"{many(found.states, 'state')}, which are all, with no look for livelocks"
     most = found.levels - 1

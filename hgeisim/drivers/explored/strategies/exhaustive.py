@@ -1,8 +1,9 @@
-"""Search every interleaving, breadth first, each state once: the first way found is shortest.
+"""Exhaustive search: every interleaving, breadth first, each state once, so the first way that is
+found to a finding is the shortest.
 
-Where memory has run out, the search goes on depth first from the states that were not expanded,
-keeping one way at a time.  Nothing new is remembered, so that the same state may be reached again
-and again.  A part of the states has to do, evenly spread, each with as many steps as lead to an end
+When memory runs out, the search goes on depth first from the states that were not expanded, keeping
+one way at a time.  It remembers no new state, so it may reach the same one again and again.  It
+starts from an evenly spread part of those states, and makes from each as many steps as reach an end
 several times.
 """
 
@@ -22,14 +23,60 @@ from hgeisim.drivers.explored.strategies.random_walk import warm_up
 from hgeisim.drivers.explored.strategies.search import Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import Enough, Verdict, never
 
+STEPS_MAX = 500_000
+"""Steps that are made depth first."""
 SHARE = 2_000
-"""Steps for each state from which it goes on."""
+"""Steps made depth first from each state."""
+
+
+def exhaustive(
+    space: Space,
+    states_max: int,
+    avoid: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+    enough: Enough = never,
+) -> Verdict:
+    """Visit all reachable states, at most `states_max`.
+
+    The verdict is exhausted when the queue ran empty, else bounded: by the number of states, by the
+    first finding that is `enough`, or by whatever stopped the search.  The search turns back
+    wherever a finding shows whose id is in `avoid`, so what it finds then needs none of these.
+    When memory runs out it goes on depth first for a while.
+    """
+    verdict, search = Verdict(enough=enough), None
+    with verdict.kept():
+        warm_up(space, verdict)
+        for search in searches(space, verdict, avoid):
+            if search.run(states_max, progress):
+                break
+    if verdict.is_out_of_memory and search is not None:
+        with verdict.unharmed():
+            steps = depth_first(search, STEPS_MAX)
+            verdict.bound += f", then {steps:,} steps depth first"
+    return verdict
+
+
+def searches(
+    space: Space, verdict: Verdict, avoid: frozenset[str] = frozenset()
+) -> Iterator[Search]:
+    """Yield searches to run, until one turns out to be valid; each knows the steps that those
+    before it have learned."""
+    while True:
+        yield search_of(space, verdict, avoid)
+        space.forget()
+        verdict.start_again()
+
+
+def search_of(space: Space, verdict: Verdict, avoid: frozenset[str] = frozenset()) -> Search:
+    """A search with the inner loop in C, or in Python where C was not built."""
+    tables = tables_of(space)
+    return Compiled(tables, verdict, avoid) if tables else Plain(space, verdict, avoid)
 
 
 def depth_first(search: Search, steps_max: int) -> int:
-    """Go on for a number of steps, or until the budget is spent; how many were made.
+    """Go on for a number of steps, or until the budget is spent; return how many were made.
 
-    What it finds is noted, and counts as what the search has found.
+    Its findings are noted as findings of the search.
     """
     begin, many = search.expanded, len(search)
     every = max((many - begin) * SHARE // max(steps_max, 1), 1)
@@ -44,22 +91,19 @@ def depth_first(search: Search, steps_max: int) -> int:
             if made >= steps_max:
                 break
     except (Outgrown, Spent):
-        pass  # what was found by then was noted
+        pass  # what was found until then was noted
     return made
 
 
 class _Way:
-    """The way from one state on: the contexts that have stepped, and what each state on it may
-    still lead to."""
+    """A way from one state on: the contexts that have stepped, and for each state on it the
+    contexts that were not tried there."""
 
     def __init__(self, search: Search, number: int) -> None:
         self.search, self.space, self.number = search, search.space, number
-        self.slots = list[int]()
-        state = search.state(number)
-        self.states, self.on_it = [(state, self._contexts())], {state}
-
-    def _contexts(self) -> Iterator[int]:
-        return iter(range(self.search.width))
+        self.slots, self.states = list[int](), list[tuple[bytes, Iterator[int]]]()
+        self.on_it = set[bytes]()
+        self._come_to(search.state(number))
 
     def steps(self) -> Iterator[None]:
         """Make one step after the other, and go back where there is nothing new."""
@@ -67,7 +111,10 @@ class _Way:
             state, left = self.states[-1]
             slot = next(left, None)
             if slot is None:
-                self._back(state)
+                self.states.pop()
+                self.on_it.discard(state)
+                if self.slots:
+                    self.slots.pop()
                 continue
             answer = self.space.ask(slot, state)
             if answer.writes is None:
@@ -82,52 +129,11 @@ class _Way:
             self._note(self.space.invariants.of(there))
             if next(self.space.successors(there), None) is None:
                 self._note(end_findings(self.space, there))
-            self.states.append((there, self._contexts()))
-            self.on_it.add(there)
+            self._come_to(there)
 
-    def _back(self, state: bytes) -> None:
-        self.states.pop()
-        self.on_it.discard(state)
-        if self.slots:
-            self.slots.pop()
+    def _come_to(self, state: bytes) -> None:
+        self.states.append((state, iter(range(self.search.width))))
+        self.on_it.add(state)
 
     def _note(self, findings: tuple[Finding, ...]) -> None:
         self.search.note(self.number, findings, *self.slots)
-
-
-STEPS = 500_000
-"""Steps that are made depth first."""
-
-
-def exhaustive(
-    space: Space,
-    states_max: int,
-    avoid: frozenset[str] = frozenset(),
-    progress: Progress | None = None,
-    enough: Enough = never,
-) -> Verdict:
-    """Visit all reachable states, `states_max` at most.
-
-    The verdict is `exhausted` when the queue ran empty, else `bounded`: by the states, by the first
-    finding that is `enough`, or by what stopped the search.  With `avoid`, ids of findings, the
-    search turns back where one of them shows: what is found then needs none of them.  When memory
-    runs out it goes on depth first for a while.
-    """
-    verdict, search = Verdict(enough=enough), None
-    with verdict.kept():
-        if space.contention is not None and not space.steps_learned:
-            warm_up(space, verdict)
-        while not (search := search_of(space, verdict, avoid)).run(states_max, progress):
-            space.forget()
-            verdict.start_again()
-    if verdict.is_out_of_memory and search is not None:
-        with verdict.unharmed():
-            steps = depth_first(search, STEPS)
-            verdict.bound += f", then {steps:,} steps depth first"
-    return verdict
-
-
-def search_of(space: Space, verdict: Verdict, avoid: frozenset[str]) -> Search:
-    """A search with the inner loop that there is."""
-    tables = tables_of(space)
-    return Compiled(tables, verdict, avoid) if tables else Plain(space, verdict, avoid)

@@ -1,4 +1,4 @@
-"""Searches by switches of context: level by level, each with one switch more."""
+"""Searches by context switches: level by level, each with one switch more."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from hgeisim.drivers.explored.strategies.search import PROGRESS_EVERY, Progress,
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, Found, Schedule
 
 Reached: TypeAlias = list[tuple[int, bytes]]
-"""States, each with the number of its first node."""
+"""States, each behind the number of its first node."""
 
 
 @dataclass
 class FewestSwitches:
-    """For each finding that was reached a schedule with the fewest switches, in `ways`.
+    """The result of such a search: in `ways`, a schedule with the fewest switches per finding.
 
-    All schedules of up to `levels` - 1 switches were made: what was not reached needs `levels` or
-    more.  It is None once all schedules were made: what was not reached cannot happen.
+    All schedules of up to `levels` - 1 switches were made: a finding that was not reached needs
+    `levels` or more.  Once all schedules were made `levels` is None: any other finding cannot
+    happen.
     """
 
     ways: dict[str, Counterexample] = field(default_factory=dict)
@@ -37,45 +38,43 @@ class FewestSwitches:
 
 
 class EnoughStates(Exception):
-    """As many states were reached as may be."""
+    """The search has reached as many states as it may."""
 
 
-Tell: TypeAlias = Callable[[Counterexample], None]
-"""Told each way that is found, of the same finding again where the search begins again."""
-
-
-def to_nobody(way: Counterexample) -> None:
-    """Nobody wants to know before the end."""
+Report: TypeAlias = Callable[[Counterexample], None]
+"""Called with each counterexample that is found, again where the search begins again."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is looked for: the findings of these `ids`, or all there are; with `loops`, contexts
-    that go round for ever as well, at twice the time.
+    """A wish for the findings with some `ids`, or for all (None); with `loops` also for contexts
+    that loop for ever, which takes twice the time.
 
-    `tell` is told each way at once, and may raise `Found` to end the search.
+    `report` is called with each counterexample immediately, and may raise `Found` to end the
+    search.
     """
 
     ids: frozenset[str] | None = None
     loops: bool = False
-    tell: Tell = to_nobody
+    report: Report = lambda way: None
 
 
 class Levels(ABC):
-    """States in the order of the fewest switches in which each is reached.
+    """States in the order of the fewest switches with which each is reached.
 
-    A node is a state with a context that stands last on a best way to it; `origin` says how it was
-    reached: the node before it times the number of contexts, plus the context that stepped.
+    A node is a state together with a context that stepped last on a best way to it; `origin`
+    encodes how it was reached: the node before it times the number of contexts, plus the context
+    that stepped.
     """
 
     def __init__(self, space: Space, states_max: int, wish: Wish) -> None:
         self.space, self.states_max, self.result = space, states_max, FewestSwitches()
         self.width = len(space.locations)
-        self.left, self.tell = None if wish.ids is None else {*wish.ids}, wish.tell
+        self.left, self.report = None if wish.ids is None else {*wish.ids}, wish.report
 
     @abstractmethod
     def level(self, progress: Progress | None) -> bool:
-        """Make the next level; False when the one before has led to nothing new."""
+        """Make the next level; False if the one before it has reached nothing new."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -84,16 +83,21 @@ class Levels(ABC):
     @property
     @abstractmethod
     def steps(self) -> int:
-        """How many steps were made: as many as there are nodes beside the first."""
+        """How many steps were made: the number of nodes without the first."""
 
     @abstractmethod
     def origin(self, node: int) -> int:
-        """How a node was reached."""
+        """The node and the context from which a node was reached, see the class."""
 
     def run(self, progress: Progress | None) -> bool:
-        """Make all levels; False when a step was learned that makes the search invalid."""
+        """Make all levels; return False after learning a step that makes the search invalid."""
+        start = self.space.initial()
         try:
-            self.make_levels(progress)
+            self.look(0, start)
+            self.look_at_rest(0, start)
+            while not self.space.outdated and self.level(progress):
+                self.result.levels = (self.result.levels or 0) + 1
+            self.result.levels = None
         except (Found, EnoughStates, CodebookFull):
             pass
         except Outgrown:
@@ -102,52 +106,40 @@ class Levels(ABC):
             self.result.states, self.result.steps = len(self), self.steps
         return not self.space.outdated
 
-    def make_levels(self, progress: Progress | None) -> None:
-        """One level after the other, until nothing is new."""
-        start = self.space.initial()
-        self.look(0, start)
-        self.look_at_rest(0, start)
-        while not self.space.outdated and self.level(progress):
-            self.result.levels = (self.result.levels or 0) + 1
-        self.result.levels = None
-
     def look(self, node: int, state: bytes) -> None:
-        """Note what is wrong in a new state."""
+        """Note the findings of a new state."""
         self.note(self.space.invariants.of(state), node)
 
     def look_at_rest(self, node: int, state: bytes) -> None:
-        """Note what is wrong with a state where nothing can happen any more, if it is one."""
+        """Note the findings of a state in which nothing more can happen, if it is one."""
         if next(self.space.successors(state), None) is None:
             self.result.ends += 1
             self.note(end_findings(self.space, state), node)
 
     def note(self, findings: Iterable[Finding], node: int, *last: int) -> None:
-        """Keep the first way to each finding; raises `Found` with the last one that is wanted."""
+        """Keep the first way to each finding; raises `Found` after the last one wished for."""
         for finding in findings:
             if finding.id not in self.result.ways:
                 with self.space.searched_again():
-                    self._keep(Counterexample(finding, self.schedule(node, *last)))
+                    way = Counterexample(finding, self.schedule(node, *last))
+                    self.result.ways[finding.id] = way
+                    self.report(way)
+                    if self.left is not None:
+                        self.left.discard(finding.id)
         if self.left is not None and not self.left:
             raise Found
 
-    def _keep(self, way: Counterexample) -> None:
-        finding_id = way.finding.id
-        self.result.ways[finding_id] = way
-        self.tell(way)
-        if self.left is not None:
-            self.left.discard(finding_id)
-
     def schedule(self, node: int, *last: int) -> Schedule:
-        """The way to a node, and a last step, in single operations."""
+        """The way to a node and a last step, in single operations."""
         return self.space.in_full([*way_to(node, self.origin, self.width), *last])
 
 
 class PlainLevels(Levels):
-    """The same in Python.
+    """The same search with its inner loop in Python.
 
-    `seen` has the first node of each state, `lasts` for each first node the contexts that stand
-    last, as bits; nodes from `begin` on are of the present level, `here` are the states that the
-    one before has reached.
+    `seen` maps a state to its first node, and `lasts` has for each first node the contexts that
+    stepped last, as bits.  Nodes from `begin` on belong to the present level; `here` are the states
+    that the level before has reached.
     """
 
     def __init__(self, space: Space, states_max: int, wish: Wish) -> None:
@@ -171,16 +163,11 @@ class PlainLevels(Levels):
         return self.origins[node]
 
     def level(self, progress: Progress | None) -> bool:
-        """Let each context that does not stand last go on."""
-        if not self.here:
+        """Let each context that did not step last go on from where the last level ended."""
+        here, reached = self.here, list[tuple[int, bytes]]()
+        if not here:
             return False
         self.begin = len(self.origins)
-        self.here = self.level_after(self.here, progress)
-        return True
-
-    def level_after(self, here: Reached, progress: Progress | None) -> Reached:
-        """What is reached with one switch more: each context that does not stand last goes on."""
-        reached: Reached = []
         slots = [(slot, 1 << slot) for slot in range(self.width)]
         budget, nodes = self.space.system.budget, len(self.origins)
         for number, (node, state) in enumerate(here):
@@ -196,10 +183,12 @@ class PlainLevels(Levels):
                     self.go_on(node, state, slot, reached)
             if len(self.seen) >= self.states_max:
                 raise EnoughStates
-        return reached
+        self.here = reached
+        return True
 
     def go_on(self, node: int, state: bytes, slot: int, reached: Reached) -> None:
-        """Let one context step for as long as it can, or until another way led there."""
+        """Let one context step for as long as it can, or until it comes to a known state that
+        another way has reached at no more cost."""
         ask, seen, lasts, origins = self.space.ask, self.seen, self.lasts, self.origins
         begin, bit, width, moved = self.begin, 1 << slot, self.width, False
         while (answer := ask(slot, state)).writes is not None:
@@ -208,7 +197,7 @@ class PlainLevels(Levels):
             state = after(state, answer.writes)
             first = seen.get(state)
             if first is not None and (first < begin or lasts[first] & bit):
-                return
+                return  # reached with fewer switches, or with as many and this context last
             origins.append(node * width + slot)
             node, moved = len(lasts), True
             if first is not None:
@@ -224,7 +213,7 @@ class PlainLevels(Levels):
             self.look_at_rest(node, state)
 
     def look(self, node: int, state: bytes) -> None:
-        """Note what is wrong in a new state, and that contexts go round for ever."""
+        """Note the findings of a new state, and contexts that loop for ever from there."""
         super().look(node, state)
         if self.loops and self.loops.all_go_round(state):
             self.note(endless(self.space, state), node)

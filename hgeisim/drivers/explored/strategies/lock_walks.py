@@ -1,7 +1,7 @@
-"""Lock order of an exploration, by sample: what the validator says along schedules.
+"""Lock walks: a sample of an exploration's schedules, shown to the lock-order validator.
 
-A search never runs a path twice, so it has no operations to show.  Here some schedules are gone
-through in single operations, those of the counterexamples and random ones, and the validator learns
+A search never runs a path twice, so it has no operations to show.  Here some schedules, those of
+the counterexamples and random ones, are followed in single operations, and the validator learns
 from all of them together.
 """
 
@@ -26,12 +26,12 @@ WALKS = 64
 
 @dataclass
 class NodeChains:
-    """The call chain of the context that steps."""
+    """The call chain of the context that steps, as its local state has it."""
 
     names: tuple[str, ...] = ()
 
     def functions(self, who: Runner) -> tuple[str, ...]:
-        """What its local state says, without the script around it."""
+        """The functions, outermost first, without the script around them."""
         return self.names
 
     def entry(self, who: Runner) -> str:
@@ -41,10 +41,12 @@ class NodeChains:
 
 @dataclass
 class LockWalks:
-    """`findings` with the schedule that showed each first, how many `schedules` there were, and the
-    `order` that learned from them; `stopped` is what ended them early, if anything did, and `alone`
-    says whether the schedule of a finding shows it without the others, where that was tried.
-    `happened` are the landmarks of all schedules so far."""
+    """The result of lock walks: the `findings`, each with the schedule that showed it first.
+
+    `schedules` counts the walks, and `order` has learned from them.  `stopped` is the error that
+    ended them early, if one did.  `alone` has for each finding whether its schedule shows it without
+    the others, where that was tried.  `happened` are the landmarks of all schedules so far.
+    """
 
     order: LockOrder
     findings: dict[str, tuple[Finding, Schedule]] = field(default_factory=dict)
@@ -65,7 +67,7 @@ class LockWalks:
             self.findings[finding.id] = replace(finding, cause=cause), schedule
 
     def try_alone(self, space: Space) -> None:
-        """Look at each schedule without the others."""
+        """Find out which schedules show their finding without the others."""
         for finding_id, (_, schedule) in self.findings.items():
             self.alone[finding_id] = finding_id in shown_alone(space, schedule)
 
@@ -77,9 +79,9 @@ def lock_walks(
     below: Below,
     order: LockOrder | None = None,
 ) -> LockWalks:
-    """Go through some known schedules and a number of random ones.
+    """Follow some known schedules and a number of random ones.
 
-    `order` learns; by default one that has seen only the start, and nobody else has to do with.
+    `order` learns from them; by default it is a fresh one that has seen only the start.
     """
     made = LockWalks(order or space.system.lock_order.copy())
     fine = space.fine
@@ -95,7 +97,7 @@ def lock_walks(
 
 
 def _walk(space: Space, made: LockWalks, schedule: Iterator[Step]) -> None:
-    """Show one schedule to the validator, up to where this kernel can follow it."""
+    """Show one schedule to the validator, as far as this kernel can follow it."""
     order, gone = made.order, list[int]()
     order.rewind()
     watch = Watch(order)
@@ -110,28 +112,23 @@ def _walk(space: Space, made: LockWalks, schedule: Iterator[Step]) -> None:
 
 def _show(space: Space, made: LockWalks, watch: Watch, step: Step) -> None:
     """Show the validator what a step completed, or began to wait for."""
-    slot, state, there_state, _ = step
-    automaton = space.system.automata[slot]
-    location = automaton.location
-    value = space.codebook.value
-    node = automaton.nodes[value(location, state)]
-    there = automaton.nodes[value(location, there_state)]
+    node, there = space.node(step.slot, step.before), space.node(step.slot, step.after)
     if node is None:
         return
     made.happened |= landmarks(node.functions)
-    order = made.order
-    space.system.memory.begin_step(space.codebook.decode(there_state))
-    order.chains = NodeChains(tuple(name for name in node.functions if name not in SCRIPTED))
-    if there is not None and there.waiting and there.op == node.op:
+    names = tuple(name for name in node.functions if name not in SCRIPTED)
+    made.order.chains = NodeChains(names)
+    space.system.memory.begin_step(space.codebook.decode(step.after))
+    who = space.system.automata[step.slot].runner
+    if there is not None and there.waits_at(node.op):
         if not node.waiting:
-            hart = automaton.runner.hart
-            watch.show_wait(automaton.runner, node.op, hart.irq_off, hart.preempt_count)
+            watch.show_wait(who, node.op, who.hart.irq_off, who.hart.preempt_count)
     else:
-        watch.show(automaton.runner, node.op)
+        watch.show(who, node.op)
 
 
 def shown_alone(space: Space, schedule: Schedule) -> dict[str, Finding]:
-    """What one schedule shows to a validator that has seen only the start before it."""
+    """The findings of one schedule, for a validator that has seen only the start before it."""
     walks = lock_walks(space, [schedule], 0, lambda _: 0)
     if walks.stopped is not None:
         raise walks.stopped

@@ -1,4 +1,5 @@
-"""The inner loop of a search in Python: the reference, and what there is without a compiler."""
+"""The inner loop of a search in Python: the reference for C, and its substitute where C was not
+built."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ Placed: TypeAlias = tuple[int, int, int, Answer]
 class Plain(Search):
     """The states reached so far, in a list.
 
-    `parents` has, for each state still to be expanded, what the contexts answered in the state
-    before it and what the checks saw there.
+    `parents` has for each state still to be expanded the answers of the contexts in the state
+    before it, and the view of the checks there.
     """
 
     def __init__(self, space: Space, verdict: Verdict, avoid: frozenset[str]) -> None:
@@ -77,17 +78,16 @@ class Plain(Search):
             here = self._kinds_in(state, kinds, harts)
             for one, other in combinations(here, 2):
                 self._meet(first, one, other, number)
-            for slot, _, _, answer in here:
-                if answer in kinds.late:
-                    there = self._kinds_in(after(state, answer.writes or ()), kinds, harts)
-                    mine = next(each for each in here if each[0] == slot)
-                    for other in (each for each in there if each[0] != slot):
-                        one, two = (mine, other) if slot < other[0] else (other, mine)
+            for mine in here:
+                if mine[3] in kinds.late:
+                    there = self._kinds_in(after(state, mine[3].writes or ()), kinds, harts)
+                    for other in (each for each in there if each[0] != mine[0]):
+                        one, two = (mine, other) if mine[0] < other[0] else (other, mine)
                         self._meet(first, one, two, number)
         return first
 
     def _kinds_in(self, state: bytes, kinds: Kinds, harts: tuple[list[int], bytes]) -> list[Placed]:
-        """The steps that can be made in a state and have a kind: context, kind, HART, answer."""
+        """The possible steps of a state that have a kind: context, kind, HART, answer."""
         places, table = harts
         return [
             (slot, kinds.of[answer], table[256 * slot + state[places[slot]]], answer)
@@ -97,18 +97,19 @@ class Plain(Search):
 
     @staticmethod
     def _meet(first: dict[tuple[int, int], int], one: Placed, other: Placed, number: int) -> None:
-        """Note the first state of two kinds that are not on one HART."""
+        """Note the first state of two kinds of step, unless both are on one HART."""
         if NOWHERE in (one[2], other[2]) or one[2] != other[2]:
             first.setdefault((one[1], other[1]), number)
 
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
-        """Expand one after the other."""
+        """Expand the states in order."""
         states, space, verdict = self.states, self.space, self.verdict
         budget, last, made = space.system.budget, inf, 0
-        for number, state in enumerate(states):
+        for number, state in enumerate(states):  # `expand` appends to the list
             self.expand(number, state)
             self._expanded = number + 1
             if space.outdated:
+                # The search is invalid, but goes on for a while to learn more steps for the next.
                 last = min(last, number + number // 4 + 1000)
                 if number >= last:
                     break
@@ -126,7 +127,11 @@ class Plain(Search):
         return not space.outdated
 
     def expand(self, number: int, state: bytes) -> None:
-        """Find the successors of a state; the loop that takes all the time, so calls are few."""
+        """Find the successors of a state.
+
+        This loop takes all the time of a search, so it avoids calls: the body of `after` stands
+        here once more.
+        """
         answers, view = here = self.look(number, state)
         first, seen, states, steps = number * self.width, self.seen, self.states, 0
         known, onward = 0, False
@@ -144,6 +149,7 @@ class Plain(Search):
                 known += 1
                 onward = onward or seen[there] > number
                 continue
+            # A step that writes nothing watched leaves the view of the checks as it is.
             if step.watched and self.breaks(view, step, there, number, slot):
                 continue
             seen[there] = len(states)
@@ -161,7 +167,7 @@ class Plain(Search):
             self.note(number, end_findings(self.space, state))
 
     def look(self, number: int, state: bytes) -> tuple[list[Answer], View]:
-        """What the contexts would do in a state, and what the checks see of it."""
+        """The answers of the contexts in a state, and the view that the checks have of it."""
         if not number:
             return self.space.answers(state), self.space.invariants.view(state)
         before, view = self.parents.popleft()
@@ -171,9 +177,9 @@ class Plain(Search):
         return self.space.answers_after(before, step, state), view
 
     def breaks(self, view: View, step: Answer, there: bytes, number: int, slot: int) -> bool:
-        """Note what the checks say about a new state; True when the search turns back at it.
+        """Note the findings of a new state; True if the search has to turn back there.
 
-        Where they see what they saw before the step, all was noted when that was new.
+        If the view is the one from before the step, its findings were noted when it was new.
         """
         sees = self.space.invariants.follow(view, step, there)
         return sees is not view and self.note(number, sees.findings, slot)

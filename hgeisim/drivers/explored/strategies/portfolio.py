@@ -1,9 +1,9 @@
-"""The strategies by name, those that search and those that draw; and the portfolio of them.
+"""The portfolio of strategies, and all strategies by name: those that search and those that draw.
 
-The portfolio searches all interleavings where that is possible soon; else what is shallow first.  A
-search breadth first speaks late where there are very many states.  Random schedules reach what is
-shallow right away, whatever there is beside it, and states by the number of switches what needs
-few.  Some hundred schedules come before any search, in its warm-up.
+The portfolio searches all interleavings where that does not take long; else it begins with shallow
+findings.  Where there are very many states, a breadth-first search reports late.  Random schedules
+reach shallow findings right away, however many states there are, and a search by switches reaches
+those that need few.  Some hundred schedules precede any search, in its warm-up.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from hgeisim.scenario.streams import Streams
 FEW_STATES = 700_000
 """States that are searched before anything else is tried."""
 SCHEDULES = 15_000
-"""Random schedules that are made then."""
+"""Random schedules that are made next."""
 BY_SWITCHES = 1_000_000
-"""States that are reached then, in the order of switches."""
+"""States that are then reached in the order of switches."""
 AT_FIRST, BESIDE = 0.25, 0.3
-"""The shares of a time that these may take, where there is one."""
+"""The shares of a time limit that the first search, and each of the next two steps, may take."""
 
 
 def portfolio(
@@ -36,9 +36,8 @@ def portfolio(
 ) -> Verdict:
     """Search all interleavings, up to `states_max` states.
 
-    Where there are more than some, random schedules are made first, then those with few switches.
-    What they find counts unless the search comes to its end: then that has found it as well, in the
-    shortest way.
+    Beyond `FEW_STATES`, random schedules come first, then schedules with few switches.  What they
+    find counts unless the search finishes: it has then found the same in the shortest way.
     """
 
     def all_of_them(states: int) -> Verdict:
@@ -73,12 +72,12 @@ def portfolio(
 
 
 class Searching(Protocol):
-    """Searches a space, up to so many states."""
+    """A strategy that searches a space, up to `states_max` states."""
 
     def __call__(
         self, space: Space, states_max: int, *, progress: Progress | None, enough: Enough
     ) -> Verdict:
-        """What it has found."""
+        """Search, and return the result."""
 
 
 SEARCHES: dict[str, Searching] = {

@@ -1,8 +1,8 @@
-"""Sampled schedules: each step by the context that a strategy draws, until nothing can step.
+"""Random walks: schedules that a sampler draws step by step, until no context can step.
 
-A walk goes in the steps of its space, which may be several operations long; the schedules that it
-notes are counted in single operations.  Some hundred of them warm a search up: it learns before it
-begins what contexts write and contend for.
+A walk makes the steps of its space, which may be several operations long; the schedules that it
+notes consist of single operations.  Some hundred walks warm a search up: it learns what contexts
+write and contend for before it begins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hgeisim.scenario.streams import Streams
 def random_walk(space: Space, number: int, sampler: Sampler, enough: Enough = never) -> Verdict:
     """Run a number of schedules that a sampler draws.
 
-    Fewer of them when a finding is `enough`, the budget is spent, or something stops the walks.
+    They end early when a finding is `enough`, when the budget is spent, or when something fails.
     """
     verdict = Verdict(SAMPLED, enough=enough)
     space.make_room()
@@ -40,7 +40,7 @@ def random_walk(space: Space, number: int, sampler: Sampler, enough: Enough = ne
 def walks_of(
     space: Space, number: int, sampler: Sampler, verdict: Verdict
 ) -> Iterator[Callable[[], None]]:
-    """Yield walks to be made, with the inner loop that there is."""
+    """Yield walks to be made, with the inner loop in C where possible."""
     tables = tables_of(space) if isinstance(sampler, Draw) else None
     if tables is not None and isinstance(sampler, Draw):
         walks = CompiledWalks(tables, sampler, verdict)
@@ -52,7 +52,7 @@ def walks_of(
 
 
 def _note_all(space: Space, verdict: Verdict, schedule: Iterator[Step], seen: set[bytes]) -> None:
-    """Note the findings of one schedule, and of its end."""
+    """Note the findings of one schedule and of its end."""
     gone, state = list[int](), space.initial()
     seen.add(state)
     verdict.states = len(seen)
@@ -78,21 +78,25 @@ def _note(verdict: Verdict, findings: tuple[Finding, ...], gone: list[int]) -> N
 
 WITHOUT_NEWS = 250
 """The warm-up ends after this many schedules in a row that taught nothing."""
-MOST = 20_000
-"""The most schedules that it makes."""
+WALKS_MAX = 20_000
+"""Schedules of a warm-up at most."""
 
 
 def warm_up(space: Space, verdict: Verdict | None = None) -> None:
-    """Make some hundred schedules to see what contexts write and contend for, and forget the rest.
+    """Learn from some hundred schedules what contexts write and contend for, and forget the rest.
 
-    A search has to begin again when it learns that late.  What the schedules show can happen, so it
-    is told at once, but the search will find it as well.  They are always the same.
+    A search that learns this late has to begin again.  Nothing is done in a space of single
+    operations, or where steps are known already.  What the schedules show can happen, so the
+    verdict keeps it in `earlier`, although the search will find it as well.  The schedules are
+    always the same.
     """
+    if space.contention is None or space.steps_learned:
+        return
     verdict = verdict or Verdict()
     space.make_room()
     draw = Draw(Streams(0).stream("scout"), RUN_MEAN)
     without_news, known = 0, space.lessons
-    for walk in walks_of(space, MOST, draw, verdict):
+    for walk in walks_of(space, WALKS_MAX, draw, verdict):
         walk()
         without_news = without_news + 1 if space.lessons == known else 0
         known = space.lessons

@@ -1,6 +1,6 @@
-"""Strategies that draw schedules, and their names.
+"""The strategies that draw schedules, and the samplers by which the command line names them.
 
-A sample says nothing about what it has not shown; which one is best depends on the fault.
+A sample proves nothing about what it has not shown; which strategy is best depends on the fault.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ DEPTH = 3
 
 @dataclass
 class Random:
-    """A number of schedules, each step by a context drawn from those that can step."""
+    """Draws each step from the contexts that can step; makes a number of `schedules`."""
 
     below: Below
     schedules: int
 
     def begin(self) -> bool:
-        """One less is left."""
+        """Count down the schedules that are left."""
         self.schedules -= 1
         return self.schedules >= 0
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """Draw one."""
+        """Draw a context."""
         slots = list(able)
         return slots[self.below(len(slots))] if slots else None
 
 
 @dataclass
 class Priorities:
-    """A number of schedules in which the first context of an order steps for as long as it can; one
-    in `one_in` is put last after its step."""
+    """Lets the first context of a random order step for as long as it can; one in `one_in` is put
+    last after its step."""
 
     below: Below
     schedules: int
@@ -49,13 +49,13 @@ class Priorities:
     order: list[int] = field(default_factory=list)
 
     def begin(self) -> bool:
-        """One less is left; the order is drawn when the contexts are known."""
+        """Count down; the order is drawn once the contexts are known."""
         self.schedules -= 1
         self.order = []
         return self.schedules >= 0
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The first that can step."""
+        """The first context in the order that can step."""
         if not self.order:
             self.order = shuffled(len(able.space.locations), self.below)
         for place, slot in enumerate(self.order):
@@ -68,12 +68,12 @@ class Priorities:
 
 @dataclass
 class Pct:
-    """A number of schedules in which the first context of a random order steps for as long as it
-    can; at `depth` - 1 random steps the one that is to step is put behind all others.
+    """Lets the first context of a random order step for as long as it can; at `depth` - 1 random
+    steps the context that would step is put behind all others.
 
-    A fault that takes `depth` orders between steps is found by each schedule with a probability of
+    A fault that needs `depth` orders between steps is found by each schedule with a probability of
     at least 1 / (n k^(depth - 1)), for n contexts and k steps (Burckhardt and others, ASPLOS 2010).
-    How many steps there are is learned: k is the longest schedule so far.
+    The number of steps is learned: k is the length of the longest schedule so far.
     """
 
     below: Below
@@ -86,7 +86,7 @@ class Pct:
     lowered: dict[int, int] = field(default_factory=dict)
 
     def begin(self) -> bool:
-        """One less is left; where its order changes, and by how much, is drawn."""
+        """Count down, and draw at which steps the order changes, and how."""
         self.schedules -= 1
         self.longest, self.steps = max(self.longest, self.steps), 0
         self.order, self.changes, self.lowered = [], {}, {}
@@ -96,13 +96,16 @@ class Pct:
         return self.schedules >= 0
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The first that can step."""
+        """The first context in the order that can step."""
         if not self.order:
             self.order = shuffled(len(able.space.locations), self.below)
         slot = self._first(able)
         rank = self.changes.get(self.steps)
         if rank is not None and slot is not None:
-            self._lower(slot, rank)
+            # Behind all contexts that were never lowered, and among those by the ranks drawn.
+            self.lowered[slot] = rank
+            kept = [each for each in self.order if each not in self.lowered]
+            self.order = kept + sorted(self.lowered, key=self.lowered.__getitem__)
             slot = self._first(able)
         self.steps += 1
         return slot
@@ -110,20 +113,14 @@ class Pct:
     def _first(self, able: Able) -> int | None:
         return next((slot for slot in self.order if slot in able), None)
 
-    def _lower(self, slot: int, rank: int) -> None:
-        """Put a context behind all that were never lowered, and among those in a drawn order."""
-        self.lowered[slot] = rank
-        kept = [each for each in self.order if each not in self.lowered]
-        self.order = kept + sorted(self.lowered, key=self.lowered.__getitem__)
-
 
 @dataclass
 class PartialOrder:
-    """A number of schedules in which each next step of a context has a random priority, drawn anew
-    when a step is made that it does not commute with.
+    """Gives the next step of each context a random priority, drawn anew when a step is made that it
+    does not commute with.
 
-    So orders between steps that matter are drawn, however many others there are (Yuan, Yang and
-    Gu, "Partial order aware concurrency sampling", CAV 2018).
+    So the orders that matter are drawn, however many others there are (Yuan, Yang and Gu, "Partial
+    order aware concurrency sampling", CAV 2018).
     """
 
     below: Below
@@ -131,13 +128,13 @@ class PartialOrder:
     priority: dict[int, int] = field(default_factory=dict)
 
     def begin(self) -> bool:
-        """One less is left."""
+        """Count down; all priorities are drawn anew."""
         self.schedules -= 1
         self.priority = {}
         return self.schedules >= 0
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The one of the highest priority."""
+        """The context whose next step has the highest priority."""
         slots = list(able)
         if not slots:
             return None
@@ -158,10 +155,10 @@ def commute(one: Answer, other: Answer) -> bool:
 
 @dataclass
 class RoundRobin:
-    """A number of schedules in which contexts step in turn, each as often as it can up to a limit.
+    """Lets contexts step in turn, each as often as it can up to a limit.
 
-    That is one step in the first schedules, each of which begins with another context, then two,
-    and so on.
+    The limit is one step in the first schedules, which begin with a different context each, then
+    two steps, and so on.
     """
 
     schedules: int
@@ -169,12 +166,12 @@ class RoundRobin:
     in_a_row: int = 0
 
     def begin(self) -> bool:
-        """One less is left."""
+        """Count up to the number of schedules."""
         self.made, self.in_a_row = self.made + 1, 0
         return self.made < self.schedules
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The same again, or the next one that can step."""
+        """The same context again, or the next one that can step."""
         count = len(able.space.locations)
         quantum, first = divmod(self.made, count)
         if last is not None and self.in_a_row <= quantum and last in able:
@@ -195,21 +192,20 @@ def shuffled(count: int, below: Below) -> list[int]:
 
 
 class Sampler(Protocol):
-    """Makes schedules of one kind."""
+    """Makes strategies of one kind, all of which draw from one stream."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name on the command line."""
 
     def schedules(self, number: int) -> Strategy:
-        """So many schedules."""
+        """A strategy that makes a number of schedules."""
 
 
 class Draw(NamedTuple):
-    """How contexts are drawn from a stream: any that can step, or the first in a random order, of
-    which one in `one_in` is put last after its step.
+    """The samplers that C can run as well: `Random`, or `Priorities` if `one_in` is not 0.
 
-    The latter needs few switches to reach most of what can happen (Burckhardt and others, "A
+    `Priorities` needs few switches to reach most of what can happen (Burckhardt and others, "A
     randomized scheduler with probabilistic guarantees of finding bugs", ASPLOS 2010).
     """
 
@@ -218,24 +214,24 @@ class Draw(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name on the command line."""
         return "priorities" if self.one_in else "random"
 
     def schedules(self, number: int) -> Strategy:
-        """So many schedules."""
+        """A strategy that makes a number of schedules."""
         below = self.stream.below
         return Priorities(below, number, self.one_in) if self.one_in else Random(below, number)
 
 
 class Drawn(NamedTuple):
-    """Schedules of a strategy that draws from a stream."""
+    """A sampler of any other strategy that draws from a stream."""
 
     name: str
     strategy: Callable[[Below, int], Strategy]
     stream: Stream
 
     def schedules(self, number: int) -> Strategy:
-        """So many schedules."""
+        """A strategy that makes a number of schedules."""
         return self.strategy(self.stream.below, number)
 
 
@@ -246,4 +242,4 @@ SAMPLERS: dict[str, Callable[[Stream], Sampler]] = {
     "partial-order": partial(Drawn, "partial-order", PartialOrder),
     "round-robin": partial(Drawn, "round-robin", lambda _, number: RoundRobin(number)),
 }
-"""What draws schedules, by name."""
+"""The samplers by name, each made from a stream."""

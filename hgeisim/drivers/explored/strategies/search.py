@@ -1,4 +1,4 @@
-"""What a search of all interleavings keeps, however its inner loop is made."""
+"""The base of searches over all interleavings, whether their inner loop is in C or in Python."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hgeisim.drivers.explored.model.space import Outgrown, Space
 from hgeisim.drivers.explored.strategies.verdict import BOUNDED, Schedule, Verdict
 
 Progress = Callable[[int, int], None]
-"""Told (states seen, states still to expand) now and then."""
+"""Called now and then with the number of states seen and of those still to expand."""
 PROGRESS_EVERY = 4096
 NOWHERE = 255
-"""The HART of a context that may be on top of another one on its HART."""
+"""The HART of an interrupt, which may run on top of another context of its HART."""
 
 
 class Kinds(NamedTuple):
-    """The kinds of some steps: the number of each, from 1, and how many numbers there are with 0.
-    What `late` steps access is still to come when they are made."""
+    """A classification of steps: the kind of each answer, counted from 1, and the number of kinds
+    including 0.  The accesses of `late` steps are still to come when the steps are made."""
 
     of: Mapping[Answer, int]
     numbers: int
@@ -37,7 +37,7 @@ class Kinds(NamedTuple):
 class Search(ABC):
     """The states reached so far, numbered in the order in which they were reached and expanded.
 
-    `origin` says how a state was reached first: the number of the state before it times the number
+    `origin` encodes how a state was reached first: the number of its predecessor times the number
     of contexts, plus the context that stepped.
     """
 
@@ -47,9 +47,9 @@ class Search(ABC):
 
     @abstractmethod
     def expand_all(self, states_max: int, progress: Progress | None) -> bool:
-        """Expand all states, in a space that has room for them; tell whether that was valid.
+        """Expand all states in a space that has room for them; return whether that was valid.
 
-        Where a step was learned that makes it invalid, go on for a while.
+        After learning a step that makes the search invalid, keep going for a while.
         """
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Search(ABC):
     @property
     @abstractmethod
     def expanded(self) -> int:
-        """How many states were expanded: those with the numbers below that."""
+        """How many states were expanded; they have the numbers below this one."""
 
     @abstractmethod
     def knows(self, state: bytes) -> bool:
@@ -71,13 +71,13 @@ class Search(ABC):
 
     @abstractmethod
     def origin(self, number: int) -> int:
-        """How a state was reached first."""
+        """The predecessor and the context that led to a state first, see the class."""
 
     @property
     @abstractmethod
     def dead_ends(self) -> Sequence[int]:
-        """The states from which every step led to a state seen before; kept where contexts of a
-        user's patch may go round for ever."""
+        """The states from which every step led to a known state; kept only for users' patches,
+        whose contexts may loop for ever."""
 
     @property
     @abstractmethod
@@ -86,14 +86,14 @@ class Search(ABC):
 
     @abstractmethod
     def pairs(self, kinds: Kinds, harts: tuple[list[int], bytes]) -> dict[tuple[int, int], int]:
-        """The first state in which two contexts, on two HARTs, can make steps of two kinds, the
-        earlier context the first; or one of them after the other, which is late.  `harts` as in
-        `side_by_side.harts`."""
+        """For each pair of kinds the first state in which contexts on two HARTs can make steps of
+        these kinds, the lower slot first; a late step may also be made before the other one.
+        `harts` are as in `side_by_side.harts`."""
 
     def run(self, states_max: int, progress: Progress | None) -> bool:
-        """Expand all states; False when a step was learned that makes the search invalid.
+        """Expand all states; return False after learning a step that makes the search invalid.
 
-        It goes on for a while then: what else it learns need not be learned by another search.
+        It keeps going for a while then, so that the next search starts with more known steps.
         """
         try:
             if self.note(0, self.space.invariants.of(self.space.initial())):
@@ -111,17 +111,18 @@ class Search(ABC):
             self.verdict.states = len(self)
 
     def look_for_loops(self) -> None:
-        """Find contexts that go round for ever; shipped kernels are not looked at, for the time it
-        takes."""
+        """Find contexts that loop for ever, in users' patches only: it takes time, and no shipped
+        kernel has any."""
         runs = LoneRuns(self.space)
         for number in self.dead_ends:
             if runs.all_go_round(self.state(number)):
                 self.note(number, endless(self.space, self.state(number)))
 
     def look_for_livelocks(self) -> None:
-        """Find contexts that go round for each other, once all states are known.
+        """Find contexts that keep each other looping, once all states are known.
 
-        Among states that none leaves, the last one that was reached leads back only.
+        In a set of states that no step leaves, the state that was reached last has only steps to
+        earlier ones, so looking at `returns` is enough.
         """
         ways, known = WaysOut(self.space), set[bytes]()
         for number in reversed(self.returns):
@@ -130,16 +131,12 @@ class Search(ABC):
                 there = Round(self.space, state)
                 if there.is_closed and there.slots:
                     known.update(there.states)
-                    self.note_livelock([*self.slots(number), *there.schedule()])
-
-    def note_livelock(self, slots: list[int]) -> None:
-        """Keep one, with a schedule that goes round one time."""
-        schedule = self.space.in_full(slots)
-        for finding in findings_in_round(self.space, schedule):
-            self.verdict.note(finding, schedule)
+                    schedule = self.space.in_full([*self.slots(number), *there.schedule()])
+                    for finding in findings_in_round(self.space, schedule):
+                        self.verdict.note(finding, schedule)
 
     def note(self, number: int, findings: tuple[Finding, ...], *last: int) -> bool:
-        """Keep what is new among the findings; True when one to avoid is among them."""
+        """Keep the new ones among some findings; return True if one is to be avoided."""
         if self.avoid and any(finding.id in self.avoid for finding in findings):
             return True
         for finding in findings:
@@ -149,7 +146,7 @@ class Search(ABC):
         return False
 
     def schedule(self, number: int, *last: int) -> Schedule:
-        """How a state was reached, and a last step, with each operation told."""
+        """The way to a state and a last step, in single operations."""
         return self.space.in_full([*self.slots(number), *last])
 
     def slots(self, number: int) -> list[int]:
@@ -158,8 +155,8 @@ class Search(ABC):
 
 
 def way_to(number: int, origin: Callable[[int], int], width: int) -> list[int]:
-    """The contexts whose steps led to what has a number, from 0: `origin` is the number before it
-    times the `width`, plus the context that stepped."""
+    """The contexts whose steps lead from number 0 to a `number`: `origin` gives the number before
+    it times the `width`, plus the context that stepped."""
     slots = list[int]()
     while number:
         number, slot = divmod(origin(number), width)

@@ -1,12 +1,15 @@
-"""One loop over schedules, and the strategies that choose what steps next.
+"""The strategy protocol, and the one loop that drives every strategy.
 
     for schedule in schedules(space, strategy):
         for step in schedule:
             ...
 
-A strategy says whether there is another schedule to make, and then which of the contexts that can
-step does.  A schedule ends where no context can step, where a user's patch fails, or where the
-strategy chooses none; one that does not come to an end is cut.
+A strategy decides whether to begin another schedule, and then which context makes each step.  A
+schedule ends where no context can step, where a user's patch fails, or where the strategy chooses
+none; a schedule without an end is cut off after `LONGEST` steps.
+
+`Given` follows schedules that exist already; `Prefix` and `Chain` combine strategies.  Those that
+draw schedules are in sampling.py.
 """
 
 from __future__ import annotations
@@ -20,13 +23,13 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 
 LONGEST = 3_000
-"""Steps of a schedule that does not come to its end."""
+"""Steps after which a schedule is cut off."""
 Below: TypeAlias = Callable[[int], int]
 """below(n) draws from 0..n-1."""
 
 
 class Step(NamedTuple):
-    """A step that was made: its context, the states before and after it, what the checks found."""
+    """One step of a schedule: its context, the states before and after it, and its findings."""
 
     slot: int
     before: bytes
@@ -35,7 +38,10 @@ class Step(NamedTuple):
 
 
 class Able:
-    """The contexts that can step in a state; each is asked when a strategy looks at it, once."""
+    """The contexts that can step in a state, as a container of slots.
+
+    A context is asked only when a strategy looks at it, and only once.
+    """
 
     __slots__ = ("answers", "space", "state")
 
@@ -44,7 +50,7 @@ class Able:
         self.answers: dict[int, Answer] = {}
 
     def answer(self, slot: int) -> Answer:
-        """What a context would do."""
+        """The step that a context would make."""
         known = self.answers.get(slot)
         if known is None:
             known = self.answers[slot] = self.space.ask(slot, self.state)
@@ -58,39 +64,40 @@ class Able:
 
 
 class Strategy(Protocol):
-    """Decides what happens next."""
+    """Decides which context steps next, schedule after schedule."""
 
     def begin(self) -> bool:
-        """Whether there is another schedule; asked before each."""
+        """Begin another schedule, if there is one; called before each schedule."""
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """Which context steps, `last` stepped before (None at the start); None ends the schedule.
+        """Return the context that steps next, one of `able`; None ends the schedule.
 
-        The context has to be able to step.
+        `last` is the context that stepped before, None at the start.
         """
 
 
 def schedules(space: Space, strategy: Strategy) -> Iterator[Iterator[Step]]:
-    """Yield schedules, each as an iterator over its steps; go through one before the next."""
+    """Yield schedules as iterators over their steps; exhaust each before taking the next."""
     while strategy.begin():
         yield _steps(space, strategy)
 
 
 def _steps(space: Space, strategy: Strategy) -> Iterator[Step]:
-    state, last, steps = space.initial(), None, 0
-    while (
-        steps < LONGEST and (slot := strategy.choose(able := Able(space, state), last)) is not None
-    ):
+    state, last = space.initial(), None
+    for _ in range(LONGEST):
+        able = Able(space, state)
+        slot = strategy.choose(able, last)
+        if slot is None:
+            return
         answer = able.answer(slot)
         before, state, last = state, after(state, answer.writes or ()), slot
-        steps += 1
         yield Step(slot, before, state, answer.findings)
         if answer.crashes:
             return
 
 
 class CannotStep(ValueError):
-    """A schedule asks for a step that is not possible: its number and the name of the context."""
+    """A schedule needs a step that is impossible: the step's number and the context's name."""
 
     def __init__(self, number: int, context: str) -> None:
         self.number, self.context = number, context
@@ -98,10 +105,10 @@ class CannotStep(ValueError):
 
 
 class Given:
-    """Given schedules, one after the other.
+    """Follows given schedules, one after the other.
 
-    `choose` raises `CannotStep` where a context cannot step in its turn; or, if they are `loose`,
-    that schedule ends there.
+    Where a context cannot make its step, `choose` raises `CannotStep`; with `loose`, that schedule
+    just ends there.
     """
 
     def __init__(self, given: Iterable[Schedule], loose: bool = False) -> None:
@@ -110,13 +117,13 @@ class Given:
         self.number = 0
 
     def begin(self) -> bool:
-        """Take the next one."""
+        """Take the next given schedule."""
         following = next(self.left, None)
         self.schedule, self.number = following or (), 0
         return following is not None
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The context whose turn it is."""
+        """The context that the schedule names."""
         if self.number == len(self.schedule):
             return None
         slot = self.schedule[self.number]
@@ -131,35 +138,35 @@ class Given:
 
 
 class Prefix:
-    """Each schedule of another strategy, after the same first steps."""
+    """Makes the same first steps in each schedule, then follows another strategy."""
 
     def __init__(self, first: Schedule, strategy: Strategy) -> None:
         self.first, self.strategy = Given((), loose=True), strategy
         self.steps = first
 
     def begin(self) -> bool:
-        """The first steps again, if there is another schedule to make."""
+        """Start with the first steps again, if the other strategy has another schedule."""
         self.first.schedule, self.first.number = self.steps, 0
         return self.strategy.begin()
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """What the first steps say, then what the other strategy says."""
+        """Follow the first steps, then the other strategy."""
         slot = self.first.choose(able, last)
         return self.strategy.choose(able, last) if slot is None else slot
 
 
 class Chain:
-    """One strategy after the other."""
+    """Runs strategies one after the other."""
 
     def __init__(self, *strategies: Strategy) -> None:
         self.left = list(strategies)
 
     def begin(self) -> bool:
-        """Whether the present one has another schedule, or one after it has."""
+        """Drop the strategies that have no schedule left; True if one has."""
         while self.left and not self.left[0].begin():
             del self.left[0]
         return bool(self.left)
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """What the present one says."""
+        """Let the present strategy choose."""
         return self.left[0].choose(able, last)

@@ -1,4 +1,4 @@
-"""What a search says in the end: the findings, and how much it covered."""
+"""The result of a search: the findings with their schedules, and how much was covered."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from hgeisim.drivers.explored.model.codebook import CodebookFull
 EXHAUSTED, BOUNDED, SAMPLED = "exhausted", "bounded", "sampled"
 
 Schedule = tuple[int, ...]
-"""The contexts that step, one after the other, from the initial state."""
+"""The contexts that step, in order, from the initial state."""
+
+
+def switches(schedule: Schedule) -> int:
+    """Count how often the context changes in a schedule."""
+    return sum(a != b for a, b in pairwise(schedule))
 
 
 Enough = Callable[[str], bool]
-"""Whether a search may end with the finding of an id."""
+"""Whether a search may end once it has the finding with an id."""
 
 
 def many(number: int, word: str, plural: str = "s") -> str:
@@ -32,12 +37,12 @@ def never(finding_id: str) -> bool:
 
 
 class Found(Exception):
-    """What the search was made for is found."""
+    """The search has found everything that it was made for."""
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A finding, a schedule that ends in it, and the ids of what else shows on the way."""
+    """A finding, a schedule that ends in it, and the ids of the other findings on the way."""
 
     finding: Finding
     schedule: Schedule
@@ -45,20 +50,21 @@ class Counterexample:
 
     @property
     def switches(self) -> int:
-        """How often its context changes."""
-        return sum(a != b for a, b in pairwise(self.schedule))
+        """How often the context changes in its schedule."""
+        return switches(self.schedule)
 
 
 @dataclass
 class Verdict:
     """The result of a search.
 
-    `coverage` is one of the three words: all interleavings, those within a bound, or a sample.
-    `bound` says which bound or how many schedules, `schedules` how many were drawn.  `states` and
-    `transitions` count distinct states and steps taken; `ends` are the states in which nothing can
-    happen any more.  `stopped` is the error, the interruption or the spent budget that ended the
-    search or what follows it, if one did; `cut` says so of the search.  `earlier` is what was found
-    before the search had to start again: it can happen, but is not the shortest way.
+    `coverage` is `EXHAUSTED` (all interleavings), `BOUNDED` (those within a bound) or `SAMPLED`.
+    `bound` describes the bound or the sample in words; `schedules` counts the schedules drawn,
+    `states` the distinct states, `transitions` the steps taken, and `ends` the states in which
+    nothing more can happen.  `stopped` is the error or interruption that ended the search or what
+    follows it; `cut` describes in words what ended the search itself early.  `earlier` has
+    the counterexamples from before the search had to start again: they can happen, but are not the
+    shortest.
     """
 
     coverage: str = EXHAUSTED
@@ -77,8 +83,8 @@ class Verdict:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing should come after it: it was stopped, it was enough, or steps or time
-        are spent."""
+        """Whether nothing should follow this search: it was stopped, it has found enough, or its
+        steps or its time are spent."""
         cut = bool(self.cut) and not (self.is_out_of_memory or self.is_a_part)
         return cut or any(map(self.enough, self.counterexamples))
 
@@ -88,32 +94,32 @@ class Verdict:
         return {i: each.finding.cause for i, each in self.counterexamples.items()}
 
     def note(self, finding: Finding, schedule: Schedule) -> None:
-        """Keep the first counterexample of each finding; raises `Found` when it is enough."""
+        """Keep the first counterexample of each finding; raises `Found` if that is enough."""
         if finding.id not in self.counterexamples:
             self.keep(Counterexample(finding, schedule))
 
     def keep(self, counterexample: Counterexample) -> None:
-        """Keep one, in place of what there is; raises `Found` when it is enough."""
+        """Keep a counterexample, replacing any other; raises `Found` if that is enough."""
         finding_id = counterexample.finding.id
         self.counterexamples[finding_id] = counterexample
         if self.enough(finding_id):
             raise Found
 
     def begin_with(self, begun: Schedule) -> None:
-        """The search began where a schedule ended: that belongs to each counterexample."""
+        """Prepend to each counterexample the schedule after which the search began."""
         for finding_id, each in self.counterexamples.items() if begun else ():
             longer = replace(each, schedule=begun + each.schedule)
             self.counterexamples[finding_id] = longer
 
     def start_again(self) -> None:
-        """Forget what was counted; what was found counts if the search does not come to its end."""
+        """Reset the counts; what was found before counts only if the search does not finish."""
         self.earlier |= self.counterexamples
         self.counterexamples = {}
         self.states = self.transitions = self.ends = self.schedules = 0
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep what a search has found, whatever ends it early: then it is `bounded`."""
+        """Keep what a search has found, whatever ends it early; its coverage is `BOUNDED` then."""
         try:
             yield
         except Found:
@@ -135,7 +141,7 @@ class Verdict:
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
-        """What was found and covered stays as it is, whatever ends what comes after the search."""
+        """Run what follows a search; whatever ends that early, the search's result stays."""
         try:
             yield
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
@@ -143,7 +149,7 @@ class Verdict:
 
 
 def ended(error: BaseException) -> str:
-    """How an error or an interruption ended something, in words."""
+    """Describe how an error or an interruption ended something."""
     if isinstance(error, MemoryError):
         return "ran out of memory"
     if isinstance(error, Spent):
@@ -154,5 +160,6 @@ def ended(error: BaseException) -> str:
 
 
 def without_memory(error: BaseException) -> BaseException:
-    """The same error; where memory ran out, without the frames that hold what a report needs."""
+    """The same error; after a MemoryError without its traceback, whose frames hold the memory that
+    a report needs."""
     return error.with_traceback(None) if isinstance(error, MemoryError) else error
