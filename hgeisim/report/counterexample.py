@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from hgeisim.checks.known import known_facts
-from hgeisim.drivers.explored.counterexample.shrink import switches
 from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explored_scenario import token_of
 from hgeisim.drivers.explored.races.data_race import Race, Side
-from hgeisim.drivers.explored.strategies.verdict import Counterexample
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, switches
 from hgeisim.report.findings import explanation, named, standing
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario

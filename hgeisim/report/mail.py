@@ -65,12 +65,12 @@ def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
     """The paragraphs below the steps: the cycle, the owners, the order, the remedy."""
     report = found.lock_report
     drawn = lock_drawing(report, names.functions) if report is not None else ()
-    cycle = [*drawn, *standstill(found.circle, names.functions)]
+    cycle = [*drawn, *standstill(found.cycle, names.functions)]
     yield from [*cycle, ""] if cycle else []
     yield from _owners(found, names)
     yield from _lost(found, names)
     yield from _order(space, found)
-    for window in found.windows[: not (found.circle or report)]:
+    for window in found.windows[: not (found.cycle or report)]:
         yield from labelled("Window", _window(found, names, window))
     closes = ways_out(report) if report is not None else ""
     yield from consequence(found.traced.finding.id, closes)

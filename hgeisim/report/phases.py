@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from hgeisim.drivers.explored.counterexample.evidence import LOOK, SLEEP, Evidence
+from hgeisim.drivers.explored.counterexample.evidence import REASON_TO_WAKE, SLEEP, Evidence
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.main import Module
 from hgeisim.report.effects import Change, Facts, phrases, sentence
@@ -139,8 +139,8 @@ class Phases:
         """The cells that make the order matter to a step, with the values that it finds."""
         step = self.found.traced.steps[place]
         wanted = {e.cell for e in self.found.slice.order if place in (e.first, e.then)}
-        if place in self.found.looks:
-            wanted |= {cell for cell in step.reads if LOOK.search(self.names.cells[cell])}
+        if place in self.found.sleepers:
+            wanted |= {cell for cell in step.reads if REASON_TO_WAKE.search(self.names.cells[cell])}
         return {c: v for c, v in step.reads.items() if c in wanted and c not in step.changes}
 
     def _function(self, place: int) -> str:

@@ -1,1 +1,1 @@
-"""A schedule that shows a finding: replayed, told apart from others, made shorter, as a token."""
+"""A schedule that shows a finding: replayed, explained, made shorter, and written as a token."""

@@ -1,9 +1,10 @@
-"""The cause of a counterexample, read from its schedule."""
+"""The cause of a counterexample: what its schedule says about who took part and who led to it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from hgeisim.checks.finding import NOT_KNOWN, Cause, entry_function, landmarks
 from hgeisim.drivers.explored.counterexample.replay import Access, NotShown, Traced, trace
@@ -16,11 +17,12 @@ DATA = re.compile(
     r"(free_bitmap|owners\[\d+\]|\.(vsfile|pte)_(cpu|hgei)|\.freed|\.(swfile|data)\.[\w.]+"
     r"|\.(eidelivery|eithreshold|eip|eie)\[\d+\]|\.hgei[ep]|\.sgeie)$"
 )
-"""The lines, who has them, and the interrupt files."""
+"""The cells that hold the lines, their owners and the interrupt files."""
 
 
 def cause_of(space: Space, schedule: Schedule, finding_id: str) -> Cause:
-    """What happened before the finding, whose steps it is made of, and whose led to these."""
+    """The landmarks before a finding, the parties whose steps make it up, and those whose steps led
+    to these."""
     try:
         traced = trace(space, schedule, finding_id)
     except NotShown:
@@ -39,11 +41,11 @@ def _entries(chains: Iterable[tuple[str, ...]]) -> frozenset[str]:
 
 
 def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
-    """The call chains of those that last wrote what the check looked at, and of the last step; in a
-    deadlock, those in which contexts wait for each other."""
+    """The call chains of the steps that last wrote what the check looked at, and of the last step;
+    in a deadlock, those in which contexts wait for each other."""
     for cell in sorted(traced.cells):
         writers = (step for step in reversed(traced.steps) if cell in step.changes)
-        yield from (step.functions for step in list(writers)[:1])
+        yield from (step.functions for step in islice(writers, 1))
     if not traced.at_end:
         yield from (step.functions for step in traced.steps[-1:])
     elif traced.finding.kind == "deadlock":
@@ -51,8 +53,8 @@ def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
 
 
 def _leading(space: Space, traced: Traced) -> Iterator[Access]:
-    """The steps that the finding depends on by the data of AIA: those that last wrote what the
-    check looked at or what another one of them read, and what came before in the same call."""
+    """The steps on which the finding depends by the data of AIA: those that last wrote what the
+    check looked at or what another such step read, and the steps before in the same call."""
     names, wanted, calls = space.system.memory.names, {*traced.cells}, dict[int, str]()
     for place in range(len(traced.steps) - 1, -1, -1):
         slot, step = traced.schedule[place], traced.steps[place]
@@ -66,14 +68,8 @@ def _leading(space: Space, traced: Traced) -> Iterator[Access]:
 
 
 def _waiting(space: Space, state: bytes) -> Iterator[tuple[str, ...]]:
-    """Those that wait for each other; where each waits for itself, all that have not ended."""
-    circle = [each.functions for each in wait_cycle(space, state) if each.wants is not None]
-    if circle:
-        yield from circle
-        return
-    fine = space.fine
-    for slot in fine.pending(state):
-        automaton = fine.system.automata[slot]
-        node = automaton.nodes[fine.codebook.value(automaton.location, state)]
-        if node is not None:
-            yield node.functions
+    """The call chains of contexts that wait for each other; of all that have not finished where
+    there is no such cycle."""
+    cycle = [each.functions for each in wait_cycle(space, state) if each.wants is not None]
+    nodes = (space.fine.node(slot, state) for slot in space.fine.pending(state))
+    yield from cycle or (node.functions for node in nodes if node is not None)

@@ -1,7 +1,7 @@
-"""Schedules that keep an order from the start to their end, and whether each shows a finding.
+"""Completions: the schedules that keep an order to their end, and whether each shows a finding.
 
-A sample of them is drawn (`completions`).  To prove that an order is enough, every schedule that
-keeps it is made (`WholeOrder`).
+`completions` draws a sample of them.  To prove that an order is enough, `WholeOrder` makes every
+schedule that keeps it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hgeisim.drivers.explored.strategies.verdict import Schedule
 
 
 class Completion(NamedTuple):
-    """What happened in a schedule, up to where it shows the finding if it does (`shows`)."""
+    """The events of a schedule, up to where it shows the finding, if it does (`shows`)."""
 
     schedule: Schedule
     run: tuple[Happened, ...]
@@ -43,27 +43,26 @@ def completions(
     space = space.fine
     keeping = Keeping(tuple(edges), Contrary(space, below, number), Progress(space))
     for steps in schedules(space, keeping):
-        schedule, shows = _gone_through(space, steps, finding_id)
+        schedule, shows = _followed(space, steps, finding_id)
         yield Completion(schedule, tuple(keeping.run), shows)
 
 
 def always_shows(space: Space, first: Schedule, finding_id: str, number: int, below: Below) -> bool:
-    """Whether all of a number of schedules that begin in one way show the finding."""
+    """Whether a number of schedules with the same first steps all show the finding."""
     space = space.fine
     made = schedules(space, Prefix(first, Contrary(space, below, number)))
-    return all(_gone_through(space, steps, finding_id)[1] for steps in made)
+    return all(_followed(space, steps, finding_id)[1] for steps in made)
 
 
-def _gone_through(space: Space, steps: Iterator[Step], finding_id: str) -> tuple[Schedule, bool]:
-    """Make the steps of a schedule until the finding shows."""
+def _followed(space: Space, steps: Iterator[Step], finding_id: str) -> tuple[Schedule, bool]:
+    """Make the steps of a schedule until the finding shows; return them, and whether it does."""
     schedule, state = list[int](), space.initial()
     for step in steps:
         schedule.append(step.slot)
         state = step.after
         found = (*step.findings, *space.invariants.of(state))
-        if any(finding.id == finding_id for finding in found):
-            return tuple(schedule), True
-        if is_caught(space, state, finding_id):
+        shows = any(finding.id == finding_id for finding in found)
+        if shows or is_caught(space, state, finding_id):
             return tuple(schedule), True
     if shows_at_end(space, state, finding_id):
         return tuple(schedule), True
@@ -72,8 +71,7 @@ def _gone_through(space: Space, steps: Iterator[Step], finding_id: str) -> tuple
 
 
 def shows_at_end(space: Space, state: bytes, finding_id: str) -> bool:
-    """Whether a state shows a finding in which nothing can happen any more, or only what goes round
-    for ever."""
+    """Whether a state shows a finding because nothing more can happen, or only an endless loop."""
     if next(space.successors(state), None) is None:
         found = end_findings(space, state)
     else:
@@ -84,30 +82,29 @@ def shows_at_end(space: Space, state: bytes, finding_id: str) -> bool:
 
 
 def is_caught(space: Space, state: bytes, finding_id: str) -> bool:
-    """Whether a finding is that nothing comes to an end, and it is so from a state on: whatever
-    comes next, it goes round."""
+    """Whether a finding is a livelock and no schedule comes to an end from a state on."""
     livelock = finding_id.startswith("livelock:")
     return livelock and no_end_from(space, space.codebook.decode(state))
 
 
 def what_happened(space: Space, schedule: Schedule) -> tuple[Happened, ...]:
-    """The steps of a schedule by name."""
+    """The events of a schedule."""
     progress = Progress(space.fine)
     made = schedules(space.fine, Given([schedule]))
     return tuple(progress.note(s.slot, s.before, s.after) for steps in made for s in steps)
 
 
 POINTS_MAX = 600_000
-"""Points that are looked at; then it is given up."""
+"""Points to look at before giving up."""
 
 
 class TooMany(Exception):
-    """An order leaves too much open to look at every schedule that keeps it."""
+    """An order leaves too many schedules to look at all of them."""
 
 
 class Point(NamedTuple):
-    """A state, how often each event of an order came before it, how far contexts are in a wait that
-    the order is about, and the edges that are open, as bits."""
+    """A state, how often each event of an order has come before it, how far contexts are in the
+    waits of the order, and the edges that are open, as bits."""
 
     state: bytes
     counts: tuple[int, ...]
@@ -116,15 +113,15 @@ class Point(NamedTuple):
 
     @property
     def digest(self) -> bytes:
-        """A short name: there are very many points, and most are never looked at again."""
+        """A short name; there are very many points, and most are never looked at again."""
         rest = f"{self.counts}{self.waits}{self.open}".encode()
         return blake2b(self.state + rest, digest_size=16).digest()
 
 
 class Found(NamedTuple):
-    """A step that an order allows: its context, whether it shows the finding, where it leads to.
+    """A step that an order allows: its context, whether it shows the finding, and the point after.
 
-    After one that `fails`, as a user's patch may, nothing comes.
+    Nothing comes after a step that `fails`, as a user's patch may.
     """
 
     slot: int
@@ -134,7 +131,7 @@ class Found(NamedTuple):
 
 
 class WholeOrder:
-    """The points that schedules in an order come to before they show a finding."""
+    """The points that the schedules of an order reach before they show a finding."""
 
     def __init__(self, space: Space, finding_id: str, order: Iterable[Edge]) -> None:
         self.space, self.finding_id, self.order = space.fine, finding_id, tuple(order)
@@ -145,8 +142,8 @@ class WholeOrder:
     def failing(
         self, points_max: int = POINTS_MAX, begins_in: bytes | None = None
     ) -> Schedule | None:
-        """A schedule that keeps the order to its end and does not show the finding, if there is
-        one, from the start or another state.  Raises `TooMany`."""
+        """A schedule that keeps the order to its end without showing the finding, if there is one,
+        from the start or another state.  Raises `TooMany`."""
         nothing, begin = (0,) * len(self.keys), begins_in or self.space.initial()
         start = Point(begin, nothing, nothing, (1 << len(self.order)) - 1)
         came: Ways = {start.digest: None}
@@ -172,7 +169,8 @@ class WholeOrder:
             if answer.writes is not None:
                 then = after(point.state, answer.writes)
                 happened = self._happened(slot, point, then)
-                if not any(edge.held_by(happened) for edge in self._open(point)):
+                edges = (each for i, each in enumerate(self.order) if point.open >> i & 1)
+                if not any(edge.held_by(happened) for edge in edges):
                     found = (*answer.findings, *self.space.invariants.of(then))
                     shows = any(each.id == self.finding_id for each in found)
                     shows = shows or is_caught(self.space, then, self.finding_id)
@@ -180,7 +178,7 @@ class WholeOrder:
                     yield Found(slot, shows, there, answer.crashes)
 
     def _happened(self, slot: int, point: Point, then: bytes) -> Happened:
-        """A step, with how often it came before as far as the order asks for that."""
+        """The event of a step; its number is -1 if the order is not about it."""
         label = self.names.coming(slot, point.state).label
         if (slot, label) not in self.keys:
             return Happened(Event(slot, label, -1))
@@ -199,12 +197,9 @@ class WholeOrder:
         freed = sum(1 << i for i, edge in enumerate(self.order) if edge.freed_by(happened))
         return Point(then, tuple(counts), tuple(waits), point.open & ~freed)
 
-    def _open(self, point: Point) -> Iterator[Edge]:
-        return (edge for i, edge in enumerate(self.order) if point.open >> i & 1)
-
 
 Ways: TypeAlias = dict[bytes, tuple[bytes, int] | None]
-"""From which point, and by a step of which context, each point was first reached."""
+"""For each point the point and the context from which it was first reached."""
 
 
 def _way(came: Ways, name: bytes) -> Schedule:

@@ -1,20 +1,19 @@
-"""An order of events of different contexts, and the schedules that keep it.
+"""An order of events of different contexts, and the strategy that keeps it.
 
-An event is a step of a schedule by name: a context, an operation in a function, and for which time.
-A number of a step means something in one schedule only.  An event means the same in all schedules
-of a space, so an order of events can be kept by others.
+An event names a step of a schedule: a context, an operation in a function, and how often that came
+before.  The number of a step means something in one schedule only; an event means the same in all
+schedules of a space, so other schedules can keep an order of events.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hgeisim.drivers.explored.model.automaton import REST
 from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.drivers.explored.strategies.sampling import Priorities, shuffled
 from hgeisim.drivers.explored.strategies.strategy import Able, Below, Strategy
 
 
@@ -30,8 +29,8 @@ class Event(NamedTuple):
 
 
 class Happened(NamedTuple):
-    """A step of an event: 0 `waits` completes it, any other is the number of a step in which it
-    began to wait, or went on waiting."""
+    """A step of an event: with 0 `waits` it completes the event, else it is the step of that number
+    in its wait."""
 
     event: Event
     waits: int = 0
@@ -39,7 +38,7 @@ class Happened(NamedTuple):
 
 @dataclass
 class Progress:
-    """How often each context has completed which operation, and in which wait it is."""
+    """How often each context has completed each operation, and how far it is in a wait."""
 
     space: Space
     counts: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -48,21 +47,22 @@ class Progress:
 
     def coming(self, slot: int, state: bytes) -> Event:
         """The event that the next step of a context belongs to."""
-        label = self._label(slot, self._here(slot, state))
+        here = self.space.codebook.value(self.space.locations[slot], state)
+        label = self.labels.get((slot, here))
+        if label is None:
+            node = self.space.node(slot, state)
+            label = self.labels[slot, here] = f"{node.functions} {node.op}" if node else ""
         return Event(slot, label, self.counts[slot, label])
 
     def happens(self, slot: int, before: bytes, after: bytes) -> Happened:
-        """What a step from one state to the next one is, or would be."""
+        """The event of a step from one state to the next."""
         event = self.coming(slot, before)
         return Happened(event, self.waits[slot] + 1 if self.is_wait(slot, before, after) else 0)
 
     def is_wait(self, slot: int, before: bytes, after: bytes) -> bool:
         """Whether a step completes nothing."""
-        nodes = self.space.system.automata[slot].nodes
-        node, there = nodes[self._here(slot, before)], nodes[self._here(slot, after)]
-        if node is None or there is None:
-            return False
-        return there.waiting and there.op == node.op
+        node, there = self.space.node(slot, before), self.space.node(slot, after)
+        return node is not None and there is not None and there.waits_at(node.op)
 
     def note(self, slot: int, before: bytes, after: bytes) -> Happened:
         """Count a step that was made."""
@@ -73,27 +73,16 @@ class Progress:
         return happened
 
     def start_again(self) -> None:
-        """Forget the steps, but not what they are called."""
+        """Forget the steps, but not their labels."""
         self.counts.clear()
         self.waits.clear()
-
-    def _here(self, slot: int, state: bytes) -> int:
-        return self.space.codebook.value(self.space.locations[slot], state)
-
-    def _label(self, slot: int, here: int) -> str:
-        label = self.labels.get((slot, here))
-        if label is None:
-            node = self.space.system.automata[slot].nodes[here]
-            label = "" if here == REST or node is None else f"{node.functions} {node.op}"
-            self.labels[slot, here] = label
-        return label
 
 
 class Edge(NamedTuple):
     """`first` comes before `then`.
 
-    With `enough` above 0, it is enough that `first` has made so many steps of its wait.  `then` may
-    make `free` steps of its wait before, and must not go further.
+    With `enough` above 0, that many steps in the wait of `first` suffice.  `then` may make `free`
+    steps in its wait before that, but no more.
     """
 
     first: Event
@@ -102,18 +91,18 @@ class Edge(NamedTuple):
     free: int = 0
 
     def held_by(self, happened: Happened) -> bool:
-        """Whether a step is one that has to wait for `first`."""
+        """Whether a step has to wait for `first`."""
         event, waits = happened
         return event == self.then and (not waits or waits > self.free)
 
     def freed_by(self, happened: Happened) -> bool:
-        """Whether a step is what `then` waits for."""
+        """Whether a step is the one for which `then` waits."""
         event, waits = happened
         return event == self.first and (not waits or waits >= self.enough > 0)
 
 
 class Allowed(Able):
-    """The contexts that can step and whose next event may come."""
+    """The contexts that can step and whose next event the order allows."""
 
     __slots__ = ("able", "keeping")
 
@@ -122,21 +111,18 @@ class Allowed(Able):
         self.able, self.keeping = able, keeping
 
     def answer(self, slot: int) -> Answer:
-        """What a context would do."""
+        """The step that a context would make."""
         return self.able.answer(slot)
 
     def __contains__(self, slot: int | None) -> bool:
         return slot in self.able and slot is not None and self.keeping.allows(slot, self.able)
 
-    def __iter__(self) -> Iterator[int]:
-        return (slot for slot in range(len(self.space.locations)) if slot in self)
-
 
 @dataclass
 class Keeping:
-    """Each schedule of another strategy, kept in an order; `run` has what happened so far.
+    """Keeps another strategy to an order; `run` has the events of the schedule so far.
 
-    The other strategy is asked among the contexts that the order allows.
+    The other strategy chooses among the contexts that the order allows.
     """
 
     edges: tuple[Edge, ...]
@@ -147,75 +133,51 @@ class Keeping:
     state: bytes = b""
 
     def begin(self) -> bool:
-        """Whether the other strategy has another schedule; nothing has happened in it."""
+        """Begin another schedule of the other strategy; nothing has happened in it."""
         self.progress.start_again()
         self.run, self.open, self.state = [], list(self.edges), b""
         return self.strategy.begin()
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """What the other strategy says."""
-        self.came_to(able.state, last)
-        return self.strategy.choose(Allowed(able, self), last)
-
-    def came_to(self, state: bytes, last: int | None) -> None:
-        """Note the step that led to a state."""
+        """Note the last step, and let the other strategy choose."""
         if last is not None:
-            happened = self.progress.note(last, self.state, state)
+            happened = self.progress.note(last, self.state, able.state)
             self.run.append(happened)
             self.open = [edge for edge in self.open if not edge.freed_by(happened)]
-        self.state = state
+        self.state = able.state
+        return self.strategy.choose(Allowed(able, self), last)
 
     def allows(self, slot: int, able: Able) -> bool:
         """Whether the order lets a context make its next step."""
         held = [edge for edge in self.open if edge.then.slot == slot]
         if not held:
             return True
-        happened = self.progress.happens(slot, able.state, _after(able, slot))
+        there = after(able.state, able.answer(slot).writes or ())
+        happened = self.progress.happens(slot, able.state, there)
         return not any(edge.held_by(happened) for edge in held)
-
-
-def _after(able: Able, slot: int) -> bytes:
-    return after(able.state, able.answer(slot).writes or ())
 
 
 RUN_MEANS = (2, 8, 32, 128, 100_000)
 """Steps that a context makes before it is put last, on average; drawn for each schedule."""
 LONGEST = 2_000
-"""Steps of one of these schedules."""
+"""Steps of one of these schedules at most."""
 
 
-@dataclass
-class Contrary:
-    """A number of schedules in random orders of contexts, with many switches of context or few.
+class Contrary(Priorities):
+    """Random priorities, with many context switches in one schedule and few in another."""
 
-    The first in the order that can step does, and is put last at random points.
-    """
-
-    space: Space
-    below: Below
-    schedules: int
-    order: list[int] = field(default_factory=list)
-    mean: int = 1
-    steps: int = 0
+    def __init__(self, space: Space, below: Below, schedules: int) -> None:
+        super().__init__(below, schedules, 1)
+        self.contexts, self.steps = len(space.locations), 0
 
     def begin(self) -> bool:
-        """One less is left; a new order."""
+        """Count down, and draw how often contexts change, and their order."""
         self.schedules -= 1
-        self.steps, self.mean = 0, RUN_MEANS[self.below(len(RUN_MEANS))]
-        self.order = order = list(range(len(self.space.locations)))
-        for last in range(len(order) - 1, 0, -1):
-            other = self.below(last + 1)
-            order[last], order[other] = order[other], order[last]
+        self.steps, self.one_in = 0, RUN_MEANS[self.below(len(RUN_MEANS))]
+        self.order = shuffled(self.contexts, self.below)
         return self.schedules >= 0
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """The first that can step."""
+        """The first context in the order that can step, in a schedule that is not too long."""
         self.steps += 1
-        if self.steps == LONGEST:
-            return None
-        for place, slot in enumerate(self.order):
-            if slot in able:
-                if not self.below(self.mean):
-                    self.order.append(self.order.pop(place))
-                return slot
-        return None
+        return None if self.steps == LONGEST else super().choose(able, last)

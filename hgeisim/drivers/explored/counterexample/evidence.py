@@ -1,6 +1,6 @@
 """The evidence for a finding: its slice of the schedule, and what a reader must see to believe it.
 
-Where the content of an interrupt file was lost, it says where that was while its vCPU moved.
+If the content of an interrupt file was lost, the evidence follows it while its vCPU moved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.completions import TooMany, WholeOrder, always_shows
 from hgeisim.drivers.explored.counterexample.replay import Access, Traced, trace
 from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
-from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.terminal_states import Stuck, wait_cycle
 from hgeisim.drivers.explored.strategies.lock_walks import lock_walks
@@ -28,18 +27,18 @@ from hgeisim.scenario.streams import Streams
 from hgeisim.watch.lock_report import finding_of
 
 LEDGERS = {"set-up-lost": ("setup", "eie"), "sent-lost": ("owed", "eip")}
-"""What the books of a guest call what is lost, and the register that ought to have it."""
+"""For each kind of loss the field of a guest's books, and the register that ought to have it."""
 
 
 class Places(NamedTuple):
-    """The cells that have the lost bits of a vCPU from a step on (None: from the start)."""
+    """The cells that hold the lost bits of a vCPU from a step on (None: from the start)."""
 
     since: int | None
     cells: tuple[int, ...]
 
 
 class Whereabouts(NamedTuple):
-    """The vCPU, what it lost, and where that was."""
+    """The vCPU, the bits that it lost, and where these were."""
 
     vcpu: Vcpu
     register: str
@@ -48,7 +47,7 @@ class Whereabouts(NamedTuple):
 
 
 def whereabouts(space: Space, traced: Traced) -> Whereabouts | None:
-    """Follow what a finding says was lost; None if it says no such thing."""
+    """Follow the bits that a finding reports as lost; None if it reports none."""
     book, register = LEDGERS.get(traced.finding.kind, ("", ""))
     final = space.fine.codebook.decode(traced.final)
     for vcpu in space.system.k.vcpus:
@@ -82,19 +81,19 @@ def _history(space: Space, traced: Traced, vcpu: Vcpu, what: tuple[str, int]) ->
 CONTINUATIONS = 60
 """Schedules that are tried after each beginning, to see which step decides."""
 DECIDING_POINTS_MAX, ATTEMPTS = 100_000, 3
-"""Points that are looked at, to see whether really nothing comes after it without the finding; and
-how often another step is tried where something does."""
+"""Points to look at to prove that every schedule shows the finding after the step that decides, and
+how often a later step is tried where one does not."""
 
 
 SLEEP = "schedule"
-LOOK = re.compile(r"(owners\[\d+\]|vsfile_cpu|hgeip)$")
+REASON_TO_WAKE = re.compile(r"(owners\[\d+\]|vsfile_cpu|hgeip)$")
 _OWNERS = re.compile(r"hgei(\d+)\.owners\[(\d+)\]")
 _OF_A_LOCK = re.compile(r"lock\.\w+$")
 
 
 class Window(NamedTuple):
-    """Two steps of one context, between which others come that must not; `closes` is None when it
-    has not gone on when the finding shows."""
+    """Two steps of one context, between which others come that must not; `closes` is None if the
+    context has not gone on when the finding shows."""
 
     opens: int
     closes: int | None
@@ -109,15 +108,15 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Steps are counted from 0.
+    """The steps of a schedule that a reader must see, and their meaning; steps count from 0.
 
-    `kept` are those to show; after step `decides` every schedule shows the finding, whatever comes
-    (None if even the start is after it), as far as was tried unless `decides_all`.
-    `lines` are those that the steps shown are about, `lost` is where what was lost had been,
-    `circle` who waits for whom in a deadlock, `lock_report` the validator's report of a lock-order
+    `kept` are the steps to show.  After step `decides` every schedule shows the finding, whatever
+    comes next (None if that holds from the start); it is proven if `decides_all`, else sampled.
+    `lines` are the HGEI lines of the steps shown, `lost` says where lost bits had been, and `cycle`
+    which contexts wait for each other in a deadlock.  `stands` maps the last steps of contexts to
+    the operations at which they are stuck, and `sleepers` are the last steps in which those that
+    sleep looked for a reason to wake.  `lock_report` is the validator's report of a lock-order
     finding.
-    `stands` has the operations before which contexts stand in the end, by their last steps, and
-    `looks` the last steps in which those that sleep looked for a reason not to.
     """
 
     traced: Traced
@@ -127,43 +126,50 @@ class Evidence:
     windows: tuple[Window, ...]
     lines: tuple[Line, ...]
     lost: Whereabouts | None
-    circle: tuple[Stuck, ...] = ()
+    cycle: tuple[Stuck, ...] = ()
     stands: Mapping[int, str] = field(default_factory=dict)
-    looks: frozenset[int] = frozenset()
+    sleepers: frozenset[int] = frozenset()
     decides_all: bool = True
     lock_report: Report | None = None
 
     @property
     def essential(self) -> tuple[int, ...]:
-        """The steps without which nothing can be understood, for where there is no more room."""
+        """The steps without which nothing can be understood, where there is little room."""
         ends = {i for each in self.slice.order if each.weight == 1 for i in (each.first, each.then)}
-        telling = (self.decides, self.kept[-1], *self.stands)
-        return tuple(i for i in self.kept if i in ends or i in telling)
+        needed = {*ends, self.decides, self.kept[-1], *self.stands}
+        return tuple(i for i in self.kept if i in needed)
 
 
 def evidence(space: Space, schedule: Schedule, finding_id: str, weight: Weight) -> Evidence:
-    """Look at a schedule that shows a finding.  Raises `NotShown` if it does not."""
+    """The evidence in a schedule for a finding.  Raises `NotShown` if it does not show it."""
     below = Streams(0).stream("evidence").below
     traced = trace(space, schedule, finding_id)
     found = slice_of(space, traced, below, weight)
     decides, decides_all = _decides(space, traced, below)
     stands = _stands(space, traced) if traced.at_end else {}
-    looks = frozenset(_looks(space, traced, stands))
-    kept = _kept(space, traced, found, weight) | stands.keys() | looks
+    sleepers = frozenset(_sleepers(space, traced, stands))
+    kept = _kept(space, traced, found, weight) | stands.keys() | sleepers
     if decides is not None:
         kept.add(decides)
     lines = tuple(_lines(space, traced, kept))
     if severity_of(finding_id) in (Severity.ISOLATION, Severity.OWNERSHIP):
         kept.update(_handed_over(space, traced, lines))
-    windows = tuple(_windows(traced, found))
-    lost = whereabouts(space, traced)
-    circle = wait_cycle(space, traced.final) if traced.finding.kind == "deadlock" else ()
-    shown = tuple(sorted(kept))
-    report = _lock_report(space, traced)
+    cycle = wait_cycle(space, traced.final) if traced.finding.kind == "deadlock" else ()
     cause = cause_of(space, schedule, finding_id)
-    traced = traced._replace(finding=replace(traced.finding, cause=cause))
-    made = Evidence(traced, found, shown, decides, windows, lines, lost, circle, stands, looks)
-    return replace(made, decides_all=decides_all, lock_report=report)
+    return Evidence(
+        traced._replace(finding=replace(traced.finding, cause=cause)),
+        found,
+        tuple(sorted(kept)),
+        decides,
+        tuple(_windows(traced, found)),
+        lines,
+        whereabouts(space, traced),
+        cycle,
+        stands,
+        sleepers,
+        decides_all,
+        _lock_report(space, traced),
+    )
 
 
 def _lock_report(space: Space, traced: Traced) -> Report | None:
@@ -176,8 +182,8 @@ def _lock_report(space: Space, traced: Traced) -> Report | None:
 
 
 def _decides(space: Space, traced: Traced, below: Below) -> tuple[int | None, bool]:
-    """The first step after which everything shows the finding, and whether everything was tried: by
-    bisection over samples, until one that is tried as a whole does not fail."""
+    """The first step after which every schedule shows the finding, and whether that is proven: by
+    bisection over samples, until a step is found for which every schedule was tried."""
     place = _bisected(space, traced, below, -1)
     for _ in range(0 if is_lock_order(traced.finding.id) else ATTEMPTS):
         try:
@@ -192,7 +198,7 @@ def _decides(space: Space, traced: Traced, below: Below) -> tuple[int | None, bo
 def _always_shows_after(space: Space, traced: Traced, place: int) -> bool:
     if place == len(traced.schedule) - 1 and not traced.at_end:
         return True
-    state = _state_after(space, traced.schedule[: place + 1])
+    state = space.fine.state_after(traced.schedule[: place + 1])
     whole = WholeOrder(space, traced.finding.id, ())
     return whole.failing(DECIDING_POINTS_MAX, state) is None
 
@@ -209,15 +215,8 @@ def _bisected(space: Space, traced: Traced, below: Below, low: int) -> int:
     return high
 
 
-def _state_after(space: Space, schedule: Schedule) -> bytes:
-    state = space.fine.initial()
-    for slot in schedule:
-        state = after(state, space.fine.ask(slot, state).writes or ())
-    return state
-
-
 def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int]:
-    """The ends of the order, the last step, and the steps from which their data came."""
+    """The ends of the order, the last step, and the steps from which the data of these came."""
     names, steps = space.system.memory.names, traced.steps
     data = {a for step in steps for a in step.changes if weight(names[a]) == 1}
     kept = {i for each in found.order for i in (each.first, each.then) if i < len(steps)}
@@ -228,7 +227,7 @@ def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int
     wanted += [(i, cell) for i in sorted(kept) for cell in sorted(data & _seen(steps, i))]
     while wanted:
         place, cell = wanted.pop()
-        writer = _last_change(steps[:place], cell)
+        writer = next((i for i in reversed(range(place)) if cell in steps[i].changes), None)
         if writer is not None and writer not in kept:
             kept.add(writer)
             wanted += [(writer, each) for each in sorted(data & _seen(steps, writer))]
@@ -236,7 +235,7 @@ def _kept(space: Space, traced: Traced, found: Slice, weight: Weight) -> set[int
 
 
 def _lines(space: Space, traced: Traced, kept: set[int]) -> Iterator[Line]:
-    """The lines that steps give to a vCPU as its VS-file, take away from one, or hand over."""
+    """The lines that steps give to a vCPU as its VS-file, take from it, or hand over."""
     places = {
         (address_of(vcpu, "vsfile_cpu"), address_of(vcpu, "vsfile_hgei"))
         for vcpu in space.system.k.vcpus
@@ -252,17 +251,14 @@ def _lines(space: Space, traced: Traced, kept: set[int]) -> Iterator[Line]:
                 found[Line(seen.get(cpu, -1), seen.get(hgei, -1))] = None
         changed = (_OWNERS.fullmatch(space.system.memory.names[cell]) for cell in step.changes)
         found |= {Line(int(each[1]), int(each[2])): None for each in changed if each}
-    return (line for line in found if _exists(space, line))
-
-
-def _exists(space: Space, line: Line) -> bool:
-    """Whether the machine has a line; a patch may have written any number."""
-    hgei = space.system.k.hgei
-    return 0 <= line.cpu < len(hgei) and 0 <= line.hgei < len(hgei[line.cpu].owners)
+    # A patch may have written the numbers of a line that does not exist.
+    controls = space.system.k.hgei
+    here = (line for line in found if 0 <= line.cpu < len(controls))
+    return (line for line in here if 0 <= line.hgei < len(controls[line.cpu].owners))
 
 
 def _handed_over(space: Space, traced: Traced, lines: tuple[Line, ...]) -> Iterator[int]:
-    """The steps that change the owner of a line, or whether it is free."""
+    """The steps that change the owner of a line or its free bit."""
     owners = {
         address
         for cpu, hgei in lines
@@ -273,31 +269,29 @@ def _handed_over(space: Space, traced: Traced, lines: tuple[Line, ...]) -> Itera
 
 
 def _stands(space: Space, traced: Traced) -> dict[int, str]:
-    """What contexts that have not come to an end stand before, by their last steps."""
-    fine, made = space.fine, dict[int, str]()
-    for slot in fine.pending(traced.final):
-        automaton, last = fine.system.automata[slot], traced.last_of(slot)
-        node = automaton.nodes[fine.codebook.value(automaton.location, traced.final)]
+    """The operations at which unfinished contexts are stuck, by the last steps of the contexts."""
+    made = dict[int, str]()
+    for slot in space.fine.pending(traced.final):
+        node, last = space.fine.node(slot, traced.final), traced.last_of(slot)
         if last is not None and node is not None and (node.waiting or node.op.voluntary):
             made[last] = str(node.op)
     return made
 
 
-def _looks(space: Space, traced: Traced, stands: Mapping[int, str]) -> Iterator[int]:
-    """The last step of each sleeper that read where its VS-file is, or whether it has something."""
+def _sleepers(space: Space, traced: Traced, stands: Mapping[int, str]) -> Iterator[int]:
+    """For each context that sleeps the last step that read where its VS-file is, or whether that
+    has something pending."""
     names = space.system.memory.names
-    for last, op in stands.items():
-        slot = traced.schedule[last]
-        own = (i for i in range(last, -1, -1) if traced.schedule[i] == slot)
-        looks = (
-            i for i in own if any(map(LOOK.search, map(names.__getitem__, traced.steps[i].reads)))
-        )
-        if op == SLEEP and (look := next(looks, None)) is not None:
-            yield look
+    for last in (last for last, op in stands.items() if op == SLEEP):
+        own = (i for i in range(last, -1, -1) if traced.schedule[i] == traced.schedule[last])
+        for i in own:
+            if any(REASON_TO_WAKE.search(names[cell]) for cell in traced.steps[i].reads):
+                yield i
+                break
 
 
 def _seen(steps: tuple[Access, ...], place: int) -> set[int]:
-    """The cells that a step and those before it in the same call of a function have read."""
+    """The cells that a step and the steps before it in the same call of a function have read."""
     step, seen = steps[place], set[int]()
     for earlier in reversed(steps[: place + 1]):
         if earlier.happened.event.slot == step.happened.event.slot:
@@ -307,13 +301,9 @@ def _seen(steps: tuple[Access, ...], place: int) -> set[int]:
     return seen
 
 
-def _last_change(steps: tuple[Access, ...], cell: int) -> int | None:
-    return next((i for i in reversed(range(len(steps))) if cell in steps[i].changes), None)
-
-
 def _windows(traced: Traced, found: Slice) -> list[Window]:
-    """Where a context is left after a step that others need, and goes on after what they did; those
-    first that are about the data of the kernel."""
+    """The windows in which a context pauses after a step that others need, until after the steps
+    that it depends on; windows about the data of the kernel come first."""
     slots, rated = traced.schedule, list[tuple[int, Window]]()
     for back in found.order:
         opening = [

@@ -1,8 +1,8 @@
-"""A schedule followed step by step: what each step did, read and wrote, up to a finding.
+"""Replay: a schedule followed step by step, with what each step did, read and wrote.
 
 A schedule counts single operations (`Space.fine`), so it means the same whatever a search merged.
-`follow` describes its steps to a reader; `trace` keeps the accesses of each, up to where it shows a
-finding.
+`follow` describes its steps for a reader, `findings_of` finds out what it shows, and `trace` keeps
+the accesses of each step up to a finding.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from hgeisim.machine.shared import address_of, addresses
 
 
 class Change(NamedTuple):
-    """A cell of kernel or machine state that a step changed, and the function that did it (empty
-    where the operation itself did)."""
+    """A cell of kernel or machine state that a step changed, and the function that changed it
+    (empty if the operation itself did)."""
 
     cell: str
     before: int
@@ -40,9 +40,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class StepTaken:
-    """One step: who, where, completing which operation of which kernel function, changing what.
+    """One step: its context and CPU, the operation of a kernel function that it completed, and the
+    changes it made.
 
-    `findings` is what the checks said about the step and the state after it.
+    `findings` are those of the step and of the state after it.
     """
 
     context: str
@@ -54,29 +55,26 @@ class StepTaken:
 
 
 def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
-    """Yield the steps of a schedule.
-
-    Raises `CannotStep` when a context cannot step in its turn.
-    """
+    """Yield the steps of a schedule.  Raises `CannotStep` if one of them is impossible."""
     space = space.fine
     for steps in schedules(space, Given([schedule])):
         yield from (_describe(space, step) for step in steps)
 
 
 def findings_of(space: Space, schedule: Schedule) -> tuple[Finding, ...]:
-    """Everything that a schedule shows, in order; the end is looked at if it is one, or if from
-    there on a context goes round for ever, or some have gone round for each other.
+    """All findings of a schedule, in order; none if the schedule cannot be followed.
 
-    Nothing when the schedule cannot be followed.
+    Those of its end count if nothing more can happen there, if contexts loop for ever from there,
+    or if they have gone round in a livelock.
     """
     return Followed(space).findings_of(schedule)
 
 
 class Followed:
-    """A schedule that was followed, to be followed by others that begin as it does.
+    """A schedule that was followed, so that others with the same beginning need not start anew.
 
-    `states` are those before its steps and after the last one, `found` what each step has shown;
-    after one that has `crashed` nothing comes.
+    `states` are those before its steps and after the last one, and `found` has the findings of each
+    step; nothing comes after a step that has `crashed`.
     """
 
     def __init__(self, space: Space) -> None:
@@ -87,7 +85,7 @@ class Followed:
         self.crashed = False
 
     def findings_of(self, schedule: Schedule) -> tuple[Finding, ...]:
-        """Everything that another schedule shows, see `findings_of`."""
+        """All findings of another schedule, see the function `findings_of`."""
         if not self._follow(schedule):
             return ()
         space, state = self.space, self.states[-1]
@@ -101,7 +99,7 @@ class Followed:
         return tuple(found)
 
     def _follow(self, schedule: Schedule) -> bool:
-        """Go along a schedule, from where it leaves the present one; tell whether that can be."""
+        """Follow a schedule from where it leaves the present one; False if that is impossible."""
         both = zip(self.schedule, schedule, strict=False)
         same = next((i for i, (old, new) in enumerate(both) if old != new), None)
         same = min(len(self.schedule), len(schedule)) if same is None else same
@@ -115,7 +113,7 @@ class Followed:
         return True
 
     def _step(self, slot: int) -> bool:
-        """Let a context step, if there is one and it can."""
+        """Let a context step; False if it does not exist or cannot step."""
         if slot >= len(self.space.locations):
             return False
         answer = self.space.ask(slot, self.states[-1])
@@ -131,35 +129,33 @@ class Followed:
 
 
 def _describe(space: Space, step: Step) -> StepTaken:
-    slot, state, there_state, findings = step
-    automaton = space.system.automata[slot]
-    before_cells, after_cells = space.codebook.decode(state), space.codebook.decode(there_state)
-    node = automaton.nodes[before_cells[automaton.location]]
-    there = automaton.nodes[after_cells[automaton.location]]
-    changes = tuple(_changes(space, slot, before_cells, after_cells))
-    space.system.memory.begin_step(after_cells)
+    automaton = space.system.automata[step.slot]
+    node, there = space.node(step.slot, step.before), space.node(step.slot, step.after)
+    cells_after = space.codebook.decode(step.after)
+    changes = tuple(_changes(space, step.slot, space.codebook.decode(step.before), cells_after))
+    space.system.memory.begin_step(cells_after)
     return StepTaken(
         context_name(automaton, node or there),
         automaton.runner.cpu,
         node.functions[-1] if node and node.functions else "",
         _operation(node, there),
         changes,
-        (*findings, *space.invariants.of(there_state)),
+        (*step.findings, *space.invariants.of(step.after)),
     )
 
 
 def context_name(automaton: Automaton, node: Node | None) -> str:
-    """What a context is called in a local state: the hardirq of a device is not an IPI."""
+    """The name of a context in a local state: the hardirq of a device is not an IPI."""
     entry = node.functions[0] if node and node.functions else ""
     hardirq = automaton.name.startswith("ipi/") and entry in DEVICE_HANDLERS
     return f"irq/{automaton.runner.cpu}" if hardirq else automaton.name
 
 
 def _operation(node: Node | None, there: Node | None) -> str:
-    """What a step did, as text: an operation that has to wait is told when it begins and ends."""
+    """The operation of a step as text; one that has to wait begins, waits and ends."""
     if node is None:
         return "interrupt"
-    if there is not None and there.waiting and there.op == node.op:
+    if there is not None and there.waits_at(node.op):
         return f"waits: {node.op}" if node.waiting else f"begin: {node.op}"
     return f"end: {node.op}" if node.waiting else str(node.op)
 
@@ -172,7 +168,7 @@ def _changes(space: Space, slot: int, before: list[int], after: list[int]) -> It
 
 
 def _writers(space: Space, slot: int, before: list[int]) -> dict[int, str]:
-    """Make a step once more and see which kernel function writes which cell."""
+    """Make a step once more to see which kernel function writes each cell."""
     memory, functions = space.system.memory, dict[int, str]()
 
     def note(address: int) -> None:
@@ -186,7 +182,7 @@ def _writers(space: Space, slot: int, before: list[int]) -> dict[int, str]:
 
 
 def _writing_function() -> str:
-    """The kernel path that is writing right now, if one is."""
+    """The name of the kernel path that is writing at this moment; "" if none is."""
     frame = inspect.currentframe()
     while frame is not None:
         driver = frame.f_globals["__name__"].startswith("hgeisim.drivers.")
@@ -197,9 +193,9 @@ def _writing_function() -> str:
 
 
 class Access(NamedTuple):
-    """A step: where it was made, in which functions, holding which locks, and what it touched.
+    """A step: its event and context, its call chain and locks, and the cells that it touched.
 
-    `reads` has the values that it found, `writes` those that it left, `changes` both where they
+    `reads` has the values that it found, `writes` those that it left, and `changes` both where they
     differ.
     """
 
@@ -215,9 +211,9 @@ class Access(NamedTuple):
 
 
 class Traced(NamedTuple):
-    """The steps until a finding shows, the finding, and the cells by which its check saw it.
+    """The steps until a finding shows, the finding, and the cells in which its check saw it.
 
-    `at_end`: it shows when nothing can happen any more.  `final` is the last state.
+    `at_end`: the finding shows because nothing more can happen.  `final` is the last state.
     """
 
     schedule: Schedule
@@ -234,7 +230,7 @@ class Traced(NamedTuple):
 
 
 class NotShown(ValueError):
-    """A schedule does not show a finding."""
+    """A schedule does not show the finding that it is said to show."""
 
 
 def trace(space: Space, schedule: Schedule, finding_id: str) -> Traced:
@@ -290,7 +286,7 @@ def _access(space: Space, progress: Progress, step: Step) -> Access:
 
 
 def _cells(space: Space, moment: At, state: bytes, finding: Finding) -> frozenset[int]:
-    """What a check of states reads of the subject that a finding is about."""
+    """The cells that a state check reads of the subject that a finding is about."""
     return frozenset(
         address for read in _readings(space, moment, state, finding) for address in read
     )
@@ -309,7 +305,7 @@ def _readings(space: Space, moment: At, state: bytes, found: Finding) -> Iterato
 
 
 def _of_a_sleeper(vcpu: Vcpu) -> frozenset[int]:
-    """Where a vCPU would be woken from, and where it is."""
+    """The cells from which a vCPU would be woken, and the one that says where it is."""
     files = addresses(vcpu, "vsfile_cpu", "vsfile_hgei")
     harts = (cell for hart in vcpu.thread.harts for cell in addresses(hart, "hgeie", "hgeip"))
     return frozenset((*files, *harts, address_of(vcpu.thread, "cpu")))

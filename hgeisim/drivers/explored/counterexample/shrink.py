@@ -1,13 +1,13 @@
-"""Make a counterexample easier to read: fewer other hazards, fewer steps, fewer changes of context.
+"""Make counterexamples easier to read: fewer other hazards, fewer steps, fewer context switches.
 
-A patch with two faults often has its shortest counterexample use both.  A counterexample should
-need its own hazard and as few others as it can.  For each hazard that shows on the way to another,
-`isolate` searches again without it; where that still ends in the finding in question, the schedule
-that needs fewer hazards replaces the shortest one.  Hazards that are accepted weigh less: they are
-in every kernel.
+In a patch with two faults the shortest counterexample often uses both.  A counterexample should
+need its own hazard and as few others as possible.  For each hazard that shows on the way to another
+finding, `isolate` searches again without it; if that search still reaches the finding, the schedule
+that needs fewer hazards replaces the shortest one.  Accepted hazards weigh less: they are in every
+kernel.
 
-Breadth-first search already gives the fewest steps; a random walk does not.  Both leave steps of
-different contexts mixed where their order does not matter, and a reader wants each context to go
+Breadth-first search already gives the fewest steps; a random walk does not (`shrink`).  Both mix
+steps of different contexts where their order does not matter, but a reader wants each context to go
 on for as long as it can.
 """
 
@@ -34,15 +34,17 @@ def isolate(space: Space, verdict: Verdict, states_max: int) -> None:
         mixed = [c for c in verdict.counterexamples.values() if name in _others(space, c)]
         if mixed:
             without = exhaustive(space, states_max, avoid=frozenset(findings))
-            for counterexample in mixed:
-                _replace(space, verdict, without.counterexamples.get(counterexample.finding.id))
+            for known in mixed:
+                candidate = without.counterexamples.get(known.finding.id)
+                if candidate and _weight(space, candidate) < _weight(space, known):
+                    verdict.counterexamples[known.finding.id] = candidate
             if without.stopped is not None:
                 verdict.stopped = without.stopped
                 return
 
 
 def others(space: Space, counterexample: Counterexample) -> tuple[str, ...]:
-    """The ids of the findings that a counterexample shows beside its own, sorted."""
+    """The ids of the findings that a counterexample shows besides its own, sorted."""
     shown = findings_of(space, counterexample.schedule)
     return tuple(sorted({f.id for f in shown} - {counterexample.finding.id}))
 
@@ -57,16 +59,8 @@ def _others(space: Space, counterexample: Counterexample) -> set[str]:
     return {_hazard(space, i) for i in others(space, counterexample)} - {own}
 
 
-def _replace(space: Space, verdict: Verdict, candidate: Counterexample | None) -> None:
-    if candidate is None:
-        return
-    known = verdict.counterexamples[candidate.finding.id]
-    if _weight(space, candidate) < _weight(space, known):
-        verdict.counterexamples[candidate.finding.id] = candidate
-
-
 def _weight(space: Space, counterexample: Counterexample) -> tuple[int, int]:
-    """How many other hazards a counterexample needs: those that are not accepted, and all."""
+    """The number of other hazards that a counterexample needs: those not accepted, and all."""
     others_here = _others(space, counterexample)
     k = space.system.k
     ids = new_findings(of_ids(others(space, counterexample)), k.name, realtime=k.realtime)
@@ -74,8 +68,7 @@ def _weight(space: Space, counterexample: Counterexample) -> tuple[int, int]:
 
 
 def shrink_all(space: Space, verdict: Verdict) -> None:
-    """Make each counterexample of a verdict easier to read; see what else shows on its way, and its
-    cause."""
+    """Shrink each counterexample of a verdict; find its cause and what else shows on its way."""
     for finding_id, long in list(verdict.counterexamples.items()):
         schedule = shrink(space, long.schedule, finding_id)
         shown = (f for f in findings_of(space, schedule) if f.id == finding_id)
@@ -86,7 +79,7 @@ def shrink_all(space: Space, verdict: Verdict) -> None:
 
 
 def shrink(space: Space, schedule: Schedule, finding_id: str) -> Schedule:
-    """Return a schedule that shows the same finding, in no more steps and no more switches."""
+    """Return a schedule that shows the same finding in no more steps and no more switches."""
     followed = Followed(space)
     shorter = _remove_runs(followed, schedule, finding_id)
     return _join_runs(followed, shorter, finding_id)
@@ -100,7 +93,7 @@ def _shows(followed: Followed, schedule: Schedule, finding_id: str) -> bool:
 
 
 def _remove_runs(followed: Followed, schedule: Schedule, finding_id: str) -> Schedule:
-    """Leave out runs of one context, longest stretches first, while the finding stays."""
+    """Remove stretches of the schedule, longest first, as long as it still shows the finding."""
     size = len(schedule)
     while size:
         start = 0
@@ -115,18 +108,17 @@ def _remove_runs(followed: Followed, schedule: Schedule, finding_id: str) -> Sch
 
 
 def _join_runs(followed: Followed, schedule: Schedule, finding_id: str) -> Schedule:
-    """Move each run to where its context stepped last, or will step next, while that helps."""
-    better = True
-    while better:
-        better = False
-        for candidate in _joined(schedule):
-            if switches(candidate) < switches(schedule) and _shows(followed, candidate, finding_id):
-                schedule, better = candidate, True
-                break
-    return schedule
+    """Move a run to where its context stepped last, or will step next, as long as that helps."""
+    while True:
+        fewer = (each for each in _joined(schedule) if switches(each) < switches(schedule))
+        better = next((each for each in fewer if _shows(followed, each, finding_id)), None)
+        if better is None:
+            return schedule
+        schedule = better
 
 
 def _joined(schedule: Schedule) -> list[Schedule]:
+    """The schedules with one run moved next to a near run of the same context."""
     runs = [tuple(run) for _, run in groupby(schedule)]
     found = []
     for i, run in enumerate(runs):

@@ -1,10 +1,11 @@
-"""The order on which a finding depends: with it every schedule shows the finding, without it not.
+"""The slice of a schedule: the order on which its finding depends.
 
-An order is enough when no schedule that keeps it fails to show the finding.  Each schedule that
-does fail, for an order that was tried, breaks some of the edges of the original schedule; an order
-that is enough has one of those.  So the smallest order that hits every failure so far is tried
-next, until none fails (an implicit hitting set; Moreno-Centeno and Karp, Operations Research 61,
-2013).  Edges are drawn between steps that touch the same cell, what the check reads included.
+Every schedule that keeps the order shows the finding; with less of it, some do not.  An order is
+enough if no schedule that keeps it fails to show the finding.  Each schedule that does fail for an
+order that was tried breaks some edges of the original schedule, and an order that is enough has one
+of those.  So the smallest order that hits every failure so far is tried next, until none fails (an
+implicit hitting set; Moreno-Centeno and Karp, Operations Research 61, 2013).  Edges are drawn
+between steps that touch the same cell; the cells that the check reads count as well.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import Below
 
 TRIES = 300
-"""Schedules in an order that are tried before all of them are, or instead of all."""
+"""Schedules of an order that are tried before all of them, or instead of all."""
 ROUNDS_MAX = 400
-"""Orders that are tried."""
+"""Orders that are tried at most."""
 Weight = Callable[[str], int]
-"""How far a cell is from what a reader cares for, by its name; the least for the best."""
+"""The distance of a cell, given by its name, from what a reader cares about; 1 is the nearest."""
 OF_ORDER_ONLY = 90
 """The weight of an edge between two steps that share nothing."""
 
 
 class Candidate(NamedTuple):
-    """An edge, the steps of the schedule that it goes between (from 0; the other end may not come
-    in it), the cell that both touch if there is one, and how little a reader learns of it."""
+    """An edge, the two steps of the schedule that it connects, the cell that both touch if there is
+    one, and its weight.  Steps count from 0; without `comes`, the second one is not in it."""
 
     edge: Edge
     first: int
@@ -50,8 +51,8 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Slice:
-    """An order that is enough, if `enough`; `schedules` is how many that keep it were tried, None
-    where all were."""
+    """An order; if it is `enough`, `schedules` is the number of those that were tried to see that,
+    None for all."""
 
     order: tuple[Candidate, ...]
     schedules: int | None
@@ -59,7 +60,7 @@ class Slice:
 
 
 def slice_of(space: Space, traced: Traced, below: Below, weight: Weight) -> Slice:
-    """Look for an order with which every schedule shows the finding."""
+    """Look for an order that is enough for the finding."""
     known = list(candidates(space, traced, weight))
     failures: list[list[int]] = []
     order: list[int] = []
@@ -76,15 +77,15 @@ def slice_of(space: Space, traced: Traced, below: Below, weight: Weight) -> Slic
 
 
 class Trial(NamedTuple):
-    """What happened in a schedule that does not show the finding, None where there is none; and how
-    many were tried, None for all."""
+    """The events of a schedule that does not show the finding, None if there is no such schedule;
+    and the number of schedules tried, None for all."""
 
     failing: tuple[Happened, ...] | None
     schedules: int | None
 
 
 def _trial(space: Space, finding_id: str, edges: list[Edge], below: Below) -> Trial:
-    """Try an order: by a sample first, which fails soon if much is missing, then by all."""
+    """Try an order with a sample first, which fails soon if much is missing, then with all."""
     for made in completions(space, finding_id, edges, TRIES, below):
         if not made.shows:
             return Trial(made.run, TRIES)
@@ -102,8 +103,8 @@ def _in_order(known: list[Candidate], order: list[int]) -> tuple[Candidate, ...]
 
 
 def candidates(space: Space, traced: Traced, weight: Weight) -> Iterator[Candidate]:
-    """The edges of a schedule: between steps of two contexts that touch one cell, between those
-    where the context changes, and from the last step to what each context would do next."""
+    """The edges of a schedule: between steps of two contexts that touch the same cell, between
+    steps where the context changes, and from the last step to the next step of each context."""
     steps, last = traced.steps, len(traced.steps) - 1
     for then, step in enumerate(steps):
         for first in range(then):
@@ -118,19 +119,17 @@ def candidates(space: Space, traced: Traced, weight: Weight) -> Iterator[Candida
 
 
 def _stays(space: Space, traced: Traced) -> Iterator[Candidate]:
-    """No context goes on before the last step."""
+    """The edges by which no other context goes on before the last step."""
     fine, progress = space.fine, Progress(space.fine)
     state = fine.initial()
     for slot in traced.schedule:
         before, state = state, after(state, fine.ask(slot, state).writes or ())
         progress.note(slot, before, state)
-    last = traced.steps[-1].happened
+    last, place = traced.steps[-1].happened, len(traced.steps)
     for slot in range(len(fine.locations)):
         if slot != last.event.slot:
-            edge = Edge(
-                last.event, progress.coming(slot, traced.final), last.waits, progress.waits[slot]
-            )
-            place = len(traced.steps)
+            coming = progress.coming(slot, traced.final)
+            edge = Edge(last.event, coming, enough=last.waits, free=progress.waits[slot])
             yield Candidate(edge, place - 1, place, None, OF_ORDER_ONLY, comes=False)
 
 
@@ -141,38 +140,36 @@ def _edge(steps: tuple[Access, ...], first: int, then: int) -> Edge:
 
 
 def _shared(one: Access, other: Access, looked_at: frozenset[int]) -> frozenset[int]:
-    """The cells for which the order of two steps matters."""
+    """The cells that make the order of two steps matter."""
     reads = looked_at.union(other.reads)
     written = one.writes.keys() & reads.union(other.writes)
     return frozenset(written | (other.writes.keys() & one.reads.keys()))
 
 
 def _best(space: Space, cells: frozenset[int], weight: Weight) -> tuple[int, int] | None:
+    """The cell with the least weight, and that weight; the places of contexts do not count."""
     names = space.system.memory.names
     rated = [(weight(names[cell]), cell) for cell in cells if names[cell][:3] != "pc "]
-    if not rated:
-        return None
-    best = min(rated)
-    return best[1], best[0]
+    return min(rated)[::-1] if rated else None
 
 
 def broken_in(run: tuple[Happened, ...], known: list[Candidate]) -> list[int]:
-    """Which edges a schedule does not keep."""
+    """The edges that a schedule does not keep, by their places in `known`."""
     came: dict[Event, list[tuple[int, Happened]]] = {}
     for number, happened in enumerate(run):
         came.setdefault(happened.event, []).append((number, happened))
-    return [i for i, each in enumerate(known) if _is_broken(each.edge, came)]
-
-
-def _is_broken(edge: Edge, came: dict[Event, list[tuple[int, Happened]]]) -> bool:
-    held = next((n for n, step in came.get(edge.then, ()) if edge.held_by(step)), None)
-    freed = next((n for n, step in came.get(edge.first, ()) if edge.freed_by(step)), None)
-    return held is not None and (freed is None or freed > held)
+    broken = []
+    for i, (edge, *_) in enumerate(known):
+        held = next((n for n, step in came.get(edge.then, ()) if edge.held_by(step)), None)
+        freed = next((n for n, step in came.get(edge.first, ()) if edge.freed_by(step)), None)
+        if held is not None and (freed is None or freed > held):
+            broken.append(i)
+    return broken
 
 
 def hitting(failures: list[list[int]], known: list[Candidate]) -> list[int]:
-    """A small and cheap set of edges with one of each failure: greedily, then without what is not
-    needed."""
+    """A small and cheap set of edges with at least one of each failure: chosen greedily, then
+    without the edges that turn out to be superfluous."""
     chosen: list[int] = []
     left = failures
     while left:

@@ -2,11 +2,11 @@
 
     hg2.<base64url of header and runs>.<checksum>
 
-The header is scenario, variant, preemption and the first digits of the digest of what a search
-depends on, each ended by a NUL.  After the last, a dot and the digest of the files of a user's own
-patches; where it is missing, nothing is known of the files.  The runs are pairs of numbers: a
-context, and how many steps it makes; a number has seven bits in a byte, the lowest first, and the
-last byte of one is below 128.
+The header consists of the scenario, the variant, the preemption model and the first digits of the
+scenario's digest, each ended by a NUL.  The digest may be followed by a dot and the digest of the
+files of a user's own patches; without it nothing is known about these files.  The runs are pairs of
+numbers: a context, and how many steps it makes.  A number is stored seven bits to a byte, the
+lowest first; its last byte is below 128.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COPY_ALL = "copy the whole word that `hgeisim explore` printed"
 
 
 class TokenError(ValueError):
-    """A word that is not a token of this version; the message says why, `remedy` what to do."""
+    """A word is not a token of this version; the message says why, `remedy` what to do."""
 
     def __init__(self, why: str, remedy: str = COPY_ALL) -> None:
         self.remedy = remedy
@@ -40,8 +40,8 @@ class TokenError(ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """A schedule of a scenario; `digest` starts that of what it depends on, `patch` is that of the
-    user's own patches, empty where there is none."""
+    """A schedule of a scenario; `digest` begins the digest of all that a search depends on, and
+    `patch` is the digest of the user's own patches, empty if there are none."""
 
     scenario: str
     variant: str
@@ -54,12 +54,14 @@ class Token:
 def encode(token: Token) -> str:
     """Write a token as one word of letters, digits, `-`, `_` and dots.
 
-    A name of a file may hold anything; here it is only told, so what cannot be printed is a `?`.
+    A file name may contain any character; here it only informs a reader, so `?` replaces those that
+    cannot be printed.
     """
     digest = token.digest[:DIGEST_DIGITS] + (f".{token.patch}" if token.patch else "")
     header = (token.scenario, token.variant, token.preemption, digest)
+    names = ("".join(c if c.isprintable() else "?" for c in part) for part in header)
     runs = ((context, len(list(steps))) for context, steps in groupby(token.schedule))
-    packed = "".join(_printable(part) + "\0" for part in header).encode()
+    packed = "".join(f"{name}\0" for name in names).encode()
     packed += b"".join(_packed(number) for run in runs for number in run)
     body = base64.urlsafe_b64encode(packed).decode().rstrip("=")
     return f"{VERSION}.{body}.{_checksum(body)}"
@@ -90,23 +92,19 @@ def decode(word: str) -> Token:
 
 
 def command(token: Token, scenario: str = "", variant: str = "") -> str:
-    """The command that replays a token, for a shell; `scenario` and `variant` take the place of
-    those that the token was made with."""
+    """The shell command that replays a token; `scenario` and `variant` replace those with which the
+    token was made."""
     return shlex.join(["hgeisim", "replay", encode(token), *options(token, scenario, variant)])
 
 
 def options(token: Token, scenario: str = "", variant: str = "") -> list[str]:
-    """The options of that command: a token opens no file, so they name those that it needs."""
+    """The options of that command: since no token opens files, they name those that it needs."""
     words = []
     if scenario or not is_bare_name(token.scenario):
         words += ["--scenario", scenario or token.scenario]
     if variant or own_files(token.variant):
         words += ["--variant", variant or token.variant]
     return words
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _packed(number: int) -> bytes:
@@ -118,7 +116,7 @@ def _packed(number: int) -> bytes:
 
 
 def _numbers(packed: bytes) -> Iterable[int]:
-    """Raises `ValueError` when the last number has no end."""
+    """Raises `ValueError` if the last number has no end."""
     number = shift = 0
     for byte in packed:
         number |= (byte & 127) << shift
@@ -131,7 +129,7 @@ def _numbers(packed: bytes) -> Iterable[int]:
 
 
 def _schedule(packed: bytes) -> tuple[int, ...]:
-    """Raises `ValueError` when the runs are no pairs, or too long to be a schedule."""
+    """Raises `ValueError` if the runs are not pairs, or too long to be a schedule."""
     numbers = tuple(_numbers(packed))
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
     if sum(steps for _, steps in pairs) > STEPS_MAX:

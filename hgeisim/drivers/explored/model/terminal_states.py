@@ -65,9 +65,7 @@ class Blocked:
         """The guests that an operation waits for; none if it waits for anything else as well."""
         guests, automata = list[Vcpu](), self.system.automata
         for holder in self._holders(op):
-            other = next(
-                (slot for slot, each in enumerate(automata) if each.runner is holder), None
-            )
+            other = next((slot for slot, a in enumerate(automata) if a.runner is holder), None)
             if other in found:
                 guests += found[other]
             elif other in self.waiting or not self._in_guest(holder):
@@ -195,8 +193,8 @@ class Stuck(NamedTuple):
 
 
 def wait_cycle(space: Space, state: bytes) -> tuple[Stuck, ...]:
-    """A cycle of contexts in a terminal state, each waiting for the next and the last for the first;
-    empty if there is none."""
+    """A cycle of contexts in a terminal state, in which each waits for the next and the last for
+    the first; empty if there is none."""
     system = space.fine.system
     system.memory.begin_step(space.fine.codebook.decode(state))
     blocked = Blocked(system, space.fine.pending(state))

@@ -44,8 +44,8 @@ class LockWalks:
     """The result of lock walks: the `findings`, each with the schedule that showed it first.
 
     `schedules` counts the walks, and `order` has learned from them.  `stopped` is the error that
-    ended them early, if one did.  `alone` has for each finding whether its schedule shows it without
-    the others, where that was tried.  `happened` are the landmarks of all schedules so far.
+    ended them early, if one did.  `alone` says of each finding whether its schedule shows it
+    without the others, where that was tried.  `happened` are the landmarks of all schedules so far.
     """
 
     order: LockOrder
