@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.baselines import LARGE
-from hgeisim.drivers.explored.power.power import Power
+from hgeisim.drivers.explored.power import Power
 from hgeisim.drivers.power.planting import DROP, Fault
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,

@@ -23,7 +23,7 @@ OF_A_RUN = ("base", "out", "record", "mail", "finding", "strict")
 
 def of_a_search(name: str, options: dict[str, Any]) -> int:
     """Measure the power of `explore` and print it; the exit status."""
-    from hgeisim.drivers.explored.power.power import Power  # noqa: PLC0415
+    from hgeisim.drivers.explored.power import Power  # noqa: PLC0415
     from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
     from hgeisim.report.power import document  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""The museum: bugs of this code, each of which has to be found, and not in the kernel with its fix.
+"""The museum: bugs of this code; each has to be found, but not in the kernel with its fix.
 
-Both kernels are looked at in the same scenario, in the same way and as far: searched where the
-scenario has tasks, run in some seeds where it has none.
+Both kernels are examined in the same scenario, in the same way and to the same extent: searched if
+the scenario has tasks, else run with some seeds.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from hgeisim.scenario.streams import Streams
 
 PATH = Path(__file__).parents[1] / "museum.toml"
 SEEDS = 5
-"""Seeds in which a scenario without tasks runs."""
+"""Seeds with which a scenario without tasks runs."""
 
 
 class Bug(NamedTuple):
-    """A bug: where it shows, the kernels with it and without, the ids of its own findings there,
-    and those of its own in the scenario of all bugs `together`."""
+    """A bug: its scenario, the kernels with and without it, the ids of its own findings there, and
+    those of its own in the scenario of all bugs `together`."""
 
     id: str
     title: str
@@ -55,13 +55,13 @@ class Bug(NamedTuple):
     together: tuple[str, ...] = ()
 
     def in_scenario(self, name: str) -> Bug:
-        """The same bug in the scenario of all."""
+        """The same bug in the scenario of all bugs."""
         return self._replace(scenario=name, shows=self.together)
 
 
 class Found(NamedTuple):
-    """The first finding of a bug's own: after how many CPU seconds, and with which schedule, or in
-    which seed and when."""
+    """The first of a bug's own findings: the CPU seconds until it was found, and its schedule, or
+    the seed and the time of a run."""
 
     id: str
     seconds: float
@@ -71,9 +71,9 @@ class Found(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What was shown in a kernel, and how far that was looked for.
+    """The result for a kernel: the bug's finding, and how far it was looked for.
 
-    `steps_taken` and `steps` say how much of the entered functions a search has reached.
+    `steps_taken` of all `steps` of the entered functions were reached by a search.
     """
 
     found: Found | None
@@ -86,8 +86,8 @@ class Shown(NamedTuple):
 
 
 class How(NamedTuple):
-    """How a scenario is searched: by which strategy, which may reach so many states or draw so many
-    schedules, in so many CPU seconds."""
+    """How to search a scenario: the strategy, and the states that it may reach, the schedules that
+    it may draw, and the CPU seconds that it may take."""
 
     strategy: str = "portfolio"
     states: int = 1_000_000
@@ -96,11 +96,11 @@ class How(NamedTuple):
 
 
 TOGETHER = How("priorities", 300_000, 3_000)
-"""The scenario of all has more states than a search comes to; so its schedules are drawn."""
+"""The scenario of all bugs has more states than a search can reach, so its schedules are drawn."""
 
 
 class Exhibit(NamedTuple):
-    """A bug, and what was shown with it and without."""
+    """A bug, and the results for the kernels with and without it."""
 
     bug: Bug
     buggy: Shown
@@ -108,45 +108,45 @@ class Exhibit(NamedTuple):
 
     @property
     def is_as_it_should(self) -> bool:
-        """Whether it is found, and gone in the kernel with its fix."""
+        """Whether the bug is found, and not in the kernel with its fix."""
         return self.buggy.found is not None and self.fixed.found is None
 
 
 def bugs() -> Iterator[Bug]:
-    """All of them, in the order of the file."""
+    """All bugs, in the order of the file."""
     for each in _file()["bug"]:
         lists = {key: tuple(value) for key, value in each.items() if isinstance(value, list)}
         yield Bug(**{**each, **lists})
 
 
 def together() -> str:
-    """The scenario that shows many of them."""
+    """The scenario that shows many bugs."""
     return str(_file()["together"])
 
 
 def exhibit(bug: Bug, how: How) -> Exhibit:
-    """Look at the kernel with a bug until it shows, and at the one without to the end."""
+    """Examine the kernel with a bug until it shows, and the one without it to the end."""
     with_it, without = (load_scenario(bug.scenario, {"variant": v}) for v in (bug.buggy, bug.fixed))
     if not with_it.task:
         return Exhibit(bug, _run(bug, with_it), _run(bug, without))
-    buggy = Looking(bug, with_it, how, first=True).shown()
-    return Exhibit(bug, buggy, Looking(bug, without, how).shown())
+    buggy = BugSearch(bug, with_it, how, first=True).shown()
+    return Exhibit(bug, buggy, BugSearch(bug, without, how).shown())
 
 
 def is_searched(bug: Bug) -> bool:
-    """Whether a strategy can show it, without looking at lock order or for data races."""
+    """Whether a strategy can show a bug, which is not one of lock order or a data race."""
     others = any(is_data_race(i) or is_lock_order(i) for i in bug.shows)
     return bool(load_scenario(bug.scenario).task) and not others
 
 
 def tried(bug: Bug, strategy: str, seconds: float) -> Shown:
-    """What a strategy shows of a bug in so many CPU seconds."""
+    """The result of a strategy for a bug, within some CPU seconds."""
     scenario = load_scenario(bug.scenario, {"variant": bug.buggy})
-    return Looking(bug, scenario, How(strategy, seconds=seconds), first=True).shown()
+    return BugSearch(bug, scenario, How(strategy, seconds=seconds), first=True).shown()
 
 
-class Looking:
-    """A search for a bug's own findings, to the `first` of them or to its end."""
+class BugSearch:
+    """A search for a bug's own findings, until the `first` of them or to its end."""
 
     def __init__(self, bug: Bug, scenario: Scenario, how: How, *, first: bool = False) -> None:
         self.bug, self.scenario, self.how, self.first = bug, scenario, how, first
@@ -155,7 +155,7 @@ class Looking:
         self.verdict = Verdict()
 
     def shown(self) -> Shown:
-        """Search, and look at lock order and for data races where the bug is one of these."""
+        """Search; check lock order or look for data races as well if the bug is one of these."""
         self.verdict = self._searched()
         with self.verdict.kept():
             self._look_further()
@@ -165,7 +165,12 @@ class Looking:
         missed = sum(map(len, reach.never_taken().values()))
         reached = reach.steps - missed, reach.steps
         counts = verdict.states, verdict.schedules, *reached
-        return Shown(self._found(), verdict.coverage, verdict.bound, *counts)
+        own = [each for i, each in verdict.counterexamples.items() if i in self.bug.shows]
+        found = None
+        if own:
+            schedule = _short(self.space, own[0])
+            found = Found(own[0].finding.id, self.found_s[0], schedule)
+        return Shown(found, verdict.coverage, verdict.bound, *counts)
 
     def _searched(self) -> Verdict:
         how, stream = self.how, Streams(self.scenario.run.seed).stream("walk")
@@ -193,15 +198,9 @@ class Looking:
             for race in looked.found.values():
                 verdict.note(race.finding, race.schedule)
 
-    def _found(self) -> Found | None:
-        own = [each for i, each in self.verdict.counterexamples.items() if i in self.bug.shows]
-        if not own:
-            return None
-        return Found(own[0].finding.id, self.found_s[0], _short(self.space, own[0]))
-
 
 def _short(space: Space, way: Counterexample) -> Schedule:
-    """The schedule of a finding that a search has shown, made short."""
+    """The schedule of a counterexample, made shorter if that is possible."""
     finding_id = way.finding.id
     if is_data_race(finding_id) or is_lock_order(finding_id):
         return way.schedule
@@ -209,7 +208,7 @@ def _short(space: Space, way: Counterexample) -> Schedule:
 
 
 def _run(bug: Bug, scenario: Scenario) -> Shown:
-    """Run it until the bug shows."""
+    """Run a scenario with some seeds until the bug shows."""
     began_s = process_time()
     for number in range(SEEDS):
         seed = scenario.run.seed + number

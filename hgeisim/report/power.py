@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hgeisim.drivers.explored.power.power import Power
+from hgeisim.drivers.explored.power import Power
 from hgeisim.drivers.power.trials import (
     NO_EFFECT,
     NO_KERNEL,

@@ -1,4 +1,4 @@
-"""A kernel is led along a schedule of another; a search begins where one ends (`explore --after`).
+"""A kernel is guided along the schedule of another; `explore --after` begins where one ends.
 
 The other kernel takes other steps on the same way.
 """
@@ -15,10 +15,10 @@ from hgeisim.drivers.explored.counterexample.token import encode
 from hgeisim.drivers.explored.explored_scenario import space_of, token_of
 from hgeisim.drivers.explored.guided_replay import (
     continued,
-    led,
+    guided,
     place_of,
     replayed,
-    shown_when_led,
+    shown_when_guided,
 )
 from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.space import Space
@@ -41,24 +41,24 @@ def space(variant: str, name: str = "move-offline") -> Space:
 
 @pytest.mark.slow
 def test_a_kernel_that_takes_a_lock_more() -> None:
-    """All that a sound patch shows, its base shows when it is led; step by step it does not."""
+    """All that a sound patch shows, its base shows when it is guided; step by step it does not."""
     patched, base = space(PATCHED), space("v7.1")
     ways = fewest_switches(patched, 200_000).ways
     given = [way.schedule for _, way in sorted(ways.items())]
     assert len(given) > 8
     by_steps = replayed(base, given)
-    shown = shown_when_led(patched, given, base)
+    shown = shown_when_guided(patched, given, base)
     assert by_steps < shown
     assert ways.keys() <= shown
     for schedule in given:
-        assert len(led(patched, schedule, base)) < len(schedule)
+        assert len(guided(patched, schedule, base)) < len(schedule)
 
 
 @pytest.mark.slow
 def test_the_same_kernel_takes_the_same_steps() -> None:
     one, other = space("v7.1"), space("v7.1")
     for _, way in sorted(fewest_switches(one, 200_000).ways.items()):
-        assert led(one, way.schedule, other) == way.schedule
+        assert guided(one, way.schedule, other) == way.schedule
 
 
 def test_where_a_context_stands() -> None:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from hgeisim.drivers.explored.explored_scenario import space_of
-from hgeisim.drivers.explored.power.planted_space import PlantedSpace
-from hgeisim.drivers.explored.power.power import Power
+from hgeisim.drivers.explored.power import PlantedSpace, Power
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.power.planting import BOUND, DROP, INVERT, UNLOCK, Fault, planted
 from hgeisim.drivers.power.trials import NO_EFFECT, NOTICED, SURVIVED

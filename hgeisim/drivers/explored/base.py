@@ -1,4 +1,4 @@
-"""The kernel that a patch was made for, in the scenario in which the patch is searched."""
+"""The base of a patch: the kernel that it was made for, in the scenario that is searched."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ from hgeisim.scenario.schema import Scenario
 
 NOTHING_KNOWN = Shown()
 FEW_STATES = 10_000
-"""States of it in which a line is looked for that its start does not hand out."""
+"""States in which a line is looked for that the start does not hand out."""
+FEW_SWITCHES = 100_000
+"""States in which a finding is looked for, by switches, that a sample has not shown."""
 
 
 class Base:
-    """A kernel in a `scenario`; it is searched once somebody asks what it shows, unless that is
+    """A kernel in a `scenario`, which is searched when its findings are needed, unless they are
     recorded.
 
-    `states` counts what was searched, which took some `seconds`; `ways` has the schedules that were
-    found meanwhile, for each finding one with the fewest switches.
+    `states` counts what was searched, and `seconds` the time that took; `ways` has for each finding
+    that was found a schedule with the fewest switches.
     """
 
     def __init__(self, scenario: Scenario, states_max: int, budget: Budget = UNLIMITED) -> None:
@@ -55,20 +57,20 @@ class Base:
 
     @cached_property
     def space(self) -> Space:
-        """Its state space."""
+        """The state space."""
         return space_of(self.scenario, budget=self.budget)
 
     def accepts(self, finding_id: str, cause: Cause = NOT_KNOWN) -> bool:
-        """Whether a finding is accepted of it, as nothing is of a user's own file."""
+        """Whether a finding is accepted in this kernel; in a user's own file none is."""
         kernel = self.scenario.kernel
         return accepted(finding_id, kernel.variant, kernel.realtime, cause)
 
     def known(self) -> Shown:
-        """What it shows, as far as that is known by now."""
+        """The findings that are known so far."""
         return self.recorded or self._searched or NOTHING_KNOWN
 
     def shows(self, loops: bool = False) -> Shown:
-        """All that it shows; with `loops`, also contexts that go round for ever."""
+        """All findings of the kernel; with `loops`, endless contexts as well."""
         if self.recorded is not None:
             return self.recorded
         loops = loops or self.space.system.own_patch
@@ -82,15 +84,15 @@ class Base:
 
     @cached_property
     def hands_out_a_line(self) -> bool:
-        """Whether a vCPU has a VS-file there: at the start, or in what a short search shows."""
+        """Whether a vCPU gets a VS-file: at the start, or in a short search."""
         reach = Reach(self.scenario, self.space)
         if not reach.a_line_was_handed_out and not self.states:
             exhaustive(self.space, FEW_STATES)
         return reach.a_line_was_handed_out
 
     def shows_in_a_sample(self, ids: Iterable[str], states_max: int) -> frozenset[str]:
-        """The ids of what a search shows that need not come to its end, from the warm-up on: it is
-        over once it has shown all of some `ids`."""
+        """The ids of the findings of a search that need not finish, its warm-up included; it ends
+        once it has shown all of some `ids`."""
         missing, began = {*ids}, perf_counter()
         space = space_of(self.scenario, budget=self.budget)
 
@@ -105,14 +107,18 @@ class Base:
         return frozenset(found.counterexamples)
 
     def find_ways(self, ids: Iterable[str]) -> None:
-        """Find a schedule for each of some findings; what is recorded comes without."""
+        """Find a schedule for each of some findings; recorded findings have none."""
         if missing := [i for i in ids if i not in self.ways]:
             wish = wish_for(missing)
             self.ways |= fewest_switches(self.space, self.states_max, wish, self.progress).ways
 
+    def in_few_states(self, ids: Iterable[str]) -> FewestSwitches:
+        """Search a small part of the space, by switches, for some findings."""
+        return fewest_switches(self.space, FEW_SWITCHES, wish_for(ids))
+
     def look_for_livelocks(self) -> None:
-        """Search it for contexts that go round for each other, too: no shipped kernel has shown any
-        in a scenario for which something is recorded."""
+        """Search for livelocks as well, unless findings are recorded: no shipped kernel has shown
+        one in a scenario with recorded findings."""
         if self.recorded is None:
             found = exhaustive(self.space, self.states_max).counterexamples
             also = shown(FewestSwitches(), {i: found[i] for i in found if is_livelock(i)})

@@ -1,13 +1,13 @@
-"""What shipped kernels show in shipped scenarios, as `make baselines` has found it.
+"""Recorded baselines: the findings of shipped kernels in shipped scenarios, from `make baselines`.
 
-An entry is found by the digest of what a search depends on, so it serves any file that means the
-same scenario.  All were made by one version of the model; by another one they are not used.
+An entry is found by the digest of what a search depends on, so it serves any file with the same
+scenario.  All entries come from one version of the model; another version does not use them.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -34,7 +34,7 @@ MODEL = (
     "drivers/explored/explored_scenario.py",
     "drivers/explored/strategies/context_bounding.py",
 )
-"""The sources on which the numbers depend, beside the scenario."""
+"""The sources on which the numbers depend, besides the scenario."""
 HEAD = """\
 # The fewest switches with which shipped kernels show each finding in shipped scenarios and in their
 # clean twins.  `make baselines` writes it.  `model` is the digest of the sources that it was made
@@ -43,7 +43,7 @@ HEAD = """\
 
 
 def recorded(scenario: Scenario, path: Path = PATH) -> Shown | None:
-    """What a kernel shows in a scenario, None where that is not recorded."""
+    """The recorded findings of a kernel in a scenario; None if there is no record."""
     if own_files(scenario.kernel.variant):
         return None
     numbers = _entries(path).get(explored_digest(scenario))
@@ -61,28 +61,24 @@ def _entries(path: Path) -> dict[str, dict[str, int]]:
 
 
 def read(path: Path = PATH) -> dict[str, Any]:
-    """The document as it stands there, empty where there is none."""
+    """The document at a path, empty if there is none."""
     return tomllib.loads(path.read_text()) if path.exists() else {}
 
 
 def model_digest() -> str:
-    """The digest of the sources that the numbers depend on."""
+    """The digest of the sources on which the numbers depend."""
     made = blake2b(digest_size=8)
-    for file in _sources():
-        made.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode())
-        made.update(file.read_bytes())
+    for part in MODEL:
+        place = PACKAGE / part
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            made.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode())
+            made.update(file.read_bytes())
     return made.hexdigest()
 
 
-def _sources() -> Iterator[Path]:
-    for part in MODEL:
-        place = PACKAGE / part
-        yield from sorted(place.rglob("*.py")) if place.is_dir() else [place]
-
-
 def entry(name: str, scenario: Scenario, states_max: int) -> str:
-    """Search a scenario; the entry as text, in which each finding has the name by which it is known
-    for its cause.  Raises `ValueError` where the states are spent."""
+    """Search a scenario, and return the entry as text, which names for each finding the known entry
+    with its cause.  Raises `ValueError` if the states are spent."""
     space = space_of(scenario)
     made = fewest_switches(space, states_max, Wish(loops=True))
     if made.levels is not None:

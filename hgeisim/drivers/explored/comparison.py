@@ -1,7 +1,8 @@
-"""Two kernels in one scenario: what a patch has introduced, made easier, left as it was, or ended.
+"""Two kernels compared in one scenario: the findings that a patch has introduced, made easier, left
+as they were, or removed.
 
-They are compared by the fewest switches of context with which any schedule shows a finding.  In a
-series, `changes` says what one more patch has changed.
+Findings are compared by the fewest context switches with which any schedule shows them.  In a
+series, `changes` has what one more patch has changed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from hgeisim.checks.finding import EASIER, GONE, INTRODUCED, PRE_EXISTING, UNKNOWN, Bounds, Standing
+from hgeisim.checks.catalogue import is_note
+from hgeisim.checks.finding import (
+    COUNTING,
+    EASIER,
+    GONE,
+    INTRODUCED,
+    PRE_EXISTING,
+    UNKNOWN,
+    Bounds,
+    Standing,
+)
 from hgeisim.drivers.explored.strategies.context_bounding import is_livelock
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches
 from hgeisim.drivers.explored.strategies.verdict import Counterexample
@@ -18,9 +29,9 @@ from hgeisim.drivers.explored.strategies.verdict import Counterexample
 
 @dataclass(frozen=True)
 class Shown:
-    """What a kernel shows in a scenario.
+    """The findings of a kernel in a scenario, by the fewest switches that each needs.
 
-    Any other finding needs `others` switches or more; it is None where there is no other.
+    Any other finding needs `others` switches or more; None means that there is no other.
     """
 
     switches: Mapping[str, Bounds] = field(default_factory=dict)
@@ -28,16 +39,17 @@ class Shown:
 
     @property
     def whole(self) -> bool:
-        """Whether there is nothing else."""
+        """Whether there is no other finding."""
         return self.others is None
 
 
 def shown(
     fewest: FewestSwitches, found: Mapping[str, Counterexample], whole: bool = False
 ) -> Shown:
-    """What is known after two searches: a `whole` one has found all there is.
+    """The findings known after a search by switches and another one, which was `whole` if it has
+    found all there are.
 
-    A livelock is there or not: nobody counts the switches to it.
+    The switches to a livelock are not counted: it is there or not.
     """
     levels = fewest.levels or 0
     bounds = {i: Bounds(levels, max(levels, c.switches)) for i, c in found.items()}
@@ -49,9 +61,9 @@ def shown(
 
 
 def compared(variant: Shown, base: Shown) -> dict[str, Standing]:
-    """How each finding of two kernels stands; what is gone comes last.
+    """The standing of each finding of two kernels; those that are gone come last.
 
-    Nothing is called gone where the search of the variant was cut short.
+    No finding counts as gone if the search of the variant was cut short.
     """
     standings = {
         i: _standing(own, base.switches.get(i), base) for i, own in variant.switches.items()
@@ -70,28 +82,33 @@ def _standing(own: Bounds, other: Bounds | None, base: Shown) -> Standing:
     return Standing(PRE_EXISTING if own.least >= other.most else UNKNOWN, other)
 
 
+def counting(standings: Mapping[str, Standing], words: Sequence[str] = COUNTING) -> list[str]:
+    """The ids of the findings that speak against a patch: those with one of some words."""
+    return [i for i, each in standings.items() if each.word in words and not is_note(i)]
+
+
 CAME, HARDER, WENT = "came", "harder", "went"
 WORDS = (CAME, EASIER, UNKNOWN, HARDER, WENT)
-"""How a finding may have changed; the worst first."""
+"""The ways in which a finding may have changed, the worst first."""
 OF_STANDING = {INTRODUCED: CAME, EASIER: EASIER, UNKNOWN: UNKNOWN, GONE: WENT}
 
 Changes: TypeAlias = Mapping[str, Sequence[str]]
-"""For each word the ids, sorted."""
+"""The sorted ids of each word."""
 
 
 def changes(before: Shown, after: Shown) -> Changes:
-    """How the findings of two kernels differ; a finding that needs as many switches is left out."""
+    """The changes from one kernel to the next, without findings that need the same switches."""
     words = {i: _word(after, i, each) for i, each in compared(after, before).items()}
     return by_word(words)
 
 
 def by_word(words: Mapping[str, str]) -> Changes:
-    """The ids of each word."""
+    """The ids of each word, from the word of each id."""
     return {word: sorted(i for i, each in words.items() if each == word) for word in WORDS}
 
 
 def _word(after: Shown, finding_id: str, standing: Standing) -> str:
-    """The word for a standing, "" where nothing has changed."""
+    """The word for a standing; "" if nothing has changed."""
     if standing.word == PRE_EXISTING and standing.base is not None:
         return HARDER if after.switches[finding_id].least > standing.base.most else ""
     return OF_STANDING.get(standing.word, "")

@@ -1,7 +1,7 @@
-"""A scenario as it is explored: what a search uses of it, and its state space with all checks on.
+"""An explored scenario: the tables that a search uses, and the state space with all checks on.
 
-A table that a search would miss is refused, not passed over.  The digest of what a search depends
-on goes into tokens and recorded baselines.
+`space_of` is the way in.  A table that a search would ignore is refused.  The digest of everything
+that a search depends on goes into tokens and recorded baselines.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from hgeisim.kernel.variants.entered import noting
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.watch import functions_of, watched
-from hgeisim.scenario import parse as draft
 from hgeisim.scenario.canonical import digest
+from hgeisim.scenario.parse import KEYS
 from hgeisim.scenario.schema import Scenario
 from hgeisim.watch.msis import Books, Sgeis
 
 USED = ("machine", "kernel", "vcpu", "task")
-"""The tables of which every key counts, but for the time in `kernel.halt_poll_max`."""
+"""The tables in which every key counts, except the time in `kernel.halt_poll_max`."""
 IGNORED = ("title", "look_at", "no_lines", "survey", "run", "timing")
-"""What tells of time, which an exploration has none of, or is said to the reader only."""
+"""The keys that are about time, which an exploration does not have, or for the reader only."""
 
 
 def unexplorable(scenario: Scenario) -> Iterator[Problem]:
-    """What keeps a scenario from being explored: no task, or a table that a search would miss."""
+    """The reasons why a scenario cannot be explored: no task, or a table that a search ignores."""
     if not scenario.task:
         allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
         yield Problem(scenario.file, "task", "", allowed, "try patch-race")
         return
-    for key in draft.KEYS:
+    for key in KEYS:
         if key not in USED + IGNORED and getattr(scenario, key):
             allowed = f"is not explored; a search understands {', '.join(USED)}"
             yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")
@@ -56,12 +56,12 @@ def untested_python() -> Iterator[Problem]:
 
 
 def explored_digest(scenario: Scenario) -> str:
-    """Digest of what a search depends on: a token stays good when a time or the seed changes."""
+    """The digest of what a search depends on; it does not change with times or the seed."""
     return digest(scenario, USED)
 
 
 def is_of(token: Token, scenario: Scenario) -> bool:
-    """Whether a token was made of a scenario as it is now, by whatever name and with its kernel."""
+    """Whether a token was made from a scenario as it is now, under any name, with its kernel."""
     kernel = scenario.kernel
     same = (token.variant, token.preemption) == (kernel.variant, kernel.preemption)
     fits = explored_digest(scenario)[:DIGEST_DIGITS] == token.digest
@@ -69,16 +69,16 @@ def is_of(token: Token, scenario: Scenario) -> bool:
 
 
 def token_of(name: str, scenario: Scenario, schedule: Schedule) -> Token:
-    """The token of a schedule; `name` is how the command line calls the scenario."""
+    """The token of a schedule; `name` is the scenario's name on the command line."""
     kernel = scenario.kernel
-    digest, patch = explored_digest(scenario), own_digest(kernel.variant)
-    return Token(name, kernel.variant, kernel.preemption, digest, schedule, patch)
+    digests = explored_digest(scenario), own_digest(kernel.variant)
+    return Token(name, kernel.variant, kernel.preemption, digests[0], schedule, digests[1])
 
 
 def space_of(
     scenario: Scenario, validator: Validator | None = None, budget: Budget = UNLIMITED
 ) -> Space:
-    """The state space of a scenario's [[task]]s, see `system_of`, and what searches may spend."""
+    """The state space of a scenario's [[task]]s, see `system_of`; searches share the `budget`."""
     system = system_of(scenario, validator)
     system.budget = budget
     return Space(system, asked(At.STATE), merging=True)
@@ -87,7 +87,7 @@ def space_of(
 def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     """The contexts of a scenario's [[task]]s and interrupts; a `validator` sees the start.
 
-    Raises `InputError` when the scenario has none, or a table that a search does not understand.
+    Raises `InputError` if the scenario has no [[task]], or a table that a search would ignore.
     """
     if problems := [*untested_python(), *unexplorable(scenario)]:
         raise InputError(problems)
@@ -98,14 +98,14 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     k = kernel_of(scenario, noting(kernel, functions), Memory())
     sgeis = Sgeis(k)
     k.watch.add(Books(), sgeis)
-    stage = booted(scenario, k, validator)
-    system = System(stage.k, scenario.kernel.preemption)
-    system.lock_order = stage.lock_order or system.lock_order
+    start = booted(scenario, k, validator)
+    system = System(k, scenario.kernel.preemption)
+    system.lock_order = start.lock_order or system.lock_order
     system.lock_order.mark_start()
-    stage.k.entered.clear()  # what the boot has called is not explored
+    k.entered.clear()  # the boot is not explored: functions and SGEIs count from here
     sgeis.vcpus.clear()
-    for script in stage.scripts:
+    for script in start.scripts:
         system.add_task(script.thread, script.path)
-    system.seal([vcpu.thread for vcpu in stage.moved])
+    system.seal([vcpu.thread for vcpu in start.moved])
     system.sgeis = sgeis.vcpus
     return system

@@ -1,7 +1,7 @@
-"""A kernel led along a schedule of another one: by where its contexts stand, not by their steps.
+"""Guided replay: a kernel follows a schedule of another one, by the places of contexts, not steps.
 
-A patch may take a lock more, or a step less.  What a schedule is about is where each context stands
-when another one goes on.  `continued` begins a new space where a schedule has led.
+A patch may take one lock more, or make one step less.  A schedule is about the place at which each
+context is when another one goes on.  `continued` begins a new space at the end of a schedule.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from hgeisim.drivers.explored.strategies.verdict import Schedule
 
 
 def continued(space: Space, schedule: Schedule) -> Space:
-    """What can happen after a schedule in single operations; the space that it is of is used up.
+    """The space that begins at the end of a schedule of single operations; `space` itself cannot be
+    used any more.
 
-    Raises `CannotStep` where a context cannot step in its turn.
+    Raises `CannotStep` if a step of the schedule is impossible.
     """
     fine, system = space.fine, space.system
     state = fine.initial()
@@ -36,21 +37,20 @@ def continued(space: Space, schedule: Schedule) -> Space:
 
 
 Place: TypeAlias = tuple[tuple[str, ...], str] | None
-"""The call chain in which a context stands, and its next operation; None at rest."""
+"""The call chain of a context and its next operation; None at rest."""
 FURTHER = 40
-"""Steps more than the other kernel made, within which a context may come to the same place."""
+"""A context may need this many steps more than in the other kernel to come to the same place."""
 
 
 def place_of(space: Space, slot: int, state: bytes) -> Place:
-    """Where a context stands."""
-    automaton = space.system.automata[slot]
-    node = automaton.nodes[space.codebook.value(automaton.location, state)]
+    """The place of a context in a state."""
+    node = space.node(slot, state)
     return None if node is None else (node.functions, str(node.op))
 
 
 class Run(NamedTuple):
-    """Steps of one context in a row: how many, where it stands then, and how often it has stood
-    there in this run."""
+    """Steps of one context in a row: their number, the place after them, and how often the context
+    has come to that place within them."""
 
     slot: int
     steps: int
@@ -58,9 +58,9 @@ class Run(NamedTuple):
     visits: int
 
 
-def led(space: Space, schedule: Schedule, other: Space) -> Schedule:
-    """The schedule of the `other` kernel in which contexts change where they do in a schedule of a
-    space; where one does not come to such a place, after as many steps."""
+def guided(space: Space, schedule: Schedule, other: Space) -> Schedule:
+    """The schedule of the `other` kernel in which contexts change at the same places as in a
+    schedule of a space; if one does not come to the place, it changes after as many steps."""
     fine, made = other.fine, list[int]()
     state = fine.initial()
     for run in _runs(space.fine, schedule):
@@ -75,7 +75,7 @@ def led(space: Space, schedule: Schedule, other: Space) -> Schedule:
 
 
 def _on(fine: Space, run: Run, state: bytes) -> Iterator[bytes]:
-    """The states that a context leads to by itself, for somewhat longer than a run."""
+    """The states that a context reaches by itself, for somewhat longer than a run."""
     for _ in range(run.steps + FURTHER):
         answer = fine.ask(run.slot, state)
         if answer.writes is None or answer.crashes:
@@ -85,7 +85,7 @@ def _on(fine: Space, run: Run, state: bytes) -> Iterator[bytes]:
 
 
 def _runs(fine: Space, schedule: Schedule) -> Iterator[Run]:
-    """The runs of a schedule, as far as it goes."""
+    """The runs of a schedule, as far as the space can follow it."""
     states = [step.after for steps in schedules(fine, Given([schedule])) for step in steps]
     made = 0
     for slot, steps in groupby(schedule[: len(states)]):
@@ -95,30 +95,24 @@ def _runs(fine: Space, schedule: Schedule) -> Iterator[Run]:
         yield Run(slot, count, places[-1], places.count(places[-1]))
 
 
-class _OnToTheEnd:
-    """Given schedules, as far as they can be followed, and then on: whoever stepped last goes on
-    for as long as it can, then the first that can."""
-
-    def __init__(self, given: Iterable[Schedule]) -> None:
-        self.given = Given(given, loose=True)
-
-    def begin(self) -> bool:
-        """Take the next one."""
-        return self.given.begin()
+class _OnToTheEnd(Given):
+    """Follows given schedules as far as possible, and then goes on to an end: the context that
+    stepped last for as long as it can, then the first that can."""
 
     def choose(self, able: Able, last: int | None) -> int | None:
-        """What the schedule says, or the same again, or the first that can step."""
-        slot = self.given.choose(able, last)
+        """The context that the schedule names, or the last one again, or the first that can."""
+        slot = super().choose(able, last)
         if slot is not None:
             return slot
-        self.given.number = len(self.given.schedule)  # it is not taken up again
+        self.number = len(self.schedule)  # the schedule is not resumed
         return last if last in able else next(iter(able), None)
 
 
 def replayed(space: Space, given: Iterable[Schedule]) -> frozenset[str]:
-    """The ids of what a kernel shows along schedules, as far as it can follow, and on to an end."""
+    """The ids of the findings of a kernel along schedules, followed as far as possible, and on to
+    an end."""
     fine, ids = space.fine, set[str]()
-    for schedule in schedules(fine, _OnToTheEnd(given)):
+    for schedule in schedules(fine, _OnToTheEnd(given, loose=True)):
         state = fine.initial()
         for step in schedule:
             state = step.after
@@ -128,9 +122,9 @@ def replayed(space: Space, given: Iterable[Schedule]) -> frozenset[str]:
     return frozenset(ids)
 
 
-def shown_when_led(space: Space, given: Iterable[Schedule], other: Space) -> frozenset[str]:
-    """The ids of what another kernel shows along schedules of a space, step by step and by
-    place."""
+def shown_when_guided(space: Space, given: Iterable[Schedule], other: Space) -> frozenset[str]:
+    """The ids of the findings of another kernel along schedules of a space, followed both step by
+    step and by place."""
     all_given = [*given]
-    by_place = [led(space, schedule, other) for schedule in all_given]
+    by_place = [guided(space, schedule, other) for schedule in all_given]
     return replayed(other, [*all_given, *by_place])

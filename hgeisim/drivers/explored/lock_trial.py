@@ -1,8 +1,8 @@
-"""Lock order on trial: what a sample of a variant's schedules shows, and its base does not.
+"""A lock trial: the lock order along a sample of a variant's schedules, compared with its base.
 
-A sample misses what another one shows, so the base is led along the schedules of the variant first,
-and then along as many random ones.  Besides, it is known to lock as its baseline says, and to show
-what is accepted of it.
+One sample misses what another shows, so the base first follows the schedules of the variant, and
+then as many random ones.  It is also known to have the dependencies of its baseline, and the
+findings that are accepted in it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from hgeisim.lockorder.graph.dependency_graph import Pair
 
 @dataclass
 class LockTrial:
-    """How each finding compares, and the dependencies that only the variant has, as text.
+    """The standing of each finding, and the dependencies that only the variant has, as text.
 
-    `stopped` is what ended the schedules of the base early, if anything did.
+    `stopped` is the error that ended the schedules of the base early, if one did.
     """
 
     standings: dict[str, Standing] = field(default_factory=dict)
@@ -39,7 +39,8 @@ class LockTrial:
 
 
 def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: Below) -> LockTrial:
-    """Compare what was learned along the schedules of a variant; some of them are `given`."""
+    """Compare the lock order that was learned along schedules of a variant, the `given` ones
+    included."""
     other = KnownLocks(base)
     own = edge_facts(walks.order.validator.known)
     found = [finding for finding, _ in walks.findings.values()]
@@ -52,8 +53,8 @@ def lock_trial(walks: LockWalks, base: Base, given: Iterable[Schedule], below: B
 def lock_standings(
     found: Collection[Finding], base: Base, schedule: Schedule, below: Below
 ) -> dict[str, Standing]:
-    """The same for what one schedule of a variant has shown, with the same random ones of the
-    base."""
+    """The standing of the findings of one schedule; the base follows it and the same random ones as
+    in an exploration."""
     other = KnownLocks(base)
     if not all(map(other.shows, found)):
         other.walk([schedule], below)
@@ -61,7 +62,7 @@ def lock_standings(
 
 
 class KnownLocks:
-    """What is known of the lock order of a kernel: its `edges`, and the `ids` of its findings."""
+    """The known lock order of a kernel: its `edges`, and the `ids` of its findings."""
 
     def __init__(self, base: Base) -> None:
         self.base, self.ids = base, frozenset[str]()
@@ -70,22 +71,22 @@ class KnownLocks:
         self.edges: dict[Pair, EdgeFacts] = dict(read_baseline(path).edges) if path else {}
 
     def shows(self, finding: Finding) -> bool:
-        """Whether the base has what another kernel shows: shown, accepted by its cause there, or a
-        circle of dependencies that it has."""
+        """Whether the base has a finding of another kernel: it has shown it, it is accepted for
+        its cause, or it is a cycle of dependencies that the base has."""
         accepted = self.base.accepts(finding.id, finding.cause)
         return accepted or finding.id in self.ids or stands_whole(finding.id, self.edges)
 
     def lacks(self, edges: dict[Pair, EdgeFacts]) -> list[str]:
-        """The dependencies that it does not have, of a kind or at all."""
+        """The dependencies that the kernel does not have, of a kind or at all."""
         found = compare(Baseline(edges=self.edges), Baseline(edges=edges))
         return [str(each) for each in found if each.grows]
 
     def walk(self, along: Iterable[Schedule], below: Below) -> None:
-        """Learn from some schedules, as far as it can follow them, and from random ones."""
+        """Learn from schedules, as far as the kernel can follow them, and from random ones."""
         self.learn(lock_walks(self.base.space, along, WALKS, below))
 
     def learn(self, walks: LockWalks) -> None:
-        """Know what it shows along schedules."""
+        """Learn from lock walks of the kernel."""
         self.ids |= walks.findings.keys()
         self.stopped = walks.stopped
         for pair, facts in edge_facts(walks.order.validator.known).items():
@@ -93,7 +94,7 @@ class KnownLocks:
             self.edges[pair] = EdgeFacts(earlier.kinds | facts.kinds, earlier.site)
 
     def standing(self, finding: Finding) -> Standing:
-        """How a finding of the variant compares."""
+        """The standing of a finding of the variant."""
         if self.shows(finding):
             return Standing(PRE_EXISTING)
         return Standing(UNKNOWN if self.stopped is not None else INTRODUCED)

@@ -1,6 +1,6 @@
-"""A patch on trial: the search of a variant, compared with its base in the same scenario.
+"""A patch trial: the search of a variant, compared with its base in the same scenario.
 
-`Trial` compares one search with one of the base; `AgainstBase` is a whole exploration of a patch:
+`Trial` compares one search with one of the base; `AgainstBase` is the whole exploration of a patch:
 the scenario, its clean twin, lock order and data races.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.finding import COUNTING, INTRODUCED, PRE_EXISTING, UNKNOWN, Cause, Standing
-from hgeisim.drivers.explored.base import NOTHING_KNOWN, Base
-from hgeisim.drivers.explored.comparison import Shown, compared, shown
+from hgeisim.drivers.explored.base import FEW_SWITCHES, NOTHING_KNOWN, Base
+from hgeisim.drivers.explored.comparison import Shown, compared, counting, shown
 from hgeisim.drivers.explored.counterexample.shrink import shrink_all
 from hgeisim.drivers.explored.explored_scenario import space_of
-from hgeisim.drivers.explored.guided_replay import continued, led, replayed, shown_when_led
+from hgeisim.drivers.explored.guided_replay import continued, guided, replayed, shown_when_guided
 from hgeisim.drivers.explored.lock_trial import LockTrial, lock_trial
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.races.trial import Races, race_standings
@@ -35,17 +35,15 @@ from hgeisim.scenario.canonical import clean_twin, on_variant
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 
-FEW_SWITCHES = 100_000
-"""States of the base in which a finding is looked for that its sample has not shown."""
-
 
 @dataclass
 class Trial:
-    """A `verdict` on a variant in a scenario, and what is known of its `base` there.
+    """A `verdict` on a variant in a scenario, and the knowledge about its `base` there.
 
-    `own` is what the variant shows, by the fewest switches.  Where both are only sampled, `sample`
-    has the ids that the base has shown; `also` those that it shows in a sample where both searches
-    were cut short.  `entered` are the functions that the clean twin has entered.
+    `own` has the findings of the variant, by the fewest switches.  If both kernels are only
+    sampled, `sample` has the ids that the base has shown; if both searches were cut short, `also`
+    has those that the base shows in a sample.  `entered` are the functions that the clean twin has
+    entered.
     """
 
     scenario: Scenario
@@ -57,7 +55,7 @@ class Trial:
     entered: frozenset[str] = frozenset()
 
     def standings(self) -> dict[str, Standing]:
-        """How each finding compares, as far as is known by now."""
+        """The standing of each finding, as far as it is known now."""
         found = self.verdict.counterexamples
         if self.sample is not None:
             words = {i: PRE_EXISTING if i in self.sample else INTRODUCED for i in found}
@@ -70,7 +68,7 @@ class Trial:
         return standings | {i: standings[i]._replace(word=PRE_EXISTING) for i in also}
 
     def count(self, space: Space, states_max: int) -> None:
-        """Find the fewest switches of both kernels; the schedules are then those that need them."""
+        """Find the fewest switches of both kernels, and keep the schedules that need them."""
         found = self.verdict.counterexamples
         wish = wish_for(found)
         fewest = fewest_switches(space, states_max, wish)
@@ -81,27 +79,24 @@ class Trial:
             self.base.look_for_livelocks()
 
     def sample_base(self, space: Space, states_max: int) -> None:
-        """Where both searches were cut short, give the base what the variant had beside the search
-        by switches: its schedules, as far as the base can follow them, then a search like its own.
+        """If both searches were cut short, give the base what the variant had besides the search by
+        switches: guide it along the variant's schedules, then search it as the variant was.
 
-        What the base shows there is compared as a set, as all is that was only sampled.
+        The findings of that are compared as a set, as in any sample.
         """
         found = self.verdict.counterexamples
         words = compared(self.own, self.base.known()).items()
         unknown = {i for i, each in words if each.word == UNKNOWN}
         if unknown and self.verdict.coverage == BOUNDED:
             given = [found[i].schedule for i in sorted(unknown & found.keys())]
-            self.also = shown_when_led(space, given, self.base.space)
+            self.also = shown_when_guided(space, given, self.base.space)
             if missing := unknown - self.also:
                 self.also |= self.base.shows_in_a_sample(missing, states_max)
 
     def search_base_after(self, space: Space, begun: Schedule) -> None:
-        """Lead the base to where the search of the variant began, and search it from there: what
-        it shows on the way and after it is compared as a set."""
-        if self.base.recorded is not None:
-            self.sample = frozenset(self.base.recorded.switches)
-            return
-        way = led(space, begun, self.base.space)
+        """Guide the base to where the search of the variant began, and search it from there; the
+        findings on the way and after it are compared as a set."""
+        way = guided(space, begun, self.base.space)
         ids = replayed(self.base.space, [way])
         there = continued(space_of(self.base.scenario, budget=self.base.budget), way)
         found = portfolio(there, self.base.states_max)
@@ -110,23 +105,20 @@ class Trial:
             raise found.stopped
 
     def take_sample(self, space: Space, number: int, sampler: Sampler) -> None:
-        """Lead the base along the schedules of the variant, then along as many random ones; what it
-        has not shown by then, it may show in few switches."""
-        if self.base.recorded is not None:
-            self.sample = frozenset(self.base.recorded.switches)
-            return
-        found, base = self.verdict.counterexamples, self.base.space
-        ids = shown_when_led(space, [each.schedule for each in found.values()], base)
-        walked = random_walk(base, number, sampler)
+        """Guide the base along the schedules of the variant, make as many random ones, and look for
+        the missing findings in schedules with few switches."""
+        found, base = self.verdict.counterexamples, self.base
+        ids = shown_when_guided(space, [each.schedule for each in found.values()], base.space)
+        walked = random_walk(base.space, number, sampler)
         self.sample = ids | walked.counterexamples.keys()
         if walked.stopped is not None:
             raise walked.stopped
         if missing := found.keys() - self.sample:
-            self.sample |= fewest_switches(base, FEW_SWITCHES, wish_for(missing)).ways.keys()
+            self.sample |= base.in_few_states(missing).ways.keys()
 
 
 def clean_trial(twin: Scenario, base: Base) -> Trial:
-    """The trial in the clean twin of a scenario, from the beginning."""
+    """Search the clean twin of a scenario, and compare it with its base."""
     space = space_of(twin, budget=base.budget)
     trial = Trial(twin, portfolio(space, base.states_max), base)
     with trial.verdict.unharmed():
@@ -140,12 +132,11 @@ def clean_trial(twin: Scenario, base: Base) -> Trial:
 
 @dataclass
 class AgainstBase:
-    """A variant in a `scenario`, and its `base` there; the `twin` is None where there is none.
+    """A variant in a `scenario` against its `base` there; `twin` is the trial in the clean twin.
 
-    The search begins where a schedule ends, if it begins `after` one; `sampler` says how schedules
-    are drawn, None in a search.  With `strict`, what the base shows
-    counts as well.  `never_entered` are functions of the patch, `not_in_twin` those that only the
-    clean twin has not entered.
+    The search may begin `after` a schedule; `sampler` names the way in which schedules are drawn,
+    None in a search.  With `strict`, findings of the base count as well.  `never_entered` are
+    functions of the patch, `not_in_twin` those that only the clean twin has not entered.
     """
 
     scenario: Scenario
@@ -163,12 +154,15 @@ class AgainstBase:
 
     @property
     def of_own_file(self) -> bool:
-        """Whether a user's own patch is in the variant."""
+        """Whether the variant contains a user's own patch."""
         return bool(own_files(self.scenario.kernel.variant))
 
     def is_new(self, finding_id: str) -> bool:
-        """Whether a search may end with a finding: the base does not show it, and is searched for
-        that; of random schedules, where that may take too long, unless it is accepted."""
+        """Whether a search may end with a finding, because the base does not show it.
+
+        The base is searched for that; but not for random schedules, as it may take too long: there
+        a finding that is not recorded counts as new unless it is accepted.
+        """
         if self.sampler:
             seen = finding_id in self.base.known().switches or self.base.accepts(finding_id)
         else:
@@ -176,34 +170,37 @@ class AgainstBase:
         return (self.strict or not seen) and not is_note(finding_id)
 
     def judge(self, space: Space, verdict: Verdict) -> None:
-        """Compare what a search has found; one that was stopped only with what is known."""
+        """Compare the findings of a search; if it was stopped, only with what is known already."""
         patched = patched_functions(self.scenario.kernel.variant, self.base.variant)
         self.never_entered = [name for name in patched if name not in space.system.k.entered]
-        self.trial = Trial(self.scenario, verdict, self.base)
+        self.trial, base = Trial(self.scenario, verdict, self.base), self.base
         if verdict.stopped is not None:
             return
-        if self.after:
-            self.trial.search_base_after(space, self.after)
+        if self.after or self.sampler:
+            self._judge_sample(self.trial, space, verdict)
             return
-        if self.sampler:
-            stream = Streams(self.scenario.run.seed).stream("walk")
-            self.trial.take_sample(space, verdict.schedules, SAMPLERS[self.sampler](stream))
-            return
-        base, states_max = self.base, self.base.states_max
+        states_max = base.states_max
         if verdict.coverage != EXHAUSTED:
             base.states_max = min(states_max, FEW_SWITCHES)
         self.trial.count(space, base.states_max)
         self.trial.sample_base(space, states_max)
-        self._judge_twin(verdict, [name for name in patched if name not in self.never_entered])
-
-    def _judge_twin(self, verdict: Verdict, reached: list[str]) -> None:
         twin = clean_twin(self.scenario)
         if twin is not None:
-            known = self.base
-            base = Base(on_variant(twin, known.variant), known.states_max, known.budget)
-            self.twin = clean_trial(twin, base)
+            twin_base = Base(on_variant(twin, base.variant), base.states_max, base.budget)
+            self.twin = clean_trial(twin, twin_base)
+            reached = (name for name in patched if name not in self.never_entered)
             self.not_in_twin = [name for name in reached if name not in self.twin.entered]
             verdict.stopped = self.twin.verdict.stopped
+
+    def _judge_sample(self, trial: Trial, space: Space, verdict: Verdict) -> None:
+        """Compare findings as a set: with those recorded for the base, or with a sample of it."""
+        if self.base.recorded is not None:
+            trial.sample = frozenset(self.base.recorded.switches)
+        elif self.after:
+            trial.search_base_after(space, self.after)
+        elif self.sampler:
+            stream = Streams(self.scenario.run.seed).stream("walk")
+            trial.take_sample(space, verdict.schedules, SAMPLERS[self.sampler](stream))
 
     def judge_locks(self, walks: LockWalks, verdict: Verdict) -> None:
         """Compare the lock order along a sample of schedules."""
@@ -224,7 +221,7 @@ class AgainstBase:
         races.stopped = races.stopped or stopped
 
     def standings(self) -> dict[str, Standing]:
-        """How each finding in the scenario compares, lock order and data races among them."""
+        """The standing of each finding in the scenario, lock order and data races included."""
         searched = self.trial.standings() if self.trial is not None else {}
         return self.locks.standings | self.races | searched
 
@@ -233,11 +230,10 @@ class AgainstBase:
         return self.lock_causes | (self.trial.verdict.causes if self.trial is not None else {})
 
     def counting(self, standings: dict[str, Standing]) -> list[str]:
-        """The ids of those that speak against the patch."""
-        words = (*COUNTING, PRE_EXISTING) if self.strict else COUNTING
-        return [i for i, each in standings.items() if each.word in words and not is_note(i)]
+        """The ids of the findings that speak against the patch."""
+        return counting(standings, (*COUNTING, PRE_EXISTING) if self.strict else COUNTING)
 
     def searched(self) -> Iterator[Base]:
         """The bases that had to be searched."""
-        bases = (self.base, self.twin.base if self.twin is not None else None)
-        return (base for base in bases if base is not None and base.states)
+        bases = (self.base, *([self.twin.base] if self.twin is not None else []))
+        return (base for base in bases if base.states)

@@ -1,11 +1,10 @@
-"""What a search has reached, and what it has not: functions, steps, subjects of checks, SGEIs.
+"""The reach of a search: the functions, steps, subjects of checks and SGEIs that it has reached.
 
-All of it is noted as steps are learned, and a step is learned in a state that was reached; so it
-costs no state.  Warm-up, counterexamples and samples of lock order are schedules of the scenario as
-well, and count.
+It is noted as steps are learned, and a step is learned in a state that was reached, so it costs no
+state.  Warm-up, counterexamples and lock walks are schedules of the scenario as well, and count.
 
-Which functions paths may enter is a call graph by the names that their code mentions.  That is more
-than any schedule enters, since it does not know what a condition says.
+The functions that paths may enter come from a call graph by the names that code mentions.  These
+are more than any schedule enters, since a call graph ignores conditions.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 from hgeisim.checks.check import vcpus
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.model.system import System
 from hgeisim.drivers.vacuity import to_enter
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.script import Script
@@ -36,17 +34,17 @@ from hgeisim.scenario.schema import Scenario
 ONLY_IN_TIME = frozenset(
     ("halt_poll", "kvm_riscv_vcpu_mmio_store", "kvm_riscv_vcpu_timer_next_event")
 )
-"""What polls by the clock, and what guests do at random times only: never in a search."""
+"""Functions that poll by the clock, and those of guests at random times: never in a search."""
 PLAIN_YIELD = 1
-"""What RESUME says after a yield that is none of `yield from`."""
+"""The argument of RESUME after a plain yield, in contrast to `yield from`."""
 
 
 Code: TypeAlias = tuple[CodeType, ...]
-"""The code of a function's definitions: that of a patch, and what this overrides and calls."""
+"""The code of a function's definitions: a patch's, and that which it overrides and calls."""
 
 
 def may_enter(k: Any, kernel: type, roots: Iterable[CodeType]) -> dict[str, Code]:
-    """The paths of a `kernel` that what is called in `roots` may enter.
+    """The paths of a `kernel` that may be entered from the code of `roots`.
 
     `k` is a kernel of this class that has booted; its IPIs call their handlers.
     """
@@ -78,8 +76,8 @@ def line_of(code: CodeType, offset: int) -> int | None:
 
 @cache
 def _steps(code: CodeType) -> dict[int, int]:
-    """Each instruction at which a suspended path may stand that yields an operation; some versions
-    of Python call it the yield, others what follows it."""
+    """The line of each instruction at which a path may be suspended that yields an operation; some
+    versions of Python name the yield, others the instruction after it."""
     found: dict[int, int] = {}
     program = list(dis.get_instructions(code))
     for each, following in pairwise(program):
@@ -90,7 +88,7 @@ def _steps(code: CodeType) -> dict[int, int]:
 
 
 def _is_path(k: Any, kernel: type, name: str, codes: Code) -> bool:
-    """Whether a function is a path on which there is something to do."""
+    """Whether a function is a path that yields or calls anything."""
     path = isgeneratorfunction(unwrap(getattr(kernel, name)))
     return path and any(steps(code) or list(called(k, code)) for code in codes)
 
@@ -106,7 +104,7 @@ def _definitions(kernel: type, name: str) -> Iterator[CodeType]:
 
 
 def called(k: Any, code: CodeType) -> Iterator[str]:
-    """The functions of a kernel that some code mentions, or the handlers of IPIs."""
+    """The functions of a kernel that some code mentions, handlers of its IPIs included."""
     for name in code.co_names:
         value = vars(k).get(name)
         if isinstance(value, Ipi):
@@ -123,7 +121,7 @@ SENDS = ("msi", "irqfd")
 
 
 class Untaken(NamedTuple):
-    """A step that no schedule has made: its file, the line, and what stands there."""
+    """A step that no schedule has made: its file, line and source."""
 
     file: str
     line: int
@@ -132,19 +130,22 @@ class Untaken(NamedTuple):
 
 @dataclass
 class Reach:
-    """What a `space` of a `scenario` has reached by now."""
+    """The reach of all searches of a `space` of a `scenario` so far."""
 
     scenario: Scenario
     space: Space
 
     @cached_property
     def roots(self) -> list[CodeType]:
-        """The code with which the paths of its tasks and interrupts begin."""
-        return list(_roots(self.space.system, self.scenario))
+        """The code that begins paths: that of actions, of interrupts and of moves."""
+        tasks = self.scenario.task
+        verbs = dict.fromkeys(action.verb for task in tasks for action in task.does)
+        actions = [getattr(Script, verb).__code__ for verb in verbs]
+        return [*actions, *self.space.system.origins()]
 
     @cached_property
     def by_function(self) -> dict[str, Code]:
-        """What they may enter."""
+        """The paths that may be entered from there."""
         kernel = find_variant(self.scenario.kernel.variant)
         return may_enter(self.k, kernel, self.roots)
 
@@ -175,13 +176,13 @@ class Reach:
         return [name for name in self.by_function if name not in self.entered]
 
     def first_missed(self) -> list[str]:
-        """Those among them that something that was entered calls."""
+        """Those among them that are called by functions that were entered."""
         codes = (*self.roots, *(code for each in self._entered().values() for code in each))
         names = {name for code in codes for name in called(self.k, code)}
         return [name for name in self.never_entered if name in names]
 
     def never_taken(self) -> dict[str, list[Untaken]]:
-        """Of each function that was entered, the steps that no schedule has made."""
+        """For each function that was entered, the steps that no schedule has made."""
         automata = self.space.system.automata
         taken = {(code, line_of(code, at)) for each in automata for code, at, _ in each.taken}
         found: dict[str, list[Untaken]] = {}
@@ -193,14 +194,14 @@ class Reach:
 
     @property
     def steps(self) -> int:
-        """How many steps the functions have that were entered."""
+        """The number of steps in the functions that were entered."""
         return sum(len(steps(code)) for codes in self._entered().values() for code in codes)
 
     def _entered(self) -> dict[str, Code]:
         return {name: code for name, code in self.by_function.items() if name in self.entered}
 
     def msis(self) -> tuple[int, int]:
-        """How many MSIs the tasks send, and how many of them go to vCPUs that took an SGEI."""
+        """The number of MSIs that tasks send, and of those that go to vCPUs that took an SGEI."""
         named = {vcpu.name: vcpu.id for vcpu in vcpus(self.k)}
         actions = (action for task in self.scenario.task for action in task.does)
         to = [named[a.vcpu] for a in actions if a.verb in SENDS and a.vcpu is not None]
@@ -208,21 +209,14 @@ class Reach:
 
     @property
     def a_guest_was_entered(self) -> bool:
-        """Whether a guest that may use lines was; where tasks let such guests run, by these."""
+        """Whether a guest that may use lines was entered; if tasks run such guests, by these."""
         may = list(to_enter(self.scenario, self.k))
         return not may or any(vcpu.enter_guest in self.done for vcpu in may)
 
     @property
     def a_line_was_handed_out(self) -> bool:
-        """Whether a vCPU had a VS-file, be it at the start."""
+        """Whether a vCPU ever had a VS-file, even if only at the start."""
         return any(max(self.values(vcpu, "vsfile_hgei")) > 0 for vcpu in vcpus(self.k))
-
-
-def _roots(system: System, scenario: Scenario) -> Iterator[CodeType]:
-    """The code that begins paths: that of actions, and of interrupts and moves."""
-    verbs = dict.fromkeys(action.verb for task in scenario.task for action in task.does)
-    yield from (getattr(Script, verb).__code__ for verb in verbs)
-    yield from system.origins()
 
 
 def _untaken(code: CodeType, line: int) -> Untaken:

@@ -1,11 +1,11 @@
-"""The findings of a single schedule: how each compares with the base, and what has caused it.
+"""The findings of a single schedule: the standing of each against the base, and its cause.
 
-The base is led along the schedule of a patch, or searched for a short while.
+The base follows the schedule of a patch, or is searched for a short while.
 
-What is accepted of a kernel is accepted by its cause, which the schedules with the fewest switches
-show.  A schedule with more may have other parties.  So where no search ends, a base without patches
-is taken at what has happened, and so is one with shipped patches, if the base shows the same when
-it is led along the same schedule.
+A finding is accepted in a kernel by its cause, as the schedules with the fewest switches show it.
+A schedule with more switches may have other parties.  So if no search has found such a schedule,
+and the finding belongs to the base, only the landmarks count: for a base without patches always,
+and for one with shipped patches if the base shows the finding when it follows the same schedule.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from hgeisim.checks.finding import (
     Finding,
     Standing,
 )
-from hgeisim.drivers.explored.base import Base
+from hgeisim.drivers.explored.base import FEW_SWITCHES, Base
 from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.explored_scenario import space_of
-from hgeisim.drivers.explored.guided_replay import shown_when_led
+from hgeisim.drivers.explored.guided_replay import shown_when_guided
 from hgeisim.drivers.explored.lock_trial import lock_standings
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.patch_trial import FEW_SWITCHES
 from hgeisim.drivers.explored.races.trial import race_standings
 from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.verdict import Schedule, switches
@@ -38,19 +37,19 @@ from hgeisim.scenario.streams import Streams
 
 
 def of_the_base(space: Space, scenario: Scenario, ways: Mapping[str, Schedule]) -> frozenset[str]:
-    """The ids of those findings that are the base's own: all, where there is no patch on it."""
+    """The ids of the findings that are the base's own; all of them if there is no patch."""
     base, _, patches = scenario.kernel.variant.partition("+")
     if not patches or not ways:
         return frozenset(ways)
     other = space_of(on_variant(scenario, base), budget=space.system.budget)
-    return shown_when_led(space, ways.values(), other) & ways.keys()
+    return shown_when_guided(space, ways.values(), other) & ways.keys()
 
 
 def least_causes(
     space: Space, scenario: Scenario, causes: Mapping[str, Cause], schedule: Schedule
 ) -> dict[str, Cause]:
-    """The causes of findings in schedules with the fewest switches, as far as those are found soon;
-    of what they are not found for and the base shows, only what has happened is known."""
+    """The causes of findings in schedules with the fewest switches, if those are found soon; else
+    those in this schedule, or if the base shows the finding, only its landmarks."""
     ways = fewest_switches(space, FEW_SWITCHES, wish_for(causes)).ways
     found = {i: cause_of(space, way.schedule, i) for i, way in ways.items() if i in causes}
     others = {i: schedule for i in causes if i not in found}
@@ -62,8 +61,8 @@ def least_causes(
 def standings_along(
     space: Space, base: Base, schedule: Schedule, found: Mapping[str, Finding]
 ) -> dict[str, Standing]:
-    """How each finding compares: the base is recorded to show it, shows it along the schedule as
-    far as it can follow, or in few switches; lock order as an exploration compares it."""
+    """The standing of each finding: the base is recorded to show it, shows it along the schedule as
+    far as it can follow, or in few switches; lock order is compared as in an exploration."""
     below = Streams(base.scenario.run.seed).stream("lock-order").below
     of_locks = [each for i, each in found.items() if is_lock_order(i)]
     races = [i for i in found if is_data_race(i)]
@@ -78,7 +77,7 @@ def standings_along(
 def _searched(
     space: Space, base: Base, schedule: Schedule, ids: Collection[str]
 ) -> dict[str, Standing]:
-    """What a search of the base says of them, one that is recorded or a short one."""
+    """The standing of findings, after a recorded or a short search of the base."""
     own, (needs, whole) = switches(schedule), _needs(space, base, schedule, ids)
     not_shown = INTRODUCED if whole else UNKNOWN
     words = {i: EASIER if own < least else PRE_EXISTING for i, least in needs.items()}
@@ -88,14 +87,14 @@ def _searched(
 def _needs(
     space: Space, base: Base, schedule: Schedule, ids: Collection[str]
 ) -> tuple[dict[str, int], bool]:
-    """How many switches the base needs at least for what it shows, as far as that is known, and
-    whether that is all there is."""
+    """The switches that the base needs at least for each finding that it is known to have, and
+    whether it has no other."""
     if base.recorded is not None:
         return {i: bounds.least for i, bounds in base.recorded.switches.items()}, True
-    needs = dict.fromkeys(shown_when_led(space, [schedule], base.space), 0)
+    needs = dict.fromkeys(shown_when_guided(space, [schedule], base.space), 0)
     missing = [i for i in ids if i not in needs]
     if not missing:
         return needs, False
-    fewest = fewest_switches(base.space, FEW_SWITCHES, wish_for(missing))
+    fewest = base.in_few_states(missing)
     ways = {i: way.switches for i, way in fewest.ways.items()}
     return needs | ways, fewest.levels is None

@@ -1,8 +1,8 @@
-"""Kernels side by side in one scenario: a base, then the patches of a series or its revisions.
+"""A series of kernels in one scenario: a base, then the patches of a series, or its revisions.
 
-Their lock order is compared by sample: every kernel is led along the same schedules.  They are
-those that show what a patch has brought, random ones, and those that have shown a finding of lock
-order in any of the kernels.
+Their lock order is compared by sample: every kernel follows the same schedules, namely those that
+show the findings that a patch has brought, random ones, and those that have shown a lock-order
+finding in any of the kernels.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.finding import (
-    COUNTING,
     EASIER,
     INTRODUCED,
     PRE_EXISTING,
@@ -22,7 +20,15 @@ from hgeisim.checks.finding import (
     Standing,
 )
 from hgeisim.drivers.explored.base import Base
-from hgeisim.drivers.explored.comparison import CAME, WENT, Changes, by_word, changes, compared
+from hgeisim.drivers.explored.comparison import (
+    CAME,
+    WENT,
+    Changes,
+    by_word,
+    changes,
+    compared,
+    counting,
+)
 from hgeisim.drivers.explored.lock_trial import KnownLocks
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.search import Progress
@@ -38,7 +44,7 @@ from hgeisim.scenario.schema import Scenario
 class Series:
     """The `kernels` of some variants in a scenario, the base first.
 
-    Whether something is new is asked of the base; what has changed, of the kernel before.
+    A finding is new compared with the base; a change is compared with the kernel before.
     """
 
     def __init__(self, scenario: Scenario, variants: Iterable[str], states_max: int) -> None:
@@ -46,12 +52,12 @@ class Series:
         self.kernels = [Base(on_variant(scenario, each), states_max) for each in variants]
 
     def build(self) -> None:
-        """Build the kernels.  Raises `InputError` where the scenario cannot be searched."""
+        """Build the kernels.  Raises `InputError` if the scenario cannot be searched."""
         for kernel in self.kernels:
             kernel.space  # noqa: B018 - it is kept
 
     def search(self, progress: Progress | None = None) -> None:
-        """Find out what each kernel shows, by the fewest switches, and how."""
+        """Search each kernel for its findings, by the fewest switches, and for their schedules."""
         loops = any(own_files(each.variant) for each in self.kernels)
         for kernel in self.kernels:
             kernel.progress = progress
@@ -61,24 +67,23 @@ class Series:
 
     @property
     def whole(self) -> bool:
-        """Whether all that any kernel shows was found."""
+        """Whether all findings of all kernels were found."""
         return all(kernel.known().whole for kernel in self.kernels)
 
     def standings(self, at: int) -> Mapping[str, Standing]:
-        """How each finding of a kernel compares with the base."""
+        """The standing of each finding of a kernel against the base."""
         return compared(self.kernels[at].known(), self.kernels[0].known())
 
     def counting(self, at: int) -> list[str]:
-        """The ids of those that speak against the patches in a kernel."""
-        found = self.standings(at).items()
-        return [i for i, each in found if each.word in COUNTING and not is_note(i)]
+        """The ids of the findings that speak against the patches in a kernel."""
+        return counting(self.standings(at))
 
     def changes(self, at: int) -> Changes:
-        """What a kernel has changed of the one before."""
+        """The changes from the kernel before to this one."""
         return changes(self.kernels[at - 1].known(), self.kernels[at].known())
 
     def evidence(self, at: int) -> dict[str, Counterexample]:
-        """A schedule for each finding that a patch has brought, or made easier, and that the base
+        """A schedule for each finding that a patch has brought or made easier, and that the base
         does not show as easily."""
         ways = self.kernels[at].ways
         return {i: ways[i] for i in self._brought(at) if i in ways}
@@ -90,7 +95,7 @@ class Series:
 
 
 class Kinds(TypedDict):
-    """In which kinds a kernel has shown a dependency, and those that only its baseline has."""
+    """The kinds in which a kernel has shown a dependency, and those that only its baseline has."""
 
     seen: list[str]
     known: list[str]
@@ -98,7 +103,7 @@ class Kinds(TypedDict):
 
 @dataclass
 class SampledLocks:
-    """What a kernel has shown along the schedules, and what is `known` of it besides."""
+    """The lock order that a kernel has shown along the schedules, and all that is `known` of it."""
 
     base: Base
     known: KnownLocks
@@ -107,7 +112,7 @@ class SampledLocks:
     schedules: int = 0
 
     def learn(self, walks: LockWalks) -> None:
-        """Take what some schedules have shown."""
+        """Learn from lock walks of the kernel."""
         if walks.stopped is not None:
             raise walks.stopped
         self.findings = walks.findings | self.findings
@@ -123,8 +128,8 @@ class SeriesLocks:
         self.kernels = [SampledLocks(each, KnownLocks(each)) for each in kernels]
 
     def learn(self, given: Iterable[Schedule], below: Iterable[Below]) -> None:
-        """Lead each kernel along some schedules and random ones, a stream for each; then along
-        those that have shown something in another kernel."""
+        """Let each kernel follow some schedules and random ones, from a stream of its own; then
+        those that have shown a finding in another kernel."""
         known, orders = list(given), []
         for kernel, stream in zip(self.kernels, below, strict=True):
             walks = lock_walks(kernel.base.space, known, WALKS, stream)
@@ -138,17 +143,16 @@ class SeriesLocks:
                 kernel.learn(lock_walks(kernel.base.space, missing, 0, lambda _: 0, order))
 
     def standings(self, at: int) -> Mapping[str, Standing]:
-        """How each finding of a kernel compares with the base."""
+        """The standing of each finding of a kernel against the base."""
         base = self.kernels[0].known
         return {i: base.standing(each) for i, (each, _) in self.kernels[at].findings.items()}
 
     def counting(self, at: int) -> list[str]:
-        """The ids of those that speak against the patches in a kernel."""
-        found = self.standings(at).items()
-        return [i for i, each in found if each.word in COUNTING and not is_note(i)]
+        """The ids of the findings that speak against the patches in a kernel."""
+        return counting(self.standings(at))
 
     def changes(self, at: int) -> Changes:
-        """What a kernel shows and the one before does not, and what it does not show any more."""
+        """The findings that a kernel shows and the one before does not, and the other way round."""
         before, after = self.kernels[at - 1], self.kernels[at]
         words = {
             i: CAME

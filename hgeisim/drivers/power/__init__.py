@@ -1,1 +1,1 @@
-"""How many planted faults are noticed."""
+"""Planted faults: planting them in a kernel, and trying each in a process of its own."""

@@ -1,8 +1,8 @@
-"""Faults planted in the source of a kernel's functions: each is a question whether it is on.
+"""Faults planted in the source of a kernel's functions, each behind a test whether it is on.
 
-A statement is left out; a lock is neither taken nor given back; a bound is off by one; a condition
-is inverted.  Statements that only give a local its value are needed for the program to be one, and
-those that say something without doing it (`STEP`, assertions) are not code of the kernel.
+A fault leaves out a statement, neither takes nor releases a lock, makes a bound off by one, or
+inverts a condition.  Statements that only set a local are spared, since the program would not run
+without them, and so are those that are not code of the kernel (`STEP`, assertions).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from hgeisim.machine.ops import STEP
 
 DROP, UNLOCK, BOUND, INVERT = "drop", "no lock", "bound", "invert"
 NAME = "planted.py:Faults"
-"""What a patch of planted faults is called, as a user's own is."""
+"""The name of the patch with the planted faults, in the form of a user's own patch."""
 
 
 class Fault(NamedTuple):
-    """One statement of a function that is left out or changed; `number` turns it on, 0 none."""
+    """One statement of a function left out or changed; `number` turns it on, 0 turns none on."""
 
     number: int
     operator: str
@@ -40,11 +40,11 @@ class Fault(NamedTuple):
 
 
 class Switched(Kernel):
-    """A kernel with faults: all stand in one program, and at most one of them is on.
+    """A kernel with faults: all are in one program, and at most one of them is on.
 
-    Which one is a cell of the memory, where there is one, that no step has as an input, so that a
-    path that is made anew sees what was on when it was there.  `asked` are the faults that were
-    asked for, `from_boot` is the one that is on when a kernel is made.
+    If there is a tracked memory, one of its cells has the number of that fault; no step has the
+    cell as an input, so a path that is made anew sees the fault that was on at the time.  `asked`
+    are the faults that were asked for, and `from_boot` is the one that is on when a kernel is made.
     """
 
     from_boot = 0
@@ -89,25 +89,25 @@ OFF_BY_ONE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.GtE: ast.Gt,
 }
 MARKS = ("yield STEP", "yield from ()", "yield SWEEP_VSFILE")
-"""Where steps end: what they do comes after it."""
+"""The statements at which a step of the model ends."""
 MODELLED = (
     *("hart.update_hgeip(hgei)", "mrif.clear()"),
     "current.data.hgei = current.data.vcpu = 0",
 )
-"""What stands for no statement in C: what a HART does by itself once registers are written, and
-that a stack is forgotten."""
+"""Statements without a counterpart in C: what a HART does by itself once registers are written, and
+the end of data on a stack."""
 SAYINGS = ("assert_held", "WARN_ON", "lockdep_assert")
 FILES = ("aia", "aia_imsic", "variants")
-"""Where the functions of aia.c, aia_imsic.c and of the patches are."""
+"""The files with the functions of aia.c, of aia_imsic.c and of the patches."""
 PACKAGE = Path(__file__).parents[2]
 SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign)
 FLAGS = __future__.annotations.compiler_flag
 
 
 def planted(kernel: type[Any], files: Sequence[str] = FILES) -> tuple[type[Switched], list[Fault]]:
-    """A patch for a kernel that has a fault of each kind wherever there can be one, and the faults.
+    """A patch for a kernel with a fault of each kind wherever one can be, and the faults.
 
-    They stand in the functions of some `files` of the kernel, and in those of users' patches.
+    They are in the functions of some `files` of the kernel, and in those of users' patches.
     """
     faults, body = list[Fault](), dict[str, Any]()
     for name in sorted(dir(kernel)):
@@ -121,7 +121,7 @@ def planted(kernel: type[Any], files: Sequence[str] = FILES) -> tuple[type[Switc
 
 
 def _is_of(function: FunctionType, files: Sequence[str]) -> bool:
-    """Whether a function is one of some files of the kernel, or of no file of it."""
+    """Whether a function is in one of some files of the kernel, or in a user's file."""
     file = PurePath(function.__code__.co_filename)
     if function.__name__.startswith("__") or not file.suffix:
         return False
@@ -141,7 +141,7 @@ class _Planting:
         self.unlocks: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
 
     def made(self) -> FunctionType | None:
-        """The same function with faults; None where there is room for none."""
+        """The same function with faults; None if it has no room for one."""
         lines, first = inspect.getsourcelines(self.function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
         ast.increment_lineno(tree, first - 1)
@@ -163,7 +163,7 @@ class _Planting:
         return made
 
     def new(self, operator: str, node: ast.AST, text: str) -> int:
-        """One more fault; its number."""
+        """Add a fault, and return its number."""
         number = len(self.faults) + 1
         line = getattr(node, "lineno", 0)
         name = self.function.__name__
@@ -171,11 +171,11 @@ class _Planting:
         return number
 
     def block(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
-        """Some statements, with faults."""
+        """Statements with their faults."""
         return [each for statement in statements for each in self.statement(statement)]
 
     def statement(self, statement: ast.stmt) -> list[ast.stmt]:
-        """One statement, with the faults that it has room for."""
+        """One statement with the faults for which it has room."""
         if isinstance(statement, SIMPLE):
             return self.simple(statement)
         if isinstance(statement, (ast.If, ast.While)):
@@ -188,8 +188,8 @@ class _Planting:
         return [statement]
 
     def simple(self, statement: ast.stmt) -> list[ast.stmt]:
-        """A statement without statements in it."""
-        if _only_says(statement):
+        """A statement without inner statements, with its faults."""
+        if _is_not_kernel_code(statement):
             return [statement]
         made = [statement]
         instead = _without(statement)
@@ -205,7 +205,7 @@ class _Planting:
         return made
 
     def condition(self, test: ast.expr) -> ast.expr:
-        """A condition, with the faults that it has room for."""
+        """A condition with the faults for which it has room."""
         made, text = test, ast.unparse(test)
         if isinstance(test, ast.Constant):
             return test
@@ -221,10 +221,10 @@ class _Planting:
 
 
 class _Super(ast.NodeTransformer):
-    """`super()` in a function that is no longer in its class."""
+    """Gives `super()` its arguments, in a function that is no longer in its class."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Say of which class it is."""
+        """Name the class and the kernel."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
             node.args = [ast.Name("__owner__", ast.Load()), ast.Name("k", ast.Load())]
@@ -247,9 +247,9 @@ def _step() -> ast.stmt:
     return ast.parse("yield STEP").body[0]
 
 
-def _only_says(statement: ast.stmt) -> bool:
-    """Whether a statement is none of the kernel: a docstring, `yield STEP`, `yield from ()`, an
-    assertion, what only the model needs."""
+def _is_not_kernel_code(statement: ast.stmt) -> bool:
+    """Whether a statement is not one of the kernel: a docstring, `yield STEP`, `yield from ()`, an
+    assertion, or one that only the model needs."""
     text = ast.unparse(statement)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         return True
@@ -257,22 +257,17 @@ def _only_says(statement: ast.stmt) -> bool:
 
 
 def _without(statement: ast.stmt) -> ast.stmt | None:
-    """What stands in the place of a statement that is left out; None where it only gives locals
-    their values."""
-    yields = any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(statement))
+    """The replacement for a statement that is left out; None if it only sets locals."""
     if isinstance(statement, ast.Assign):
-        targets = [name for target in statement.targets for name in _parts(target)]
+        yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(statement))
+        targets = list[Any]()
+        for target in statement.targets:
+            targets += target.elts if isinstance(target, ast.Tuple) else [target]
         if all(isinstance(each, ast.Name) for each in targets):
             if not yields or len(targets) != 1:
                 return None
             return ast.Assign([ast.Name(targets[0].id, ast.Store())], ast.Constant(0))
-    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
-        return ast.Pass()
     return ast.Pass()
-
-
-def _parts(target: ast.expr) -> list[Any]:
-    return list(target.elts) if isinstance(target, ast.Tuple) else [target]
 
 
 def _lock_of(statement: ast.stmt) -> tuple[str, str]:

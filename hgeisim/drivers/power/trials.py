@@ -1,4 +1,4 @@
-"""Faults that are tried, each in a process of its own, and what became of them."""
+"""Trials of planted faults, each in a process of its own, and their outcomes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hgeisim.drivers.power.planting import Fault
 NO_KERNEL, NO_EFFECT, NOTICED = "no kernel", "no effect", "noticed"
 SURVIVED, UNFINISHED = "survived", "not finished"
 LONGEST_S = 20
-"""CPU seconds for one fault, if nothing else is said."""
+"""CPU seconds for one fault by default."""
 NOT_A_PROGRAM = ("NameError", "UnboundLocalError", "TypeError", "AttributeError", "SyntaxError")
 
 
 class Outcome(NamedTuple):
-    """What became of a fault: a word, and what showed it."""
+    """The outcome of a trial: a word, and what showed it."""
 
     fault: Fault
     word: str
@@ -32,7 +32,7 @@ Try: TypeAlias = Callable[[Fault], Outcome]
 
 
 def in_turns(faults: Iterable[Fault]) -> list[Fault]:
-    """The same faults, so ordered that any first part is spread evenly over functions."""
+    """The same faults in turns of functions, so that any first part is spread evenly over them."""
     by_function: dict[str, list[Fault]] = {}
     for fault in faults:
         by_function.setdefault(fault.function, []).append(fault)
@@ -41,7 +41,7 @@ def in_turns(faults: Iterable[Fault]) -> list[Fault]:
 
 
 def shown_by(fault: Fault, finding_id: str, text: str) -> Outcome:
-    """What a finding says of a fault: that it was noticed, or that it makes no kernel."""
+    """The outcome of a fault with a finding: it was noticed, or the program is not a kernel."""
     broken = finding_id.startswith("exception:") and text.startswith(NOT_A_PROGRAM)
     return Outcome(fault, NO_KERNEL if broken else NOTICED, finding_id)
 
@@ -53,7 +53,7 @@ def outcomes(
     jobs: int = 1,
     longest_s: int = LONGEST_S,
 ) -> Iterator[Outcome]:
-    """Try faults as long as one may go on, so many at a time, each for so many CPU seconds."""
+    """Try faults while `may_go_on`, `jobs` at a time, each for `longest_s` CPU seconds at most."""
     left, running = iter(faults), dict[int, tuple[Fault, int]]()
     more = True
     while more or running:
@@ -66,11 +66,11 @@ def outcomes(
         if running:
             pid, _ = os.wait()
             fault, pipe = running.pop(pid)
-            yield _told(fault, pipe, longest_s)
+            yield _outcome_in(pipe, fault, longest_s)
 
 
 def _fork(fault: Fault, how: Try, longest_s: int) -> tuple[int, int]:
-    """Try a fault in a process of its own; its number, and where it says what came of it."""
+    """Try a fault in a new process; return its pid, and the pipe for the outcome."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
@@ -81,24 +81,19 @@ def _fork(fault: Fault, how: Try, longest_s: int) -> tuple[int, int]:
         resource.setrlimit(resource.RLIMIT_CPU, (longest_s, longest_s + 1))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        os.write(writing, json.dumps(_said(fault, how)).encode())
+        try:
+            _, word, what = how(fault)
+        except Exception as error:  # noqa: BLE001 - a fault may break anything
+            word, what = NO_KERNEL, f"{type(error).__name__}: {error}"
+        os.write(writing, json.dumps((word, what)).encode())
     finally:
         os._exit(0)
 
 
-def _said(fault: Fault, how: Try) -> tuple[str, str]:
-    """What to say of a fault, whatever it breaks."""
-    try:
-        _, word, what = how(fault)
-    except Exception as error:  # noqa: BLE001 - a fault may break anything
-        return NO_KERNEL, f"{type(error).__name__}: {error}"
-    return word, what
-
-
-def _told(fault: Fault, pipe: int, longest_s: int) -> Outcome:
-    """What a process has said about its fault; nothing where its time was up."""
-    with os.fdopen(pipe, "rb") as said:
-        text = said.read()
+def _outcome_in(pipe: int, fault: Fault, longest_s: int) -> Outcome:
+    """The outcome that a process has written; it writes nothing if its time was up."""
+    with os.fdopen(pipe, "rb") as written:
+        text = written.read()
     if not text:
         return Outcome(fault, UNFINISHED, f"no end in {longest_s} s")
     word, what = json.loads(text)

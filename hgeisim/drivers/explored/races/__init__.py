@@ -1,1 +1,1 @@
-"""Data races: plain accesses of two contexts at once."""
+"""Data races: plain accesses of two contexts at the same time."""

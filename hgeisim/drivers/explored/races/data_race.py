@@ -1,9 +1,9 @@
 """A data race: two steps that can be made side by side, whose accesses to a plain field conflict.
 
-In the kernel's memory model two accesses race that are made at the same time, where one is a write
-and one is plain (tools/memory-model/Documentation/explanation.txt).  KCSAN takes plain writes for
-marked ones by default (CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC), and so does this: what is reported
-is a plain read beside a write.
+In the kernel's memory model two accesses race if they happen at the same time, one is a write and
+one is plain (tools/memory-model/Documentation/explanation.txt).  By default KCSAN takes plain
+writes for marked ones (CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC), and so does this: it reports a
+plain read beside a write.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from hgeisim.machine.rwlock import RwLock
 from hgeisim.machine.shared import Shared, addresses
 
 DEAF = "interrupts of HART "
-"""With a number, what keeps them away: a lock, as it were, that each of them takes."""
+"""With a number, a pseudo lock: each interrupt of the HART takes it, and so does disabling them."""
 
 
 class Access(NamedTuple):
-    """One access: the cell, whether it is a write, and whether that is marked; the functions that
-    it is made in, the inner ones first; and the locks held, `alone` or with others.  It is `late`
-    where its step has given something back before."""
+    """One access: the cell, whether it is a write and whether it is marked; the functions that make
+    it, innermost first; and the locks held, `alone` or shared with others.  It is `late` if its
+    step has given something back before it."""
 
     address: int
     written: bool
@@ -45,7 +45,7 @@ class Access(NamedTuple):
     late: bool
 
     def same_place(self, other: Access) -> bool:
-        """Whether two accesses are the same, but for the locks that are held."""
+        """Whether two accesses are the same except for the locks held."""
         return self[:4] == other[:4]
 
     @property
@@ -55,7 +55,7 @@ class Access(NamedTuple):
 
 
 def conflict(one: Access, other: Access) -> bool:
-    """Whether two accesses race when they are made side by side: no lock keeps one of them away."""
+    """Whether two accesses race if they are made side by side: no lock keeps them apart."""
     if one.address != other.address or one.written == other.written:
         return False
     if one.alone & (other.alone | other.shared) or other.alone & one.shared:
@@ -64,7 +64,7 @@ def conflict(one: Access, other: Access) -> bool:
 
 
 def plain_cells(k: Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Each cell that is accessed plainly, with the name of its field and where it is marked."""
+    """Each cell with plain accesses, the name of its field, and the functions that mark theirs."""
     for struct in (*k.hgei, *k.per_cpu, k.globals, *k.vms, *vcpus(k)):
         for plain in _of(struct):
             for field in plain.fields:
@@ -72,7 +72,7 @@ def plain_cells(k: Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
 
 
 def _of(struct: Shared) -> Iterator[Plain]:
-    """The entries for a struct, and one for what patches have added to it."""
+    """The entries for a struct, and one for the fields that patches have added to it."""
     yield from (plain for plain in PLAIN if isinstance(struct, plain.struct))
     made = type(struct)
     kind = next(each for each in made.__mro__ if each.__module__ == structs.__name__)
@@ -82,12 +82,12 @@ def _of(struct: Shared) -> Iterator[Plain]:
 
 
 def gives_back(op: Op) -> bool:
-    """Whether an operation lets others in: what comes after it is not ordered by it."""
+    """Whether an operation lets other contexts in, so that it does not order what comes after."""
     return isinstance(op, GIVES) or (isinstance(op, Irq | Preempt) and not op.off)
 
 
 class Accesses:
-    """What the steps of a space access plainly; each is made once more to see it."""
+    """The plain accesses of the steps of a space; each step is executed once more to see them."""
 
     def __init__(self, space: Space) -> None:
         self.space, self.k = space, space.system.k
@@ -103,7 +103,7 @@ class Accesses:
         self._heard: list[tuple[int, bool, bool, tuple[str, ...]]] = []
 
     def of(self, slot: int, state: bytes, answer: Answer) -> tuple[Access, ...]:
-        """The accesses of a step, which a context answers in a state."""
+        """The plain accesses of a step: the answer of a context in a state."""
         if answer.writes is None or not (answer.reads | answer.written) & self.places:
             return ()
         known = self._known.get(answer)
@@ -123,7 +123,7 @@ class Accesses:
         return tuple(dict.fromkeys(self._made))
 
     def heard(self, address: int, written: bool, frame: FrameType) -> None:
-        """A path accesses a cell."""
+        """Note an access of the path."""
         place = site(frame) if address in self.fields else None
         if place is not None:
             functions = tuple(name for name in place.paths if name not in SCRIPTED)
@@ -132,7 +132,7 @@ class Accesses:
                 self._heard.append((address, written, marked, functions))
 
     def ended(self, moment: Moment, held: tuple[str, ...]) -> None:
-        """The path has come to its next operation, with these locks held."""
+        """Keep the accesses since the last operation, with the locks held."""
         if self._heard:
             alone = frozenset(name for name in held if self._is_alone(name))
             shared = frozenset(held) - alone
@@ -144,18 +144,17 @@ class Accesses:
             self._heard = []
 
     def _is_alone(self, name: str) -> bool:
-        """Whether a lock that is held keeps everybody else out."""
+        """Whether a lock that is held keeps all other contexts out."""
+        aside, cpus = self.space.system.memory.aside, self.k.cpu_hotplug_lock
         if name in self.sharable:
-            lock = self.sharable[name]
-            return bool(self.space.system.memory.aside(lambda: lock.writers_inside))
-        if name == self.k.cpu_hotplug_lock.name:
-            lock_of_cpus = self.k.cpu_hotplug_lock
-            return bool(self.space.system.memory.aside(lambda: lock_of_cpus.writer))
+            return bool(aside(lambda: self.sharable[name].writers_inside))
+        if name == cpus.name:
+            return bool(aside(lambda: cpus.writer))
         return not name.endswith(".srcu")
 
 
 class Side(NamedTuple):
-    """One of the two: the context, the HART that it is on, and its access."""
+    """One side of a race: the context, its HART, and its access."""
 
     context: str
     hart: int
@@ -163,8 +162,8 @@ class Side(NamedTuple):
 
 
 class Race(NamedTuple):
-    """Two accesses to a cell after a schedule, the write first; and what the cell has before that
-    write and after it."""
+    """Two accesses to a cell after a schedule, the write first, and the values of the cell before
+    and after that write."""
 
     field: str
     cell: str
@@ -175,13 +174,13 @@ class Race(NamedTuple):
 
     @property
     def finding(self) -> Finding:
-        """As the finding of a check: about the field, and the two functions in one order."""
+        """The finding, named after the field and the two functions in sorted order."""
         names = dict.fromkeys(sorted(side.access.functions[0] for side in self.sides))
         return Finding("data-race", f"{self.field} in {' and '.join(names)}", self.text)
 
     @property
     def text(self) -> str:
-        """Who does what, and with which locks."""
+        """The two accesses in words, with the locks held."""
         first, second = self.sides
         changed = self.before != self.after
         value = f"{self.before} -> {self.after}" if changed else f"where {self.before} stands"

@@ -1,10 +1,10 @@
 """Data races along sampled schedules: accesses that no chain of events orders, however far apart.
 
 Vector clocks, as in Flanagan and Freund, "FastTrack: efficient and precise dynamic race detection",
-PLDI 2009.  Here whatever is not accessed plainly orders: who reads such a cell comes after who
-wrote it.  Locks, IPIs, wake-ups, and the states of hotplug are all cells, so none is forgotten.  So
-READ_ONCE orders as well, and a HART those who are on it, which hides some races and accuses nothing
-that is sound.
+PLDI 2009.  Here every cell that is not accessed plainly orders: a context that reads it comes after
+the one that wrote it.  Locks, IPIs, wake-ups and the states of hotplug are all cells, so none is
+missing.  READ_ONCE orders as well, and a HART orders the contexts on it; this hides some races, but
+reports none that is not there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
 
 @dataclass
 class Sample:
-    """The races of some schedules, one for each id; `stopped` is what ended them early."""
+    """The races of some schedules, one for each id; `stopped` is the error that ended them."""
 
     races: dict[str, Race] = field(default_factory=dict)
     schedules: int = 0
@@ -31,7 +31,7 @@ class Sample:
 
 
 def races_along(space: Space, strategy: Strategy) -> Sample:
-    """What races along the schedules that a strategy makes, in single operations."""
+    """The races along the schedules of a strategy, in single operations."""
     made, fine = Sample(), space.fine
     fine.make_room()
     accesses = Accesses(fine)
@@ -46,8 +46,8 @@ def races_along(space: Space, strategy: Strategy) -> Sample:
 
 
 class Made(NamedTuple):
-    """An access that was made: as the side of a race, at which time of its context, and what its
-    cell had before that step and after it."""
+    """An access that was made: the side of a race that it may be, the time of its context, and the
+    values of its cell before and after that step."""
 
     slot: int
     time: int
@@ -56,46 +56,49 @@ class Made(NamedTuple):
 
 
 class HappensBefore:
-    """The clocks of one schedule.
+    """The vector clocks of one schedule.
 
-    `clocks` has for each context what it knows of the time of each, `left` the same for what each
-    place of a state has to tell; `made` the last accesses of each kind to each plain cell.
+    `clocks` has for each context the latest time of every context that it knows, and `written` the
+    same for each place of a state, as its writers knew it; `made` has the last accesses of each
+    kind to each plain cell.
     """
 
     def __init__(self, space: Space, accesses: Accesses) -> None:
         self.space, self.accesses = space, accesses
         width = len(space.locations)
         self.clocks = [[int(slot == own) for slot in range(width)] for own in range(width)]
-        self.left: dict[int, list[int]] = {}
+        self.written: dict[int, list[int]] = {}
         self.made = defaultdict[int, dict[tuple[int, Access], Made]](dict)
 
     def races(self, schedule: Iterable[Step]) -> Iterator[Race]:
-        """Go along a schedule."""
+        """Follow a schedule, and yield its races."""
         gone = list[int]()
         for step in schedule:
             gone.append(step.slot)
             answer = self.space.ask(step.slot, step.before)
-            self._come_after(step.slot, answer)
+            self._acquire(step.slot, answer)
             for made in self._made_in(step, answer):
                 others = self.made[made.side.access.address]
                 for earlier in others.values():
-                    if self._race(earlier, made):
-                        yield self._told(earlier, made, tuple(gone))
+                    ordered = earlier.time <= self.clocks[made.slot][earlier.slot]
+                    if not ordered and conflict(earlier.side.access, made.side.access):
+                        yield self._race(earlier, made, tuple(gone))
                 others[made.slot, made.side.access] = made
-            self._tell(step.slot, answer)
+            self._release(step.slot, answer)
 
-    def _come_after(self, slot: int, answer: Answer) -> None:
-        """Know what those knew who wrote what a step reads."""
+    def _acquire(self, slot: int, answer: Answer) -> None:
+        """Join the clock of a context with those of the cells that its step touches."""
         clock = self.clocks[slot]
         for place in _places((answer.reads | answer.written) & ~self.accesses.places):
-            if place in self.left:
-                clock[:] = map(max, clock, self.left[place])
+            if place in self.written:
+                clock[:] = map(max, clock, self.written[place])
 
-    def _tell(self, slot: int, answer: Answer) -> None:
-        """Let those know who read what a step writes."""
+    def _release(self, slot: int, answer: Answer) -> None:
+        """Join the clocks of the cells that a step writes with that of its context, and advance
+        the latter."""
         clock = self.clocks[slot]
         for place in _places(answer.written & ~self.accesses.places):
-            self.left[place] = [*map(max, clock, self.left.get(place, clock))]
+            self.written[place] = [*map(max, clock, self.written.get(place, clock))]
         clock[slot] += 1
 
     def _made_in(self, step: Step, answer: Answer) -> Iterator[Made]:
@@ -111,13 +114,8 @@ class HappensBefore:
             values = before[access.address], after[access.address]
             yield Made(step.slot, self.clocks[step.slot][step.slot] + access.late, side, values)
 
-    def _race(self, earlier: Made, later: Made) -> bool:
-        """Whether two accesses conflict, and nothing orders them."""
-        ordered = earlier.time <= self.clocks[later.slot][earlier.slot]
-        return not ordered and conflict(earlier.side.access, later.side.access)
-
-    def _told(self, earlier: Made, later: Made, gone: Schedule) -> Race:
-        """The race of two accesses, a write first."""
+    def _race(self, earlier: Made, later: Made, gone: Schedule) -> Race:
+        """The race of two accesses, with a write first."""
         one, other = (earlier, later) if earlier.side.access.written else (later, earlier)
         address = one.side.access.address
         name = self.space.system.memory.names[address]
@@ -126,7 +124,7 @@ class HappensBefore:
 
 
 def _places(bits: int) -> Iterator[int]:
-    """The places that a mask has bits for."""
+    """The places of the bits in a mask."""
     while bits:
         low = bits & -bits
         yield low.bit_length() - 1

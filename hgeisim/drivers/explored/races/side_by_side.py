@@ -1,8 +1,8 @@
-"""Data races in all states that a search reaches: two contexts could each make its next step, the
-two steps access one cell, and nothing keeps them apart.
+"""Data races in all states that a search reaches, where two contexts can both step, their steps
+access the same cell, and nothing keeps them apart.
 
-Whatever orders two accesses keeps one of them from being next while the other is: a lock, an IPI
-that is waited for, a wake-up, the hotplug states.
+Anything that orders two accesses keeps one of them from being next while the other is: a lock, an
+IPI that is waited for, a wake-up, the hotplug states.
 """
 
 from __future__ import annotations
@@ -15,29 +15,27 @@ from typing import NamedTuple, TypeAlias
 from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.races.data_race import Access, Accesses, Race, Side, conflict
-from hgeisim.drivers.explored.strategies.exhaustive import search_of
+from hgeisim.drivers.explored.strategies.exhaustive import searches
 from hgeisim.drivers.explored.strategies.search import NOWHERE, Kinds, Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import Schedule, Verdict
 from hgeisim.machine.shared import address_of
 
 Kind: TypeAlias = tuple[int, tuple[Access, ...]]
-"""What steps of one context have in common: the context, and their accesses."""
+"""A kind of step: the context, and its accesses."""
 LONGEST = 64
-"""Operations that one step may be long."""
+"""Operations of one step at most."""
 
 
 def races_of(
     space: Space, states_max: int, progress: Progress | None = None
 ) -> tuple[Verdict, list[Race]]:
-    """Search all states, `states_max` at most, and what races in them, one race for each id.
+    """Search all states, `states_max` at most, for races; return one race for each id.
 
-    A search goes in long steps; each race is then looked for in single operations.
+    The search makes long steps; each race is then confirmed in single operations.
     """
     verdict, found = Verdict(), dict[str, Race]()
     with verdict.kept():
-        while not (search := search_of(space, verdict, frozenset())).run(states_max, progress):
-            space.forget()
-            verdict.start_again()
+        search = next(s for s in searches(space, verdict) if s.run(states_max, progress))
         singly = Singly(space.fine)
         for candidate in SideBySide(space).candidates(search):
             for race in singly.confirmed(candidate):
@@ -46,7 +44,7 @@ def races_of(
 
 
 class Candidate(NamedTuple):
-    """Steps of two contexts after a schedule, of which some accesses race."""
+    """The kinds of two steps that are possible after a schedule, and that have racing accesses."""
 
     one: Kind
     other: Kind
@@ -54,7 +52,7 @@ class Candidate(NamedTuple):
 
 
 class SideBySide:
-    """The steps of a space that access something plainly."""
+    """The steps of a space that have plain accesses, by kind."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -66,7 +64,7 @@ class SideBySide:
                 self.kinds.setdefault((slot, made), []).append(answer)
 
     def candidates(self, search: Search) -> Iterator[Candidate]:
-        """What races in the states of a search, the earliest state first."""
+        """The pairs of steps that race in the states of a search, the earliest state first."""
         apart = self._conflicting()
         wanted = dict.fromkeys(kind for pair in apart for kind in pair)
         number = {kind: n for n, kind in enumerate(wanted, 1)}
@@ -80,8 +78,7 @@ class SideBySide:
             yield Candidate(*pair, search.schedule(state))
 
     def _conflicting(self) -> list[tuple[Kind, Kind]]:
-        """The kinds of which an access of one races with one of the other, the first context
-        first."""
+        """The pairs of kinds with accesses that race, the lower slot first."""
         by_address = defaultdict[int, list[Kind]](list)
         for kind in self.kinds:
             for address in dict.fromkeys(access.address for access in kind[1]):
@@ -103,33 +100,23 @@ class Singly:
         self.space, self.accesses = space, Accesses(space)
 
     def confirmed(self, candidate: Candidate) -> Iterator[Race]:
-        """The races that a candidate stands for: both contexts go on to their accesses first."""
+        """The races of a candidate, after both contexts have gone on to their accesses."""
         one, other, schedule = candidate
         for a, b in product(one[1], other[1]):
             if conflict(a, b):
-                gone, state = [*schedule], self.after(schedule)
-                state = self._go_on(gone, state, one[0], a)
+                gone, begin = [*schedule], self.space.state_after(schedule)
+                state = self._go_on(gone, begin, one[0], a)
                 state = self._go_on(gone, state, other[0], b)
                 yield from self.at(state, tuple(gone))
                 if a.late or b.late:
-                    yield from self._late_ones(candidate, a if a.late else b)
-
-    def _late_ones(self, candidate: Candidate, late: Access) -> Iterator[Race]:
-        """The races of a late access: the other context goes on only after its step."""
-        slot = candidate.one[0] if late in candidate.one[1] else candidate.other[0]
-        gone = [*candidate.schedule]
-        state = self._go_on(gone, self.after(candidate.schedule), slot, late)
-        yield from self.at(state, tuple(gone))
-
-    def after(self, schedule: Schedule) -> bytes:
-        """The state after a schedule."""
-        state = self.space.initial()
-        for slot in schedule:
-            state = after(state, self.space.ask(slot, state).writes or ())
-        return state
+                    # The other context may also go on only after the step of the late access.
+                    late = a if a.late else b
+                    slot, gone = one[0] if late in one[1] else other[0], [*schedule]
+                    state = self._go_on(gone, begin, slot, late)
+                    yield from self.at(state, tuple(gone))
 
     def _go_on(self, gone: list[int], state: bytes, slot: int, wanted: Access) -> bytes:
-        """Let a context come to where its next step makes an access."""
+        """Let a context go on to where its next step makes an access, if it comes there."""
         came = [*gone]
         there = state
         for _ in range(LONGEST):
@@ -145,7 +132,7 @@ class Singly:
         return state
 
     def at(self, state: bytes, schedule: Schedule) -> Iterator[Race]:
-        """What races in one state."""
+        """The races in one state, after a schedule."""
         able = [(slot, self.space.ask(slot, state)) for slot in range(len(self.space.locations))]
         made = [(slot, self.accesses.of(slot, state, answer)) for slot, answer in able]
         accessing, where = [each for each in made if each[1]], where_are(self.space, state)
@@ -163,8 +150,8 @@ class Singly:
     def _beside(
         self, slot: int, late: Access, others: list[int], state: bytes, schedule: Schedule
     ) -> Iterator[Race]:
-        """The races of a late access with what each of some others does by itself after its step:
-        nothing that comes later in the schedule orders it."""
+        """The races of a late access with the accesses that other contexts make after its step,
+        each by itself, so that nothing later in the schedule orders them."""
         there = after(state, self.space.ask(slot, state).writes or ())
         for other in others:
             at = there
@@ -195,8 +182,8 @@ class Singly:
 
 
 def harts(space: Space) -> tuple[list[int], bytes]:
-    """For each context the place of what says where it is, and the HART for each code there;
-    `NOWHERE` for interrupts, which come on top of whatever is on their HART."""
+    """For each context the place of the cell with its CPU, and the HART for each code there;
+    `NOWHERE` for interrupts, which run on top of the other contexts of their HART."""
     system, places, table = space.system, list[int](), bytearray()
     for slot, automaton in enumerate(system.automata):
         interrupt = 0 <= slot - len(system.tasks) < 2 * len(system.k.hart)
@@ -212,11 +199,11 @@ def harts(space: Space) -> tuple[list[int], bytes]:
 
 
 def where_are(space: Space, state: bytes) -> list[int]:
-    """The HART of each context in a state, as `harts` says it."""
+    """The HART of each context in a state, as in `harts`."""
     places, table = harts(space)
     return [table[256 * slot + state[place]] for slot, place in enumerate(places)]
 
 
 def apart(where: list[int], one: int, other: int) -> bool:
-    """Whether two contexts are on two HARTs, or one may come on top of the other."""
+    """Whether two contexts are on different HARTs, or the first may run on top of the other."""
     return one != other and (where[one] == NOWHERE or where[one] != where[other])

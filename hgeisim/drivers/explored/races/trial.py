@@ -1,7 +1,7 @@
-"""Data races of a kernel in a scenario, and which of them its base does not have.
+"""A race trial: the data races of a kernel in a scenario, and those that its base does not have.
 
-They are looked for in all states that a search reaches; where it does not come to its end, along
-random schedules as well.
+They are looked for in all states that a search reaches; if it does not finish, along random
+schedules as well.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from hgeisim.drivers.explored.races.data_race import Race
 from hgeisim.drivers.explored.races.happens_before import races_along
 from hgeisim.drivers.explored.races.side_by_side import Singly, races_of
 from hgeisim.drivers.explored.strategies.sampling import Random
-from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given, Strategy
+from hgeisim.drivers.explored.strategies.strategy import Below, Given, Strategy
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, SAMPLED, Schedule
 
 WALKS = 64
-"""Random schedules of a search that does not come to its end."""
+"""Random schedules after a search that does not finish."""
 WALKS_MAX = 500
-"""Schedules that are drawn of as many as were asked for: each takes some ms."""
+"""Schedules drawn at most, however many were asked for; each takes some ms."""
 
 
 @dataclass
 class Races:
-    """What was found, and how far that was looked for; `stopped` is what ended it early."""
+    """The races found, and how far they were looked for; `stopped` is the error that ended it."""
 
     found: dict[str, Race] = field(default_factory=dict)
     coverage: str = SAMPLED
@@ -39,8 +39,8 @@ class Races:
 def look_for_races(
     space: Space, states_max: int, below: Below, drawn: Strategy | None = None
 ) -> Races:
-    """Look in `states_max` states at most; with none, only along schedules: those that are `drawn`,
-    or random ones."""
+    """Look for races in `states_max` states at most; with 0 only along schedules: those that are
+    `drawn`, or random ones."""
     made = Races()
     if states_max:
         verdict, races = races_of(space, states_max)
@@ -54,10 +54,10 @@ def look_for_races(
 
 
 def races_shown(space: Space, schedule: Schedule) -> dict[str, Race]:
-    """What races along one schedule, and after it."""
-    along, singly = races_along(space, Chain(Given([schedule]))), Singly(space.fine)
-    found = dict[str, Race]()
-    for race in (*singly.at(singly.after(schedule), schedule), *along.races.values()):
+    """The races along one schedule and in its last state."""
+    along, found = races_along(space, Given([schedule])).races, dict[str, Race]()
+    at_end = Singly(space.fine).at(space.fine.state_after(schedule), schedule)
+    for race in (*at_end, *along.values()):
         found.setdefault(race.finding.id, race)
     return found
 
@@ -65,8 +65,8 @@ def races_shown(space: Space, schedule: Schedule) -> dict[str, Race]:
 def race_standings(
     ids: Iterable[str], base: Base, states_max: int, below: Below
 ) -> tuple[dict[str, Standing], BaseException | None]:
-    """How data races compare with those of the base in the same scenario, and what ended looking
-    for those early."""
+    """The standing of data races against the base in the same scenario, and the error that ended
+    the search of the base, if one did."""
     found = [*ids]
     if not found or all(map(base.accepts, found)):
         return {i: Standing(PRE_EXISTING) for i in found}, None

@@ -192,7 +192,7 @@ def shuffled(count: int, below: Below) -> list[int]:
 
 
 class Sampler(Protocol):
-    """Makes strategies of one kind, all of which draw from one stream."""
+    """Makes strategies of one kind, drawing from one stream."""
 
     @property
     def name(self) -> str:
