@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import Any, Protocol, TypeAlias
 
-from hgeisim.drivers.timed.costs import Costs, Draw
+from hgeisim.drivers.timed.costs import Draw
 from hgeisim.drivers.timed.cpu import Core, RunningGuest
-from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
-from hgeisim.drivers.timed.interrupts import Interrupts
-from hgeisim.drivers.timed.wait_queues import ANY_HART, WaitQueues
+from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.drivers.timed.interrupts import DriverParts, Interrupts
+from hgeisim.drivers.timed.wait_queues import ANY_HART
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
@@ -27,14 +27,10 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Done
 
 
-class CompletingDriver(Protocol):
+class CompletingDriver(DriverParts, Protocol):
     """The parts of the timed driver that completions use; `done` has the watchers of each kind of
     operation."""
 
-    env: LaneEnvironment
-    costs: Costs
-    cores: list[Core]
-    wait_queues: WaitQueues
     interrupts: Interrupts
     done: defaultdict[type[Op], list[Done]]
     lock_ns: int

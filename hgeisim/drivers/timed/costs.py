@@ -9,7 +9,6 @@ from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Constant, Law, Timing
 
 Draw = Callable[[], int]
-Distribution = Law
 
 
 class Costs:
@@ -25,7 +24,7 @@ class Costs:
         for name in type(timing).model_fields:
             self.by_name[name] = self._draw(f"timing/{name}", getattr(timing, name))
 
-    def of_owner(self, what: str, owner: str, distribution: Distribution) -> None:
+    def of_owner(self, what: str, owner: str, distribution: Law) -> None:
         """Set the distribution of a cost for one owner, such as the guest run time of a vCPU."""
         self.by_owner[what, owner] = self._draw(f"{owner}/{what}", distribution)
 
@@ -39,7 +38,7 @@ class Costs:
         draw = self.by_owner.get((spend.what, spend.of)) or self.by_name.get(spend.what)
         return draw() if draw else 0
 
-    def _draw(self, stream: str, distribution: Distribution) -> Draw:
+    def _draw(self, stream: str, distribution: Law) -> Draw:
         if isinstance(distribution, Constant):
             value = distribution.value
             return lambda: value

@@ -19,8 +19,9 @@ from hgeisim.machine.task import Runner
 Handler = Callable[[Runner], Path[None]]
 
 
-class InterruptedDriver(SpawningDriver, Protocol):
-    """The parts of the timed driver that interrupts use."""
+class DriverParts(SpawningDriver, Protocol):
+    """The parts of the timed driver that interrupts use, and that stoppers and completions
+    share."""
 
     env: LaneEnvironment
     k: Module
@@ -36,7 +37,7 @@ class InterruptedDriver(SpawningDriver, Protocol):
 class Interrupts:
     """The interrupts of all HARTs: from devices, SGEIs and IPIs."""
 
-    def __init__(self, driver: InterruptedDriver) -> None:
+    def __init__(self, driver: DriverParts) -> None:
         self.driver, self.env, self.k = driver, driver.env, driver.k
         self.cores, self.costs = driver.cores, driver.costs
         harts = range(len(self.cores))

@@ -12,12 +12,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.cpu import Core
-from hgeisim.drivers.timed.environment import LaneEnvironment, LaneGenerator
-from hgeisim.drivers.timed.scheduler import STOPPER, HartThread, SpawningDriver
-from hgeisim.drivers.timed.wait_queues import WaitQueues, Waits
-from hgeisim.kernel.main import Module
+from hgeisim.drivers.timed.environment import LaneGenerator
+from hgeisim.drivers.timed.interrupts import DriverParts
+from hgeisim.drivers.timed.scheduler import STOPPER, HartThread
+from hgeisim.drivers.timed.wait_queues import Waits
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
     LOCAL_IRQ_ENABLE,
@@ -33,14 +32,9 @@ PREPARE, DISABLE_IRQ, RUN = range(3)
 """The states that all stoppers reach before any of them goes on (enum multi_stop_state)."""
 
 
-class StoppingDriver(SpawningDriver, Protocol):
+class StoppingDriver(DriverParts, Protocol):
     """The parts of the timed driver that the stoppers use."""
 
-    env: LaneEnvironment
-    k: Module
-    costs: Costs
-    cores: list[Core]
-    wait_queues: WaitQueues
     waits: Waits
 
     def wait(self, who: Any, op: Op) -> Generator[int | None, None, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hgeisim.drivers.run_to_end import run_alone
-from hgeisim.drivers.timed.costs import Distribution
 from hgeisim.drivers.timed.cpu import Core
 from hgeisim.drivers.timed.workload.host import Host, Process
 from hgeisim.kernel.script import IID
@@ -14,9 +13,10 @@ from hgeisim.kernel.vcpu import IPI_IID
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
+from hgeisim.scenario.timing import Law
 
 
-def device(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
+def device(host: Host, vcpu: Vcpu, every: Law) -> Process:
     """A device of the host whose interrupts become MSIs of a vCPU, as long as the vCPU lives.
 
     Each device interrupts one HART, or the next active one (irqfd, without irqbypass).
@@ -40,7 +40,7 @@ def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]
     return handler
 
 
-def ticks(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
+def ticks(host: Host, vcpu: Vcpu, every: Law) -> Process:
     """The timer of a guest: an hrtimer of the HART on which the vCPU runs or ran last."""
     draw = host.streams.stream(f"{vcpu.name}/tick").draw
     while True:
@@ -51,7 +51,7 @@ def ticks(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
         host.driver.interrupt(cpu, lambda c: host.k.kvm_riscv_vcpu_hrtimer_expired(c, vcpu))
 
 
-def guest_ipis(host: Host, vcpu: Vcpu, every: Distribution) -> Process:
+def guest_ipis(host: Host, vcpu: Vcpu, every: Law) -> Process:
     """The guest of a vCPU sends IPIs to other vCPUs of its VM, by stores to their IMSIC pages.
 
     A guest that is not running at that moment sends none.
