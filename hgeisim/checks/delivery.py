@@ -73,15 +73,14 @@ class NobodyForgotten(OfVcpus):
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU that sleeps through an interrupt."""
-        if self._forgotten(k, vcpu):
-            text = f"{vcpu.name} sleeps for ever with an interrupt pending"
-            yield Finding("lost-wakeup", "vcpu", text)
-
-    def _forgotten(self, k: Module, vcpu: Vcpu) -> bool:
         if pending_in_vsfile(k, vcpu):
             hart = k.hart[vcpu.vsfile_cpu]
-            return not (hart.sgei_pending() or hart.hardirq)
-        return vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
+            forgotten = not (hart.sgei_pending() or hart.hardirq)
+        else:
+            forgotten = vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
+        if forgotten:
+            text = f"{vcpu.name} sleeps for ever with an interrupt pending"
+            yield Finding("lost-wakeup", "vcpu", text)
 
 
 class ArmedForAReason(Unwatched[Hart], OfHarts):
@@ -92,21 +91,17 @@ class ArmedForAReason(Unwatched[Hart], OfHarts):
 
     def wrong(self, k: Module, hart: Hart) -> Iterator[Finding]:
         """Report lines that interrupt the host in vain."""
-        if hart.hgeie:
-            for line in range(1, len(k.hgei[hart.id].owners)):
-                if hart.hgeie & bit(line):
-                    yield from self._armed(k, hart, line)
-
-    def _armed(self, k: Module, hart: Hart, line: int) -> Iterator[Finding]:
-        owner = k.hgei[hart.id].owners[line]
-        place = f"HART {hart.id} line {line} is armed in HGEIE"
-        if not owner:
-            yield Finding("armed", "free-line", f"{place}, and nobody owns it")
-            return
-        vcpu = k.vcpu(owner)
-        if (vcpu.vsfile_cpu, vcpu.vsfile_hgei) != (hart.id, line):
-            text = f"{place} for {vcpu.name}, which has its VS-file elsewhere"
-            yield Finding("armed", "not-its-file", text)
+        owners, armed = k.hgei[hart.id].owners, hart.hgeie
+        for line in range(1, len(owners)) if armed else ():
+            if not armed & bit(line):
+                continue
+            owner = k.vcpu(owners[line]) if owners[line] else None
+            place = f"HART {hart.id} line {line} is armed in HGEIE"
+            if owner is None:
+                yield Finding("armed", "free-line", f"{place}, and nobody owns it")
+            elif (owner.vsfile_cpu, owner.vsfile_hgei) != (hart.id, line):
+                text = f"{place} for {owner.name}, which has its VS-file elsewhere"
+                yield Finding("armed", "not-its-file", text)
 
 
 class RegistersFollow(Unwatched[Hart], OfHarts):

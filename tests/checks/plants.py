@@ -309,7 +309,7 @@ NOT_TOLD_APART = {
             for chain in ("rq->__lock -EN->", "p->pi_lock -EN-> rq->__lock -EN->")
             if f"{kind} {chain}" != "circular rq->__lock -EN->"
         ),
-        "the load decides how likely the circle is and whether pi_lock shows in it",
+        "the load decides how likely the cycle is and whether pi_lock shows in it",
     ),
     **dict.fromkeys(
         (

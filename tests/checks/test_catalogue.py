@@ -156,7 +156,7 @@ def test_a_new_check_is_one_class_and_one_row(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_worst_comes_first() -> None:
-    told: list[dict[str, Any]] = [
+    findings: list[dict[str, Any]] = [
         {"id": "mode-refused:aia"},
         {"id": "circular:a -EN-> b -EN->", "switches": 1, "steps": 9},
         {"id": "deadlock:x", "switches": 3, "steps": 1},
@@ -166,7 +166,7 @@ def test_the_worst_comes_first() -> None:
         {"id": "use-after-free:f", "steps": 99},
         {"id": "stale-armed:hgei"},
     ]
-    kinds = [finding["id"][-1] for finding in in_order(told)]
+    kinds = [finding["id"][-1] for finding in in_order(findings)]
     assert kinds == ["f", "i", "i", "z", "y", "x", ">", "a"]
 
 
@@ -194,7 +194,7 @@ def test_reports_say_what_was_not_checked() -> None:
 def test_the_page_of_verdicts_has_each_kind_and_where_it_shows() -> None:
     page = (Path(checks.__path__[0]).parents[1] / "docs/verdicts.md").read_text()
     table = page.partition("## Kinds of findings")[2]
-    told = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \|$", table, re.MULTILINE))
     commands = {"run": IN_TIME, "explore": RACED, "trace check": TRACED}
     kinds = dict.fromkeys([*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS])
 
@@ -206,4 +206,4 @@ def test_the_page_of_verdicts_has_each_kind_and_where_it_shows() -> None:
         for kind in sorted(kinds, key=severity_of)
     }
     shown["stale-translation"] = "nothing"
-    assert list(told.items()) == list(shown.items())
+    assert list(listed.items()) == list(shown.items())

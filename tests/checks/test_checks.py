@@ -68,7 +68,7 @@ def test_nothing_is_wrong_with_a_booted_kernel(check: StateCheck[Any], variant: 
 # findings
 
 
-def test_a_finding_is_told_apart_by_its_id_only() -> None:
+def test_findings_differ_by_their_ids_only() -> None:
     one, two = Finding("leak", "hgei", "line 1"), Finding("leak", "hgei", "line 2")
     assert one == two
     assert one.id == "leak:hgei"
@@ -125,7 +125,7 @@ def test_a_taken_line_without_an_owner() -> None:
 
 
 def test_all_lines_taken_without_an_owner() -> None:
-    """Told once, and of no use to a HART with one line, where it is the same as one of them."""
+    """Reported once, and useless to a HART with one line, where it is the same as one of them."""
     case = Case()
     case.hgctrl.free_bitmap = 0
     assert says(BitmapAgrees(), case.k) == []

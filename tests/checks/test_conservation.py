@@ -64,7 +64,7 @@ def found_in(scenario: str, variant: str, wanted: str) -> bool:
 
 @cache
 def of_the_base(scenario: str) -> frozenset[str]:
-    """What a search of v7.1 finds."""
+    """The findings of a search of v7.1."""
     space = space_of(load_scenario(scenario, {"variant": "v7.1"}))
     return frozenset(exhaustive(space, STATES).counterexamples)
 

@@ -29,8 +29,10 @@ def test_at_exit_it_is_freed_while_they_listen() -> None:
     k = kernels.booted(V6_12, [1, 1])
     path = Context(k.riscv_kvm_exit(k.threads[0]), k.threads[0])
     path.before("mutex_lock kvm_usage_lock")
-    told = [finding.text for finding in SgeiRequested().state(k)]
-    assert told == [f"the SGEI interrupt is freed and still enabled on CPU {cpu}" for cpu in (0, 1)]
+    texts = [finding.text for finding in SgeiRequested().state(k)]
+    assert texts == [
+        f"the SGEI interrupt is freed and still enabled on CPU {cpu}" for cpu in (0, 1)
+    ]
     path.finish()
     assert [*SgeiRequested().state(k)] == []
 

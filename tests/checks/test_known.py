@@ -89,7 +89,7 @@ def block(**keys: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (block(name=""), "known[0].name: is missing; it must be a name"),
         (block(ids=""), "known[0].ids: is missing"),
@@ -123,14 +123,14 @@ def block(**keys: str) -> str:
         ("[[known]", "line 1, column 8: must be TOML"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(text: str, told: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         read_known(written(tmp_path, text))
     (problem,) = raised.value.problems
-    assert f"known.toml: {told}" in str(problem)
+    assert f"known.toml: {message}" in str(problem)
 
 
-def test_all_mistakes_are_told(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported(tmp_path: Path) -> None:
     text = block(name="", first='"six"') + block(accepted="3", extra="1")
     with pytest.raises(InputError) as raised:
         read_known(written(tmp_path, text))

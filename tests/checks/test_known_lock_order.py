@@ -118,7 +118,7 @@ def test_without_a_patch_there_is_nothing(
         (ReadsAtomic, "rt", {f"wait-context:imsic->vsfile_lock preemption off in {WFI}"}),
     ],
 )
-def test_a_patch_that_does_the_same_elsewhere_is_told(
+def test_a_patch_that_does_the_same_elsewhere_is_new(
     patch: type, preemption: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert found("virt-guests7", preemption, monkeypatch, patch) >= expected
@@ -171,10 +171,10 @@ LONGER = (
 )
 
 
-def test_a_circle_is_read_from_an_id() -> None:
-    circle = cycle_of("circular-one-task:a -EN-> b -SR->")
-    assert circle is not None
-    assert circle.edges == (("a", "b", "EN"), ("b", "a", "SR"))
+def test_a_cycle_is_read_from_an_id() -> None:
+    cycle = cycle_of("circular-one-task:a -EN-> b -SR->")
+    assert cycle is not None
+    assert cycle.edges == (("a", "b", "EN"), ("b", "a", "SR"))
     assert cycle_of("recursion:hgctrl->lock W W") is None
     assert cycle_of("circularity:a -EN->") is None
 
@@ -189,7 +189,7 @@ NEW = {
     "a dependency that the base has not": LONGER.replace("p->pi_lock", "kvm->slots_lock"),
     "one of another kind": LONGER.replace("swfile_extirq_lock -EN", "swfile_extirq_lock -ER"),
     "another order": "circular:imsic->vsfile_lock -SN-> rq->__lock -EN-> p->pi_lock -EN->",
-    "no known circle in it": "circular:kvm->lock -EN-> vcpu->mutex -EN->",
+    "no known cycle in it": "circular:kvm->lock -EN-> vcpu->mutex -EN->",
     "only a part of one": "circular:imsic->vsfile_lock -SN-> p->pi_lock -EN->",
 }
 
@@ -199,5 +199,5 @@ def test_one_new_dependency_makes_it_new(finding: str) -> None:
     assert new_findings(of_ids([finding]), "v7.1+my.py:Mine") == [finding]
 
 
-def test_it_is_new_where_the_known_circle_is_not_there() -> None:
+def test_it_is_new_where_the_known_cycle_is_not_there() -> None:
     assert new_findings(of_ids([LONGER]), "v6.12") == [LONGER]

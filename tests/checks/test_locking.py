@@ -20,7 +20,7 @@ from tests.support.kernels import V6_12
 
 
 def said(check: OperationCheck, k: Module, who: Runner, op: Op) -> list[str]:
-    """What a check says about an operation."""
+    """The findings of a check about an operation."""
     return [finding.id for finding in check.wrong(k, Moment(who, op, "f"))]
 
 

@@ -45,7 +45,7 @@ RESET = "unlocked:free_bitmap in set_free_bitmap"
 
 
 def unlocked(scenario: str, variant: str, states: int = 3_000) -> dict[str, str]:
-    """What a search says of locks, for how long it lasts."""
+    """The lock findings of a search, for how long it lasts."""
     if ".py" in variant:
         execute(variant)
     space = space_of(load_scenario(scenario, {"variant": variant}, variant_problem))
@@ -54,7 +54,7 @@ def unlocked(scenario: str, variant: str, states: int = 3_000) -> dict[str, str]
 
 
 def in_time(scenario: str, variant: str, until: int = 3_000_000, **more: Any) -> set[str]:
-    """What a run says of locks."""
+    """The lock findings of a run."""
     execute(variant)
     simulation = simulate(load_scenario(scenario, {"variant": variant, **more}, variant_problem))
     simulation.run(until)

@@ -61,7 +61,7 @@ def test_each_accepted_id_has_a_planted_fault_or_a_reason(number: int, finding: 
 
 @cache
 def causes_in(name: str, variant: str) -> dict[str, Cause]:
-    """What a plant's scenario shows of the plant's ids on a variant, and the causes."""
+    """The findings of a plant's scenario among the plant's ids on a variant, and the causes."""
     plant = PLANTS[name]
     space = space_of(plant.scenario(variant))
     below = Streams(1).stream("lock-order").below

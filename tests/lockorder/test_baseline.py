@@ -78,7 +78,7 @@ def test_a_comparison_names_every_difference(one: Baseline, other: Baseline) -> 
 
 
 @given(baselines(), st.data())
-def test_a_damaged_text_is_read_or_told_with_its_line(
+def test_a_damaged_text_is_read_or_refused_with_its_line(
     baseline: Baseline, data: st.DataObject
 ) -> None:
     lines = text_of_baseline(baseline).split("\n")
@@ -102,32 +102,32 @@ accept wait-context:A B :: why
 
 
 @pytest.mark.parametrize(
-    ("line", "instead", "told"),
+    ("line", "instead", "message"),
     [
         (1, "kernel", "must be `kernel VARIANT`"),
         (3, "class A raw_spinlock spin:spin", "must be `class NAME TYPE NEED:INNER {USAGE}`"),
-        (3, "class A raw_spinlok spin:spin {....}", "did you mean 'raw_spinlock'?"),
+        (3, "class A raw_spinlok spin:spin {....}", 'did you mean "raw_spinlock"?'),
         (3, "class A mutex spin {....}", "wait levels must be two of"),
         (3, "class A mutex sleep:slip {....}", "wait levels must be two of"),
         (3, "class A mutex sleep:sleep {...}", "usage must be 4 of .-+?"),
         (3, "class A mutex sleep:sleep ....", "usage must be 4 of .-+?"),
         (3, "class A mutex sleep:sleep {..x.}", "usage must be 4 of .-+?"),
         (3, "class B mutex sleep:sleep {....}", "is there twice"),
-        (4, "clas B mutex sleep:sleep {....}", "did you mean 'class'?"),
+        (4, "clas B mutex sleep:sleep {....}", 'did you mean "class"?'),
         (5, "edge B A EN f", "must be `edge HELD < WANTED KINDS FUNCTION`"),
         (5, "edge B < A EM f", "kinds must be some of EN,ER,SN,SR"),
         (5, "edge B < A EN f\nedge B < A EN f", "is there twice"),
-        (5, "edge B < AA EN f", "has an edge, but no `class` line; did you mean A?"),
+        (5, "edge B < AA EN f", 'has an edge, but no `class` line; did you mean "A"?'),
         (6, "accept wait-context:A B", "nothing is accepted without a reason"),
         (6, "accept x :: y\naccept x :: y", "is there twice"),
     ],
 )
-def test_a_mistake_is_told_with_its_line(line: int, instead: str, told: str) -> None:
+def test_a_mistake_is_reported_with_its_line(line: int, instead: str, message: str) -> None:
     lines = GOOD.split("\n")
     lines[line - 1] = instead
     with pytest.raises(InputError) as error:
         baseline_from("\n".join(lines), "b.txt")
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith("b.txt: ")
 
 
@@ -142,7 +142,7 @@ def test_a_baseline_without_a_kernel(tmp_path: Path) -> None:
 
 
 def learn(*orders: str) -> Baseline:
-    """What a validator learns when one task after another takes locks in these orders."""
+    """The knowledge of a validator when one task after another takes locks in these orders."""
     validator = Validator()
     locks = {name: Lock(name, KINDS["raw_spinlock"]) for order in orders for name in order}
     for number, order in enumerate(orders):
@@ -166,7 +166,7 @@ def test_what_is_learned() -> None:
     }
 
 
-def test_what_changed_is_told() -> None:
+def test_changes_are_reported() -> None:
     lines = GOOD.replace("{-...}", "{?...}").replace("EN f", "EN,ER f").replace("mutex", "rwsem")
     changed = baseline_from(lines.replace("accept", "# accept"))
     assert [str(d) for d in compare(baseline_from(GOOD), changed)] == [
@@ -194,11 +194,11 @@ def test_the_graph_and_its_pictures() -> None:
     assert '"a" -> "c" [label="EN\\nf0"];' in dot(made)
     assert graphml(made).count("<edge ") == 3
     assert list(tree(around(made, "c", 0))) == ["c  raw_spinlock spin:spin {+.+.}"]
-    with pytest.raises(InputError, match="did you mean 'a'"):
+    with pytest.raises(InputError, match='did you mean "a"'):
         around(made, "aa", 1)
 
 
-def test_circles_stay_whole() -> None:
+def test_cycles_stay_whole() -> None:
     made = learn("ab", "ba", "abc")
     assert classes_in_cycles(made) == {"a", "b"}
     assert set(adjacent(made).edges) == {("a", "b"), ("b", "a"), ("a", "c"), ("b", "c")}

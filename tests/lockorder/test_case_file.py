@@ -1,4 +1,4 @@
-"""Case files that are wrong: each mistake is told with file, place, value and what is allowed."""
+"""Case files that are wrong: each mistake is reported with its place and the allowed values."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), WRONG)
-def test_a_mistake_is_told(change: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_a_mistake_is_reported(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         cases_from([GOOD | change], "cases.json")
     (problem,) = caught.value.problems
     assert problem.file == "cases.json"
-    assert told in str(problem)
+    assert message in str(problem)
 
 
-def test_every_wrong_case_is_told() -> None:
+def test_every_wrong_case_is_reported() -> None:
     with pytest.raises(InputError) as caught:
         cases_from([GOOD | {"expect": 1}, GOOD | {"id": "b"}, GOOD | {"id": "b"}, 7])
     assert [problem.where for problem in caught.value.problems] == [

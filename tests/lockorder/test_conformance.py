@@ -60,7 +60,7 @@ def test_what_is_out_of_scope_is_not_played() -> None:
     assert (score.total, score.out_of_scope, score.disagreements) == (0, 1, ())
 
 
-def test_the_score_is_told_by_group() -> None:
+def test_the_score_is_split_by_group() -> None:
     case = case_of(*INVERSION, expect="fail", violation="circular")
     right = replace(case, group="abba")
     wrong = replace(case_of("A:mutex", "lock A", expect="fail", violation="recursion"), id="w")

@@ -37,7 +37,7 @@ never-with x y
 
 
 @pytest.mark.parametrize(
-    ("pair", "told"),
+    ("pair", "breaks"),
     [
         (("a", "b"), []),
         (("a", "c"), []),
@@ -48,8 +48,8 @@ never-with x y
         (("x", "z"), []),
     ],
 )
-def test_what_a_declared_order_forbids(pair: tuple[str, str], told: list[str]) -> None:
-    assert [str(breach) for breach in breaches(declared_from(ORDER), [pair])] == told
+def test_what_a_declared_order_forbids(pair: tuple[str, str], breaks: list[str]) -> None:
+    assert [str(breach) for breach in breaches(declared_from(ORDER), [pair])] == breaks
 
 
 def test_what_was_declared_and_not_seen() -> None:
@@ -64,7 +64,7 @@ def test_a_breach_has_an_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("a <", "order: line 1 = 'a <': must be `CLASS < CLASS`"),
         ("a < < b", "must be `CLASS < CLASS`"),
@@ -72,19 +72,19 @@ def test_a_breach_has_an_id() -> None:
         ("\nleaf", "order: line 2 = 'leaf': must name a class"),
         ("never-with a", "must name two classes"),
         ("never-with a a", "must name two classes"),
-        ("leav a", "did you mean 'leaf'?"),
+        ("leav a", 'did you mean "leaf"?'),
         ("a < b\nb < c\nc < a", "order: line 3 = a < b < c: is a cycle, which no order can keep"),
         ("a < a", "is a cycle"),
     ],
 )
-def test_a_mistake_in_a_declared_order(text: str, told: str) -> None:
+def test_a_mistake_in_a_declared_order(text: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         declared_from(text)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @given(st.text("ab<# leaf\nnever-with", max_size=60))
-def test_any_text_is_an_order_or_told_with_its_line(text: str) -> None:
+def test_any_text_is_an_order_or_refused_with_its_line(text: str) -> None:
     try:
         declared_from(text)
     except InputError as error:
@@ -142,7 +142,7 @@ def test_what_the_model_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "instead", "told"),
+    ("line", "instead", "message"),
     [
         (1, "lock classes", "lockdep: line 1 = 'lock classes': must be 'all lock classes:'"),
         (2, "000 FD: x", "lockdep: line 2 = '000 FD: x': must be `KEY FD: n BD: n USAGE: NAME`"),
@@ -151,16 +151,16 @@ def test_what_the_model_lacks() -> None:
         (2, " -> [00] a", "must stand below a class"),
     ],
 )
-def test_a_mistake_in_a_dump(line: int, instead: str, told: str) -> None:
+def test_a_mistake_in_a_dump(line: int, instead: str, message: str) -> None:
     lines = DUMP.split("\n")
     lines[line - 1] = instead
     with pytest.raises(InputError) as error:
         dump_from("\n".join(lines))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @given(st.integers(0, len(DUMP) - 1), st.characters(codec="ascii"))
-def test_a_damaged_dump_is_read_or_told_with_its_line(at: int, instead: str) -> None:
+def test_a_damaged_dump_is_read_or_refused_with_its_line(at: int, instead: str) -> None:
     try:
         dump_from(DUMP[:at] + instead + DUMP[at + 1 :])
     except InputError as error:

@@ -147,7 +147,7 @@ def test_ancestors() -> None:
     assert names == ["A", "B", "C", "E"]
 
 
-def test_a_witness_that_tells_no_more_is_not_kept() -> None:
+def test_a_witness_that_another_one_covers_is_not_kept() -> None:
     edge = Edge(CLASSES["A"], CLASSES["B"])
     guarded = witness("one", "B", hold("A"), hold("G"))
     free = witness("one", "B", hold("A"))
@@ -195,7 +195,7 @@ def test_many_witnesses_are_merged() -> None:
 
 
 def crowd(graph: Graph, path: str, guards: list[Hold]) -> Arc:
-    """A dependency that so many tasks showed that they are merged."""
+    """A dependency with more witnesses than are kept apart."""
     new = arc(graph, EN, path)
     new.edge.witnesses.clear()
     for number in range(WITNESSES_MAX + 1):
@@ -251,17 +251,17 @@ def test_a_search_that_is_given_up_hides_nothing(monkeypatch: pytest.MonkeyPatch
     graph = Graph()
     arc(graph, EN, "AB", "one")
     new = arc(graph, EN, "BA", "one")
-    assert find_cycle(graph, new) == (Grade.ONE_TASK, (new, *told_arcs(graph, "AB")))
+    assert find_cycle(graph, new) == (Grade.ONE_TASK, (new, *arcs_between(graph, "AB")))
     monkeypatch.setattr("hgeisim.lockorder.graph.cycles.CYCLES_TRIED_MAX", 0)
-    assert find_cycle(graph, new) == (Grade.POSSIBLE, (new, *told_arcs(graph, "AB")))
+    assert find_cycle(graph, new) == (Grade.POSSIBLE, (new, *arcs_between(graph, "AB")))
 
 
-def told_arcs(graph: Graph, ends: str) -> list[Arc]:
+def arcs_between(graph: Graph, ends: str) -> list[Arc]:
     edge = graph.edge(CLASSES[ends[0]], CLASSES[ends[1]])
     return [Arc(edge, EN, edge.witnesses[EN][0])]
 
 
-def test_a_search_leaves_circles_that_do_not_close() -> None:
+def test_a_search_leaves_cycles_that_do_not_close() -> None:
     graph = Graph()
     for ends in ("AB", "BA"):
         handler(arc(graph, EN, ends))
@@ -282,7 +282,7 @@ def test_a_search_leaves_what_does_not_lead_back(monkeypatch: pytest.MonkeyPatch
     assert find_cycle(graph, arc(graph, SN, "AB")) is None
 
 
-def test_a_path_is_told_by_kinds_that_fit_together() -> None:
+def test_a_path_consists_of_kinds_that_fit_together() -> None:
     graph = Graph()
     for kind in (ER, EN):
         first = arc(graph, kind, "AB").edge
@@ -328,7 +328,7 @@ NUMBERS = st.integers(0, len(NUMBERED) - 1)
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=30))
-def test_there_is_an_order_until_there_is_a_circle(pairs: list[tuple[int, int]]) -> None:
+def test_there_is_an_order_until_there_is_a_cycle(pairs: list[tuple[int, int]]) -> None:
     graph, shadow = Graph(), nx.DiGraph()
     for source, target in pairs:
         graph.edge(NUMBERED[source], NUMBERED[target])

@@ -33,7 +33,7 @@ Holds = tuple[tuple[str, Flavour], ...]
 
 
 def holds_after(acts: Sequence[Act]) -> Holds:
-    """What a task holds after some acts, oldest first."""
+    """The locks that a task holds after some acts, oldest first."""
     holds: list[tuple[str, Flavour]] = []
     for name, flavour in acts:
         if name in EVENTS:
@@ -113,7 +113,7 @@ class Search:
 
 
 def validated(program: Program, classes: dict[str, str]) -> list[tuple[str, Grade]]:
-    """What the validator reports when it sees each task once, one after another."""
+    """The reports of the validator when it sees each task once, one after another."""
     validator = Validator()
     kind = KINDS["lockdep_map"]
     locks = {name: Lock(name, kind, classes.get(name, name)) for name in "ABCD"}

@@ -82,13 +82,13 @@ def test_what_cannot_hang_needs_none() -> None:
 
 
 def test_masking_is_no_way_out_where_an_ipi_is_waited_for() -> None:
-    """Who holds the lock with interrupts off answers none."""
+    """A holder of the lock with interrupts off answers no IPI."""
     reports = run("A:spinlock", hard("lock A, ipi_wait, unlock A"), "lock A, unlock A")
     said = [hints(report) for report in reports if report.kind == "irq-inversion"]
     assert said == [["wait for @ipi in a thread, not in the handler"]]
 
 
-def test_long_circles_have_few() -> None:
+def test_long_cycles_have_few() -> None:
     names = "ABCDE"
     rounds = zip(names, names[1:] + names[0], strict=True)
     (report,) = run(" ".join(f"{n}:mutex" for n in names), *(pair(a, b) for a, b in rounds))

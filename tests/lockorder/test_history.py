@@ -45,7 +45,7 @@ def inside(*takes: str) -> list[list[Any]]:
 
 @dataclass(frozen=True)
 class Program:
-    """What each of some tasks takes, and what the validator says of it (nothing once fixed)."""
+    """The locks that each of some tasks takes, and the findings about them (none once fixed)."""
 
     threads: tuple[list[list[Any]], ...]
     findings: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ HISTORY = {
     "B-13 fixed": Program(
         (inside("kvm_usage_lock", "r:cpu_hotplug_lock"), inside("cpu_hotplug_lock", "kvm_lock"))
     ),
-    # irqbypass RFC v1: devices are told under vsfile_lock, a routing update goes the other way.
+    # irqbypass RFC v1: devices are notified under vsfile_lock, a routing update goes the other way.
     "B-14": Program(
         (
             inside("irq", "vsfile_lock", "irqfds.lock"),

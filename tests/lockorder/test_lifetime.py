@@ -1,4 +1,4 @@
-"""What must not be done to a lock, held or not."""
+"""Deeds that are forbidden to a lock, held or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits that are no locks: events, IPIs, readers, reclaim."""
+"""Waits for something other than a lock: events, IPIs, readers, reclaim."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ NESTS = [
     ),
     ("no parent", "P:mutex X1:mutex:X", ["lock X1 nest=P"], ["nest-not-held"]),
     (
-        "another lock is no parent",
+        "another lock does not count as a parent",
         "P:mutex X1:mutex:X A:mutex",
         ["lock A, lock X1 nest=P"],
         ["nest-not-held"],

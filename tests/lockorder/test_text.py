@@ -22,7 +22,7 @@ from hgeisim.scenario.load import load_scenario
 from tests.lockorder.test_programs import MAPS, hard, masked, pair, run
 
 
-def told(report: Report, text: str) -> None:
+def check_text(report: Report, text: str) -> None:
     assert text_of(report) == dedent(text).lstrip("\n")
 
 
@@ -39,7 +39,7 @@ def test_circular() -> None:
     ioctl.stack = ("kvm_vm_ioctl", "kvm_vcpu_fault")
     validator.acquire(ioctl, mm)
     (report,) = validator.reports
-    told(
+    check_text(
         report,
         """
         WARNING: possible circular locking dependency detected
@@ -113,7 +113,7 @@ def test_many_cpus_stand_close() -> None:
 
 def test_recursion() -> None:
     (report,) = run("X1:rwsem:X X2:rwsem:X", "read_lock X1, lock X2")
-    told(
+    check_text(
         report,
         """
         WARNING: possible recursive locking detected
@@ -146,7 +146,7 @@ def test_sync_and_the_same_instance() -> None:
 
 def test_irq_usage() -> None:
     (report,) = run("A:spinlock", hard("lock A, unlock A"), "lock A")
-    told(
+    check_text(
         report,
         """
         WARNING: inconsistent lock state
@@ -174,7 +174,7 @@ def test_irq_usage() -> None:
     )
 
 
-def test_a_mark_tells_who_was_first() -> None:
+def test_a_mark_names_its_first_context() -> None:
     safe = hard("lock A, unlock A")
     (report,) = run("A:spinlock", safe, safe, "lock A, unlock A, lock A")
     assert [mark.who for mark in report.marks] == ["T0", "T2"]
@@ -183,7 +183,7 @@ def test_a_mark_tells_who_was_first() -> None:
 def test_irq_dependency() -> None:
     locks = "A:spinlock B:spinlock"
     (report,) = run(locks, "lock B", hard("lock A, unlock A"), masked(pair("A", "B")))
-    told(
+    check_text(
         report,
         """
         WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected
@@ -239,7 +239,7 @@ def test_irq_inversion() -> None:
 
 def test_wait_context() -> None:
     (report,) = run("R:raw_spinlock A:spinlock", "lock R, lock A")
-    told(
+    check_text(
         report,
         """
         [ BUG: Invalid wait context ]
@@ -261,7 +261,7 @@ def test_wait_context() -> None:
 
 def test_a_place_without_a_lock() -> None:
     (report,) = run("", "irq_disable, ipi_wait")
-    told(
+    check_text(
         report,
         """
         LO-4ae2a27f ipi-irqs-off: an IPI is waited for with interrupts off
@@ -290,15 +290,15 @@ def test_what_a_baseline_knows_is_not_new() -> None:
     locks = "A:mutex B:mutex C:mutex"
     (report,) = run(locks, pair("A", "B"), pair("B", "C"), pair("C", "A"))
 
-    def told(known: Container[Pair] | None) -> list[str]:
+    def ages(known: Container[Pair] | None) -> list[str]:
         lines = text_of(report, known).splitlines()
         return [line for line in lines if line.startswith(("New edge", "Old path"))]
 
-    assert told(None) == ["New edge: C < A", "Old path: A < B < C"]
-    assert told({("C", "A")}) == ["New edge: A < B < C", "Old path: C < A"]
-    assert told({("A", "B"), ("C", "A")}) == ["New edge: B < C", "Old path: C < A < B"]
+    assert ages(None) == ["New edge: C < A", "Old path: A < B < C"]
+    assert ages({("C", "A")}) == ["New edge: A < B < C", "Old path: C < A"]
+    assert ages({("A", "B"), ("C", "A")}) == ["New edge: B < C", "Old path: C < A < B"]
     everything = {("A", "B"), ("B", "C"), ("C", "A")}
-    assert told(everything) == ["Old path: C < A < B < C"]
+    assert ages(everything) == ["Old path: C < A < B < C"]
 
 
 def test_nothing_is_known_of_the_stack() -> None:
@@ -306,7 +306,7 @@ def test_nothing_is_known_of_the_stack() -> None:
     validator.acquire(validator.context("task"), Lock("A", KINDS["mutex"]))
     validator.exit_task(validator.context("task"))
     (report,) = validator.reports
-    told(
+    check_text(
         report,
         """
         WARNING: lock held when returning to user space!

@@ -17,7 +17,7 @@ USAGE = [
         [],
     ),
     (
-        "a softirq is no hardirq",
+        "a softirq is not a hardirq",
         SPINS,
         [hard("lock A, unlock A"), "bh_disable, lock A"],
         ["irq-usage"],
@@ -82,7 +82,7 @@ USAGE = [
         [],
     ),
     (
-        "hardirqs and softirqs enabled at once",
+        "hardirqs and softirqs enabled together",
         SPINS,
         [soft("lock A, unlock A"), "irq_disable, lock A, irq_enable"],
         ["irq-usage"],
@@ -176,7 +176,7 @@ INVERSIONS = [
         ["irq-inversion"],
     ),
     (
-        "both lines at once",
+        "both lines together",
         SPINS,
         [
             "lock B",

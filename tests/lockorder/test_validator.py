@@ -185,7 +185,7 @@ def test_each_dependency_keeps_its_stacks() -> None:
     assert [view.stack for view in only(validator).held] == [("two", "take_B")]
 
 
-def test_a_lock_tells_where_it_was_taken_this_time() -> None:
+def test_a_lock_names_where_it_was_taken_this_time() -> None:
     validator, a = Validator(), mutex("A")
     task = validator.context("task")
     for function in ("first", "second"):
@@ -230,7 +230,7 @@ def test_the_subclass_of_a_held_lock_can_change() -> None:
     assert only(validator).about == ("A/1 -EN->", "B -EN->")
 
 
-def test_a_kept_lock_tells_where_it_was_taken() -> None:
+def test_a_kept_lock_names_where_it_was_taken() -> None:
     validator, a, b = Validator(), mutex("A"), mutex("B")
     task = validator.context("task")
     for lock in (a, b):
@@ -296,8 +296,8 @@ def test_what_depends_on_the_place_is_no_position_to_go_to() -> None:
         take(validator, handler, a)
     assert handler.root.after == {}
     assert [chain.lock for chain in handler.root.again.values()] == [a]
-    told = [report.about[-1] for report in validator.reports if report.kind == "wait-context"]
-    assert told == ["in one", "in two"]
+    places = [report.about[-1] for report in validator.reports if report.kind == "wait-context"]
+    assert places == ["in one", "in two"]
     assert validator.sizes.chains == 1
 
 

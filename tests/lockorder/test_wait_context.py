@@ -155,7 +155,7 @@ def test_on_preempt_rt_a_spinlock_sleeps() -> None:
     assert kinds(*program, config=REALTIME) == ["wait-context"]
 
 
-def test_a_mask_is_told_with_each_place() -> None:
+def test_a_mask_is_reported_with_each_place() -> None:
     validator, lock = Validator(), Lock("M", KINDS["mutex"])
     task = validator.context("task")
     validator.irq_disable(task)

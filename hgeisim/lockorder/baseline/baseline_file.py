@@ -11,11 +11,10 @@ hgeisim comes with a baseline for each kernel that was shipped or posted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, Problem, did_you_mean
 from hgeisim.lockorder.baseline.baseline import (
     SYMBOLS,
     USAGE_LENGTH,
@@ -83,11 +82,15 @@ def _missing(made: Baseline, file: str) -> list[Problem]:
     for source, target in made.edges:
         for name in (source, target):
             if name not in made.classes:
-                near = get_close_matches(name, made.classes, 1)
-                hint = f"did you mean {near[0]}?" if near else ""
-                problem = "has an edge, but no `class` line"
-                problems.append(Problem(file, f"edge {source} < {target}", name, problem, hint))
+                wrong, hint = "has an edge, but no `class` line", did_you_mean(name, made.classes)
+                problems.append(Problem(file, f"edge {source} < {target}", name, wrong, hint))
     return problems
+
+
+def with_nearest(wrong: str, word: str, known: Iterable[str]) -> str:
+    """A mistake, with the known word that may be meant, if one is near."""
+    hint = did_you_mean(word, known)
+    return f"{wrong}; {hint}" if hint else wrong
 
 
 def _read(made: Baseline, word: str, rest: str) -> str:
@@ -100,9 +103,8 @@ def _read(made: Baseline, word: str, rest: str) -> str:
         made.scenarios = tuple(rest.split())
         return ""
     if word not in readers:
-        near = get_close_matches(word, ["kernel", "scenarios", *readers], 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"must begin with kernel, scenarios, class, edge or accept{hint}"
+        wrong = "must begin with kernel, scenarios, class, edge or accept"
+        return with_nearest(wrong, word, ["kernel", "scenarios", *readers])
     return readers[word](made, rest)
 
 
@@ -113,8 +115,7 @@ def _class(made: Baseline, rest: str) -> str:
     name, kind, wait, usage = words
     levels = wait.split(":")
     if kind not in KINDS:
-        near = get_close_matches(kind, KINDS, 1)
-        return f"{kind!r} is not a lock type" + (f"; did you mean {near[0]!r}?" if near else "")
+        return with_nearest(f"{kind!r} is not a lock type", kind, KINDS)
     if len(levels) != len(("need", "inner")) or not set(levels) <= set(_LEVELS):
         return f"wait levels must be two of {', '.join(_LEVELS)}, such as spin:spin"
     inside = usage[1:-1]

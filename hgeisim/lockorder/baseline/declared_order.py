@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
 import networkx as nx
 
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, Problem, nearest
+from hgeisim.lockorder.baseline.baseline_file import with_nearest
 from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.user_file import read_text
 
@@ -92,9 +92,8 @@ def _read(made: Declared, words: list[str], line: int) -> str:
     if first == "never-with":
         made.strangers.setdefault(frozenset(rest), line)
         return "" if len(set(rest)) == 2 else "must name two classes: `never-with CLASS CLASS`"
-    near = get_close_matches(first, ["leaf", "never-with"], 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"must be `CLASS < CLASS`, `leaf CLASS` or `never-with CLASS CLASS`{hint}"
+    wrong = "must be `CLASS < CLASS`, `leaf CLASS` or `never-with CLASS CLASS`"
+    return with_nearest(wrong, first, ["leaf", "never-with"])
 
 
 def _cycles(made: Declared, file: str) -> Iterator[Problem]:
@@ -132,5 +131,4 @@ def not_exercised(declared: Declared, edges: Collection[Pair]) -> list[Pair]:
 
 def unknown_names(declared: Declared, classes: Collection[str]) -> dict[str, str]:
     """Named classes that were never seen, each with the one that may be meant, or an empty text."""
-    strange = [name for name in declared.names() if name not in classes]
-    return {name: next(iter(get_close_matches(name, classes, 1)), "") for name in strange}
+    return {name: nearest(name, classes) for name in declared.names() if name not in classes}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from io import BytesIO
 
 import networkx as nx
 
-from hgeisim.errors import InputError, Problem
+from hgeisim.errors import InputError, Problem, did_you_mean
 from hgeisim.lockorder.baseline.baseline import Baseline
 
 
@@ -25,8 +24,7 @@ def graph_of(baseline: Baseline) -> nx.DiGraph:
 def around(baseline: Baseline, cls: str, depth: int) -> Baseline:
     """The part of a baseline within `depth` dependencies of a class, in either direction."""
     if cls not in baseline.classes:
-        near = get_close_matches(cls, baseline.classes, 1)
-        hint = f"did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(cls, baseline.classes)
         names = ", ".join(sorted(baseline.classes))
         allowed = f"is not a class of this lock order; it has {names}"
         raise InputError([Problem("command line", "--around", repr(cls), allowed, hint)])

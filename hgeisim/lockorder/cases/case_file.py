@@ -236,10 +236,6 @@ def _argument(field: Field, takes: Takes, kinds: dict[str, str]) -> str:
 def _options(field: Field, known: tuple[str, ...], kinds: dict[str, str]) -> dict[str, Any]:
     for option in field.table():
         Field(field.file, field.where, option).one_of(known)
-    return {option: _option(each, option, kinds) for option, each in field.entries().items()}
-
-
-def _option(field: Field, option: str, kinds: dict[str, str]) -> Any:
-    if option == "nest":
-        return field.one_of(kinds)
-    return field.flag() if option == "threaded" else field.whole()
+    readers = {"nest": lambda each: each.one_of(kinds), "threaded": Field.flag}
+    entries = field.entries().items()
+    return {option: readers.get(option, Field.whole)(each) for option, each in entries}

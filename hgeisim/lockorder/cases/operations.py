@@ -79,10 +79,6 @@ def _save(player: Player, op: Operation) -> None:
     player.flags[op.argument] = player.validator.irq_save(player.context)
 
 
-def _restore(player: Player, op: Operation) -> None:
-    player.validator.irq_restore(player.context, player.flags[op.argument])
-
-
 def _taking(
     takes: Takes, take: Callable[[Validator, Context, Lock, How], None], trylock: bool = False
 ) -> Form:
@@ -91,11 +87,6 @@ def _taking(
         lambda p, op: take(p.validator, p.context, p.lock(op), p.how(op, trylock)),
         ("subclass", "nest"),
     )
-
-
-def _enter_hardirq(player: Player, op: Operation) -> None:
-    threaded = op.options.get("threaded", False)
-    player.validator.enter_hardirq(player.context, threaded=threaded)
 
 
 def _rcu(variant: str) -> dict[str, Form]:
@@ -126,10 +117,16 @@ OPERATIONS: dict[str, Form] = {
     "irq_disable": _plain(Validator.irq_disable),
     "irq_enable": _plain(Validator.irq_enable),
     "irq_save": Form(Takes.FLAG, _save),
-    "irq_restore": Form(Takes.FLAG, _restore),
+    "irq_restore": Form(
+        Takes.FLAG, lambda p, op: p.validator.irq_restore(p.context, p.flags[op.argument])
+    ),
     "bh_disable": _plain(Validator.bh_disable),
     "bh_enable": _plain(Validator.bh_enable),
-    "hardirq_enter": Form(Takes.NOTHING, _enter_hardirq, ("threaded",)),
+    "hardirq_enter": Form(
+        Takes.NOTHING,
+        lambda p, op: p.validator.enter_hardirq(p.context, **op.options),
+        ("threaded",),
+    ),
     "hardirq_exit": _plain(Validator.leave_hardirq),
     "softirq_enter": _plain(Validator.enter_softirq),
     "softirq_exit": _plain(Validator.leave_softirq),

@@ -30,12 +30,15 @@ def cpu_columns(report: Report) -> list[str]:
         texts = (lock, _INTERRUPT, f"  {lock}  <- waits for itself")
         return _table([Cell(0, text) for text in texts])
     if report.kind in ("irq-inversion", "irq-dependency"):
-        return _table(_inversion(report))
+        has, waits = _has_and_waits(report.chain, first=1)
+        unsafe, safe = Cell(0, f"lock({report.marks[1].cls})"), f"  lock({report.marks[0].cls})"
+        interrupt = [Cell(0, _INTERRUPT), Cell(0, f"{safe}  <- waits for CPU1")]
+        # CPU0 is interrupted inside the unsafe lock; the others lead from the safe one to it.
+        return _table([unsafe, *has, *waits, *interrupt])
     if report.kind == "recursion" and report.wanted and report.holding:
-        waits = f"{_word(report.wanted.mode)}({report.wanted.name})  <- waits for itself"
-        return _table(
-            [Cell(0, f"{_word(report.holding.mode)}({report.holding.name})"), Cell(0, waits)]
-        )
+        held = f"{_word(report.holding.mode)}({report.holding.name})"
+        wanted = f"{_word(report.wanted.mode)}({report.wanted.name})  <- waits for itself"
+        return _table([Cell(0, held), Cell(0, wanted)])
     return []
 
 
@@ -51,14 +54,6 @@ def _has_and_waits(links: Sequence[Link], first: int) -> tuple[list[Cell], list[
         wait = f"{link.verb}({link.target})  <- waits for CPU{(cpu + 1) % cpus}"
         waits.append(Cell(cpu, wait))
     return has, waits[::-1]
-
-
-def _inversion(report: Report) -> list[Cell]:
-    """CPU0 is interrupted inside the unsafe lock; the others lead from the safe one to it."""
-    safe = report.marks[0].cls
-    has, waits = _has_and_waits(report.chain, first=1)
-    interrupt = [Cell(0, _INTERRUPT), Cell(0, f"  lock({safe})  <- waits for CPU1")]
-    return [Cell(0, f"lock({report.marks[1].cls})"), *has, *waits, *interrupt]
 
 
 def _word(mode: str) -> str:
