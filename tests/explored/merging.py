@@ -1,4 +1,4 @@
-"""Search a system in single operations and in merged steps, and compare what both come to."""
+"""Search a system in single operations and in merged steps, and compare the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATES_MAX = 100_000
 
 
 class Result(NamedTuple):
-    """What a whole search comes to: ids of findings, ends where nobody hangs, states."""
+    """The result of a whole search: ids of findings, ends in which no context hangs, states."""
 
     findings: set[str]
     ends: set[tuple[int, ...]]
@@ -29,10 +29,10 @@ def searched(system: System, checks: Sequence[StateCheck[Any]], merging: bool) -
 
 
 def good_ends(space: Space) -> set[tuple[int, ...]]:
-    """All cells of the states in which all contexts are at rest, but for the numbers of grace
-    periods: one that nobody needs may be over before it is asked for."""
+    """All cells of the states in which all contexts are at rest, except the numbers of grace
+    periods: one that no context needs may be over before it is asked for."""
     names = space.system.memory.names
-    told = [a for a, name in enumerate(names) if not name.endswith((".begun", ".completed"))]
+    compared = [a for a, name in enumerate(names) if not name.endswith((".begun", ".completed"))]
     found = [space.initial()]
     seen, ends = set(found), set[tuple[int, ...]]()
     for state in found:
@@ -41,7 +41,7 @@ def good_ends(space: Space) -> set[tuple[int, ...]]:
         seen.update(new)
         if not new and not space.pending(state):
             cells = space.codebook.decode(state)
-            ends.add(tuple(cells[address] for address in told))
+            ends.add(tuple(cells[address] for address in compared))
     return ends
 
 

@@ -38,13 +38,13 @@ HARTS = 2
 
 
 class Box(Shared):
-    """What programs work on."""
+    """The shared state of programs."""
 
     cells: Array
 
 
 Act = Callable[[Box, Runner], None]
-"""What a program does after an operation."""
+"""The statements of a program after an operation."""
 
 
 class Code(Fixed):
@@ -86,7 +86,7 @@ def address_ipi(mask: int, box: Box, who: Runner) -> None:
 
 
 class Seen(StateCheck[Module]):
-    """A state check that tells every combination of values that some cells take."""
+    """A state check that reports every combination of values that some cells take."""
 
     def __init__(self, box: Box, cells: Sequence[int]) -> None:
         self.box, self.cells = box, cells
@@ -101,7 +101,7 @@ class Seen(StateCheck[Module]):
 
 
 class Place(NamedTuple):
-    """Where a line stands: how deep, whether preemption is off, whether in an interrupt."""
+    """The place of a line: how deep, whether preemption is off, whether in an interrupt."""
 
     depth: int
     pinned: bool = False

@@ -1,4 +1,4 @@
-"""What a search may spend: it ends within a quarter more, and says which budget ended it."""
+"""The budget of a search: it ends within a quarter more, and says which budget ended it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_steps(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
 @pytest.mark.parametrize("pure", ENGINES)
 @pytest.mark.parametrize("name", ["portfolio", "exhaustive", "switches", "random", "pct"])
 def test_seconds(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
-    """By a clock that goes on a millisecond each time somebody looks at it."""
+    """With a clock that advances a millisecond each time it is read."""
     monkeypatch.setenv(PURE, pure)
     looks = count()
     monkeypatch.setattr(budget, "monotonic", lambda: next(looks) / 1000)
@@ -63,7 +63,7 @@ def test_seconds(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
 @pytest.mark.parametrize("pure", ENGINES)
 @pytest.mark.parametrize("name", ["exhaustive", "switches", "random", "pct"])
 def test_memory(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
-    """By a process that grows by a MiB each time somebody looks at it."""
+    """With a process that grows by a MiB each time it is looked at."""
     monkeypatch.setenv(PURE, pure)
     looks = count(85)
     monkeypatch.setattr(budget, "resident_mib", lambda: next(looks))
@@ -133,15 +133,15 @@ def test_the_memory_of_this_process() -> None:
 @pytest.mark.slow
 def test_a_proof_needs_its_budget() -> None:
     spent = ("explore", "patch-race", *PATCHED, "--steps", "3000")
-    told = hgeisim(*spent, "--proof", "--json")
-    result = told.document()
-    assert (told.status, hgeisim(*spent).status) == (4, 0)
+    output = hgeisim(*spent, "--proof", "--json")
+    result = output.document()
+    assert (output.status, hgeisim(*spent).status) == (4, 0)
     assert result["coverage"] == "bounded"
     assert result["bound"] == f"{result['states']:,} states in 3,000 steps"
 
 
 @pytest.mark.slow
-def test_what_is_left_undone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_undone_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock jumps once the search is over."""
     now_s = [0.0]
     monkeypatch.setattr(budget, "monotonic", lambda: now_s[0])
@@ -153,15 +153,15 @@ def test_what_is_left_undone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     extend = Budget.extend
     monkeypatch.setattr(Budget, "extend", late)
-    told = hgeisim("explore", "blocked-move", "--variant", "v6.12", "--seconds", "10", "--json")
-    result = told.document()
+    output = hgeisim("explore", "blocked-move", "--variant", "v6.12", "--seconds", "10", "--json")
+    result = output.document()
     assert result["coverage"] == "exhausted"
     assert result["stopped"] == "had spent its 10 seconds"
     now_s[0] = 0.0
     text = hgeisim("explore", "blocked-move", "--variant", "v6.12", "--seconds", "10").out
     assert "it had spent its 10 seconds: " in text
     assert "schedules may be longer than they need be" in text.replace("\n  ", " ")
-    assert told.status == 1
+    assert output.status == 1
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_what_is_left_undone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_mistakes(options: tuple[str, ...], words: str) -> None:
-    told = hgeisim("explore", "patch-race", *options)
-    assert told.status == 2
-    assert words in told.err.replace("\n  ", " ")
-    assert told.out == ""
+    output = hgeisim("explore", "patch-race", *options)
+    assert output.status == 2
+    assert words in output.err.replace("\n  ", " ")
+    assert output.out == ""

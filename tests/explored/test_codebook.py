@@ -86,7 +86,7 @@ def test_a_path_may_have_more_than_256_places() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["long-script", "everything"])
 def test_a_long_script_is_explored(name: str) -> None:
-    told = hgeisim("explore", str(ROOT / f"tests/data/scenarios/{name}.toml"), "--states", "3000")
-    assert told.status in (0, 1)
-    assert told.complaints == ""
-    assert "no further than 3,000 states" in told.out.replace("\n  ", " ")
+    output = hgeisim("explore", str(ROOT / f"tests/data/scenarios/{name}.toml"), "--states", "3000")
+    assert output.status in (0, 1)
+    assert output.complaints == ""
+    assert "no further than 3,000 states" in output.out.replace("\n  ", " ")

@@ -1,4 +1,4 @@
-"""How a finding of a variant compares with what its base shows; and the obvious mending of F-3."""
+"""The standing of a finding of a variant against its base; and the obvious mending of F-3."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ PATCH = Path(__file__).parent.parent / "data/patches/still_here.py"
 
 @pytest.mark.slow
 def test_the_obvious_mending_is_not_enough() -> None:
-    told = hgeisim("explore", "move-offline", "--variant", f"v7.1+{PATCH}:StillHere", "--json")
-    document = told.document()
+    output = hgeisim("explore", "move-offline", "--variant", f"v7.1+{PATCH}:StillHere", "--json")
+    document = output.document()
     standings = {each["id"]: each["standing"] for each in document["findings"]}
     assert standings["set-up-lost:vcpu"] == "pre-existing"
     assert "foreign-release:vsfile" in [each["id"] for each in document["gone"]]

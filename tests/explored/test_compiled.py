@@ -1,4 +1,4 @@
-"""The compiled loop says what Python's says: the same verdicts, counts, schedules and questions."""
+"""The loop in C agrees with that in Python: the same verdicts, counts, schedules and questions."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ needs_it = pytest.mark.skipif(
 
 
 def said(verdict: Verdict) -> list[Any]:
-    """All that a verdict says, in order."""
+    """The whole content of a verdict, in order."""
     found = [(i, c.finding.text, c.schedule) for i, c in verdict.counterexamples.items()]
     numbers = [verdict.states, verdict.transitions, verdict.ends]
     return [verdict.coverage, verdict.bound, *numbers, found]
 
 
 def searched(scenario: Scenario, states_max: int) -> list[Any]:
-    """What the searches of a space say: all of it, without findings, up to the first, by switches;
-    and what was learned, in order."""
+    """The results of searches of a space: all of it, without findings, up to the first, by
+    switches; and the steps learned, in order."""
     space, progress = space_of(scenario), list[tuple[int, int]]()
     first = exhaustive(space, states_max, progress=lambda *both: progress.append(both))
     ids = list(first.counterexamples)
@@ -99,7 +99,7 @@ def test_both_loops_say_the_same_of_all(
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["v7.1", OWN])
 def test_both_loops_keep_the_same(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What later searches and the look for livelocks build on: states, how each was reached, those
+    """The data for later searches and for livelocks: states, how each was reached, those
     from which nothing is new, and the nodes of a search by switches."""
     execute(OWN)
     scenario = load_scenario("moved-sleeper", {"variant": variant}, variant_problem)

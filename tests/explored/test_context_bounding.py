@@ -32,7 +32,7 @@ PATCHES = Path(__file__).parent.parent / "data/patches"
 
 
 class Plain:
-    """The same by the book: a state with who stepped last, nearest first, step by step."""
+    """By the book: a state with the context that stepped last, nearest first, step by step."""
 
     def __init__(self, space: Space) -> None:
         self.space, self.fewest = space, dict[str, int]()

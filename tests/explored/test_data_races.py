@@ -1,4 +1,4 @@
-"""Data races are found as KCSAN tells them, in all states and along schedules, and nowhere else."""
+"""The data races that KCSAN would report are found, in all states and along schedules; no others."""
 
 from __future__ import annotations
 
@@ -156,9 +156,9 @@ def test_no_other_shipped_kernel_has_any(variant: str, name: str) -> None:
 @pytest.mark.slow
 def test_explore_compares_it_with_the_base_and_replay_shows_it() -> None:
     variant = f"v7.1+{PATCHES}:Counts"
-    told = hgeisim("explore", "few-files", "--variant", variant, "--json")
-    assert told.status == 1
-    result = told.document()
+    document = hgeisim("explore", "few-files", "--variant", variant, "--json")
+    assert document.status == 1
+    result = document.document()
     assert "data-race" not in result["not_checked"]
     one = next(each for each in result["findings"] if each["new"])
     assert (one["id"], one["standing"]) == ("data-race:allocated in count", "introduced")
@@ -173,9 +173,9 @@ def test_explore_compares_it_with_the_base_and_replay_shows_it() -> None:
 @pytest.mark.slow
 def test_a_sample_finds_it_too() -> None:
     variant = f"v7.1+{PATCHES}:Counts"
-    told = hgeisim("explore", "few-files", "--variant", variant, "--walk", "50", "--json")
-    new = {each["id"] for each in told.document()["findings"] if each["new"]}
-    assert (told.status, new) == (1, {"data-race:allocated in count"})
+    document = hgeisim("explore", "few-files", "--variant", variant, "--walk", "50", "--json")
+    new = {each["id"] for each in document.document()["findings"] if each["new"]}
+    assert (document.status, new) == (1, {"data-race:allocated in count"})
 
 
 @pytest.mark.slow
@@ -191,23 +191,25 @@ def test_a_mail_has_both_stacks() -> None:
 
 
 def test_a_shipped_kernel_is_looked_at_only_when_asked() -> None:
-    told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--json").document()
-    assert "data-race" in told["not_checked"]
-    told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--races", "--json").document()
-    assert told["data_races"]["states"] == 28
+    document = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--json").document()
+    assert "data-race" in document["not_checked"]
+    document = hgeisim(
+        "explore", "blocked-move", "--variant", "v7.1", "--races", "--json"
+    ).document()
+    assert document["data_races"]["states"] == 28
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("walk", "schedules"), [("5", 5), ("2000", 500)])
 def test_as_many_schedules_as_were_asked_for(walk: str, schedules: int) -> None:
     command = ("explore", "blocked-move", "--variant", "v7.1", "--races")
-    told = hgeisim(*command, "--walk", walk, "--strategy", "pct", "--json").document()
-    assert told["data_races"]["schedules"] == schedules
-    assert told["data_races"]["states"] == 0
+    document = hgeisim(*command, "--walk", walk, "--strategy", "pct", "--json").document()
+    assert document["data_races"]["schedules"] == schedules
+    assert document["data_races"]["states"] == 0
 
 
 def test_a_comparison_of_versions_does_not_look_for_them() -> None:
     versions = (f"{PATCHES}:Counts", f"{PATCHES}:CountsLocked")
-    told = hgeisim("explore", "few-files", "--races", "--revisions", *versions)
-    assert (told.status, told.out) == (2, "")
-    assert "--races: does not go with --revisions" in told.err
+    document = hgeisim("explore", "few-files", "--races", "--revisions", *versions)
+    assert (document.status, document.out) == (2, "")
+    assert "--races: does not go with --revisions" in document.err

@@ -1,4 +1,4 @@
-"""Where memory has run out, a search goes on depth first."""
+"""When memory runs out, a search goes on depth first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def growing(monkeypatch: pytest.MonkeyPatch, by_mib: int = 1) -> None:
-    """A process that has some MiB more each time somebody looks at it, once it is warm."""
+    """A process that grows by some MiB each time it is looked at, once the search is warm."""
     looks, warm = count(step=by_mib), list[bool]()
 
     def to_warm_up(space: Space, verdict: Verdict) -> None:
@@ -89,12 +89,12 @@ def test_a_search_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_its_schedules_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     growing(monkeypatch, 900)
-    told = hgeisim(
+    output = hgeisim(
         *("explore", "patch-race", "--variant", "v6.12+percpu-v2"),
         *("--memory", "900", "--strategy", "exhaustive", "--json"),
     )
-    result = told.document()
-    assert told.status == 1
+    result = output.document()
+    assert output.status == 1
     assert "in 900 MiB of memory, then " in result["bound"]
     for each in result["findings"]:
         assert each["id"] in hgeisim("replay", each["token"]).out.replace("\n  ", " ")
@@ -109,7 +109,7 @@ def test_where_there_really_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("hgeisim.drivers.explored.strategies.plain.Plain.look", no_more)
     monkeypatch.setenv(PURE, "1")
-    told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--proof")
-    text = told.out.replace("\n  ", " ")
+    output = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--proof")
+    text = output.out.replace("\n  ", " ")
     assert "no further than 1 state, where it ran out of memory, then " in text
-    assert told.status == 4
+    assert output.status == 4

@@ -1,6 +1,6 @@
 """A kernel is guided along the schedule of another; `explore --after` begins where one ends.
 
-The other kernel takes other steps on the same way.
+The other kernel makes other steps on the same way.
 """
 
 from __future__ import annotations
@@ -75,23 +75,23 @@ def test_where_a_context_stands() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", ["sound.py:LockOnceMore", "sound.py:StepMore"])
 def test_a_sound_patch_is_not_accused_where_no_search_ends(patch: str) -> None:
-    told = hgeisim(
+    output = hgeisim(
         *("explore", "everything", "--states", "30000"),
         *("--variant", f"v7.1+{FOLDER / patch}"),
     )
-    assert told.status == 0, told.out
+    assert output.status == 0, output.out
 
 
 @pytest.mark.slow
 def test_what_its_clean_twin_shows_counts_where_no_search_ends() -> None:
     """The base's F-3 hides what the patch forgets, but for the twin without hotplug."""
-    told = hgeisim(
+    output = hgeisim(
         *("explore", "everything", "--states", "30000"),
         *("--variant", f"v7.1+{FOLDER}/broken.py:PendingForgotten"),
     )
-    assert told.status == 1
-    assert "clean twin, without cpuhp/0: bounded" in told.out
-    assert "sent-lost:vcpu: " in told.out.split("clean twin")[1]
+    assert output.status == 1
+    assert "clean twin, without cpuhp/0: bounded" in output.out
+    assert "sent-lost:vcpu: " in output.out.split("clean twin")[1]
 
 
 NAME, VARIANT = "move-offline", "v7.1"
@@ -137,9 +137,9 @@ def test_what_comes_after_a_part_of_a_schedule(steps: int) -> None:
 def test_on_the_command_line(options: tuple[str, ...]) -> None:
     """Schedules that it prints begin at the start, so that they can be replayed."""
     begun = found()[LOST][:60]
-    told = hgeisim(*EXPLORE, "--after", word(begun), "--json", *options)
-    result = told.document()
-    assert told.status == 0
+    output = hgeisim(*EXPLORE, "--after", word(begun), "--json", *options)
+    result = output.document()
+    assert output.status == 0
     assert 0 < result["states"] < 3_000
     findings = {each["id"]: each for each in result["findings"]}
     assert {i for i in findings if not i.startswith("wait-context")} <= found().keys()
@@ -186,6 +186,6 @@ def mistakes() -> dict[str, tuple[tuple[str, ...], str]]:
 @pytest.mark.parametrize("what", mistakes())
 def test_mistakes(what: str) -> None:
     words, text = mistakes()[what]
-    told = hgeisim(*words)
-    assert (told.status, told.out) == (2, "")
-    assert text in told.err.replace("\n  ", " ")
+    output = hgeisim(*words)
+    assert (output.status, output.out) == (2, "")
+    assert text in output.err.replace("\n  ", " ")

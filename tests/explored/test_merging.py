@@ -28,7 +28,7 @@ pytestmark = pytest.mark.proof
 
 
 def agree_on_programs(seeds: range) -> tuple[int, int]:
-    """Compare what all programs come to; returns states of single operations, and merged."""
+    """Compare the results of all programs; return the states of single operations, and merged."""
     results = [agree(partial(program, seed)) for seed in seeds]
     return sum(single.states for single, _ in results), sum(merged.states for _, merged in results)
 
@@ -160,7 +160,7 @@ def push_off(k: Module) -> Path[None]:
 
 
 def pushed_off() -> tuple[System, Sequence[StateCheck[Any]]]:
-    """A task that asks twice where it is, and somebody who takes its HART away."""
+    """A task that asks twice where it is, and another that takes its HART away."""
     memory = Memory()
     k = kernels.booted(kernels.V6_12, [1, 1], memory)
     o, system = build(Cells, memory, "o"), System(k, "full")

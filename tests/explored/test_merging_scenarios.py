@@ -91,13 +91,13 @@ def walk_both(space: Space, below: Callable[[int], int]) -> tuple[int, int]:
     steps = operations = 0
     while choices := list(space.successors(state)):
         slot, there, findings = choices[below(len(choices))]
-        told: list[Finding] = []
+        found: list[Finding] = []
         for _ in range(length := space.ask(slot, state).length):
             answer = fine.ask(slot, single)
             assert answer.writes is not None
             single = after(single, answer.writes)
-            told += answer.findings
-        assert tuple(told) == findings
+            found += answer.findings
+        assert tuple(found) == findings
         assert space.codebook.decode(there) == fine.codebook.decode(single)
         state, steps, operations = there, steps + 1, operations + length
     assert not list(fine.successors(single))

@@ -1,4 +1,4 @@
-"""Contexts that go round for each other are found, and sound waits are not taken for that."""
+"""Livelocks are found, and sound waits are not taken for livelocks."""
 
 from __future__ import annotations
 
@@ -204,6 +204,6 @@ def test_no_shipped_kernel_shows_any(variant: str, name: str) -> None:
 
 
 def livelocks(name: str, variant: str) -> list[str]:
-    """What a search finds."""
+    """The findings of a search."""
     verdict = exhaustive(space_of(load_scenario(name, {"variant": variant})), 3_000_000)
     return [each for each in verdict.counterexamples if each.startswith("livelock:")]

@@ -1,4 +1,4 @@
-"""hgeisim explore beside the base: what is new, what it says of it, and the exit status."""
+"""hgeisim explore against the base: new findings, the text about them, and the exit status."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ def test_another_preemption_is_not_recorded() -> None:
 
 @pytest.mark.slow
 def test_a_finding_by_another_cause_is_introduced_in_the_clean_twin() -> None:
-    told = explored("move-offline", "judged.py:NoArm")
-    assert (told.status, told.err) == (1, "")
-    check_golden("explore-against-base", told.out)
-    lines = told.out.splitlines()
+    output = explored("move-offline", "judged.py:NoArm")
+    assert (output.status, output.err) == (1, "")
+    check_golden("explore-against-base", output.out)
+    lines = output.out.splitlines()
     assert max(len(line) for line in lines if "hgeisim replay" not in line) <= 80
-    words = re.findall(r"^  hgeisim (replay .*)", told.out, re.MULTILINE)[-1].split()
+    words = re.findall(r"^  hgeisim (replay .*)", output.out, re.MULTILINE)[-1].split()
     replayed = hgeisim(*words)
     assert "lost-wakeup:vcpu" in replayed.out
     assert "cpuhp/0" not in replayed.out
@@ -95,9 +95,9 @@ def test_a_finding_by_another_cause_is_introduced_in_the_clean_twin() -> None:
 
 @pytest.mark.slow
 def test_fewer_switches_than_in_the_base_are_easier() -> None:
-    told = explored("move-offline", "judged.py:Nothing", "--json")
-    document = told.document()
-    assert told.status == 1
+    output = explored("move-offline", "judged.py:Nothing", "--json")
+    document = output.document()
+    assert output.status == 1
     by_id = {each["id"]: each for each in document["findings"]}
     easier = by_id["lost-interrupt:vsfile"]
     assert (easier["standing"], easier["new"], easier["switches"]) == ("easier", True, 2)
@@ -112,9 +112,9 @@ def test_fewer_switches_than_in_the_base_are_easier() -> None:
 
 @pytest.mark.slow
 def test_what_the_base_shows_as_easily_is_not_new() -> None:
-    told = explored("move-offline", "judged.py:LooksAgain", "--json")
-    document = told.document()
-    assert (told.status, document["verdict"]) == (0, "exhausted")
+    output = explored("move-offline", "judged.py:LooksAgain", "--json")
+    document = output.document()
+    assert (output.status, document["verdict"]) == (0, "exhausted")
     assert set(standings(document["findings"]).values()) == {"pre-existing"}
     assert {each["known_as"] for each in document["findings"]} == {"F-3", "B-08", "B-19", "B-22"}
     assert explored("stale-attr", "judged.py:InTwo", "--strict").status == 1
@@ -130,35 +130,35 @@ def test_a_replay_leads_the_base_along_the_same_schedule(
 ) -> None:
     variant = f"v7.1+judged.py:{patch}"
     finding = explored(scenario, f"judged.py:{patch}", "--json").document()["findings"][0]
-    told = hgeisim("replay", finding["token"], "--variant", variant, "--json")
-    again = {each["id"]: each for each in told.document()["findings"]}[finding["id"]]
+    output = hgeisim("replay", finding["token"], "--variant", variant, "--json")
+    again = {each["id"]: each for each in output.document()["findings"]}[finding["id"]]
     assert (again["standing"], again["new"]) == (word, word == "introduced")
-    assert told.status == (word == "introduced")
+    assert output.status == (word == "introduced")
     assert hgeisim("replay", finding["token"], "--variant", variant, "--strict").status == 1
 
 
 def test_it_says_which_functions_were_not_entered() -> None:
-    told = explored("moved-sleeper", "judged.py:InTwo", "--json")
-    assert told.document()["never_entered"] == ["access", "kvm_riscv_aia_imsic_rw_attr"]
+    output = explored("moved-sleeper", "judged.py:InTwo", "--json")
+    assert output.document()["never_entered"] == ["access", "kvm_riscv_aia_imsic_rw_attr"]
     assert explored("stale-attr", "judged.py:InTwo", "--json").document()["never_entered"] == []
 
 
 @pytest.mark.slow
 def test_an_accepted_id_is_introduced_where_the_base_does_not_show_it() -> None:
     """F-3 is accepted, but not of a user's own file."""
-    told = explored("moved-sleeper", "judged.py:NoArm", "--json")
-    (finding,) = (each for each in told.document()["findings"] if "wakeup" in each["id"])
-    assert told.status == 1
+    output = explored("moved-sleeper", "judged.py:NoArm", "--json")
+    (finding,) = (each for each in output.document()["findings"] if "wakeup" in each["id"])
+    assert output.status == 1
     assert (finding["standing"], finding["known_as"]) == ("introduced", None)
 
 
 @pytest.mark.slow
 def test_the_base_of_a_patch_may_be_another_patch() -> None:
-    told = explored(SMALL, "stale.py:Serialized+sound.py:StepMore")
-    assert told.status == 0
-    assert "compared with v7.1+stale.py:Serialized, by the fewest switches" in told.out
-    assert "pre-existing" in told.out
-    assert re.fullmatch(r"v7.1\+stale.py:Serialized was searched as well.* \d+\.\d s\n", told.err)
+    output = explored(SMALL, "stale.py:Serialized+sound.py:StepMore")
+    assert output.status == 0
+    assert "compared with v7.1+stale.py:Serialized, by the fewest switches" in output.out
+    assert "pre-existing" in output.out
+    assert re.fullmatch(r"v7.1\+stale.py:Serialized was searched as well.* \d+\.\d s\n", output.err)
     other = explored(SMALL, "stale.py:Serialized+sound.py:StepMore", "--base", "v7.1", "--json")
     circle = "circular:kvm->lock -EN-> vcpu->mutex -EN->"
     assert standings(other.document()["findings"])[circle] == "introduced"
@@ -168,9 +168,9 @@ def test_the_base_of_a_patch_may_be_another_patch() -> None:
 
 @pytest.mark.slow
 def test_shipped_kernels_are_compared_when_asked() -> None:
-    told = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--base", "v6.12", "--json")
-    document = told.document()
-    assert (told.status, document["findings"]) == (0, [])
+    output = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--base", "v6.12", "--json")
+    document = output.document()
+    assert (output.status, document["findings"]) == (0, [])
     assert [each["id"] for each in document["gone"]] == ["deaf:vcpu", "lost-wakeup:vcpu"]
     back = hgeisim("explore", "blocked-move", "--variant", "v6.12", "--base", "v7.1", "--json")
     assert back.status == 1
@@ -179,9 +179,9 @@ def test_shipped_kernels_are_compared_when_asked() -> None:
 
 
 def test_a_base_that_is_not_there() -> None:
-    told = hgeisim("explore", "blocked-move", "--base", "v7.9")
-    assert told.status == 2
-    assert "--base = 'v7.9': 'v7.9' is no base" in told.err
+    output = hgeisim("explore", "blocked-move", "--base", "v7.9")
+    assert output.status == 2
+    assert "--base = 'v7.9': 'v7.9' is no base" in output.err
     missing = hgeisim("explore", "blocked-move", "--base", "v7.1+none.py:A")
     assert "there is no such file" in missing.err
 
@@ -196,9 +196,9 @@ def test_a_base_that_is_cut_short_leaves_it_unknown(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(base, "fewest_switches", cut_short)
     monkeypatch.setattr(base, "recorded", lambda _: None)
-    told = explored("moved-sleeper", "judged.py:NoArm")
-    assert told.status == 1
-    text = told.out.replace("\n  ", " ")
+    output = explored("moved-sleeper", "judged.py:NoArm")
+    assert output.status == 1
+    text = output.out.replace("\n  ", " ")
     assert "lost-wakeup:vcpu: 26 steps, 5 switches, unknown" in text
     assert "compared with v7.1, whose search was cut short: every schedule of up to 3 sw" in text
 
@@ -242,9 +242,9 @@ def test_a_comparison_that_is_interrupted(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, function, interrupt)
-    told = explored(*words)
-    assert told.status == 130
-    assert standing in told.out
+    output = explored(*words)
+    assert output.status == 130
+    assert standing in output.out
 
 
 def test_a_twin_is_recorded_too() -> None:

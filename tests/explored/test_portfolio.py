@@ -1,4 +1,4 @@
-"""Where there are very many states, what is shallow is found first."""
+"""Where there are very many states, shallow findings come first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was not reached: functions, steps, subjects of checks, SGEIs; and vacuous verdicts."""
+"""The unreached: functions, steps, subjects of checks and SGEIs; and vacuous verdicts."""
 
 from __future__ import annotations
 
@@ -179,26 +179,26 @@ def test_msis_that_take_an_sgei_in_some_interleaving(name: str, msis: tuple[int,
 def test_why_a_verdict_is_vacuous(
     scenario: Scenario, guest: bool, line: bool, base: bool | None, why: str
 ) -> None:
-    told = vacuous(scenario, guest, line, base)
-    assert told.startswith(why)
-    assert bool(told) == bool(why)
+    reason = vacuous(scenario, guest, line, base)
+    assert reason.startswith(why)
+    assert bool(reason) == bool(why)
 
 
 @pytest.mark.slow
 def test_a_search_without_a_line_is_vacuous() -> None:
-    told = hgeisim("explore", "module-exit", "--variant", NEVER_PROBED)
-    assert (told.status, "\nexhausted: " in told.out) == (0, True)  # nobody wants a line
-    told = hgeisim("explore", "host-shutdown", "--variant", NEVER_PROBED)
-    assert told.status == 1
-    assert told.out.splitlines()[1].startswith("vacuous (")
-    assert "no line was handed out, and the base hands one out" in " ".join(told.out.split())
+    reason = hgeisim("explore", "module-exit", "--variant", NEVER_PROBED)
+    assert (reason.status, "\nexhausted: " in reason.out) == (0, True)  # nobody wants a line
+    output = hgeisim("explore", "host-shutdown", "--variant", NEVER_PROBED)
+    assert output.status == 1
+    assert output.out.splitlines()[1].startswith("vacuous (")
+    assert "no line was handed out, and the base hands one out" in " ".join(output.out.split())
 
 
 @pytest.mark.slow
 def test_a_vacuous_search_says_so_in_json() -> None:
-    told = hgeisim("explore", "moved-sleeper", "--variant", NEVER_PROBED, "--json")
-    document = told.document()
-    assert (told.status, document["verdict"], document["coverage"]) == (1, "vacuous", "exhausted")
+    output = hgeisim("explore", "moved-sleeper", "--variant", NEVER_PROBED, "--json")
+    document = output.document()
+    assert (output.status, document["verdict"], document["coverage"]) == (1, "vacuous", "exhausted")
     assert document["reach"]["vacuous"].startswith(NO_LINE)
     assert "hgei_interrupt" in document["reach"]["never_entered"]
     assert document["reach"]["msis"] == {"sent": 1, "sgei": 0}
@@ -206,14 +206,14 @@ def test_a_vacuous_search_says_so_in_json() -> None:
 
 
 def test_a_search_that_was_cut_short_is_not_vacuous() -> None:
-    told = hgeisim("explore", "moved-sleeper", "--variant", NEVER_PROBED, "--states", "5")
-    assert told.status == 0
-    assert "reached so far: " in told.out
+    output = hgeisim("explore", "moved-sleeper", "--variant", NEVER_PROBED, "--states", "5")
+    assert output.status == 0
+    assert "reached so far: " in output.out
 
 
 def test_random_schedules_reach_only_so_far() -> None:
-    told = hgeisim("explore", "moved-sleeper", "--variant", "v7.1", "--walk", "2")
-    assert "reached so far: " in told.out
+    output = hgeisim("explore", "moved-sleeper", "--variant", "v7.1", "--walk", "2")
+    assert "reached so far: " in output.out
 
 
 @pytest.mark.parametrize("base", [(), ("--base", "v6.12")])
@@ -225,31 +225,31 @@ def test_a_machine_without_lines_hands_none_out_on_any_base(
         '[machine]\nharts = [{ guest_files = 0 }]\n[[vcpu]]\nname = "v1"\nhart = 0\n'
         '[[task]]\nname = "t"\nvcpu = "v1"\ndoes = ["run"]\n'
     )
-    told = hgeisim("explore", str(file), "--variant", "v7.1", *base, "--json")
-    assert (told.status, told.document()["verdict"]) == (0, "exhausted")
+    output = hgeisim("explore", str(file), "--variant", "v7.1", *base, "--json")
+    assert (output.status, output.document()["verdict"]) == (0, "exhausted")
 
 
 def test_a_run_without_a_line_is_vacuous() -> None:
-    told = hgeisim("run", "big-little", "--variant", NEVER_PROBED, "--until", "1ms")
-    assert told.status == 1
-    assert "\nvacuous: no line was handed out, and the base hands one out\n" in told.out
-    assert "\n0 of " in told.out
+    output = hgeisim("run", "big-little", "--variant", NEVER_PROBED, "--until", "1ms")
+    assert output.status == 1
+    assert "\nvacuous: no line was handed out, and the base hands one out\n" in output.out
+    assert "\n0 of " in output.out
 
 
 @pytest.mark.slow
 def test_the_mail_of_a_vacuous_verdict_begins_with_that() -> None:
     variant = ("--variant", NEVER_PROBED, "--mail")
     for words in (("explore", "moved-sleeper"), ("run", "big-little", "--until", "1ms")):
-        told = hgeisim(*words, *variant)
-        assert told.status == 1
-        assert told.out.startswith("vacuous: no line was handed out, and the base hands one out;")
-        assert len(told.out.splitlines()) <= 40
+        output = hgeisim(*words, *variant)
+        assert output.status == 1
+        assert output.out.startswith("vacuous: no line was handed out, and the base hands one out;")
+        assert len(output.out.splitlines()) <= 40
 
 
 def test_a_run_that_hands_lines_out_is_not() -> None:
-    told = hgeisim("run", "big-little", "--until", "1ms", "--variant", "v7.1", "--json")
-    document = told.document()
-    assert (told.status, document["verdict"], document["reach"]["vacuous"]) == (0, "sampled", "")
+    output = hgeisim("run", "big-little", "--until", "1ms", "--variant", "v7.1", "--json")
+    document = output.document()
+    assert (output.status, document["verdict"], document["reach"]["vacuous"]) == (0, "sampled", "")
     sent, sgei = document["reach"]["msis"].values()
     assert 0 < sgei <= sent == document["msis"]["all"]["sent"]
 
@@ -257,9 +257,9 @@ def test_a_run_that_hands_lines_out_is_not() -> None:
 def test_a_reason_for_no_lines_is_a_text(tmp_path: Path) -> None:
     file = tmp_path / "bad.toml"
     file.write_text('no_lines = ""\n[machine]\nharts = [{ guest_files = 1 }]\n')
-    told = hgeisim("scenario", "check", str(file))
-    assert told.status == 2
-    assert 'no_lines = "": must give the reason, or be left out' in told.out + told.err
+    output = hgeisim("scenario", "check", str(file))
+    assert output.status == 2
+    assert 'no_lines = "": must give the reason, or be left out' in output.out + output.err
     file.write_text("no_lines = true\n[machine]\nharts = [{ guest_files = 1 }]\n")
     assert "no_lines = true: must be text" in "".join(hgeisim("scenario", "check", str(file))[1:])
 

@@ -1,4 +1,4 @@
-"""A schedule is told in single operations: it shows what the search noted, and can be shrunk."""
+"""A schedule consists of single operations: it shows what the search noted, and can be shrunk."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def scenario(name: str, variant: str, preemption: str = "full") -> Scenario:
 
 
 def text_of(space: Space, counterexample: Counterexample) -> str:
-    """What the replay of a token says about the finding."""
+    """The text of the finding when the token is replayed."""
     token = Token("s", "v", "full", "8a5d091e", counterexample.schedule)
     schedule = decode(encode(token)).schedule
-    told = [f for step in follow(space, schedule) for f in step.findings]
-    told += findings_of(space, schedule)
-    return next(f.text for f in told if f.id == counterexample.finding.id)
+    found = [f for step in follow(space, schedule) for f in step.findings]
+    found += findings_of(space, schedule)
+    return next(f.text for f in found if f.id == counterexample.finding.id)
 
 
 def all_shown(searched: Space, verdict: Verdict, replayed: Space) -> int:

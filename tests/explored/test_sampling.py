@@ -48,7 +48,7 @@ def in_turns(o: Cells, name: str, times: int) -> Path[None]:
 
 
 def alone(times: int, memory: Memory) -> toys.Paths:
-    """Two tasks of so many steps, which have nothing in common."""
+    """Two tasks with some steps each, which have nothing in common."""
     o = build(Cells, memory, "o")
     return [partial(in_turns, o, "a", times), partial(in_turns, o, "b", times)]
 
@@ -204,7 +204,7 @@ def test_long_runs_of_one_context() -> None:
 
 
 @pytest.mark.parametrize("pure", ["", "1"])
-def test_a_schedule_is_told_of_steps_that_were_learned_anew(
+def test_a_schedule_with_steps_that_were_learned_anew(
     monkeypatch: pytest.MonkeyPatch, pure: str
 ) -> None:
     """In this program a step turns out to be too long once another walk has taken it."""

@@ -29,8 +29,8 @@ def test_a_replay_says_what_the_exploration_says(
     monkeypatch.chdir(PATCHES)
     variant = ("--variant", f"v7.1+{patch}")
     file = ("--scenario", scenario) if scenario.endswith(".toml") else ()
-    told = hgeisim("explore", scenario, *variant, "--json")
-    findings = json.loads(told.out)["findings"]
+    output = hgeisim("explore", scenario, *variant, "--json")
+    findings = json.loads(output.out)["findings"]
     assert WAITS in {each["id"] for each in findings}
     for each in findings:
         again = hgeisim("replay", each["token"], *file, *variant, "--json")

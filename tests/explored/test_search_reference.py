@@ -72,8 +72,8 @@ class Plain:
         return False
 
 
-def told(verdict: Verdict) -> list[object]:
-    """All that a search says, in order."""
+def facts(verdict: Verdict) -> list[object]:
+    """The whole result of a search, in order."""
     found = [(id_, c.finding.text, c.schedule) for id_, c in verdict.counterexamples.items()]
     numbers = [verdict.states, verdict.transitions, verdict.ends]
     return [verdict.coverage, verdict.bound, *numbers, found]
@@ -89,12 +89,12 @@ def agree(scenario: Scenario, states_max: int) -> Verdict:
     space of its own."""
     fast, plain = (space_of(scenario).fine for _ in range(2))
     verdict = exhaustive(fast, states_max)
-    assert told(verdict) == told(Plain(plain).run(states_max))
+    assert facts(verdict) == facts(Plain(plain).run(states_max))
     assert learned(fast) == learned(plain)
     ids = list(verdict.counterexamples)
     for avoid in [frozenset([i]) for i in ids] + [frozenset(ids[1:])]:
         without = exhaustive(fast, states_max, avoid)
-        assert told(without) == told(Plain(plain, avoid).run(states_max))
+        assert facts(without) == facts(Plain(plain, avoid).run(states_max))
         assert learned(fast) == learned(plain)
     return verdict
 
@@ -104,7 +104,7 @@ def agree_merged(scenario: Scenario, states_max: int) -> Verdict:
     space = space_of(scenario)
     exhaustive(space, states_max)  # what the warm-up shows counts as well where a search is cut
     verdict = exhaustive(space, states_max)
-    assert told(verdict) == told(Plain(space).run(states_max))
+    assert facts(verdict) == facts(Plain(space).run(states_max))
     assert not space.outdated
     return verdict
 

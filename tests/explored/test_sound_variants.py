@@ -31,7 +31,7 @@ SHORT = ("hotplug-storm", "migration-storm", "vm-churn")
 
 
 def findings(command: tuple[str, ...], variant: str) -> set[str]:
-    """What is new in a scenario on a variant, or in its clean twin."""
+    """The new findings in a scenario on a variant, or in its clean twin."""
     result = hgeisim(*command, "--variant", variant, "--json")
     assert result.status in (0, 1, 4)
     document = result.document()
@@ -40,7 +40,7 @@ def findings(command: tuple[str, ...], variant: str) -> set[str]:
 
 
 def new_findings(command: tuple[str, ...], patch: str) -> list[str]:
-    """What speaks against a patch on v7.1 in a scenario."""
+    """The findings that speak against a patch on v7.1 in a scenario."""
     return sorted(findings(command, f"v7.1+{FOLDER}/{patch}"))
 
 
@@ -79,5 +79,5 @@ def test_it_is_not_accused_by_a_run(patch: str, name: str) -> None:
 def test_an_error_of_ours_is_not_the_patch_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hgeisim.report.run.fingerprint", 1)
     variant = f"v7.1+{FOLDER}/sound.py:StepMore"
-    told = hgeisim("run", "blocked-move", "--until", "50us", "--variant", variant)
-    assert (told.status, "internal error, a fault of hgeisim" in told.err) == (3, True)
+    output = hgeisim("run", "blocked-move", "--until", "50us", "--variant", variant)
+    assert (output.status, "internal error, a fault of hgeisim" in output.err) == (3, True)

@@ -34,7 +34,7 @@ def patch_race(variant: str, preemption: str = "full") -> Scenario:
 
 
 def agree_on_walk(scenario: Scenario, space: Space, below: Callable[[int], int]) -> int:
-    """Lead both along one random schedule and compare after each step; returns its length."""
+    """Guide both along one random schedule and compare after each step; returns its length."""
     contexts, state, steps = live(scenario), space.initial(), 0
     while True:
         choices = list(space.successors(state))
@@ -132,7 +132,7 @@ def list_in_a_cell(o: Pair) -> Path[None]:
 
 
 class Box:
-    """An object that is no declared state."""
+    """An object that is not declared state."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -273,7 +273,7 @@ def memoised_ends(paths: list[Callable[[Pair], Path[None]]]) -> list[tuple[int, 
     return sorted({cells for cells, places in seen if places == (REST,) * len(paths)})
 
 
-def test_dead_locals_do_not_tell_states_apart() -> None:
+def test_dead_locals_do_not_distinguish_states() -> None:
     memory = Memory()
     o = build(Pair, memory, "o", some=2)
     automaton = Automaton("a", Runner(), 0)

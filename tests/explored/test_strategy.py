@@ -63,18 +63,18 @@ def test_a_schedule_that_cannot_be_followed(space: Space, slot: int) -> None:
 
 def test_a_prefix_then_another_strategy(space: Space) -> None:
     first = made(space, random(1))[0][:3]
-    told = made(space, Prefix(first, random(16)))
-    assert len(told) == 16
-    assert {schedule[:3] for schedule in told} == {first}
-    assert len(set(told)) > 1
+    found = made(space, Prefix(first, random(16)))
+    assert len(found) == 16
+    assert {schedule[:3] for schedule in found} == {first}
+    assert len(set(found)) > 1
     assert made(space, Prefix(first, Given([()]))) == [first]
 
 
 def test_one_strategy_after_the_other(space: Space) -> None:
     given = made(space, random(2))
-    told = made(space, Chain(Given(given), random(3), Given([])))
-    assert told[:2] == given
-    assert told[2:] == made(space, random(3))
+    found = made(space, Chain(Given(given), random(3), Given([])))
+    assert found[:2] == given
+    assert found[2:] == made(space, random(3))
     assert made(space, Chain()) == []
 
 
@@ -82,21 +82,21 @@ def test_one_strategy_after_the_other(space: Space) -> None:
 def test_the_warm_up_ends_when_it_has_nothing_to_learn(
     monkeypatch: pytest.MonkeyPatch, pure: str
 ) -> None:
-    """What it shows is told at once, and kept where the search does not come to its end."""
+    """Its findings are noted immediately, and kept if the search does not finish."""
     monkeypatch.setenv(PURE, pure)
     merged = space_of(load_scenario("blocked-move", {"variant": "v6.12"}))
-    told, before = list[str](), merged.lessons
+    found, before = list[str](), merged.lessons
 
     def note(finding_id: str) -> bool:
-        told.append(finding_id)
+        found.append(finding_id)
         return False
 
     verdict = Verdict(enough=note)
     warm_up(merged, verdict)
     assert merged.lessons > before
     assert (verdict.states, verdict.counterexamples) == (0, {})
-    assert told == [*verdict.earlier]
-    assert "lost-wakeup:vcpu" in told
+    assert found == [*verdict.earlier]
+    assert "lost-wakeup:vcpu" in found
 
 
 def test_a_strategy_of_ones_own_is_a_class_with_two_methods(space: Space) -> None:

@@ -25,10 +25,10 @@ def test_round_trip(schedule: tuple[int, ...], scenario: str) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=20))
-def test_every_name_of_a_file_can_be_told(scenario: str) -> None:
-    """What a system calls a file need not be text: lone surrogates stand for its bytes."""
-    told = decode(encode(token(scenario=scenario))).scenario
-    assert told == "".join(c if c.isprintable() else "?" for c in scenario)
+def test_every_file_name_can_be_in_a_token(scenario: str) -> None:
+    """The name of a file need not be text: lone surrogates stand for its bytes."""
+    decoded = decode(encode(token(scenario=scenario))).scenario
+    assert decoded == "".join(c if c.isprintable() else "?" for c in scenario)
 
 
 @given(st.data())
@@ -63,9 +63,9 @@ def test_other_versions_are_named() -> None:
 
 
 def test_older_versions_are_refused_with_a_sentence() -> None:
-    with pytest.raises(TokenError, match="version hg1, which counted steps in another way") as told:
+    with pytest.raises(TokenError, match="version hg1, which counted steps in another way") as bad:
         decode("hg1.cGF0Y2gtcmFjZQp2Ni4xMg.f7a1f8")
-    assert told.value.remedy == "explore again with this version"
+    assert bad.value.remedy == "explore again with this version"
 
 
 def word(packed: bytes) -> str:

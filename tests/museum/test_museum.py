@@ -65,9 +65,9 @@ def test_a_museum_that_lies() -> None:
 
 @pytest.mark.slow
 def test_on_the_command_line() -> None:
-    told = hgeisim("museum", "B-03", "B-17")
-    assert told.status == 0
-    assert "2 of 2 bugs found, and not with their fixes" in told.out
+    output = hgeisim("museum", "B-03", "B-17")
+    assert output.status == 0
+    assert "2 of 2 bugs found, and not with their fixes" in output.out
     result = hgeisim("museum", "B-03", "--json").document()
     (bug,) = result["bugs"]
     assert (bug["id"], bug["found"], bug["twin_clean"]) == ("B-03", True, True)
@@ -79,9 +79,9 @@ def test_on_the_command_line() -> None:
 
 
 def test_a_name_that_is_none() -> None:
-    told = hgeisim("museum", "B-30")
-    assert (told.status, told.out) == (2, "")
-    assert "BUG = B-30: is no bug here; did you mean" in told.err
+    output = hgeisim("museum", "B-30")
+    assert (output.status, output.out) == (2, "")
+    assert "BUG = B-30: is no bug here; did you mean" in output.err
 
 
 @pytest.mark.slow
@@ -99,24 +99,24 @@ def test_which_strategies_find_it() -> None:
         "V2-9",
         "V5-1",
     ]
-    told = hgeisim("museum", "B-17", "--strategies").out
-    assert "(1 schedule)" in told
-    assert "not by" not in told
+    text = hgeisim("museum", "B-17", "--strategies").out
+    assert "(1 schedule)" in text
+    assert "not by" not in text
 
 
 @pytest.mark.slow
 def test_one_that_shows_in_a_run() -> None:
-    told = hgeisim("museum", "V2-9")
-    assert told.status == 0
-    assert "mode-refused:aia by `run weak-init` after" in told.out
-    assert "seed 1, at " in told.out
-    assert "v6.12+percpu-v4: not found; sampled 5 seeds" in told.out
+    output = hgeisim("museum", "V2-9")
+    assert output.status == 0
+    assert "mode-refused:aia by `run weak-init` after" in output.out
+    assert "seed 1, at " in output.out
+    assert "v6.12+percpu-v4: not found; sampled 5 seeds" in output.out
 
 
 def test_a_bug_that_does_not_show_with_the_others() -> None:
-    told = hgeisim("museum", "--together", "B-12", "B-15")
-    assert (told.status, told.out) == (2, "")
-    assert "BUG = B-15: does not show in crowd; leave --together out" in told.err
+    output = hgeisim("museum", "--together", "B-12", "B-15")
+    assert (output.status, output.out) == (2, "")
+    assert "BUG = B-15: does not show in crowd; leave --together out" in output.err
 
 
 def test_a_name_said_twice_is_one_bug() -> None:

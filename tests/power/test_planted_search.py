@@ -51,7 +51,7 @@ class Doer:
 
 
 class Base:
-    """What a patch builds on."""
+    """The class on which a patch builds."""
 
     def adds(k, made: list[str]) -> list[str]:
         """One thing."""
@@ -70,7 +70,7 @@ class Patched(Base):
 
 @dataclass
 class Kernel:
-    """Says which fault is on."""
+    """A kernel that says which fault is on."""
 
     on: int
 
@@ -176,7 +176,7 @@ def test_any_first_part_is_spread_evenly() -> None:
     assert {each.function for each in reached[: len(functions)]} == functions
 
 
-def test_a_fault_tells_where_it_is() -> None:
+def test_a_fault_names_its_place() -> None:
     fault = Fault(1, DROP, "f", "aia.py", 7, "x = 1")
     assert str(fault) == "aia.py:7 f: drop x = 1"
     _, faults = planted(find_variant("v7.1+percpu-v5"))
@@ -186,10 +186,10 @@ def test_a_fault_tells_where_it_is() -> None:
 
 @pytest.mark.slow
 def test_on_the_command_line() -> None:
-    told = hgeisim("explore", NAME, "--variant", VARIANT, "--power")
-    assert told.status == 0
-    assert "reached 86 | no kernel 0, no effect 10 | noticed 69 of 76" in told.out
-    assert "not noticed:" in told.out
+    output = hgeisim("explore", NAME, "--variant", VARIANT, "--power")
+    assert output.status == 0
+    assert "reached 86 | no kernel 0, no effect 10 | noticed 69 of 76" in output.out
+    assert "not noticed:" in output.out
     result = hgeisim("explore", NAME, "--variant", VARIANT, "--power", "--json").document()
     assert len(result["faults"]) == result["tried"] == result["reached"] == 86
     short = hgeisim("explore", NAME, "--variant", VARIANT, "--power", "--seconds", "0.001")
@@ -198,6 +198,6 @@ def test_on_the_command_line() -> None:
 
 @pytest.mark.parametrize("option", [("--walk", "3"), ("--first",), ("--proof",), ("--mail",)])
 def test_options_that_it_has_no_use_for(option: tuple[str, ...]) -> None:
-    told = hgeisim("explore", NAME, "--power", *option)
-    assert (told.status, told.out) == (2, "")
-    assert f"{option[0]}: does not go with --power" in told.err
+    output = hgeisim("explore", NAME, "--power", *option)
+    assert (output.status, output.out) == (2, "")
+    assert f"{option[0]}: does not go with --power" in output.err
