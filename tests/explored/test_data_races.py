@@ -1,4 +1,4 @@
-"""The data races that KCSAN would report are found, in all states and along schedules; no others."""
+"""The data races that KCSAN would report are found, in all states and along schedules."""
 
 from __future__ import annotations
 
