@@ -26,6 +26,7 @@ KINDS = {
     ast.GeneratorExp: "a generator",
     ast.Lambda: "a function",
 }
+"""The kinds of changeable objects that some expressions make, whatever is in them."""
 MAKERS = ("list", "dict", "set", "sorted", "bytearray", "range", "iter", "enumerate", "zip", "map")
 """Functions of Python that make a container or an iterator."""
 KEEP = "keep numbers, references to state, or a tuple of them; shared state is a declared field"

@@ -126,7 +126,10 @@ def kernels_are_made(file: PatchFile) -> Iterator[Mistake]:
         if not (binds(own, 3, ()) and binds(own, 4, CLOCK)):
             text = f"__init__{shown(own)} cannot be called like the kernel's"
             yield Mistake(each.node, text, f"write `def __init__(k, *args, **rest)`, with `{INIT}`")
-        elif not any(_names_init(node) for node in ast.walk(each.node)):
+        elif not any(
+            isinstance(node, ast.Attribute) and node.attr == "__init__"
+            for node in ast.walk(each.node)
+        ):
             text = "__init__ leaves the kernel without its state"
             yield Mistake(each.node, text, f"begin with `{INIT}`")
 
@@ -162,10 +165,6 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield from (each.id for each in targets if isinstance(each, ast.Name))
         case ast.AnnAssign(target=ast.Name(id=name)):
             yield name
-
-
-def _names_init(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "__init__"
 
 
 def _definition(each: Member) -> str:
@@ -236,12 +235,18 @@ def is_called_alike(subject: Subject) -> Iterator[Mistake]:
     if not (function.is_plain and isinstance(overridden, FunctionType)) or function.is_init:
         return
     own, theirs = inspect.signature(function.function), inspect.signature(overridden)
-    remedy = f"write `def {function.name}{shown(theirs)}`"
-    if (swapped := _swapped(own, theirs)) and not _only_called_here(subject):
-        text = f"{function.name} has its parameters in another order: {swapped}"
+    swapped, fits = _swapped(own, theirs), takes_all(own, theirs)
+    if fits and not swapped:
+        return
+    name, remedy = function.name, f"write `def {function.name}{shown(theirs)}`"
+    calls = [(path, call) for path, call in _calls_of(subject.file) if _called(call) == name]
+    only_here = bool(calls) and all(path == subject.file.path for path, _ in calls)
+    # Other parameters are fine if the patch overrides the callers as well.
+    if swapped and not only_here:
+        text = f"{name} has its parameters in another order: {swapped}"
         yield Mistake(subject.node, text, remedy)
-    elif not takes_all(own, theirs) and not _callers_fit(subject, own):
-        text = f"{function.name}{shown(own)} cannot be called like {function.name}{shown(theirs)}"
+    elif not fits and not (calls and all(_call_binds(own, call) for _, call in calls)):
+        text = f"{name}{shown(own)} cannot be called like {name}{shown(theirs)}"
         yield Mistake(subject.node, text, remedy)
 
 
@@ -266,23 +271,6 @@ def _swapped(own: inspect.Signature, theirs: inspect.Signature) -> str:
     return f"{', '.join(mine)} instead of {', '.join(others)}" if same else ""
 
 
-def _callers_fit(subject: Subject, own: inspect.Signature) -> bool:
-    """Whether every caller of a function with changed parameters calls it with these."""
-    calls = _callers(subject)
-    return bool(calls) and all(_call_binds(own, call) for _, call in calls)
-
-
-def _only_called_here(subject: Subject) -> bool:
-    """Whether all callers of a function are in the patch."""
-    calls = _callers(subject)
-    return bool(calls) and all(path == subject.file.path for path, _ in calls)
-
-
-def _callers(subject: Subject) -> list[tuple[str, ast.Call]]:
-    name = subject.function.name
-    return [(path, call) for path, call in _calls_of(subject.file) if _called(call) == name]
-
-
 def _call_binds(own: inspect.Signature, call: ast.Call) -> bool:
     starred = any(isinstance(each, ast.Starred) for each in call.args)
     keywords = tuple(each.arg for each in call.keywords if each.arg)
@@ -301,19 +289,12 @@ def _calls_of(file: PatchFile) -> Iterator[tuple[str, ast.Call]]:
     for name in dir(file.kernel):
         function = inspect.unwrap(getattr(file.kernel, name))
         if isinstance(function, FunctionType):
-            code = function.__code__
-            yield from (
-                (code.co_filename, call)
-                for call in _calls_at(code.co_filename, code.co_firstlineno)
-            )
+            path, line = function.__code__.co_filename, function.__code__.co_firstlineno
+            for node in ast.walk(_tree(path)) if path.endswith(".py") else ():
+                if isinstance(node, DEFINITIONS) and first_line(node) == line:
+                    yield from ((path, call) for call in _calls_in(node))
     for path in sorted(map(str, (Path(hgeisim.__file__).parent / "drivers").rglob("*.py"))):
         yield from ((path, call) for call in _calls_in(_tree(path)))
-
-
-def _calls_at(path: str, line: int) -> Iterator[ast.Call]:
-    for node in ast.walk(_tree(path)) if path.endswith(".py") else ():
-        if isinstance(node, DEFINITIONS) and first_line(node) == line:
-            yield from _calls_in(node)
 
 
 def _calls_in(tree: ast.AST) -> Iterator[ast.Call]:

@@ -125,7 +125,8 @@ class PatchFile:
         turn."""
         left, seen = list(methods), set[str]()
         while left or words:
-            named = set(words) if words else _names(left.pop().node)
+            inner = () if words else ast.walk(left.pop().node)
+            named = {*words, *(each.id for each in inner if isinstance(each, ast.Name))}
             words = []
             for word in sorted(named - seen):
                 seen.add(word)
@@ -172,7 +173,3 @@ def _asked_for(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.Call(ast.Name("getattr"), [_, ast.Constant(str() as name), _]):
             yield name
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}

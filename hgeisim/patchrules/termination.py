@@ -14,7 +14,7 @@ from hgeisim.machine import atomics
 from hgeisim.machine.shared import Shared
 from hgeisim.patchrules.mistake import Mistake
 from hgeisim.patchrules.subject import Subject, is_kernel
-from hgeisim.patchrules.yields import FUNCTIONS, inside, is_yield
+from hgeisim.patchrules.yields import COMPREHENSIONS, FUNCTIONS, inside, is_yield
 
 LOOP_EXITS = (ast.Return, ast.Raise, ast.Break, ast.Assert, ast.NamedExpr, *FUNCTIONS)
 """Nodes that may end a loop, or change something in a way that is not examined."""
@@ -87,7 +87,6 @@ def _may_change(subject: Subject, node: ast.AST, condition: list[ast.AST]) -> bo
 
 EARLY_EXITS = (ast.Return, ast.Raise, ast.Assert)
 """Statements by which a function may end early."""
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 MAYBE = (ast.BoolOp, ast.IfExp, ast.Compare, *COMPREHENSIONS, *FUNCTIONS)
 """Nodes with parts that may not be evaluated."""
 

@@ -10,22 +10,12 @@ from typing import Any, NamedTuple
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Shared
 from hgeisim.patchrules.fields import named_of
+from hgeisim.patchrules.hidden_state import KINDS
 from hgeisim.patchrules.mistake import Mistake
 from hgeisim.patchrules.subject import Subject, is_kernel
 
-CONTAINERS = {
-    ast.List: "a list",
-    ast.ListComp: "a list",
-    ast.Dict: "a dictionary",
-    ast.DictComp: "a dictionary",
-    ast.Set: "a set",
-    ast.SetComp: "a set",
-    ast.Tuple: "a tuple",
-    ast.JoinedStr: "a text",
-    ast.Lambda: "a function",
-    ast.GeneratorExp: "a generator",
-}
-"""The kinds of objects that some expressions make, whatever is in them."""
+CONTAINERS: dict[type[ast.expr], str] = {**KINDS, ast.Tuple: "a tuple", ast.JoinedStr: "a text"}
+"""The kinds of objects, other than numbers, that some expressions make, whatever is in them."""
 NUMBER = "write a number: 0 or -1 for none, 0 and 1 for false and true, the id for a vCPU"
 
 
@@ -54,7 +44,10 @@ def references_stay(subject: Subject) -> Iterator[Mistake]:
         if write.name and owners and all(_is_reference(each, write.name) for each in owners):
             shown = ast.unparse(write.node)
             text = f"`{shown}` replaces {write.name!r}, which is made once and must stay"
-            yield Mistake(write.node, text, _instead(owners[0], write.name))
+            remedy = "write its fields, or add a Field of your own for a number"
+            if write.name in type(owners[0]).arrays:
+                remedy = "write its elements, one after the other"
+            yield Mistake(write.node, text, remedy)
 
 
 def new_fields_are_fields(subject: Subject) -> Iterator[Mistake]:
@@ -106,18 +99,15 @@ def _to(node: ast.AST, target: ast.expr, value: ast.expr) -> Iterator[Write]:
 
 
 def _holds_number(subject: Subject, write: Write) -> bool:
-    owner = write.owner
-    if write.name is None:
+    owner, name, kind = write.owner, write.name, "fields"
+    if name is None:
         if not isinstance(owner, ast.Attribute):
             return False
-        owners = subject.of(owner.value) or ()
-        return bool(owners) and all(_lists(each, "arrays", owner.attr) for each in owners)
+        name, owner, kind = owner.attr, owner.value, "arrays"
     owners = subject.of(owner) or ()
-    return bool(owners) and all(_lists(each, "fields", write.name) for each in owners)
-
-
-def _lists(owner: Any, kind: str, name: str) -> bool:
-    return isinstance(owner, Shared) and name in getattr(type(owner), kind)
+    return bool(owners) and all(
+        isinstance(each, Shared) and name in getattr(type(each), kind) for each in owners
+    )
 
 
 def _no_number(subject: Subject, value: ast.expr | None) -> str:
@@ -127,13 +117,10 @@ def _no_number(subject: Subject, value: ast.expr | None) -> str:
     if type(value) in CONTAINERS:
         return CONTAINERS[type(value)]
     values = subject.of(value) or ()
-    if not values or any(map(_is_whole, values)):
+    numbers = (each for each in values if isinstance(each, int | float))
+    if not values or any(each == each // 1 for each in numbers):
         return ""
     return f"`{ast.unparse(value)}`" if values[0] is not None else "None"
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def _is_reference(owner: Any, name: str) -> bool:
@@ -142,12 +129,6 @@ def _is_reference(owner: Any, name: str) -> bool:
         return False
     value = getattr(owner, name, None)
     return name in type(owner).arrays or isinstance(value, Shared | Op) or is_kernel(value)
-
-
-def _instead(owner: Shared, name: str) -> str:
-    if name in type(owner).arrays:
-        return "write its elements, one after the other"
-    return "write its fields, or add a Field of your own for a number"
 
 
 OURS = ("sys.stdout", "sys.__stdout__", "sys.stdout.buffer")

@@ -41,16 +41,14 @@ def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
         "gave_up": result.gave_up,
         "also_agrees": list(also),
         "inferred": [inferred._asdict() for inferred in result.inferred],
-        "findings": in_order(_findings(result)),
+        "findings": in_order(
+            {"id": i, "line": line, "text": found.text, **known_facts(i, result.variant)}
+            for line, found in result.findings
+            for i in (found.id,)
+        ),
         "not_checked": not_checked(offer_of(result.trace)),
         "disagreement": _disagreement(result.disagreement) if result.disagreement else None,
     }
-
-
-def _findings(result: Conformance) -> Iterator[dict[str, Any]]:
-    for line, finding in result.findings:
-        facts = known_facts(finding.id, result.variant)
-        yield {"id": finding.id, "line": line, "text": finding.text, **facts}
 
 
 def _disagreement(found: Disagreement) -> dict[str, Any]:

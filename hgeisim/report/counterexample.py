@@ -11,7 +11,7 @@ from typing import Any
 from hgeisim.checks.known import known_facts
 from hgeisim.drivers.explored.counterexample.token import Token, command, encode
 from hgeisim.drivers.explored.explored_scenario import token_of
-from hgeisim.drivers.explored.races.data_race import Race, Side
+from hgeisim.drivers.explored.races.data_race import Race
 from hgeisim.drivers.explored.strategies.verdict import Counterexample, switches
 from hgeisim.report.findings import explanation, named, standing
 from hgeisim.report.layout import count, indented
@@ -40,19 +40,17 @@ def replay_facts(token: Token) -> dict[str, str]:
 
 def race_facts(race: Race) -> dict[str, Any]:
     """A data race as plain data."""
-    sides = [_side(side) for side in race.sides]
+    sides = [
+        {
+            "context": context,
+            "hart": hart,
+            "does": f"{'marked ' if access.marked else ''}{'write' if access.written else 'read'}",
+            "locks": access.locks,
+            "functions": list(access.functions),
+        }
+        for context, hart, access in race.sides
+    ]
     return {"cell": race.cell, "before": race.before, "after": race.after, "sides": sides}
-
-
-def _side(side: Side) -> dict[str, Any]:
-    access = side.access
-    return {
-        "context": side.context,
-        "hart": side.hart,
-        "does": f"{'marked ' if access.marked else ''}{'write' if access.written else 'read'}",
-        "locks": access.locks,
-        "functions": list(access.functions),
-    }
 
 
 def finding_blocks(findings: list[dict[str, Any]]) -> Iterator[str]:

@@ -30,8 +30,8 @@ def drawn_cycle(report: Report, functions: Functions) -> Iterator[str]:
     yield from drawn(
         (
             _shown(link.source),
-            _holder(holder(report, number), link, functions),
-            _wanting(link, functions)
+            _held_by(waiting(report, number), link, functions),
+            _wanted(link, functions)
             + (", behind a writer that waits for it" if link.target in meet else ""),
         )
         for number, link in enumerate(links)
@@ -72,30 +72,27 @@ def drawn(places: Iterable[Sequence[str]]) -> Iterator[str]:
         yield "  +---------+" if number == len(everywhere) - 1 else f"{LEFT}    v"
 
 
-def holder(report: Report, number: int) -> str:
+def waiting(report: Report, number: int) -> str:
     """The context that holds the lock of a link and wants the next one of the cycle."""
     return report.who.partition(" ")[0] if number == 0 else report.chain[number].who
 
 
-def _holder(who: str, link: Link, functions: Functions) -> str:
+def _held_by(who: str, link: Link, functions: Functions) -> str:
     if link.owed:
         return f"{who} has to give it,"
     how = "for reading " if link.kind.startswith("S") else ""
     return f"held {how}by {who}, since {functions.named(link.since)},"
 
 
-def _wanting(link: Link, functions: Functions) -> str:
+def _wanted(link: Link, functions: Functions) -> str:
+    wants = {"rlock": "wants to read", "lock": "wants"}.get(link.verb, "waits for")
     inside = f", after {' and '.join(link.through)}" if link.through else ""
-    return f"which {_wants(link)} {_shown(link.target)} in {functions.named(link.stack)}{inside}"
+    return f"which {wants} {_shown(link.target)} in {functions.named(link.stack)}{inside}"
 
 
 def _shown(lock: str) -> str:
     """A lock by its class; the validator treats waiting for other CPUs as a lock, `@ipi`."""
     return "the answer to an IPI" if lock == "@ipi" else lock
-
-
-def _wants(link: Link) -> str:
-    return {"rlock": "wants to read", "lock": "wants"}.get(link.verb, "waits for")
 
 
 def readers_meet(links: Sequence[Link]) -> list[str]:
@@ -140,7 +137,7 @@ def _when(report: Report, functions: Functions) -> Iterator[str]:
     """The places where all contexts of a cycle must be at one time, and the acquisition that
     decides."""
     where = (
-        f"{holder(report, number)} inside {functions.named(link.since)}"
+        f"{waiting(report, number)} inside {functions.named(link.since)}"
         for number, link in enumerate(report.chain)
     )
     yield from labelled("Window", f"{' and '.join(where)}, all at one time")

@@ -37,7 +37,8 @@ def hart_tables(harts: Sequence[Hart]) -> Iterator[HartTable]:
     if len(harts) <= HARTS_SHOWN_MAX:
         yield HartTable("", ("HART", *HART_HEADS), [*map(hart_row, harts), total_row(harts)])
         return
-    groups = [list(group) for _, group in groupby(harts, _kind)]
+    equal = groupby(harts, lambda hart: (hart["lines"], hart["guest_files"]))
+    groups = [list(group) for _, group in equal]
     shown = [_group(group) for group in groups] if 1 < len(groups) <= HARTS_SHOWN_MAX else []
     title = "Equal neighbours together; mean, exhausted: averages"
     yield HartTable(title, ("HARTs", *HART_HEADS), [*shown, ("all", *_group(harts)[1:])])
@@ -46,10 +47,6 @@ def hart_tables(harts: Sequence[Hart]) -> Iterator[HartTable]:
     if worst:
         title = f"The {len(worst)} that were out of lines longest; --json lists them all"
         yield HartTable(title, ("HART", *HART_HEADS), worst)
-
-
-def _kind(hart: Hart) -> tuple[int, int]:
-    return hart["lines"], hart["guest_files"]
 
 
 def hart_row(hart: Hart) -> tuple[object, ...]:

@@ -44,7 +44,9 @@ def problem_of(error: ErrorDetails, model: type[Table], file: str, place: str) -
         return Problem(file, where, show(value), *error["ctx"]["error"].args)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _unknown_distribution(file, where, value)
-    remedy = did_you_mean(value, _choices(field)) if kind == "literal_error" else ""
+    annotation = field.annotation if field else None
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    remedy = did_you_mean(value, choices) if kind == "literal_error" else ""
     return Problem(file, where, show(value), f"must be {_description(field)}", remedy)
 
 
@@ -85,8 +87,3 @@ def _unknown_distribution(file: str, where: str, value: object) -> Problem:
 
 def _description(field: FieldInfo | None) -> str:
     return (field.description if field else None) or "a table"
-
-
-def _choices(field: FieldInfo | None) -> list[str]:
-    annotation = field.annotation if field else None
-    return list(get_args(annotation)) if get_origin(annotation) is Literal else []

@@ -22,8 +22,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]").search
 T = TypeVar("T", bound=Table)
 
 TEXTS = ("title", "look_at", "no_lines")
-REASONS = ("no_lines",)
-"""Texts that must not be empty if they are given."""
 FLAGS = ("survey",)
 KEYS = (*TEXTS, *FLAGS, *TABLES)
 """The keys of a scenario file, in the order in which it is printed."""
@@ -68,8 +66,8 @@ class Draft:
         value = self.raw.get(key, "")
         allowed = "must be text without control characters"
         if isinstance(value, str) and not _CONTROL(value):
-            if value.strip() or key not in self.raw or key not in REASONS:
-                return value
+            if value.strip() or key not in self.raw or key != "no_lines":
+                return value  # only the reason for handing out no line must not be empty
             allowed = "must give the reason, or be left out"
         self.problems.append(Problem(self.file, key, show(value), allowed))
         return ""
