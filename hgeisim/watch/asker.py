@@ -165,7 +165,7 @@ class Requests:
 
     @entered("kvm_riscv_vcpu_aia_imsic_update")
     def asks(self, current: Thread, vcpu: Vcpu) -> None:
-        """A vCPU wants to enter its guest on this HART, on which it has no file."""
+        """A vCPU enters its guest on a HART on which it has no file, while a line is free."""
         if self.k.hgei[current.cpu].free_bitmap and vcpu.vsfile_cpu != current.cpu:
             self.asking[vcpu.id] = current.cpu
 

@@ -28,7 +28,7 @@ from hgeisim.runs.tables import (
     span_records,
 )
 
-NOBODY_MOVED = -1
+NO_ORIGIN = -1
 """The origin of a span that is not a vCPU's search for a VS-file."""
 
 
@@ -86,7 +86,7 @@ class Latencies:
         now_ns, raised = self.now(), self._raised[hart.id]
         for line in [line for line in raised if hart.hgeip & hart.hgeie & bit(line)]:
             owner = self.k.hgei[hart.id].owners[line]
-            place = hart.id, NOBODY_MOVED, owner, line
+            place = hart.id, NO_ORIGIN, owner, line
             self.spans.add(SGEI_TAKEN, raised.pop(line), now_ns, place)
             if owner:
                 self._served.setdefault(owner, (now_ns, hart.id, line))
@@ -144,7 +144,7 @@ class Latencies:
         arrived = self._arrived.get(vcpu.id)
         if not arrived or not identities:
             return
-        place = vcpu.thread.cpu, NOBODY_MOVED, vcpu.id, line
+        place = vcpu.thread.cpu, NO_ORIGIN, vcpu.id, line
         for iid, start_ns in arrived:
             if identities & bit(iid):
                 self.spans.add(kind, start_ns, self.now(), place)
@@ -158,7 +158,7 @@ class Latencies:
         vcpu = self.k.vcpu(op.vcpu)
         if vcpu.id in self._served:
             start_ns, hart, line = self._served.pop(vcpu.id)
-            place = hart, NOBODY_MOVED, vcpu.id, line
+            place = hart, NO_ORIGIN, vcpu.id, line
             self.spans.add(SGEI_SERVED, start_ns, self.now(), place)
         if vcpu.vgein and vcpu.vsfile_cpu >= 0:
             self._deliver(MSI_VSFILE, vcpu, self._in_vsfile(vcpu), vcpu.vgein)

@@ -101,7 +101,7 @@ class VcpuTimes:
         self.times[vcpu].become(state, self.now())
 
     def table(self, end_ns: int) -> Records:
-        """A row for each vCPU, its life up to the end of the run."""
+        """A row for each vCPU, with its life up to the end of the run."""
         return np.array([self._row(time, end_ns) for time in self.times.values()], VCPUS)
 
     def _row(self, time: VcpuTime, end_ns: int) -> tuple[object, ...]:

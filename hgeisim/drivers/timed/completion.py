@@ -48,7 +48,7 @@ class CompletingDriver(DriverParts, Protocol):
         """Spend the time that handlers took from a task."""
 
     def give_way(self, who: Any, core: Core) -> LaneGenerator:
-        """Let a hardirq or another task go first."""
+        """Let a pending hardirq, or another task, run first."""
 
     def guest_of(self, who: Runner, op: RunGuest) -> RunningGuest:
         """The guest that a vCPU's thread executes."""

@@ -1,4 +1,4 @@
-"""Executes kernel paths in simulated time."""
+"""The timed driver: it executes kernel paths in simulated time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TimedDriver:
         return self.env.lane(self._task(who, path, urgent))
 
     def interrupt(self, cpu: int, handler: Handler) -> None:
-        """An interrupt of a device arrives at a HART."""
+        """Interrupt a HART, as a device does."""
         self.interrupts.device(cpu, handler)
 
     def _task(self, who: Task, path: Path[Any], urgent: int) -> LaneGenerator:
@@ -132,8 +132,8 @@ class TimedDriver:
                 yield from self._answer(who, path, following)
 
     def give_way(self, who: Any, core: Core) -> LaneGenerator:
-        """Between two operations of a task: a hardirq goes first; then, if the kernel is
-        preemptible here, another task may (preempt_schedule is not preempted itself)."""
+        """Let others run between two operations of a task: a pending hardirq first, and then, if
+        the kernel is preemptible here, another task (preempt_schedule itself is not preempted)."""
         if who.on_cpu:
             self.interrupts.poll(core)
             if core.busy:

@@ -216,7 +216,7 @@ class Simulation:
             self.note_one(finding)
 
     def note_one(self, finding: Finding, since_ns: int | None = None, what: str = "") -> None:
-        """Keep a finding if it is new; `what` has gone on since a time, until now."""
+        """Keep a finding if it is new; if `since_ns` is given, `what` has lasted since then."""
         if finding.id in self.findings:
             return
         cause = finding.cause.after(self.happened)

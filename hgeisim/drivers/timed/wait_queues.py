@@ -76,7 +76,7 @@ def channel_of(who: Runner, op: Op) -> object:
 
 
 _CHANNELS: dict[type[Op], str] = {}
-"""The attribute that is the channel, by operation; "" for none."""
+"""The attribute of an operation that is its channel, by class; "" for none."""
 
 
 class Wait(NamedTuple):

@@ -46,13 +46,13 @@ def _thread(host: Host, vcpu: Vcpu, plan: Vm) -> Path[None]:
 
 
 def _sleep(host: Host, current: Thread, time_ns: int) -> Path[None]:
-    """nanosleep: an alarm of the HART on which it begins wakes the thread."""
-    host.env.process(_alarm(host, current, current.cpu, time_ns))
+    """nanosleep: a timer of the HART on which the sleep begins wakes the thread."""
+    host.env.process(_wake_later(host, current, current.cpu, time_ns))
     current.state = TASK_INTERRUPTIBLE
     yield from host.k.schedule(current)
 
 
-def _alarm(host: Host, who: Thread, cpu: int, time_ns: int) -> Process:
+def _wake_later(host: Host, who: Thread, cpu: int, time_ns: int) -> Process:
     yield host.env.timeout(time_ns)
     alive = host.hart_from(cpu, host.all_harts)
     host.driver.interrupt(alive, lambda _: _wake(host, who))
@@ -115,7 +115,7 @@ def _start_vcpu(host: Host, plan: Vm, made: KernelVm, name: str) -> Lane:
 
 
 def _destroy(host: Host, made: KernelVm, monitor: Thread, lanes: list[Lane]) -> Process:
-    """Stop the threads of all vCPUs, wait for their end, then give the memory back."""
+    """Stop the threads of all vCPUs, wait until they have ended, then free the memory."""
     for vcpu in made.vcpus:
         vcpu.stop = 1
         vcpu.ledger.end()
