@@ -8,7 +8,7 @@ from __future__ import annotations
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.structs import ENOENT, Vcpu
 from hgeisim.machine.atomics import READ_ONCE
-from hgeisim.machine.hart import bit, ffs
+from hgeisim.machine.hart import bit, find_first_bit
 from hgeisim.machine.ops import STEP, Path
 
 
@@ -23,7 +23,7 @@ class FastPath(Aia):
         if not free_bitmap:
             return -ENOENT
         yield hgctrl.lock.lock_irqsave
-        ret = ffs(free_bitmap)
+        ret = find_first_bit(free_bitmap)
         hgctrl.free_bitmap = free_bitmap & ~bit(ret)
         yield STEP
         hgctrl.owners[ret] = owner.id

@@ -72,8 +72,9 @@ from hgeisim.machine.atomics import (
 )
 from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import SWEEP_VSFILE
-from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, fls
+from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, find_first_bit, fls
 from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.kernel_name import in_c, outside, part_of
 from hgeisim.machine.mutex import Mutex, RwSem, mutex, rwsem
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
@@ -177,11 +178,15 @@ __all__ = [
     "clear_bit",
     "cmpxchg",
     "ffs",
+    "find_first_bit",
     "fls",
     "get_cpu",
     "hands_over",
+    "in_c",
     "lockdep_assert_held",
     "mutex",
+    "outside",
+    "part_of",
     "per_cpu_ptr",
     "put_cpu",
     "raw_smp_processor_id",

@@ -12,14 +12,13 @@ from types import FrameType
 from typing import NamedTuple
 
 from hgeisim.kernel.annotations import Guard
+from hgeisim.machine.kernel_name import LOOKING_ON, is_of_kernel, shown
 from hgeisim.machine.shared import Shared
 
 MARKED_READS = ("READ_ONCE", "test_bit")
 """What reads a field as one access that needs no lock; what is read is its argument."""
 ATOMICS = "hgeisim.machine.atomics"
 """The module whose functions make marked accesses themselves."""
-LOOKING_ON = ("hgeisim.checks.", "hgeisim.watch.")
-"""Modules that look on from within a path."""
 
 
 class Access(NamedTuple):
@@ -35,32 +34,37 @@ class Access(NamedTuple):
 
 class Site(NamedTuple):
     """The function that an access is made in, the paths that led there, the inner ones first, and
-    whether it is marked: by READ_ONCE, or atomic."""
+    whether it is marked: by READ_ONCE, or atomic.  `piece` is the innermost path as the model
+    names it."""
 
     function: str
     paths: tuple[str, ...]
     marked: bool
+    piece: str = ""
 
 
-def site(frame: FrameType | None) -> Site | None:
-    """Where an access in a frame is made; None where somebody makes it who looks on."""
+def site(frame: FrameType | None, kernel: type) -> Site | None:
+    """Where a path of a kernel makes an access in a frame; None where it is made by somebody who
+    looks on."""
     frames = list(_outwards(frame))
     if any(each.f_globals["__name__"].startswith(LOOKING_ON) for each in frames):
         return None
     atomic = any(each.f_globals["__name__"] == ATOMICS for each in frames)
-    named = [each for each in frames if _is_of_a_path(each)]
+    named = [each for each in frames if _has_a_name(each) and is_of_kernel(each)]
     if not named:
         return None
     inner = named[0]
     marked = atomic or _place(inner) in _marked(inner.f_code.co_filename)
-    paths = (each.f_code for each in named if each.f_code.co_flags & CO_GENERATOR)
-    return Site(inner.f_code.co_name, tuple(code.co_name for code in paths), marked)
+    chain = tuple(each.f_code.co_name for each in reversed(named))
+    paths = tuple(
+        each.f_code.co_name for each in reversed(named) if each.f_code.co_flags & CO_GENERATOR
+    )
+    function, innermost = shown(kernel, chain)[-1], "".join(paths[-1:])
+    return Site(function, shown(kernel, paths)[::-1], marked, innermost)
 
 
-def _is_of_a_path(frame: FrameType) -> bool:
-    """Whether a frame is that of a function with a name, and not one of the machine."""
-    machine = frame.f_globals["__name__"].startswith("hgeisim.machine.")
-    return not machine and not frame.f_code.co_name.startswith("<")
+def _has_a_name(frame: FrameType) -> bool:
+    return not frame.f_code.co_name.startswith("<")
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:

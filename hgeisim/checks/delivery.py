@@ -13,7 +13,7 @@ from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Vcpu
 from hgeisim.kernel.vcpu import pending_in_vsfile
-from hgeisim.machine.hart import Hart, bit, ffs
+from hgeisim.machine.hart import Hart, bit, find_first_bit
 from hgeisim.machine.shared import addresses
 from hgeisim.machine.task import Runner
 
@@ -54,8 +54,9 @@ class SgeiEnds(ReturnCheck):
         hart = current.hart
         lines = hart.sgei_lines & hart.hgeip & hart.hgeie
         if lines and hart.sgeie:
-            text = f"hgei_interrupt returns on HART {hart.id} with line {ffs(lines)} pending and "
-            yield Finding("storm", "sgei", f"{text}armed, for which it was entered")
+            text = f"hgei_interrupt returns on HART {hart.id} with line {find_first_bit(lines)} "
+            text += "pending and armed, for which it was entered"
+            yield Finding("storm", "sgei", text)
 
 
 class NobodyForgotten(OfVcpus):

@@ -39,12 +39,14 @@ def entry_function(functions: Iterable[str], default: str = "") -> str:
 class Cause(NamedTuple):
     """Which of `HAPPENINGS` came before a finding, and its `parties`: the outermost functions of
     AIA that last wrote what the check looked at, or that stepped; of lock order the innermost ones,
-    which take the locks.  `leading` are those and the ones whose steps led to theirs.  Each is None
-    where that is not known."""
+    which take the locks.  `leading` are those and the ones whose steps led to theirs.  `pieces` are
+    the functions of the model, each a piece of one of the kernel, that make the accesses of a data
+    race.  Each is None where that is not known."""
 
     happened: frozenset[str] | None = None
     parties: frozenset[str] | None = None
     leading: frozenset[str] | None = None
+    pieces: frozenset[str] | None = None
 
     def after(self, happened: frozenset[str]) -> Cause:
         """The same cause, with more of its history known."""
@@ -53,7 +55,7 @@ class Cause(NamedTuple):
     @property
     def of_some_schedule(self) -> Cause:
         """The part that holds when another schedule, with fewer switches, has other parties."""
-        return Cause(self.happened)
+        return Cause(self.happened, pieces=self.pieces)
 
 
 NOT_KNOWN = Cause()

@@ -21,9 +21,10 @@ from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.finding import AIA_PREFIXES, HAPPENINGS, NOT_KNOWN, Cause
 from hgeisim.document import toml_of
 from hgeisim.errors import InputError, Problem
-from hgeisim.kernel.variants import PATCHES, own_files
+from hgeisim.kernel.variants import BASES, PATCHES, own_files
 from hgeisim.lockorder.baseline.baseline import Edges, cycle_of
 from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
+from hgeisim.machine.kernel_name import marks, present_id
 from hgeisim.user_file import read_text
 
 Version: TypeAlias = tuple[int, ...]
@@ -45,7 +46,8 @@ class Known:
     PREEMPT_RT.  Accepted ones are not new; the others have only a name.
 
     They are known by their cause: one of `after` has happened before, none but `parties` took part,
-    and all of `needs` led there; without these keys any cause will do.
+    and all of `needs` led there; `pieces` are all pieces of kernel functions in which a data race
+    is known.  Without these keys any cause will do.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Known:
     after: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    pieces: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     realtime: bool = False
@@ -73,11 +76,12 @@ class Known:
 
     def explains(self, cause: Cause) -> bool:
         """Whether a finding came about as its own do, as far as that is known."""
-        happened, parties, leading = cause
+        happened, parties, leading, pieces = cause
         return (
             (not self.after or happened is None or not happened.isdisjoint(self.after))
             and (not self.parties or parties is None or parties <= {*self.parties})
             and (leading is None or leading >= {*self.needs})
+            and (not self.pieces or pieces is None or pieces <= {*self.pieces})
         )
 
     def spans(self, base: str) -> bool:
@@ -180,6 +184,12 @@ def _are_functions(value: Any) -> bool:
     return _is_list_of(str, value) and bool(value) and all(map(_is_function, value))
 
 
+def _are_pieces(value: Any) -> bool:
+    kernels = (*BASES.values(), *PATCHES.values())
+    pieces = {name for kernel in kernels for name, mark in marks(kernel).items() if mark.functions}
+    return _is_list_of(str, value) and bool(value) and {*value} <= pieces
+
+
 def _is_function(name: str) -> bool:
     return name.startswith(AIA_PREFIXES) and name.isidentifier()
 
@@ -202,6 +212,7 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "after": (_are_happenings, f"must be a list of {', '.join(HAPPENINGS)}"),
     "parties": _FUNCTIONS,
     "needs": _FUNCTIONS,
+    "pieces": (_are_pieces, "must be a list of functions of the model that are marked by part_of"),
     "patches": _PATCHES,
     "without": _PATCHES,
     "realtime": _FLAG,
@@ -261,7 +272,7 @@ def _edges_of(variant: str) -> Edges:
     parts = variant.split("+")
     stacks = ("+".join(parts[:length]) for length in range(len(parts), 0, -1))
     path = next(filter(None, map(shipped_path, stacks)), None)
-    return read_baseline(path).edges if path else {}
+    return read_baseline(path, present_id).edges if path else {}
 
 
 def accepted(

@@ -3,7 +3,7 @@ WARN_ON), and guarded fields that are accessed without their lock.
 
 The lockset of each guarded field is checked as Eraser does it: the lock is held at every access.
 Savage et al., "Eraser: a dynamic data race detector for multithreaded programs", TOCS 15, 1997;
-but which lock it has to be is written down (`kernel/guards.py`), and not learned.
+but which lock it has to be is written down (`kernel/annotations.py`), and not learned.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class IpiWaits(OperationCheck):
         """Look at each IPI that is waited for."""
         if isinstance(moment.op, Ipi) and _deaf(moment.who):
             text = f"{moment.who.name} waits for {moment.op} with interrupts off"
-            yield Finding("ipi-wait-atomic", moment.op.handler.__name__, text)
+            yield Finding("ipi-wait-atomic", moment.op.name, text)
 
 
 class SleepingLock(OperationCheck):

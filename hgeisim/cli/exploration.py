@@ -227,6 +227,12 @@ class Exploration:
             sampler = SAMPLERS[name](Streams(self.scenario.run.seed).stream("data-race walk"))
             drawn = sampler.schedules(min(self.options["walk"], WALKS_MAX))
         self.races = look_for_races(self.space, 0 if name else self._states(), below, drawn)
+        kernel = self.scenario.kernel
+        self.races.put_first(
+            lambda race: (
+                not accepted(race.finding.id, kernel.variant, kernel.realtime, race.finding.cause)
+            )
+        )
         if self.against and self.races.stopped is None:
             self.against.judge_races(self.races)
         self.verdict.stopped = self.races.stopped
@@ -234,7 +240,8 @@ class Exploration:
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""
         found = self.verdict.causes | (self.walks.causes if self.walks else {})
-        found |= of_ids(self.races.found if self.races else ())
+        races = self.races.found if self.races else {}
+        found |= {i: race.finding.cause for i, race in races.items()}
         against = self.against
         new = against.counting(against.standings()) if against else self._new(found)
         result = document(self.name, self.scenario, self.verdict, new)

@@ -73,12 +73,13 @@ def _at_hand(word: str) -> Baseline | None:
         shipped_path,
     )
     from hgeisim.lockorder.baseline.proc_lockdep import dump_from, is_dump  # noqa: PLC0415
+    from hgeisim.machine.kernel_name import present_id  # noqa: PLC0415
 
     if is_file(word):
         text = read_text(Path(word))
-        return dump_from(text, word) if is_dump(text) else baseline_from(text, word)
+        return dump_from(text, word) if is_dump(text) else baseline_from(text, word, present_id)
     path = shipped_path(word)
-    return read_baseline(path) if path is not None else None
+    return read_baseline(path, present_id) if path is not None else None
 
 
 def _known(word: str) -> str:

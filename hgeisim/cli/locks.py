@@ -51,9 +51,10 @@ def learn_command(
         read_baseline,
         text_of_baseline,
     )
+    from hgeisim.machine.kernel_name import present_id  # noqa: PLC0415
     from hgeisim.runs.atomic_folder import put_file  # noqa: PLC0415
 
-    kept = read_baseline(out).accepted if out is not None and out.exists() else {}
+    kept = read_baseline(out, present_id).accepted if out is not None and out.exists() else {}
     found = surveyed(scenarios, variant, rt)
     made = baseline_of(found, variant)
     findings = found.findings()

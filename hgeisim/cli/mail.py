@@ -37,11 +37,13 @@ full_option = click.option(
 def chosen(findings: Iterable[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
     """The finding that a mail is about: the one that is asked for, else the worst new one, else the
     worst."""
+    from hgeisim.machine.kernel_name import present_id  # noqa: PLC0415 - late, for --help
+
     known = list(findings)
     if wanted is None:
         return next((each for each in known if each["new"]), known[0])
     for each in known:
-        if each["id"] == wanted:
+        if each["id"] in (wanted, present_id(wanted)):
             return each
     shown = ", ".join(each["id"] for each in known) or "nothing"
     problem = Problem("command line", "--finding", wanted, f"does not show; here: {shown}")

@@ -233,7 +233,7 @@ def _judged(
     """Which findings are new: what is not accepted or, of a user's own patch, what the base does
     not show."""
     from hgeisim.checks.catalogue import is_data_race, is_note  # noqa: PLC0415
-    from hgeisim.checks.finding import COUNTING, of_ids  # noqa: PLC0415
+    from hgeisim.checks.finding import COUNTING  # noqa: PLC0415
     from hgeisim.checks.known import accepted, new_findings  # noqa: PLC0415
     from hgeisim.drivers.explored.base import Base  # noqa: PLC0415
     from hgeisim.drivers.explored.counterexample.cause import cause_of  # noqa: PLC0415
@@ -247,9 +247,10 @@ def _judged(
     kernel = scenario.kernel
     if not own_files(kernel.variant):
         causes = {i: cause_of(space, schedule, i) for i in found if not is_data_race(i)}
-        causes |= of_ids(filter(is_data_race, found))
+        causes |= {i: each.cause for i, each in found.items() if is_data_race(i)}
         new = new_findings(causes, kernel.variant, strict, kernel.realtime)
-        if not strict and (may_be := [i for i in new if accepted(i, kernel.variant)]):
+        others = [i for i in new if not is_data_race(i)]
+        if not strict and (may_be := [i for i in others if accepted(i, kernel.variant)]):
             causes |= least_causes(space, scenario, {i: causes[i] for i in may_be}, schedule)
             new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         return {i: {"new": i in new} for i in found}

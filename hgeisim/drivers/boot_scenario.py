@@ -59,7 +59,7 @@ def booted(scenario: Scenario, k: Module, validator: Validator | None = None) ->
     watch, prefix = Watch(), ""
     if validator:
         prefix = f"{PurePath(scenario.file).stem} {'explored' if k.memory else 'timed'}: "
-    lock_order = LockOrder(k.realtime, PathChains(watch.paths), validator, prefix)
+    lock_order = LockOrder(k.realtime, PathChains(watch.paths, type(k)), validator, prefix)
     watch.add(lock_order)
     made = BootedScenario(k, lock_order=lock_order)
     with _place_in_errors(k, watch):

@@ -19,6 +19,7 @@ from hgeisim.errors import ModelError
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants import OWN, own_files
 from hgeisim.machine.balance import Left, frames
+from hgeisim.machine.kernel_name import subject
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
@@ -35,9 +36,9 @@ class Hang(ModelError):
         super().__init__(text)
         self.functions = functions
 
-    def function(self) -> str:
-        """The function that the finding is about: the innermost one."""
-        return "".join(self.functions[-1:]) or "kernel"
+    def function(self, kernel: type) -> str:
+        """The function of a kernel that the finding is about: the innermost one."""
+        return subject(kernel, self.functions) or "kernel"
 
 
 class AtomicSleep(Hang):
@@ -45,9 +46,9 @@ class AtomicSleep(Hang):
 
     kind = "scheduling-while-atomic"
 
-    def function(self) -> str:
+    def function(self, kernel: type) -> str:
         """The outermost function of AIA, since the innermost is the scheduler."""
-        return entry_function(self.functions, super().function())
+        return entry_function(self.functions, super().function(kernel))
 
 
 class NoOperation(Hang):
@@ -80,7 +81,7 @@ def crash(
     """The finding for an error in a path or in its watchers.  If it was not raised in the patch,
     the `functions` of the path and its `stack` say how far the path was, if that is known."""
     if isinstance(error, Hang):
-        return Finding(error.kind, error.function(), str(error))
+        return Finding(error.kind, error.function(type(k)), str(error))
     kind = "warn-on" if type(error) is AssertionError else "exception"
     words = f"{type(error).__name__}: {error}"
     for frame, file, line in list(_places(k, _frames(error)))[-1:]:
@@ -88,7 +89,8 @@ def crash(
         return Finding(kind, frame.f_code.co_name, f"{words}{source} ({file}, line {line})")
     if where := standing_in(k, stack):
         words += f" (the path stands in {where})"
-    return Finding(kind, _innermost(k, error) or "".join(functions[-1:]) or "kernel", words)
+    chain = _innermost(k, error) or tuple(functions)
+    return Finding(kind, subject(type(k), chain) or "kernel", words)
 
 
 def stack_of(path: Path[Any] | None) -> list[FrameType]:
@@ -137,10 +139,10 @@ def _places(
             yield frame, files[frame.f_code.co_filename], line
 
 
-def _innermost(k: Kernel, error: BaseException) -> str:
-    """The innermost function of the kernel that led to an error; "" if there is none."""
-    names = [frame.f_code.co_name for frame, _ in _frames(error)]
-    return next((name for name in reversed(names) if callable(getattr(k, name, None))), "")
+def _innermost(k: Kernel, error: BaseException) -> tuple[str, ...]:
+    """The functions of the kernel that led to an error, outermost first."""
+    names = (frame.f_code.co_name for frame, _ in _frames(error))
+    return tuple(name for name in names if callable(getattr(k, name, None)))
 
 
 def unbalanced(who: Runner, left: Left) -> Finding:

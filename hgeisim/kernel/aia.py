@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from hgeisim.kernel.interrupts import Interrupts
 from hgeisim.kernel.structs import ENOENT, Caller, HgeiControl, Vcpu
-from hgeisim.machine.hart import ALL_ONES, bit, ffs, fls
+from hgeisim.machine.hart import ALL_ONES, bit, find_first_bit, fls
+from hgeisim.machine.kernel_name import part_of
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path
 from hgeisim.machine.task import Runner
 
@@ -40,6 +41,7 @@ class Aia(Interrupts):
         yield STEP
         k.globals.kvm_riscv_aia_available = 1
 
+    @part_of("kvm_riscv_aia_init")
     def guest_files_max(k) -> int:
         """BIT(gc->guest_index_bits) - 1: what the address layout has room for."""
         return bit(k.topology.guest_index_bits) - 1
@@ -58,6 +60,7 @@ class Aia(Interrupts):
             cpu += 1
         yield from k.request_sgei()
 
+    @part_of("aia_hgei_init")
     def request_sgei(k) -> Path[None]:
         """request_percpu_irq of SGEI in aia_hgei_init, v6.12 (2.2): also without any line."""
         yield STEP
@@ -69,6 +72,7 @@ class Aia(Interrupts):
         if k.globals.kvm_riscv_aia_available:
             yield from k.enable_sgei(current)
 
+    @part_of("kvm_riscv_aia_enable")
     def enable_sgei(k, current: Runner) -> Path[None]:
         """The registers that are this CPU's own, and its SGEI (2.3, steps 10-14).
 
@@ -106,6 +110,7 @@ class Aia(Interrupts):
         yield hgctrl.lock.unlock_irqrestore
         yield PREEMPT_ENABLE
 
+    @part_of("kvm_riscv_aia_disable")
     def disable_sgei(k, current: Runner) -> Path[None]:
         """The registers that are this CPU's own, and its SGEI (2.4, steps 2-5)."""
         hart = current.hart
@@ -119,6 +124,7 @@ class Aia(Interrupts):
         yield STEP
         hart.hvictl = 0
 
+    @part_of("kvm_riscv_aia_disable")
     def take_line_away(k, current: Caller, vcpu: Vcpu, hgei: int) -> Path[None]:
         """The body of the loop of kvm_riscv_aia_disable, v6.12 (2.4, steps 7b and 7c), no lock
         held."""
@@ -142,7 +148,7 @@ class Aia(Interrupts):
         k.must_be_enabled(cpu)
         free_bitmap = hgctrl.free_bitmap
         if free_bitmap:
-            ret = ffs(free_bitmap)
+            ret = find_first_bit(free_bitmap)
             yield STEP
             hgctrl.free_bitmap = free_bitmap & ~bit(ret)
             yield STEP
@@ -213,7 +219,7 @@ class Aia(Interrupts):
         hart.hgeie &= ~hgei_mask
         yield hgctrl.lock.lock_irqsave
         while hgei_mask:
-            owner = hgctrl.owners[ffs(hgei_mask)]
+            owner = hgctrl.owners[find_first_bit(hgei_mask)]
             if owner:
                 yield from k.kvm_vcpu_kick(current, k.vcpu(owner))
             hgei_mask &= hgei_mask - 1

@@ -16,6 +16,7 @@ from hgeisim.kernel.structs import EMUL, HWACCEL, Caller, Thread, Vcpu
 from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.hart import bit
 from hgeisim.machine.interrupt_file import topei
+from hgeisim.machine.kernel_name import outside, part_of
 from hgeisim.machine.ops import STEP, Path, Spend
 from hgeisim.machine.task import Runner
 
@@ -152,6 +153,7 @@ class Imsic(Aia):
         vcpu.vgein = new_hgei
         return 1
 
+    @part_of("kvm_riscv_vcpu_aia_imsic_update")
     def imsic_without_vsfile(k, current: Thread, vcpu: Vcpu, old_cpu: int) -> Path[int]:
         """imsic_update without a free line (2.8 step 4): HWACCEL fails, AUTO uses the SW-file."""
         if vcpu.vm.aia_mode == HWACCEL:
@@ -162,6 +164,7 @@ class Imsic(Aia):
         vcpu.vgein = 0
         return 1
 
+    @part_of("kvm_riscv_vcpu_aia_imsic_update")
     def disarm_new_line(k, cpu: int, hgei: int) -> Path[None]:
         """2.8 step 5: nothing in v6.12."""
         yield from ()
@@ -182,6 +185,7 @@ class Imsic(Aia):
             yield from k.imsic_swfile_extirq_update(current, vcpu)
         yield vcpu.vsfile_lock.read_unlock_irqrestore
 
+    @part_of("kvm_riscv_vcpu_aia_imsic_inject")
     def kick_after_store(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_kick at the end of the VS-file branch, v6.12."""
         yield from k.kvm_vcpu_kick(current, vcpu)
@@ -195,6 +199,7 @@ class Imsic(Aia):
         iid = sender.data.value
         yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)
 
+    @outside("guest")
     def imsic_page_write(k, current: Runner, vcpu: Vcpu, iid: int) -> Path[None]:
         """A store to the guest's IMSIC page by another vCPU's guest.
 

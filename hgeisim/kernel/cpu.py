@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.kvm_main import Block
 from hgeisim.kernel.structs import EBUSY, Caller, Thread
+from hgeisim.machine.kernel_name import part_of
 from hgeisim.machine.ops import STEP, Path, Spend
 from hgeisim.machine.schedule import STOP_MACHINE, PushOff
 from hgeisim.machine.task import Runner
@@ -54,6 +55,7 @@ class Cpuhp(Block):
         yield k.cpu_hotplug_lock.up_write
         return 0
 
+    @part_of("cpu_down")
     def is_last_cpu(k, cpu: int) -> bool:
         """Tell whether every other CPU is offline."""
         return not any(hart.online for hart in k.hart if hart.id != cpu)
@@ -97,7 +99,7 @@ class Cpuhp(Block):
         first = not k.globals.kvm_usage_count
         k.globals.kvm_usage_count += 1
         if first:
-            yield from k.on_each_cpu_in_turn(current, 1)
+            yield from k.cpuhp_setup_state(current)
         yield k.kvm_usage_lock.unlock
 
     def kvm_disable_virtualization(k, current: Thread) -> Path[None]:
@@ -105,9 +107,18 @@ class Cpuhp(Block):
         yield k.kvm_usage_lock.lock
         k.globals.kvm_usage_count -= 1
         if not k.globals.kvm_usage_count:
-            yield from k.on_each_cpu_in_turn(current, 0)
+            yield from k.cpuhp_remove_state(current)
         yield k.kvm_usage_lock.unlock
 
+    def cpuhp_setup_state(k, current: Thread) -> Path[None]:
+        """cpuhp_setup_state, v6.12, of CPUHP_AP_KVM_ONLINE: kvm_online_cpu on each CPU."""
+        yield from k.on_each_cpu_in_turn(current, 1)
+
+    def cpuhp_remove_state(k, current: Thread) -> Path[None]:
+        """cpuhp_remove_state, v6.12: kvm_offline_cpu on each CPU."""
+        yield from k.on_each_cpu_in_turn(current, 0)
+
+    @part_of("cpuhp_setup_state", "cpuhp_remove_state")
     def on_each_cpu_in_turn(k, current: Thread, enable: int) -> Path[None]:
         """cpuhp_setup_state and cpuhp_remove_state, v6.12: the callback runs on one CPU after the
         other, each time in the kernel thread of that CPU (F4)."""

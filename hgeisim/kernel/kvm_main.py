@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.vcpu import EXIT_WFI, FAIL_ENTRY, VcpuRun
+from hgeisim.machine.kernel_name import outside, part_of
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path, Spend
 from hgeisim.machine.schedule import TASK_INTERRUPTIBLE, TASK_RUNNING
 
@@ -49,6 +50,7 @@ class Block(VcpuRun):
         yield STEP
         k.adjust_halt_poll_ns(vcpu, k.ktime_get() - start_ns)
 
+    @part_of("kvm_vcpu_halt")
     def halt_poll(k, current: Thread, vcpu: Vcpu, start_ns: int) -> Path[int]:
         """The polling loop of kvm_vcpu_halt, v6.12: returns 1 when there is a reason not to block.
 
@@ -62,6 +64,7 @@ class Block(VcpuRun):
             yield HALT_POLL
         return 0
 
+    @part_of("kvm_vcpu_halt")
     def adjust_halt_poll_ns(k, vcpu: Vcpu, halt_ns: int) -> None:
         """grow_halt_poll_ns and shrink_halt_poll_ns, v6.12: twice as long after a short wait that
         was not polled through, half as long after a long one."""
@@ -116,6 +119,7 @@ class Block(VcpuRun):
         """kvm_arch_vcpu_unblocking, v6.12: disarms it."""
         yield from k.kvm_riscv_aia_wakeon_hgei(current, vcpu, 0)
 
+    @outside("monitor")
     def vcpu_thread(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """The monitor's thread of a vCPU: KVM_RUN again and again, until it is stopped.
 

@@ -12,6 +12,7 @@ from hgeisim.kernel.structs import (
     Vm,
 )
 from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.kernel_name import in_c
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
     LOCAL_IRQ_ENABLE,
@@ -85,6 +86,7 @@ class Request(Sched):
             yield ipi
         yield PREEMPT_ENABLE
 
+    @in_c("ack_kick")
     def ack_flush(k, current: Runner, sender: Runner) -> Path[None]:
         """ack_kick, v6.12: an IPI handler that does nothing but arrive."""
         yield STEP

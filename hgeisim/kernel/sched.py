@@ -5,6 +5,7 @@ from __future__ import annotations
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.structs import Thread
 from hgeisim.machine.balance import IRQS, PREEMPTION, hands_over
+from hgeisim.machine.kernel_name import in_c, outside
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path
 from hgeisim.machine.schedule import TASK_RUNNING
 
@@ -45,6 +46,7 @@ class Sched(Kernel):
         yield k.rq[cpu].lock.unlock
         return woken
 
+    @in_c("__task_rq_lock")
     @hands_over("rq->__lock", PREEMPTION)
     def task_rq_lock(k, p: Thread) -> Path[int]:
         """__task_rq_lock, v6.12: lock the run queue that `p` is on; returns its CPU."""
@@ -73,6 +75,7 @@ class Sched(Kernel):
         yield rq.lock.lock_irqsave
         yield from k.switch_to_others(current)
 
+    @in_c("context_switch")
     @hands_over("rq->__lock", IRQS, PREEMPTION)
     def switch_to_others(k, current: Thread) -> Path[None]:
         """context_switch, v6.12: between the two notifiers the HART is somebody else's.
@@ -90,6 +93,7 @@ class Sched(Kernel):
         yield from k.kvm_sched_in(current)
         yield PREEMPT_ENABLE
 
+    @outside("balancer")
     def move_to(k, current: Thread, cpu: int) -> Path[None]:
         """The running task is moved to a CPU: by sched_setaffinity, or by the load balancer."""
         yield STEP

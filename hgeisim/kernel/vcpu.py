@@ -14,6 +14,7 @@ from hgeisim.kernel.structs import (
 )
 from hgeisim.machine.balance import hands_over
 from hgeisim.machine.hart import bit
+from hgeisim.machine.kernel_name import outside, part_of
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
     LOCAL_IRQ_ENABLE,
@@ -95,6 +96,7 @@ class VcpuRun(ImsicDevice):
         if requests & REQ_HFENCE:
             yield from k.kvm_riscv_hfence_process(current, vcpu)
 
+    @part_of("kvm_arch_vcpu_ioctl_run")
     def vcpu_enter_guest(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """The loop of kvm_arch_vcpu_ioctl_run, v6.12 (2.16), up to the next exit that is handled
         outside of it: EXIT_WFI, EXIT_INTR or FAIL_ENTRY.
@@ -126,6 +128,7 @@ class VcpuRun(ImsicDevice):
             elif reason != EXIT_AGAIN:
                 return reason
 
+    @part_of("kvm_arch_vcpu_ioctl_run")
     @hands_over("kvm->srcu")
     def guest_mode(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """The part of the loop with interrupts off, v6.12 (2.16 steps 6-17): between setting the
@@ -166,6 +169,7 @@ class VcpuRun(ImsicDevice):
         current.hart.guest = 0
         return reason
 
+    @outside("guest")
     def guest_traps(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """The guest's accesses to its interrupt file trap while that is a SW-file (2.13)."""
         yield STEP
@@ -182,6 +186,7 @@ class VcpuRun(ImsicDevice):
         vcpu.mmio = 0
         yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, target, IPI_IID)
 
+    @part_of("kvm_arch_vcpu_ioctl_run")
     @hands_over("vcpu->mutex", "kvm->srcu")
     def kvm_vcpu_ioctl_begin(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_ioctl(KVM_RUN), v6.12, before the loop."""
@@ -189,6 +194,7 @@ class VcpuRun(ImsicDevice):
         yield vcpu.vm.srcu.srcu_read_lock
         yield from k.vcpu_load(current, vcpu)
 
+    @part_of("kvm_arch_vcpu_ioctl_run")
     @hands_over("vcpu->mutex", "kvm->srcu")
     def kvm_vcpu_ioctl_end(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_ioctl(KVM_RUN), v6.12, after the loop."""

@@ -27,9 +27,14 @@ def fls(word: int) -> int:
     return word.bit_length()
 
 
-def ffs(word: int) -> int:
-    """__ffs: the index of the lowest bit set.  `word` must not be 0."""
+def find_first_bit(word: int) -> int:
+    """find_first_bit of one word: the number of the lowest bit set, counted from 0, as by __ffs.
+    `word` must not be 0."""
     return (word & -word).bit_length() - 1
+
+
+ffs = find_first_bit
+"""How patches may call it as well.  C has another ffs, which counts from 1."""
 
 
 def hold_off(hart: Hart, irq: bool, by: int) -> None:

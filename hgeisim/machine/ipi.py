@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from hgeisim.machine.kernel_name import shown
 from hgeisim.machine.ops import LEFT, Op, Path
 from hgeisim.machine.task import Runner
 
@@ -44,8 +45,13 @@ class Ipi(Op):
         """The mask no longer matters."""
         who.ipi_mask = 0
 
+    @property
+    def name(self) -> str:
+        """What the kernel calls the handler."""
+        return shown(type(getattr(self.handler, "__self__", None)), (self.handler.__name__,))[0]
+
     def __str__(self) -> str:
-        return f"{'device interrupt' if self.device else 'IPI'} {self.handler.__name__}"
+        return f"{'device interrupt' if self.device else 'IPI'} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import inspect
 import re
 from typing import Any
 
+from hgeisim.machine.kernel_name import innermost, marks, shown
+
 LOCKS = {
     "vsfile_lock": "imsic->vsfile_lock",
     "swfile_extirq_lock": "imsic->swfile_extirq_lock",
@@ -86,18 +88,21 @@ def listed(word: str, numbers: list[int]) -> str:
 
 
 class Functions:
-    """Which function of the kernel a function of the model is a part of, and where the step list
-    has it."""
+    """The functions of a call chain by the names that the kernel's version has for them, with their
+    sections in the step list.
+
+    A chain has names of C already (`machine/kernel_name.py`).  Where a version has another one, the
+    docstring of the function begins with it.
+    """
 
     def __init__(self, kernel: type) -> None:
         self.kernel = kernel
 
     def kernel_name(self, functions: tuple[str, ...]) -> str:
-        """The innermost function that the kernel has."""
-        for name in reversed(functions):
-            if found := _FUNCTION.match(self._about(name)):
-                return found[1]
-        return functions[-1] if functions else ""
+        """The innermost function; empty for an empty chain."""
+        name = innermost(self.kernel, functions)
+        found = _FUNCTION.match(self._about(name))
+        return found[1] if found else name
 
     def section(self, functions: tuple[str, ...]) -> str:
         """The section of the innermost of them that names one."""
@@ -120,7 +125,7 @@ class Functions:
             for name, member in vars(cls).items():
                 code = getattr(member, "__code__", None)
                 if code is not None and set(words) <= set(code.co_names):
-                    found[self.named((name,))] = None
+                    found[self.named(shown(self.kernel, (name,)))] = None
         return sorted(found)
 
     def _about(self, name: str) -> str:
@@ -131,6 +136,9 @@ class Functions:
         return inspect.getdoc(module) or ""
 
     def _member(self, name: str) -> Any:
+        """The function that has a name, or the one that C calls so."""
+        so_called = (each for each, mark in marks(self.kernel).items() if mark.functions == (name,))
+        name = name if hasattr(self.kernel, name) else next(so_called, name)
         for cls in self.kernel.__mro__:
             member = cls.__dict__.get(name)
             if member is not None and inspect.getdoc(member):

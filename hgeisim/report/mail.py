@@ -136,7 +136,7 @@ def _window(found: Evidence, names: Names, window: Window) -> str:
     closes = opens if window.closes is None else steps[window.closes]
     held = [op_text(lock) for lock in opens.locks if lock in closes.locks]
     holding = f"holding {', '.join(held)}" if held else "with no lock held"
-    pairs = takewhile(lambda p: p[0] == p[1], zip(opens.functions, closes.functions, strict=False))
+    pairs = takewhile(lambda p: p[0] == p[1], zip(opens.shown, closes.shown, strict=False))
     within = names.functions.kernel_name(tuple(function for function, _ in pairs))
     end = len(steps) if window.closes is None else window.closes
     between = (steps[i] for i in found.kept if window.opens < i < end)

@@ -144,7 +144,7 @@ class Phases:
         return {c: v for c, v in step.reads.items() if c in wanted and c not in step.changes}
 
     def _function(self, place: int) -> str:
-        return self.names.functions.named(self.found.traced.steps[place].functions)
+        return self.names.functions.named(self.found.traced.steps[place].shown)
 
     def _what(self, places: list[int]) -> str:
         parts = [op_text(self.found.traced.steps[i].op) for i in places] if self.detail.ops else []

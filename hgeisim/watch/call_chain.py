@@ -1,4 +1,4 @@
-"""In which kernel functions a context is, read from the generators of its path."""
+"""The kernel functions that a context is in, read from the generators of its path."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from types import FrameType
 from typing import Any, Protocol
 
 from hgeisim.errors import ModelError
+from hgeisim.machine.kernel_name import is_of_kernel, shown, subject
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
-NOT_KERNEL = ("hgeisim.drivers.", "hgeisim.machine.watch", "hgeisim.kernel.script")
-"""Modules whose generators stand around kernel functions and are none themselves."""
 AROUND = frozenset(("hgeisim.drivers.timed.workload.interrupts",))
 """Modules with a generator around the handler of an interrupt."""
 
@@ -29,22 +28,26 @@ class CallChains(Protocol):
 
 
 class PathChains:
-    """Call chains of the paths that a driver executes now, by context."""
+    """Call chains of the paths of a kernel that a driver executes now, by context."""
 
-    def __init__(self, paths: Mapping[Runner, Path[Any]]) -> None:
-        self.paths = paths
+    def __init__(self, paths: Mapping[Runner, Path[Any]], kernel: type) -> None:
+        self.paths, self.kernel = paths, kernel
 
     def functions(self, who: Runner) -> tuple[str, ...]:
-        """The generators of its path; what only stands around a function of the kernel is left
-        out.  A path that goes on at this moment is found among the frames that are executed."""
+        """The generators of its path, by the names of the kernel, without what only stands around a
+        function of the kernel.  A path that goes on at this moment is found among the frames that
+        are executed."""
+        return shown(self.kernel, self._chain(who))
+
+    def subject(self, who: Runner) -> str:
+        """The innermost function, as a finding about it names it."""
+        return subject(self.kernel, self._chain(who))
+
+    def _chain(self, who: Runner) -> tuple[str, ...]:
         path: Any = self.paths.get(who)
         running = getattr(path, "gi_running", False)
         frames = _executed(path.gi_frame) if running else _suspended(path)
-        return tuple(
-            frame.f_code.co_name
-            for frame in frames
-            if not frame.f_globals["__name__"].startswith(NOT_KERNEL)
-        )
+        return tuple(frame.f_code.co_name for frame in frames if is_of_kernel(frame))
 
     def entry(self, who: Runner) -> str:
         """The name of the outermost generator that is a function of the kernel."""
@@ -53,8 +56,7 @@ class PathChains:
             if path.gi_yieldfrom is None:  # it goes on at this moment
                 return next(iter(self.functions(who)), path.gi_code.co_name)
             path = path.gi_yieldfrom
-        name: str = path.gi_code.co_name
-        return name
+        return shown(self.kernel, (path.gi_code.co_name,))[0]
 
 
 def _suspended(path: Any) -> Iterator[FrameType]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hgeisim.checks.finding import Cause, Finding, entry_function
 from hgeisim.lockorder.report.violation import Grade, LockView, Report
 
-SCHEDULER = frozenset(("schedule", "preempt_schedule", "switch_to_others"))
+SCHEDULER = frozenset(("schedule", "preempt_schedule", "context_switch"))
 
 
 class Cycle(NamedTuple):

@@ -288,17 +288,14 @@ PLANTS = {
         planted.ClearsMasked,
         "v7.1",
         {"v1@0": "migrate 1, run", "v2@2": "run"},
-        ("ipi-wait-atomic:ack_flush",),
+        ("ipi-wait-atomic:ack_kick",),
         harts=3,
         vcpus=VM,
     ),
 }
 NOT_TOLD_APART = {
     **dict.fromkeys(
-        (
-            "data-race:nr_hgei in bound_nr_hgei and kvm_riscv_aia_free_hgei",
-            "data-race:nr_hgei in kvm_riscv_aia_free_hgei and probe_nr_hgei",
-        ),
+        ("data-race:nr_hgei in kvm_riscv_aia_enable and kvm_riscv_aia_free_hgei",),
         "the id has both functions: another pair is another id",
     ),
     "stale-armed:hgei": "only `trace check` reports it, and a trace does not say why a bit is set",

@@ -14,8 +14,8 @@ from string import ascii_letters
 
 import pytest
 
-from hgeisim.checks.finding import of_ids
-from hgeisim.checks.known import Known, entries, known, new_findings, read_known
+from hgeisim.checks.finding import Cause, of_ids
+from hgeisim.checks.known import Known, accepted, entries, known, new_findings, read_known
 from hgeisim.errors import InputError
 from hgeisim.kernel.variants import BASES, PATCHES, variant_problem
 from tests.support.golden import check_golden
@@ -235,3 +235,21 @@ def test_only_accepted_findings_are_not_new() -> None:
 def test_the_baseline_accepts_no_use_after_free_of_anything_else() -> None:
     finding = "use-after-free:hgei_interrupt"
     assert new_findings(of_ids([finding]), V5) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_accepted"),
+    [
+        (None, True),
+        ({"probe_nr_hgei"}, True),
+        ({"probe_nr_hgei", "bound_nr_hgei"}, True),
+        ({"set_hgei_up"}, False),
+        ({"probe_nr_hgei", "set_hgei_up"}, False),
+    ],
+)
+def test_a_data_race_is_accepted_in_the_pieces_of_a_function_where_it_is_known(
+    pieces: set[str] | None, is_accepted: bool
+) -> None:
+    race = "data-race:nr_hgei in kvm_riscv_aia_enable and kvm_riscv_aia_free_hgei"
+    cause = Cause(pieces=None if pieces is None else frozenset(pieces))
+    assert accepted(race, "v7.1+percpu-v5", cause=cause) == is_accepted

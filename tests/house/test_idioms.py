@@ -121,7 +121,7 @@ class Edges:
         self.vcpu = kernels.add_vcpu(self.k, "a", 0)
         self.validator = Validator(Config())
         self.watch = Watch()
-        order = LockOrder(False, PathChains(self.watch.paths), self.validator)
+        order = LockOrder(False, PathChains(self.watch.paths, object), self.validator)
         self.found: list[str] = []
         order.report = lambda finding: self.found.append(finding.id)
         self.watch.add(order)

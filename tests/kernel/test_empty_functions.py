@@ -118,6 +118,8 @@ NOTICED = {
     "aia_find_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
     "aia_hgei_init": Notice("bitmap-owner:all-lines", *FULL),
     "bound_nr_hgei": Notice("no-such-file:hgei", "pageless", PERCPU),
+    "cpuhp_remove_state": Notice("irq-freed-enabled:sgei", "module-exit"),
+    "cpuhp_setup_state": Notice("exception:must_be_enabled", *FULL),
     "disable_sgei": Notice("irq-freed-enabled:sgei", "module-exit"),
     "enable_sgei": Notice("unserved:vcpu", *FULL),
     "guest_mode": Notice("entry-refused:auto", *FULL),

@@ -209,7 +209,7 @@ def test_a_request_reaches_all_vcpus_and_waits_for_the_guests_that_run() -> None
     c.cpu = 2
     in_guest(k, d, 3).mode = EXITING_GUEST_MODE
     who = k.threads[0]
-    path = Context(k.kvm_make_vcpus_request_mask(who, vm, REQ_HFENCE), who).before("IPI ack_flush")
+    path = Context(k.kvm_make_vcpus_request_mask(who, vm, REQ_HFENCE), who).before("IPI ack_kick")
     assert who.ipi_mask == 0b1010, "the own CPU and who is outside of its guest are left out"
     assert [vcpu.requests & REQ_HFENCE for vcpu in (a, b, c, d)] == [REQ_HFENCE] * 4
     assert [vcpu.mode for vcpu in (a, b, c, d)] == [2, 2, 0, 2]
@@ -223,7 +223,7 @@ def test_the_request_is_there_before_the_mode_is_looked_at() -> None:
     a = in_guest(k, owner_on(k, "a", 1), 1)
     path = k.kvm_make_vcpus_request_mask(k.threads[0], a.vm, REQ_HFENCE)
     told = story(memory, path, k.threads[0])
-    assert in_order(told, "a.requests = 1", "a.mode = 2", "IPI ack_flush") == []
+    assert in_order(told, "a.requests = 1", "a.mode = 2", "IPI ack_kick") == []
     entering = story(memory, kernels.running(k, a), a.thread)
     assert in_order(entering, "a.mode = 1", "enter guest", "a.mode = 0") == []
 
@@ -266,7 +266,7 @@ def test_the_fence_is_queued_and_waited_for_under_mmu_lock() -> None:
     a, b = (owner_on(k, name, 1, vm=vm) for name in "ab")
     in_guest(k, b, 1)
     path = Context(k.kvm_riscv_mmu_ioremap(k.threads[0], a, 1, 1), k.threads[0])
-    path.before("lock a.hfence_lock").before("lock b.hfence_lock").before("IPI ack_flush")
+    path.before("lock a.hfence_lock").before("lock b.hfence_lock").before("IPI ack_kick")
     assert (a.hfence, b.hfence, vm.mmu_lock.inside) == (1, 1, 1)
     assert (b.requests, b.mode) == (REQ_HFENCE, EXITING_GUEST_MODE)
     path.finish()

@@ -38,7 +38,7 @@ D = raw_spinlock(None, "d", "D")
 
 def watched(driver: TimedDriver) -> LockOrder:
     """The validator, watching everything that a driver executes."""
-    order = LockOrder(driver.k.realtime, PathChains(driver.paths))
+    order = LockOrder(driver.k.realtime, PathChains(driver.paths, type(driver.k)))
     driver.k.watch.add(order)
     return order
 
@@ -302,7 +302,7 @@ def test_the_call_chain_has_kernel_functions_only() -> None:
         "kvm_vcpu_halt",
         "kvm_vcpu_block",
         "schedule",
-        "switch_to_others",
+        "context_switch",
         "kvm_sched_out",
         "kvm_arch_vcpu_put",
         "kvm_riscv_vcpu_aia_put",

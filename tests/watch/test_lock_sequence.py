@@ -36,7 +36,7 @@ class Holding:
 
     def __init__(self) -> None:
         self.looking = Watch()
-        self.order = LockOrder(False, PathChains(self.looking.paths))
+        self.order = LockOrder(False, PathChains(self.looking.paths, object))
         self.held: list[str] = []
         self.entries: set[type] = set()
         self.looking.add(self.order, self)

@@ -24,6 +24,7 @@ from hgeisim.lockorder.baseline.baseline import (
 )
 from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
 from hgeisim.lockorder.graph.dependency_graph import Pair
+from hgeisim.machine.kernel_name import present_id
 
 
 @dataclass
@@ -68,7 +69,9 @@ class KnownLocks:
         self.base, self.ids = base, frozenset[str]()
         self.stopped: BaseException | None = None
         path = shipped_path(base.variant)
-        self.edges: dict[Pair, EdgeFacts] = dict(read_baseline(path).edges) if path else {}
+        self.edges: dict[Pair, EdgeFacts] = (
+            dict(read_baseline(path, present_id).edges) if path else {}
+        )
 
     def shows(self, finding: Finding) -> bool:
         """Whether the base has a finding of another kernel: it has shown it, it is accepted for

@@ -217,7 +217,10 @@ class AgainstBase:
         """Compare data races with those of the base; `races` is stopped where that was."""
         below = Streams(self.scenario.run.seed).stream("data-race").below
         states_max = races.states and self.base.states_max
-        self.races, stopped = race_standings(races.found, self.base, states_max, below)
+        found = [race.finding for race in races.all]
+        standings, stopped = race_standings(found, self.base, states_max, below)
+        races.put_first(lambda race: standings[race.key].word in COUNTING)
+        self.races = {i: standings[race.key] for i, race in races.found.items()}
         races.stopped = races.stopped or stopped
 
     def standings(self) -> dict[str, Standing]:

@@ -65,11 +65,11 @@ def standings_along(
     far as it can follow, or in few switches; lock order is compared as in an exploration."""
     below = Streams(base.scenario.run.seed).stream("lock-order").below
     of_locks = [each for i, each in found.items() if is_lock_order(i)]
-    races = [i for i in found if is_data_race(i)]
+    races = [each for i, each in found.items() if is_data_race(i)]
     others = [i for i in found if not (is_lock_order(i) or is_data_race(i))]
     return {
         **lock_standings(of_locks, base, schedule, below),
-        **race_standings(races, base, FEW_SWITCHES, below)[0],
+        **{i: each for (i, _), each in race_standings(races, base, FEW_SWITCHES, below)[0].items()},
         **_searched(space, base, schedule, others),
     }
 

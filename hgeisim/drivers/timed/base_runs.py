@@ -22,6 +22,7 @@ from hgeisim.kernel.variants import own_files
 from hgeisim.lockorder.baseline.baseline import EdgeFacts, edge_facts, stands_whole
 from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
 from hgeisim.lockorder.graph.dependency_graph import Pair
+from hgeisim.machine.kernel_name import present_id
 from hgeisim.scenario.canonical import with_seed
 from hgeisim.scenario.schema import Scenario
 
@@ -55,7 +56,7 @@ class BaseRuns:
     def __post_init__(self) -> None:
         """Start from the lock order of the base's shipped baseline, if it has one."""
         path = shipped_path(self.variant)
-        self.edges |= read_baseline(path).edges if path else {}
+        self.edges |= read_baseline(path, present_id).edges if path else {}
 
     @property
     def variant(self) -> str:

@@ -28,6 +28,7 @@ from hgeisim.machine import hart
 from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
 from hgeisim.machine.ipi import SampleSgei
+from hgeisim.machine.kernel_name import MARKS
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
 from hgeisim.machine.spinlock import Acquire, Release
@@ -59,6 +60,8 @@ KINDS: dict[str, Kind] = {
 """The predicted operation, by the last name of the expression that is yielded (`sgei` in
 `k.sgei[cpu]`): its class, and facts about its attributes.  Both are checked at run time."""
 
+SAYING = (hands_over.__name__, *MARKS)
+"""The decorators that say something about a path, and leave it as it is."""
 PROLOGUE = """
 _driver = {k}.clock.driver
 _who = _driver and _driver.env.active_lane.who
@@ -70,8 +73,7 @@ GENERALLY = "yield from _driver.complete(_who, _op)"
 
 def fused(kernel: type[Module]) -> type[Module]:
     """The same kernel with every path fused, except paths that are decorated (other than by
-    `hands_over`, which only annotates), take more than positional arguments, or whose source is not
-    available.
+    `SAYING`), take more than positional arguments, or whose source is not available.
 
     The driver that executes them is that of the kernel's clock, None before there is one.
     """
@@ -109,7 +111,7 @@ def _fuse(path: FunctionType) -> Callable[..., Any]:
 
 def _only_annotates(decorator: ast.expr) -> bool:
     """Whether a decorator leaves the path as it is."""
-    return isinstance(decorator, ast.Call) and _last_name(decorator.func) == hands_over.__name__
+    return isinstance(decorator, ast.Call) and _last_name(decorator.func) in SAYING
 
 
 class _Operations(ast.NodeTransformer):

@@ -11,7 +11,7 @@ from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerat
 from hgeisim.drivers.timed.scheduler import HartThread, Scheduler, SpawningDriver
 from hgeisim.drivers.timed.wait_queues import WaitQueues
 from hgeisim.kernel.main import Module
-from hgeisim.machine.hart import ffs
+from hgeisim.machine.hart import find_first_bit
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
@@ -73,7 +73,7 @@ class Interrupts:
         """Send an IPI to all HARTs that it is for, at the same time."""
         targets = sender.ipi_wait
         while targets:
-            self.env.lane(self._send_to(self.cores[ffs(targets)], sender, op))
+            self.env.lane(self._send_to(self.cores[find_first_bit(targets)], sender, op))
             targets &= targets - 1
 
     def _send_to(self, core: Core, sender: Runner, op: Ipi) -> LaneGenerator:

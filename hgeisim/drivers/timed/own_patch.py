@@ -97,7 +97,7 @@ class GuardedAccesses:
         who, held = self.who, self.kept.locks()
         if who is None or holds(self.k, guard, struct, written, held):
             return
-        place = site(sys._getframe(2))
+        place = site(sys._getframe(2), type(self.k))
         if place is not None:
             self.who = None  # the checks read guarded fields themselves
             access = Access(guard, struct, field, written, place.function, place.marked)

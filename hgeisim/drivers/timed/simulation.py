@@ -96,12 +96,12 @@ class Simulation:
         names = TABLES if record == "all" else ()
         self.recorded = {name: TABLES[name](self.k) for name in names}
         self.lock_order = boot.lock_order if record == "all" else None
-        watch, chains = self.k.watch, PathChains(self.k.watch.paths)
+        watch, chains = self.k.watch, PathChains(self.k.watch.paths, type(self.k))
         watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
         watch.add(Requests(self.k, self.note), self.guests, self.sgeis)
 
         def moment(who: Runner, op: Op) -> Moment:
-            function = chains.functions(who)[-1] if isinstance(op, WarnOn) else who.name
+            function = chains.subject(who) if isinstance(op, WarnOn) else who.name
             return Moment(who, op, function, "" if who.id else chains.entry(who))
 
         ask_after_operations(self.k, watch, self.note, moment)

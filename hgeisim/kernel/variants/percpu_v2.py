@@ -5,6 +5,7 @@ from __future__ import annotations
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.machine.hart import ALL_ONES, bit, fls
+from hgeisim.machine.kernel_name import part_of
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
@@ -33,6 +34,7 @@ class PercpuV2(Aia):
             yield from k.set_hgei_up(current, k.hgei[current.cpu])
             yield from k.enable_sgei(current)
 
+    @part_of("kvm_riscv_aia_enable")
     def set_hgei_up(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
         """Steps 2-7, each time a CPU is enabled, no lock held."""
         yield STEP
@@ -40,6 +42,7 @@ class PercpuV2(Aia):
         yield from k.set_free_bitmap(hgctrl)
         yield hgctrl.lock.init
 
+    @part_of("kvm_riscv_aia_enable")
     def probe_nr_hgei(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
         """Steps 2-5: the count is built up in the shared field, n + 1 first."""
         current.hart.write_hgeie(ALL_ONES)
@@ -52,6 +55,7 @@ class PercpuV2(Aia):
             yield STEP
             hgctrl.nr_hgei -= 1
 
+    @part_of("kvm_riscv_aia_enable")
     def set_free_bitmap(k, hgctrl: HgeiControl) -> Path[None]:
         """Step 6: all lines are free, whoever owns them."""
         yield STEP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.structs import HgeiControl
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
+from hgeisim.machine.kernel_name import part_of
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
@@ -37,11 +38,13 @@ class PercpuV3(PercpuV2):
         yield from k.set_free_bitmap(hgctrl)
         yield hgctrl.lock.init
 
+    @part_of("kvm_riscv_aia_enable")
     def bound_nr_hgei(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
         """The bound squashed in: not more lines than this CPU has guest files."""
         yield STEP
         hgctrl.nr_hgei = min(hgctrl.nr_hgei, k.topology.harts[current.cpu].guest_files)
 
+    @part_of("kvm_riscv_aia_enable")
     def lower_nr_hgei(k, nr_hgei: int) -> Path[None]:
         """A HART with lines, but fewer than the global count, lowers it: read, then written."""
         yield STEP

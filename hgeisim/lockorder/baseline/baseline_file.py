@@ -11,7 +11,8 @@ hgeisim comes with a baseline for each kernel that was shipped or posted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hgeisim.errors import InputError, Problem, did_you_mean
@@ -53,12 +54,17 @@ def _lines(baseline: Baseline) -> Iterator[str]:
         yield f"accept {finding}{BECAUSE}{reason}"
 
 
-def read_baseline(path: Path) -> Baseline:
-    """The baseline in a file; InputError lists all mistakes, each with its line."""
-    return baseline_from(read_text(path), str(path))
+def read_baseline(path: Path, renamed: Callable[[str], str] = str) -> Baseline:
+    """The baseline in a file; InputError lists all mistakes, each with its line.
+
+    `renamed` gives the present form of an accepted id, or of a site, that the file has.
+    """
+    return baseline_from(read_text(path), str(path), renamed)
 
 
-def baseline_from(text: str, file: str = "baseline") -> Baseline:
+def baseline_from(
+    text: str, file: str = "baseline", renamed: Callable[[str], str] = str
+) -> Baseline:
     """The baseline in a text; `file` is its name in problems."""
     made, problems = Baseline(), list[Problem]()
     for number, line in enumerate(text.split("\n"), start=1):
@@ -71,6 +77,11 @@ def baseline_from(text: str, file: str = "baseline") -> Baseline:
     problems += _missing(made, file) if not problems else []
     if problems:
         raise InputError(problems)
+    for pair, edge in made.edges.items():
+        made.edges[pair] = replace(edge, site=renamed(edge.site))
+    accepted, made.accepted = made.accepted, {}
+    for finding, reason in accepted.items():
+        made.accepted.setdefault(renamed(finding), reason)
     return made
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from hgeisim.kernel import structs
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.kvm_main import Block
-from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.structs import HgeiControl, Thread, Vcpu
+from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.atomics import READ_ONCE, WRITE_ONCE, atomic_inc
 from hgeisim.machine.ops import LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE, STEP, Path
@@ -176,3 +177,13 @@ class Crashes(Block):
         """No."""
         yield STEP
         k.globals.kvm_usage_count = 1 // k.globals.kvm_rebooting
+
+
+class WritesAgain(PercpuV5):
+    """One more write of nr_hgei in kvm_riscv_aia_enable, beside those of V2-4."""
+
+    def set_hgei_up(k, current: Runner, hgctrl: HgeiControl) -> Path[None]:
+        """Then write what is there."""
+        yield from super().set_hgei_up(current, hgctrl)
+        yield STEP
+        hgctrl.nr_hgei = hgctrl.nr_hgei + 0

@@ -7,11 +7,13 @@ the accesses of each step up to a finding.
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import NamedTuple
 
+from hgeisim.checks.access import site
 from hgeisim.checks.catalogue import CATALOGUE, At, is_lock_order
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.counterexample.event_order import Happened, Progress
@@ -25,7 +27,11 @@ from hgeisim.drivers.explored.strategies.strategy import LONGEST, Given, Step, s
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel.interrupts import DEVICE_HANDLERS
 from hgeisim.kernel.structs import Vcpu
+from hgeisim.machine.kernel_name import innermost
 from hgeisim.machine.shared import address_of, addresses
+
+SCENARIO = "(scenario)"
+"""Whose code a context executes that only does what its task in the scenario says."""
 
 
 class Change(NamedTuple):
@@ -137,11 +143,19 @@ def _describe(space: Space, step: Step) -> StepTaken:
     return StepTaken(
         context_name(automaton, node or there),
         automaton.runner.cpu,
-        node.functions[-1] if node and node.functions else "",
+        _place(space, node),
         _operation(node, there),
         changes,
         (*step.findings, *space.invariants.of(step.after)),
     )
+
+
+def _place(space: Space, node: Node | None) -> str:
+    """Which function of the kernel a context is in, or whose code it executes instead; empty before
+    its first step."""
+    if node is None or not node.functions:
+        return ""
+    return innermost(type(space.system.k), node.shown) or SCENARIO
 
 
 def context_name(automaton: Automaton, node: Node | None) -> str:
@@ -172,7 +186,7 @@ def _writers(space: Space, slot: int, before: list[int]) -> dict[int, str]:
     memory, functions = space.system.memory, dict[int, str]()
 
     def note(address: int) -> None:
-        functions[address] = _writing_function()
+        functions[address] = _writing_function(sys._getframe(1), type(space.system.k))
 
     memory.begin_step(list(before))
     memory.on_write = note
@@ -181,20 +195,16 @@ def _writers(space: Space, slot: int, before: list[int]) -> dict[int, str]:
     return functions
 
 
-def _writing_function() -> str:
-    """The name of the kernel path that is writing at this moment; "" if none is."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        driver = frame.f_globals["__name__"].startswith("hgeisim.drivers.")
-        if frame.f_code.co_flags & inspect.CO_GENERATOR and not driver:
-            return frame.f_code.co_name
-        frame = frame.f_back
-    return ""
+def _writing_function(frame: FrameType, kernel: type) -> str:
+    """The name of the path of a kernel that is writing at this moment; "" if none is."""
+    place = site(frame, kernel)
+    return innermost(kernel, place.paths[::-1]) if place else ""
 
 
 class Access(NamedTuple):
     """A step: its event and context, its call chain and locks, and the cells that it touched.
 
+    `functions` is the call chain in the model, `shown` the one by the names of the kernel.
     `reads` has the values that it found, `writes` those that it left, and `changes` both where they
     differ.
     """
@@ -203,6 +213,7 @@ class Access(NamedTuple):
     context: str
     cpu: int
     functions: tuple[str, ...]
+    shown: tuple[str, ...]
     op: str
     locks: tuple[str, ...]
     reads: Mapping[int, int]
@@ -277,6 +288,7 @@ def _access(space: Space, progress: Progress, step: Step) -> Access:
         context_name(automaton, node),
         cpu,
         node.functions if node else (),
+        node.shown if node else (),
         str(node.op) if node and before[location] else "interrupt",
         tuple(node.balance.locks()) if node else (),
         {address: value for address, value in memory.reads.items() if address != location},

@@ -18,7 +18,13 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any, TypeAlias
 
-from hgeisim.drivers.explored.model.frames import SeamError, Standing, functions, standing
+from hgeisim.drivers.explored.model.frames import (
+    SeamError,
+    Standing,
+    functions,
+    kernel_functions,
+    standing,
+)
 from hgeisim.drivers.path_failure import NoOperation
 from hgeisim.errors import ModelError
 from hgeisim.machine.balance import NOTHING, Balance, Call, Left, frames, unbalanced_returns
@@ -59,9 +65,10 @@ class Node:
     """A local state: about to complete `op`; `waiting` if that has begun.
 
     `held` are the locks that the context holds there.  `origin` makes the path anew, and `history`
-    has the memories that led here, so that the path can be brought to this state again.  `balance`
-    is what the path keeps before the operation, `began` what it kept when each of its functions
-    began, and `reported` what a function has left out of balance that is reported already.
+    has the memories that led here, so that the path can be brought to this state again.
+    `functions` is its call chain in the model, `shown` the one by the names of the kernel.
+    `balance` is what the path keeps before the operation, `began` what it kept when each of its
+    functions began, and `reported` what a function has left out of balance that is reported already.
     `straight` counts the operations since the path has called or left a function.  `live` holds a
     path in this state, if there is one; going on with it takes it away.
     """
@@ -71,6 +78,7 @@ class Node:
     origin: MakePath
     history: tuple[tuple[int, ...], ...]
     functions: tuple[str, ...]
+    shown: tuple[str, ...] = ()
     held: Held = ()
     balance: Balance = NOTHING
     began: tuple[Balance, ...] = ()
@@ -150,6 +158,7 @@ class Automaton:
             waiting=False,
             history=(*node.history, seen),
             functions=functions(path),
+            shown=kernel_functions(self.kernel, path),
             held=held_after(node.held, node.op),
             balance=balance,
             began=tuple(call.began for call in now),

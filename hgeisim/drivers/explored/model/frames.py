@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, TypeAlias
 from hgeisim.errors import ModelError
 from hgeisim.machine import watch
 from hgeisim.machine.balance import frames
+from hgeisim.machine.kernel_name import is_of_kernel, shown
 from hgeisim.machine.ops import Op, Path
 from hgeisim.machine.shared import Fixed, Shared, TrackedArray
 
@@ -104,6 +105,12 @@ class SeamError(Exception):
 def functions(path: Path[Any]) -> tuple[str, ...]:
     """The call chain of a suspended path, outermost first."""
     return tuple(g.gi_code.co_name for g in frames(path) if g.gi_code.co_filename != OVERRIDES)
+
+
+def kernel_functions(kernel: type, path: Path[Any]) -> tuple[str, ...]:
+    """The same by the names of the kernel, without what stands around its functions."""
+    suspended = (g for g in frames(path) if is_of_kernel(_frame(g)))
+    return shown(kernel, tuple(g.gi_code.co_name for g in suspended))
 
 
 class Standing(NamedTuple):

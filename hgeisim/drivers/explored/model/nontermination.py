@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
+from hgeisim.machine.kernel_name import subject
 
 ENDLESS, LIVELOCK = "endless", "livelock"
 LONGEST = 10_000
@@ -31,14 +32,14 @@ Step: TypeAlias = tuple[int, Answer, bytes]
 """A context, its answer, and the state after that."""
 
 
-def innermost_common(chains: Iterable[tuple[str, ...]]) -> str:
-    """The innermost function that all call chains share, "" if there is none.
+def innermost_common(kernel: type, chains: Iterable[tuple[str, ...]]) -> str:
+    """The innermost function of a kernel that all call chains share, "" if there is none.
 
     Empty chains do not count: an interrupt that is taken again and again is at rest in between.
     """
     depths = zip(*filter(None, chains), strict=False)
     common = [names[0] for names in takewhile(lambda names: len({*names}) == 1, depths)]
-    return common[-1] if common else ""
+    return subject(kernel, tuple(common))
 
 
 class LoneRuns:
@@ -77,7 +78,7 @@ def endless(space: Space, state: bytes) -> tuple[Finding, ...]:
         if loop is None:
             return ()
         name = space.system.automata[slot].name
-        function = innermost_common(loop) or name
+        function = innermost_common(type(space.system.k), loop) or name
         found.append(Finding(ENDLESS, function, f"{name} goes round in {function} for ever"))
     return tuple(found) if _is_closed(space, state) else ()
 
@@ -274,7 +275,8 @@ class LastRound:
         pairs = zip(self.before, self.steps, strict=True)
         nodes = (self.space.node(slot, state) for state, step in pairs if step[0] == slot)
         chains = (node.functions for node in nodes if node is not None)
-        return innermost_common(chains) or self.space.system.automata[slot].name
+        automaton = self.space.system.automata[slot]
+        return innermost_common(automaton.kernel, chains) or automaton.name
 
     def _cells(self) -> list[str]:
         """The names of cells that one context writes and another reads, words of locks last."""

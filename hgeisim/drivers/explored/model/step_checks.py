@@ -73,7 +73,7 @@ class StepAsker:
         if self.listener is not None:
             self.listener.heard(address, written, sys._getframe(2))
         if address in self.guarded:
-            place = site(sys._getframe(2))
+            place = site(sys._getframe(2), type(self.k))
             if place is not None:
                 made = Access(*self.guarded[address], written, place.function, place.marked)
                 self._accesses.append(made)

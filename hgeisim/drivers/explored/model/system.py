@@ -56,7 +56,7 @@ class System(Placement):
         self.length = 0
         self.crashed = False
         self.own_patch = has_own_patch(k)
-        self.lock_order = LockOrder(k.realtime, PathChains({}))
+        self.lock_order = LockOrder(k.realtime, PathChains({}, type(k)))
         self.sgeis: Collection[int] = ()
         self.budget: Budget = UNLIMITED
 

@@ -222,7 +222,7 @@ def _stuck(space: Space, blocked: Blocked, slot: int) -> Stuck | None:
     if not others:
         return None
     name, locks = system.automata[slot].name, node.balance.locks()
-    return Stuck(slot, name, who.cpu, node.functions, locks, wants, others[0], hardirq=not who.id)
+    return Stuck(slot, name, who.cpu, node.shown, locks, wants, others[0], hardirq=not who.id)
 
 
 def _keepers(space: Space, slot: int, node: Node) -> Iterator[int]:

@@ -43,7 +43,8 @@ from hgeisim.drivers.explored.model.contexts import Contexts, Placement
 from hgeisim.drivers.explored.model.step_checks import StepAsker
 from hgeisim.drivers.path_failure import Endless, unbalanced
 from hgeisim.machine.ipi import Ipi
-from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Try
+from hgeisim.machine.kernel_name import subject
+from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Try, WarnOn
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import addresses
 
@@ -250,8 +251,10 @@ class Transaction:
 
     def _functions(self, node: Node) -> tuple[str, str]:
         """The innermost function of the kernel, and the outermost one of AIA."""
-        function = node.functions[-1] if node.functions else self.automaton.name
-        return function, entry_function(node.functions, function)
+        function = node.shown[-1] if node.shown else self.automaton.name
+        if type(node.op) is WarnOn:
+            function = subject(self.automaton.kernel, node.functions)
+        return function, entry_function(node.shown, function)
 
     def _mover(
         self, contention: Contention, node: Node, mover: str, by_op: Accesses, by_path: Accesses

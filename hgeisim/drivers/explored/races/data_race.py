@@ -8,45 +8,47 @@ plain read beside a write.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from hgeisim.checks.access import site
 from hgeisim.checks.check import vcpus
-from hgeisim.checks.finding import Finding, Moment
+from hgeisim.checks.finding import Cause, Finding, Moment
 from hgeisim.drivers.explored.model.cached_step import Answer, mask
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel import structs
 from hgeisim.kernel.annotations import PLAIN, Plain
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.balance import GIVES
 from hgeisim.machine.ops import Irq, Op, Preempt
 from hgeisim.machine.rwlock import RwLock
 from hgeisim.machine.shared import Shared, addresses
 
+Key: TypeAlias = tuple[str, frozenset[str]]
+"""A race: its id, and the pieces of functions that it is in."""
 DEAF = "interrupts of HART "
 """With a number, a pseudo lock: each interrupt of the HART takes it, and so does disabling them."""
 
 
 class Access(NamedTuple):
     """One access: the cell, whether it is a write and whether it is marked; the functions that make
-    it, innermost first; and the locks held, `alone` or shared with others.  It is `late` if its
-    step has given something back before it."""
+    it, innermost first, and the `piece` of them in the model; and the locks held, `alone` or shared
+    with others.  It is `late` if its step has given something back before it."""
 
     address: int
     written: bool
     marked: bool
     functions: tuple[str, ...]
+    piece: str
     alone: frozenset[str]
     shared: frozenset[str]
     late: bool
 
     def same_place(self, other: Access) -> bool:
         """Whether two accesses are the same except for the locks held."""
-        return self[:4] == other[:4]
+        return self[:5] == other[:5]
 
     @property
     def locks(self) -> list[str]:
@@ -100,7 +102,7 @@ class Accesses:
         self.sharable = {lock.name: lock for lock in locks if isinstance(lock, RwLock)}
         self._known: dict[Answer, tuple[Access, ...]] = {}
         self._made: list[Access] = []
-        self._heard: list[tuple[int, bool, bool, tuple[str, ...]]] = []
+        self._heard: list[tuple[int, bool, bool, tuple[str, ...], str]] = []
 
     def of(self, slot: int, state: bytes, answer: Answer) -> tuple[Access, ...]:
         """The plain accesses of a step: the answer of a context in a state."""
@@ -124,12 +126,10 @@ class Accesses:
 
     def heard(self, address: int, written: bool, frame: FrameType) -> None:
         """Note an access of the path."""
-        place = site(frame) if address in self.fields else None
-        if place is not None:
-            functions = tuple(name for name in place.paths if name not in SCRIPTED)
-            if functions:
-                marked = place.marked or functions[0] in self.marked[address]
-                self._heard.append((address, written, marked, functions))
+        place = site(frame, type(self.k)) if address in self.fields else None
+        if place is not None and place.paths:
+            marked = place.marked or place.paths[0] in self.marked[address]
+            self._heard.append((address, written, marked, place.paths, place.piece))
 
     def ended(self, moment: Moment, held: tuple[str, ...]) -> None:
         """Keep the accesses since the last operation, with the locks held."""
@@ -176,7 +176,19 @@ class Race(NamedTuple):
     def finding(self) -> Finding:
         """The finding, named after the field and the two functions in sorted order."""
         names = dict.fromkeys(sorted(side.access.functions[0] for side in self.sides))
-        return Finding("data-race", f"{self.field} in {' and '.join(names)}", self.text)
+        cause = Cause(pieces=self.pieces)
+        return Finding("data-race", f"{self.field} in {' and '.join(names)}", self.text, cause)
+
+    @property
+    def pieces(self) -> frozenset[str]:
+        """The pieces of kernel functions in which it is; the id names these functions alone."""
+        accesses = (side.access for side in self.sides)
+        return frozenset(each.piece for each in accesses if each.piece != each.functions[0])
+
+    @property
+    def key(self) -> Key:
+        """What it has in common with other instances of the same race."""
+        return key_of(self.finding)
 
     @property
     def text(self) -> str:
@@ -185,6 +197,19 @@ class Race(NamedTuple):
         changed = self.before != self.after
         value = f"{self.before} -> {self.after}" if changed else f"where {self.before} stands"
         return f"{_does(first, self.cell)}, {value}, while {_does(second, 'it')}"
+
+
+def key_of(finding: Finding) -> Key:
+    """Which race a finding is about."""
+    return finding.id, finding.cause.pieces or frozenset()
+
+
+def first_of_each(races: Iterable[Race]) -> dict[str, Race]:
+    """The first race of each id."""
+    found = dict[str, Race]()
+    for race in races:
+        found.setdefault(race.finding.id, race)
+    return found
 
 
 def _does(side: Side, what: str) -> str:

@@ -16,18 +16,32 @@ from typing import NamedTuple
 
 from hgeisim.drivers.explored.model.cached_step import Answer
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.races.data_race import Access, Accesses, Race, Side, conflict
+from hgeisim.drivers.explored.races.data_race import (
+    Access,
+    Accesses,
+    Key,
+    Race,
+    Side,
+    conflict,
+    first_of_each,
+)
 from hgeisim.drivers.explored.strategies.strategy import Step, Strategy, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
 
 
 @dataclass
 class Sample:
-    """The races of some schedules, one for each id; `stopped` is the error that ended them."""
+    """The races of some schedules, one for each id and the pieces of functions that it is in;
+    `stopped` is the error that ended them."""
 
-    races: dict[str, Race] = field(default_factory=dict)
+    all: dict[Key, Race] = field(default_factory=dict)
     schedules: int = 0
     stopped: BaseException | None = None
+
+    @property
+    def races(self) -> dict[str, Race]:
+        """The first one of each id."""
+        return first_of_each(self.all.values())
 
 
 def races_along(space: Space, strategy: Strategy) -> Sample:
@@ -38,7 +52,7 @@ def races_along(space: Space, strategy: Strategy) -> Sample:
     try:
         for schedule in schedules(fine, strategy):
             for race in HappensBefore(fine, accesses).races(schedule):
-                made.races.setdefault(race.finding.id, race)
+                made.all.setdefault(race.key, race)
             made.schedules += 1
     except BaseException as error:  # noqa: BLE001 - raised again by the caller
         made.stopped = without_memory(error)

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from hgeisim.drivers.explored.model.cached_step import Answer, after
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.races.data_race import Access, Accesses, Race, Side, conflict
+from hgeisim.drivers.explored.races.data_race import Access, Accesses, Key, Race, Side, conflict
 from hgeisim.drivers.explored.strategies.exhaustive import searches
 from hgeisim.drivers.explored.strategies.search import NOWHERE, Kinds, Progress, Search
 from hgeisim.drivers.explored.strategies.verdict import Schedule, Verdict
@@ -29,17 +29,18 @@ LONGEST = 64
 def races_of(
     space: Space, states_max: int, progress: Progress | None = None
 ) -> tuple[Verdict, list[Race]]:
-    """Search all states, `states_max` at most, for races; return one race for each id.
+    """Search all states, `states_max` at most, for races; return one race for each id and the
+    pieces of functions that it is in.
 
     The search makes long steps; each race is then confirmed in single operations.
     """
-    verdict, found = Verdict(), dict[str, Race]()
+    verdict, found = Verdict(), dict[Key, Race]()
     with verdict.kept():
         search = next(s for s in searches(space, verdict) if s.run(states_max, progress))
         singly = Singly(space.fine)
         for candidate in SideBySide(space).candidates(search):
             for race in singly.confirmed(candidate):
-                found.setdefault(race.finding.id, race)
+                found.setdefault(race.key, race)
     return verdict, [*found.values()]
 
 

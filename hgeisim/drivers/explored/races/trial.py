@@ -6,13 +6,13 @@ schedules as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hgeisim.checks.finding import INTRODUCED, PRE_EXISTING, UNKNOWN, Standing
+from hgeisim.checks.finding import INTRODUCED, PRE_EXISTING, UNKNOWN, Finding, Standing
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.model.space import Space
-from hgeisim.drivers.explored.races.data_race import Race
+from hgeisim.drivers.explored.races.data_race import Key, Race, first_of_each, key_of
 from hgeisim.drivers.explored.races.happens_before import races_along
 from hgeisim.drivers.explored.races.side_by_side import Singly, races_of
 from hgeisim.drivers.explored.strategies.sampling import Random
@@ -29,11 +29,20 @@ WALKS_MAX = 500
 class Races:
     """The races found, and how far they were looked for; `stopped` is the error that ended it."""
 
-    found: dict[str, Race] = field(default_factory=dict)
+    all: list[Race] = field(default_factory=list)
     coverage: str = SAMPLED
     states: int = 0
     schedules: int = 0
     stopped: BaseException | None = None
+
+    @property
+    def found(self) -> dict[str, Race]:
+        """One race of each id: the first."""
+        return first_of_each(self.all)
+
+    def put_first(self, is_new: Callable[[Race], bool]) -> None:
+        """Let those races stand for their ids that are new, where there are others of an id."""
+        self.all.sort(key=lambda race: not is_new(race))
 
 
 def look_for_races(
@@ -44,33 +53,35 @@ def look_for_races(
     made = Races()
     if states_max:
         verdict, races = races_of(space, states_max)
-        made = Races({each.finding.id: each for each in races}, verdict.coverage, verdict.states)
+        made = Races(races, verdict.coverage, verdict.states)
         made.stopped = verdict.stopped
     if made.coverage != EXHAUSTED and made.stopped is None:
         sample = races_along(space, drawn or Random(below, WALKS))
-        made.found = sample.races | made.found
+        made.all = [*({race.key: race for race in made.all} | sample.all).values()]
         made.schedules, made.stopped = sample.schedules, sample.stopped
     return made
 
 
 def races_shown(space: Space, schedule: Schedule) -> dict[str, Race]:
     """The races along one schedule and in its last state."""
-    along, found = races_along(space, Given([schedule])).races, dict[str, Race]()
-    at_end = Singly(space.fine).at(space.fine.state_after(schedule), schedule)
-    for race in (*at_end, *along.values()):
-        found.setdefault(race.finding.id, race)
-    return found
+    along, fine = races_along(space, Given([schedule])), space.fine
+    at_end = Singly(fine).at(fine.state_after(schedule), schedule)
+    return first_of_each((*at_end, *along.all.values()))
 
 
 def race_standings(
-    ids: Iterable[str], base: Base, states_max: int, below: Below
-) -> tuple[dict[str, Standing], BaseException | None]:
+    found: Iterable[Finding], base: Base, states_max: int, below: Below
+) -> tuple[dict[Key, Standing], BaseException | None]:
     """The standing of data races against the base in the same scenario, and the error that ended
-    the search of the base, if one did."""
-    found = [*ids]
-    if not found or all(map(base.accepts, found)):
-        return {i: Standing(PRE_EXISTING) for i in found}, None
-    other = look_for_races(base.space, states_max, below)
+    the search of the base, if one did.  A race in a piece of a function where the base has none is
+    not the base's."""
+    accepted = {key_of(each): base.accepts(each.id, each.cause) for each in found}
+    other = Races()
+    if not all(accepted.values()):
+        other = look_for_races(base.space, states_max, below)
+    known = {race.key for race in other.all}
     missing = UNKNOWN if other.stopped is not None else INTRODUCED
-    words = {i: PRE_EXISTING for i in found if i in other.found or base.accepts(i)}
-    return {i: Standing(words.get(i, missing)) for i in found}, other.stopped
+    return {
+        key: Standing(PRE_EXISTING if accepts or key in known else missing)
+        for key, accepts in accepted.items()
+    }, other.stopped

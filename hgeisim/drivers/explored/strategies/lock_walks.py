@@ -15,7 +15,6 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.sampling import Random
 from hgeisim.drivers.explored.strategies.strategy import Below, Chain, Given, Step, schedules
 from hgeisim.drivers.explored.strategies.verdict import Schedule, without_memory
-from hgeisim.kernel.script import SCRIPTED
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Watch
 from hgeisim.watch.lock_order import LockOrder
@@ -116,8 +115,7 @@ def _show(space: Space, made: LockWalks, watch: Watch, step: Step) -> None:
     if node is None:
         return
     made.happened |= landmarks(node.functions)
-    names = tuple(name for name in node.functions if name not in SCRIPTED)
-    made.order.chains = NodeChains(names)
+    made.order.chains = NodeChains(node.shown)
     space.system.memory.begin_step(space.codebook.decode(step.after))
     who = space.system.automata[step.slot].runner
     if there is not None and there.waits_at(node.op):
