@@ -65,6 +65,7 @@ def command(
     from hgeisim.kernel.variants import own_files  # noqa: PLC0415
     from hgeisim.report.counterexample import race_facts  # noqa: PLC0415
     from hgeisim.report.findings import in_order  # noqa: PLC0415
+    from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
 
     meant = decoded("".join(token), "TOKEN")
     _check_files(meant, scenario, variant)
@@ -95,19 +96,24 @@ def command(
         lines = mail_of(space, loaded, its_own, one, room(options["full"]))
         click.echo("\n".join(lines))
     else:
-        _print(result, steps, options["everything"])
+        vcpus = {each.id: each.name for each in space.system.k.vcpus if each is not None}
+        click.echo(f"{_heading(result)}\n")
+        click.echo("\n".join(interleaving(steps, vcpus, options["everything"])) + "\n")
+        _print(result)
     return EXIT_FINDING if new else EXIT_NOTHING_NEW
 
 
-def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> None:
+def _heading(result: dict[str, Any]) -> str:
+    kernel = f"{result['variant']}, preemption {result['preemption']}"
+    return f"{result['scenario']} on {kernel}"
+
+
+def _print(result: dict[str, Any]) -> None:
     from hgeisim.report.counterexample import race_lines  # noqa: PLC0415
     from hgeisim.report.findings import nothing_found, standing, unlooked  # noqa: PLC0415
-    from hgeisim.report.interleaving import interleaving  # noqa: PLC0415
+    from hgeisim.report.kernel_names import in_c  # noqa: PLC0415
     from hgeisim.report.layout import indented  # noqa: PLC0415
 
-    kernel = f"{result['variant']}, preemption {result['preemption']}"
-    click.echo(f"{result['scenario']} on {kernel}\n")
-    click.echo("\n".join(interleaving(steps, everything)) + "\n")
     if "changed" in result:
         click.echo(result["changed"] + ("" if result["end"] else "; it follows the whole schedule"))
         click.echo("")
@@ -115,7 +121,7 @@ def _print(result: dict[str, Any], steps: list[StepTaken], everything: bool) -> 
         click.echo(f"this kernel leaves the schedule here: {result['end']}")
     for finding in result["findings"]:
         how = standing(finding).removeprefix(", ")
-        line = f"{finding['id']}: {finding['text']}{how and f' ({how})'}"
+        line = f"{finding['id']}: {in_c(finding['text'])}{how and f' ({how})'}"
         click.echo("\n".join(indented(line, 0)))
         if "race" in finding:
             click.echo("\n".join(race_lines(finding["race"])))

@@ -62,9 +62,18 @@ def _marked(mark: Mark) -> Callable[[F], F]:
     return says
 
 
-@cache
 def marks(kernel: type) -> Mapping[str, Mark]:
     """The mark of each function of a kernel that has one."""
+    return _marks(kernel)
+
+
+def shown(kernel: type, functions: tuple[str, ...]) -> tuple[str, ...]:
+    """A call chain, outermost first, by the names of the kernel: a piece and the function that it
+    is a part of are one."""
+    return _shown(kernel, functions)
+
+
+def _collected(kernel: Any) -> Mapping[str, Mark]:
     return {
         name: member.kernel_name
         for cls in reversed(kernel.__mro__)
@@ -73,10 +82,7 @@ def marks(kernel: type) -> Mapping[str, Mark]:
     }
 
 
-@cache
-def shown(kernel: type, functions: tuple[str, ...]) -> tuple[str, ...]:
-    """A call chain, outermost first, by the names of the kernel: a piece and the function that it
-    is a part of are one."""
+def _translated(kernel: Any, functions: tuple[str, ...]) -> tuple[str, ...]:
     known, chain = marks(kernel), list[str]()
     for name in functions:
         names = known.get(name, Mark()).functions or (name,)
@@ -84,6 +90,10 @@ def shown(kernel: type, functions: tuple[str, ...]) -> tuple[str, ...]:
         if chain[-1:] != [name]:
             chain.append(name)
     return tuple(chain)
+
+
+_marks: Callable[[Any], Mapping[str, Mark]] = cache(_collected)
+_shown: Callable[[Any, tuple[str, ...]], tuple[str, ...]] = cache(_translated)
 
 
 def innermost(kernel: type, functions: tuple[str, ...]) -> str:

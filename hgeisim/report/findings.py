@@ -11,6 +11,7 @@ from typing import Any
 
 from hgeisim.checks.catalogue import is_note, severity_of
 from hgeisim.checks.finding import HAPPENINGS, Bounds, Cause
+from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.schema import Scenario
@@ -33,7 +34,7 @@ def named(finding: dict[str, Any]) -> str:
 
 def explanation(finding: dict[str, Any]) -> Iterator[str]:
     """The text of a finding, and the reason why it is accepted."""
-    yield from indented(finding["text"], 2)
+    yield from indented(in_c(finding["text"]), 2)
     if finding["reason"]:
         yield from indented(f"known: {finding['reason']}", 2)
 

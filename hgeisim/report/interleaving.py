@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.counterexample.replay import Change, StepTaken
+from hgeisim.report.kernel_names import in_c, value_text
 from hgeisim.report.layout import indented
 
 HIDDEN = (
@@ -30,10 +31,12 @@ class Entry(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[str]:
+def interleaving(
+    steps: Iterable[StepTaken], vcpus: Mapping[int, str], everything: bool = False
+) -> list[str]:
     """Lay out a schedule, one paragraph for each run of steps in one function of one context.
 
-    With `everything` each step is shown and no cell is hidden.
+    `vcpus` has the names of the vCPUs.  With `everything` each step is shown and no cell is hidden.
     """
     lines = [f"{'step':>4}  {'context':<14} {'HART':>4}  kernel function"]
     shown: set[str] = set()
@@ -41,7 +44,7 @@ def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[s
     entries = (
         entry._replace(findings=_unseen(entry.findings, shown))
         for number, step in enumerate(steps, 1)
-        for entry in _entries(number, step, everything)
+        for entry in _entries(number, step, vcpus, everything)
     )
     visible = (entry for entry in entries if entry.text or entry.findings)
     for _, group in groupby(
@@ -55,18 +58,20 @@ def interleaving(steps: Iterable[StepTaken], everything: bool = False) -> list[s
     return lines
 
 
-def _entries(number: int, step: StepTaken, everything: bool) -> Iterator[Entry]:
+def _entries(
+    number: int, step: StepTaken, vcpus: Mapping[int, str], everything: bool
+) -> Iterator[Entry]:
     """The operation of a step, then the writes of each function that went on after it."""
     visible = [c for c in step.changes if everything or not c.cell.endswith(HIDDEN)]
-    op = "" if step.op == "step" and not everything else step.op
+    op = "" if step.op == "step" and not everything else in_c(step.op)
     own = [c for c in visible if c.function in ("", step.function)]
-    parts = [op] * bool(op) + [_change(c) for c in own]
+    parts = [op] * bool(op) + [_change(c, vcpus) for c in own]
     functions = dict.fromkeys(c.function for c in visible if c not in own)
     place = number, step.context, step.cpu
     entries = [Entry(*place, step.function or "(starts)", "; ".join(parts))] if parts else []
     for function in functions:
-        text = "; ".join(_change(c) for c in visible if c not in own and c.function == function)
-        entries.append(Entry(*place, function, text))
+        made = (c for c in visible if c not in own and c.function == function)
+        entries.append(Entry(*place, function, "; ".join(_change(c, vcpus) for c in made)))
     if not entries:
         entries = [Entry(*place, step.function or "(starts)", "")]
     yield from entries[:-1]
@@ -87,15 +92,11 @@ def _paragraph(run: list[Entry]) -> Iterator[str]:
         if entry.text:
             yield from indented(entry.text, 28)
         for finding in entry.findings:
-            yield from indented(f"*** {finding.id}: {finding.text}", 6)
+            yield from indented(f"*** {finding.id}: {in_c(finding.text)}", 6)
 
 
-def _change(change: Change) -> str:
-    before, after = _value(change.cell, change.before), _value(change.cell, change.after)
-    return f"{change.cell} {before} -> {after}"
-
-
-def _value(name: str, value: int) -> str:
-    """A value as text; a bitmap in binary, so that its lines can be read off."""
-    bits = ("free_bitmap", "hgeie", "hgeip")
-    return f"0b{value:b}" if name.endswith(bits) else str(value)
+def _change(change: Change, vcpus: Mapping[int, str]) -> str:
+    before, after = (
+        value_text(change.cell, value, vcpus) for value in (change.before, change.after)
+    )
+    return f"{in_c(change.cell)}: {before} -> {after}"

@@ -4,21 +4,51 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from hgeisim.machine.kernel_name import innermost, marks, shown
 
-LOCKS = {
-    "vsfile_lock": "imsic->vsfile_lock",
-    "swfile_extirq_lock": "imsic->swfile_extirq_lock",
-    "mmu_lock": "kvm->mmu_lock",
-    "slots_lock": "kvm->slots_lock",
+FIELDS = {
+    "cpu": "vcpu->cpu",
+    "halt_poll_ns": "vcpu->halt_poll_ns",
     "hfence_lock": "vcpu->hfence_lock",
-    "pi_lock": "p->pi_lock",
+    "hvip": "vcpu->arch.guest_csr.hvip",
+    "irqs_pending": "vcpu->arch.irqs_pending",
+    "irqs_pending_mask": "vcpu->arch.irqs_pending_mask",
+    "lock": "kvm->lock",
+    "mmu_lock": "kvm->mmu_lock",
+    "mode": "vcpu->mode",
     "mutex": "vcpu->mutex",
+    "requests": "vcpu->requests",
+    "slots_lock": "kvm->slots_lock",
     "srcu": "kvm->srcu",
+    "swfile_extirq_lock": "imsic->swfile_extirq_lock",
+    "vsfile_cpu": "imsic->vsfile_cpu",
+    "vsfile_hgei": "imsic->vsfile_hgei",
+    "vsfile_lock": "imsic->vsfile_lock",
 }
-"""The locks of a vCPU, a VM or a task, by their names in the model."""
+"""The fields of a vCPU and of a VM that C has, by their names in the model."""
+TASK_FIELDS = {
+    "cpu": "task_cpu(p)",
+    "on_cpu": "p->on_cpu",
+    "on_rq": "p->on_rq",
+    "pi_lock": "p->pi_lock",
+    "state": "p->__state",
+}
+"""The same of a task, whose name is that of a thread: it has a slash."""
+VARIABLES = (
+    (r"hgei(\d+)\.", r"aia_hgei[\1]."),
+    (r"rq(\d+)\.lock", r"cpu_rq(\1)->__lock"),
+    (r"rq(\d+)\.", r"cpu_rq(\1)->"),
+    (r"cpu(\d+)\.(virtualization_enabled)", r"\2[\1]"),
+    (r"globals\.", ""),
+    (r"hart(\d+)\.(active|online)", r"cpu_\2(\1)"),
+    (r"([\w/#-]+)\.swfile\.(\w+)", r"imsic->swfile->\2 of \1"),
+    (r"irq_desc\.lock", "irq_desc(SGEI)->lock"),
+)
+"""The other variables of C, by their names in the model."""
+_CELL = re.compile(r"(?<![\w/.])([\w/#-]+)\.([a-z]\w*)((?:\[\d+\]|\.\w+)*)")
 KERNEL_DATA = re.compile(
     r"(free_bitmap|nr_hgei|owners\[\d+\]|vsfile_(cpu|hgei)|pte_(cpu|hgei)|\.freed"
     r"|swfile\.\w+|mrif\.\w+|(eidelivery|eip|eie)\[\d+\])$"
@@ -41,17 +71,17 @@ def distance(cell: str) -> int:
     return 6 if "lock" in cell else 30
 
 
-def cell_name(cell: str) -> str:
-    """A cell, after whose it is: CPU0 free_bitmap, v1 vsfile_cpu, v1 SW-file eip."""
-    owner, _, field = cell.rpartition(".")
-    owner = re.sub(r"^(hgei|hart|cpu|rq)(\d+)$", r"CPU\2", owner)
+def interrupt_file(cell: str) -> str:
+    """The interrupt file that a cell is a register of: v1 SW-file, CPU0 line 1."""
+    owner, _, register = cell.rpartition(".")
+    owner = re.sub(r"^hart(\d+)$", r"CPU\1", owner)
     owner = re.sub(r"\.swfile$", " SW-file", owner)
     owner = re.sub(r"\.data\.mrif$", " stack", owner)
-    line = re.fullmatch(r"(eidelivery|eithreshold|eip|eie)\[(\d+)\]", field)
-    return f"{owner} line {line[2]} {line[1]}" if line else f"{owner} {field}"
+    line = re.fullmatch(r"\w+\[(\d+)\]", register)
+    return f"{owner} line {line[1]}" if line else owner
 
 
-def value_text(cell: str, value: int, vcpus: dict[int, str]) -> str:
+def value_text(cell: str, value: int, vcpus: Mapping[int, str]) -> str:
     """A value as the kernel would print it: bitmaps in binary, owners by name."""
     if cell.endswith(("free_bitmap", "hgeie", "hgeip")):
         return f"0b{value:b}"
@@ -62,20 +92,18 @@ def value_text(cell: str, value: int, vcpus: dict[int, str]) -> str:
     return str(value)
 
 
-def op_text(op: str) -> str:
-    """An operation with the kernel's names of locks."""
-    words = []
-    for word in op.split(" "):
-        owner, dot, name = word.rpartition(".")
-        if dot and name in LOCKS:
-            word = f"{LOCKS[name]} of {owner.rpartition('/')[2]}"
-        elif dot and name == "lock" and re.fullmatch(r"(hgei|rq)\d+", owner):
-            lock = "hgctrl->lock" if owner.startswith("hgei") else "rq->__lock"
-            word = f"{lock} of CPU{owner.lstrip('hgeirq')}"
-        elif dot and name == "lock" and owner != "irq_desc":
-            word = f"kvm->lock of {owner}"
-        words.append(word)
-    return " ".join(words)
+def in_c(text: str) -> str:
+    """A text in which cells and locks have the names of C: an operation, or that of a finding."""
+    return _CELL.sub(_in_c, text)
+
+
+def _in_c(cell: re.Match[str]) -> str:
+    for pattern, name in VARIABLES:
+        if found := re.match(pattern, cell[0]):
+            return found.expand(name) + cell[0][found.end() :]
+    owner, field, rest = cell.groups()
+    name = (FIELDS | TASK_FIELDS if "/" in owner else FIELDS).get(field, "")
+    return f"{name}{rest} of {owner}" if name else cell[0]
 
 
 def listed(word: str, numbers: list[int]) -> str:

@@ -14,7 +14,7 @@ from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.report.cpu_columns import cpu_columns
 from hgeisim.lockorder.report.text import hints
 from hgeisim.lockorder.report.violation import Link, LockView, Report
-from hgeisim.report.kernel_names import Functions, op_text
+from hgeisim.report.kernel_names import Functions, in_c
 from hgeisim.report.layout import in_columns
 from hgeisim.report.lock_order import Check
 from hgeisim.report.mail_head import consequence, finding_head, labelled
@@ -53,12 +53,12 @@ def standstill(stuck: Sequence[Stuck], functions: Functions) -> Iterator[str]:
 
 
 def _stuck_holding(each: Stuck) -> str:
-    locks = f"holds {' and '.join(map(op_text, each.holds)) or 'no lock'},"
+    locks = f"holds {' and '.join(map(in_c, each.holds)) or 'no lock'},"
     return f"{locks} has interrupts off," if each.hardirq else locks
 
 
 def _awaited(each: Stuck) -> str:
-    return f"CPU{each.cpu}" if each.wants is None else op_text(each.wants.removeprefix("lock "))
+    return f"CPU{each.cpu}" if each.wants is None else in_c(each.wants.removeprefix("lock "))
 
 
 def drawn(places: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -34,6 +34,7 @@ from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.report.text import text_of
 from hgeisim.lockorder.report.violation import Report
 from hgeisim.report.counterexample import finding_facts
+from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import count, indented
 from hgeisim.scenario.schema import Scenario
 from hgeisim.watch.lock_report import finding_of
@@ -167,7 +168,7 @@ def text(result: Check) -> Iterator[str]:
 def report_lines(report: Report, known: Container[Pair] | None = None) -> Iterator[str]:
     """A report in the columns of a mail; only the drawing of the CPUs keeps its width."""
     drawing = False
-    for line in text_of(report, known).splitlines():
+    for line in in_c(text_of(report, known)).splitlines():
         drawing = line.startswith("How it hangs") or (drawing and line.startswith(" "))
         lead = len(line) - len(line.lstrip())
         yield from [line] if drawing or not line else indented(line.strip(), lead, 4)

@@ -17,7 +17,7 @@ from hgeisim.drivers.explored.counterexample.token import Token, encode, options
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.variants import find_variant
 from hgeisim.lockorder.report.violation import Report
-from hgeisim.report.kernel_names import Functions, cell_name, op_text
+from hgeisim.report.kernel_names import Functions, in_c, interrupt_file
 from hgeisim.report.layout import IN_COMMAND, command_lines, in_columns
 from hgeisim.report.lock_mail import lock_drawing, lock_lines, standstill, ways_out
 from hgeisim.report.mail_head import consequence, finding_head, labelled, machine
@@ -96,7 +96,7 @@ def _lost(found: Evidence, names: Names) -> Iterator[str]:
         return
     parts = []
     for since, cells in lost.history[not lost.history[0].cells :]:
-        places = (cell_name(names.cells[cell]).rpartition(" ")[0] for cell in cells)
+        places = (interrupt_file(names.cells[cell]) for cell in cells)
         where = " and ".join(places) or "nowhere"
         parts.append(f"{where}{'' if since is None else f' from {since + 1}'}")
     if lost.history[-1].cells:
@@ -134,7 +134,7 @@ def _window(found: Evidence, names: Names, window: Window) -> str:
     steps = found.traced.steps
     opens = steps[window.opens]
     closes = opens if window.closes is None else steps[window.closes]
-    held = [op_text(lock) for lock in opens.locks if lock in closes.locks]
+    held = [in_c(lock) for lock in opens.locks if lock in closes.locks]
     holding = f"holding {', '.join(held)}" if held else "with no lock held"
     pairs = takewhile(lambda p: p[0] == p[1], zip(opens.shown, closes.shown, strict=False))
     within = names.functions.kernel_name(tuple(function for function, _ in pairs))
@@ -162,9 +162,9 @@ def race_mail(scenario: Scenario, token: Token, finding: dict[str, Any]) -> Iter
     yield from machine(scenario)
     for side in race["sides"]:
         yield ""
-        locks = " and ".join(side["locks"]) or "no lock"
+        locks = in_c(" and ".join(side["locks"])) or "no lock"
         yield from in_columns(
-            f"{side['does']} of {cell_name(race['cell'])} by {side['context']} on "
+            f"{side['does']} of {in_c(race['cell'])} by {side['context']} on "
             f"CPU{side['hart']}, with {locks}:"
         )
         yield from (f"  {name}" for name in side["functions"])

@@ -8,6 +8,7 @@ from itertools import groupby
 from hgeisim.checks.finding import PRE_EXISTING, Finding
 from hgeisim.checks.known import known
 from hgeisim.checks.remedies import remedy
+from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import count, in_columns
 from hgeisim.scenario.schema import Kernel, Scenario
 
@@ -40,7 +41,7 @@ def finding_head(
     standing = ", ".join([*names, standing or ("accepted" if accepted else "new")])
     kernel_name = f"{kernel.variant}, preemption {kernel.preemption}"
     yield from in_columns(f"{finding.id} ({standing}) on {kernel_name}")
-    yield from in_columns(finding.text, "  ")
+    yield from in_columns(in_c(finding.text), "  ")
     yield ""
 
 

@@ -11,7 +11,7 @@ from hgeisim.drivers.explored.counterexample.evidence import REASON_TO_WAKE, SLE
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.kernel.main import Module
 from hgeisim.report.effects import Change, Facts, phrases, sentence
-from hgeisim.report.kernel_names import Functions, cell_name, distance, op_text, value_text
+from hgeisim.report.kernel_names import Functions, distance, in_c, value_text
 from hgeisim.report.layout import in_columns
 
 CPUS_MAX = 3
@@ -102,7 +102,7 @@ class Phases:
         said = phrases(self._changes(run), self._facts(run), PHRASES_MAX)
         op = self.found.stands.get(run[-1])
         if op is not None:
-            said.append("sleeps" if op == SLEEP else f"waits for {op_text(op)}")
+            said.append("sleeps" if op == SLEEP else f"waits for {in_c(op)}")
         return said
 
     def _line(self, number: str, cpu: int, text: str, by: int) -> Iterator[str]:
@@ -147,7 +147,7 @@ class Phases:
         return self.names.functions.named(self.found.traced.steps[place].shown)
 
     def _what(self, places: list[int]) -> str:
-        parts = [op_text(self.found.traced.steps[i].op) for i in places] if self.detail.ops else []
+        parts = [in_c(self.found.traced.steps[i].op) for i in places] if self.detail.ops else []
         near = (c for c in self._changes(places) if distance(c.cell) <= self.detail.reach)
         parts += map(self._change, near)
         return "; ".join(dict.fromkeys(filter(None, parts)))
@@ -155,5 +155,5 @@ class Phases:
     def _change(self, change: Change) -> str:
         cell, old, new = change
         before, after = (value_text(cell, value, self.names.vcpus) for value in (old, new))
-        sign = f" = {before}" if old == new else f" {before} -> {after}"
-        return f"{cell_name(cell)}{sign}"
+        sign = f" = {before}" if old == new else f": {before} -> {after}"
+        return f"{in_c(cell)}{sign}"

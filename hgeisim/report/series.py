@@ -35,6 +35,7 @@ from hgeisim.drivers.explored.strategies.verdict import (
 from hgeisim.kernel.variants import own_files, patched_functions
 from hgeisim.report.counterexample import replay_facts
 from hgeisim.report.findings import bounds_facts, bounds_text, in_order, possible_cause, unlooked
+from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import columns, count, indented
 from hgeisim.scenario.canonical import left_out
 
@@ -313,7 +314,7 @@ def _changed(kernel: Document, kernels: Sequence[Document]) -> Iterator[str]:
         needed = count(each["switches"], "switch")
         word = f"{words[finding_id]}: {_named(finding_id, [kernel])}, {needed}{earlier}"
         yield from indented(word, 2)
-        yield from indented(each["text"], 4)
+        yield from indented(in_c(each["text"]), 4)
         yield f"    {each['replay']}"
     as_easily = {each["id"] for each in kernel["findings"] if each["standing"] == PRE_EXISTING}
     for word in WORDS:
