@@ -89,7 +89,7 @@ class Phases:
 
     def _says_something(self, places: list[int]) -> bool:
         """Whether steps have a sentence, in a function that docs/paths.md names by `(2.x)`."""
-        return bool(self._said(places)) and "(" in self._function(places[0])
+        return bool(self._said(places)) and " (" in self._function(places[0])
 
     def _number(self, places: list[int]) -> str:
         """The number of the step that decides, with a mark, or of the first with a sentence."""

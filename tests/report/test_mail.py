@@ -10,7 +10,7 @@ import pytest
 from hgeisim.checks.catalogue import CATALOGUE, OTHERS
 from hgeisim.checks.remedies import REMEDIES, remedy
 from hgeisim.report.effects import Change, Facts, phrases, sentence
-from hgeisim.report.kernel_names import cell_name, distance, op_text
+from hgeisim.report.kernel_names import distance, interrupt_file
 from hgeisim.report.layout import MAIL_WIDTH, command_lines
 from tests.support.commands import hgeisim, token_of
 from tests.support.golden import FOLDER, check_golden
@@ -193,24 +193,16 @@ def test_a_sentence_names_a_line_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "file"),
     [
-        ("hgei0.free_bitmap", "CPU0 free_bitmap"),
-        ("hart1.eie[2]", "CPU1 line 2 eie"),
-        ("v1.swfile.eip", "v1 SW-file eip"),
-        ("cpuhp/0.data.mrif.eip", "cpuhp/0 stack eip"),
+        ("hart1.eie[2]", "CPU1 line 2"),
+        ("v1.swfile.eip", "v1 SW-file"),
+        ("cpuhp/0.data.mrif.eip", "cpuhp/0 stack"),
     ],
 )
-def test_the_name_of_a_cell(name: str, shown: str) -> None:
-    assert cell_name(name) == shown
+def test_the_interrupt_file_of_a_register(name: str, file: str) -> None:
+    assert interrupt_file(name) == file
     assert distance(name) == 1
-
-
-def test_the_names_of_locks() -> None:
-    assert op_text("lock hgei0.lock") == "lock hgctrl->lock of CPU0"
-    assert op_text("write_lock v1.vsfile_lock") == "write_lock imsic->vsfile_lock of v1"
-    assert op_text("lock vcpu/v1.pi_lock") == "lock p->pi_lock of v1"
-    assert op_text("mutex_lock v1.lock") == "mutex_lock kvm->lock of v1"
 
 
 @pytest.mark.slow
