@@ -69,8 +69,8 @@ class Node:
     `functions` is its call chain in the model, `shown` the one by the names of the kernel.
     `balance` is what the path keeps before the operation, `began` what it kept when each of its
     functions began, and `reported` what a function has left out of balance that is reported
-    already.  `straight` counts the operations since the path has called or left a function.  `live` holds a
-    path in this state, if there is one; going on with it takes it away.
+    already.  `straight` counts the operations since the path has called or left a function.
+    `live` holds a path in this state, if there is one; going on with it takes it away.
     """
 
     op: Op
