@@ -26,7 +26,7 @@ IGNORED = shutil.ignore_patterns(".git", ".venv", "out", "__pycache__")
 
 
 def mutants() -> list[dict[str, str]]:
-    """All of them."""
+    """All mutants in the list."""
     text = (ROOT / "tests" / "data" / "lock-mutants.json").read_text(encoding="utf-8")
     made: list[dict[str, str]] = json.loads(text)
     return made

@@ -1,4 +1,4 @@
-"""The picture of a lock order: what is taken first stands on top, circles are red.
+"""The picture of a lock order: what is taken first stands on top, cycles are red.
 
 Each row holds the classes that are as far from the outermost ones; only dependencies that do not
 follow from others are drawn, if the caller left the others out.
@@ -60,7 +60,7 @@ def lock_figure(order: Baseline) -> Figure:
 
 
 def _rows(order: Baseline) -> list[list[str]]:
-    """The classes by their longest way from an outermost one; a circle shares a row."""
+    """The classes by their longest way from an outermost one; a cycle shares a row."""
     parts = nx.condensation(graph_of(order))
     depth: dict[int, int] = {}
     for part in nx.topological_sort(parts):

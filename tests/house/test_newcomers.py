@@ -100,7 +100,7 @@ class Row(NamedTuple):
 ROWS = [
     Row(
         "checks/catalogue.py",
-        "    Row(HostAlive()",
+        "    Row(guest.HostAlive()",
         '    Row(Toy(), ("toy",), Severity.POLICY, (At.STATE, At.END)),\n',
     ),
     Row("checks/catalogue.py", "\n\nclass At(Enum)", "from hgeisim.checks.toy import Toy\n"),

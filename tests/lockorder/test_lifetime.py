@@ -1,4 +1,4 @@
-"""Deeds that are forbidden to a lock, held or not."""
+"""Actions that are forbidden to a lock, held or not."""
 
 from __future__ import annotations
 

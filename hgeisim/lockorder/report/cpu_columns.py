@@ -15,7 +15,7 @@ _INTERRUPT = "<Interrupt>"
 
 
 class Cell(NamedTuple):
-    """The deed of one CPU in one row."""
+    """The action of one CPU in one row."""
 
     cpu: int
     text: str

@@ -59,7 +59,7 @@ def _recursion(report: Report) -> Iterator[str]:
 def _usage(report: Report) -> Iterator[str]:
     unsafe = next(mark for mark in report.marks if not mark.bit.used_in)
     yield _masked(unsafe)
-    yield f"{_deed(unsafe.cls)} {IN_THREAD}"
+    yield f"{_action(unsafe.cls)} {IN_THREAD}"
 
 
 def _inversion(report: Report) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _inversion(report: Report) -> Iterator[str]:
     safe, unsafe = report.marks
     if all(each.source != "@ipi" for each in report.chain):
         yield _masked(unsafe)
-    yield f"{_deed(safe.cls)} {IN_THREAD}"
+    yield f"{_action(safe.cls)} {IN_THREAD}"
 
 
 def _wait_context(report: Report) -> Iterator[str]:
@@ -79,22 +79,22 @@ def _wait_context(report: Report) -> Iterator[str]:
     if report.holding:
         yield _give_up(by, report.stack, wanted.cls)
     else:
-        yield f"{_deed(wanted.cls)} {WHERE.get(by, IN_THREAD)}"
+        yield f"{_action(wanted.cls)} {WHERE.get(by, IN_THREAD)}"
     if wanted.wait == _RAW:
         yield f"make {wanted.cls} a raw lock, and all that is taken inside it"
 
 
 def _ipi(report: Report) -> Iterator[str]:
-    yield f"{_deed('@ipi')} {WHERE.get(report.about[1], IN_THREAD)}"
+    yield f"{_action('@ipi')} {WHERE.get(report.about[1], IN_THREAD)}"
 
 
 def _give_up(lock: str, stack: tuple[str, ...], wanted: str) -> str:
     verb = "waits for" if wanted.startswith("@") else "wants"
-    deed = "sleeps" if wanted == SLEEP else f"{verb} {wanted}"
-    return f"give {lock} up before {stack[-1] if stack else 'the task'} {deed}"
+    action = "sleeps" if wanted == SLEEP else f"{verb} {wanted}"
+    return f"give {lock} up before {stack[-1] if stack else 'the task'} {action}"
 
 
-def _deed(wanted: str) -> str:
+def _action(wanted: str) -> str:
     if wanted == SLEEP:
         return "sleep"
     return f"wait for {wanted}" if wanted.startswith("@") else f"take {wanted}"
@@ -181,13 +181,13 @@ def _head(report: Report) -> Iterator[str]:
     if report.kind == "circular":
         yield GRADES[report.grade].format(gates=" and ".join(report.gates))
     if report.wanted:
-        deed = "wants" if report.holding else "at"
-        yield f"{report.who} {deed} {_lock(report.wanted)}{_where(' in', report.stack)}"
+        action = "wants" if report.holding else "at"
+        yield f"{report.who} {action} {_lock(report.wanted)}{_where(' in', report.stack)}"
     else:
         yield f"{report.who}{_where(' in', report.stack)}"
     if report.holding:
-        deed = "owes" if report.chain and report.chain[0].owed else "has"
-        yield f"{_INDENT}and {deed} {_lock(report.holding)}{_where(' since', report.holding.stack)}"
+        action = "owes" if report.chain and report.chain[0].owed else "has"
+        yield f"{_INDENT}and {action} {_lock(report.holding)}{_where(' since', report.holding.stack)}"
     yield from (f"{_INDENT}{note}" for note in report.notes)
 
 

@@ -1,7 +1,7 @@
 """The life of a lock in a context: taken, given back, pinned, asserted, initialised, freed.
 
 Everything that goes onto the stack of held locks is judged, and everything that comes off it must
-be there.  The rest are deeds that need a lock to be held, or not to be.
+be there.  The rest are actions that need a lock to be held, or not to be.
 """
 
 from __future__ import annotations
