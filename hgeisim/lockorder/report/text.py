@@ -181,13 +181,13 @@ def _head(report: Report) -> Iterator[str]:
     if report.kind == "circular":
         yield GRADES[report.grade].format(gates=" and ".join(report.gates))
     if report.wanted:
-        action = "wants" if report.holding else "at"
-        yield f"{report.who} {action} {_lock(report.wanted)}{_where(' in', report.stack)}"
+        verb = "wants" if report.holding else "at"
+        yield f"{report.who} {verb} {_lock(report.wanted)}{_where(' in', report.stack)}"
     else:
         yield f"{report.who}{_where(' in', report.stack)}"
     if report.holding:
-        action = "owes" if report.chain and report.chain[0].owed else "has"
-        yield f"{_INDENT}and {action} {_lock(report.holding)}{_where(' since', report.holding.stack)}"
+        verb = "owes" if report.chain and report.chain[0].owed else "has"
+        yield f"{_INDENT}and {verb} {_lock(report.holding)}{_where(' since', report.holding.stack)}"
     yield from (f"{_INDENT}{note}" for note in report.notes)
 
 
