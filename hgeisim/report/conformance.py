@@ -21,8 +21,8 @@ def document(result: Conformance, also: Sequence[str] = ()) -> dict[str, Any]:
 
     `checked` and `agreed` count events, `by_event` the checked ones by name; `line` is always a
     line of the file; `joints` are among the `holes`; `disagreement` is null if there is none.
-    `also_agrees` are the variants on other bases that would agree as well: the trace does not tell
-    the kernels apart.
+    `also_agrees` are the variants on other bases that would agree as well, if the trace does
+    not distinguish the kernels.
     """
     harts = result.trace.topology.harts
     return {
