@@ -84,7 +84,7 @@ def mistakes(file: PatchFile) -> list[Mistake]:
     try:
         specimen = Specimen(file.kernel)
     except Exception:
-        if found:
+        if found:  # the mistakes of its classes may be why no kernel can be made
             return _in_order(found)
         raise
     for function in file.functions:

@@ -117,6 +117,7 @@ def _no_number(subject: Subject, value: ast.expr | None) -> str:
     if type(value) in CONTAINERS:
         return CONTAINERS[type(value)]
     values = subject.of(value) or ()
+    # One whole number among the alternatives is enough: a branch may exclude the others.
     numbers = (each for each in values if isinstance(each, int | float))
     if not values or any(each == each // 1 for each in numbers):
         return ""

@@ -166,6 +166,7 @@ def phrases(changes: Iterable[Change], facts: Facts, most: int) -> list[str]:
 def sentence(who: str, said: list[str]) -> str:
     """A sentence about a context, with at least one part; a line that it has named before becomes
     "it"."""
+    # "allocates line 1" implies "marks line 1 taken".
     if any(text.startswith("allocates") for text in said):
         said = [text for text in said if not _TAKEN.fullmatch(text)]
     of_itself = {f"moves {who} to": "moves to", f"sends {who} to": "sets out for"}

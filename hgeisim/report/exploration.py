@@ -66,7 +66,7 @@ def add_races(
     for finding_id, race in races.found.items():
         shown = Counterexample(race.finding, race.schedule)
         made = finding_facts(result["scenario"], scenario, shown, finding_id in new)
-        made["replay"] += " --races"
+        made["replay"] += " --races"  # a plain replay does not look for races
         result["findings"].append(made | {"race": race_facts(race)})
 
 

@@ -47,6 +47,7 @@ def interleaving(
         for entry in _entries(number, step, vcpus, everything)
     )
     visible = (entry for entry in entries if entry.text or entry.findings)
+    # With everything shown, each step is a paragraph of its own.
     for _, group in groupby(
         visible, key=lambda e: (e.context, e.function, everything and e.number)
     ):

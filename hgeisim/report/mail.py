@@ -70,6 +70,7 @@ def _conclusion(space: Space, found: Evidence, names: Names) -> Iterator[str]:
     yield from _owners(found, names)
     yield from _lost(found, names)
     yield from _order(space, found)
+    # The first window only, and none beside a drawing, which shows more.
     for window in found.windows[: not (found.cycle or report)]:
         yield from labelled("Window", _window(found, names, window))
     closes = ways_out(report) if report is not None else ""

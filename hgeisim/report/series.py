@@ -209,6 +209,7 @@ def heads_of(form: str, variants: Sequence[str]) -> list[str]:
         ends = [each.removeprefix(f"{under}+") for under, each in pairwise(variants)]
     classes = [each.rpartition(":")[2] for each in ends]
     files = [each.rpartition("/")[2] for each in ends]
+    # The shortest names that differ from each other.
     names = next(each for each in (classes, files, ends) if len({*each}) == len(each))
     return [base, *(f"+{each}" if form == "series" else each for each in names)]
 
