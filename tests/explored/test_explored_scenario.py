@@ -12,8 +12,8 @@ from hgeisim.drivers.explored import explored_scenario as explorable
 from hgeisim.drivers.explored.explored_scenario import explored_digest, unexplorable
 from hgeisim.drivers.explored.model.frames import PYTHONS
 from hgeisim.errors import InputError
-from hgeisim.scenario import parse as draft
 from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.parse import KEYS
 from hgeisim.scenario.schema import Scenario
 from tests.support.source import ROOT
 
@@ -32,8 +32,8 @@ def later(**more: Any) -> Scenario:
     return Later.model_construct(**fields, **more)
 
 
-def test_a_table_that_nobody_thought_of_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft, "KEYS", (*draft.KEYS, NEW))
+def test_a_new_table_is_refused_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorable, "KEYS", (*KEYS, NEW))
     assert list(unexplorable(later())) == []
     (problem,) = unexplorable(later(power_down=(1,)))
     assert problem.where == NEW
@@ -42,7 +42,7 @@ def test_a_table_that_nobody_thought_of_is_refused(monkeypatch: pytest.MonkeyPat
 
 def test_each_key_of_a_scenario_is_used_ignored_or_refused() -> None:
     refused = {"vm", "balance", "hotplug", "random_hotplug"}
-    assert set(draft.KEYS) == {*explorable.USED, *explorable.IGNORED, *refused}
+    assert set(KEYS) == {*explorable.USED, *explorable.IGNORED, *refused}
 
 
 @pytest.mark.parametrize(
