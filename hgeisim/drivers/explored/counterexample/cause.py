@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from hgeisim.checks.finding import NOT_KNOWN, Cause, entry_function, landmarks
-from hgeisim.drivers.explored.counterexample.replay import Access, NotShown, Traced, trace
+from hgeisim.drivers.explored.counterexample.replay import NotShown, Traced, TracedStep, trace
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.terminal_states import wait_cycle
 from hgeisim.drivers.explored.strategies.verdict import Schedule
@@ -52,7 +52,7 @@ def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
         yield from _waiting(space, traced.final)
 
 
-def _leading(space: Space, traced: Traced) -> Iterator[Access]:
+def _leading(space: Space, traced: Traced) -> Iterator[TracedStep]:
     """The steps on which the finding depends by the data of AIA: those that last wrote what the
     check looked at or what another such step read, and the steps before in the same call."""
     names, wanted, calls = space.system.memory.names, {*traced.cells}, dict[int, str]()

@@ -118,7 +118,7 @@ class Point(NamedTuple):
         return blake2b(self.state + rest, digest_size=16).digest()
 
 
-class Found(NamedTuple):
+class AllowedStep(NamedTuple):
     """A step that an order allows: its context, whether it shows the finding, and the point after.
 
     Nothing comes after a step that `fails`, as a user's patch may.
@@ -163,7 +163,7 @@ class WholeOrder:
                 raise TooMany
         return None
 
-    def _steps(self, point: Point) -> Iterator[Found]:
+    def _steps(self, point: Point) -> Iterator[AllowedStep]:
         for slot in range(len(self.space.locations)):
             answer = self.space.ask(slot, point.state)
             if answer.writes is not None:
@@ -175,7 +175,7 @@ class WholeOrder:
                     shows = any(each.id == self.finding_id for each in found)
                     shows = shows or is_caught(self.space, then, self.finding_id)
                     there = self._there(point, then, happened)
-                    yield Found(slot, shows, there, answer.crashes)
+                    yield AllowedStep(slot, shows, there, answer.crashes)
 
     def _happened(self, slot: int, point: Point, then: bytes) -> Happened:
         """The event of a step; its number is -1 if the order is not about it."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from hgeisim.checks.catalogue import Severity, is_lock_order, severity_of
 from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.counterexample.completions import TooMany, WholeOrder, always_shows
-from hgeisim.drivers.explored.counterexample.replay import Access, Traced, trace
+from hgeisim.drivers.explored.counterexample.replay import Traced, TracedStep, trace
 from hgeisim.drivers.explored.counterexample.slice import Slice, Weight, slice_of
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.model.terminal_states import Stuck, wait_cycle
@@ -290,7 +290,7 @@ def _sleepers(space: Space, traced: Traced, stands: Mapping[int, str]) -> Iterat
                 break
 
 
-def _seen(steps: tuple[Access, ...], place: int) -> set[int]:
+def _seen(steps: tuple[TracedStep, ...], place: int) -> set[int]:
     """The cells that a step and the steps before it in the same call of a function have read."""
     step, seen = steps[place], set[int]()
     for earlier in reversed(steps[: place + 1]):

@@ -201,7 +201,7 @@ def _writing_function(frame: FrameType, kernel: type) -> str:
     return innermost(kernel, place.paths[::-1]) if place else ""
 
 
-class Access(NamedTuple):
+class TracedStep(NamedTuple):
     """A step: its event and context, its call chain and locks, and the cells that it touched.
 
     `functions` is the call chain in the model, `shown` the one by the names of the kernel.
@@ -228,7 +228,7 @@ class Traced(NamedTuple):
     """
 
     schedule: Schedule
-    steps: tuple[Access, ...]
+    steps: tuple[TracedStep, ...]
     finding: Finding
     cells: frozenset[int]
     at_end: bool
@@ -247,7 +247,7 @@ class NotShown(ValueError):
 def trace(space: Space, schedule: Schedule, finding_id: str) -> Traced:
     """Follow a schedule until it shows a finding.  Raises `NotShown` if it does not."""
     space, progress = space.fine, Progress(space.fine)
-    made, state = list[Access](), space.initial()
+    made, state = list[TracedStep](), space.initial()
     for steps in schedules(space, Given([schedule])):
         for step in steps:
             made.append(_access(space, progress, step))
@@ -273,7 +273,7 @@ def _at_end(space: Space, schedule: Schedule, state: bytes, finding_id: str) -> 
     return found
 
 
-def _access(space: Space, progress: Progress, step: Step) -> Access:
+def _access(space: Space, progress: Progress, step: Step) -> TracedStep:
     """Make a step once more, and see what it reads and writes."""
     system, location = space.system, space.locations[step.slot]
     automaton, memory = system.automata[step.slot], system.memory
@@ -283,7 +283,7 @@ def _access(space: Space, progress: Progress, step: Step) -> Access:
     system.attempt(step.slot, before[location])
     node = automaton.nodes[before[location]] or automaton.nodes[after[location]]
     pairs = enumerate(zip(before, after, strict=True))
-    return Access(
+    return TracedStep(
         progress.note(step.slot, step.before, step.after),
         context_name(automaton, node),
         cpu,

@@ -22,7 +22,7 @@ from hgeisim.drivers.explored.counterexample.completions import (
     what_happened,
 )
 from hgeisim.drivers.explored.counterexample.event_order import Edge, Event, Happened, Progress
-from hgeisim.drivers.explored.counterexample.replay import Access, Traced
+from hgeisim.drivers.explored.counterexample.replay import Traced, TracedStep
 from hgeisim.drivers.explored.model.cached_step import after
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.strategies.strategy import Below
@@ -133,13 +133,13 @@ def _stays(space: Space, traced: Traced) -> Iterator[Candidate]:
             yield Candidate(edge, place - 1, place, None, OF_ORDER_ONLY, comes=False)
 
 
-def _edge(steps: tuple[Access, ...], first: int, then: int) -> Edge:
+def _edge(steps: tuple[TracedStep, ...], first: int, then: int) -> Edge:
     one, other = steps[first].happened, steps[then].happened
     waits = [s.happened.waits for s in steps[:then] if s.happened.event == other.event]
     return Edge(one.event, other.event, enough=one.waits, free=max(waits, default=0))
 
 
-def _shared(one: Access, other: Access, looked_at: frozenset[int]) -> frozenset[int]:
+def _shared(one: TracedStep, other: TracedStep, looked_at: frozenset[int]) -> frozenset[int]:
     """The cells that make the order of two steps matter."""
     reads = looked_at.union(other.reads)
     written = one.writes.keys() & reads.union(other.writes)
