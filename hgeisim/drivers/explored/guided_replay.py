@@ -65,9 +65,8 @@ def guided(space: Space, schedule: Schedule, other: Space) -> Schedule:
     state = fine.initial()
     for run in _runs(space.fine, schedule):
         states = list(_on(fine, run, state)) if run.slot < len(fine.locations) else []
-        visits = [
-            n for n, each in enumerate(states, 1) if place_of(fine, run.slot, each) == run.place
-        ]
+        places = [place_of(fine, run.slot, each) for each in states]
+        visits = [n for n, place in enumerate(places, 1) if place == run.place]
         steps = visits[run.visits - 1] if len(visits) >= run.visits else min(run.steps, len(states))
         made += [run.slot] * steps
         state = states[steps - 1] if steps else state

@@ -167,16 +167,14 @@ class SeriesLocks:
         rows = {}
         for pair in sorted({pair for each in self.kernels for pair in each.edges}):
             shown = {kind for each in self.kernels for kind in _kinds(each.edges, pair)}
-            row = [_row_of(each, pair, shown) for each in self.kernels]
+            row = list[Kinds]()
+            for each in self.kernels:
+                seen = {*_kinds(each.edges, pair)}
+                known = {*_kinds(each.known.edges, pair)} & shown
+                row.append({"seen": sorted(seen), "known": sorted(known - seen)})
             if any({*kinds["seen"], *kinds["known"]} != shown for kinds in row):
                 rows[" < ".join(pair)] = row
         return rows
-
-
-def _row_of(kernel: SampledLocks, pair: Pair, shown: set[str]) -> Kinds:
-    seen = {*_kinds(kernel.edges, pair)}
-    known = {*_kinds(kernel.known.edges, pair)} & shown
-    return {"seen": sorted(seen), "known": sorted(known - seen)}
 
 
 def _kinds(edges: Mapping[Pair, EdgeFacts], pair: Pair) -> Iterable[str]:

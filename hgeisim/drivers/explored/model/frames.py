@@ -75,18 +75,16 @@ def _successors(program: list[dis.Instruction]) -> list[list[int]]:
 
 
 def _before(x: dis.Instruction, after: frozenset[str]) -> frozenset[str]:
-    """The locals that are live before an instruction, given those that are live after it."""
-    for access, name in reversed(_accesses(x)):
-        after = after | {name} if access == "LOAD" else after - {name}
-    return after
+    """The locals that are live before an instruction, given those that are live after it.
 
-
-def _accesses(x: dis.Instruction) -> list[tuple[str, str]]:
-    """The locals an instruction loads, stores or deletes, in order; some instructions of Python
-    3.13 do two things (STORE_FAST_LOAD_FAST)."""
+    An instruction loads, stores or deletes locals in order; some of Python 3.13 do two things
+    (STORE_FAST_LOAD_FAST).
+    """
     names = x.argval if isinstance(x.argval, tuple) else (x.argval,)
     kinds = re.findall(r"(LOAD|STORE|DELETE)_FAST", x.opname)
-    return list(zip(kinds, names, strict=False))
+    for kind, name in reversed([*zip(kinds, names, strict=False)]):
+        after = after | {name} if kind == "LOAD" else after - {name}
+    return after
 
 
 OVERRIDES = watch.__file__

@@ -162,7 +162,13 @@ class Space:
         holds in both, so only contexts that did read one are asked again, usually one or two.
         """
         answers, written = before.copy(), step.written
-        for slot in self._disturbed.get(step) or self._disturbs(step):
+        disturbed = self._disturbed.get(step)
+        if disturbed is None:
+            # Only contexts that ever read a cell that the step writes can be disturbed by it.
+            reads = enumerate(self._reads)
+            disturbed = tuple(slot for slot, cells in reads if cells & written)
+            self._disturbed[step] = disturbed
+        for slot in disturbed:
             if answers[slot].reads & written:
                 answers[slot] = self.ask(slot, state)
         return answers
@@ -205,12 +211,6 @@ class Space:
                 for place, code in path:
                     state[place] = code
                 yield slot, bytes(state), answer
-
-    def _disturbs(self, step: Answer) -> tuple[int, ...]:
-        """The contexts that ever read a cell that a step writes; the step disturbs no other."""
-        slots = tuple(slot for slot, reads in enumerate(self._reads) if reads & step.written)
-        self._disturbed[step] = slots
-        return slots
 
     def _learn(self, slot: int, state: bytes) -> Answer:
         """Execute the step, once, and add its answer to the tree, under the cells that it read.
