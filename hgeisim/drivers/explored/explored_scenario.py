@@ -48,7 +48,7 @@ def unexplorable(scenario: Scenario) -> Iterator[Problem]:
 
 
 def untested_python() -> Iterator[Problem]:
-    """The running Python, where nobody has tested that a search tells suspended paths apart."""
+    """A problem if the frames of suspended paths were never tested with the running Python."""
     running, tested = (".".join(map(str, v)) for v in (sys.version_info[:2], PYTHONS[-1]))
     if sys.version_info[:2] not in PYTHONS:
         allowed = f"is not tested; a search reads the bytecode of Python 3.11 to {tested}"

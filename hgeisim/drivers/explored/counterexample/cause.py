@@ -1,4 +1,4 @@
-"""The cause of a counterexample: what its schedule says about who took part and who led to it."""
+"""The cause of a counterexample: the calls that take part in it, and those that led to it."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class StepAsker:
     def _now(self, who: Runner, op: Op) -> Moment:
         """The moment that is shown at present."""
         if self._moment is None:
-            raise ModelError(f"{op} is shown to nobody")
+            raise ModelError(f"{op} is shown at no moment")
         return self._moment
 
     def accessed(self, moment: Moment, held: tuple[str, ...]) -> tuple[Finding, ...]:

@@ -187,7 +187,7 @@ class Race(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What it has in common with other instances of the same race."""
+        """The key that all instances of the same race share."""
         return key_of(self.finding)
 
     @property
