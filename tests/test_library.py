@@ -136,7 +136,7 @@ def test_mistakes_are_told() -> None:
             {"varient": "v6.12"},
             'load: varient = v6.12: is no override; .*; did you mean "variant"?',
         ),
-        ({"variant": "v6.13"}, "'v6.13' is no base; known: v6.12, v6.16"),
+        ({"variant": "v6.13"}, "'v6.13' is not a base; known: v6.12, v6.16"),
         ({"until": 5, "seed": "x"}, '--seed = "x": .*\n.*--until = 5: must be a time'),
     ],
 )

@@ -190,7 +190,7 @@ class Aia(Interrupts):
 
     def kvm_riscv_vcpu_aia_has_interrupts(k, current: Runner, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_has_interrupts, v6.12 (2.11), only its HGEI part: reads HGEIP of
-        whatever CPU it is on by then."""
+        the CPU that it is on after the search, whichever that is."""
         hgei = yield from k.aia_find_hgei(current, vcpu)
         if hgei > 0:
             yield STEP

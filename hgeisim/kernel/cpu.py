@@ -57,7 +57,7 @@ class Cpuhp(Block):
 
     @part_of("cpu_down")
     def is_last_cpu(k, cpu: int) -> bool:
-        """Tell whether every other CPU is offline."""
+        """Whether every other CPU is offline."""
         return not any(hart.online for hart in k.hart if hart.id != cpu)
 
     def kvm_online_cpu(k, current: Thread) -> Path[None]:

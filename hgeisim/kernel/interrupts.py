@@ -8,12 +8,12 @@ from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
 DEVICE_HANDLERS = ("irqfd_wakeup", "kvm_riscv_vcpu_aia_imsic_inject")
-"""Handlers of devices' interrupts, which PREEMPT_RT runs in threads: so they may take spinlock_t
-elsewhere, too, and there they are no hardirqs."""
+"""Handlers of devices' interrupts.  PREEMPT_RT runs them in threads, where they are not hardirqs;
+so they may take spinlock_t there, too."""
 
 
 class Interrupts(Mmu):
-    """irqs_pending and irqs_pending_mask: two words, each accessed atomically, not both at once."""
+    """irqs_pending and irqs_pending_mask: two words, each accessed atomically by itself."""
 
     def kvm_riscv_vcpu_set_interrupt(
         k, current: Runner, vcpu: Vcpu, irq: int = IRQ_VS_EXT

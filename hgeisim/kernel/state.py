@@ -90,7 +90,7 @@ class Kernel(Fixed):
     `k.hart[cpu]`, `k.hgei[cpu]`, `k.rq[cpu]` and `k.per_cpu[cpu]` are indexed by CPU number,
     `k.vcpus[id]` by vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
     With a `memory` all of it is tracked.  `realtime`: PREEMPT_RT, spinlock_t and rwlock_t sleep.
-    `locks_are_steady`: no path initialises a lock that others may use by then.
+    `locks_are_steady`: no path initialises a lock that others may use already.
     `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
     that look on while it runs, and `shown` the functions that they can see, with their parameters.
     `entered` has the functions of patches that were called, where somebody notes them.
@@ -153,7 +153,7 @@ class Kernel(Fixed):
         return thread
 
     def hardirq(k, name: str, number: int, cpu: int) -> HardIrq:
-        """Make an interrupt context of a CPU; `number` tells it from the others."""
+        """Make an interrupt context of a CPU; `number` distinguishes it from the others."""
         return make_hardirq(k.memory, name, number, cpu, k.hart)
 
     def add_vm(k, name: str, aia_mode: str = AUTO) -> Vm:
@@ -177,7 +177,7 @@ class Kernel(Fixed):
         """The vCPU that an `owners` entry points to."""
         vcpu = k.vcpus[ident]
         if vcpu is None:
-            raise ModelError("NULL is no vCPU")
+            raise ModelError("NULL is not a vCPU")
         return vcpu
 
     @no_step

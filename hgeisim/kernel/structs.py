@@ -126,7 +126,7 @@ class Vm(Shared):
 class Vcpu(Shared):
     """struct kvm_vcpu with its IMSIC context (struct imsic, aia_imsic.c).
 
-    `cpu` is vcpu->cpu, -1 while it is not loaded; `loaded` tells whether its preempt notifier is
+    `cpu` is vcpu->cpu, -1 while it is not loaded; `loaded` is 1 while its preempt notifier is
     registered.  `mode` is vcpu->mode, `requests` are bits REQ_*, `hfence` is 1 while a fence is
     queued.
     `irqs_pending`, `irqs_pending_mask` and `hvip` have bits IRQ_VS_*.  `halt_poll_ns` is how long
@@ -228,7 +228,7 @@ def make_thread(
 def make_hardirq(
     memory: Memory | None, name: str, number: int, cpu: int, harts: Sequence[Hart]
 ) -> HardIrq:
-    """An interrupt context of a HART; `number` tells it from the others."""
+    """An interrupt context of a HART; `number` distinguishes it from the others."""
     made = build(HardIrq, memory, name, cpu=cpu, harts=harts, data=make_data(memory, name))
     made.name, made.id, made.number = name, 0, HARDIRQ_NUMBERS + number
     return made

@@ -204,5 +204,5 @@ class VcpuRun(ImsicDevice):
 
 
 def pending_in_vsfile(k: VcpuRun, vcpu: Vcpu) -> bool:
-    """Tell whether the VS-file of a vCPU, wherever it is, has something to deliver."""
+    """Whether the VS-file of a vCPU, wherever it is, has something to deliver."""
     return vcpu.vsfile_cpu >= 0 and bool(k.hart[vcpu.vsfile_cpu].hgeip & bit(vcpu.vsfile_hgei))

@@ -18,7 +18,7 @@ get_cpu, put_cpu = PREEMPT_DISABLE, PREEMPT_ENABLE
 
 
 def READ_ONCE(value: T) -> T:
-    """What was read: every read of a field is one access."""
+    """The value that was read: every read of a field is one access."""
     return value
 
 
@@ -36,7 +36,7 @@ def cmpxchg(shared: Shared, field: str, old: int, new: int) -> int:
 
 
 def try_cmpxchg(shared: Shared, field: str, old: int, new: int) -> bool:
-    """Write `new` where `old` is found, and tell whether it was."""
+    """Write `new` where `old` is found, and return whether it was."""
     return cmpxchg(shared, field, old, new) == old
 
 
@@ -65,7 +65,7 @@ def atomic_dec(shared: Shared, field: str) -> None:
 
 
 def atomic_dec_and_test(shared: Shared, field: str) -> bool:
-    """Take 1 away and tell whether nothing is left."""
+    """Take 1 away; returns whether nothing is left."""
     return atomic_add_return(shared, field, -1) == 0
 
 
@@ -85,14 +85,14 @@ def clear_bit(nr: int, shared: Shared, field: str) -> None:
 
 
 def test_and_set_bit(nr: int, shared: Shared, field: str) -> bool:
-    """Set a bit and tell whether it was set before."""
+    """Set a bit; returns whether it was set before."""
     was = test_bit(nr, getattr(shared, field))
     set_bit(nr, shared, field)
     return was
 
 
 def test_and_clear_bit(nr: int, shared: Shared, field: str) -> bool:
-    """Clear a bit and tell whether it was set before."""
+    """Clear a bit; returns whether it was set before."""
     was = test_bit(nr, getattr(shared, field))
     clear_bit(nr, shared, field)
     return was

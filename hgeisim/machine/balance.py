@@ -1,4 +1,5 @@
-"""What a context keeps: locks, interrupts off, preemption off; and what a function leaves of it.
+"""The balance of a context: the locks that it keeps, interrupts off, preemption off; and the part
+of it that a function leaves behind.
 
 A function ends with what it began with, unless it says so, as sparse has it in C with `__acquires`
 and `__releases`::
@@ -20,7 +21,7 @@ from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 
 F = TypeVar("F", bound=Callable[..., Any])
 IRQS, PREEMPTION = "interrupts", "preemption"
-"""How `hands_over` calls what is no lock."""
+"""The names that `hands_over` has for interrupts and preemption."""
 TAKES = (Acquire, ReadLock, WriteLock, MutexLock, DownRead, DownWrite, SrcuReadLock)
 GIVES = (Release, ReadUnlock, WriteUnlock, MutexUnlock, UpRead, UpWrite, SrcuReadUnlock)
 Kept: TypeAlias = tuple[tuple[str, str, int], ...]
@@ -28,7 +29,7 @@ Kept: TypeAlias = tuple[tuple[str, str, int], ...]
 
 
 class Balance(NamedTuple):
-    """What a context has taken more often than it gave it back, or less often."""
+    """The locks that a context has taken more often than it gave them back, or less often."""
 
     kept: Kept = ()
 
@@ -47,7 +48,7 @@ class Balance(NamedTuple):
         return Balance(tuple((*what, n) for what, n in sorted(counts.items()) if n))
 
     def minus(self, other: Balance) -> Balance:
-        """What is kept beyond another balance."""
+        """The part that is kept beyond another balance."""
         return self.plus(Balance(tuple((cls, name, -n) for cls, name, n in other.kept)))
 
     def without(self, classes: frozenset[str]) -> Balance:
@@ -74,7 +75,7 @@ def _words(lock_class: str, name: str, count: int) -> str:
 
 
 def _changes(op: Op) -> Iterator[tuple[str, str, int]]:
-    """What an operation takes or gives back."""
+    """The locks that an operation takes or gives back."""
     if isinstance(op, Irq | Preempt):
         name = IRQS if isinstance(op, Irq) else PREEMPTION
         yield name, name, 1 if op.off else -1
@@ -105,7 +106,7 @@ def hands_over(*classes: str) -> Callable[[F], F]:
 
 
 def handed_over(kernel: type, function: str) -> frozenset[str]:
-    """What a function of a kernel, or one that it overrides, says it hands over."""
+    """The classes that a function of a kernel, or one that it overrides, says it hands over."""
     found = (vars(cls).get(function) for cls in kernel.__mro__)
     return frozenset().union(*(getattr(each, "hands_over", ()) for each in found))
 
@@ -132,13 +133,13 @@ class Left(NamedTuple):
 
 
 def unbalanced_returns(
-    kernel: type, calls: Sequence[Call], frames: Sequence[Any], now: Balance, told: Balance
+    kernel: type, calls: Sequence[Call], frames: Sequence[Any], now: Balance, reported: Balance
 ) -> tuple[tuple[Call, ...], list[Left]]:
     """The calls of a path that has gone on, now in these frames, and which functions it has left
     out of balance on the way.
 
-    What has been `told` of an inner function is not told again of the outer ones, nor is anything
-    of a frame that is no function of the kernel, such as that of a script.
+    An imbalance that was `reported` of an inner function is not reported again of the outer ones,
+    and none is of a frame that is not a kernel function, such as that of a script.
     """
     same = 0
     while same < min(len(calls), len(frames)) and calls[same].frame is frames[same]:
@@ -147,7 +148,7 @@ def unbalanced_returns(
     for frame, began in reversed(calls[same:]):
         name = frame.gi_code.co_name
         wrong = now.minus(began).without(handed_over(kernel, name))
-        if wrong not in (NOTHING, told) and hasattr(kernel, name):
+        if wrong not in (NOTHING, reported) and hasattr(kernel, name):
             left.append(Left(name, wrong))
-            told = wrong
+            reported = wrong
     return (*calls[:same], *(Call(frame, now) for frame in frames[same:])), left

@@ -11,7 +11,7 @@ from hgeisim.machine.shared import Array, Field, Shared
 XLEN = 64
 ALL_ONES = (1 << XLEN) - 1
 SENDER_BITS = 20
-"""A HART's call queue has so many bits for each sender."""
+"""The bits that a HART's call queue has for each sender."""
 
 
 def bit(n: int) -> int:
@@ -103,7 +103,7 @@ class Hart(Shared):
         self.hgeie = value & self.lines_mask
 
     def has_file(self, hgei: int) -> bool:
-        """Tell whether there is such a guest interrupt file."""
+        """Whether there is such a guest interrupt file."""
         return 0 < hgei <= self.geilen
 
     def update_hgeip(self, hgei: int) -> None:
@@ -155,7 +155,7 @@ class Hart(Shared):
             self.trapped = 1
 
     def sgei_pending(self) -> bool:
-        """Tell whether the level-triggered SGEI wire is up and enabled."""
+        """Whether the level-triggered SGEI wire is up and enabled."""
         return bool(self.hgeip & self.hgeie) and self.sgeie == 1
 
     def queue_call(self, sender: int) -> None:
@@ -172,7 +172,7 @@ class Hart(Shared):
         self.call_queue >>= SENDER_BITS
 
     def interruptible(self) -> bool:
-        """Tell whether an interrupt would be taken now; in a guest, always."""
+        """Whether an interrupt would be taken now; in a guest, always."""
         return self.hardirq == 0 and (self.irq_off == 0 or self.guest != 0)
 
     def note_sgei(self) -> None:
@@ -189,7 +189,7 @@ class Hart(Shared):
         self.hardirq = self.sgei_lines = 0
 
     def preemptible(self) -> bool:
-        """Tell whether the stopper could run here now (it waits for each such section to end).
+        """Whether the stopper could run here now (it waits for each such section to end).
 
         A guest would exit for it.
         """

@@ -29,7 +29,7 @@ class InterruptFile(Shared):
     name: str
 
     def deliverable(self) -> bool:
-        """Tell whether an interrupt would be delivered from here."""
+        """Whether an interrupt would be delivered from here."""
         return bool(self.eidelivery and topei(self.eip, self.eie, self.eithreshold))
 
     def clear(self) -> None:

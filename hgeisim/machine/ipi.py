@@ -47,7 +47,7 @@ class Ipi(Op):
 
     @property
     def name(self) -> str:
-        """What the kernel calls the handler."""
+        """The name that the kernel has for the handler."""
         return shown(type(getattr(self.handler, "__self__", None)), (self.handler.__name__,))[0]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from hgeisim.machine.shared import Field, Memory, Shared, build
 
 
 class Books(Protocol):
-    """What a tally reads of the books of a guest."""
+    """The numbers that a tally reads from the books of a guest."""
 
     owed: int
     gone: int
@@ -84,7 +84,7 @@ def aside(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class Ledger(Shared):
-    """What the guest of one vCPU may expect of the kernel; identities are bits.
+    """The interrupts that the guest of one vCPU may expect of the kernel; identities are bits.
 
     `setup` has the identities that the guest has enabled, 0 until it has set its interrupt file up.
     `owed` has those that were sent and that it has not taken, `sent` all that were ever sent.

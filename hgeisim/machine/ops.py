@@ -1,4 +1,4 @@
-"""What a kernel path may ask of the machine: the operation, and those of no particular lock.
+"""Operations: the requests of a kernel path to the machine; those that concern no lock are here.
 
 An operation is made once, compared by value, and carries no state.  A driver decides when it
 happens; what happens is written here, once, for every driver, in three parts:
@@ -51,7 +51,7 @@ class Op:
         """Do what precedes waiting."""
 
     def ready(self, who: Runner) -> bool:
-        """Tell whether the operation can complete."""
+        """Whether the operation can complete."""
         return True
 
     def proceed(self, who: Runner) -> bool:
@@ -63,17 +63,17 @@ class Op:
         return False
 
     def can_go_on(self, who: Runner) -> bool:
-        """Tell whether it is ready or would proceed; changes nothing."""
+        """Whether it is ready or would proceed; changes nothing."""
         return self.ready(who)
 
     def end(self, who: Runner) -> None:
         """Complete it."""
 
     def answer(self, who: Runner) -> Any:
-        """What the path gets from the yield, just after `end`; None for most."""
+        """The value that the path gets from the yield, just after `end`; None for most."""
 
     def mover(self, who: Runner) -> str:
-        """Tell how completing it commutes with the steps of other contexts.
+        """How completing it commutes with the steps of other contexts.
 
         RIGHT: what others do right after it, they could have done right before it, with the same
         outcome: it only takes something from them.  LEFT: the other way round: it only gives

@@ -1,13 +1,13 @@
 """rwlock_t: the queued rwlock that RISC-V Linux uses (kernel/locking/qrwlock.c, v6.12), and the
 one of PREEMPT_RT, which sleeps (kernel/locking/rwbase_rt.c).
 
-Who has to wait, queues; who waits at the head of the queue keeps it shut until it is inside:
+A context that has to wait joins a queue; its head keeps the queue shut until it is inside:
 
-* a reader in a task goes in at once unless a writer holds the lock or waits at the head, else it
-  queues.  At the head it is counted and waits for a writer that holds the lock;
+* a reader in a task goes in immediately unless a writer holds the lock or waits at the head, else
+  it queues.  At the head it is counted and waits for a writer that holds the lock;
 * a reader in a hardirq never queues: it is counted and waits for a writer that holds the lock only;
-* a writer goes in at once when nobody is counted, holds or waits at the head, else it queues.  At
-  the head it says that a writer waits and goes in when the last reader has gone.
+* a writer goes in immediately when nobody is counted, holds or waits at the head, else it queues.
+  At the head it says that a writer waits and goes in when the last reader has gone.
 
 So a task that reads twice hangs when a writer has come to the head in between, a hardirq does not.
 On PREEMPT_RT no reader waits for a writer that waits itself: only one that is inside keeps it out.

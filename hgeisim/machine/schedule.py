@@ -1,4 +1,4 @@
-"""Who runs where: giving a HART up, being woken, being moved, and waiting for whole HARTs.
+"""Which task runs where: giving a HART up, being woken, being moved, and waiting for whole HARTs.
 
 The driver completes what is `scheduling`, since who runs where is its decision.
 """
@@ -18,7 +18,7 @@ PREEMPTIBLE = ("full", "rt")
 
 
 class Task(Runner):
-    """What the scheduler knows of a task (struct task_struct).
+    """A task as the scheduler knows it (struct task_struct).
 
     `state` is its `__state`; `on_rq` is 1 while it is runnable, `on_cpu` while a HART executes it.
     `allowed` is the one HART that its affinity allows plus 1, or 0 for all; `wanted` is the HART

@@ -34,7 +34,7 @@ class Array(Protocol):
 
 
 def whole(value: Any, name: str) -> int:
-    """What a field holds once a value is written into it.
+    """The value that a field holds once a value is written into it.
 
     Raises `TypeError` for what is not a whole number.
     """
@@ -49,10 +49,10 @@ class Memory:
     """All shared state of one explored system, as a flat list of cells.
 
     `reads` maps an address to the value that the present step found there, in the order of first
-    reading; a read after the step's own write is no input and is left out.  `writes` maps an
+    reading; a read after the step's own write is not an input and is left out.  `writes` maps an
     address to the value the step left there.  `touched` has every cell that was accessed since
-    somebody last emptied it, and whether it was written.  `on_access`, if set, is told each access
-    of a path as it is made, and whether that is a write.
+    somebody last emptied it, and whether it was written.  `on_access`, if set, is called with each
+    access of a path as it is made, and whether that is a write.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Memory:
         return value
 
     def write(self, address: int, value: int) -> None:
-        """Set a cell, noting the write; `on_write`, if set, is told the address.
+        """Set a cell, noting the write; `on_write`, if set, is called with the address.
 
         Raises `TypeError` for what is not a whole number.
         """
@@ -95,7 +95,7 @@ class Memory:
         self.cells[address] = self.writes[address] = value
 
     def aside(self, look: Callable[..., T], *args: Any) -> T:
-        """Do what is no access of a path: what it reads is an input of the step all the same."""
+        """Do something that is not an access of the path; its reads are inputs of the step."""
         touched, self.touched = self.touched, {}
         on_access, self.on_access = self.on_access, None
         try:

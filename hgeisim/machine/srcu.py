@@ -8,7 +8,7 @@ needs a grace period that begins after it asked; those who ask meanwhile wait fo
 Simplified: a reader finds the index and counts itself in one step.  The kernel takes two, so a
 reader can count itself under an index that was turned over in between, and a grace period has to
 wait for both indexes in turn; here nobody can be late, and the first of the two waits would always
-be over at once.  Grace periods are driven by those who wait, not by a kworker.
+be over immediately.  Grace periods are driven by those who wait, not by a kworker.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Srcu(Shared):
     synchronize_srcu: SynchronizeSrcu
 
     def drained(self) -> bool:
-        """Tell whether nobody is left of those whom the running grace period waits for."""
+        """Whether nobody is left of those whom the running grace period waits for."""
         return self.readers[1 - (self.begun & 1)] == 0
 
 
@@ -104,7 +104,7 @@ class SynchronizeSrcu(Sleep):
     srcu: Srcu
 
     def begin(self, who: Runner) -> None:
-        """Ask for the next grace period that will begin; one without any reader is over at once."""
+        """Ask for the next grace period that will begin; without readers it is over immediately."""
         srcu = self.srcu
         idle = srcu.begun == srcu.completed and not (srcu.readers[0] or srcu.readers[1])
         who.ticket = srcu.completed if idle else (srcu.begun + 1) & SEQUENCE_MASK

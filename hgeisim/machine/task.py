@@ -39,10 +39,10 @@ class Runner(Shared):
         return self.harts[self.cpu]
 
     def undisturbed(self) -> bool:
-        """Tell whether no interrupt can come before its next step."""
+        """Whether no interrupt can come before its next step."""
         hart = self.harts[self.cpu]
         return hart.irq_off > 0 or hart.hardirq > 0
 
 
 HARDIRQ_NUMBERS = 1 << 19
-"""Runners that are no tasks are numbered from here on."""
+"""Runners other than tasks are numbered from here on."""

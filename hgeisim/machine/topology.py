@@ -1,4 +1,4 @@
-"""What a machine is made of, before anything runs on it: its HARTs and its clock."""
+"""The parts of a machine before anything runs on it: its HARTs and its clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class HartSpec:
     """One HART.
 
     `guest_files` is the number of IMSIC guest interrupt files that its memory region holds
-    (0..127); `geilen` the number of writable HGEIE bits (0..63), None when nobody told.
+    (0..127); `geilen` the number of writable HGEIE bits (0..63), None when it is not known.
     """
 
     guest_files: int

@@ -199,8 +199,8 @@ def stopping(kernel: Any, stops: Mapping[str, Stop]) -> Any:
 
 
 class Stop(NamedTuple):
-    """What a path yields where a function begins, from its arguments, and where it ends, from its
-    result and its arguments."""
+    """The operations that a path yields where a function begins, from its arguments, and where it
+    ends, from its result and its arguments."""
 
     begins: Callable[..., Iterable[Any]] = lambda *arguments: ()
     ends: Callable[..., Iterable[Any]] = lambda ret, *arguments: ()
@@ -228,7 +228,7 @@ class _Header(NamedTuple):
         return cls(names[:count], names[count:], _named(function, False), function)
 
     def text(self) -> dict[str, str]:
-        """What stands in a template."""
+        """The parts that fill a template."""
         names, more, keywords = (tuple(map(_free, part)) for part in self[:3])
         star = ("*", *keywords) if keywords else ()
         given = [f"{real}={free}" for real, free in zip(self.keywords, keywords, strict=True)]

@@ -67,11 +67,11 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "no such base": (
         (*RUN, "--variant", "6.12"),
-        ('--variant = "6.12"', "is no base; known: v6.12", "did you mean 'v6.12'?"),
+        ('--variant = "6.12"', "is not a base; known: v6.12", "did you mean 'v6.12'?"),
     ),
     "no such patch": (
         (*RUN, "--variant", "v6.12+percpu-v6"),
-        ("'percpu-v6' is no patch", "known: percpu-v2", "did you mean 'percpu-v"),
+        ("'percpu-v6' is not a patch", "known: percpu-v2", "did you mean 'percpu-v"),
     ),
     "two patches": (
         (*RUN, "--variant", f"{KERNEL[0]}+percpu-v5"),
@@ -114,7 +114,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "no such scenario to explore": (("explore", "patch-rase"), ('did you mean "patch-race"?',)),
-    "explore no variant": (("explore", "patch-race", "--variant", "x"), ("'x' is no base",)),
+    "explore no variant": (("explore", "patch-race", "--variant", "x"), ("'x' is not a base",)),
     "no states": (("explore", "patch-race", "--states", "0"), ("'--states'", "x>=1")),
     "no walks": (("explore", "patch-race", "--walk", "many"), ("'--walk'", "'many'")),
     "no token": (("replay",), ("Missing argument 'TOKEN...'",)),
@@ -141,7 +141,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "a token of a variant that is gone": (
         ("replay", encode(Token("patch-race", "v6.11", "full", DIGEST, (0,)))),
-        ("'v6.11' is no base; known: v6.12",),
+        ("'v6.11' is not a base; known: v6.12",),
     ),
     "a token of a strange kernel": (
         ("replay", encode(Token("patch-race", KERNEL[0], "some", DIGEST, (0,)))),
@@ -153,7 +153,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "replay on no variant": (
         ("replay", GOOD, "--variant", "v6.12+percpu-v9"),
-        ("command line: --variant", "'percpu-v9' is no patch"),
+        ("command line: --variant", "'percpu-v9' is not a patch"),
     ),
 }
 

@@ -36,7 +36,7 @@ def written(folder: Path, statement: str) -> str:
     ("statement", "told"),
     [
         ("yield getattr(k.hgei[cpu], 'noth' + 'ing')", "AttributeError: 'HgeiControl' object has"),
-        ("k.vcpu(0)", "ModelError: NULL is no vCPU"),
+        ("k.vcpu(0)", "ModelError: NULL is not a vCPU"),
         ("assert not k.vcpus", "AssertionError: assert not k.vcpus"),
         ("raise SystemExit(0)", "SystemExit: 0"),
     ],

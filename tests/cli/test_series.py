@@ -221,7 +221,7 @@ def test_an_interruption_takes_nothing_away(
             "a patch alone: --variant v7.1+percpu-v2 --base v7.1",
         ),
         (("--revisions", "percpu-v2", "percpu-v2"), "'percpu-v2': is named twice"),
-        (("--series", "percpu-v2", "none"), "--series = 'none': 'none' is no patch"),
+        (("--series", "percpu-v2", "none"), "--series = 'none': 'none' is not a patch"),
         (("--series", "percpu-v2", "percpu-v3"), "compare revisions of one patch with --revisions"),
         (("--revisions", "percpu-v2", "none.py:A"), "none.py: there is no such file"),
         (("--revisions", "percpu-v2", "series.py:No"), "series.py: class = 'No': there is no such"),
@@ -248,7 +248,7 @@ def test_a_mistake_is_told_with_its_remedy(words: tuple[str, ...], told: str) ->
 
 def test_all_mistakes_are_told() -> None:
     err = explored("--revisions", "none", "none.py:A", "percpu-v2", scenario="patch-race").err
-    assert "'none' is no patch" in err
+    assert "'none' is not a patch" in err
     assert "none.py: there is no such file" in err
 
 

@@ -181,7 +181,7 @@ def test_shipped_kernels_are_compared_when_asked() -> None:
 def test_a_base_that_is_not_there() -> None:
     output = hgeisim("explore", "blocked-move", "--base", "v7.9")
     assert output.status == 2
-    assert "--base = 'v7.9': 'v7.9' is no base" in output.err
+    assert "--base = 'v7.9': 'v7.9' is not a base" in output.err
     missing = hgeisim("explore", "blocked-move", "--base", "v7.1+none.py:A")
     assert "there is no such file" in missing.err
 

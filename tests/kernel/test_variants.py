@@ -55,18 +55,21 @@ def test_every_base_is_a_variant_of_its_own_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("V6.12", f"'V6.12' is no base; {KNOWN_BASES}; did you mean 'v6.12'?"),
-        ("", f"'' is no base; {KNOWN_BASES}"),
-        ("v6.12+", f"'' is no patch; {KNOWN_PATCHES}"),
-        ("v6.12+nonsense", f"'nonsense' is no patch; {KNOWN_PATCHES}"),
-        ("v6.12+percpu-v6", f"'percpu-v6' is no patch; {KNOWN_PATCHES}; did you mean 'percpu-v5'?"),
-        ("percpu-v2", f"'percpu-v2' is no base; {KNOWN_BASES}"),
-        ("nothing+nonsense", f"'nothing' is no base; {KNOWN_BASES}"),
+        ("V6.12", f"'V6.12' is not a base; {KNOWN_BASES}; did you mean 'v6.12'?"),
+        ("", f"'' is not a base; {KNOWN_BASES}"),
+        ("v6.12+", f"'' is not a patch; {KNOWN_PATCHES}"),
+        ("v6.12+nonsense", f"'nonsense' is not a patch; {KNOWN_PATCHES}"),
+        (
+            "v6.12+percpu-v6",
+            f"'percpu-v6' is not a patch; {KNOWN_PATCHES}; did you mean 'percpu-v5'?",
+        ),
+        ("percpu-v2", f"'percpu-v2' is not a base; {KNOWN_BASES}"),
+        ("nothing+nonsense", f"'nothing' is not a base; {KNOWN_BASES}"),
     ],
 )
 def test_unknown_variants(name: str, problem: str) -> None:
     assert variant_problem(name) == problem
-    with pytest.raises(ValueError, match="is no "):
+    with pytest.raises(ValueError, match="is not a "):
         find_variant(name)
 
 

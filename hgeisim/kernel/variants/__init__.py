@@ -90,7 +90,7 @@ def patched_functions(name: str, without: str) -> list[str]:
 
 
 def without_last_patch(name: str) -> str:
-    """What the last patch of a variant was made for; a base itself where there is no patch."""
+    """The kernel that the last patch of a variant was made for; the base itself without a patch."""
     return name.rpartition("+")[0] or name
 
 
@@ -101,7 +101,7 @@ def _class_of(name: str) -> type[Module]:
 
 
 def sentence_of(kernel: type[Kernel]) -> str:
-    """What a base or a patch is, as the file that it is in begins."""
+    """The sentence with which the file of a base or a patch begins."""
     doc = sys.modules[kernel.__module__].__doc__ or ""
     return " ".join(doc.partition("\n\n")[0].split())
 
@@ -144,4 +144,4 @@ def _unknown(what: str, name: str, known: list[str]) -> str | None:
         hint = f"; a patch comes after its base: v7.1+{name}"
     elif ":" in name and not is_file:
         hint = "; a patch of your own is FILE.py:CLASS"
-    return f"{name!r} is no {what}; known: {', '.join(known)}{hint}"
+    return f"{name!r} is not a {what}; known: {', '.join(known)}{hint}"

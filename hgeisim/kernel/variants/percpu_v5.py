@@ -9,9 +9,9 @@ from hgeisim.machine.task import Runner
 
 
 class PercpuV5(PercpuV4):
-    """What landed: the count is per CPU and bounded by that CPU's guest files (which the series
-    brings along), the lock is initialised once, the bitmap is set once and under the lock; the
-    global count sinks to the smallest one."""
+    """The version that landed: the count is per CPU and bounded by that CPU's guest files (which
+    the series brings along), the lock is initialised once, the bitmap is set once and under the
+    lock; the global count sinks to the smallest one."""
 
     locks_are_steady = True
 

@@ -12,7 +12,7 @@ class B01(Imsic):
     """Without 4ad9843e1ea0, "update external interrupt atomically for IMSIC swfile"."""
 
     def imsic_swfile_extirq_update(k, current: Runner, vcpu: Vcpu) -> Path[None]:
-        """imsic_swfile_extirq_update before v6.8 (2.12): two CPUs may do so at once."""
+        """imsic_swfile_extirq_update before v6.8 (2.12): two CPUs may do so at the same time."""
         yield STEP
         deliverable = vcpu.swfile.deliverable()
         if deliverable:

@@ -11,8 +11,8 @@ from hgeisim.machine.ops import STEP, Path
 class B08Fixed(Imsic):
     """Nobody waits for vsfile_lock while it holds the lock of a run queue.
 
-    Who holds it for writing takes the VS-file away, and kicks the vCPU where an interrupt is
-    pending: there is no line to be armed.
+    A context that holds it for writing takes the VS-file away, and kicks the vCPU where an
+    interrupt is pending: there is no line to be armed.
     """
 
     def kvm_riscv_vcpu_aia_imsic_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
