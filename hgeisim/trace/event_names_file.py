@@ -54,6 +54,6 @@ def _doubles(file: str, raw: dict[str, Any]) -> Iterator[Problem]:
         event = str(tables.get(meaning, {}).get("event", meaning))
         if event in taken:
             allowed = f"is already the name of {taken[event]}"
-            remedy = "give that one another name, too"
+            remedy = "give that one another name as well"
             yield Problem(file, f"{meaning}.event", show(event), allowed, remedy)
         taken[event] = meaning

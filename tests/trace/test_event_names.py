@@ -231,7 +231,7 @@ def test_every_mistake_of_a_table_is_reported(tmp_path: Path) -> None:
 def test_one_event_has_one_meaning(tmp_path: Path) -> None:
     (message,) = mistakes(tmp_path, '[alloc]\nevent = "free"\n')
     assert message == (
-        'free.event = "free": is already the name of alloc; give that one another name, too'
+        'free.event = "free": is already the name of alloc; give that one another name as well'
     )
 
 

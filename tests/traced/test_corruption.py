@@ -27,15 +27,14 @@ LONG = "21-eight-cpus"
 MOST = 60
 """The most corruptions of each kind in each trace."""
 UNREJECTED = {
-    (
-        "16-double-free",
-        "wrong line",
-        385,
-    ): "the first of its thread after a joint, whose call began "
-    "before it: nothing there shows which line it had",
-    ("16-double-free", "dropped free", 385): "the same free: nobody asks for that line again",
-    ("21-eight-cpus", "missing release", 699): "the vCPU frees the line itself before aia_disable "
-    "needs to come to it: the trace is a legal one",
+    ("16-double-free", "wrong line", 385): (
+        "the first of its thread after a joint, whose call began before it: nothing there shows "
+        "which line it had"
+    ),
+    ("16-double-free", "dropped free", 385): "the same free: no vCPU asks for that line again",
+    ("21-eight-cpus", "missing release", 699): (
+        "the vCPU frees the line itself before aia_disable needs to come to it: the trace is legal"
+    ),
 }
 """The corruptions that are not rejected, by trace, kind and line, and why."""
 

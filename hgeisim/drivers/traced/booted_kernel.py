@@ -13,29 +13,15 @@ from hgeisim.kernel.variants import find_variant
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.topology import Topology
 from hgeisim.trace import kvm_event as kvm
+from hgeisim.trace.event_names import MEANINGS
 from hgeisim.trace.interval import Event
 from hgeisim.trace.kernel_event import HotplugStep, HotplugStepReturn
 
-PROBES: dict[type[kvm.Meaning], str] = {
-    kvm.Alloc: "alloc",
-    kvm.AllocReturn: "alloc_ret",
-    kvm.Free: "free",
-    kvm.FreeReturn: "free_ret",
-    kvm.Update: "upd",
-    kvm.UpdateReturn: "upd_ret",
-    kvm.Release: "rel",
-    kvm.ReleaseReturn: "rel_ret",
-    kvm.Disable: "dis",
-    kvm.DisableReturn: "dis_ret",
-    kvm.Enable: "en",
-    kvm.EnableReturn: "en_ret",
-    kvm.Map: "ioremap",
-    kvm.Unmap: "iounmap",
-    kvm.Sweep: "lread",
-    kvm.Sgei: "sgei",
-    kvm.Kick: "kick",
-    kvm.Wakeon: "wakeon",
-}
+_PROBED = (
+    *("alloc", "alloc_ret", "free", "free_ret", "upd", "upd_ret", "rel", "rel_ret"),
+    *("dis", "dis_ret", "en", "en_ret", "ioremap", "iounmap", "lread", "sgei", "kick", "wakeon"),
+)
+PROBES = {MEANINGS[name]: name for name in _PROBED}
 """The name of each event's probe."""
 NEEDED = frozenset(("alloc", "alloc_ret", "free"))
 """A trace without these cannot be followed; it need not have any of the others."""

@@ -56,6 +56,7 @@ def at_probe(follower: Follower, h: Hypothesis, event: Event, meaning: kvm.Meani
             follower.fail(each, "in the model imsic_update does not release it", call)
         elif (begun := begun_call(each, event)) is not None:
             each.calls[actor] = begun
+            # A free or a release may still be part of a call that began before the trace.
             if not isinstance(meaning, kvm.Free | kvm.Release):
                 each.seen_threads.add(actor)
             for started in follower.arrive(each, event, actor):
@@ -113,11 +114,12 @@ def begun_call(h: Hypothesis, event: Event) -> Call | None:
 def _update(h: Hypothesis, vcpu: Vcpu, cpu: int) -> Call:
     """The update of a vCPU that is about to enter its guest."""
     who, path = _placed(h, vcpu.thread, cpu), h.booted.k.kvm_riscv_vcpu_aia_imsic_update
-    vcpu.freed = 0
+    vcpu.freed = 0  # the pointer of a destroyed vCPU may name a new one
     return _call(h, UPDATE, who, lambda: path(who, vcpu), vcpu)
 
 
 def _block_or_unblock(h: Hypothesis, meaning: kvm.Wakeon, cpu: int) -> Call:
+    """The blocking or unblocking of a vCPU, which enters no section before its probe."""
     k, vcpu = h.booted.k, h.booted.vcpus[meaning.vcpu]
     path = k.kvm_arch_vcpu_blocking if meaning.enabled else k.kvm_arch_vcpu_unblocking
     who = _placed(h, vcpu.thread, cpu)
@@ -277,6 +279,7 @@ def at_kick(follower: Follower, h: Hypothesis, event: Event, meaning: kvm.Kick) 
                 agreeing.sleepers.called(agreeing.booted.vcpus[meaning.vcpu], event)
                 yield agreeing
         elif preempt_depth(event) > call.depth:
+            # Only with a spinlock held is preemption off once more than when the handler began.
             follower.fail(each, "is under hgctrl->lock, the model has kicked all owners", call)
         else:
             del each.calls[actor]

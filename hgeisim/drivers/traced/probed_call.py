@@ -130,7 +130,7 @@ class Call:
     """A call of `function` by `who` on `cpu`, about the vCPU with id `vcpu` (0: none).
 
     `probe` is the probe that it has reached, None before the first one.  `matched` means that the
-    trace has the event of that probe, too, in `line`: the path may go on, and enter `sections`.  A
+    trace has the event of that probe in `line`: the path may go on, and enter `sections`.  A
     call that is `done` has returned `result`.  `depth` is the preemption depth at its beginning.
     `history` has the values that each step read, by address, from which `steps` can be revived.
     """
@@ -173,7 +173,7 @@ class Call:
     def advance(self, memory: Memory, is_silent: Callable[[Probe, Call], bool]) -> None:
         """Run to the next probe that is not silent, or to the end.
 
-        Raises `Blocked`, or `AssertionError` if the path finds an assumption of its own broken.
+        Raises `Blocked`, or `AssertionError` if an assumption of the path is broken.
         """
         while (op := self._step(memory)) is not None:
             if isinstance(op, Probe) and not is_silent(op, self):
