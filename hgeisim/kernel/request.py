@@ -90,7 +90,3 @@ class Request(Sched):
     def ack_flush(k, current: Runner, sender: Runner) -> Path[None]:
         """ack_kick, v6.12: an IPI handler that does nothing but arrive."""
         yield STEP
-
-    def scheduler_ipi(k, current: Runner) -> Path[None]:
-        """scheduler_ipi, v6.12: arriving is all that matters."""
-        yield STEP

@@ -8,6 +8,7 @@ from hgeisim.machine.balance import IRQS, PREEMPTION, hands_over
 from hgeisim.machine.kernel_name import in_c, outside
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path
 from hgeisim.machine.schedule import TASK_RUNNING
+from hgeisim.machine.task import Runner
 
 
 class Sched(Kernel):
@@ -101,6 +102,10 @@ class Sched(Kernel):
         yield from k.preempt_schedule(current)
         yield STEP
         current.allowed = 0
+
+    def scheduler_ipi(k, current: Runner) -> Path[None]:
+        """scheduler_ipi, v6.12: arriving is all that matters."""
+        yield STEP
 
     def kvm_sched_out(k, current: Thread) -> Path[None]:
         """The preempt notifier of KVM, if it is registered."""

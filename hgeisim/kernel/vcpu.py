@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.aia_imsic import ImsicDevice
+from hgeisim.kernel.aia_device import AiaDevice
 from hgeisim.kernel.structs import (
     IN_GUEST_MODE,
     IRQ_VS_TIMER,
@@ -33,7 +33,7 @@ IPI_IID = 2
 """The identity of the IPIs that guests send to each other."""
 
 
-class VcpuRun(ImsicDevice):
+class VcpuRun(AiaDevice):
     """The life of a vCPU's thread inside KVM_RUN."""
 
     def vcpu_load(k, current: Thread, vcpu: Vcpu) -> Path[None]:

@@ -41,7 +41,7 @@ VARIANTS = (
     *("v6.12+percpu-v2-lock-init", "v7.1+percpu-v2-lock-init"),
 )
 RESETS = ("v6.12+percpu-v2", "v6.12+percpu-v2-bitmap-reset", "v6.12+percpu-v2+review-clamp")
-RESET = "unlocked:free_bitmap in set_free_bitmap"
+RESET = "unlocked:free_bitmap in kvm_riscv_aia_enable"
 
 
 def unlocked(scenario: str, variant: str, states: int = 3_000) -> dict[str, str]:

@@ -147,9 +147,9 @@ def test_diff_with_a_real_kernel(tmp_path: Path) -> None:
         "- edge cpuhp_state_mutex < kvm_usage_lock  the real kernel has it, the model\n"
         "      does not\n"
         "+ edge kvm_usage_lock < cpu_hotplug_lock  the model has it: EN (first in\n"
-        "      on_each_cpu_in_turn)\n"
+        "      cpuhp_setup_state)\n"
         "+ edge kvm_usage_lock < cpuhp_state_mutex  the model has it: EN (first in\n"
-        "      on_each_cpu_in_turn)\n"
+        "      cpuhp_setup_state)\n"
         "3 differences\n"
     )
 

@@ -27,7 +27,7 @@ SHIPPED = F1 | {
     "set-up-lost:vcpu",
 }
 """The findings of shipped kernels, docs/findings.md."""
-UNLOCKED = "unlocked:free_bitmap in set_free_bitmap"
+UNLOCKED = "unlocked:free_bitmap in kvm_riscv_aia_enable"
 DOUBLE_OWNER = "double-owner:hgei"
 
 pytestmark = [pytest.mark.slow, pytest.mark.proof]
