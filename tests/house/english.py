@@ -63,7 +63,7 @@ def whole(text: str) -> Iterator[Line]:
 
 def prose(source: str) -> Iterator[Line]:
     """The lines of the comments and strings of a Python file."""
-    docstrings = {node.body[0].lineno for node in ast.walk(ast.parse(source)) if _has_one(node)}
+    docstrings = set(_openings(ast.parse(source)))
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING):
             first = token.start[0]
@@ -72,6 +72,10 @@ def prose(source: str) -> Iterator[Line]:
                 yield Line(number, text, number == first and first in docstrings)
 
 
-def _has_one(node: ast.AST) -> bool:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    return isinstance(node, documented) and ast.get_docstring(node) is not None
+def _openings(tree: ast.Module) -> Iterator[int]:
+    """The first line of each docstring."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            yield node.body[0].lineno
