@@ -1,4 +1,4 @@
-"""What every test starts from: 80 columns, the same examples each time, no settings of the user,
+"""The surroundings of every test: 80 columns, the same examples each time, no settings of the user,
 no patches of other tests."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""TOML, JSON and the files of a user are read up to stated bounds, and what is beyond is told."""
+"""TOML, JSON and a user's files are read up to stated bounds, and anything beyond is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEEP = f"f: must be nested at most {NESTING_MAX} tables or lists deep"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "said"),
     [
         ("x = " + "[" * 5000, DEEP),
         ("x = " + "[" * NESTING_MAX + "]" * NESTING_MAX, DEEP),
@@ -34,15 +34,15 @@ DEEP = f"f: must be nested at most {NESTING_MAX} tables or lists deep"
         ("x = 1" + "0" * (DIGITS_MAX + 1), "must be a number of at most 1000 digits"),
     ],
 )
-def test_toml_beyond_the_bounds(text: str, told: str) -> None:
+def test_toml_beyond_the_bounds(text: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         toml_of(text, "f")
-    assert told in str(caught.value)
+    assert said in str(caught.value)
     assert len(str(caught.value)) < 2 * SHOWN_MAX
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "said"),
     [
         ("[" * 100_000, DEEP),
         ('{"a":' * 100_000, DEEP),
@@ -52,10 +52,10 @@ def test_toml_beyond_the_bounds(text: str, told: str) -> None:
         ("[\n1,", "f: line 2 column 3: must be JSON: "),
     ],
 )
-def test_json_beyond_the_bounds(text: str, told: str) -> None:
+def test_json_beyond_the_bounds(text: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         json_of(text, "f")
-    assert told in str(caught.value)
+    assert said in str(caught.value)
 
 
 def test_within_the_bounds() -> None:
@@ -82,10 +82,10 @@ def test_plain_and_packed_files_are_read_alike(tmp_path: Path) -> None:
 
 def test_a_file_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, mib = tmp_path / "f", 1 << 20
-    told = "f: must not have more than 1 MiB, unpacked"
+    said = "f: must not have more than 1 MiB, unpacked"
     for data in (bytes(mib + 1), gzip.compress(bytes(mib + 1))):
         path.write_bytes(data)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=said):
             read_bytes(path, limit=mib)
         assert len(read_bytes(path, limit=2 * mib)) == mib + 1
     monkeypatch.setattr(user_file, "TEXT_MAX", mib)

@@ -130,7 +130,7 @@ def test_mistakes_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "said"),
     [
         (
             {"varient": "v6.12"},
@@ -141,11 +141,11 @@ def test_mistakes_are_told() -> None:
     ],
 )
 def test_wrong_overrides_are_told_before_anything_runs(
-    overrides: dict[str, Any], told: str
+    overrides: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(hgeisim.InputError) as caught:
         hgeisim.load("big-little", **overrides)
-    assert re.search(told, "\n".join(sorted(str(caught.value).splitlines())))
+    assert re.search(said, "\n".join(sorted(str(caught.value).splitlines())))
 
 
 def test_a_kind_of_span_that_does_not_exist_is_told(result: hgeisim.Result) -> None:
@@ -154,9 +154,9 @@ def test_a_kind_of_span_that_does_not_exist_is_told(result: hgeisim.Result) -> N
 
 
 def test_a_name_is_imported_when_it_is_used() -> None:
-    """What `import hgeisim` costs is what every `hgeisim --help` costs."""
+    """Every `hgeisim --help` pays for what `import hgeisim` loads."""
     code = "import hgeisim, sys; print('numpy' in sys.modules); hgeisim.run; print(dir(hgeisim))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, second = told.stdout.splitlines()
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = said.stdout.splitlines()
     assert first == "False"
     assert all(repr(name) in second for name in hgeisim.__all__)

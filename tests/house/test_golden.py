@@ -24,17 +24,17 @@ def test_the_same_text_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "said"),
     [
         ("a", "one\n2\n", "-two\n+2\n"),
         ("a", "one\ntwo", "+two <no end of line>\n"),
         ("new", "one\n", "+one\n"),
     ],
 )
-def test_another_text_fails_with_the_difference(name: str, text: str, told: str) -> None:
+def test_another_text_fails_with_the_difference(name: str, text: str, said: str) -> None:
     with pytest.raises(pytest.fail.Exception, match="make golden") as caught:
         check_golden(name, text)
-    assert told in str(caught.value)
+    assert said in str(caught.value)
 
 
 def test_it_is_rewritten_when_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

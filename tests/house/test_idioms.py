@@ -139,7 +139,7 @@ class Edges:
 
 
 def test_a_trylock_is_held_and_nothing_leads_to_it() -> None:
-    """A and then a trylock of B is no dependency; C under B is one."""
+    """A and then a trylock of B makes no dependency; C under B makes one."""
     e = Edges()
     a, b, c = e.k.hgei[0].lock, e.vcpu.swfile_extirq_lock, e.k.sgei_desc_lock
     assert e.run(a.lock, b.trylock, b.unlock, a.unlock) == [None, 1, None, None]

@@ -131,7 +131,7 @@ def import_graph() -> str:
 @pytest.mark.parametrize("check", [upward_imports, outside_world])
 def test_imports_go_downwards(check: object) -> None:
     assert callable(check)
-    found = [told for name in python_files("hgeisim") for told in check(name, tree_of(name))]
+    found = [said for name in python_files("hgeisim") for said in check(name, tree_of(name))]
     assert not found, "\n".join(found)
 
 
@@ -142,7 +142,7 @@ def test_no_modules_import_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "told"),
+    ("sources", "said"),
     [
         (
             {"h/a.py": "import h.b", "h/b.py": "if TYPE_CHECKING:\n    from h.a import A"},
@@ -159,9 +159,9 @@ def test_no_modules_import_each_other() -> None:
         ({"h/__init__.py": "", "h/a.py": "from h import b", "h/b.py": ""}, ""),
     ],
 )  # fmt: skip
-def test_a_circle_is_seen(sources: dict[str, str], told: str) -> None:
+def test_a_circle_is_seen(sources: dict[str, str], said: str) -> None:
     found = circles(modules_of({name: ast.parse(text) for name, text in sources.items()}))
-    assert "\n".join(found) == told
+    assert "\n".join(found) == said
 
 
 def test_every_folder_is_a_layer() -> None:
@@ -183,8 +183,8 @@ def test_every_folder_is_a_layer() -> None:
 )
 def test_a_wrong_import_is_seen(check: object, name: str, source: str) -> None:
     assert callable(check)
-    (told,) = check(name, ast.parse(source))
-    assert told.startswith(f"{name}:{2 if 'def' in source else 1}: ")
+    (said,) = check(name, ast.parse(source))
+    assert said.startswith(f"{name}:{2 if 'def' in source else 1}: ")
 
 
 def test_a_right_import_is_not_told() -> None:

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md promises: each kind of change is one file and one row.
+"""The promises of CONTRIBUTING.md: each kind of change is one file and one row.
 
 A copy of the package gets a toy of each, in the files that the page names and in no others; then
 the commands know them.  A toy strategy is in test_strategy.py, for a strategy has no row.

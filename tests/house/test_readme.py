@@ -1,4 +1,4 @@
-"""What README.md and docs/findings.md quote is what the commands print."""
+"""README.md and docs/findings.md quote exactly what the commands print."""
 
 from __future__ import annotations
 

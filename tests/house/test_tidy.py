@@ -32,22 +32,22 @@ def fail_with(found: list[str]) -> None:
 @pytest.mark.parametrize("check", TEXT_CHECKS, ids=name_of)
 def test_texts(check: TextCheck) -> None:
     texts = ((name, text_of(name)) for name in project_files())
-    fail_with([told for name, text in texts if text for told in check(name, text)])
+    fail_with([said for name, text in texts if text for said in check(name, text)])
 
 
 @pytest.mark.parametrize("check", SIZE_CHECKS, ids=name_of)
 def test_sizes(check: TextCheck) -> None:
-    fail_with([told for name in python_files() for told in check(name, text_of(name) or "")])
+    fail_with([said for name in python_files() for said in check(name, text_of(name) or "")])
 
 
 @pytest.mark.parametrize("check", TREE_CHECKS, ids=name_of)
 def test_functions(check: TreeCheck) -> None:
-    fail_with([told for name in python_files() for told in check(name, tree_of(name))])
+    fail_with([said for name in python_files() for said in check(name, tree_of(name))])
 
 
 @pytest.mark.parametrize("check", PACKAGE_CHECKS, ids=name_of)
 def test_package(check: TreeCheck) -> None:
-    fail_with([told for name in python_files("hgeisim") for told in check(name, tree_of(name))])
+    fail_with([said for name in python_files("hgeisim") for said in check(name, tree_of(name))])
 
 
 def test_most_functions_are_short() -> None:
@@ -73,10 +73,10 @@ BAD_TEXTS: list[tuple[TextCheck, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "text", "told"), BAD_TEXTS)
-def test_a_bad_text_is_told(check: TextCheck, text: str, told: str) -> None:
+@pytest.mark.parametrize(("check", "text", "said"), BAD_TEXTS)
+def test_a_bad_text_is_told(check: TextCheck, text: str, said: str) -> None:
     (found,) = check("a.py", text)
-    assert found.startswith(told)
+    assert found.startswith(said)
 
 
 BAD_SOURCES: list[tuple[TreeCheck, str, str]] = [
@@ -102,10 +102,10 @@ BAD_SOURCES: list[tuple[TreeCheck, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "source", "told"), BAD_SOURCES)
-def test_a_bad_source_is_told(check: TreeCheck, source: str, told: str) -> None:
+@pytest.mark.parametrize(("check", "source", "said"), BAD_SOURCES)
+def test_a_bad_source_is_told(check: TreeCheck, source: str, said: str) -> None:
     (found,) = check("a.py", ast.parse(source))
-    assert found.startswith(told)
+    assert found.startswith(said)
 
 
 GOOD = '''"""Module."""

@@ -20,15 +20,15 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "said"),
     [
         ("server-64", "64 HARTs, 16 VMs, 128 vCPUs"),
         ("big-little", "8 HARTs, 2 VMs, 40 vCPUs"),
         ("patch-race", "3 HARTs, 3 VMs, 3 vCPUs, 4 tasks"),
     ],
 )
-def test_scenario_check_counts_all_vms(name: str, told: str) -> None:
-    assert hgeisim("scenario", "check", name).out == f"ok: {name}: {told}\n"
+def test_scenario_check_counts_all_vms(name: str, said: str) -> None:
+    assert hgeisim("scenario", "check", name).out == f"ok: {name}: {said}\n"
 
 
 def test_no_page_and_no_help_has_brackets_that_a_shell_would_expand() -> None:
@@ -39,10 +39,10 @@ def test_no_page_and_no_help_has_brackets_that_a_shell_would_expand() -> None:
 
 
 def test_variants_are_listed_with_a_sentence_each() -> None:
-    told = hgeisim("variants")
-    assert (told.status, told.err) == (0, "")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden("variants", told.out)
+    said = hgeisim("variants")
+    assert (said.status, said.err) == (0, "")
+    assert max(map(len, said.out.splitlines())) <= 80
+    check_golden("variants", said.out)
     document = hgeisim("variants", "--json").document()
     assert document["bases"][0]["name"] == "v6.12"
     assert all(each["summary"].endswith(".") for each in document["bases"] + document["patches"])
@@ -73,13 +73,13 @@ def test_a_screen_ends_somewhere() -> None:
 
 
 def asked(**environment: str) -> str:
-    """What the command answers to a shell."""
+    """The command's answer to a shell."""
     command = [sys.executable, "-m", "hgeisim"]
     return subprocess.check_output(command, env={**os.environ, **environment}, text=True)
 
 
 def completed(typed: str, wanted: int) -> str:
-    """What a shell is offered for a word of a line."""
+    """The completions that a shell is offered for a word of a line."""
     return asked(_HGEISIM_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=str(wanted))
 
 

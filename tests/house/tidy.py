@@ -99,8 +99,8 @@ def many_arguments(name: str, tree: ast.Module) -> Iterator[str]:
         names = [each.arg for each in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
         count = len(names) - (bool(names) and names[0] in SELVES)
         if count > ARGUMENTS_MAX:
-            told = f"{function.name} has {count} arguments, {ARGUMENTS_MAX} at most"
-            yield f"{name}:{function.lineno}: {told}"
+            said = f"{function.name} has {count} arguments, {ARGUMENTS_MAX} at most"
+            yield f"{name}:{function.lineno}: {said}"
 
 
 def without_docstring(name: str, tree: ast.Module) -> Iterator[str]:
@@ -170,6 +170,6 @@ def _public(tree: ast.Module) -> Iterator[Definition]:
 
 
 def _speaks_for_itself(node: Definition) -> bool:
-    """Tell an @overload and the setter of a property, which its getter describes."""
+    """Whether it is an @overload, or the setter of a property, which its getter describes."""
     marks = [ast.unparse(each) for each in node.decorator_list]
     return any(mark.endswith(("overload", ".setter", ".deleter")) for mark in marks)

@@ -1,1 +1,1 @@
-"""What tests of several rooms use."""
+"""Functions and fixtures that tests of several rooms share."""

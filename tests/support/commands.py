@@ -13,7 +13,7 @@ from hgeisim.cli.main import main
 
 
 class Told(NamedTuple):
-    """What a command answered."""
+    """The answer of a command."""
 
     status: int
     out: str
@@ -21,7 +21,7 @@ class Told(NamedTuple):
 
     @property
     def complaints(self) -> str:
-        """What is on stderr, but for how long the base took."""
+        """Its stderr, without the time that the base took."""
         return re.sub(r"^.* was (run|searched) as well.*\n", "", self.err, flags=re.MULTILINE)
 
     def document(self) -> Any:
@@ -40,7 +40,7 @@ def hgeisim(*args: str) -> Told:
 
 @cache
 def explored(variant: str, *more: str) -> Told:
-    """What `hgeisim explore patch-race` says of a variant; explored once."""
+    """The report of `hgeisim explore patch-race` on a variant; explored once."""
     return hgeisim("explore", "patch-race", "--variant", variant, *more)
 
 

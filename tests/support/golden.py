@@ -28,8 +28,8 @@ def check_golden(name: str, text: str) -> None:
         return
     expected = path.read_text(encoding="utf-8") if path.exists() else ""
     if text != expected:
-        told = difference(expected, text, f"{path.parent.name}/{path.name}")
-        pytest.fail(f"{told}\nIf it should be so: make golden, then read the diff.", pytrace=False)
+        said = difference(expected, text, f"{path.parent.name}/{path.name}")
+        pytest.fail(f"{said}\nIf it should be so: make golden, then read the diff.", pytrace=False)
 
 
 def difference(expected: str, text: str, name: str) -> str:

@@ -141,7 +141,7 @@ def pend(k: Module, cpu: int, *lines: int) -> None:
 
 
 def pending(k: Module) -> tuple[list[int], list[int]]:
-    """What the guest files of the HARTs have to deliver, and eip of the vCPUs' SW-files."""
+    """The interrupts that the HARTs' guest files deliver, and eip of the vCPUs' SW-files."""
     return [hart.hgeip for hart in k.hart], [v.swfile.eip for v in k.vcpus if v is not None]
 
 
@@ -159,7 +159,7 @@ def asleep(vcpu: Vcpu) -> Vcpu:
 
 
 def is_awake(vcpu: Vcpu) -> bool:
-    """Tell whether a vCPU's thread is runnable."""
+    """Whether a vCPU's thread is runnable."""
     return vcpu.thread.on_rq == 1 and vcpu.thread.state == 0
 
 

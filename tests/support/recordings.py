@@ -16,7 +16,7 @@ from hgeisim.scenario.load import scenario_from
 
 
 def scenario_of(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> dict[str, Any]:
-    """Two VMs, one AUTO and one HWACCEL, on HARTs with so many lines; the last one goes offline."""
+    """Two VMs, one AUTO and one HWACCEL, on HARTs with given lines; the last one goes offline."""
     run, msi = ({"distribution": "exponential", "mean": mean} for mean in ("90us", "300us"))
     common = {"stagger": "5us", "run": run, "msi": msi}
     half = max(1, sum(harts) * 2 // 3)

@@ -28,7 +28,7 @@ def python_files(*under: str) -> list[str]:
 
 
 def text_of(name: str) -> str | None:
-    """Read a project file; None when it is no text."""
+    """Read a project file; None when it is not text."""
     try:
         return (ROOT / name).read_text(encoding="utf-8")
     except UnicodeDecodeError:

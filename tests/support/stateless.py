@@ -76,7 +76,7 @@ def live(scenario: Scenario) -> Live:
 
 
 def operation(automaton: Automaton, here: int) -> str:
-    """What a local state is about to do, as text."""
+    """The next operation of a local state, as text."""
     node = automaton.nodes[here]
     return "rest" if node is None else f"{node.functions} {node.op} {node.waiting}"
 

@@ -1,4 +1,4 @@
-"""A way to drive one or two paths by hand, operation by operation, and to tell what they did."""
+"""Driving one or two paths by hand, operation by operation, and recording what they did."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ those that only checks read."""
 
 
 def story(memory: Memory, path: Path[object], who: Runner) -> list[str]:
-    """Run a path alone and tell each operation with what the step after it wrote."""
+    """Run a path alone; yield each operation with what the step after it wrote."""
     memory.begin_step(memory.cells)
     lines = ["start"]
     context = Context(path, who)

@@ -9,7 +9,7 @@ from hgeisim.runs.timeline import ALLOC, EVENT_NAMES, FAIL, FREE, OFFLINE, ONLIN
 
 
 def topology(*lines: int) -> Topology:
-    """Return HARTs with so many guest files and as many lines, as from a test."""
+    """Return HARTs with a number of guest files and as many lines, as from a test."""
     return Topology(tuple(HartSpec(count, count) for count in lines), 3, "test")
 
 
