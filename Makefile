@@ -5,7 +5,7 @@ SEEDS ?= 1000 200
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test proof seeds lint check pictures baselines power bench golden clean
+.PHONY: help venv run explore test proof seeds lint check pictures notebooks baselines power bench golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,6 +53,10 @@ pictures: $(INSTALLED) ## draw the pictures of README.md and docs/ again
 	$(BIN)/hgeisim run scenarios/traces/18-storm-3132.toml --out out/simulated || test $$? -eq 1
 	$(BIN)/hgeisim plot out/simulated -o docs/trace-simulated.png
 	$(BIN)/hgeisim locks show v7.1 --format png --out docs/lock-order.png
+
+notebooks: $(INSTALLED) ## execute the notebooks, so that they carry their outputs
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[notebook]'
+	$(BIN)/python -m benchmarks.notebooks
 
 baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; four minutes
 	$(BIN)/python -m benchmarks.baselines

@@ -1,31 +1,71 @@
 """hgeisim: test and size the RISC-V KVM code that hands HGEI lines to virtual CPUs.
 
-    load, run, read, Result, InputError
-
-are the library; `hgeisim.library` tells how they are used.  They are imported when they are first
-named, so that the command answers at once.
+`hgeisim.library` describes the functions and results that are offered here, with examples.  They
+are imported when they are first named, so that the command starts quickly.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hgeisim.version import VERSION
 
 if TYPE_CHECKING:
     from hgeisim.errors import InputError
-    from hgeisim.library import Result, load, read, run
+    from hgeisim.library import locks
+    from hgeisim.library.exploration import Exploration, explore
+    from hgeisim.library.museum import Museum, museum
+    from hgeisim.library.power import Noticed, power
+    from hgeisim.library.replay import Replay, replay
+    from hgeisim.library.run import Result, read, run
+    from hgeisim.library.scenarios import canonical, load, scenarios, topology, variants
+    from hgeisim.library.series import SeriesExploration, series
 
 __version__ = VERSION
-__all__ = ["InputError", "Result", "load", "read", "run"]
+_HOMES = {
+    "hgeisim.errors": ("InputError",),
+    "hgeisim.library.scenarios": ("canonical", "load", "scenarios", "topology", "variants"),
+    "hgeisim.library.run": ("Result", "read", "run"),
+    "hgeisim.library.power": ("Noticed", "power"),
+    "hgeisim.library.exploration": ("Exploration", "explore"),
+    "hgeisim.library.replay": ("Replay", "replay"),
+    "hgeisim.library.series": ("SeriesExploration", "series"),
+    "hgeisim.library.museum": ("Museum", "museum"),
+}
+"""The modules that have the names which are offered."""
+_MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
+__all__ = [
+    "Exploration",
+    "InputError",
+    "Museum",
+    "Noticed",
+    "Replay",
+    "Result",
+    "SeriesExploration",
+    "canonical",
+    "explore",
+    "load",
+    "locks",
+    "museum",
+    "power",
+    "read",
+    "replay",
+    "run",
+    "scenarios",
+    "series",
+    "topology",
+    "trace",
+    "variants",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'hgeisim' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
-
-    module = "hgeisim.errors" if name == "InputError" else "hgeisim.library"
-    return getattr(import_module(module), name)
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

@@ -56,6 +56,14 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+@dataclass(frozen=True)
+class ArgumentProblem(Problem):
+    """A mistake in an argument of the library: `file` is the function, `where` the argument.
+
+    The command line names the option instead.
+    """
+
+
 class InputError(Exception):
     """Bad input, with every problem that was found, not only the first (exit status 2)."""
 

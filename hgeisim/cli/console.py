@@ -9,20 +9,32 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import click
+
+from hgeisim.library.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+    from hgeisim.report.grid import Part
+
+
+class Result(Protocol):
+    """The answer of a function of the library: its `str` is the text of the command."""
+
+    @property
+    def document(self) -> Any:
+        """The JSON document."""
 
 
 WIDTH_DEFAULT = 80
 WIDTH_MIN, WIDTH_MAX = 40, 9999
 """Widths that $COLUMNS may say; in fewer columns a table would lose some of its own."""
-_RULE_UNDER_HEAD = "    \n    \n -- \n" + "    \n" * 5
 
 
 def console(file: TextIO | None = None) -> Console:
@@ -46,32 +58,30 @@ def _is_width(text: str) -> bool:
     return digits and WIDTH_MIN <= int(text) <= WIDTH_MAX
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
-    """Lay out rows under heads; a column that holds only numbers (and "-") goes to the right."""
-    from rich.box import Box  # noqa: PLC0415 - late, for a quick --help
-    from rich.table import Table  # noqa: PLC0415
+def print_parts(parts: Iterable[Part]) -> None:
+    """Print a text to stdout, its grids without the spaces that would trail in a mail."""
+    from hgeisim.report.grid import table  # noqa: PLC0415 - late, for a quick --help
 
-    cells = [[str(cell) for cell in row] for row in rows]
-    made = Table(title=title or None, box=Box(_RULE_UNDER_HEAD, ascii=True), show_edge=False)
-    made.title_justify, made.title_style, made.pad_edge = "left", "bold", False
-    for at, head in enumerate(heads):
-        numbers = all(_is_number(row[at]) for row in cells)
-        made.add_column(head, justify="right" if numbers else "left", overflow="fold")
-    for row in cells:
-        made.add_row(*row)
-    return made
+    for part in parts:
+        if isinstance(part, str):
+            click.echo(part)
+            continue
+        out = console()
+        if out.is_terminal:
+            out.print(table(part))
+            continue
+        with out.capture() as text:
+            out.print(table(part))
+        for line in text.get().splitlines():
+            sys.stdout.write(line.rstrip() + "\n")
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print a table to stdout, without the spaces that would trail its lines in a mail."""
-    out = console()
-    if out.is_terminal:
-        out.print(table(heads, rows, title))
-        return
-    with out.capture() as text:
-        out.print(table(heads, rows, title))
-    for line in text.get().splitlines():
-        sys.stdout.write(line.rstrip() + "\n")
+def print_result(result: Result, as_json: bool) -> None:
+    """Print a result: its document as JSON, or its text."""
+    if as_json:
+        print_json(result.document)
+    else:
+        click.echo(str(result))
 
 
 def print_json(document: Any) -> None:
@@ -81,74 +91,81 @@ def print_json(document: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _is_number(cell: str) -> bool:
-    """`12`, `1.5 %`, `-` and nothing at all are numbers here."""
-    head = cell.replace(",", "").split(" ")[0].rstrip("%!")
-    return head in ("", "-") or head.lstrip("-").replace(".", "", 1).isdigit()
+def progress() -> Progress:
+    """Shows how far a call has come; silent unless stderr is a terminal."""
+    return OnTerminal() if sys.stderr.isatty() else SILENT
 
 
-@contextmanager
-def simulated_time(until_ns: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar of simulated time with what is left by the clock; yields whom to tell the time
-    that was reached.  It is gone when the run is over."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+class OnTerminal(Progress):
+    """Shows how far a call is on stderr; gone when the call is over."""
 
-    from hgeisim.scenario.table import UNIT_NS  # noqa: PLC0415 - loads pydantic
+    @contextmanager
+    def simulating(self, until_ns: int) -> Iterator[Callable[[int], None]]:
+        """A bar of simulated time, with what is left by the clock."""
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
-    unit, unit_ns = next(each for each in UNIT_NS.items() if until_ns >= each[1])
-    end = f"{until_ns / unit_ns:g} {unit}"
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("left:"))
-    bar = Progress(*columns, TimeRemainingColumn(), console=console(sys.stderr), transient=True)
-    with bar:
-        task = bar.add_task(f"0.0 of {end}", total=until_ns)
+        from hgeisim.scenario.table import UNIT_NS  # noqa: PLC0415 - loads pydantic
 
-        def reached(now_ns: int) -> None:
-            told = f"simulated {now_ns / unit_ns:.1f} of {end}"
-            bar.update(task, completed=now_ns, description=told)
+        unit, unit_ns = next(each for each in UNIT_NS.items() if until_ns >= each[1])
+        end = f"{until_ns / unit_ns:g} {unit}"
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("left:"))
+        bar = Progress(*columns, TimeRemainingColumn(), console=console(sys.stderr), transient=True)
+        with bar:
+            task = bar.add_task(f"0.0 of {end}", total=until_ns)
 
-        yield reached
+            def reached(now_ns: int) -> None:
+                done = f"simulated {now_ns / unit_ns:.1f} of {end}"
+                bar.update(task, completed=now_ns, description=done)
 
+            yield reached
 
-@contextmanager
-def comparing(base: str | None) -> Iterator[None]:
-    """Say that a base runs, if there is one."""
-    if base is None or not sys.stderr.isatty():
-        yield
-        return
-    with console(sys.stderr).status(f"comparing with runs of {base}"):
-        yield
+    @contextmanager
+    def comparing(self, base: str) -> Iterator[None]:
+        """The name of the base that runs."""
+        with console(sys.stderr).status(f"comparing with runs of {base}"):
+            yield
 
+    @contextmanager
+    def searching(
+        self, what: str, found: Collection[str] = ()
+    ) -> Iterator[Callable[[int, int], None]]:
+        """How many states were seen, how many a second, and which findings were `found`; how many
+        there are is not known."""
+        with console(sys.stderr).status(what) as status:
+            rate = Rate(monotonic)
 
-@contextmanager
-def searched_states(
-    what: str, found: Collection[str] = ()
-) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how many states were seen, how many a second, and which findings were `found`, after
-    words for what goes on; how many states there are is not known.
+            def reached(seen: int, left: int) -> None:
+                done = f"{what}: {seen:,} states, {rate.of(seen):,.0f}/s, {left:,} to expand"
+                status.update("; ".join((done, *found)))
 
-    Yields whom to tell, None where stderr is not a terminal.
-    """
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with console(sys.stderr).status(what) as status:
-        rate = Rate(monotonic)
+            yield reached
 
-        def reached(seen: int, left: int) -> None:
-            told = f"{what}: {seen:,} states, {rate.of(seen):,.0f}/s, {left:,} to expand"
-            status.update("; ".join((told, *found)))
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], None]]:
+        """How many records were read; how many there are is not known."""
+        with console(sys.stderr).status("reading") as status:
+            yield lambda count: status.update(f"{count:,} events")
 
-        yield reached
+    @contextmanager
+    def learning(self) -> Iterator[Callable[[str], None]]:
+        """The scenario that runs."""
+        with console(sys.stderr).status("learning") as status:
+            yield lambda name: status.update(f"learning from {name}")
 
 
 class Rate:
-    """How fast a count grows; it may begin again.  `clock` tells seconds."""
+    """The growth of a count per second; it may begin again.  `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock, self.began_s, self.last = clock, clock(), 0
 
     def of(self, count: int) -> float:
-        """How many a second since it began, now that there are so many."""
+        """The number per second since it began, given the count so far."""
         if count < self.last:
             self.began_s = self.clock()
         self.last = count

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
 import click
 
-from hgeisim.cli.mail import beginning, chosen, full_option, mail_of, mail_options, room
+from hgeisim.cli.mail import full_option, mail_options
 from hgeisim.cli.options import (
-    STRATEGIES,
     Seconds,
     Several,
     WithSeveral,
-    check_strategy,
     complete_patches,
     complete_scenarios,
+    executing_option,
+    variant_option,
 )
-from hgeisim.cli.own_patch import executing_option, variant_option
-
-if TYPE_CHECKING:
-    from hgeisim.cli.exploration import Exploration
+from hgeisim.library.how_to_search import OVERRIDES, STRATEGIES, How
 
 
 @click.command(cls=WithSeveral)
@@ -54,11 +52,11 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--walk", type=click.IntRange(1), help="Run this many drawn schedules instead.")
 @click.option("--steps", type=click.IntRange(1), help="Give up after this many steps.")
-@click.option("--seconds", type=Seconds(0, min_open=True), help="Give up then.")
-@click.option("--memory", type=click.IntRange(1), help="Give up with so many MiB in use.")
+@click.option("--seconds", type=Seconds(0, min_open=True), help="Give up after this time.")
+@click.option("--memory", type=click.IntRange(1), help="Give up when this many MiB are in use.")
 @click.option("--after", metavar="TOKEN", help="Begin where the schedule of this token ends.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the random schedules.")
-@click.option("--power", is_flag=True, help="Plant faults, and tell how many would be noticed.")
+@click.option("--power", is_flag=True, help="Plant faults, and count those noticed.")
 @click.option(
     "--races", is_flag=True, help="Look for data races; of one patch of your own, always."
 )
@@ -72,8 +70,8 @@ def command(scenario: str, **options: Any) -> int:
 
     Every interleaving is visited, up to the order of independent operations; where there are very
     many states, random schedules and those with few switches come first.  Each finding comes with a
-    short schedule, one that shows few other findings on the way.  Lock order is looked at along a
-    sample of schedules in any case.  Ctrl-C ends the search and prints what it has found.
+    short schedule, one that shows few other findings on the way.  Lock order is checked along a
+    sample of schedules in any case.  Ctrl-C ends the search and prints the findings so far.
 
     Strategies that search are portfolio, exhaustive (breadth first) and switches (schedules with no
     switch of context, then with one, and so on).  Others draw schedules: random, priorities (each
@@ -84,15 +82,15 @@ def command(scenario: str, **options: Any) -> int:
     does not show it, or needs more switches for it.
 
     With --power the same search is made for many broken kernels: each statement of the KVM AIA
-    code that it reaches is left out, and so on.  What is not noticed is listed.  It takes 60
-    seconds of CPU, or --seconds.
+    code that it reaches is left out, and so on.  Faults that are not noticed are listed.  It takes
+    60 seconds of CPU, or --seconds.
 
-    A data race is a plain read of a variable and a write to it at once, with nothing that orders
-    them: as KCSAN tells it.
+    A data race is a plain read of a variable beside a write to it, with nothing that orders the
+    two: KCSAN reports the same.
 
-    Patches of a series are compared with each other and with the kernel that --variant names: each
-    of a --series has to be free of what is new, of --revisions only the last.  Data races are not
-    looked for there.
+    Patches of a series are compared with each other and with the kernel that --variant names.  No
+    patch of a --series may bring a new finding; of --revisions, only the last one counts.  Data
+    races are not looked for there.
 
     \b
     Example:
@@ -105,56 +103,36 @@ def command(scenario: str, **options: Any) -> int:
     line handed out), 4 a budget ended before the --proof, 130 interrupted.
     """
     if any(options[form] for form in ("series", "revisions")):
-        from hgeisim.cli.series import explore  # noqa: PLC0415
+        from hgeisim.cli.series import explore as explore_series  # noqa: PLC0415
 
-        return explore(scenario, options)
-    if options["power"]:
-        from hgeisim.cli.power import of_a_search  # noqa: PLC0415
-
-        return of_a_search(scenario, options)
-    made = _explored(scenario, options)
-    status = _report(made)
-    if made.was_stopped is not None:
-        raise made.was_stopped
-    return status
-
-
-def _explored(name: str, options: dict[str, Any]) -> Exploration:
-    from hgeisim.cli.exploration import Exploration  # noqa: PLC0415
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
-    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
-
-    check_strategy(options)
-    overrides = {name: options[name] for name in ("variant", "preemption", "seed")}
-    made = Exploration(name, load_scenario(name, overrides, variant_problem), options)
-    made.search()
-    made.follow_up()
-    return made
-
-
-def _report(made: Exploration) -> int:
-    from hgeisim.cli.console import print_json  # noqa: PLC0415
+        return explore_series(scenario, options)
+    from hgeisim.cli.console import print_json, print_result, progress  # noqa: PLC0415
     from hgeisim.cli.process import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW  # noqa: PLC0415
-    from hgeisim.report.exploration import text  # noqa: PLC0415
 
-    result = made.document()
-    if made.options["as_json"]:
-        print_json(result)
-    elif made.options["mail"] and result["findings"]:
-        click.echo("\n".join(_mail(made, result)))
+    overrides = {name: options[name] for name in OVERRIDES}
+    if options["power"]:
+        from hgeisim.cli.power import OF_A_SEARCH, check  # noqa: PLC0415
+        from hgeisim.library.power import power  # noqa: PLC0415
+
+        check(options, OF_A_SEARCH)
+        limits = {name: options[name] for name in ("seconds", "states")}
+        print_result(power(scenario, **limits, **overrides), options["as_json"])
+        return EXIT_NOTHING_NEW
+    from hgeisim.library.exploration import explore  # noqa: PLC0415
+
+    how = {field.name: options[field.name] for field in fields(How)}
+    made = explore(scenario, progress=progress(), **overrides, **how)
+    if options["as_json"]:
+        print_json(made.document)
+    elif options["mail"] and made.findings:
+        click.echo(made.mail(options["finding"], full=options["full"]))
     else:
-        click.echo("\n".join(text(result)))
-        for line in made.remarks():
+        click.echo(str(made))
+        for line in made.remarks:
             click.echo(line, err=True)
-    if result["verdict"] in ("vacuous", "violation"):
+    if made.stopped is not None:
+        raise made.stopped
+    if made.document["verdict"] in ("vacuous", "violation"):
         return EXIT_FINDING
-    unproved = made.options["proof"] and result["coverage"] != "exhausted"
+    unproved = options["proof"] and made.document["coverage"] != "exhausted"
     return EXIT_BUDGET if unproved else EXIT_NOTHING_NEW
-
-
-def _mail(made: Exploration, result: dict[str, Any]) -> list[str]:
-    from hgeisim.drivers.explored.counterexample.token import decode  # noqa: PLC0415
-
-    one, first = chosen(result["findings"], made.options["finding"]), beginning(result)
-    lines, token = room(made.options["full"], first), decode(one["token"])
-    return [*first, *mail_of(made.space, made.scenario, token, one, lines)]

@@ -8,20 +8,15 @@ their own.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hgeisim.cli.locks_check import command as check_command
 from hgeisim.cli.locks_diff import command as diff_command
-from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios
-from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from hgeisim.lockorder.baseline.baseline import Baseline
-    from hgeisim.lockorder.cases.conformance import Conformance
 
 
 @click.command("learn", short_help="Write down the lock order of a kernel.")
@@ -37,7 +32,7 @@ def learn_command(
 
     A baseline is sorted text, made to be read in the diff of a patch.  It accepts the findings that
     have a name and a reason already; reasons in an older baseline at --out are kept.  Other
-    findings are told, and not accepted: fix them, or add a line `accept ID :: REASON`.
+    findings are reported, and not accepted: fix them, or add a line `accept ID :: REASON`.
 
     \b
     Example:
@@ -45,47 +40,20 @@ def learn_command(
 
     Exit status: 0 every finding has a reason, 1 some have none.
     """
-    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import baseline_of, surveyed  # noqa: PLC0415
-    from hgeisim.lockorder.baseline.baseline_file import (  # noqa: PLC0415
-        read_baseline,
-        text_of_baseline,
-    )
-    from hgeisim.machine.kernel_name import present_id  # noqa: PLC0415
-    from hgeisim.runs.atomic_folder import put_file  # noqa: PLC0415
+    from hgeisim.cli.console import print_json, progress  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.locks import learn  # noqa: PLC0415
 
-    kept = read_baseline(out, present_id).accepted if out is not None and out.exists() else {}
-    found = surveyed(scenarios, variant, rt)
-    made = baseline_of(found, variant)
-    findings = found.findings()
-    made.accepted |= {finding: kept[finding] for finding in findings if finding in kept}
-    new = [finding for finding in findings if finding not in made.accepted]
+    reasons = out if out is not None and out.exists() else None
+    made = learn(scenarios, variant, realtime=rt, reasons=reasons, progress=progress())
     if out is not None:
-        put_file(out, text_of_baseline(made))
+        made.write(out)
     if as_json:
-        print_json({**baseline_document(made), "new": new})
+        print_json({**made.document, "new": [*made.new]})
     elif out is None:
-        click.echo(text_of_baseline(made), nl=False)
-    for finding in new:
-        click.echo(f"not accepted: {finding}\n  {findings[finding].text}", err=True)
-    return EXIT_FINDING if new else EXIT_NOTHING_NEW
-
-
-def baseline_document(made: Baseline) -> dict[str, Any]:
-    """A baseline for programs."""
-    return {
-        "kernel": made.kernel,
-        "scenarios": list(made.scenarios),
-        "classes": {
-            name: {"type": cls.kind, "wait": cls.wait, "usage": cls.usage}
-            for name, cls in made.classes.items()
-        },
-        "edges": [
-            {"held": source, "wanted": target, "kinds": sorted(edge.kinds), "site": edge.site}
-            for (source, target), edge in made.edges.items()
-        ],
-        "accepted": made.accepted,
-    }
+        click.echo(made.form("baseline"), nl=False)
+    for finding, words in made.new.items():
+        click.echo(f"not accepted: {finding}\n  {words}", err=True)
+    return EXIT_FINDING if made.new else EXIT_NOTHING_NEW
 
 
 PICTURES = ("png", "svg")
@@ -100,9 +68,9 @@ FORM_OF = {
 
 @click.command("show", short_help="The graph of a lock order: text, DOT, GraphML, a picture.")
 @click.argument("kernel", metavar="[KERNEL|FILE]", default="v7.1", shell_complete=complete_kernels)
-@click.option("--around", metavar="CLASS", help="Only what is near a class.")
+@click.option("--around", metavar="CLASS", help="Only classes near this one.")
 @click.option("--depth", default=1, show_default=True, type=click.IntRange(0), help="How near.")
-@click.option("--all", "everything", is_flag=True, help="Also what follows from other edges.")
+@click.option("--all", "everything", is_flag=True, help="Edges that follow from others, too.")
 @click.option(
     "--format", "form", default="text", show_default=True,
     type=click.Choice(["text", "dot", "graphml", *PICTURES]), help="How to show it.",
@@ -120,9 +88,8 @@ def show_command(kernel: str, **options: Any) -> int:
       hgeisim locks show v7.1 --around "kvm->mmu_lock"
       hgeisim locks show v7.1 --format png --out locks.png
     """
-    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import lock_order_of  # noqa: PLC0415
-    from hgeisim.lockorder.baseline.export_graph import adjacent, around  # noqa: PLC0415
+    from hgeisim.cli.console import print_json, progress  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.locks import show  # noqa: PLC0415
     from hgeisim.runs.atomic_folder import put_file  # noqa: PLC0415
 
     form, out = options["form"], options["out"]
@@ -130,28 +97,18 @@ def show_command(kernel: str, **options: Any) -> int:
         allowed = "goes to stdout, in a form of its own: no --out, no --format"
         raise InputError([Problem("command line", "--json", "", allowed)])
     _check_suffix(form, out)
-    order = lock_order_of(kernel)
-    if not options["everything"]:
-        order = adjacent(order)
-    if options["around"]:
-        order = around(order, options["around"], options["depth"])
+    near = {name: options[name] for name in ("around", "depth", "everything")}
+    order = show(kernel, progress=progress(), **near)
     if form in PICTURES:
-        _draw(order, out)
+        order.plot().save(out)
+        click.echo(f"wrote {out}")
     elif options["as_json"]:
-        print_json(baseline_document(order))
+        print_json(order.document)
     elif out is not None:
-        put_file(out, _graph_text(order, form))
+        put_file(out, order.form(form))
     else:
-        click.echo(_graph_text(order, form), nl=False)
-    return 0
-
-
-def _graph_text(order: Baseline, form: str) -> str:
-    from hgeisim.lockorder.baseline.export_graph import dot, graphml, tree  # noqa: PLC0415
-
-    if form == "text":
-        return "\n".join(tree(order)) + "\n"
-    return dot(order) if form == "dot" else graphml(order)
+        click.echo(order.form(form), nl=False)
+    return EXIT_NOTHING_NEW
 
 
 def _check_suffix(form: str, out: Path | None) -> None:
@@ -167,16 +124,9 @@ def _check_suffix(form: str, out: Path | None) -> None:
         raise InputError([Problem(str(out), "", "", allowed, remedy)])
 
 
-def _draw(order: Baseline, out: Path) -> None:
-    from hgeisim.plot.lock_graph import draw_locks  # noqa: PLC0415
-
-    draw_locks(order, out)
-    click.echo(f"wrote {out}")
-
-
 @click.group("locks")
 def command() -> None:
-    """Lock order: learn it, check a patch against it, compare, look at it.
+    """Lock order: learn it, check a patch against it, compare it, show it.
 
     \b
     Example:
@@ -190,7 +140,7 @@ def command() -> None:
 def conformance_command(file: Path, as_json: bool) -> int:
     """Play the cases of FILE and compare verdict and kind with what the file expects.
 
-    A case is a few threads with locking operations, and what a validator must say about them.
+    A case is a few threads with locking operations, and the verdict that a validator must give.
 
     \b
     Example:
@@ -198,40 +148,12 @@ def conformance_command(file: Path, as_json: bool) -> int:
 
     Exit status: 0 all agree, 1 some do not.
     """
-    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late: --help is quick
-    from hgeisim.lockorder.cases.case_file import read_cases  # noqa: PLC0415
-    from hgeisim.lockorder.cases.conformance import conformance  # noqa: PLC0415
+    from hgeisim.cli.console import print_result  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.locks import conformance  # noqa: PLC0415
 
-    result = conformance(read_cases(file))
-    if as_json:
-        print_json(document(result))
-    else:
-        click.echo("\n".join(text(file, result)))
-    return EXIT_FINDING if result.disagreements else EXIT_NOTHING_NEW
-
-
-def document(result: Conformance) -> dict[str, Any]:
-    """The score for programs."""
-    return {
-        "total": result.total,
-        "agree": result.agree,
-        "in_place": result.in_place,
-        "out_of_scope": result.out_of_scope,
-        "disagree": [d.case for d in result.disagreements],
-        "groups": {name: {"agree": n, "total": of} for name, (n, of) in result.groups.items()},
-    }
-
-
-def text(file: Path, result: Conformance) -> list[str]:
-    """The score for people."""
-    lines = [
-        f"Cases of {file}",
-        f"{result.total} in scope, {result.out_of_scope} out of scope (not played)",
-        f"{result.agree} agree in verdict and kind, {result.in_place} at the same operation too",
-    ]
-    lines += [f"  {name:<24}{n:>4} of {of:>3}" for name, (n, of) in result.groups.items()]
-    lines += [f"  {d.case}: expected {d.expected}, found {d.found}" for d in result.disagreements]
-    return lines
+    made = conformance(file)
+    print_result(made, as_json)
+    return EXIT_FINDING if made.result.disagreements else EXIT_NOTHING_NEW
 
 
 for _command in (learn_command, check_command, diff_command, show_command):

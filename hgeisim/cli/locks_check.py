@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
-from hgeisim.cli.mail import chosen, mail_options
-from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios
-from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.mail import mail_options
+from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hgeisim.report.lock_order import Check
 
 
 @click.command("check", short_help="Compare the lock order of a kernel with a baseline.")
@@ -30,13 +25,13 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
-    """Run each SCENARIO (default: those of the baseline) and tell what the baseline does not know.
+    """Run each SCENARIO (default: those of the baseline) and report what the baseline lacks.
 
     New are: a class, a dependency or a kind of one, a usage bit, a changed type or wait level, a
-    finding without a reason, and whatever breaks the declared order.  What the baseline knows and
-    nobody showed, though all of its scenarios ran, is listed: as lost where the kernel is that of
-    the baseline, as stale where it is another one.  Runs and random schedules are a sample: what
-    they did not do, they cannot tell.
+    finding without a reason, and whatever breaks the declared order.  Entries of the baseline that
+    no run exercised, though all of its scenarios ran, are listed: as lost if the kernel is that of
+    the baseline, as stale if it is another one.  Runs and random schedules are a sample, and say
+    nothing about what they did not do.
 
     \b
     A declared order is text, a rule to a line:
@@ -50,31 +45,19 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
 
     Exit status: 0 nothing new, 1 something new or lost, 2 a file is malformed.
     """
-    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late, for a quick --help
-    from hgeisim.cli.lock_source import (  # noqa: PLC0415
-        baseline_of,
-        known_kernel,
-        lock_order_of,
-        surveyed,
-    )
-    from hgeisim.lockorder.baseline.declared_order import Declared, read_declared  # noqa: PLC0415
-    from hgeisim.report.lock_order import checked, document, text  # noqa: PLC0415
+    from hgeisim.cli.console import print_json, progress  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.locks import check  # noqa: PLC0415
 
-    before = lock_order_of(baseline)
-    declared = read_declared(options["order"]) if options["order"] else Declared()
-    variant = options["variant"] or known_kernel(before, baseline)
-    found = surveyed(scenarios or before.scenarios, variant, options["rt"])
-    result = checked(before, baseline_of(found, variant), found, declared)
-    if options["strict"]:
-        result = result.strict()
+    how = {"order": options["order"], "realtime": options["rt"], "strict": options["strict"]}
+    made = check(baseline, options["variant"], scenarios, progress=progress(), **how)
     if options["as_json"]:
-        print_json(document(result))
-    elif options["mail"] and (result.findings or result.accepted):
-        again = [*_again(baseline, variant, options), *scenarios]
-        click.echo("\n".join(_mail(result, options["finding"], again)))
+        print_json(made.document)
+    elif options["mail"] and made.reports:
+        again = [*_again(baseline, made.kernel, options), *scenarios]
+        click.echo(made.mail(options["finding"], again))
     else:
-        click.echo("\n".join(text(result)))
-    return EXIT_FINDING if result.new or result.lost else EXIT_NOTHING_NEW
+        click.echo(str(made))
+    return EXIT_FINDING if made.new or made.lost else EXIT_NOTHING_NEW
 
 
 def _again(baseline: str, variant: str, options: dict[str, Any]) -> Iterator[str]:
@@ -84,12 +67,3 @@ def _again(baseline: str, variant: str, options: dict[str, Any]) -> Iterator[str
         yield from ("--order", str(options["order"]))
     if options["rt"]:
         yield "--rt"
-
-
-def _mail(result: Check, wanted: str | None, again: list[str]) -> list[str]:
-    from hgeisim.report.layout import command_lines  # noqa: PLC0415
-    from hgeisim.report.lock_mail import survey_mail  # noqa: PLC0415
-
-    reports = {**result.findings, **result.accepted}
-    one = chosen([{"id": i, "new": i in result.findings} for i in reports], wanted)["id"]
-    return [*survey_mail(result, one, reports[one]), *command_lines(again)]

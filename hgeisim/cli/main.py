@@ -1,6 +1,6 @@
-"""The command `hgeisim`: which subcommands there are, and what each kind of failure exits with.
+"""The command `hgeisim`: its subcommands, and the exit status of each kind of failure.
 
-Subcommands are imported when they are called, so that help comes at once.
+Subcommands are imported when they are called, so that help is quick.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import click
 
-from hgeisim.cli.own_patch import forget, mistake, suspect
 from hgeisim.cli.process import (
     EXIT_BAD_INPUT,
     EXIT_INTERNAL,
@@ -23,23 +22,26 @@ from hgeisim.cli.process import (
     prepare_streams,
     stoppable,
 )
-from hgeisim.errors import InputError
+from hgeisim.errors import ArgumentProblem, InputError, Problem
+from hgeisim.library import own_patch
 from hgeisim.version import VERSION
 
 SIGNALLED = 128
-"""What shells add to the number of the signal that ended a command."""
+"""Shells add this to the number of the signal that ended a command."""
 EXIT_INTERRUPTED = 130
 """That of SIGINT."""
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output has seen enough (`hgeisim ... | head`)."""
 COMPLETION = "_HGEISIM_COMPLETE"
 """Where a shell says what it wants to be completed (README.md)."""
+WORDS = {"token": "TOKEN", "bugs": "BUG"}
+"""Arguments that are not options."""
 _NO_ROOM_FOR_A_LIBRARY = "failed to map segment"
-"""What the loader says for want of memory."""
+"""The words of the loader when there is not enough memory."""
 
 
 class Entry(NamedTuple):
-    """Where a subcommand lives ("module:attribute") and what it is for, in one line."""
+    """The place of a subcommand ("module:attribute"), and its purpose in one line."""
 
     target: str
     summary: str
@@ -79,7 +81,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand that is meant, or say which one may have been."""
+        """Find the subcommand, or suggest the one that may have been meant."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
@@ -130,28 +132,27 @@ def main(args: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would take memory for idle threads
     os.environ["MPLBACKEND"] = "agg"  # pictures are files: no window, whatever is set
     if why := prepare_streams():
-        return _tell(f"output: cannot be written: {why}", status=EXIT_BAD_INPUT)
-    forget()
+        return _report(f"output: cannot be written: {why}", status=EXIT_BAD_INPUT)
     status: int | None
     try:
         status = _outcome(words)
     except MemoryError:
         status = None
     if status is None:  # only here, what took the memory is gone
-        told = f"hgeisim {' '.join(words)[:200]}: there is not enough memory for this"
-        status = _tell(told, status=EXIT_BAD_INPUT)
+        line = f"hgeisim {' '.join(words)[:200]}: there is not enough memory for this"
+        status = _report(line, status=EXIT_BAD_INPUT)
     drop_what_is_left()
     return status
 
 
 def _outcome(words: Sequence[str]) -> int:
-    """Run a command; every way in which it may end is a status, but for want of memory."""
+    """Run a command; however it ends there is a status, unless memory runs out."""
     try:
-        with stoppable():
+        with stoppable(), own_patch.command():
             status = _run(words)
             sys.stdout.flush()
     except InputError as error:
-        return _tell(*(str(problem) for problem in error.problems), status=EXIT_BAD_INPUT)
+        return _report(*(str(_as_option(each)) for each in error.problems), status=EXIT_BAD_INPUT)
     except click.ClickException as error:
         with suppress(OSError):
             error.show()
@@ -163,16 +164,26 @@ def _outcome(words: Sequence[str]) -> int:
     except BrokenPipeError:
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        return _tell(str(mistake(error) or _why(error)), status=EXIT_BAD_INPUT)
+        return _report(str(own_patch.mistake(error) or _why(error)), status=EXIT_BAD_INPUT)
     except MemoryError:
         raise
     except ImportError as error:
         if _NO_ROOM_FOR_A_LIBRARY in str(error):
             raise MemoryError from error
-        return _tell_internal(error)
+        return _report_internal(error)
     except BaseException as error:  # noqa: BLE001 - the last place to speak
-        return _tell_internal(error)
+        return _report_internal(error)
     return status
+
+
+def _as_option(problem: Problem) -> Problem:
+    """A problem of an argument as one of the option, or of the word, that stands for it."""
+    if not isinstance(problem, ArgumentProblem):
+        return problem
+    where = problem.where
+    option = f"-s{where.removeprefix('set')}" if where.startswith("set") else f"--{where}"
+    named = WORDS.get(where, option)
+    return Problem("command line", named, problem.value, problem.allowed, problem.remedy)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -189,7 +200,7 @@ def _run(words: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _tell(*lines: str, status: int) -> int:
+def _report(*lines: str, status: int) -> int:
     with suppress(OSError):  # nobody reads stderr
         for line in lines:
             click.echo(f"hgeisim: error: {line}", err=True)
@@ -197,20 +208,20 @@ def _tell(*lines: str, status: int) -> int:
 
 
 def _why(error: OSError) -> str:
-    """What the system says; without the name of a file it is about our own output."""
+    """The reason of the system; without the name of a file it is about our own output."""
     reason = error.strerror or str(error)
     return (
         f"{error.filename}: {reason}" if error.filename else f"output: cannot be written: {reason}"
     )
 
 
-def _tell_internal(error: BaseException) -> int:
+def _report_internal(error: BaseException) -> int:
     if os.environ.get("HGEISIM_TRACEBACK"):
         import traceback  # noqa: PLC0415 - not needed on a good day
 
         traceback.print_exception(error)
-    problem = mistake(error) or suspect(error)
+    problem = own_patch.mistake(error) or own_patch.suspect(error)
     if problem is not None:
-        return _tell(str(problem), status=EXIT_BAD_INPUT)
+        return _report(str(problem), status=EXIT_BAD_INPUT)
     line = f"internal error, a fault of hgeisim: {type(error).__name__}: {error}"
-    return _tell(line, "HGEISIM_TRACEBACK=1 in the environment shows where", status=EXIT_INTERNAL)
+    return _report(line, "HGEISIM_TRACEBACK=1 in the environment shows where", status=EXIT_INTERNAL)

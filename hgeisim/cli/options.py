@@ -1,25 +1,20 @@
-"""Options and arguments of several commands: what they take, and what a shell can complete.
+"""Options and arguments of several commands, with their completion in a shell.
 
-A path, `-s KEY=VALUE`, options with several values such as `--series A B C`, a replay token, and
-how `hgeisim explore` is to search: a strategy, and what it may spend.
-Nothing here loads a heavy module before it is used, so that help and completion come at once.
+A path, `-s KEY=VALUE`, a kernel, options with several values such as `--series A B C`, seconds.
+Nothing here loads a heavy module before it is used, so that help and completion are quick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from math import inf, isfinite
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from hgeisim.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from hgeisim.drivers.explored.counterexample.token import Token
-    from hgeisim.drivers.explored.model.budget import Budget
 
 
 class _PathType(click.Path):
@@ -32,6 +27,7 @@ class _PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = _PathType(path_type=Path)
 
 
@@ -43,6 +39,26 @@ settings_option = click.option(
     multiple=True,
     help="Put a value into the scenario: vm.web.vcpus=4, run.until=5ms. Repeatable.",
 )
+
+
+def variant_option(help_text: str, **settings: Any) -> Callable[[Command], Command]:
+    """The option `--variant`, which executes the files that it names."""
+    return executing_option("--variant", help_text, **settings)
+
+
+def executing_option(name: str, help_text: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option that names a kernel, and executes the files that it names."""
+    return click.option(
+        name, help=help_text, callback=_executing, shell_complete=complete_variants, **settings
+    )
+
+
+def _executing(ctx: click.Context, option: click.Parameter, variant: str | None) -> str | None:
+    from hgeisim.library.own_patch import execute  # noqa: PLC0415 - late, for a quick --help
+
+    if variant is not None and not ctx.resilient_parsing:  # a shell that completes runs nothing
+        execute(variant)
+    return variant
 
 
 class Several(click.Option):
@@ -82,57 +98,15 @@ def spread(words: Iterable[str], names: Collection[str]) -> Iterator[str]:
         yield word
 
 
-SEARCHING = ("portfolio", "exhaustive", "switches")
-DRAWING = ("random", "priorities", "pct", "partial-order", "round-robin")
-STRATEGIES = (*SEARCHING, *DRAWING)
-"""Their names, here as well since the modules that have them take long to load."""
-SCHEDULES = 1_000
-"""Schedules that are drawn where nothing says how many."""
-UNTIL_SPENT = 1_000_000_000
-"""The same where something else ends it."""
-
-
 class Seconds(click.FloatRange):
     """A number of seconds that ends."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is no number, and what is none that a clock reaches."""
+        """Refuse what is not a number, and what no clock reaches."""
         seconds = super().convert(value, param, ctx)
         if not isfinite(seconds):
             self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return seconds
-
-
-def check_strategy(options: dict[str, Any]) -> None:
-    """Say which schedules are drawn, and how many: `sampler` and `walk`, or None.
-
-    Raises `InputError` where a number of schedules is asked of a strategy that draws none.
-    """
-    strategy, walk = options["strategy"], options["walk"]
-    if strategy in SEARCHING and walk:
-        allowed = f"does not go with --strategy {strategy}, which draws no schedules"
-        remedy = f"use --strategy {' or '.join(DRAWING)}"
-        raise InputError([Problem("command line", "--walk", str(walk), allowed, remedy)])
-    options["sampler"] = strategy if strategy in DRAWING else "random" if walk else None
-    if options["sampler"] and not walk:
-        ends = options["steps"] or options["seconds"] or options["memory"]
-        options["walk"] = UNTIL_SPENT if ends else SCHEDULES
-
-
-def budget_of(options: dict[str, Any]) -> Budget:
-    """What may be spent.  Raises `InputError` for less memory than there is in use already."""
-    from hgeisim.drivers.explored.model.budget import (  # noqa: PLC0415
-        HEADROOM,
-        Budget,
-        resident_mib,
-    )
-
-    memory, used = options["memory"], resident_mib()
-    if memory and used >= HEADROOM * memory:
-        allowed = f"is less than what is in use before the search begins, {used:.0f} MiB"
-        remedy = f"take {2 * used:.0f} or more"
-        raise InputError([Problem("command line", "--memory", str(memory), allowed, remedy)])
-    return Budget(*(options[each] or inf for each in ("steps", "seconds", "memory")))
 
 
 def complete_scenarios(
@@ -171,15 +145,3 @@ def complete_variants(
     before, plus, last = begun.rpartition("+")
     names = [name for name in (PATCHES if plus else BASES) if name.startswith(last)]
     return [CompletionItem(f"{before}{plus}{name}") for name in names]
-
-
-def decoded(word: str, option: str) -> Token:
-    """What a word says that an option was given.  Raises `InputError`."""
-    from hgeisim.drivers.explored.counterexample.token import TokenError, decode  # noqa: PLC0415
-
-    try:
-        return decode(word)
-    except TokenError as error:
-        shown = word if len(word) < 40 else f"{word[:36]}..."
-        problem = f"is no replay token: {error}"
-        raise InputError([Problem("command line", option, shown, problem, error.remedy)]) from None

@@ -10,10 +10,9 @@ import click
 from hgeisim.cli.console import print_json
 from hgeisim.cli.options import PATH
 from hgeisim.errors import InputError, Problem
-from hgeisim.runs.picture_kinds import KINDS, SUFFIXES
+from hgeisim.runs.picture_kinds import KINDS, SUFFIXES, stem_of
 
 if TYPE_CHECKING:
-    from hgeisim.plot.drawing import Picture
     from hgeisim.runs.recording import Recording
 
 
@@ -60,18 +59,20 @@ def command(
     run_folder: Path, kind: str | None, hart: int | None, outputs: tuple[Path, ...], as_json: bool
 ) -> None:
     """Draw a run folder."""
-    from hgeisim.runs.folder import read_run  # noqa: PLC0415 - late, for a quick --help
+    from hgeisim.library.run import read  # noqa: PLC0415 - late, for a quick --help
 
     _check_options(kind, hart, outputs)
     asked = kind or ("occupancy" if hart is None else "lines")
     bare = asked != "all" and KINDS[asked].timeline_only
-    recording = read_run(run_folder, with_tables=not bare)
-    pictures = _pictures(run_folder, recording, asked, hart)
+    recording = read(run_folder, with_tables=not bare)
+    whose = recording.fullest_hart if hart is None else hart
     paths = []
-    for picture in pictures:
-        targets = outputs or tuple(run_folder / f"{picture.stem}{suffix}" for suffix in SUFFIXES)
-        _draw(recording, picture, targets)
-        paths += [str(path) for path in targets]
+    for name in _drawable(run_folder, recording, asked, hart):
+        stem = stem_of(name, whose if KINDS[name].of_hart else None)
+        drawing = recording.plot(name, whose)
+        for place in outputs or [run_folder / f"{stem}{suffix}" for suffix in SUFFIXES]:
+            drawing.save(place)
+            paths.append(str(place))
     if as_json:
         print_json({"pictures": paths})
         return
@@ -93,27 +94,15 @@ def _check_options(kind: str | None, hart: int | None, outputs: tuple[Path, ...]
         raise InputError(problems)
 
 
-def _pictures(run_folder: Path, recording: Recording, kind: str, hart: int | None) -> list[Picture]:
-    """The pictures that are asked for, if the run has what they need."""
-    from hgeisim.plot.drawing import Picture, fullest_hart, missing  # noqa: PLC0415
-
-    can = [name for name in KINDS if not missing(recording, name)]
+def _drawable(run_folder: Path, recording: Recording, kind: str, hart: int | None) -> list[str]:
+    """The kinds that are asked for, if the run has what they need."""
+    can = [name for name in KINDS if not recording.missing(name)]
     if kind != "all" and kind not in can:
-        files = ", ".join(f"{name}.csv" for name in missing(recording, kind))
+        files = ", ".join(f"{name}.csv" for name in recording.missing(kind))
         allowed = f"needs {files}, which this folder has not"
         remedy = f"a run with `--record all` has it; here you can draw {', '.join(can)}"
         raise InputError([Problem(str(run_folder), "--kind", kind, allowed, remedy)])
     last = len(recording.steps) - 1
     if hart is not None and hart > last:
         raise InputError([Problem("command line", "--hart", str(hart), f"must be 0..{last}")])
-    whose = fullest_hart(recording) if hart is None else hart
-    names = can if kind == "all" else [kind]
-    return [Picture(name, whose if KINDS[name].of_hart else None) for name in names]
-
-
-def _draw(recording: Recording, picture: Picture, paths: tuple[Path, ...]) -> None:
-    from hgeisim.plot.drawing import Drawing  # noqa: PLC0415 - matplotlib
-
-    drawing = Drawing(picture.draw(recording))
-    for path in paths:
-        drawing.save(path)
+    return can if kind == "all" else [kind]

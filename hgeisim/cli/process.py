@@ -28,7 +28,7 @@ STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """A signal asked the command to end; `number` is which."""
+    """A signal with this `number` asked the command to end."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -54,9 +54,10 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 
 def prepare_streams() -> str:
-    """Make both fit to speak to; says why stdout cannot be, if so.
+    """Make stdout and stderr fit for output; returns why stdout is not, if so.
 
-    A letter that an encoding lacks, or a byte of a file's name that is no letter, is an escape.
+    A letter that the encoding lacks, or a byte of a file's name that is not a letter, becomes an
+    escape.
     """
     if sys.stderr is None:  # closed, as after `2>&-`: there is nobody to speak to
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
@@ -68,7 +69,7 @@ def prepare_streams() -> str:
 
 
 def drop_what_is_left() -> None:
-    """Write what is still to be written, or else forget it: Python would complain at its exit."""
+    """Write the rest of the output, or else drop it: Python would complain at its exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

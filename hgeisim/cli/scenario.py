@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -37,18 +36,20 @@ def command() -> None:
 def list_command(as_json: bool) -> None:
     """List the scenarios that come with hgeisim, and what to look at in each.
 
-    Those to run have loads that are random in time; those to explore have a few threads, all
-    interleavings of which can be searched (they can be run, too).
+    Those to run have loads that are random in time; those to explore have a few threads, whose
+    interleavings can all be searched (they can be run, too).
 
     \b
     Example:
       hgeisim scenario list
     """
-    listed = list(_built_in())
+    from hgeisim.library.scenarios import scenarios  # noqa: PLC0415 - late, for a quick --help
+
+    listed = scenarios()
     if as_json:
         print_json({"scenarios": listed})
         return
-    from hgeisim.report.layout import indented  # noqa: PLC0415 - late, for a quick --help
+    from hgeisim.report.layout import indented  # noqa: PLC0415
 
     width = max(len(each["name"]) for each in listed) + 2
     for made_for in ("run", "explore"):
@@ -59,16 +60,6 @@ def list_command(as_json: bool) -> None:
                 click.echo("\n".join(indented(title, 0, width)))
                 click.echo("\n".join(indented(each["look_at"], 4, 0)))
         click.echo("")
-
-
-def _built_in() -> Iterator[dict[str, str]]:
-    """What each built-in scenario says of itself; those with [[task]] tables can be explored."""
-    from hgeisim.scenario.find import built_in_names, locate, read_toml  # noqa: PLC0415 - late
-
-    for name in built_in_names():
-        raw = read_toml(locate(name))
-        told = {key: str(raw.get(key, "")) for key in ("title", "look_at")}
-        yield {"name": name, "for": "explore" if raw.get("task") else "run", **told}
 
 
 @command.command("show", short_help="A scenario with all defaults filled in.")
@@ -85,11 +76,11 @@ def show_command(name: str, settings: tuple[str, ...], as_json: bool) -> None:
       hgeisim scenario show patch-race
       hgeisim scenario show big-little -s vm.web.vcpus=8 > mine.toml
     """
-    from hgeisim.scenario.canonical import effective  # noqa: PLC0415 - loads pydantic
+    from hgeisim.library.scenarios import canonical, load  # noqa: PLC0415 - loads pydantic
     from hgeisim.scenario.table import toml_text  # noqa: PLC0415
 
-    scenario = _load(name, settings)
-    content = effective(scenario)
+    scenario = load(name, set=settings)
+    content = canonical(scenario)
     if as_json:
         print_json({"file": scenario.file, "digest": scenario.digest, "scenario": content})
         return
@@ -122,16 +113,11 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
         raise InputError(problems)
 
 
-def _load(name: str, settings: tuple[str, ...] = ()) -> Scenario:
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
-    from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
-
-    return load_scenario(name, known_variant=variant_problem, settings=settings)
-
-
 def _check(name: str) -> Scenario | InputError:
+    from hgeisim.library.scenarios import load  # noqa: PLC0415
+
     try:
-        return _load(name)
+        return load(name)
     except InputError as error:
         return error
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hgeisim.cli.console import print_json, print_table
+from hgeisim.cli.console import print_json, print_parts
 from hgeisim.cli.options import complete_scenarios
-from hgeisim.user_file import is_file
+from hgeisim.report.grid import Grid
 
 if TYPE_CHECKING:
     from hgeisim.machine.topology import HartSpec, Topology
 
 HEADS = ("HARTs", "count", "guest files", "HGEIE bits")
 UNKNOWN_BITS = """\
-?  Not told.  A devicetree (QEMU's blobs too) gives the stride of the pages, not
+?  Unknown.  A devicetree (QEMU's blobs too) gives the stride of the pages, not
    GEILEN: a run takes one bit for each guest file, or what the scenario's
    machine.geilen says."""
 
@@ -36,27 +35,17 @@ def command(source: str, as_json: bool) -> None:
       dtc -I fs -O dtb /proc/device-tree > mine.dtb && hgeisim topology mine.dtb
       hgeisim topology big-little --json
     """
-    topology = _read(source)
+    from hgeisim.library.scenarios import topology as topology_of  # noqa: PLC0415 - late
+
+    topology = topology_of(source)
     if as_json:
         print_json(document(topology))
         return
     click.echo(f"Topology of {topology.source}\n")
-    print_table(HEADS, rows(topology))
+    print_parts([Grid(HEADS, rows(topology))])
     click.echo(f"\n{summary(topology)}")
     if any(hart.geilen is None for hart in topology.harts):
         click.echo(f"\n{UNKNOWN_BITS}")
-
-
-def _read(source: str) -> Topology:
-    from hgeisim.scenario.find import is_bare_name  # noqa: PLC0415
-    from hgeisim.scenario.topology import read_topology  # noqa: PLC0415 - late: --help is quick
-
-    path = Path(source)
-    if path.suffix == ".toml" or (is_bare_name(source) and not is_file(path)):
-        from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
-
-        return load_scenario(source).topology
-    return read_topology(path)
 
 
 def document(topology: Topology) -> dict[str, Any]:

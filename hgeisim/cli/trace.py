@@ -6,23 +6,14 @@ script that records one, and put a trace beside its simulation.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import click
 
-from hgeisim.cli.options import PATH
-from hgeisim.cli.own_patch import variant_option
+from hgeisim.cli.options import PATH, variant_option
 from hgeisim.cli.process import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from hgeisim.trace.event_names import Events
-    from hgeisim.trace.import_trace import Progress
-
 
 events_option = click.option(
     "--events", type=PATH, metavar="TABLE.toml",
@@ -32,17 +23,6 @@ lines_option = click.option(
     "--lines", metavar="N[,N...]", help="Lines of each HART, or of every one."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-def events_of_user(path: Path | None) -> Events:
-    """The table of events, with the names of a user's file."""
-    if path is None:
-        from hgeisim.trace.event_names import Events  # noqa: PLC0415 - late: --help is quick
-
-        return Events()
-    from hgeisim.trace.event_names_file import load_events  # noqa: PLC0415 - loads pydantic
-
-    return load_events(path)
 
 
 def lines_of_user(text: str | None) -> tuple[int, ...]:
@@ -60,18 +40,6 @@ def _is_number(word: str) -> bool:
     return word.isascii() and word.isdecimal() and len(word) <= 5
 
 
-@contextmanager
-def reading_progress() -> Iterator[Progress | None]:
-    """Show on a terminal how many records were read; how many there are is not known."""
-    from hgeisim.cli.console import console  # noqa: PLC0415
-
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with console(sys.stderr).status("reading") as status:
-        yield lambda count: status.update(f"{count:,} events")
-
-
 @click.command("calibrate", short_help="A timing table from traces.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @click.option("-o", "--out", type=PATH, help="Write the table here.")
@@ -84,8 +52,8 @@ def calibrate_command(
 
     Each entry comes with how it was measured, how often, and quantiles; "at most" where more than
     the cost itself lies between the two events. A law is given where the times do not contradict
-    it, else the times as they were measured. What the traces do not tell is listed, and keeps its
-    default.
+    it, else the times as they were measured. Costs that the traces do not show are listed, and keep
+    their defaults.
 
     The times are those of the machine that was traced: a machine model's are not hardware's.
 
@@ -94,26 +62,18 @@ def calibrate_command(
       hgeisim trace calibrate trace.txt.gz -o timing.toml
       cat machine-and-load.toml timing.toml > mine.toml; hgeisim run mine.toml
     """
-    from hgeisim.cli.console import print_json  # noqa: PLC0415 - late: --help is quick
-    from hgeisim.report.timing_table import document, text  # noqa: PLC0415
-    from hgeisim.runs.atomic_folder import put_file  # noqa: PLC0415
-    from hgeisim.trace.calibration import Calibration  # noqa: PLC0415
+    from hgeisim.cli.console import print_json, progress  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.trace import calibrate  # noqa: PLC0415
 
-    table, made = events_of_user(events), Calibration()
-    with reading_progress() as progress:
-        for file in files:
-            made.add(file, table, progress)
-    made.check()
-    result = document(made)
-    toml = "\n".join(text(result)) + "\n"
+    made = calibrate(*files, events=events, progress=progress())
     if out is not None:
-        put_file(out, toml)
+        made.write(out)
     if as_json:
-        print_json(result)
+        print_json(made.document)
     elif out is None:
-        click.echo(toml, nl=False)
+        click.echo(str(made))
     else:
-        click.echo(_summary(result, out))
+        click.echo(_summary(made.document, out))
     return EXIT_NOTHING_NEW
 
 
@@ -128,11 +88,12 @@ def _summary(result: dict[str, Any], out: Path) -> str:
     help="What records: kprobes by way of tracefs, or bpftrace.",
 )  # fmt: skip
 @json_option
-def record_command(tool: str, as_json: bool) -> int:
+def record_command(tool: Literal["tracefs", "bpftrace"], as_json: bool) -> int:
     """Print a shell script that records HGEI events on a RISC-V host with KVM.
 
     It is only printed: read it, copy it to that machine, and run it there as root. It says what it
-    needs, leaves out and tells what the kernel does not have, and removes its probes at the end.
+    needs, reports the probes that the kernel does not have, goes on without them, and removes its
+    own at the end.
 
     tracefs reads members of structures by offsets out of debug information; bpftrace by BTF.
 
@@ -141,16 +102,15 @@ def record_command(tool: str, as_json: bool) -> int:
       hgeisim trace record --with tracefs > record.sh
       KVM_DEBUG=kvm.ko sh record.sh my-vm-monitor ...
     """
-    if tool == "tracefs":
-        from hgeisim.trace.tracefs_script import script  # noqa: PLC0415 - late: --help is quick
-    else:
-        from hgeisim.trace.bpftrace_script import script  # noqa: PLC0415
+    from hgeisim.library.trace import recording_script  # noqa: PLC0415 - late: --help is quick
+
+    script = recording_script(tool)
     if as_json:
         from hgeisim.cli.console import print_json  # noqa: PLC0415
 
-        print_json({"with": tool, "script": script()})
+        print_json({"with": tool, "script": script})
     else:
-        click.echo(script(), nl=False)
+        click.echo(script, nl=False)
     return EXIT_NOTHING_NEW
 
 
@@ -161,7 +121,7 @@ def record_command(tool: str, as_json: bool) -> int:
 def compare_command(left: Path, right: Path, as_json: bool) -> int:
     """Put two run folders side by side: LEFT of `trace import`, RIGHT of `run`, or any two.
 
-    A cell holds `left / right`. `max` are the most lines taken at once.
+    A cell holds `left / right`. `max` is the largest number of lines taken at a time.
 
     \b
     Example:
@@ -169,19 +129,14 @@ def compare_command(left: Path, right: Path, as_json: bool) -> int:
       hgeisim run mine.toml --out out/simulated
       hgeisim trace compare out/real out/simulated
     """
-    from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415 - late: --help is quick
-    from hgeisim.report.run_comparison import HEADS, document, head, rows  # noqa: PLC0415
-    from hgeisim.runs.folder import read_run  # noqa: PLC0415
+    from hgeisim.cli.console import print_json, print_parts  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.trace import compare  # noqa: PLC0415
 
-    runs = read_run(left, with_tables=False), read_run(right, with_tables=False)
-    result = document((str(left), str(right)), runs)
+    made = compare(left, right)
     if as_json:
-        print_json(result)
-        return EXIT_NOTHING_NEW
-    for line in head(result):
-        click.echo(line)
-    click.echo("")
-    print_table(HEADS, rows(result))
+        print_json(made.document)
+    else:
+        print_parts(made.parts())
     return EXIT_NOTHING_NEW
 
 
@@ -209,11 +164,12 @@ def import_command(
 ) -> int:
     """Show what became of the HGEI lines in FILE, ftrace text (plain or gzip).
 
-    `max` are the most lines owned at once; `moves` counts vCPUs that came with a line of another
-    HART; `released` those that lost their VS-file; `off` the times from kvm_riscv_aia_disable to
-    enable.  A line counts as owned from the return of its allocation to the entry of its free.
+    `max` is the largest number of lines owned at a time; `moves` counts vCPUs that came with a line
+    of another HART; `released` those that lost their VS-file; `off` the times from
+    kvm_riscv_aia_disable to enable.  A line counts as owned from the return of its allocation to
+    the entry of its free.
 
-    TABLE.toml has a table for each event that is called otherwise, by the name it has here:
+    TABLE.toml has a table for each event with another name, under the name that it has here:
 
     \b
       [alloc]
@@ -224,21 +180,22 @@ def import_command(
     Example:
       hgeisim trace import trace.txt.gz --out out/traced --lines 3,1,3,2
     """
-    from hgeisim.report.imported_trace import document  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.cli.console import print_json, print_parts, progress  # noqa: PLC0415 - late
+    from hgeisim.library.trace import import_  # noqa: PLC0415
     from hgeisim.runs.folder import check_replaceable  # noqa: PLC0415
-    from hgeisim.trace.import_trace import import_trace  # noqa: PLC0415
-    from hgeisim.trace.imported_run import timeline_of, write_folder  # noqa: PLC0415
 
-    given, table = lines_of_user(lines), events_of_user(events)
+    given = lines_of_user(lines)
     if out is not None:
         check_replaceable(out)
-    with reading_progress() as progress:
-        imported = import_trace(file, table, given, progress)
-    timeline = timeline_of(imported.occupancy, imported.machine)
-    result = document(imported, timeline)
+    result = import_(file, lines=given, events=events, progress=progress())
     if out is not None:
-        write_folder(out, imported, timeline, result)
-    _show(result, out, as_json)
+        result.write(out)
+    if as_json:
+        print_json(result.document)
+        return EXIT_NOTHING_NEW
+    print_parts(result.parts())
+    if out is not None:
+        click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")
     return EXIT_NOTHING_NEW
 
 
@@ -256,7 +213,7 @@ def check_command(
 
     Each event is compared with what the path does at that probe: lines handed out and refused, who
     is kicked by an SGEI, who is released when a CPU goes offline and in which order, what a guest
-    is entered with.  Where the trace does not tell the order of two sections, every order is tried.
+    is entered with.  Where the trace leaves the order of two sections open, every order is tried.
     It ends at the first event that fits into none.  An event that must be missing is inferred, and
     named; after lost events, or where windows were joined, it is learned anew who owns what.  Other
     bases that would agree as well are listed.
@@ -268,60 +225,15 @@ def check_command(
     Exit status: 0 the model agrees, 1 it does not, or the kernel did something that is not accepted
     as known, 4 too many orders to try.
     """
-    from hgeisim.checks.finding import of_ids  # noqa: PLC0415
-    from hgeisim.checks.known import new_findings  # noqa: PLC0415
-    from hgeisim.drivers.traced.conformance import also_agreeing, check_trace  # noqa: PLC0415
-    from hgeisim.drivers.traced.read_trace import read_trace  # noqa: PLC0415
-    from hgeisim.report.conformance import document  # noqa: PLC0415
+    from hgeisim.cli.console import print_result, progress  # noqa: PLC0415 - late: --help is quick
+    from hgeisim.library.trace import check  # noqa: PLC0415
 
-    _check_variant(variant)
-    given, table = lines_of_user(lines), events_of_user(events)
-    with reading_progress() as progress:
-        trace = read_trace(file, table, given, progress)
-        conformance = check_trace(trace, variant, middle, progress)
-        also = () if conformance.is_over else also_agreeing(trace, variant, middle, progress)
-        result = document(conformance, also)
-    _show_check(result, as_json)
-    if result["gave_up"]:
+    given = lines_of_user(lines)
+    made = check(file, variant, middle=middle, lines=given, events=events, progress=progress())
+    print_result(made, as_json)
+    if made.gave_up:
         return EXIT_BUDGET
-    new = new_findings(of_ids(finding["id"] for finding in result["findings"]), variant)
-    return EXIT_FINDING if result["disagreement"] or new else EXIT_NOTHING_NEW
-
-
-def _check_variant(variant: str) -> None:
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
-
-    if wrong := variant_problem(variant):
-        raise InputError([Problem("--variant", "", repr(variant), wrong)])
-
-
-def _show_check(result: dict[str, Any], as_json: bool) -> None:
-    from hgeisim.cli.console import print_json  # noqa: PLC0415
-    from hgeisim.report.conformance import text  # noqa: PLC0415
-
-    if as_json:
-        print_json(result)
-    else:
-        click.echo("\n".join(text(result)))
-
-
-def _show(result: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    from hgeisim.cli.console import print_json, print_table  # noqa: PLC0415
-    from hgeisim.report.imported_trace import HEADS, head, notes, rows  # noqa: PLC0415
-
-    if as_json:
-        print_json(result)
-        return
-    for line in head(result):
-        click.echo(line)
-    click.echo("")
-    print_table(HEADS, rows(result))
-    click.echo("")
-    for line in notes(result):
-        click.echo(line)
-    click.echo(f"\nfingerprint {result['fingerprint']}")
-    if out is not None:
-        click.echo(f"run folder {out}; `hgeisim plot {out}` draws it")
+    return EXIT_NOTHING_NEW if made.agrees else EXIT_FINDING
 
 
 command.add_command(calibrate_command)

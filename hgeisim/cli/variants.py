@@ -22,18 +22,10 @@ def command(as_json: bool) -> int:
       hgeisim variants
       hgeisim run big-little --variant v6.12+percpu-v2+review-clamp
     """
-    from hgeisim.kernel.variants import BASES, PATCHES, sentence_of  # noqa: PLC0415 - late
-    from hgeisim.kernel.variants.bugs import BUGS  # noqa: PLC0415
+    from hgeisim.library.scenarios import variants  # noqa: PLC0415 - late, for a quick --help
     from hgeisim.report.layout import indented  # noqa: PLC0415
 
-    kinds: dict[str, dict[str, str]] = {
-        kind: {name: sentence_of(kernel) for name, kernel in table}
-        for kind, table in (
-            ("bases", BASES.items()),
-            ("patches", PATCHES.items()),
-            ("bugs", BUGS.items()),
-        )
-    }
+    kinds = variants()
     if as_json:
         print_json(
             {

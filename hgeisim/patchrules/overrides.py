@@ -14,7 +14,6 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 
-import hgeisim
 from hgeisim.errors import did_you_mean
 from hgeisim.kernel import structs
 from hgeisim.patchrules.fields import EXTENDED, NEW_FIELD
@@ -293,7 +292,7 @@ def _calls_of(file: PatchFile) -> Iterator[tuple[str, ast.Call]]:
             for node in ast.walk(_tree(path)) if path.endswith(".py") else ():
                 if isinstance(node, DEFINITIONS) and first_line(node) == line:
                     yield from ((path, call) for call in _calls_in(node))
-    for path in sorted(map(str, (Path(hgeisim.__file__).parent / "drivers").rglob("*.py"))):
+    for path in sorted(map(str, (Path(__file__).parents[1] / "drivers").rglob("*.py"))):
         yield from ((path, call) for call in _calls_in(_tree(path)))
 
 

@@ -1,7 +1,7 @@
-"""A picture of a run: the one that is asked for, and the one that was drawn.
+"""A picture of a run: as it is asked for, and as it was drawn.
 
-`Picture` says which kind, and of which HART; `Drawing` is in memory, to save or for a notebook to
-show.
+`Picture` is a kind, and a HART if it needs one; `Drawing` is in memory, to be saved, or to be shown
+by a notebook.
 """
 
 from __future__ import annotations
@@ -37,17 +37,6 @@ class Picture(NamedTuple):
         whose = () if self.hart is None else (self.hart,)
         figure: Figure = draw(recording, *whose)
         return figure
-
-
-def missing(recording: Recording, kind: str) -> list[str]:
-    """Names of the tables that a kind needs and a run has not."""
-    return [name for name in KINDS[kind].needs if name not in recording.tables]
-
-
-def fullest_hart(recording: Recording) -> int:
-    """The HART that was exhausted for longest; of equals the first."""
-    shares = [steps.exhausted_share for steps in recording.steps]
-    return shares.index(max(shares))
 
 
 @dataclass(frozen=True)

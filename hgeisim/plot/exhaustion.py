@@ -1,4 +1,4 @@
-"""The heat map of a run: which HART was out of lines when, and how many were at once."""
+"""The heat map of a run: which HART was out of lines when, and how many were so together."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ROW_HEIGHTS = (0.15, 0.36)
 
 
 def exhaustion_figure(recording: Recording) -> Figure:
-    """Draw a row for each HART, and below them how many are exhausted at once."""
+    """Draw a row for each HART, and below them the number that is exhausted at each time."""
     with styled():
         harts = recording.steps
         row = min(max(6.0 / len(harts), _ROW_HEIGHTS[0]), _ROW_HEIGHTS[1])
@@ -95,7 +95,7 @@ def _hatch(panel: Axes, row: int, windows: Windows, unit_ns: int, look: tuple[st
 
 
 def _name_rows(panel: Axes, harts: list[Steps], height: float) -> None:
-    """Name each row at its left, or every so many where rows are low; the share at its right."""
+    """Name each row at its left, or every n-th row where they are low; the share at its right."""
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64) if height / len(harts) * n >= 0.14)
     size = 9 if height / len(harts) > 0.2 else 7
     rows = range(0, len(harts), every)

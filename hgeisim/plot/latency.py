@@ -1,4 +1,4 @@
-"""How long things took: MSIs and SGEIs on their way, and vCPUs that look for a VS-file."""
+"""Latencies: of MSIs and SGEIs on their way, and of vCPUs that look for a VS-file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from hgeisim.runs.timeline import Column
 from hgeisim.runs.units import short_time
 
 POINTS_MAX = 2000
-"""Points of a curve; of more times, quantiles are drawn."""
+"""Points of a curve; for more times than that, quantiles are drawn."""
 NOTE = "share of all that took at most so long (log scale); dots mark p50 and p99"
 _WIDTH, _LEFT, _RIGHT, _GAP, _HEIGHT = 13.0, 0.7, 0.25, 0.45, 3.3
 
@@ -116,10 +116,10 @@ def _draw(panel: Axes, curve: Curve, sorted_ns: Column) -> None:
     times = np.maximum(sorted_ns[ranks - 1], 1)
     found = spread(sorted_ns)
     p50, p99 = found["p50_ns"], found["p99_ns"]
-    told = f"{curve.label}: {count:,}, p50 {short_time(p50)}, p99 {short_time(p99)}"
+    label = f"{curve.label}: {count:,}, p50 {short_time(p50)}, p99 {short_time(p99)}"
     style: dict[str, Any] = {"color": curve.color, "dashes": curve.dashes, "linewidth": 1.7}
     first = np.concatenate((times[:1], times)), np.concatenate(([0], ranks / count))
-    panel.plot(*first, drawstyle="steps-post", label=told, **style)
+    panel.plot(*first, drawstyle="steps-post", label=label, **style)
     panel.plot(np.maximum([p50, p99], 1), [0.5, 0.99], "o", color=curve.color, markersize=5)
 
 

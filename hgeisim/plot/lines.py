@@ -1,4 +1,4 @@
-"""The lines of one HART as a Gantt chart: who owned which from when to when, and who got none."""
+"""The lines of one HART as a Gantt chart: their owners over time, and the vCPUs that got none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from hgeisim.runs.timeline import FAIL
 from hgeisim.runs.units import percent, time_unit
 
 FAILURES = (("fallback", "SW-file", BLUE), ("refused", "entry failed", VERMILION))
-"""What becomes of a vCPU that gets no line: kind of span, label and colour of its strip."""
+"""The fates of a vCPU that gets no line: kind of span, label and colour of its strip."""
 _WIDTH, _LEFT, _RIGHT, _STRIP = 13.0, 1.4, 0.35, 0.26
 _ROW_HEIGHTS = (0.17, 0.42)
 _BELOW = 0.85
@@ -52,14 +52,14 @@ def lines_figure(recording: Recording, hart: int) -> Figure:
         row = min(max(5.0 / rows, _ROW_HEIGHTS[0]), _ROW_HEIGHTS[1])
         strips = _failures(recording, hart)
         count = f"{steps.lines} line{'s' * (steps.lines != 1)}"
-        told = (
+        subtitle = (
             f"HART {hart} · {count} · no line left in {percent(steps.exhausted_share)} of the time"
         )
         fills = vcpu_styles(recording.tables)
         keys = _keys(recording, hart, rows, _shown(fills, owners))
         top = _STRIP * len(strips) + 0.12
         below = _BELOW + legend_height(keys, _WIDTH)
-        made = page(f"{recording.title}\n{told}", _WIDTH, top + row * rows + below)
+        made = page(f"{recording.title}\n{subtitle}", _WIDTH, top + row * rows + below)
         width = _WIDTH - _LEFT - _RIGHT
         panel = made.axes(_LEFT, top, width, row * rows)
         _draw_rows(panel, recording, hart, rows)
@@ -101,7 +101,7 @@ def _draw_strip(panel: Axes, recording: Recording, strip: tuple[str, Any, str]) 
 
 
 def _draw_rows(panel: Axes, recording: Recording, hart: int, rows: int) -> None:
-    """Draw what lies behind the bars: when the HART was exhausted or offline, missing lines."""
+    """Draw the background: when the HART was exhausted or offline, and lines that do not exist."""
     unit, unit_ns = time_unit(recording.end_ns)
     steps = recording.steps[hart]
     panel.set_xlim(0, recording.end_ns / unit_ns)

@@ -1,4 +1,4 @@
-"""The picture of a lock order: what is taken first stands on top, cycles are red.
+"""The picture of a lock order: the outermost classes on top, cycles in red.
 
 Each row holds the classes that are as far from the outermost ones; only dependencies that do not
 follow from others are drawn, if the caller left the others out.

@@ -1,4 +1,4 @@
-"""Who waited for which lock: by class, and for the HGEI locks by HART."""
+"""Waits for locks: by class, and for the HGEI locks by HART."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def draw_waits(panel: Axes, totals: list[tuple[str, dict[str, int]]]) -> None:
     waits = [use["wait_ns_total"] for _, use in totals]
     panel.barh(range(len(totals)), waits, 0.66, color=VERMILION)
     for row, (_, use) in enumerate(totals):
-        told, color = f"0 of {use['acquisitions']:,}", "0.5"
+        label, color = f"0 of {use['acquisitions']:,}", "0.5"
         if use["contended"]:
             count = f"{use['contended']:,} of {use['acquisitions']:,}"
-            told = f"{short_time(waits[row])} in {count}, longest {short_time(use['wait_ns_max'])}"
+            label = f"{short_time(waits[row])} in {count}, longest {short_time(use['wait_ns_max'])}"
             color = "black"
         place = (waits[row], row)
         panel.annotate(
-            told, place, (4, 0), textcoords="offset points", va="center", fontsize=8, color=color
+            label, place, (4, 0), textcoords="offset points", va="center", fontsize=8, color=color
         )
     panel.set_xlim(0, max([*waits, 1]) * 2.1)
     panel.set_ylim(max(len(totals), 1) - 0.4, -0.6)

@@ -1,6 +1,6 @@
 """The picture of a run: how many HGEI lines of each HART are taken, under the line of its capacity.
 
-What matters most (lines that do not exist) is hatched, too.
+Lines that do not exist matter most, so they are hatched as well.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hgeisim.runs.recording import Recording, offline_label
 from hgeisim.runs.units import percent, time_unit
 
 DENSE_NOTE = "each panel: HART number · its lines, and the share of time in which it was exhausted"
-"""What short labels mean, where there is no room for long ones."""
+"""The meaning of the short labels, where long ones do not fit."""
 SCALE_SHARED_MAX = 4
 """Most times by which the largest HART may exceed the smallest for both to have one scale."""
 THIN_FROM = 150
@@ -87,7 +87,7 @@ def _shade(panel: Axes, windows: Windows, unit_ns: int, **style: Any) -> None:
 
 
 def _name(page: PanelGrid, number: int, steps: Steps) -> None:
-    """Write what the panel is at its left, and how long it was exhausted at its right."""
+    """Write the HART at the left of its panel, and how long it was exhausted at the right."""
     panel, share = page.panels[number], percent(steps.exhausted_share)
     size = 7.5 if page.dense else 9.5
     unit = "" if page.dense else " line" + "s" * (steps.lines != 1)

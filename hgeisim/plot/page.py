@@ -76,12 +76,12 @@ def page(title: str, width: float, body: float) -> Page:
 
 
 def legend_height(handles: list[Artist], width: float) -> float:
-    """How high the legend of a page is, in inches."""
+    """The height of the legend of a page, in inches."""
     return LEGEND_LINE * ceil(len(handles) / legend_columns(handles, width))
 
 
 def legend_columns(handles: list[Artist], width: float) -> int:
-    """How many columns of a legend have room side by side; it is filled column by column."""
+    """The number of columns of a legend that fit side by side; it is filled column by column."""
     letters = [len(str(handle.get_label())) for handle in handles]
     for columns in range(len(handles), 1, -1):
         longest = (max(column) for column in np.array_split(letters, columns))
@@ -110,7 +110,7 @@ _LEFT, _RIGHT, _BOTTOM = 0.62, 0.22, 0.92
 class PanelGrid:
     """A figure with its panels in the order of the HARTs, which run down the columns.
 
-    `dense` says that there are so many panels that labels have to be short.
+    With `dense`, there are too many panels for long labels.
     """
 
     figure: Figure
@@ -152,7 +152,7 @@ def _panel_height(across: int, *, dense: bool) -> float:
 
 
 def _label_outside(panels: list[Axes], down: int) -> None:
-    """Time is told below each column only: its lowest panel bears the labels."""
+    """Label time below each column only: at its lowest panel."""
     for at, panel in enumerate(panels):
         lowest = at % down == down - 1 or at == len(panels) - 1
         panel.tick_params(labelbottom=lowest)
@@ -161,7 +161,7 @@ def _label_outside(panels: list[Axes], down: int) -> None:
 def line_ticks(lines: int, busy_max: int, top: int, *, dense: bool) -> list[int]:
     """Choose numbers for an axis of lines 0..top, far enough apart to be read.
 
-    Always 0 and `lines`; `busy_max` if it is beyond them; then every so many.
+    Always 0 and `lines`; `busy_max` if it is beyond them; then at equal distances.
     """
     step = max(1, ceil(top / (2 if dense else 4)))
     ticks = {0, lines}

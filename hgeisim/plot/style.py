@@ -1,4 +1,4 @@
-"""How all pictures look, and how they are written.
+"""The style of all pictures, and how they are written.
 
 Colours are Okabe and Ito's, told apart by colour-blind readers; what colour says is said a second
 time by place, hatching, line style or a number, for print without colour.

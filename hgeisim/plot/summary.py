@@ -1,6 +1,6 @@
 """A run on one page: figures, exhaustion, vCPU time, latencies, locks and findings.
 
-The vCPU time of each VM is one bar, split by what its vCPUs spent their time on.
+The vCPU time of each VM is one bar, split by state.
 """
 
 from __future__ import annotations
@@ -188,15 +188,15 @@ def _entitle(panel: Axes, title: str) -> None:
 
 
 def _write_findings(made: Page, recording: Recording) -> None:
-    """Write what the checks found, at the foot of the page."""
+    """Write the findings of the checks at the foot of the page."""
     findings = recording.findings
-    told = [_finding(each) for each in findings[:_FINDINGS_MAX]]
+    shown = [_finding(each) for each in findings[:_FINDINGS_MAX]]
     if len(findings) > _FINDINGS_MAX:
-        told.append(f"... and {len(findings) - _FINDINGS_MAX} more findings")
+        shown.append(f"... and {len(findings) - _FINDINGS_MAX} more findings")
     nothing = (
         "a trace: read, not judged" if "trace" in recording.manifest["scenario"] else "no finding"
     )
-    lines = [shorten(text, _FINDING_LETTERS, placeholder=" ...") for text in told] or [nothing]
+    lines = [shorten(text, _FINDING_LETTERS, placeholder=" ...") for text in shown] or [nothing]
     for row, text in enumerate(reversed(lines)):
         y = (0.12 + 0.17 * row) / made.height
         made.figure.text(0.2 / _WIDTH, y, text, fontsize=8.5, va="bottom")

@@ -1,4 +1,4 @@
-"""How the bars of vCPUs look and what is written on them: one look a VM, or a kind of VMs.
+"""The looks and labels of the bars of vCPUs: one look for each VM, or for a kind of VMs.
 
 VMs are put in few enough groups to be told apart in a picture.
 """
@@ -44,7 +44,7 @@ FILLS = ((SKY, ""), (YELLOW, ""), (GREEN, ".."), (PURPLE, "\\\\"), ("#FFFFFF", "
 class VcpuStyles:
     """The group of each vCPU by its number, `fills` by group, and the vCPUs' names.
 
-    Groups are those of `groups.py`; "" is that of vCPUs of which only the thread is known.
+    Groups are those of `vm_groups`; "" is the group of vCPUs whose thread alone is known.
     """
 
     groups: Mapping[int, str]
@@ -56,8 +56,8 @@ class VcpuStyles:
         return self.groups.get(vcpu, "")
 
     def labels(self, vcpu: int) -> tuple[str, ...]:
-        """What may be written on a bar of a vCPU, the longest first; each is plain beside the
-        look of its group."""
+        """The texts for a bar of a vCPU, the longest first; each is clear beside the look of its
+        group."""
         name, group = self.names.get(vcpu, f"vCPU {vcpu}"), self.group(vcpu)
         if group == OTHERS:
             return (name,)

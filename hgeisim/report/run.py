@@ -5,7 +5,7 @@ For a Python prompt, the run on one screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from math import ceil
 from textwrap import wrap
 from typing import Any
@@ -25,7 +25,7 @@ from hgeisim.report.findings import (
     unlooked,
 )
 from hgeisim.report.layout import WIDTH, count, indented
-from hgeisim.report.run_tables import HART_HEADS, by_sgei, hart_row, total_row
+from hgeisim.report.run_tables import by_sgei
 from hgeisim.runs.fingerprint import fingerprint
 from hgeisim.runs.measures import hart_summaries, measures
 from hgeisim.scenario.canonical import effective
@@ -168,45 +168,3 @@ def _compared_with(result: dict[str, Any]) -> Iterator[str]:
         part = ceil(100 * base["rare"])
         words += f"; what it shows in fewer than {part} % of its runs may be missing there"
     yield from indented(words, 0)
-
-
-HARTS_SHOWN = 8
-FINDINGS_SHOWN = 5
-
-
-def screen(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """A run on one screen, at most 24 lines of 80 columns: its head, the fullest HARTs, and the ids
-    of the findings.  The documents are those of a run folder."""
-    lines = [*_head(manifest, summary), *_harts(summary["harts"]), *_findings(summary["findings"])]
-    return "\n".join(line[:WIDTH].rstrip() for line in lines)
-
-
-def _head(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[str]:
-    yield manifest["scenario"].get("title") or "a run"
-    until, seed = format_duration(summary["end_ns"]), manifest["seed"]
-    yield f"{manifest['variant']}, preemption {manifest['preemption']}, {until}, seed {seed}"
-    yield f"fingerprint {summary['fingerprint']}"
-    yield ""
-
-
-def _harts(harts: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """A table of the HARTs that were out of lines longest, in the order of their numbers."""
-    fullest = sorted(harts, key=lambda hart: (-hart["exhausted"], -hart["busy_mean"]))
-    shown = sorted(fullest[:HARTS_SHOWN], key=lambda hart: hart["hart"])
-    rows = [("HART", *HART_HEADS), *map(hart_row, shown), total_row(harts)]
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-    if len(harts) > HARTS_SHOWN:
-        yield f"the fullest {HARTS_SHOWN} of {len(harts)} HARTs; result.harts has all"
-    yield ""
-
-
-def _findings(findings: Sequence[dict[str, Any]]) -> Iterator[str]:
-    new = sum(bool(finding.get("new")) for finding in findings)
-    yield f"{count(len(findings), 'finding')}, {new} new" if findings else "no finding"
-    for finding in findings[:FINDINGS_SHOWN]:
-        yield f"  {'new ' if finding.get('new') else ''}{finding['id']}"
-    if len(findings) > FINDINGS_SHOWN:
-        yield "  ...; result.findings has all"

@@ -37,7 +37,7 @@ def document(names: tuple[str, str], runs: tuple[Recording, Recording]) -> dict[
                 "folder": name,
                 "title": run.manifest["scenario"].get("title", ""),
                 "variant": run.manifest["variant"],
-                "end_ns": run.manifest["end_ns"],
+                "end_ns": run.timeline.end_ns,
             }
             for name, run in zip(names, runs, strict=True)
         ],

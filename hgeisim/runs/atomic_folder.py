@@ -1,14 +1,14 @@
-"""Putting a file, or a folder of texts, into its place: whole or not at all, whatever happens.
+"""A file or a folder of texts is put into its place whole or not at all, whatever happens.
 
-It is made in a workshop, a folder beside the place, and then renamed to the place; what stood there
-stays until then.
+It is made in a workshop, a folder beside the place, and then renamed to the place; the older one
+stays there until then.
 
-    out/.hgeisim-x7k2/new/NAME   what is being made
-    out/.hgeisim-x7k2/old/NAME   what stood at out/NAME, for the moment between two renames
+    out/.hgeisim-x7k2/new/NAME   the one that is being made
+    out/.hgeisim-x7k2/old/NAME   the older one of out/NAME, for the moment between two renames
 
 The maker of a workshop holds a lock on it, which the system drops when the maker dies, however it
-dies. So a workshop without a lock is a dead one: whoever comes next brings back what was moved away
-and removes the rest. A living one is left alone.
+dies. So a workshop without a lock is a dead one: the next command brings back the older folder and
+removes the rest. A living one is left alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _IS_WORKSHOP = re.compile(r"\.hgeisim-[a-z0-9_]{8}").fullmatch
 
 
 def is_workshop(folder: Path) -> bool:
-    """Whether a folder is one of ours: by its name, its owner and what it holds.
+    """Whether a folder is a workshop: by its name, its owner and its content.
 
     One may come with a folder that somebody sent, so a link is never followed.
     """
@@ -56,7 +56,7 @@ def workshop(folder: Path) -> Iterator[Path]:
 
 
 def recover(folder: Path) -> None:
-    """Put right what a killed process left in `folder`: all of its places are as they were."""
+    """Put right the workshops that killed processes left in `folder`: all is as it was."""
     for left in _workshops(folder):
         with suppress(OSError), _lock_of_the_dead(left):
             if _brought_back(left, folder):
@@ -65,7 +65,7 @@ def recover(folder: Path) -> None:
 
 def _brought_back(left: Path, folder: Path) -> bool:
     """Bring back the folder that was moved away; False when that would take another's place, or it
-    is something that we do not move away."""
+    is not a folder of ours."""
     for name in _names(left / OLD):
         if os.path.lexists(left / NEW / name):  # or else the new one is in its place
             if os.path.lexists(folder / name) or not _is_our_folder(left / OLD / name):
@@ -105,7 +105,7 @@ def _workshops(folder: Path) -> list[Path]:
 
 
 def _is_our_folder(path: Path) -> bool:
-    """Whether it is a folder, no link to one, of the user that we run as."""
+    """Whether it is a folder, not a link to one, of the user that we run as."""
     try:
         info = path.lstat()
     except OSError:
@@ -114,7 +114,7 @@ def _is_our_folder(path: Path) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """What a folder holds; nothing when it cannot be read."""
+    """The names in a folder; none when it cannot be read."""
     try:
         return sorted(entry.name for entry in folder.iterdir())
     except OSError:
@@ -127,9 +127,9 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def why_not_writable(place: Path) -> str:
-    """Say why nothing can be made at `place`; an empty text when, for all one can tell, it can.
+    """The reason why nothing can be made at `place`; empty if, as far as can be seen, it can.
 
-    Only a look, for a long run should not end with "permission denied".
+    This only looks, so that a long run does not end with "permission denied".
     """
     try:
         whole = place.resolve()
@@ -140,25 +140,25 @@ def why_not_writable(place: Path) -> str:
     parents = [whole.parent, *whole.parents]
     there = next(parent for parent in parents if os.path.lexists(parent))
     if not there.is_dir():
-        return f"{there} is no folder"
+        return f"{there} is not a folder"
     return "" if os.access(there, os.W_OK | os.X_OK) else f"no permission to write in {there}"
 
 
 def put_folder(place: Path, files: Mapping[str, str]) -> None:
     """Write texts by file name into a folder at `place`, in place of the folder that is there.
 
-    If anything goes wrong, an interruption too, all is as it was.  InputError says what did.
+    If anything goes wrong, or interrupts it, all is as it was.  InputError gives the reason.
     """
-    with _told(place):
+    with _as_input_error(place):
         _put_folder(place.resolve(), files)
 
 
 def put_file(path: Path, content: str | bytes) -> None:
     """Write a file, in place of the one that is there, with its permissions.
 
-    If anything goes wrong, an interruption too, all is as it was.  InputError says what did.
+    If anything goes wrong, or interrupts it, all is as it was.  InputError gives the reason.
     """
-    with _told(path):
+    with _as_input_error(path):
         place = path.resolve()
         if place.exists() and not place.is_file():
             write_file(place, content)  # a terminal, a pipe: it has no old content
@@ -171,7 +171,7 @@ def put_file(path: Path, content: str | bytes) -> None:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write one file, the same on every system; a name that is no UTF-8 is written as escapes."""
+    """Write one file, the same on every system; text that is not UTF-8 is written as escapes."""
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with path.open("wb") as file:
         file.write(data)
@@ -191,7 +191,7 @@ def _put_folder(place: Path, files: Mapping[str, str]) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """What the system says, in its own words."""
+    """The reason in the words of the system."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -211,7 +211,7 @@ def _take_permissions(place: Path, new: Path) -> None:
 
 
 @contextmanager
-def _told(place: Path) -> Iterator[None]:
+def _as_input_error(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
@@ -230,7 +230,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def _exchange(place: Path, new: Path, old: Path) -> None:
-    """Rename: the only moment that counts."""
+    """Rename old and new: the only moment at which anything changes."""
     try:
         if place.exists():
             place.rename(old)

@@ -1,4 +1,4 @@
-"""One short word that stands for everything a run recorded."""
+"""The fingerprint of a run: one short word for everything that it recorded."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""The folder that a run leaves behind: written whole or not at all, and read back with suspicion.
+"""The folder of a run: written whole or not at all, and checked when it is read back.
 
-manifest.json   what ran: scenario, variant, seed, topology, versions, fingerprint
-summary.json    what came out, in numbers
+manifest.json   the run: scenario, variant, seed, topology, versions, fingerprint
+summary.json    its result, in numbers
 occupancy.csv   each change of a HART's taken lines
 events.csv      each alloc, fail, free, sgei, release, offline, online
 
 and the tables that were recorded (`tables.py`): owners.csv, spans.csv, vcpus.csv, locks.csv.
 
-`hgeisim run` adds what is about locks: lock-order.txt (the reports of the validator in full), and
+`hgeisim run` adds files about locks: lock-order.txt (the reports of the validator in full), and
 lockdep.txt, lockdep_stats.txt and lock_stat.txt, as /proc has them.
 """
 
@@ -47,12 +47,12 @@ def write_run(
     timeline: Timeline,
     extra_files: Mapping[str, str] = _NOTHING,
 ) -> None:
-    """Leave a run at `path`, in place of an older run there; equal input gives equal bytes.
+    """Write a run at `path`, in place of an older run there; equal input gives equal bytes.
 
     `manifest` has scenario, variant, preemption, seed and versions; what follows from the timeline
     (format, topology, end_ns, fingerprint, files) is filled in here.  `extra_files` are texts by
-    file name.  If anything goes wrong, `path` is as it was.  InputError: something that no run
-    wrote is at `path`, or it cannot be written.
+    file name.  If anything goes wrong, `path` is as it was.  InputError: there is something at
+    `path` that no run wrote, or it cannot be written.
     """
     files = _texts(manifest, summary, timeline, extra_files)
     check_replaceable(path)
@@ -60,11 +60,10 @@ def write_run(
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse, by InputError, a place whose content a run must not take away, or that it cannot
-    write.
+    """Refuse, by InputError, a place that a run must not replace, or cannot write.
 
-    Free are: nothing, an empty folder, a run folder that holds only what a run or plot wrote, or
-    left when it was killed.
+    It may replace nothing, an empty folder, and a run folder that holds only files of a run, of
+    plot, or of one that was killed.
     """
     if reason := why_not_writable(path):
         raise InputError([Problem(str(path), "", "", f"cannot be written: {reason}", UNCHANGED)])
@@ -73,8 +72,8 @@ def check_replaceable(path: Path) -> None:
     if os.path.lexists(path) and (names or not path.is_dir()):
         _check_own(path, names)
     if Path.cwd().is_relative_to(path.resolve()):
-        told = "you are in the folder that would be replaced"
-        raise InputError([Problem(str(path), "", "", told, "start from elsewhere")])
+        allowed = "you are in the folder that would be replaced"
+        raise InputError([Problem(str(path), "", "", allowed, "start from elsewhere")])
 
 
 def _check_own(path: Path, names: list[str]) -> None:
@@ -82,13 +81,14 @@ def _check_own(path: Path, names: list[str]) -> None:
     foreign = sorted(name for name in names if name not in ours and not _is_by_plot(path / name))
     if ours and not foreign:
         return
-    told = f"holds {', '.join(foreign[:3])}, which no run wrote" if ours else "is no run folder"
-    raise InputError([Problem(str(path), "", "", told, "choose another place, or move it away")])
+    allowed = (
+        f"holds {', '.join(foreign[:3])}, which no run wrote" if ours else "is not a run folder"
+    )
+    raise InputError([Problem(str(path), "", "", allowed, "choose another place, or move it away")])
 
 
 def _is_by_plot(path: Path) -> bool:
-    """Whether it is a picture, or where one was made by a plot that was killed; both are of the old
-    run."""
+    """Whether it is a picture, or the workshop of a killed plot; both are of the old run."""
     return is_picture(path.name) or is_workshop(path)
 
 
@@ -157,7 +157,7 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 def _names_in(path: Path) -> list[str]:
-    """What a folder holds; nothing when it is none."""
+    """The names in a folder; none if it is not one."""
     try:
         return [entry.name for entry in path.iterdir()] if path.is_dir() else []
     except OSError as error:
@@ -166,7 +166,7 @@ def _names_in(path: Path) -> list[str]:
 
 
 def _own_files(path: Path) -> set[str]:
-    """Names in a folder that a run wrote; none when it is no run folder."""
+    """The names of the files that a run wrote; none if the folder is not a run folder."""
     try:
         file = path / "manifest.json"
         manifest = parse_document(str(file), read_text(file))
@@ -177,12 +177,12 @@ def _own_files(path: Path) -> set[str]:
 
 
 def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Read files of a run; all that cannot be read are told at once."""
+    """Read files of a run; one InputError names all that cannot be read."""
     if not _names_in(path):
         _recover_at(path)
     if "manifest.json" not in _names_in(path):
         remedy = "`hgeisim run SCENARIO --out FOLDER` makes one"
-        raise InputError([Problem(str(path), "", "", "is no run folder", remedy)])
+        raise InputError([Problem(str(path), "", "", "is not a run folder", remedy)])
     texts, problems = {}, list[Problem]()
     for name in names:
         try:

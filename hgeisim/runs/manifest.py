@@ -1,4 +1,4 @@
-"""What a run was: the facts of `manifest.json`, and whether they are all there."""
+"""The facts of `manifest.json`: what ran, and whether all of them are there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hgeisim.machine.topology import HGEIE_BITS_MAX, HartSpec, Topology
 FORMAT = "hgeisim-run/1"
 GUEST_FILES_MAX = 127
 END_NS_MAX = 2**53
-"""Some hundred days; up to here every nanosecond is a number of its own in JSON and in pictures."""
+"""About a hundred days: up to here JSON and pictures tell every nanosecond from the next."""
 _FINDING_KEYS = {"id": str, "text": str, "time_ns": int}
 _KEYS: dict[str, tuple[type, str]] = {
     "scenario": (dict, "must be the scenario, a table"),
@@ -43,7 +43,7 @@ def parse_document(file: str, text: str) -> dict[str, Any]:
 
 
 def check_manifest(file: str, manifest: dict[str, Any]) -> Topology:
-    """Return the topology of a manifest that has all it needs; InputError tells what it lacks."""
+    """Return the topology of a manifest that has all it needs; InputError names what it lacks."""
     if manifest.get("format") != FORMAT:
         given = repr(manifest.get("format"))
         raise InputError([Problem(file, "format", given, f"must be '{FORMAT}'", _REMEDY)])
@@ -65,7 +65,7 @@ def check_manifest(file: str, manifest: dict[str, Any]) -> Topology:
 
 
 def check_summary(file: str, summary: dict[str, Any]) -> None:
-    """Check what is read back of a summary; InputError tells what is wrong."""
+    """Check the part of a summary that is read back; InputError names what is wrong."""
     findings = summary.get("findings", [])
     if not isinstance(findings, list):
         raise InputError([Problem(file, "findings", _short(findings), "must be a list")])

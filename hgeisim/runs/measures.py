@@ -1,7 +1,7 @@
 """The figures of a run, for `summary.json` and for questions about its tables.
 
-For each HART, how full it was and what happened there; how long things took; where vCPU time went;
-waits and holds of locks; who held the lines of a HART while it had none left.
+For each HART, its occupancy and its events; the durations of spans; vCPU time by state; waits and
+holds of locks; the vCPUs that held the lines of a HART while it had none left.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ QUANTILES = {"p50_ns": 50, "p90_ns": 90, "p99_ns": 99, "max_ns": 100}
 
 
 def measures(timeline: Timeline, tables: Tables) -> dict[str, Any]:
-    """Return what the tables tell in all; empty when no tables were recorded.
+    """The totals of the tables; empty when no tables were recorded.
 
     `spans`: for each kind how many, and how long they took; `vcpus`: how many, and the sum of their
     time by state; `locks`: waits and holds by class; `offline`: hotplug windows.

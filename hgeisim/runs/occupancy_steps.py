@@ -20,8 +20,9 @@ Windows: TypeAlias = list[tuple[int, int]]
 
 
 def all_at_once(windows: Sequence[Windows]) -> bool:
-    """Say whether there is a moment in a window of every HART; hotplug leaves one HART online, so
-    then KVM had no VM."""
+    """Whether there is a moment in a window of every HART.
+
+    Hotplug leaves one HART online, so then KVM had no VM."""
     starts = [(start, 1) for each in windows for start, _ in each]
     ends = [(end, -1) for each in windows for _, end in each]
     open_at_once = accumulate(step for _, step in sorted(starts + ends))
@@ -71,7 +72,7 @@ class Steps:
 
     @property
     def busy_max(self) -> int:
-        """Most lines that were ever taken at once."""
+        """The most lines that were taken at the same time."""
         return int(self.busy.max())
 
 

@@ -1,4 +1,4 @@
-"""The kinds of pictures of a run, and how their files are called.
+"""The kinds of pictures of a run, and the names of their files.
 
 Apart from the drawing, so that `hgeisim plot --help` need not import it, and so that a run knows
 which files in its folder are pictures.
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class PictureKind(NamedTuple):
-    """What a picture shows, and `module:function` that draws it from a `Recording`.
+    """A kind of picture: a sentence on it, and `module:function` that draws it from a `Recording`.
 
     `needs` are the tables that it cannot do without; `timeline_only` ones look at no table, so that
     none need be read.  One `of_hart` is of the lines of one HART, whose number the function gets.

@@ -16,6 +16,7 @@ from hgeisim.runs.occupancy_steps import (
     offline_windows,
     steps_of_harts,
 )
+from hgeisim.runs.picture_kinds import KINDS
 from hgeisim.runs.tables import SPAN_NAMES, Records, Tables
 from hgeisim.runs.timeline import Column, Timeline, event_records, occupancy_records
 
@@ -59,6 +60,16 @@ class Recording:
         return offline_windows(self.timeline)
 
     @property
+    def fullest_hart(self) -> int:
+        """The HART that was exhausted for longest; of equals the first."""
+        shares = [steps.exhausted_share for steps in self.steps]
+        return shares.index(max(shares))
+
+    def missing(self, kind: str) -> list[str]:
+        """Names of the tables that a kind of picture needs and the run does not have."""
+        return [name for name in KINDS[kind].needs if name not in self.tables]
+
+    @property
     def harts(self) -> list[dict[str, Any]]:
         """One record for each HART: its lines, how full it was, and counts of events."""
         found: list[dict[str, Any]] = self.summary["harts"]
@@ -82,7 +93,7 @@ class Recording:
 
     @property
     def owners(self) -> Records:
-        """Who owned which line, from when to when: start_ns, end_ns, ..., hart, line, vcpu."""
+        """The owners of each line over time: start_ns, end_ns, ..., hart, line, vcpu."""
         return self.table("owners")
 
     @property
@@ -134,7 +145,7 @@ class Recording:
 
 
 def offline_label(offline: list[Windows]) -> str:
-    """What it means that HARTs are offline in this run."""
+    """The label for windows in which HARTs are offline in this run."""
     return "virtualization off: no VM, or HART offline" if all_at_once(offline) else "HART offline"
 
 

@@ -1,8 +1,8 @@
 """The tables that go with a timeline, as numpy structured arrays and as CSV.
 
-    owners  who owned which line from when to when
-    spans   what took time: SGEIs, MSIs, and vCPUs that look for a VS-file
-    vcpus   each vCPU, and what it spent its time on
+    owners  the owner of each line, from when to when
+    spans   whatever took time: SGEIs, MSIs, and vCPUs that look for a VS-file
+    vcpus   each vCPU, and its time by state
     locks   waits and holds: each HGEI lock by itself, other locks by class
 
 The trace of a real kernel has owners, and of the vCPUs the names.
@@ -57,7 +57,7 @@ def csv_of(table: Records) -> str:
 
 
 def read_table(file: str, text: str, kind: np.dtype[np.void]) -> tuple[Records, list[Problem]]:
-    """Read a CSV; `file` is its name in the problems, which tell each damaged line."""
+    """Read a CSV; `file` is its name in the problems, which name each damaged line."""
     lines = text.split("\n")
     problems = []
     if lines[0] != head_of(kind):
@@ -125,8 +125,8 @@ class Spans:
     """One record for each span of a kind in `SPAN_NAMES`, in the order in which they ended.
 
     `start_ns` and `end_ns`; `hart` is where it ended, `origin` the HART of the vCPU's VS-file
-    before an update (-1: it had none, or it is no update); `vcpu` and `line` are 0 where there is
-    none.
+    before an update (-1: it had none, or it is not an update); `vcpu` and `line` are 0 where there
+    is none.
     """
 
     def __init__(self) -> None:
@@ -169,7 +169,7 @@ class LockUse:
             self.wait_ns_max = max(self.wait_ns_max, wait_ns)
 
     def drop(self, hold_ns: int) -> None:
-        """Count that it was dropped, having been held for so long."""
+        """Count that it was dropped, and for how long it was held."""
         self.hold_ns_total += hold_ns
         self.hold_ns_max = max(self.hold_ns_max, hold_ns)
 

@@ -1,4 +1,4 @@
-"""How shares and times are written for people."""
+"""Shares and times as text for people."""
 
 from __future__ import annotations
 

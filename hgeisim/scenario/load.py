@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,23 @@ class Override:
 def parse_setting(text: str) -> Override:
     """Read `KEY=VALUE`, see `parse_value`; InputError if the text has another form."""
     key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not _KEY.fullmatch(key):
-        allowed = "must be KEY=VALUE, such as run.until=5ms, vm.web.vcpus=4 or 'hotplug[0].hart=1'"
-        raise InputError([Problem(COMMAND_LINE, "-s", show(text), allowed)])
+    if not equals:
+        raise _no_setting(text)
+    return setting(key.strip(), parse_value(value.strip()))
+
+
+def setting(key: str, value: Any) -> Override:
+    """A value for a key as `-s` takes it; InputError when that is not a key."""
+    if not _KEY.fullmatch(key):
+        raise _no_setting(f"{key}={value}")
     parts = re.findall(r"[^.\[\]]+|\[\d+\]", key)
     path = tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
-    return Override(f"-s {key}", path, parse_value(value.strip()))
+    return Override(f"-s {key}", path, value)
+
+
+def _no_setting(text: str) -> InputError:
+    allowed = "must be KEY=VALUE, such as run.until=5ms, vm.web.vcpus=4 or 'hotplug[0].hart=1'"
+    return InputError([Problem(COMMAND_LINE, "-s", show(text), allowed)])
 
 
 def parse_value(text: str) -> Any:
@@ -74,7 +85,7 @@ def put(raw: dict[str, Any], override: Override) -> str:
     key: str | int = str(first)
     for part in rest:
         if isinstance(node, dict):
-            node.setdefault(key, [] if isinstance(part, int) else {})
+            node.setdefault(key, [] if str(part).isdecimal() else {})
         node = node[key]
         key = _key_in(node, part, override)
         where += f"[{key}]" if isinstance(key, int) else f".{key}"
@@ -96,6 +107,8 @@ def _key_in(node: Any, part: str | int, override: Override) -> str | int:
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in node]
     if part in names:
         return names.index(part)
+    if part.isdecimal():
+        return _key_in(node, int(part), override)
     known = [name for name in names if isinstance(name, str)]
     allowed = f"{show(part)} must be the name of an entry: {', '.join(known) or 'none has one'}"
     raise _problem(override, allowed, did_you_mean(part, known))
@@ -151,23 +164,30 @@ VariantCheck = Callable[[str], str | None]
 """A check of a variant: None if it is known, else the variants that are allowed."""
 
 
+Settings = Sequence[str] | Mapping[str, Any]
+"""Values for keys: texts `KEY=VALUE`, the last of which counts, or values by their keys."""
+
+
 def load_scenario(
-    name_or_path: str | Path,
+    source: str | Path | Mapping[str, Any],
     overrides: Mapping[str, Any] | None = None,
     known_variant: VariantCheck | None = None,
-    settings: Sequence[str] = (),
+    settings: Settings = (),
 ) -> Scenario:
-    """The scenario in a file, or the built-in one of this name, with defaults filled in.
+    """The scenario in a file, the built-in one of this name, or that of a document in memory, with
+    defaults filled in.
 
     `overrides` maps names of OVERRIDES to values as they would stand in the file; None leaves the
-    file's value.  `settings` are texts `KEY=VALUE`; for equal keys the last one counts.  InputError
-    holds all problems of the file and of both.
+    file's value.  InputError holds all problems of the file, of the overrides and of the settings.
     """
-    path = locate(name_or_path)
-    raw = read_toml(path)
+    if isinstance(source, Mapping):
+        raw, file, folder = deepcopy(dict(source)), "scenario", Path()
+    else:
+        path = locate(source)
+        raw, file, folder = read_toml(path), display_name(path), path.parent
     placed, problems = _put_all(raw, settings, overrides or {})
     try:
-        scenario = scenario_from(raw, display_name(path), path.parent, known_variant)
+        scenario = scenario_from(raw, file, folder, known_variant)
     except InputError as error:
         blamed = [blame(problem, placed) for problem in error.problems]
         raise InputError([*problems, *blamed]) from error
@@ -206,7 +226,7 @@ def scenario_from(
 
 
 def _put_all(
-    raw: dict[str, Any], settings: Sequence[str], overrides: Mapping[str, Any]
+    raw: dict[str, Any], settings: Settings, overrides: Mapping[str, Any]
 ) -> tuple[dict[str, Override], list[Problem]]:
     """Put the values of the command line into a document.
 
@@ -214,9 +234,9 @@ def _put_all(
     """
     placed: dict[str, Override] = {}
     problems: list[Problem] = []
-    for text in settings:
+    for each in settings.items() if isinstance(settings, Mapping) else settings:
         try:
-            override = parse_setting(text)
+            override = parse_setting(each) if isinstance(each, str) else setting(*each)
             placed[put(raw, override)] = override
         except InputError as error:
             problems += error.problems

@@ -1,15 +1,16 @@
-"""An imported trace as a run: the timeline and the folder that a simulation would leave.
+"""An imported trace as a run: the manifest, timeline and tables that a simulation would leave.
 
 So a trace can be plotted, and compared with a simulation.  Only this file knows both formats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from hgeisim.runs.folder import write_run
+import numpy as np
+
+from hgeisim.runs.tables import OWNERS, TRACED_VCPUS, Tables
 from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE, SGEI, Timeline
 from hgeisim.trace.import_trace import Imported
 from hgeisim.trace.occupancy import Machine, Moment, Occupancy
@@ -17,8 +18,6 @@ from hgeisim.version import VERSION
 
 VARIANT = "traced kernel"
 """Stands where a simulation names its kernel; a trace does not say which kernel left it."""
-OWNERS_HEAD = "start_ns,end_ns,start_known,end_known,hart,line,vcpu"
-VCPUS_HEAD = "vcpu,pointer,pid,thread"
 
 
 def timeline_of(occupancy: Occupancy, machine: Machine) -> Timeline:
@@ -35,22 +34,34 @@ def timeline_of(occupancy: Occupancy, machine: Machine) -> Timeline:
     return timeline
 
 
-def write_folder(
-    out: Path, imported: Imported, timeline: Timeline, summary: Mapping[str, Any]
-) -> None:
-    """Write a run folder, with two more files: the owners of each line, and the vCPUs' names.
-
-    InputError: `out` holds something else, or cannot be written.
-    """
-    manifest = {
+def manifest_of(imported: Imported) -> dict[str, Any]:
+    """What a manifest says of a run, as far as a trace knows it."""
+    return {
         "scenario": {"title": f"Trace {imported.file}", "trace": imported.file},
         "variant": VARIANT,
         "preemption": "unknown",
         "seed": 0,
         "versions": {"hgeisim": VERSION},
     }
-    extra = {"owners.csv": _owners(imported.occupancy), "vcpus.csv": _vcpus(imported.occupancy)}
-    write_run(out, manifest, summary, timeline, extra)
+
+
+def tables_of(occupancy: Occupancy) -> Tables:
+    """The tables of a trace: the owners of each line, and the vCPUs' names."""
+    begin_ns = occupancy.begin.time_ns
+    owners = [
+        (
+            owner.start.time_ns - begin_ns,
+            (owner.end or occupancy.end).time_ns - begin_ns,
+            int(owner.start_known),
+            int(owner.end_known),
+            owner.hart,
+            owner.line,
+            owner.vcpu,
+        )
+        for owner in sorted(occupancy.ownerships, key=lambda each: each.start)
+    ]
+    vcpus = [(v.number, v.pointer, v.pid, v.comm) for v in occupancy.vcpus]
+    return {"owners": np.array(owners, OWNERS), "vcpus": np.array(vcpus, TRACED_VCPUS)}
 
 
 def _steps(occupancy: Occupancy) -> Iterator[tuple[Moment, int, int]]:
@@ -75,26 +86,3 @@ def _events(occupancy: Occupancy) -> Iterator[tuple[Moment, int, int, int, int]]
         yield window.start or occupancy.begin, OFFLINE, window.hart, 0, 0
         if window.end is not None:
             yield window.end, ONLINE, window.hart, 0, 0
-
-
-def _owners(occupancy: Occupancy) -> str:
-    begin_ns = occupancy.begin.time_ns
-    rows = (
-        (
-            owner.start.time_ns - begin_ns,
-            (owner.end or occupancy.end).time_ns - begin_ns,
-            int(owner.start_known),
-            int(owner.end_known),
-            owner.hart,
-            owner.line,
-            owner.vcpu,
-        )
-        for owner in sorted(occupancy.ownerships, key=lambda each: each.start)
-    )
-    return "\n".join([OWNERS_HEAD, *(",".join(map(str, row)) for row in rows), ""])
-
-
-def _vcpus(occupancy: Occupancy) -> str:
-    """List the vCPUs; a thread's name may contain anything, so it is the last column."""
-    rows = (f"{v.number},{v.pointer},{v.pid},{v.comm}" for v in occupancy.vcpus)
-    return "\n".join([VCPUS_HEAD, *rows, ""])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.kernel.variants import variant_problem
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.load import load_scenario
 from tests.support.commands import hgeisim
 

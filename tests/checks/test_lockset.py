@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.annotations import GUARDED_BY, is_reachable
 from hgeisim.kernel.variants import BASES, variant_problem
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from tests.support.commands import hgeisim

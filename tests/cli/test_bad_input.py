@@ -1,4 +1,4 @@
-"""What `run`, `explore` and `replay` say to bad input: all of it, once, with nothing written."""
+"""The answers of `run`, `explore` and `replay` to bad input: all of it, with nothing written."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such file": (("run", "none.toml"), ("error: none.toml: cannot be read: No such file",)),
     "a folder": (("run", "./foreign"), ("error: foreign: cannot be read: Is a directory",)),
     "no TOML": (("run", "broken.toml"), ("error: broken.toml: line 1", "must be TOML")),
-    "all mistakes at once": (
+    "all mistakes together": (
         ("run", "bad.toml", "--variant", "v6.13", "--until", "5"),
         (
             "error: bad.toml: machine.harts[0].guest_file",
@@ -86,21 +86,21 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a huge seed": ((*RUN, "--seed", "9" * 20), (f"--seed = {'9' * 20}",)),
     "a seed below 0": ((*RUN, "--seed", "-1"), ("--seed = -1: must be a whole number, 0..",)),
     "no seed": ((*RUN, "--seed", "x"), ('--seed = "x": must be a whole number',)),
-    "settings and the place, at once": (
+    "settings and the place together": (
         (*RUN, "-s", "vcpus=3", "-s", "vm.web.vcpus=0", "--out", "foreign"),
         (
             "command line: -s vcpus = 3: is not a key of a scenario; did you mean vm.web.vcpus?",
             "command line: -s vm.web.vcpus = 0: must be 1..1024",
-            "error: foreign: is no run folder",
+            "error: foreign: is not a run folder",
         ),
     ),
-    "out is a file": ((*RUN, "--out", "file"), ("error: file: is no run folder",)),
+    "out is a file": ((*RUN, "--out", "file"), ("error: file: is not a run folder",)),
     "out is somebody's": (
         (*RUN, "--out", "foreign"),
-        ("error: foreign: is no run folder", "choose another place"),
+        ("error: foreign: is not a run folder", "choose another place"),
     ),
     "out is below a file": ((*RUN, "--out", "file/run"), ("error: file/run: cannot be written",)),
-    "out is nothing": ((*RUN, "--out", ""), ("is no run folder",)),
+    "out is nothing": ((*RUN, "--out", ""), ("is not a run folder",)),
     "nothing to explore": (
         ("explore", "big-little"),
         ("error: big-little.toml: task: an explored scenario needs [[task]]", "try patch-race"),
@@ -120,7 +120,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no token": (("replay",), ("Missing argument 'TOKEN...'",)),
     "not a token": (
         ("replay", "hello"),
-        ("command line: TOKEN = hello: is no replay token", "starts with 'hello', not with 'hg2'"),
+        ("TOKEN = hello: is not a replay token", "starts with 'hello', not with 'hg2'"),
     ),
     "a truncated token": (("replay", GOOD[:-1]), ("a part of it is missing or changed",)),
     "an altered token": (
@@ -162,12 +162,12 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def test_bad_input(name: str, place: Path) -> None:
     args, parts = CASES[name]
     before = snapshot(place)
-    told = hgeisim(*args)
-    assert (told.status, told.out) == (2, "")
+    answer = hgeisim(*args)
+    assert (answer.status, answer.out) == (2, "")
     for part in parts:
-        assert part in told.err
-    assert "Traceback" not in told.err
-    assert "internal error" not in told.err
+        assert part in answer.err
+    assert "Traceback" not in answer.err
+    assert "internal error" not in answer.err
     assert snapshot(place) == before, "nothing was written"
 
 
@@ -176,7 +176,7 @@ def test_the_good_token_is_good() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name][0][0] == "run"])
-def test_bad_input_is_told_before_anything_is_replaced(name: str, place: Path) -> None:
+def test_bad_input_is_reported_before_anything_is_replaced(name: str, place: Path) -> None:
     """An older run stays as it was when the new one cannot start."""
     assert hgeisim("run", "patch-race", "--until", "1ms", "--out", "old").status == 0
     before = snapshot(place)
@@ -190,16 +190,16 @@ def test_bad_input_is_told_before_anything_is_replaced(name: str, place: Path) -
 @settings(max_examples=200)
 @given(st.text(max_size=60))
 def test_no_text_at_all_is_an_internal_error(text: str) -> None:
-    told = hgeisim("replay", "--", text)
-    assert (told.status, told.out) == (2, "")
-    assert "is no replay token" in told.err
+    answer = hgeisim("replay", "--", text)
+    assert (answer.status, answer.out) == (2, "")
+    assert "is not a replay token" in answer.err
 
 
 @pytest.mark.slow
 @settings(max_examples=100)
 @given(st.lists(st.integers(0, 8), max_size=30))
 def test_any_schedule_replays_or_is_refused(schedule: list[int]) -> None:
-    told = hgeisim("replay", encode(Token("patch-race", *KERNEL, DIGEST, tuple(schedule))))
-    assert told.status in (0, 1, 2)
-    assert (told.err == "") == (told.status != 2)
-    assert "internal error" not in told.err
+    answer = hgeisim("replay", encode(Token("patch-race", *KERNEL, DIGEST, tuple(schedule))))
+    assert answer.status in (0, 1, 2)
+    assert (answer.err == "") == (answer.status != 2)
+    assert "internal error" not in answer.err

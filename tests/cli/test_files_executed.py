@@ -55,11 +55,11 @@ class Place:
     def token(self, scenario: str) -> str:
         return encode(Token(scenario, self.variant, "full", "8a5d091e", (0,)))
 
-    def refused(self, told: Told) -> None:
+    def refused(self, expected: Told) -> None:
         assert not self.mark.exists(), "the file was executed"
-        assert told.status == 2, told
-        assert self.variant in told.err
-        assert "--variant" in told.err
+        assert expected.status == 2, expected
+        assert self.variant in expected.err
+        assert "--variant" in expected.err
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def place(tmp_path: Path) -> Place:
 )
 def test_a_scenario_that_names_a_file(place: Place, command: str) -> None:
     variant = ["--variant", "v7.1"] if command == "locks learn" else []
-    told = hgeisim(*command.split(), str(place.scenario), *variant)
+    answer = hgeisim(*command.split(), str(place.scenario), *variant)
     if variant:
         assert not place.mark.exists()  # what the scenario names is not even asked for
     else:
-        place.refused(told)
+        place.refused(answer)
 
 
 def test_a_setting_that_names_a_file(place: Place) -> None:
@@ -90,15 +90,15 @@ def test_a_token_that_names_files(place: Place, scenario: str) -> None:
 
 def test_a_token_opens_no_scenario(place: Place) -> None:
     token = encode(Token(str(place.scenario), "v7.1", "full", "8a5d091e", (0,)))
-    told = hgeisim("replay", token)
-    assert told.status == 2
-    assert f"hgeisim replay {token} --scenario {place.scenario}" in told.err
+    answer = hgeisim("replay", token)
+    assert answer.status == 2
+    assert f"hgeisim replay {token} --scenario {place.scenario}" in answer.err
 
 
 def test_a_token_with_another_variant_on_the_command_line(place: Place) -> None:
-    told = hgeisim("replay", place.token("stale-attr"), "--variant", "v7.1")
-    assert told.status == 2
-    assert "from another version of this scenario" in told.err
+    answer = hgeisim("replay", place.token("stale-attr"), "--variant", "v7.1")
+    assert answer.status == 2
+    assert "from another version of this scenario" in answer.err
     assert not place.mark.exists()
 
 
@@ -118,6 +118,6 @@ def test_a_run_folder_that_names_a_file(place: Place) -> None:
 
 
 def test_what_the_command_line_names_is_executed(place: Place) -> None:
-    told = hgeisim("explore", str(place.scenario), "--variant", place.variant, "--walk", "1")
-    assert told.status == 0, told
+    answer = hgeisim("explore", str(place.scenario), "--variant", place.variant, "--walk", "1")
+    assert answer.status == 0, answer
     assert place.mark.exists()

@@ -116,7 +116,7 @@ def pairs(whats: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for pair in product(COMMANDS, whats) if pair not in FINE]
 
 
-def tell(command: str, path: Path) -> Told:
+def started(command: str, path: Path) -> Told:
     """Give a file to a command, also by way of a scenario or a run folder."""
     scenario, folder = path.with_name("scenario.toml"), path.with_name("folder")
     scenario.write_text(f"[machine]\ndevicetree = '{path.name}'\n[[vm]]\nname = 'a'\nvcpus = 1\n")
@@ -129,26 +129,26 @@ def tell(command: str, path: Path) -> Told:
     return hgeisim(*words)
 
 
-def check(told: Told, name: str) -> None:
-    assert told.status == 2, told
-    assert name in told.err
-    assert "Traceback" not in told.err
-    assert "internal error" not in told.err
-    assert len(told.err) < 3000
+def check(expected: Told, name: str) -> None:
+    assert expected.status == 2, expected
+    assert name in expected.err
+    assert "Traceback" not in expected.err
+    assert "internal error" not in expected.err
+    assert len(expected.err) < 3000
 
 
 @pytest.mark.parametrize(("command", "what"), pairs(CONTENTS))
 def test_hostile_content(tmp_path: Path, command: str, what: str) -> None:
     path = tmp_path / f"hostile{SUFFIXES.get(command, '')}"
     path.write_bytes(CONTENTS[what])
-    check(tell(command, path), "folder" if command in ("plot", "compare") else "hostile")
+    check(started(command, path), "folder" if command in ("plot", "compare") else "hostile")
 
 
 @pytest.mark.parametrize(("command", "what"), pairs(THINGS))
 def test_what_is_no_file(tmp_path: Path, command: str, what: str) -> None:
     path = tmp_path / f"hostile{SUFFIXES.get(command, '')}"
     THINGS[what](path)
-    check(tell(command, path), "folder" if command in ("plot", "compare") else "hostile")
+    check(started(command, path), "folder" if command in ("plot", "compare") else "hostile")
 
 
 PATHS: list[tuple[str, ...]] = [
@@ -205,11 +205,11 @@ def test_hostile_names(
         else ""
     )
     known = {"RUN": str(run), "TOKEN": token}
-    told = hgeisim(*(known.get(word, word.replace("FILE", NAMES[name])) for word in words))
-    assert told.status == 2
-    assert "Traceback" not in told.err
-    assert "internal error" not in told.err
-    assert words[0] == "replay" or "hosti" in told.err
+    answer = hgeisim(*(known.get(word, word.replace("FILE", NAMES[name])) for word in words))
+    assert answer.status == 2
+    assert "Traceback" not in answer.err
+    assert "internal error" not in answer.err
+    assert words[0] == "replay" or "hosti" in answer.err
 
 
 @pytest.mark.parametrize("what", CONTENTS)
@@ -252,10 +252,10 @@ def test_a_long_number_in_a_table(run: Path, tmp_path: Path, line: str) -> None:
     ("replay", "hg1." + "A" * 5000),
 ])  # fmt: skip
 def test_hostile_values(run: Path, words: tuple[str, ...]) -> None:
-    told = hgeisim(*(str(run) if word == "RUN" else word for word in words))
-    assert told.status == 2
-    assert "Traceback" not in told.err
-    assert "internal error" not in told.err
+    answer = hgeisim(*(str(run) if word == "RUN" else word for word in words))
+    assert answer.status == 2
+    assert "Traceback" not in answer.err
+    assert "internal error" not in answer.err
 
 
 def test_a_devicetree_with_a_nul(tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ def test_names_of_a_run_that_are_long(run: Path, tmp_path: Path) -> None:
     (folder / "manifest.json").write_text(
         manifest.replace('"title": "', f'"title": "{LONG * 400}', 1)
     )
-    told = hgeisim("plot", str(folder), "--kind", "all")
-    assert told.status == 0, told.err
+    answer = hgeisim("plot", str(folder), "--kind", "all")
+    assert answer.status == 0, answer.err
 
 
 BLANKS = " " * 5_000_000

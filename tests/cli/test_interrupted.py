@@ -47,7 +47,7 @@ def heeded() -> Iterator[None]:
 
 
 def on_a_terminal(*args: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a command whose stderr is a terminal; returns what is told there, as a file."""
+    """Start a command whose stderr is a terminal; returns what is shown there, as a file."""
     terminal, end = os.openpty()
     with heeded():
         started = subprocess.Popen([*COMMAND, *args], stdout=subprocess.PIPE, stderr=end)
@@ -55,12 +55,12 @@ def on_a_terminal(*args: str) -> tuple[subprocess.Popen[bytes], int]:
     return started, terminal
 
 
-def told_until(terminal: int, words: bytes) -> bytes:
-    """What a terminal shows up to some words."""
-    told = b""
-    while words not in told:
-        told += os.read(terminal, 4096)
-    return told
+def shown_until(terminal: int, words: bytes) -> bytes:
+    """The output of a terminal up to some words."""
+    said = b""
+    while words not in said:
+        said += os.read(terminal, 4096)
+    return said
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_a_stopped_run_leaves_what_was_there(
     if existing:
         assert hgeisim(*SHORT, "--out", str(out)).status == 0
     running, terminal = on_a_terminal(*LONG, "--out", str(out))
-    told_until(terminal, b"of 100 s")
+    shown_until(terminal, b"of 100 s")
     running.send_signal(number)
     try:
         printed, _ = running.communicate(timeout=60)
@@ -109,22 +109,22 @@ def test_a_run_that_is_stopped_while_it_writes_leaves_nothing(
 ) -> None:
     args = [sys.executable, "-c", STOPPED_WHILE_WRITING, str(int(number)), *SHORT]
     with heeded():
-        told = subprocess.run([*args, "--out", str(tmp_path / "a" / "run")], check=False)
-    assert told.returncode == 128 + number
+        said = subprocess.run([*args, "--out", str(tmp_path / "a" / "run")], check=False)
+    assert said.returncode == 128 + number
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_a_terminal_sees_simulated_time_and_what_is_left() -> None:
     running, terminal = on_a_terminal("run", "server-64", "--until", "4ms")
-    told = told_until(terminal, b"of 4 ms")
-    told += told_until(terminal, b"simulated 4.0 of 4 ms")
+    said = shown_until(terminal, b"of 4 ms")
+    said += shown_until(terminal, b"simulated 4.0 of 4 ms")
     try:
         printed, _ = running.communicate(timeout=60)
     finally:
         running.kill()
     os.close(terminal)
-    assert b"left:" in told
+    assert b"left:" in said
     assert b"simulated" not in printed
     assert running.returncode == 0
 
@@ -142,10 +142,10 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, existing: bool) -> No
         assert hgeisim(*SHORT, "--out", str(out)).status == 0
         before = (out / "manifest.json").read_bytes()
     args = [*COMMAND, "run", "homogeneous", "--until", "2ms", "--out", str(out)]
-    told = subprocess.run(args, capture_output=True, preexec_fn=small_files, check=False)
-    assert told.returncode == 2
-    assert told.stdout == b""
-    assert b"run: cannot be written: File too large; nothing was changed" in told.stderr
+    said = subprocess.run(args, capture_output=True, preexec_fn=small_files, check=False)
+    assert said.returncode == 2
+    assert said.stdout == b""
+    assert b"run: cannot be written: File too large; nothing was changed" in said.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["run"] * existing
     if existing:
         assert (out / "manifest.json").read_bytes() == before
@@ -154,12 +154,12 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, existing: bool) -> No
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
 @pytest.mark.parametrize("more", [(), ("--json",)])
-def test_output_that_cannot_be_written_is_told(more: tuple[str, ...]) -> None:
+def test_output_that_cannot_be_written_is_reported(more: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         args = [*COMMAND, *SHORT, *more]
-        told = subprocess.run(args, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert told.returncode == 2
-    assert told.stderr == b"hgeisim: error: output: cannot be written: No space left on device\n"
+        said = subprocess.run(args, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert said.returncode == 2
+    assert said.stderr == b"hgeisim: error: output: cannot be written: No space left on device\n"
 
 
 V2 = ("--variant", "v6.12+percpu-v2")
@@ -190,12 +190,12 @@ def test_a_search_that_is_stopped(
     expand = after(30_000, error, plain.Plain.expand)
     monkeypatch.setattr(plain.Plain, "expand", expand)
     monkeypatch.setenv(PURE, "1")
-    told = hgeisim("explore", "patch-race", *V2)
-    assert told.status == status
-    assert "violation (bounded): no further than" in told.out
-    assert words in told.out.replace("\n  ", " ")
-    assert "lock-init-held:hgctrl->lock (V2-1)" in told.out
-    tokens = [line.split()[2] for line in told.out.splitlines() if "hgeisim replay" in line]
+    answer = hgeisim("explore", "patch-race", *V2)
+    assert answer.status == status
+    assert "violation (bounded): no further than" in answer.out
+    assert words in answer.out.replace("\n  ", " ")
+    assert "lock-init-held:hgctrl->lock (V2-1)" in answer.out
+    tokens = [line.split()[2] for line in answer.out.splitlines() if "hgeisim replay" in line]
     monkeypatch.undo()
     statuses = [hgeisim("replay", token).status for token in tokens]
     assert (statuses.count(0), statuses.count(1)) == (5, 9)
@@ -215,19 +215,19 @@ def test_what_is_found_before_the_search_starts_again_counts_when_it_is_stopped(
         return False
 
     monkeypatch.setattr(Search, "run", once)
-    told = hgeisim("explore", "patch-race", *V2)
-    assert told.status == 130
-    assert "hgeisim replay" in told.out
+    answer = hgeisim("explore", "patch-race", *V2)
+    assert answer.status == 130
+    assert "hgeisim replay" in answer.out
 
 
 @pytest.mark.slow
 def test_walks_that_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PURE, "1")
     monkeypatch.setattr(walk, "_note_all", after(30, KeyboardInterrupt(), walk._note_all))
-    told = hgeisim("explore", "patch-race", *V2, "--walk", "1000", "--json")
-    assert told.status == 130
-    assert '"bound": "31 random schedules, where it was interrupted"' in told.out
-    assert '"token": "hg2.' in told.out
+    answer = hgeisim("explore", "patch-race", *V2, "--walk", "1000", "--json")
+    assert answer.status == 130
+    assert '"bound": "31 random schedules, where it was interrupted"' in answer.out
+    assert '"token": "hg2.' in answer.out
 
 
 AFTERWARDS = {
@@ -246,26 +246,26 @@ AFTERWARDS = {
 def test_what_comes_after_the_search_is_stopped(
     monkeypatch: pytest.MonkeyPatch, module: Any, function: str, error: BaseException, status: int
 ) -> None:
-    """The search is told in full: its findings, with tokens, and what it covered."""
+    """The search is reported in full: its findings, with tokens, and what it covered."""
     monkeypatch.setattr(module, function, after(0, error, getattr(module, function)))
-    told = hgeisim("explore", "move-offline", "--variant", "v7.1")
-    assert told.status == status
-    assert "exhausted: every interleaving" in told.out
-    assert told.out.count("hgeisim replay hg2.") >= 4
-    assert "schedules may be longer than they need be" in told.out.replace("\n  ", " ")
-    assert ("lock order was not looked at" in told.out) is (function == "_others")
+    answer = hgeisim("explore", "move-offline", "--variant", "v7.1")
+    assert answer.status == status
+    assert "exhausted: every interleaving" in answer.out
+    assert answer.out.count("hgeisim replay hg2.") >= 4
+    assert "schedules may be longer than they need be" in answer.out.replace("\n  ", " ")
+    assert ("lock order was not looked at" in answer.out) is (function == "_others")
     if function == "_walk":
-        text = told.out.replace("\n  ", " ")
+        text = answer.out.replace("\n  ", " ")
         assert "0 schedules, where it " in text
 
 
 @pytest.mark.slow
 def test_the_first_new_finding_is_enough() -> None:
-    told = hgeisim("explore", "patch-race", *V2, "--first")
-    assert told.status == 1
-    assert "bounded): no further than the first finding" in told.out.replace("\n  ", " ")
-    assert told.out.count("unlocked:free_bitmap") == 1
-    assert "broken-lock" not in told.out
+    answer = hgeisim("explore", "patch-race", *V2, "--first")
+    assert answer.status == 1
+    assert "bounded): no further than the first finding" in answer.out.replace("\n  ", " ")
+    assert answer.out.count("unlocked:free_bitmap") == 1
+    assert "broken-lock" not in answer.out
     accepted = hgeisim("explore", "stale-attr", "--variant", "v6.12", "--first")
     assert accepted.status == 0
     assert "exhausted" in accepted.out

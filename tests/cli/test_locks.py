@@ -28,27 +28,27 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_a_shipped_baseline_is_what_its_kernel_does(name: str) -> None:
-    told = hgeisim("locks", "check", "--baseline", name, "--json")
-    document = told.document()
-    assert (told.status, document["new"], document["stale"], document["gone"]) == (0, 0, [], [])
+    answer = hgeisim("locks", "check", "--baseline", name, "--json")
+    document = answer.document()
+    assert (answer.status, document["new"], document["stale"], document["gone"]) == (0, 0, [], [])
 
 
 def test_a_patch_that_changes_the_order() -> None:
-    told = hgeisim("locks", "check", "move-offline", "--baseline", "v7.1", "--variant", PATCH)
-    assert (told.status, told.err) == (1, "")
-    check_golden("locks-check", told.out)
-    assert "+ edge hgctrl->lock < imsic->vsfile_lock  EN" in told.out
-    assert "new finding recursion:hgctrl->lock W W" in told.out
-    narrow = [line for line in told.out.splitlines() if "CPU" not in line and "lock(" not in line]
+    answer = hgeisim("locks", "check", "move-offline", "--baseline", "v7.1", "--variant", PATCH)
+    assert (answer.status, answer.err) == (1, "")
+    check_golden("locks-check", answer.out)
+    assert "+ edge hgctrl->lock < imsic->vsfile_lock  EN" in answer.out
+    assert "new finding recursion:hgctrl->lock W W" in answer.out
+    narrow = [line for line in answer.out.splitlines() if "CPU" not in line and "lock(" not in line]
     assert max(map(len, narrow)) <= 80
 
 
 def test_a_patch_as_json() -> None:
-    told = hgeisim(
+    answer = hgeisim(
         "locks", "check", "move-offline", "--baseline", "v7.1", "--variant", PATCH, "--json"
     )
-    document = told.document()
-    assert told.status == 1
+    document = answer.document()
+    assert answer.status == 1
     assert document["new"] == len(document["added"]) + len(document["findings"])
     assert {"sign", "what", "name", "detail"} == set(document["added"][0])
     assert all(each["lock_order_id"].startswith("LO-") for each in document["findings"])
@@ -59,24 +59,24 @@ def test_learn_writes_what_check_reads(tmp_path: Path) -> None:
     assert hgeisim("locks", "learn", "move-offline", "--out", str(file)) == (0, "", "")
     text = file.read_text(encoding="utf-8")
     assert hgeisim("locks", "learn", "move-offline").out == text
-    told = hgeisim("locks", "check", "--baseline", str(file))
-    assert told.status == 0
-    assert "0 new, 1 known, 0 stale" in told.out.replace("\n", " ")
+    answer = hgeisim("locks", "check", "--baseline", str(file))
+    assert answer.status == 0
+    assert "0 new, 1 known, 0 stale" in answer.out.replace("\n", " ")
     assert hgeisim("locks", "check", "--baseline", str(file), "--strict").status == 1
 
 
 def test_learn_accepts_nothing_by_itself(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     args = ("locks", "learn", "move-offline", "--variant", PATCH, "--out", str(file))
-    told = hgeisim(*args)
-    assert told.status == 1
-    assert "not accepted: recursion:hgctrl->lock W W" in told.err
+    answer = hgeisim(*args)
+    assert answer.status == 1
+    assert "not accepted: recursion:hgctrl->lock W W" in answer.err
     assert "recursion" not in file.read_text(encoding="utf-8")
     with file.open("a", encoding="utf-8") as out:
-        out.write("accept recursion:hgctrl->lock W W :: told on the list\n")
+        out.write("accept recursion:hgctrl->lock W W :: explained on the list\n")
     again = hgeisim(*args)
     assert "not accepted: recursion" not in again.err
-    assert ":: told on the list\n" in file.read_text(encoding="utf-8")
+    assert ":: explained on the list\n" in file.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_what_is_no_longer_there_is_lost_or_stale(
     with file.open("a", encoding="utf-8") as out:
         out.write("class old mutex sleep:sleep {....}\nedge old < kvm->lock EN f\n")
         out.write("accept gone:old :: why\n")
-    told = hgeisim("locks", "check", "--baseline", str(file), "--variant", variant)
-    assert told.status == status
-    assert f"3 {word}" in told.out
-    assert f"\n{word}:\n" in told.out
-    assert "- edge old < kvm->lock" in told.out
-    assert "- finding gone:old" in told.out
+    answer = hgeisim("locks", "check", "--baseline", str(file), "--variant", variant)
+    assert answer.status == status
+    assert f"3 {word}" in answer.out
+    assert f"\n{word}:\n" in answer.out
+    assert "- edge old < kvm->lock" in answer.out
+    assert "- finding gone:old" in answer.out
     part = hgeisim("locks", "check", "module-exit", "--baseline", str(file))
     assert "lost:" not in part.out
 
@@ -105,9 +105,9 @@ def test_a_declared_order(tmp_path: Path) -> None:
     order = tmp_path / "order.txt"
     order.write_text("rq->__lock < p->pi_lock\nleaf vcpu->hfence_lock\nvcpu->mutx < vcpu->mutex\n")
     args = ("locks", "check", "big-little", "--baseline", "v7.1", "--order", str(order))
-    told = hgeisim(*args)
-    assert told.status == 1
-    words = " ".join(told.out.split())
+    answer = hgeisim(*args)
+    assert answer.status == 1
+    words = " ".join(answer.out.split())
     assert "rq->__lock is taken inside p->pi_lock; line 1 says rq->__lock < p->pi_lock" in words
     assert "declared, never seen: vcpu->mutx; did you mean vcpu->mutex?" in words
     assert "declared, not exercised: vcpu->mutx < vcpu->mutex" in words
@@ -118,9 +118,9 @@ def test_a_declared_order(tmp_path: Path) -> None:
 
 
 def test_diff_of_two_kernels() -> None:
-    told = hgeisim("locks", "diff", "v6.12", "v7.1")
-    assert told.status == 1
-    check_golden("locks-diff", told.out)
+    answer = hgeisim("locks", "diff", "v6.12", "v7.1")
+    assert answer.status == 1
+    check_golden("locks-diff", answer.out)
     assert hgeisim("locks", "diff", "v7.1", "v7.1") == (
         0,
         "a: v7.1, b: v7.1\nboth from the same scenarios (13)\nno difference\n",
@@ -140,9 +140,9 @@ def test_diff_with_a_real_kernel(tmp_path: Path) -> None:
         " -> [0c] kvm_usage_lock\n"
         "0c FD:    1 BD:    1 +.+.: kvm_usage_lock\n"
     )
-    told = hgeisim("locks", "diff", str(dump), "v6.12")
-    assert told.status == 1
-    assert told.out.partition("common:")[2] == (
+    answer = hgeisim("locks", "diff", str(dump), "v6.12")
+    assert answer.status == 1
+    assert answer.out.partition("common:")[2] == (
         " cpu_hotplug_lock, cpuhp_state_mutex, kvm_usage_lock\n"
         "- edge cpuhp_state_mutex < kvm_usage_lock  the real kernel has it, the model\n"
         "      does not\n"
@@ -159,15 +159,15 @@ def test_a_malformed_file(command: str, tmp_path: Path) -> None:
     file = tmp_path / "bad.txt"
     file.write_text("kernel v7.1\nclas a\n", encoding="utf-8")
     given = {"check": ["--baseline", str(file)], "diff": [str(file), "v7.1"], "show": [str(file)]}
-    told = hgeisim("locks", command, *given[command])
-    assert (told.status, told.out) == (2, "")
-    assert f"{file}: line 2 = 'clas a': must begin with kernel" in told.err
+    answer = hgeisim("locks", command, *given[command])
+    assert (answer.status, answer.out) == (2, "")
+    assert f"{file}: line 2 = 'clas a': must begin with kernel" in answer.err
 
 
 def test_a_kernel_that_nobody_knows() -> None:
-    told = hgeisim("locks", "show", "v7.3")
-    assert told.status == 2
-    assert "no baseline of those here (v6.12, " in told.err
+    answer = hgeisim("locks", "show", "v7.3")
+    assert answer.status == 2
+    assert "no baseline of those here (v6.12, " in answer.err
 
 
 def test_show_as_text_and_for_programs(tmp_path: Path) -> None:
@@ -191,12 +191,12 @@ def test_show_as_a_picture(tmp_path: Path) -> None:
             pictures.append(file.read_bytes())
         assert pictures[0] == pictures[1]
         assert pictures[0].startswith(magic)
-    told = hgeisim("locks", "show", "--format", "png")
-    assert (told.status, "a picture needs a file" in told.err) == (2, True)
+    answer = hgeisim("locks", "show", "--format", "png")
+    assert (answer.status, "a picture needs a file" in answer.err) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("form", "name", "told"),
+    ("form", "name", "expected"),
     [
         ("svg", "x.png", "x.png: does not fit --format svg; --format png"),
         ("png", "x.SVG", "x.SVG: does not fit --format png; --format svg"),
@@ -208,10 +208,12 @@ def test_show_as_a_picture(tmp_path: Path) -> None:
         ("dot", "x.svg", "x.svg: does not fit --format dot; --format svg"),
     ],
 )
-def test_a_name_that_promises_another_form(tmp_path: Path, form: str, name: str, told: str) -> None:
+def test_a_name_that_promises_another_form(
+    tmp_path: Path, form: str, name: str, expected: str
+) -> None:
     answer = hgeisim("locks", "show", "--format", form, "--out", str(tmp_path / name))
     assert (answer.status, answer.out) == (2, "")
-    assert told in answer.err
+    assert expected in answer.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -231,10 +233,10 @@ def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
     variant, few = f"v7.1+{tmp_path}/mine.py:Mine", tmp_path / "few.txt"
     assert hgeisim("locks", "learn", "move-offline", "patch-race", "--out", str(few)).status == 0
     for words in ((str(few), variant), (variant, str(few)), ("v7.1", variant)):
-        told = hgeisim("locks", "diff", *words)
-        assert (told.status, told.err) == (0, "")
-        assert "both from the same scenarios (" in told.out
-        assert "no difference" in told.out
+        answer = hgeisim("locks", "diff", *words)
+        assert (answer.status, answer.err) == (0, "")
+        assert "both from the same scenarios (" in answer.out
+        assert "no difference" in answer.out
     scenarios = hgeisim("locks", "diff", "v7.1", variant, "--json").document()["scenarios"]
     assert scenarios["a"] == scenarios["b"]
     assert len(scenarios["a"]) == 13
@@ -243,8 +245,8 @@ def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
 def test_a_comparison_of_different_scenarios_says_so(tmp_path: Path) -> None:
     few = tmp_path / "few.txt"
     assert hgeisim("locks", "learn", "move-offline", "--out", str(few)).status == 0
-    told = " ".join(hgeisim("locks", "diff", "v7.1", str(few)).out.split())
-    assert "not from the same scenarios (only a: big-little, blocked-move, " in told
+    said = " ".join(hgeisim("locks", "diff", "v7.1", str(few)).out.split())
+    assert "not from the same scenarios (only a: big-little, blocked-move, " in said
 
 
 PATCHES = "tests/data/patches"
@@ -275,9 +277,9 @@ CASES = [
 ]
 
 
-def findings(told: Told) -> dict[str, Any]:
-    assert told.status == 1
-    found = {each["id"]: each for each in told.document()["findings"]}
+def findings(expected: Told) -> dict[str, Any]:
+    assert expected.status == 1
+    found = {each["id"]: each for each in expected.document()["findings"]}
     return {i: each for i, each in found.items() if is_lock_order(i)}
 
 

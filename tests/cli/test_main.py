@@ -13,10 +13,11 @@ import click
 import pytest
 
 from hgeisim.cli import main as cli
-from hgeisim.cli.console import print_json, print_table
+from hgeisim.cli.console import print_json, print_parts
 from hgeisim.cli.main import COMMANDS, Entry, main
 from hgeisim.drivers.explored.compiled.library import engine
 from hgeisim.errors import InputError, Problem
+from hgeisim.report.grid import Grid
 from tests.support.golden import check_golden
 
 HEAVY = ("numpy", "matplotlib", "simpy", "pydantic", "networkx", "fdt", "rich")
@@ -28,24 +29,24 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
-    told = python(f"""
+    answer = python(f"""
         import sys
         from hgeisim.cli.main import main
         assert main(["--help"]) == 0
         print("imported:", [name for name in {HEAVY} if name in sys.modules])
     """)
-    assert told.stdout.endswith("imported: []\n"), told.stdout + told.stderr
+    assert answer.stdout.endswith("imported: []\n"), answer.stdout + answer.stderr
 
 
 def test_help_of_each_command_imports_nothing_heavy() -> None:
-    told = python(f"""
+    answer = python(f"""
         import sys
         from hgeisim.cli.main import COMMANDS, main
         for name in COMMANDS:
             assert main([name, "--help"]) == 0
         print("imported:", [name for name in {HEAVY} if name in sys.modules])
     """)
-    assert told.stdout.endswith("imported: []\n"), told.stdout + told.stderr
+    assert answer.stdout.endswith("imported: []\n"), answer.stdout + answer.stderr
 
 
 def test_help_page(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +79,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "expected"),
     [
         (["plto"], "No such command 'plto'. Did you mean 'plot'?"),
         (["zzz"], "No such command 'zzz'."),
@@ -86,11 +87,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["plot"], "Missing argument 'RUN_FOLDER'."),
     ],
 )
-def test_wrong_usage(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage(args: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(args) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert told in err
+    assert expected in err
     assert "Try 'hgeisim" in err
 
 
@@ -123,7 +124,7 @@ TWO = InputError(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "told"),
+    ("outcome", "status", "expected"),
     [
         (None, 0, ""),
         (1, 1, ""),
@@ -147,13 +148,13 @@ TWO = InputError(
 def test_exit_status(
     outcome: object,
     status: int,
-    told: str,
+    expected: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     answer_with(monkeypatch, outcome)
     assert main(["try"]) == status
-    assert capsys.readouterr() == ("", told)
+    assert capsys.readouterr() == ("", expected)
 
 
 def test_a_traceback_comes_when_asked_for(
@@ -172,13 +173,13 @@ def test_a_reader_who_leaves_is_no_error() -> None:
     os.close(read)
     command = [sys.executable, "-m", "hgeisim", "--help"]
     with os.fdopen(write, "wb") as gone:
-        told = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, check=False)
-    assert (told.returncode, told.stderr) == (141, b"")
+        said = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, check=False)
+    assert (said.returncode, said.stderr) == (141, b"")
 
 
 def test_a_table_in_a_mail(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [(0, 7, "0 %", "[a]"), (10, 3, "12.3 %", "a remark that is longer than a line of mail")]
-    print_table(["HART", "lines", "exhausted", "remark"], rows, "Occupancy")
+    print_parts([Grid(["HART", "lines", "exhausted", "remark"], rows, "Occupancy")])
     out = capsys.readouterr().out
     check_golden("table", out)
     assert out.isascii()
@@ -187,7 +188,7 @@ def test_a_table_in_a_mail(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_long_cell_is_folded_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
     token = "token" * 40
-    print_table(["name", "token"], [("a", token)])
+    print_parts([Grid(["name", "token"], [("a", token)])])
     folded = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[2:]]
     assert "".join(folded) == token
 

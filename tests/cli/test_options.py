@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hgeisim.cli import options as strategy
 from hgeisim.drivers.explored.strategies import portfolio as named
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
+from hgeisim.library import how_to_search as strategy
 
 DOCS = Path(__file__).parents[2] / "docs/searching.md"
 
@@ -17,7 +17,7 @@ def test_the_command_line_knows_all() -> None:
     assert named.NAMES == strategy.STRATEGIES
 
 
-def test_the_docs_tell_of_all() -> None:
+def test_the_docs_name_all() -> None:
     text = DOCS.read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
     assert tuple(rows[: len(named.NAMES)]) == named.NAMES

@@ -32,8 +32,8 @@ ASSERTS = "assert not any(lines(k)), 'a line has an owner'"
 SEVERAL = "return [f'vCPU {owner} owns a line' for owner in lines(k) if owner]"
 
 
-def told(folder: Path, body: str, *words: str) -> tuple[int, str]:
-    """What a command says of a patch with this invariant."""
+def said(folder: Path, body: str, *words: str) -> tuple[int, str]:
+    """The answer of a command to a patch with this invariant."""
     (folder / "mine.py").write_text(PATCH.format(body=body))
     result = hgeisim(*words, "--variant", f"v7.1+{folder}/mine.py:Mine")
     return result.status, result.out + result.err
@@ -47,14 +47,14 @@ RUN = ("run", "vm-churn", "--until", "1ms")
 @pytest.mark.parametrize("command", [EXPLORE, RUN])
 @pytest.mark.parametrize("body", [BROKEN, ASSERTS, SEVERAL])
 def test_what_it_says_is_a_finding(tmp_path: Path, body: str, command: tuple[str, ...]) -> None:
-    status, text = told(tmp_path, body, *command)
+    status, text = said(tmp_path, body, *command)
     assert status == 1
     assert "check:mine" in text
 
 
 @pytest.mark.slow
 def test_all_of_several_texts_are_shown(tmp_path: Path) -> None:
-    status, text = told(
+    status, text = said(
         tmp_path, "return ['one thing', '', 'and another'] if any(lines(k)) else ()", *RUN
     )
     assert status == 1
@@ -64,13 +64,13 @@ def test_all_of_several_texts_are_shown(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [EXPLORE, RUN])
 def test_an_invariant_that_holds_says_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
-    status, text = told(tmp_path, HOLDS, *command)
+    status, text = said(tmp_path, HOLDS, *command)
     assert (status, "check:" in text) == (hgeisim(*command, "--variant", "v7.1").status, False)
 
 
 @pytest.mark.slow
 def test_its_schedule_can_be_replayed(tmp_path: Path) -> None:
-    _, text = told(tmp_path, "return 'asleep' if k.vcpus[1].wait.waiter else None", *EXPLORE)
+    _, text = said(tmp_path, "return 'asleep' if k.vcpus[1].wait.waiter else None", *EXPLORE)
     lines = text[text.index("check:mine") :].splitlines()
     words = next(line for line in lines if line.startswith("  hgeisim replay ")).split()[1:]
     replayed = hgeisim(*words)
@@ -100,7 +100,7 @@ def test_its_schedule_can_be_replayed(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_in_it(tmp_path: Path, body: str, why: str, command: tuple[str, ...]) -> None:
-    status, text = told(tmp_path, body, *command)
+    status, text = said(tmp_path, body, *command)
     assert status == 2
     assert f"{tmp_path}/mine.py: " in text
     assert why.format(line=LINE, defined=LINE - 2) in text
@@ -121,7 +121,7 @@ def test_a_mistake_in_it(tmp_path: Path, body: str, why: str, command: tuple[str
     ],
 )
 def test_it_only_looks_at_what_it_names(tmp_path: Path, body: str, why: str) -> None:
-    status, text = told(tmp_path, body, *EXPLORE)
+    status, text = said(tmp_path, body, *EXPLORE)
     assert status == 2
     assert why.format(line=LINE, defined=LINE - 2) in text
 
@@ -129,7 +129,7 @@ def test_it_only_looks_at_what_it_names(tmp_path: Path, body: str, why: str) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [EXPLORE, RUN])
 def test_it_may_yield_its_texts(tmp_path: Path, command: tuple[str, ...]) -> None:
-    status, text = told(
+    status, text = said(
         tmp_path, "for owner in lines(k): yield f'{owner} owns a line' if owner else ''", *command
     )
     assert status == 1

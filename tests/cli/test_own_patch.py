@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from hgeisim.cli import own_patch as patch_output
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.counterexample.token import Token, decode, encode
 from hgeisim.kernel.variants import OWN, own_files
+from hgeisim.library import own_patch as patch_output
+from hgeisim.library.own_patch import execute
 from hgeisim.patch import FORMER
 from tests.support import kernels
 from tests.support.commands import hgeisim
@@ -64,8 +64,8 @@ def test_occupancy_is_seen_without_a_lock(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(LOCK_FREE)
     variant, out = f"v7.1+{tmp_path}/mine.py:LockFree", tmp_path / "out"
     command = ("run", "homogeneous", "--until", "2ms", "--variant", variant, "--out", str(out))
-    told = hgeisim(*command, "--json")
-    new = [each["id"] for each in told.document()["findings"] if each["new"]]
+    answer = hgeisim(*command, "--json")
+    new = [each["id"] for each in answer.document()["findings"] if each["new"]]
     assert new
     assert all(each.startswith("unlocked:") for each in new)
     busy = {row["hart"]: int(row["busy"]) for row in rows(out / "occupancy.csv")}
@@ -99,9 +99,9 @@ def test_what_a_patch_prints_goes_to_stderr_each_text_once(
 ) -> None:
     monkeypatch.setattr(patch_output, "_said", {})
     (tmp_path / "mine.py").write_text(PRINTS.format(more="pass"))
-    told = hgeisim(*command, "--json", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    assert "findings" in json.loads(told.out)
-    lines = told.err.splitlines()
+    answer = hgeisim(*command, "--json", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert "findings" in json.loads(answer.out)
+    lines = answer.err.splitlines()
     assert lines[0] == "made"
     assert len(lines) == len({*lines}) > 1
     assert all(line.startswith("free-") for line in lines[1:])
@@ -153,8 +153,8 @@ HANGS = PATCH.replace("        yield from", 2 * LOCK + "        yield from")
 def made(folder: Path) -> list[str]:
     """The command that replays the first finding of the patch."""
     (folder / "keep.py").write_text(PATCH)
-    told = hgeisim("explore", "moved-sleeper", "--variant", f"v7.1+{folder}/keep.py:Keep")
-    line = next(each for each in told.out.splitlines() if each.startswith("  hgeisim replay "))
+    answer = hgeisim("explore", "moved-sleeper", "--variant", f"v7.1+{folder}/keep.py:Keep")
+    line = next(each for each in answer.out.splitlines() if each.startswith("  hgeisim replay "))
     return shlex.split(line)[1:]
 
 
@@ -168,17 +168,17 @@ def test_a_token_carries_the_digest_of_the_patch(tmp_path: Path) -> None:
     assert "changed" not in plain.out
 
     (tmp_path / "keep.py").write_text(PATCH + "# a remark\n")
-    told = hgeisim(*words)
-    assert told.status == plain.status
+    answer = hgeisim(*words)
+    assert answer.status == plain.status
     changed = f"{tmp_path}/keep.py has changed since the token was made"
-    assert f"{changed}; it follows the whole schedule\n" in told.out
+    assert f"{changed}; it follows the whole schedule\n" in answer.out
     assert hgeisim(*words, "--json").document()["changed"] == changed
 
     (tmp_path / "keep.py").write_text(HANGS)
-    told = hgeisim(*words)
-    assert (told.status, told.out) == (2, "")
-    assert f"TOKEN: {changed}: at step " in told.err
-    assert re.search(r"at step \d+, \S+ cannot step", told.err)
+    answer = hgeisim(*words)
+    assert (answer.status, answer.out) == (2, "")
+    assert f"TOKEN: {changed}: at step " in answer.err
+    assert re.search(r"at step \d+, \S+ cannot step", answer.err)
 
 
 @pytest.mark.slow
@@ -186,11 +186,11 @@ def test_where_the_patch_is_does_not_matter(tmp_path: Path) -> None:
     words = made(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/keep.py").write_text(PATCH.replace("STEP\n\n", "STEP\n\n\n"))
-    told = hgeisim(*words[:-1], f"v7.1+{tmp_path}/sub/keep.py:Keep")
-    assert f"{tmp_path}/sub/keep.py has changed since the token was made; it follows" in told.out
+    answer = hgeisim(*words[:-1], f"v7.1+{tmp_path}/sub/keep.py:Keep")
+    assert f"{tmp_path}/sub/keep.py has changed since the token was made; it follows" in answer.out
     (tmp_path / "other.py").write_text(PATCH + "        yield STEP\n")
-    told = hgeisim(*words[:-1], f"v7.1+{tmp_path}/other.py:Keep")
-    assert f"the token was made with another patch than {tmp_path}/other.py" in told.out
+    answer = hgeisim(*words[:-1], f"v7.1+{tmp_path}/other.py:Keep")
+    assert f"the token was made with another patch than {tmp_path}/other.py" in answer.out
 
 
 def test_a_token_without_that_digest_is_read() -> None:

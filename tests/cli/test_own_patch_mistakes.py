@@ -1,4 +1,4 @@
-"""A mistake in a user's own patch is told with its line, wherever it shows."""
+"""A mistake in a user's own patch is reported with its line, wherever it shows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def written(folder: Path, statement: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [("run", "big-little"), ("explore", "patch-race")])
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "expected"),
     [
         ("yield getattr(k.hgei[cpu], 'noth' + 'ing')", "AttributeError: 'HgeiControl' object has"),
         ("k.vcpu(0)", "ModelError: NULL is not a vCPU"),
@@ -42,13 +42,13 @@ def written(folder: Path, statement: str) -> str:
     ],
 )
 def test_a_mistake_that_shows_in_a_run_is_a_finding_with_its_line(
-    tmp_path: Path, command: tuple[str, str], statement: str, told: str
+    tmp_path: Path, command: tuple[str, str], statement: str, expected: str
 ) -> None:
     variant = written(tmp_path, statement)
     result = hgeisim(*command, "--variant", variant)
     assert (result.status, result.complaints) == (1, "")
     words = " ".join(result.out.split())
-    assert told in words
+    assert expected in words
     assert "mine.py, line 12)" in words
 
 
@@ -64,9 +64,9 @@ PATHS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("arguments", "body", "told"), PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize(("arguments", "body", "expected"), PATHS.values(), ids=PATHS)
 def test_a_mistake_that_shows_in_the_model_is_a_finding(
-    tmp_path: Path, arguments: str, body: str, told: str
+    tmp_path: Path, arguments: str, body: str, expected: str
 ) -> None:
     """The model fails far from the patch, and is not to blame."""
     (tmp_path / "mine.py").write_text(
@@ -78,17 +78,17 @@ def test_a_mistake_that_shows_in_the_model_is_a_finding(
         f"        {body}\n"
     )
     commands = [("explore", "patch-race")]
-    if told.endswith("operation"):
+    if expected.endswith("operation"):
         commands.append(("run", "vm-churn"))
     for command in commands:
-        it_is_told(tmp_path, command, told)
+        it_is_reported(tmp_path, command, expected)
 
 
-def it_is_told(tmp_path: Path, command: tuple[str, str], told: str) -> None:
+def it_is_reported(tmp_path: Path, command: tuple[str, str], expected: str) -> None:
     """By a command, as a finding."""
     result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
     assert (result.status, result.complaints) == (1, "")
-    assert told in " ".join(result.out.split())
+    assert expected in " ".join(result.out.split())
 
 
 def test_a_patch_without_mistake_runs(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_mistake_in_a_file_that_is_named_by_a_relative_path(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("import", "line 1: SyntaxError: invalid syntax"),
         ("\n\nassert 1 > 2\n", "line 3: AssertionError: assert 1 > 2"),
@@ -119,11 +119,11 @@ def test_a_mistake_in_a_file_that_is_named_by_a_relative_path(
         ("\0", "source code string cannot contain null bytes"),
     ],
 )
-def test_a_file_that_cannot_be_executed(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_cannot_be_executed(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "mine.py").write_text(text)
     result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
     assert result.status == 2
-    assert f"mine.py: {told}" in result.err or told in result.err
+    assert f"mine.py: {expected}" in result.err or expected in result.err
     assert "Traceback" not in result.err
 
 
@@ -131,7 +131,7 @@ TWO = "from hgeisim.patch import Aia, Vcpu\nclass Mine(Aia): ...\nclass Other(Mi
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "told"),
+    ("text", "name", "expected"),
     [
         (TWO, "", "the file needs its class; write {0}:Mine or {0}:Other"),
         (TWO, ":", "the file needs its class; write {0}:Mine or {0}:Other"),
@@ -143,16 +143,16 @@ TWO = "from hgeisim.patch import Aia, Vcpu\nclass Mine(Aia): ...\nclass Other(Mi
         ("from hgeisim.patch import Aia\n", ":Mine", "has no class that is a patch; derive"),
     ],
 )
-def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, told: str) -> None:
+def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, expected: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text)
     result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{file}{name}")
     assert (result.status, result.out) == (2, "")
-    assert told.format(file) in result.err
+    assert expected.format(file) in result.err
 
 
 @pytest.mark.parametrize(
-    ("variant", "told"),
+    ("variant", "expected"),
     [
         ("mine.py:Mine", "a patch comes after its base: v7.1+mine.py:Mine"),
         ("mine.py", "a patch comes after its base: v7.1+mine.py"),
@@ -160,7 +160,7 @@ def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, told: st
     ],
 )
 def test_a_patch_that_is_named_in_another_way(
-    monkeypatch: pytest.MonkeyPatch, variant: str, told: str
+    monkeypatch: pytest.MonkeyPatch, variant: str, expected: str
 ) -> None:
     monkeypatch.setattr("hgeisim.kernel.variants.OWN", {})
-    assert told in hgeisim("explore", "move-offline", "--variant", variant).err
+    assert expected in hgeisim("explore", "move-offline", "--variant", variant).err

@@ -1,4 +1,4 @@
-"""What goes wrong with a user's own patch while it runs.
+"""A user's own patch that goes wrong while it runs.
 
 An error, or a number that fits nowhere, is a finding with a schedule, wherever it shows.  A patch
 that is stuck in a step is stopped, with its line; one that only takes long is not.
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hgeisim.cli import own_patch as watchdog
 from hgeisim.drivers.timed import base_runs
+from hgeisim.library import own_patch as watchdog
 from tests.support.commands import Told, hgeisim
 
 FILE = Path(__file__).parent.parent / "data/patches/running.py"
@@ -117,7 +117,7 @@ OWNER = "k.hgei[current.cpu].owners[hgei]"
 
 
 def explored(folder: Path, target: str, value: str, *more: str) -> Told:
-    """What a short search says; 60 states are enough to come there."""
+    """The answer of a short search; 60 states are enough to come there."""
     (folder / "mine.py").write_text(PATCH.format(target=target, value=value))
     variant = ("--variant", f"v7.1+{folder}/mine.py:Mine")
     return hgeisim("explore", "move-offline", *variant, "--states", "60", *more)
@@ -132,13 +132,15 @@ def explored(folder: Path, target: str, value: str, *more: str) -> Told:
     ],
 )  # fmt: skip
 def test_a_check_that_cannot_look_is_a_finding(tmp_path: Path, target: str, value: str) -> None:
-    told = explored(tmp_path, target, value)
-    assert told.status == 1
-    assert "hgeisim: error" not in told.err
+    answer = explored(tmp_path, target, value)
+    assert answer.status == 1
+    assert "hgeisim: error" not in answer.err
     assert "a check cannot look at a value that the patch has written: " in " ".join(
-        told.out.split()
+        answer.out.split()
     )
-    words = shlex.split(re.findall(r"exception:value(?:.*\n)*?  hgeisim (replay .*)", told.out)[0])
+    words = shlex.split(
+        re.findall(r"exception:value(?:.*\n)*?  hgeisim (replay .*)", answer.out)[0]
+    )
     again = hgeisim(*words)
     assert (again.status, "exception:value" in again.out) == (1, True)
     assert "take_line_away" in again.out
@@ -148,11 +150,11 @@ def test_a_check_that_cannot_look_is_a_finding(tmp_path: Path, target: str, valu
 
 @pytest.mark.slow
 def test_what_is_not_a_number_has_its_line(tmp_path: Path) -> None:
-    told = explored(tmp_path, OWNER, "None")
-    assert told.status == 1
-    assert "exception:take_line_away" in told.out
+    answer = explored(tmp_path, OWNER, "None")
+    assert answer.status == 1
+    assert "exception:take_line_away" in answer.out
     where = f"holds a whole number, not None ({tmp_path}/mine.py, line 13)"
-    assert "".join(where.split()) in "".join(told.out.split()), "a line may end in the path"
+    assert "".join(where.split()) in "".join(answer.out.split()), "a line may end in the path"
 
 
 @pytest.mark.slow
@@ -169,9 +171,9 @@ def test_a_run_ends_with_a_finding(
     monkeypatch.setattr(base_runs, "RUNS", 1)
     (tmp_path / "mine.py").write_text(PATCH.format(target=target, value=value))
     variant = ("--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    told = hgeisim("run", "hotplug-storm", "--until", "6ms", *variant)
-    assert (told.status, f"finding {finding}" in told.out) == (1, True)
-    assert "mine.py, line 1" in " ".join(told.out.split())
+    answer = hgeisim("run", "hotplug-storm", "--until", "6ms", *variant)
+    assert (answer.status, f"finding {finding}" in answer.out) == (1, True)
+    assert "mine.py, line 1" in " ".join(answer.out.split())
 
 
 def test_what_fails_while_the_machine_is_set_up_says_where(tmp_path: Path) -> None:
@@ -188,10 +190,10 @@ class Mine(Imsic):
         yield from k.imsic_vsfile_read(current, vcpu, 9, 1)
 """
     )
-    told = hgeisim("explore", "moved-sleeper", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    assert told.status == 2
-    assert "IndexError: list index out of range, while the machine is set up, in " in told.err
-    assert f"{tmp_path}/mine.py, line 10" in told.err
+    answer = hgeisim("explore", "moved-sleeper", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert answer.status == 2
+    assert "IndexError: list index out of range, while the machine is set up, in " in answer.err
+    assert f"{tmp_path}/mine.py, line 10" in answer.err
 
 
 STUCK = """from hgeisim.patch import *
@@ -229,17 +231,17 @@ def written(folder: Path, statement: str) -> str:
 def test_a_loop_that_no_rule_sees_is_stopped(
     tmp_path: Path, command: tuple[str, ...], statement: str
 ) -> None:
-    told = hgeisim(*command, "--variant", written(tmp_path, statement))
-    assert told.status == 2
-    assert "mine.py: line 5: Stuck: no yield for 0.5 s" in told.err
+    answer = hgeisim(*command, "--variant", written(tmp_path, statement))
+    assert answer.status == 2
+    assert "mine.py: line 5: Stuck: no yield for 0.5 s" in answer.err
 
 
 @pytest.mark.slow
 def test_a_file_that_goes_on_for_ever_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("x = 1\nwhile x: pass\n")
-    told = hgeisim("explore", "patch-race", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    assert told.status == 2
-    assert "mine.py: line 2: Stuck: " in told.err
+    answer = hgeisim("explore", "patch-race", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    assert answer.status == 2
+    assert "mine.py: line 2: Stuck: " in answer.err
 
 
 @pytest.mark.slow

@@ -32,40 +32,40 @@ def help_pages() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", help_pages(), ids=" ".join)
 def test_help(words: tuple[str, ...]) -> None:
-    told = hgeisim(*words, "--help")
-    assert (told.status, told.err) == (0, "")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden(f"help-{'-'.join(words)}", told.out)
+    answer = hgeisim(*words, "--help")
+    assert (answer.status, answer.err) == (0, "")
+    assert max(map(len, answer.out.splitlines())) <= 80
+    check_golden(f"help-{'-'.join(words)}", answer.out)
 
 
 @pytest.mark.slow
 def test_run_prints_a_table() -> None:
-    told = hgeisim("run", "big-little")
-    assert (told.status, told.err) == (0, "")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden("run-big-little", told.out)
+    answer = hgeisim("run", "big-little")
+    assert (answer.status, answer.err) == (0, "")
+    assert max(map(len, answer.out.splitlines())) <= 80
+    check_golden("run-big-little", answer.out)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["v6.12", "v6.18"])
 def test_run_prints_what_it_found(variant: str) -> None:
-    told = hgeisim("run", "big-little", "--variant", variant)
-    assert (told.status, told.err) == (1, "")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden(f"run-big-little-{variant}", told.out)
+    answer = hgeisim("run", "big-little", "--variant", variant)
+    assert (answer.status, answer.err) == (1, "")
+    assert max(map(len, answer.out.splitlines())) <= 80
+    check_golden(f"run-big-little-{variant}", answer.out)
 
 
 def test_what_is_known_of_a_finding_fits_a_mail() -> None:
-    told = hgeisim("run", "realtime", "--until", "1ms").out
-    assert "known: vsfile_lock, mmu_lock and hfence_lock are taken while atomic" in told
-    assert max(map(len, told.splitlines())) <= 80
+    answer = hgeisim("run", "realtime", "--until", "1ms").out
+    assert "known: vsfile_lock, mmu_lock and hfence_lock are taken while atomic" in answer
+    assert max(map(len, answer.splitlines())) <= 80
 
 
 def test_run_leaves_a_folder_that_reads_back(tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
-    told = hgeisim("run", "big-little", "--until", "2ms", "--out", str(out), "--json")
-    document = told.document()
-    assert told.status == 0
+    answer = hgeisim("run", "big-little", "--until", "2ms", "--out", str(out), "--json")
+    document = answer.document()
+    assert answer.status == 0
     run = read_run(out)
     assert run.summary == document
     assert run.manifest["fingerprint"] == document["fingerprint"]
@@ -78,8 +78,8 @@ def test_run_leaves_a_folder_that_reads_back(tmp_path: Path) -> None:
 def test_a_run_says_what_it_did_not_record(tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ("run", "patch-race", "--until", "1ms", "--record", "occupancy")
-    told = hgeisim(*words, "--out", str(out)).out
-    assert "\nrecorded: occupancy and events only; lock order was not checked\n" in told
+    answer = hgeisim(*words, "--out", str(out)).out
+    assert "\nrecorded: occupancy and events only; lock order was not checked\n" in answer
     assert not {"spans", "vcpus", "locks", "offline"} & read_run(out).summary.keys()
     names = {path.name for path in out.iterdir()}
     assert names == {"manifest.json", "summary.json", "occupancy.csv", "events.csv"}
@@ -131,25 +131,25 @@ def test_the_seed_and_the_end_may_be_given() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [V2, V5])
 def test_explore_says_what_it_searched_and_found(variant: str) -> None:
-    told = explored(variant)
-    assert told.status == (1 if variant == V2 else 0)
-    assert told.err == ""
-    check_golden(f"explore-patch-race-{variant.split('+')[1]}", told.out)
+    answer = explored(variant)
+    assert answer.status == (1 if variant == V2 else 0)
+    assert answer.err == ""
+    check_golden(f"explore-patch-race-{variant.split('+')[1]}", answer.out)
 
 
 @pytest.mark.slow
 def test_explore_counts_accepted_findings_when_it_is_strict() -> None:
-    told = explored(V5, "--strict")
-    assert told.status == 1
-    assert "violation" in told.out
-    assert ", accepted" not in told.out
+    answer = explored(V5, "--strict")
+    assert answer.status == 1
+    assert "violation" in answer.out
+    assert ", accepted" not in answer.out
 
 
 @pytest.mark.slow
 def test_explore_json() -> None:
-    told = explored(V5, "--json")
-    document = told.document()
-    assert (told.status, document["verdict"]) == (0, "exhausted")
+    answer = explored(V5, "--json")
+    document = answer.document()
+    assert (answer.status, document["verdict"]) == (0, "exhausted")
     assert [finding["new"] for finding in document["findings"]] == [False] * 6
     assert F1 in [finding["id"] for finding in document["findings"]]
     for finding in document["findings"]:
@@ -158,47 +158,47 @@ def test_explore_json() -> None:
 
 def test_a_budget_that_is_too_small_has_its_own_status() -> None:
     few = ("explore", "patch-race", "--variant", "v7.1", "--states", "100")
-    told = hgeisim(*few, "--proof", "--json")
-    document = told.document()
-    assert told.status == 4
+    answer = hgeisim(*few, "--proof", "--json")
+    document = answer.document()
+    assert answer.status == 4
     assert document["verdict"] == "bounded"
     assert not any(each["new"] for each in document["findings"])
     assert "100 states" in document["bound"]
-    told = hgeisim(*few)
-    assert (told.status, "bounded" in told.out) == (0, True)
+    answer = hgeisim(*few)
+    assert (answer.status, "bounded" in answer.out) == (0, True)
 
 
 def test_a_finding_outweighs_a_budget() -> None:
-    told = hgeisim("explore", "patch-race", "--states", "20000", "--strict", "--json")
-    document = told.document()
+    answer = hgeisim("explore", "patch-race", "--states", "20000", "--strict", "--json")
+    document = answer.document()
     assert document["findings"], "20,000 states hold a finding"
-    assert (told.status, document["verdict"], document["coverage"]) == (1, "violation", "bounded")
+    assert (answer.status, document["verdict"], document["coverage"]) == (1, "violation", "bounded")
 
 
 def test_a_walk_says_that_it_is_a_sample() -> None:
-    told = hgeisim("explore", "patch-race", "--walk", "20", "--variant", V5, "--json")
-    document = told.document()
-    assert (told.status, document["verdict"], document["ends"]) == (0, "sampled", 20)
+    answer = hgeisim("explore", "patch-race", "--walk", "20", "--variant", V5, "--json")
+    document = answer.document()
+    assert (answer.status, document["verdict"], document["ends"]) == (0, "sampled", 20)
     other = hgeisim("explore", "patch-race", "--walk", "20", "--variant", V5, "--seed", "2")
     assert "sampled" in other.out
 
 
 @pytest.mark.slow
-def test_replay_tells_the_double_owner() -> None:
-    told = hgeisim("replay", token_of(V2, DOUBLE_OWNER))
-    assert (told.status, told.err) == (1, "")
-    assert max(map(len, told.out.splitlines())) <= 80
-    check_golden("replay-double-owner", told.out)
+def test_replay_shows_the_double_owner() -> None:
+    answer = hgeisim("replay", token_of(V2, DOUBLE_OWNER))
+    assert (answer.status, answer.err) == (1, "")
+    assert max(map(len, answer.out.splitlines())) <= 80
+    check_golden("replay-double-owner", answer.out)
 
 
 @pytest.mark.slow
 def test_replay_all_shows_every_step() -> None:
     token = token_of(V2, DOUBLE_OWNER)
     steps = hgeisim("replay", token, "--json").document()["steps"]
-    told = hgeisim("replay", token, "--all").out
-    numbers = re.findall(r"^ *(\d+)  \S+ +\d+  ", told, re.MULTILINE)
+    answer = hgeisim("replay", token, "--all").out
+    numbers = re.findall(r"^ *(\d+)  \S+ +\d+  ", answer, re.MULTILINE)
     assert [int(n) for n in dict.fromkeys(numbers)] == list(range(1, len(steps) + 1))
-    assert max(map(len, told.splitlines())) <= 80
+    assert max(map(len, answer.splitlines())) <= 80
 
 
 @pytest.mark.slow

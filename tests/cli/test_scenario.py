@@ -25,7 +25,7 @@ HARTs   count   guest files   HGEIE bits
 Fewest on a HART, the kernel's global count: 3
 Guest index bits: 3 (a HART every 8 pages)
 
-?  Not told.  A devicetree (QEMU's blobs too) gives the stride of the pages, not
+?  Unknown.  A devicetree (QEMU's blobs too) gives the stride of the pages, not
    GEILEN: a run takes one bit for each guest file, or what the scenario's
    machine.geilen says.
 """
@@ -68,7 +68,7 @@ def test_topology_of_a_scenario_with_a_devicetree(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == BIG_LITTLE
 
 
-def test_topology_of_a_scenario_that_tells_geilen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_topology_of_a_scenario_that_gives_geilen(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["topology", "mine.toml"]) == 0
     assert capsys.readouterr().out == MINE_TOPOLOGY
 
@@ -108,16 +108,16 @@ def test_topology_of_bad_input(
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "list"]) == 0
-    told = capsys.readouterr().out
-    check_golden("scenario-list", told)
-    assert max(map(len, told.splitlines())) <= 80
+    said = capsys.readouterr().out
+    check_golden("scenario-list", said)
+    assert max(map(len, said.splitlines())) <= 80
     assert main(["scenario", "list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["scenarios"]
     names = [entry["name"] for entry in listed]
     assert names == sorted(names)
     for entry in listed:
         assert entry["for"] == ("explore" if load_scenario(entry["name"]).task else "run")
-        assert f"\n{entry['name']} " in told
+        assert f"\n{entry['name']} " in said
         assert entry["look_at"] == load_scenario(entry["name"]).look_at
 
 
@@ -140,7 +140,7 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
-def test_check_tells_everything_about_every_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_everything_about_every_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "check", "gone.toml", "mine.toml", "bad.toml"]) == 2
     out, err = capsys.readouterr()
     assert out == "ok: mine.toml: 3 HARTs, 1 task\n"

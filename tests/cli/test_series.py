@@ -75,11 +75,11 @@ def test_where_a_search_is_cut_short_nothing_comes_or_goes() -> None:
 @pytest.mark.slow
 def test_a_series_that_is_mended_in_the_end_is_not_clean() -> None:
     """The first patch introduces, the second changes nothing, the third mends."""
-    told = explored("--series", FORGETS, TIDIES, REMEMBERS)
-    assert (told.status, told.err) == (1, "")
-    check_golden("explore-series", told.out)
-    assert max(map(len, without_tokens(told.out))) <= 80
-    words = next(line.split()[1:] for line in told.out.splitlines() if "hgeisim replay" in line)
+    answer = explored("--series", FORGETS, TIDIES, REMEMBERS)
+    assert (answer.status, answer.err) == (1, "")
+    check_golden("explore-series", answer.out)
+    assert max(map(len, without_tokens(answer.out))) <= 80
+    words = next(line.split()[1:] for line in answer.out.splitlines() if "hgeisim replay" in line)
     assert "deaf:vcpu" in hgeisim(*words).out
 
 
@@ -105,17 +105,17 @@ def test_a_series_as_a_document() -> None:
 
 @pytest.mark.slow
 def test_what_the_base_shows_may_come_back() -> None:
-    told = explored("--series", FORGETS, REMEMBERS, "--json").document()
-    remembers = told["kernels"][2]
+    answer = explored("--series", FORGETS, REMEMBERS, "--json").document()
+    remembers = answer["kernels"][2]
     assert "armed:free-line" in remembers["changes"]["came"]
     assert remembers["evidence"] == []
 
 
 @pytest.mark.slow
 def test_a_series_that_changes_nothing_is_clean() -> None:
-    told = explored("--series", TIDIES, REMEMBERS)
-    assert told.status == 0
-    assert "after each patch: nothing that v7.1 does not show as easily" in told.out
+    answer = explored("--series", TIDIES, REMEMBERS)
+    assert answer.status == 0
+    assert "after each patch: nothing that v7.1 does not show as easily" in answer.out
 
 
 # Revisions
@@ -130,18 +130,18 @@ def test_a_series_that_changes_nothing_is_clean() -> None:
     ],
 )
 def test_of_revisions_the_last_one_counts(revisions: Any, status: int, end: str) -> None:
-    told = explored("--revisions", *revisions)
-    assert told.status == status
-    _, _, judged = told.out.partition("the last revision")
+    answer = explored("--revisions", *revisions)
+    assert answer.status == status
+    _, _, judged = answer.out.partition("the last revision")
     assert end in " ".join(judged.split())
 
 
 @pytest.mark.slow
 def test_the_clean_twin_is_compared_too() -> None:
     words = ("--revisions", "judged.py:LooksAgain", "judged.py:NoArm")
-    told = explored(*words, scenario="move-offline")
-    assert told.status == 1
-    _, _, twin = told.out.partition("clean twin, without cpuhp/0:")
+    answer = explored(*words, scenario="move-offline")
+    assert answer.status == 1
+    _, _, twin = answer.out.partition("clean twin, without cpuhp/0:")
     assert "lost-wakeup:vcpu     -           -      3" in twin
     assert "introduced in the clean twin deaf:vcpu" in " ".join(twin.split())
 
@@ -162,10 +162,10 @@ def test_findings_of_lock_order_and_edges_are_compared() -> None:
 @pytest.mark.slow
 def test_the_revisions_of_the_per_cpu_series() -> None:
     revisions = [f"percpu-v{number}" for number in (2, 3, 4, 5)]
-    told = explored("--revisions", *revisions, scenario="patch-race")
-    assert (told.status, told.err) == (0, "")
-    check_golden("explore-revisions", told.out)
-    assert max(map(len, without_tokens(told.out))) <= 80
+    answer = explored("--revisions", *revisions, scenario="patch-race")
+    assert (answer.status, answer.err) == (0, "")
+    check_golden("explore-revisions", answer.out)
+    assert max(map(len, without_tokens(answer.out))) <= 80
 
 
 @pytest.mark.parametrize("page", ["own-patch.md"])
@@ -182,10 +182,10 @@ def test_the_documentation_quotes_what_is_printed(page: str) -> None:
 
 @pytest.mark.slow
 def test_a_search_that_is_cut_short() -> None:
-    told = explored("--series", REMEMBERS, TIDIES, "--states", "300")
-    assert told.status == 4
-    assert "bounded: the search was cut short for +Remembers, +Tidies" in told.out
-    assert "as easily, so far" in told.out
+    answer = explored("--series", REMEMBERS, TIDIES, "--states", "300")
+    assert answer.status == 4
+    assert "bounded: the search was cut short for +Remembers, +Tidies" in answer.out
+    assert "as easily, so far" in answer.out
     worse = explored("--series", FORGETS, REMEMBERS, "--states", "300")
     assert worse.status == 1
     assert "after +Forgets, beside v7.1: introduced deaf:vcpu, lost-wakeup:vcpu" in worse.out
@@ -203,17 +203,17 @@ def test_an_interruption_takes_nothing_away(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, function, interrupt)
-    told = explored("--revisions", FORGETS, TIDIES)
-    assert told.status == 130
-    assert "it was interrupted: what is not known yet is ?" in told.out
-    assert "lock order was not looked at" in told.out
+    answer = explored("--revisions", FORGETS, TIDIES)
+    assert answer.status == 130
+    assert "it was interrupted: what is not known yet is ?" in answer.out
+    assert "lock order was not looked at" in answer.out
 
 
 # Mistakes
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (
             ("--series", "percpu-v2"),
@@ -240,35 +240,35 @@ def test_an_interruption_takes_nothing_away(
         (("--series",), "requires an argument"),
     ],
 )
-def test_a_mistake_is_told_with_its_remedy(words: tuple[str, ...], told: str) -> None:
+def test_a_mistake_is_reported_with_its_remedy(words: tuple[str, ...], expected: str) -> None:
     result = explored(*words, scenario="patch-race")
     assert (result.status, result.out) == (2, "")
-    assert told in result.err
+    assert expected in result.err
 
 
-def test_all_mistakes_are_told() -> None:
+def test_all_mistakes_are_reported() -> None:
     err = explored("--revisions", "none", "none.py:A", "percpu-v2", scenario="patch-race").err
     assert "'none' is not a patch" in err
     assert "none.py: there is no such file" in err
 
 
 def test_a_base_that_has_one_of_the_revisions() -> None:
-    told = explored("--revisions", "percpu-v4", "percpu-v5", variant="v6.12+percpu-v2")
-    assert told.status == 2
+    answer = explored("--revisions", "percpu-v4", "percpu-v5", variant="v6.12+percpu-v2")
+    assert answer.status == 2
     remedy = "the patches go on v6.12+percpu-v2: name another base, --variant v6.12"
-    assert told.err.count(remedy) == 2
+    assert answer.err.count(remedy) == 2
 
 
 def test_a_scenario_that_is_not_explored() -> None:
-    told = explored("--revisions", "percpu-v2", "percpu-v5", scenario="big-little")
-    assert (told.status, told.out) == (2, "")
-    assert "an explored scenario needs [[task]] tables" in told.err
+    answer = explored("--revisions", "percpu-v2", "percpu-v5", scenario="big-little")
+    assert (answer.status, answer.out) == (2, "")
+    assert "an explored scenario needs [[task]] tables" in answer.err
 
 
 def test_the_scenario_comes_first() -> None:
-    told = hgeisim("explore", "--series", "percpu-v2", "review-min", "patch-race")
-    assert told.status == 2
-    assert "'SCENARIO': name it before --series, which takes every word" in told.err
+    answer = hgeisim("explore", "--series", "percpu-v2", "review-min", "patch-race")
+    assert answer.status == 2
+    assert "'SCENARIO': name it before --series, which takes every word" in answer.err
     assert "name it before" not in hgeisim("explore", "--json").err
 
 
@@ -304,8 +304,8 @@ def test_kernels_have_short_names(form: str, others: list[str], heads: list[str]
 
 
 def test_a_label_that_is_too_long_has_a_line_of_its_own() -> None:
-    told = list(columns("what", ["a" * 25, "b" * 25], [("short", ["1", "-"]), ("x" * 40, "23")]))
-    assert told == [
+    said = list(columns("what", ["a" * 25, "b" * 25], [("short", ["1", "-"]), ("x" * 40, "23")]))
+    assert said == [
         f"{'what':26}  {'a' * 25}  {'b' * 25}",
         "-" * 80,
         f"{'short':26}  {'1':>25}  {'-':>25}",
@@ -316,7 +316,7 @@ def test_a_label_that_is_too_long_has_a_line_of_its_own() -> None:
 
 def test_where_heads_take_too_much_room_numbers_stand_for_them() -> None:
     heads = ["v7.1", *(f"AVeryLongNameOfAPatch{number}" for number in range(4))]
-    told = list(columns("what", heads, [("deaf:vcpu", ["-", "1", "2", "3", "4"])]))
-    assert told[:2] == ["[0] v7.1", "[1] AVeryLongNameOfAPatch0"]
-    assert told[5] == "what       [0]  [1]  [2]  [3]  [4]"
-    assert told[7] == "deaf:vcpu    -    1    2    3    4"
+    said = list(columns("what", heads, [("deaf:vcpu", ["-", "1", "2", "3", "4"])]))
+    assert said[:2] == ["[0] v7.1", "[1] AVeryLongNameOfAPatch0"]
+    assert said[5] == "what       [0]  [1]  [2]  [3]  [4]"
+    assert said[7] == "deaf:vcpu    -    1    2    3    4"

@@ -167,7 +167,7 @@ def test_what_is_left_undone_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--walk", "5", "--strategy", "exhaustive"), "draws no schedules; use --strategy random"),
+        (("--walk", "5", "--strategy", "exhaustive"), "draws no schedules; use strategy random"),
         (("--strategy", "best"), "'best' is not one of"),
         (("--seconds", "0"), "0.0 is not in the range x>0"),
         (("--seconds", "soon"), "'soon' is not a valid float"),

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.compiled import library
 from hgeisim.drivers.explored.compiled.library import COMPILED, PURE, engine
 from hgeisim.drivers.explored.explored_scenario import space_of, unexplorable
@@ -22,6 +21,7 @@ from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.explored.strategies.verdict import Verdict
 from hgeisim.kernel.variants import BASES, SERIES, variant_problem
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario

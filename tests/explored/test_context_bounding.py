@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hgeisim.checks.finding import Finding
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.nontermination import endless
@@ -20,6 +19,7 @@ from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
 from hgeisim.drivers.explored.strategies.verdict import Verdict, switches
 from hgeisim.kernel.variants import BASES
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.load import load_scenario
 from tests.explored.programs import program
 from tests.explored.test_merging import HANGS

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.baselines import LARGE
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.compiled.library import PURE
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.model.space import Space
@@ -17,6 +16,7 @@ from hgeisim.drivers.explored.races.side_by_side import races_of
 from hgeisim.drivers.explored.races.trial import look_for_races, races_shown
 from hgeisim.drivers.explored.strategies.sampling import Random
 from hgeisim.kernel.variants import BASES
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.counterexample.token import encode
 from hgeisim.drivers.explored.explored_scenario import space_of, token_of
 from hgeisim.drivers.explored.guided_replay import (
@@ -27,6 +26,7 @@ from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.kernel.variants import variant_problem
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.load import load_scenario
 from tests.support.commands import hgeisim
 
@@ -157,7 +157,7 @@ def test_a_schedule_that_cannot_be_followed() -> None:
 def mistakes() -> dict[str, tuple[tuple[str, ...], str]]:
     good = word((0, 0))
     return {
-        "no token": ((*EXPLORE, "--after", "hello"), "--after = hello: is no replay token"),
+        "no token": ((*EXPLORE, "--after", "hello"), "--after = hello: is not a replay token"),
         "damaged": ((*EXPLORE, "--after", good[:-1] + "x"), "its checksum does not fit"),
         "another version": ((*EXPLORE, "--after", "hg1" + good[3:]), "explore again"),
         "another kernel": (

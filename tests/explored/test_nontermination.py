@@ -10,7 +10,6 @@ import pytest
 
 from benchmarks.baselines import LARGE
 from hgeisim.checks.finding import INTRODUCED, PRE_EXISTING
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.counterexample.replay import findings_of
 from hgeisim.drivers.explored.counterexample.shrink import shrink
@@ -20,6 +19,7 @@ from hgeisim.drivers.explored.patch_trial import Trial
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED
 from hgeisim.kernel.variants import BASES
+from hgeisim.library.own_patch import execute
 from hgeisim.machine.ops import STEP
 from hgeisim.machine.ops import Path as KernelPath
 from hgeisim.machine.shared import Field, Memory, Shared, build

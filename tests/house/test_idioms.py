@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import hgeisim.patch as surface
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.run_to_end import run_alone
+from hgeisim.library.own_patch import execute
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.lockorder.rules.wait_context import Config
 from hgeisim.machine.ops import Op

@@ -18,19 +18,10 @@ from tests.support.source import ROOT, imports, python_files, tree_of
 from tests.support.traces import trace_path
 
 LAYERS: dict[str, set[str]] = {
-    "cli": {
-        "watch",
-        "report",
-        "trace",
-        "lockorder",
-        "plot",
-        "drivers",
-        "checks",
-        "runs",
-        "scenario",
-        "patchrules",
-        "kernel",
-        "machine",
+    "cli": {"library", "report", "runs", "scenario", "kernel", "drivers", "machine"},
+    "library": {
+        *("report", "trace", "plot", "drivers", "lockorder", "checks", "runs", "scenario"),
+        *("patchrules", "kernel", "machine"),
     },
     "report": {
         *("trace", "drivers", "watch", "lockorder", "checks"),

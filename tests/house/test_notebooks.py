@@ -1,111 +1,123 @@
-"""Notebooks run from the first cell to the last, and find what they say.
+"""Notebooks offer what the library has, carry their outputs, and say what docs/race.md says.
 
-notebooks/race.ipynb and docs/race.md have the patch, its race, its mail, and its second version.
+They are executed by `make notebooks`; here their cells run without a kernel of Jupyter's.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import hgeisim as library
 from tests.support.commands import hgeisim
 from tests.support.source import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SUBJECTS = {"first-look", "lock-order", "race", "traces"}
+"""A run in time, lock order, a search, and traces of a real kernel."""
+IMPORTED = {"hgeisim", "numpy", "tempfile"}
 
-RUN_ELSEWHERE = {"lock-order", "race"}
-"""See test_lock_order_notebook.py and test_race_notebook.py."""
-RUN_HERE = [path for path in NOTEBOOKS if path.stem not in RUN_ELSEWHERE]
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def cells(path: Path) -> list[dict[str, Any]]:
+def cells(path: Path, kind: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return found
+    return [cell for cell in found if cell["cell_type"] == kind]
 
 
-def run_cells(path: Path) -> dict[str, Any]:
-    """Execute the code of a notebook; returns the names that it leaves."""
+def trees(path: Path) -> Iterator[ast.Module]:
+    for cell in cells(path, "code"):
+        yield ast.parse("".join(cell["source"]))
+
+
+def outputs(path: Path) -> Iterator[dict[str, Any]]:
+    for cell in cells(path, "code"):
+        yield from cell["outputs"]
+
+
+def printed(path: Path) -> str:
+    """Return the text that the cells print, as the notebook carries it."""
+    return "".join("".join(each["text"]) for each in outputs(path) if each.get("name") == "stdout")
+
+
+def test_there_is_one_for_each_subject() -> None:
+    assert {path.stem for path in NOTEBOOKS} == SUBJECTS
+
+
+@by_name
+def test_it_imports_nothing_internal(path: Path) -> None:
+    for tree in trees(path):
+        nodes = list(ast.walk(tree))
+        assert not [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        names = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+        assert set(names) <= IMPORTED
+
+
+@by_name
+def test_the_names_that_it_uses_exist(path: Path) -> None:
+    for tree in trees(path):
+        for node in ast.walk(tree):
+            dotted = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+            if re.fullmatch(r"hgeisim(\.\w+)+", dotted):
+                found: Any = library
+                for name in dotted.split(".")[1:]:
+                    found = getattr(found, name)
+
+
+@by_name
+def test_it_carries_its_outputs(path: Path) -> None:
+    assert [cell["execution_count"] for cell in cells(path, "code")] == [
+        *range(1, len(cells(path, "code")) + 1)
+    ]
+    assert not [each for each in outputs(path) if each["output_type"] == "error"]
+    shown = [each for each in outputs(path) if each["output_type"] == "execute_result"]
+    assert any("text/html" in each["data"] for each in shown)
+    assert any("image/png" in each["data"] for each in shown) or path.stem == "race"
+    assert all(len(line) <= 101 for cell in cells(path, "code") for line in cell["source"])
+
+
+@pytest.mark.slow
+@by_name
+def test_it_prints_what_it_carries(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(path.parent)
     names: dict[str, Any] = {}
-    for number, cell in enumerate(cells(path)):
-        if cell["cell_type"] == "code":
-            code = compile("".join(cell["source"]), f"{path.name}, cell {number}", "exec")
-            exec(code, names)  # noqa: S102 - that is what a notebook is for
-    return names
+    for tree in trees(path):
+        exec(compile(tree, path.name, "exec"), names)  # noqa: S102 - a notebook is for that
+    assert capsys.readouterr().out == printed(path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", RUN_HERE, ids=lambda path: path.stem)
-def test_it_runs(
-    path: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_cells(path)
-    assert capsys.readouterr().out
-    assert (tmp_path / "out").is_dir()
+def test_the_race_is_found_and_gone_in_version_2() -> None:
+    text = printed(ROOT / "notebooks/race.ipynb")
+    assert "bitmap-owner:taken-line" in text
+    assert "unlocked:free_bitmap in kvm_riscv_aia_alloc_hgei" in text
+    assert re.search(r"FastPathV2: exhausted, [\d,]+ states", text)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_kept_without_results(path: Path) -> None:
-    """Results would change with every run and hide what changed in the cells."""
-    assert cells(path)[0]["cell_type"] == "markdown"
-    for cell in cells(path):
-        assert not cell.get("outputs")
-        assert cell.get("execution_count") is None
-        assert all(len(line) <= 101 for line in cell["source"])
+def test_the_regression_of_lock_order_is_found() -> None:
+    assert "LO-c583559c recursion" in printed(ROOT / "notebooks/lock-order.ipynb")
 
 
-LOCK_ORDER = ROOT / "notebooks" / "lock-order.ipynb"
-
-
-@pytest.mark.slow
-def test_the_cells_of_lock_order_run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(LOCK_ORDER.parent)
-    names = run_cells(LOCK_ORDER)
-    printed = capsys.readouterr().out
-    assert "+ edge hgctrl->lock < imsic->vsfile_lock" in printed
-    assert "LO-c583559c recursion" in printed
-    assert names["picture"]._repr_png_().startswith(b"\x89PNG")
-    assert cells(LOCK_ORDER)[-1]["source"][-1] == "picture"
-
-
-RACE = ROOT / "notebooks" / "race.ipynb"
 PAGE = (ROOT / "docs" / "race.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_the_cells_of_race_run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(RACE.parent)
-    names = run_cells(RACE)
-    printed = capsys.readouterr().out
-    assert "bitmap-owner:taken-line, " in printed
-    assert "unlocked:free_bitmap in kvm_riscv_aia_alloc_hgei, 0 switches" in printed
-    assert "while vcpu/v1 reads it in kvm_riscv_aia_alloc_hgei with no lock" in printed
-    assert printed.endswith("exhausted [] []\n")
-    assert len(names["lines"]) <= 40
-    assert [line for line in names["lines"] if line.startswith("Decides")]
 
 
 @pytest.mark.slow
 def test_the_page_says_what_the_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     variant = "v7.1+docs/race_patch.py:FastPath"
-    told = hgeisim("explore", "two-lines", "--variant", variant)
-    assert told.status == 1
+    answer = hgeisim("explore", "two-lines", "--variant", variant)
+    assert answer.status == 1
     states = re.findall(r"(?<=interleavings, )[\d,]+(?= states)", PAGE)
-    assert [each in told.out for each in states] == [True]
+    assert [each in answer.out for each in states] == [True]
     kinds = r"(?:bitmap-owner:taken-line: |unlocked|data-race)"
     blocks = re.findall(rf"(?m)^    {kinds}.*\n(?:    .+\n)*", PAGE)
     assert len(blocks) == 3
     for block in blocks:
-        assert block.replace("\n    ", "\n").removeprefix("    ") in told.out
+        assert block.replace("\n    ", "\n").removeprefix("    ") in answer.out

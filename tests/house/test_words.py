@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import hgeisim as library
-from hgeisim.report.run import screen
 from tests.support.commands import hgeisim
 from tests.support.golden import check_golden
 from tests.support.source import ROOT
@@ -48,28 +47,14 @@ def test_variants_are_listed_with_a_sentence_each() -> None:
     assert all(each["summary"].endswith(".") for each in document["bases"] + document["patches"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["big-little", "server-64"])
-def test_a_printed_result_is_one_screen(name: str) -> None:
-    result = library.run(library.load(name, until="1ms", variant="v6.18"))
-    lines = str(result).splitlines()
-    assert repr(result) == str(result)
-    assert len(lines) <= 24
-    assert max(map(len, lines)) <= 80
-    assert f"fingerprint {result.summary['fingerprint']}" in lines
-
-
-def test_a_screen_ends_somewhere() -> None:
-    manifest = {"scenario": {}, "variant": "v7.1+" + "p" * 90, "preemption": "full", "seed": 1}
-    hart = {"lines": 1, "busy_max": 1, "busy_mean": 1.0, "exhausted": 1.0}
-    counts = dict.fromkeys(("alloc", "fail", "free", "sgei"), 10**9)
-    harts = [{"hart": number, **hart, **counts} for number in range(512)]
-    findings = [{"id": f"kind:{number}" * 20, "new": number % 2} for number in range(99)]
-    summary = {"harts": harts, "findings": findings, "end_ns": 1, "fingerprint": "0" * 16}
-    lines = screen(manifest, summary).splitlines()
-    assert len(lines) <= 24
-    assert max(map(len, lines)) <= 80
-    assert "99 findings, 49 new" in lines
+def test_a_result_is_a_line_a_text_and_a_table(name: str) -> None:
+    result = library.run(library.load(name, until="500us", variant="v6.18"), record="occupancy")
+    assert repr(result).startswith("<")
+    assert repr(result).count("\n") == 0
+    assert max(map(len, str(result).splitlines())) <= 80
+    assert f"fingerprint {result.summary['fingerprint']}" in str(result).splitlines()
+    assert result._repr_html_().count("<tr>") == 1 + len(result.harts)
 
 
 def asked(**environment: str) -> str:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import pytest
 
 from hgeisim.checks.catalogue import is_note
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.variants import BASES, PATCHES, find_variant, variant_problem
+from hgeisim.library.own_patch import execute
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 

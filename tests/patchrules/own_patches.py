@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hgeisim.cli.own_patch import execute
 from hgeisim.errors import InputError
+from hgeisim.library.own_patch import execute
 
 HEAD = '''"""A patch."""
 import itertools; from hgeisim.patch import *

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.run_to_end import run_alone
 from hgeisim.errors import InputError
 from hgeisim.kernel.variants import find_variant
+from hgeisim.library.own_patch import execute
 from hgeisim.machine.shared import Memory
 from hgeisim.patchrules.patch_file import PatchFile
 from hgeisim.patchrules.rules import mistakes

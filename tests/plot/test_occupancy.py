@@ -181,7 +181,9 @@ def test_the_command_draws_into_the_folder(run: Path, capsys: pytest.CaptureFixt
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
-def test_the_command_draws_where_it_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_draws_where_it_is_asked_to(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = run.parent / "picture.svg"
     assert main(["plot", str(run), "-o", str(target), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"pictures": [str(target)]}
@@ -189,7 +191,7 @@ def test_the_command_draws_where_it_is_told(run: Path, capsys: pytest.CaptureFix
     assert not (run / "occupancy.png").exists()
 
 
-def test_the_command_tells_every_wrong_output(
+def test_the_command_reports_every_wrong_output(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plot", str(run), "-o", "a.pdf", "-o", "b", "-o", "c.png"]) == 2
@@ -201,7 +203,7 @@ def test_the_command_tells_every_wrong_output(
     ]
 
 
-def test_the_command_tells_where_it_cannot_write(
+def test_the_command_reports_where_it_cannot_write(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plot", str(run), "-o", str(run / "no" / "a.png")]) == 2

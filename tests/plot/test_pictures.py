@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from hgeisim.cli.main import main
-from hgeisim.plot.drawing import Picture, fullest_hart, missing
+from hgeisim.plot.drawing import Picture
 from hgeisim.plot.exhaustion import BINS, HEAT, heat
 from hgeisim.plot.latency import PANELS
 from hgeisim.plot.style import picture_of, save
@@ -44,7 +44,7 @@ def stem(picture: object) -> str:
 
 
 def texts(figure: Figure) -> list[Text]:
-    """What is written, without the labels of ticks outside of the axes, which are not drawn."""
+    """The texts of a figure, without the labels of ticks outside of the axes, not drawn."""
     outside: list[Text] = []
     for panel in figure.axes:
         for axis in (panel.xaxis, panel.yaxis):
@@ -145,16 +145,16 @@ def legend(figure: Figure) -> set[str]:
 def test_every_look_is_in_the_legend_once() -> None:
     """With more VMs than looks, VMs of one kind share theirs, and the legend says so."""
     few, kinds, others = many_vms("a", "b"), many_vms("a", "b", count=9), many_vms(*"abcdefgh")
-    for made, told in [
+    for made, said in [
         (few, ["a", "b"]),
         (kinds, ["a#N", "b#N"]),
         (others, ["a", "b", "c", "d", "e", OTHERS]),
     ]:
         fills = vcpu_styles(made.tables)
-        assert list(fills.fills) == told
-        assert len(set(fills.fills.values())) == len(told)
-        assert set(fills.groups.values()) == set(told)
-        owned = {f"owned by {'' if name == OTHERS else 'VM '}{name}" for name in told}
+        assert list(fills.fills) == said
+        assert len(set(fills.fills.values())) == len(said)
+        assert set(fills.groups.values()) == set(said)
+        owned = {f"owned by {'' if name == OTHERS else 'VM '}{name}" for name in said}
         shown = legend(Picture("lines", 0).draw(made))
         assert owned >= {name for name in shown if name.startswith("owned by")}
         assert "virtualization off: no VM, or HART offline" in shown
@@ -173,7 +173,7 @@ def test_the_page_counts_every_vcpu() -> None:
 
 
 @pytest.mark.slow
-def test_the_page_tells_findings_in_full_or_says_that_it_does_not() -> None:
+def test_the_page_shows_findings_in_full_or_says_that_it_does_not() -> None:
     made = recording(MACHINES[4], "v6.12")
     lines = words(Picture("summary").draw(made)).splitlines()
     assert made.summary["findings"]
@@ -184,12 +184,12 @@ def test_the_page_tells_findings_in_full_or_says_that_it_does_not() -> None:
 
 
 def test_a_bar_is_named_by_what_its_look_leaves_open() -> None:
-    for vm, group, told in [
+    for vm, group, said in [
         ("a", "a", ("a/3", "3")),
         ("a#7", "a#N", ("a#7/3", "#7/3")),
         ("z", OTHERS, ("z/3",)),
     ]:
-        assert VcpuStyles({1: group}, {}, {1: f"{vm}/3"}).labels(1) == told
+        assert VcpuStyles({1: group}, {}, {1: f"{vm}/3"}).labels(1) == said
     assert VcpuStyles({}, {}, {}).labels(5) == ("vCPU 5", "vCPU 5")
 
 
@@ -198,7 +198,7 @@ def test_a_trace_has_the_timeline_only(picture: Picture) -> None:
     made = bare(busy_timeline((3, 63, 0)), title="Trace of a kernel", trace="trace.txt")
     figure = picture.draw(made)
     check_readable(figure)
-    assert not missing(made, picture.kind)
+    assert not made.missing(picture.kind)
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.needs])
@@ -240,7 +240,7 @@ def test_the_fullest_hart_is_the_first_of_equals() -> None:
     timeline.end_ns = 100
     for hart, at in ((0, 60), (1, 50), (2, 50)):
         timeline.occupy(at, hart, 1)
-    assert fullest_hart(bare(timeline)) == 1
+    assert bare(timeline).fullest_hart == 1
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def lab(color: str, blindness: str) -> NDArray[np.float64]:
     ],
     ids=["owners", "states", "msi", "sgei", "updates"],
 )
-def test_looks_are_told_apart_twice(looks: list[tuple[str, str]], blindness: str) -> None:
+def test_looks_are_distinct_twice(looks: list[tuple[str, str]], blindness: str) -> None:
     """By colour, and by hatching or dashes too, for most; always by one of them."""
     for (one, mark), (other, other_mark) in itertools.combinations(looks, 2):
         distance = float(np.linalg.norm(lab(one, blindness) - lab(other, blindness)))
@@ -322,7 +322,7 @@ def test_a_hart_alone_means_its_lines(folder: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--kind", "locks", "--hart", "1"], "command line: --hart = 1: goes with --kind lines"),
         (["--hart", "4"], "command line: --hart = 4: must be 0..3"),
@@ -331,11 +331,11 @@ def test_a_hart_alone_means_its_lines(folder: Path, capsys: pytest.CaptureFixtur
         (["--hart", "-1"], "-1 is not in the range x>=0"),
     ],
 )
-def test_wrong_options_are_told(
-    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+def test_wrong_options_are_reported(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
 ) -> None:
     assert main(["plot", str(folder), *words]) == 2
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 def test_a_picture_needs_its_records(
@@ -353,7 +353,7 @@ def test_a_picture_needs_its_records(
     )
 
 
-def test_a_damaged_table_is_told(
+def test_a_damaged_table_is_reported(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in folder.glob("*.*"):

@@ -1,4 +1,4 @@
-"""What stood at a place stays until the new one is there, also when the writer is killed."""
+"""The file or folder at a place stays until the new one is there, even if the writer is killed."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def test_a_broken_write_leaves_the_old_file(
         raise error
 
     monkeypatch.setattr(place, "write_file", write)
-    told = r"file.txt: cannot be written: No space left; nothing was changed"
+    said = r"file.txt: cannot be written: No space left; nothing was changed"
     with pytest.raises((KeyboardInterrupt, InputError)) as caught:
         put_file(file, NEW)
-    assert caught.type is KeyboardInterrupt or told in str(caught.value)
+    assert caught.type is KeyboardInterrupt or said in str(caught.value)
     assert file.read_text() == OLD
     assert alone(file)
 
@@ -90,11 +90,11 @@ LONG = "x" * 5000
 
 
 @pytest.mark.parametrize("name", ["a\0b", LONG, f"{LONG}/b"])
-def test_a_name_that_no_disk_takes_is_told(tmp_path: Path, name: str) -> None:
-    told = r"cannot be written: (File name too|embedded null)"
-    with pytest.raises(InputError, match=told):
+def test_a_name_that_no_disk_takes_is_reported(tmp_path: Path, name: str) -> None:
+    said = r"cannot be written: (File name too|embedded null)"
+    with pytest.raises(InputError, match=said):
         put_file(tmp_path / name, NEW)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=said):
         put_folder(tmp_path / name, {"a": NEW})
     assert list(tmp_path.iterdir()) == []
 
@@ -132,9 +132,9 @@ def test_a_full_disk_leaves_each_kind_of_file(
     out = tmp_path / name
     out.write_text("kernel v7.1\n")
     monkeypatch.setattr(place, "write_file", refuse)
-    told = hgeisim(*words, str(out))
-    assert told.status == 2
-    assert f"{out}: cannot be written: No space left on device; nothing was changed" in told.err
+    answer = hgeisim(*words, str(out))
+    assert answer.status == 2
+    assert f"{out}: cannot be written: No space left on device; nothing was changed" in answer.err
     assert out.read_text() == "kernel v7.1\n"
     assert alone(out)
 
@@ -197,9 +197,9 @@ def kill_at_every_step(out: Path) -> int:
 def test_a_kill_at_any_step_loses_nothing(tmp_path: Path, name: str) -> None:
     names = "from tests.runs.test_atomic_folder import *"
     code = f"{names}; print(kill_at_every_step(Path({str(tmp_path / name)!r})))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    assert int(told.stdout) >= 8, "all steps were seen"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert int(said.stdout) >= 8, "all steps were seen"
 
 
 def test_a_living_process_keeps_its_workshop(tmp_path: Path) -> None:

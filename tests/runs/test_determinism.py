@@ -98,11 +98,11 @@ def start(hash_seed: str, *args: str) -> subprocess.Popen[bytes]:
 
 
 def outputs(*args: str) -> list[bytes]:
-    """What a command prints under each of `HASH_SEEDS`; it must not fail."""
+    """The output of a command under each of `HASH_SEEDS`; it must not fail."""
     running = [start(hash_seed, *args) for hash_seed in HASH_SEEDS]
-    told = [process.communicate()[0] for process in running]
+    said = [process.communicate()[0] for process in running]
     assert {process.returncode for process in running} <= {0, 1}
-    return told
+    return said
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A run folder is whole or not there, reads back as it was written, and tells what damaged it."""
+"""A run folder is whole or not there, reads back as it was written, and names its damage."""
 
 from __future__ import annotations
 
@@ -97,13 +97,13 @@ def test_what_no_run_wrote_is_never_taken_away(run: Path, tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to("nowhere")
     (run / "notes.txt").write_text("mine")
     before = contents(run)
-    for name, told in [
-        ("file", "is no run folder"),
-        ("folder", "is no run folder"),
-        ("link", "is no run folder"),
+    for name, said in [
+        ("file", "is not a run folder"),
+        ("folder", "is not a run folder"),
+        ("link", "is not a run folder"),
         ("run", "holds notes.txt, which no run wrote"),
     ]:
-        with pytest.raises(InputError, match=f"{name}: {told}; choose another place"):
+        with pytest.raises(InputError, match=f"{name}: {said}; choose another place"):
             check_replaceable(tmp_path / name)
         with pytest.raises(InputError):
             write_run(tmp_path / name, MANIFEST, SUMMARY, busy_timeline((1,)))
@@ -181,15 +181,15 @@ def test_a_signal_waits_while_the_old_run_is_out_of_its_place(
     assert list(run.parent.iterdir()) == [run]
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
-    for name, told in [
-        ("file/run", "cannot be written: .*/file is no folder; nothing was changed"),
-        ("file/a/b", "cannot be written: .*/file is no folder; nothing was changed"),
+    for name, said in [
+        ("file/run", "cannot be written: .*/file is not a folder; nothing was changed"),
+        ("file/a/b", "cannot be written: .*/file is not a folder; nothing was changed"),
         ("loop", "cannot be written: its symbolic links lead nowhere; nothing was changed"),
     ]:
-        with pytest.raises(InputError, match=f"{name}: {told}"):
+        with pytest.raises(InputError, match=f"{name}: {said}"):
             check_replaceable(tmp_path / name)
 
 
@@ -206,7 +206,7 @@ def test_a_run_does_not_take_the_folder_away_that_one_is_in(
         check_replaceable(Path("x"))
 
 
-def test_a_place_without_permission_is_told_before_anything_runs(
+def test_a_place_without_permission_is_reported_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
@@ -214,7 +214,9 @@ def test_a_place_without_permission_is_told_before_anything_runs(
         check_replaceable(tmp_path / "a" / "run")
 
 
-def test_a_folder_that_may_not_be_read_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_read_is_reported(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -231,7 +233,7 @@ def damage(path: Path, line: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "line", "text", "told"),
+    ("file", "line", "text", "expected"),
     [
         ("occupancy.csv", 1, "time,busy", "line 1 = 'time,busy': must be 'time_ns,hart,busy'"),
         ("occupancy.csv", 3, "1,2", "line 3 = '1,2': must be time_ns,hart,busy in whole numbers"),
@@ -246,22 +248,22 @@ def damage(path: Path, line: int, text: str) -> None:
         ("summary.json", 1, "[", "line 2 column [0-9]+: must be JSON"),
     ],
 )
-def test_damage_is_told_by_file_and_line(
-    run: Path, file: str, line: int, text: str, told: str
+def test_damage_is_reported_by_file_and_line(
+    run: Path, file: str, line: int, text: str, expected: str
 ) -> None:
     damage(run / file, line, text)
-    with pytest.raises(InputError, match=f"{file}: {told}"):
+    with pytest.raises(InputError, match=f"{file}: {expected}"):
         read_run(run)
 
 
-def test_a_file_cut_short_is_told(run: Path) -> None:
+def test_a_file_cut_short_is_reported(run: Path) -> None:
     path = run / "events.csv"
     path.write_text(path.read_text()[:-3])
     with pytest.raises(InputError, match=r"events.csv: line \d+ = .*: is cut short"):
         read_run(run)
 
 
-def test_all_damaged_files_are_told_at_once(run: Path) -> None:
+def test_all_damaged_files_are_reported_together(run: Path) -> None:
     damage(run / "events.csv", 2, "x")
     damage(run / "occupancy.csv", 2, "x")
     with pytest.raises(InputError) as caught:
@@ -272,7 +274,7 @@ def test_all_damaged_files_are_told_at_once(run: Path) -> None:
     ]
 
 
-def test_a_wholly_damaged_file_is_told_briefly(run: Path) -> None:
+def test_a_wholly_damaged_file_is_reported_briefly(run: Path) -> None:
     (run / "events.csv").write_text("time_ns,event,hart,vcpu,line\n" + "x\n" * 1000)
     with pytest.raises(InputError) as caught:
         read_run(run)
@@ -288,7 +290,7 @@ def test_a_changed_record_does_not_fit_the_fingerprint(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "expected"),
     [
         ("format", "other/2", "format = 'other/2': must be 'hgeisim-run/1'; .* run the scenario"),
         ("seed", "1", 'seed = "1": must be a whole number'),
@@ -309,30 +311,30 @@ def test_a_changed_record_does_not_fit_the_fingerprint(run: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_manifest_is_told(run: Path, key: str, value: object, told: str) -> None:
+def test_a_wrong_manifest_is_reported(run: Path, key: str, value: object, expected: str) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {key: value}))
-    with pytest.raises(InputError, match=rf"manifest.json: {told}"):
+    with pytest.raises(InputError, match=rf"manifest.json: {expected}"):
         read_run(run)
 
 
 @pytest.mark.parametrize(
-    ("findings", "told"),
+    ("findings", "expected"),
     [
         ({}, "findings = {}: must be a list"),
         ([7], r"findings\[0\] = 7: must have id, text and time_ns"),
         ([{"id": "x", "text": "y"}], r"findings\[0\] = {.*}: must have id, text and time_ns"),
     ],
 )
-def test_wrong_findings_are_told(run: Path, findings: object, told: str) -> None:
+def test_wrong_findings_are_reported(run: Path, findings: object, expected: str) -> None:
     (run / "summary.json").write_text(json.dumps(SUMMARY | {"findings": findings}))
-    with pytest.raises(InputError, match=f"summary.json: {told}"):
+    with pytest.raises(InputError, match=f"summary.json: {expected}"):
         read_run(run)
 
 
-def test_what_is_missing_is_told(run: Path, tmp_path: Path) -> None:
+def test_what_is_missing_is_reported(run: Path, tmp_path: Path) -> None:
     (run / "events.csv").unlink()
     with pytest.raises(InputError, match=r"events.csv: cannot be read: No such file"):
         read_run(run)
-    with pytest.raises(InputError, match=r"nothing: is no run folder; .*hgeisim run.* makes one"):
+    with pytest.raises(InputError, match=r"nothing: is not a run folder; .*hgeisim run"):
         read_run(tmp_path / "nothing")

@@ -1,4 +1,4 @@
-"""docs/run-folder.md tells every column, event, kind of span and key of the summary."""
+"""docs/run-folder.md names every column, event, kind of span and key of the summary."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def test_arrays_have_the_columns_of_the_csv() -> None:
     assert (head_of(OCCUPANCY), head_of(EVENTS)) == (OCCUPANCY_HEAD, EVENTS_HEAD)
 
 
-def test_names_are_told() -> None:
+def test_names_are_reported() -> None:
     states = [f"{name}_ns" for name in STATE_NAMES]
     fixed = head_of(VCPUS).removesuffix("," + ",".join(states))
     assert {fixed, *states, *EVENT_NAMES, *SPAN_NAMES} <= QUOTED
 
 
 LISTS = ("findings", "not_checked")
-"""Lists of the summary whose rows are told elsewhere, or are words."""
+"""Lists of the summary whose rows are described elsewhere, or are words."""
 
 
-def test_every_key_of_the_summary_is_told() -> None:
+def test_every_key_of_the_summary_is_reported() -> None:
     summary = hgeisim.run(hgeisim.load("big-little", until="3ms")).summary
     for key, value in summary.items():
         lists = isinstance(value, list)

@@ -1,4 +1,4 @@
-"""What a run's table says agrees with itself, and with the lines themselves."""
+"""The table of a run agrees with itself, and with the lines themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def initial(sim: Simulation) -> list[int]:
 @settings(max_examples=60)
 @given(simulations(HEALTHY), st.integers(1, 3000))
 def test_allocs_and_frees_account_for_every_taken_line(sim: Simulation, until_us: int) -> None:
-    """A probe tells a little after the line changed hands, when its function returns; so there is
+    """A probe fires a little after the line changed hands, when its function returns; so there is
     a difference for a moment, and never for long."""
     before = initial(sim)
     sim.run(until_us * US)

@@ -100,7 +100,7 @@ def test_an_sgei_is_raised_then_handled_then_served(sim: Simulation, until_ns: i
 @settings(max_examples=40)
 @given(loads, ends)
 def test_each_call_for_a_line_has_one_outcome(sim: Simulation, until_ns: int) -> None:
-    """What was asked for and has no outcome yet is under way, one on each HART at most."""
+    """A request that has no outcome yet is under way, one on each HART at most."""
     sim.run(until_ns)
     tables, events = sim.tables, Counter(sim.timeline.event_kind)
     done = Counter(tables["spans"]["kind"].tolist())
@@ -267,7 +267,7 @@ def test_tables_are_read_as_they_were_written(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "text", "told"),
+    ("line", "text", "expected"),
     [
         (0, "start", "f: line 1 = 'start': must be 'start_ns,end_ns,"),
         (3, "1,2,3", "f: line 4 = '1,2,3': must be start_ns,"),
@@ -276,15 +276,15 @@ def test_tables_are_read_as_they_were_written(tables: Tables) -> None:
         (-1, "1,2", "is cut short: it has no end of line"),
     ],
 )
-def test_a_damaged_line_is_told(tables: Tables, line: int, text: str, told: str) -> None:
+def test_a_damaged_line_is_reported(tables: Tables, line: int, text: str, expected: str) -> None:
     lines = csv_of(tables["owners"]).split("\n")
     lines[line] = text
     read, problems = read_table("f", "\n".join(lines), KINDS["owners"][0])
     assert len(read) == 0
-    assert told in str(problems[0])
+    assert expected in str(problems[0])
 
 
-def test_only_ten_problems_are_told(tables: Tables) -> None:
+def test_only_ten_problems_are_reported(tables: Tables) -> None:
     text = csv_of(tables["owners"]).replace(",", ";")
     problems = read_table("f", text, KINDS["owners"][0])[1]
     assert len(problems) == 11

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from hgeisim.checks.known import new_findings
-from hgeisim.cli.own_patch import execute
 from hgeisim.drivers.timed.simulation import Record, Simulation, simulate
 from hgeisim.drivers.timed.workload.quiet import SECOND
 from hgeisim.kernel.structs import Thread
 from hgeisim.kernel.variants import OWN, variant_problem
 from hgeisim.kernel.variants import PATCHES as SHIPPED
+from hgeisim.library.own_patch import execute
 from hgeisim.machine.schedule import Task
 from hgeisim.machine.watch import entered
 from hgeisim.scenario.load import load_scenario

@@ -1,9 +1,10 @@
 """A user's own patch: `--variant v7.1+path/to/file.py:Name`.
 
-The file is Python and is executed, so only the command line may name one: a scenario, a token, a
-baseline or a run folder that names a file is refused (`variant_problem`).  `Name` is a class that
-derives from one of the classes of `hgeisim.kernel`, as those in `hgeisim/kernel/variants/` do, and
-overrides what the patch changes.
+The file is Python and is executed, so only the command line or a caller of the library may name
+one: a scenario, a token, a baseline or a run folder that names a file is refused
+(`variant_problem`).
+`Name` is a class that derives from one of the classes of `hgeisim.kernel`, as those in
+`hgeisim/kernel/variants/` do, and overrides what the patch changes.
 
 What the patch prints goes to stderr, so that the output of a command stays what it is.  A search
 executes a step once for each situation, and a path that is shown is walked several times: each text
@@ -22,19 +23,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-import click
-
-from hgeisim.cli.options import complete_variants
 from hgeisim.errors import InputError, Problem, nearest
 from hgeisim.user_file import is_file, read_bytes
 
 SAID_MAX = 1000
+_MORE = "(the patch prints more, which is left out)"
 _said: dict[str, None] = {}
 
 
@@ -54,7 +53,8 @@ def _say_once(text: str) -> None:
     _said[text] = None
     more = len(_said) > SAID_MAX
     with suppress(OSError):  # nobody reads stderr
-        click.echo("(the patch prints more, which is left out)" if more else text, err=True)
+        sys.stderr.write(f"{_MORE if more else text}\n")
+        sys.stderr.flush()
 
 
 TICK_S = 1.0
@@ -117,9 +117,8 @@ def _stack(frame: FrameType | None) -> Stack:
     return stack[::-1]
 
 
-C = TypeVar("C", bound=Callable[..., Any])
 REMEDY = "see docs/own-patch.md"
-OF_NO_PATCH = ("hgeisim.cli.", "hgeisim.report.", "hgeisim.runs.", "hgeisim.plot.")
+OF_NO_PATCH = tuple(f"hgeisim.{room}." for room in ("cli", "library", "report", "runs", "plot"))
 """Modules in which no kernel is executed."""
 _executed: dict[Path, str] = {}
 """The files that were executed, and how the command line calls them."""
@@ -127,31 +126,15 @@ _sources: dict[Path, bytes] = {}
 """What each of them held."""
 _modules: dict[Path, ModuleType] = {}
 """The modules that they are."""
-
-
-def variant_option(help_text: str, **settings: Any) -> Callable[[C], C]:
-    """The option `--variant`, which executes the files that it names."""
-    return executing_option("--variant", help_text, **settings)
-
-
-def executing_option(name: str, help_text: str, **settings: Any) -> Callable[[C], C]:
-    """An option that names a kernel, and executes the files that it names."""
-    return click.option(
-        name, help=help_text, callback=_executing, shell_complete=complete_variants, **settings
-    )
-
-
-def _executing(ctx: click.Context, option: click.Parameter, variant: str | None) -> str | None:
-    if variant is not None and not ctx.resilient_parsing:  # a shell that completes runs nothing
-        execute(variant)
-    return variant
+_commands: list[ExitStack] = []
+"""Ends with the command that runs, if one does."""
 
 
 def execute(variant: str) -> None:
     """Execute the files that a variant names and make their classes known.
 
-    Call it only for a variant from the command line.  Raises `InputError` when a file cannot be
-    used.
+    Call it only for a variant that the user has named, never for one out of a file.  Raises
+    `InputError` when a file cannot be used.
     """
     modules: dict[Path, ModuleType] = {}
     for part in variant.split("+")[1:]:
@@ -168,13 +151,24 @@ def execute(variant: str) -> None:
     _check(variant, list(modules.values()))
 
 
+@contextmanager
+def command() -> Iterator[None]:
+    """A command begins: no patch was executed for it, and what is stuck in one is stopped until the
+    command ends."""
+    _executed.clear()
+    with ExitStack() as watched:
+        _commands.append(watched)
+        try:
+            yield
+        finally:
+            _commands.clear()
+
+
 def _watch() -> None:
-    """Stop what is stuck in a patch, until the command that is executed ends."""
-    ctx = click.get_current_context(silent=True)
-    main = threading.current_thread() is threading.main_thread()
-    if main and ctx is not None and not ctx.meta.setdefault(__name__, False):
-        ctx.meta[__name__] = True
-        ctx.with_resource(stuck_loops_stopped(lambda file: file in map(str, _executed)))
+    """From the first patch of a command on, stop what is stuck; a notebook can be interrupted."""
+    if _commands and not _executed and threading.current_thread() is threading.main_thread():
+        patches = stuck_loops_stopped(lambda file: file in map(str, _executed))
+        _commands[-1].enter_context(patches)
 
 
 def _check(variant: str, modules: list[ModuleType]) -> None:
@@ -271,13 +265,8 @@ def _module(file: str, path: Path) -> ModuleType:
     return module
 
 
-def forget() -> None:
-    """A command begins: no patch was executed for it."""
-    _executed.clear()
-
-
 def mistake(error: BaseException) -> Problem | None:
-    """What is wrong with a user's patch, when an error came up in it or in what it calls."""
+    """The mistake in a user's patch, if an error came up in it or in a function that it calls."""
     return next((_problem(error, path) for path in _executed if _line(error, path)), None)
 
 
@@ -303,7 +292,7 @@ def _module_of(error: BaseException) -> str:
 
 
 def _problem(error: BaseException, path: Path) -> Problem:
-    """What a patch did wrong, with its line; an error without words shows that line itself."""
+    """The mistake of a patch, with its line; an error without words shows that line itself."""
     line = _line(error, path)
     words = str(error) or linecache.getline(str(path), line).strip()
     where = f"line {line}" if line else ""

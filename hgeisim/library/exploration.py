@@ -1,18 +1,18 @@
-"""What `hgeisim explore` does, one thing after the other: search, compare, shorten, report."""
+"""An exploration, one thing after the other: search, compare, shorten, report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Unpack
 
 from hgeisim.checks.finding import Cause, of_ids
 from hgeisim.checks.known import accepted, new_findings
-from hgeisim.cli.console import searched_states
-from hgeisim.cli.options import budget_of, decoded
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.baselines import recorded
 from hgeisim.drivers.explored.counterexample.shrink import isolate, shrink_all
+from hgeisim.drivers.explored.counterexample.token import decode
 from hgeisim.drivers.explored.explored_scenario import is_of, space_of
 from hgeisim.drivers.explored.guided_replay import continued
 from hgeisim.drivers.explored.model.budget import Spent
@@ -28,10 +28,16 @@ from hgeisim.drivers.explored.strategies.random_walk import random_walk
 from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
-from hgeisim.errors import InputError, Problem
-from hgeisim.kernel.variants import own_files, variant_problem, without_last_patch
-from hgeisim.report.exploration import add_races, document
+from hgeisim.kernel.variants import own_files
+from hgeisim.library.arguments import wrong
+from hgeisim.library.findings import beginning, chosen, room, schedule_mail
+from hgeisim.library.how_to_search import How, Options, budget_of, decoded, how_of
+from hgeisim.library.progress import SILENT, Progress
+from hgeisim.library.scenarios import Source, base_of, loaded
+from hgeisim.report.exploration import add_races, document, text
 from hgeisim.report.findings import in_order
+from hgeisim.report.grid import Grid, html
+from hgeisim.report.layout import count
 from hgeisim.report.lock_order import add_lock_order
 from hgeisim.report.reach import add_reach
 from hgeisim.report.trial import add_trial
@@ -46,17 +52,17 @@ OF_THE_BASE = 0.6
 
 
 class Exploration:
-    """A scenario that the command line calls by a name, and what is found in it.
+    """A scenario with the name that reports give it, and the findings in it.
 
-    `against` compares that with the base, where it is compared; else known.toml says what is new.
+    `against` compares them with the base, if there is one; else known.toml says which are new.
     `begun` is the schedule that comes before the search, if one does, `searched` the space that
-    begins there.  `found` are the ids of what was found up to now, `least` those whose schedules
-    have the fewest switches that do.
+    begins there.  `found` are the ids of the findings so far, `least` the ids whose schedules have
+    the fewest switches that show them.
     """
 
-    def __init__(self, name: str, scenario: Scenario, options: dict[str, Any]) -> None:
-        self.name, self.scenario, self.options = name, scenario, options
-        self.budget = budget_of(options)
+    def __init__(self, name: str, scenario: Scenario, how: How, progress: Progress) -> None:
+        self.name, self.scenario, self.how, self.progress = name, scenario, how, progress
+        self.budget = budget_of(how)
         self.begun = self._begun()
         self.against = self._against_base()
         if self.against and self.against.base.recorded is None:
@@ -71,62 +77,57 @@ class Exploration:
 
     def _against_base(self) -> AgainstBase | None:
         """Compare where a base was asked for, or where the patch is a user's own."""
-        options, variant = self.options, self.scenario.kernel.variant
-        base: str | None = options["base"]
-        if base is None and not own_files(variant):
+        how, variant = self.how, base_of("explore", self.scenario.kernel.variant, self.how.base)
+        if variant is None:
             return None
-        if base and (problem := variant_problem(base)):
-            raise InputError([Problem("command line", "--base", repr(base), problem)])
-        scenario = on_variant(self.scenario, base or without_last_patch(variant))
-        known = Base(scenario, options["states"], self.budget)
-        sampler, strict = options["sampler"], options["strict"]
-        return AgainstBase(self.scenario, known, self.begun, sampler, strict)
+        known = Base(on_variant(self.scenario, variant), how.states, self.budget)
+        return AgainstBase(self.scenario, known, self.begun, how.sampler, how.strict)
 
     def search(self) -> None:
         """Search all interleavings, or draw some."""
         if self.begun:
             self.searched = self._continued(self.begun)
-        if self.options["sampler"]:
+        if self.how.sampler:
             self.verdict = self._drawn()
         else:
-            search = SEARCHES[self.options["strategy"] or "portfolio"]
-            with searched_states("exploring", self.found) as progress:
+            search = SEARCHES[self.how.strategy or "portfolio"]
+            with self.progress.searching("exploring", self.found) as reached:
                 self.verdict = search(
-                    self.searched, self.options["states"], progress=progress, enough=self._enough
+                    self.searched, self.how.states, progress=reached, enough=self._enough
                 )
         self.verdict.begin_with(self.begun)
         self.space.system.k.entered |= self.searched.system.k.entered
 
     def _begun(self) -> Schedule:
         """The schedule that comes before the search, if a token says so."""
-        word = self.options["after"]
+        word = self.how.after
         if word is None:
             return ()
-        token = decoded(word, "--after")
+        token = decoded(word, ("explore", "after"))
         if not is_of(token, self.scenario):
             allowed = "is not a schedule of this scenario, kernel and preemption as they are now"
             remedy = "take a token that `hgeisim explore` has printed for them"
-            raise InputError([Problem("command line", "--after", word[:36], allowed, remedy)])
+            raise wrong(("explore", "after"), word[:36], allowed, remedy)
         return token.schedule
 
     def _continued(self, begun: Schedule) -> Space:
-        """What can happen after a schedule."""
+        """The space that begins where a schedule ends."""
         try:
             return continued(space_of(self.scenario, budget=self.budget), begun)
         except CannotStep as error:
             allowed = f"its schedule cannot be followed: {error}"
-            word = self.options["after"][:36]
-            raise InputError([Problem("command line", "--after", word, allowed)]) from None
+            word = str(self.how.after)[:36]
+            raise wrong(("explore", "after"), word, allowed) from None
 
     def _drawn(self) -> Verdict:
         """Draw schedules."""
         stream = Streams(self.scenario.run.seed).stream("walk")
-        sampler = SAMPLERS[self.options["sampler"]](stream)
-        return random_walk(self.searched, self.options["walk"], sampler, self._enough)
+        sampler = SAMPLERS[str(self.how.sampler)](stream)
+        return random_walk(self.searched, self.how.schedules, sampler, self._enough)
 
     def _enough(self, finding_id: str) -> bool:
         self.found[finding_id] = None
-        if not self.options["first"]:
+        if not self.how.first:
             return False
         if self.against:
             return self.against.is_new(finding_id)
@@ -134,7 +135,7 @@ class Exploration:
 
     def _new(self, found: Mapping[str, Cause]) -> list[str]:
         kernel = self.scenario.kernel
-        return new_findings(found, kernel.variant, self.options["strict"], kernel.realtime)
+        return new_findings(found, kernel.variant, self.how.strict, kernel.realtime)
 
     def follow_up(self) -> None:
         """Compare or tell hazards apart, look at lock order, shorten schedules: each unless it was
@@ -147,8 +148,8 @@ class Exploration:
         with verdict.unharmed():
             if self.against:
                 self._judge(self.against)
-            elif verdict.stopped is None and not self.options["first"]:
-                if not (self.options["sampler"] or self.options["after"]):
+            elif verdict.stopped is None and not self.how.first:
+                if not (self.how.sampler or self.how.after):
                     isolate(self.space, verdict, self._states())
                 self._count_accepted()
             if verdict.stopped is None:
@@ -163,7 +164,7 @@ class Exploration:
     def _states(self) -> int:
         """How many states a search may reach that only betters what was found: not many where the
         first one did not come to its end."""
-        states_max: int = self.options["states"]
+        states_max = self.how.states
         return states_max if self.verdict.coverage == EXHAUSTED else min(states_max, FEW_STATES)
 
     def _count_accepted(self) -> None:
@@ -171,7 +172,7 @@ class Exploration:
         cause; of a shipped base in a shipped scenario they were found before, in a search."""
         kernel, found = self.scenario.kernel, self.verdict.counterexamples
         ids = {i for i in found if accepted(i, kernel.variant, kernel.realtime)}
-        if self.options["sampler"] or self.options["after"]:
+        if self.how.sampler or self.how.after:
             ids &= {*self._new(self.verdict.causes)}
         elif recorded(self.scenario) is not None:
             return
@@ -184,7 +185,7 @@ class Exploration:
         """Parties tell a shipped kernel's faults apart in the schedules with the fewest switches;
         in others there may be more of them."""
         found, whole = self.verdict.counterexamples, self.verdict.coverage == EXHAUSTED
-        if (whole and not self.options["after"]) or self.against:
+        if (whole and not self.how.after) or self.against:
             return
         others = {i: found[i].schedule for i in self._new(self.verdict.causes) if i in found}
         with self.verdict.unharmed():
@@ -195,14 +196,14 @@ class Exploration:
                     found[finding_id] = replace(one, finding=finding)
 
     @property
-    def was_stopped(self) -> BaseException | None:
-        """What ended it early, unless that was its budget or there was no more memory."""
+    def stopped(self) -> BaseException | None:
+        """The exception that ended it early, unless its budget or the memory was spent."""
         stopped = self.verdict.stopped
         return None if isinstance(stopped, (Spent, MemoryError)) else stopped
 
     def _judge(self, against: AgainstBase) -> None:
-        with searched_states(f"comparing with {against.base.variant}") as progress:
-            against.base.progress = progress
+        with self.progress.searching(f"comparing with {against.base.variant}") as reached:
+            against.base.progress = reached
             against.judge(self.space, self.verdict)
 
     def _look_at_locks(self) -> None:
@@ -216,16 +217,16 @@ class Exploration:
 
     def _has_races_looked_for(self) -> bool:
         """A user's own patch is looked at in any case, all after the start."""
-        asked = self.options["races"] or bool(own_files(self.scenario.kernel.variant))
-        return asked and not self.options["after"]
+        asked = self.how.races or bool(own_files(self.scenario.kernel.variant))
+        return asked and not self.how.after
 
     def _look_for_races(self) -> None:
         """Data races in the states of a search, and along random schedules."""
         below = Streams(self.scenario.run.seed).stream("data-race").below
-        name, drawn = self.options["sampler"], None
+        name, drawn = self.how.sampler, None
         if name:
             sampler = SAMPLERS[name](Streams(self.scenario.run.seed).stream("data-race walk"))
-            drawn = sampler.schedules(min(self.options["walk"], WALKS_MAX))
+            drawn = sampler.schedules(min(self.how.schedules, WALKS_MAX))
         self.races = look_for_races(self.space, 0 if name else self._states(), below, drawn)
         kernel = self.scenario.kernel
         self.races.put_first(
@@ -237,8 +238,9 @@ class Exploration:
             self.against.judge_races(self.races)
         self.verdict.stopped = self.races.stopped
 
+    @cached_property
     def document(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """The JSON document of `hgeisim explore`."""
         found = self.verdict.causes | (self.walks.causes if self.walks else {})
         races = self.races.found if self.races else {}
         found |= {i: race.finding.cause for i, race in races.items()}
@@ -256,7 +258,65 @@ class Exploration:
         result["findings"] = in_order(result["findings"])
         return result
 
+    @property
     def remarks(self) -> Iterator[str]:
-        """What differs from time to time: how long it took to search the base."""
+        """Lines that differ from time to time: how long it took to search the base."""
         for base in self.against.searched() if self.against else ():
             yield f"{base.variant} was searched as well, which took {base.seconds:.1f} s"
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """The findings, the worst first."""
+        found: list[dict[str, Any]] = self.document["findings"]
+        return found
+
+    def mail(self, finding: str | None = None, *, full: bool = False) -> str:
+        """One finding as text for a mailing list: the worst new one, or that with an id.
+
+        In 40 lines, or `full` with every step.  InputError: the finding is not there.
+        """
+        one, first = chosen(self.findings, finding), beginning(self.document)
+        lines, token = room(full=full, before=first), decode(one["token"])
+        return "\n".join([*first, *schedule_mail(self.space, self.scenario, token, one, lines)])
+
+    def __str__(self) -> str:
+        """The text of `hgeisim explore`."""
+        return "\n".join(text(self.document))
+
+    def __repr__(self) -> str:
+        return f"<{self._headline}>"
+
+    def _repr_html_(self) -> str:
+        heads = ("finding", "new", "switches", "")
+        rows = [(f["id"], new_mark(f), f.get("switches", ""), f["text"]) for f in self.findings]
+        return html(self._headline, Grid(heads, rows))
+
+    @property
+    def _headline(self) -> str:
+        found, new = self.findings, sum(bool(each["new"]) for each in self.findings)
+        kernel, verdict = self.scenario.kernel.variant, self.verdict
+        words = dict.fromkeys((self.document["verdict"], verdict.coverage))
+        covered = f"{', '.join(words)}, {verdict.states:,} states"
+        return f"{self.name} on {kernel}: {covered}, {count(len(found), 'finding')}, {new} new"
+
+
+def new_mark(finding: dict[str, Any]) -> str:
+    """Whether a finding is new, as a word in a table."""
+    return "new" if finding["new"] else ""
+
+
+def explore(
+    scenario: Source | Scenario, *, progress: Progress = SILENT, **options: Unpack[Options]
+) -> Exploration:
+    """Search the interleavings of the tasks of a scenario, and compare what is found.
+
+    Options are those of `hgeisim explore`: `variant`, `preemption` and `seed` change the scenario;
+    `base`, `states`, `strategy`, `walk`, `steps`, `seconds`, `memory`, `after`, `races`, `first`
+    and `strict` say how to search.  A patch of your own is compared with the kernel without it.
+    """
+    how, overrides = how_of("explore", options)
+    name, made = loaded("explore", scenario, overrides)
+    exploration = Exploration(name, made, how, progress)
+    exploration.search()
+    exploration.follow_up()
+    return exploration
