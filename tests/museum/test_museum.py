@@ -81,7 +81,7 @@ def test_on_the_command_line() -> None:
 def test_a_name_that_is_none() -> None:
     output = hgeisim("museum", "B-30")
     assert (output.status, output.out) == (2, "")
-    assert "BUG = B-30: is no bug here; did you mean" in output.err
+    assert "BUG = B-30: is not a bug of the museum; did you mean" in output.err
 
 
 @pytest.mark.slow

@@ -129,7 +129,7 @@ def test_the_status_is_that_of_the_verdict() -> None:
 def test_a_wrong_variant_is_reported(variant: str) -> None:
     answer = trace_command("check", trace_path("locks"), "--variant", variant)
     assert answer.status == 2
-    assert answer.problems[0].startswith(f"--variant = {variant!r}: ")
+    assert answer.problems[0].startswith(f"check: variant = {variant!r}: ")
 
 
 def test_a_trace_without_lines_is_reported(tmp_path: Path) -> None:
