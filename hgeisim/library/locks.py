@@ -33,8 +33,8 @@ from hgeisim.lockorder.baseline.proc_lockdep import (
 )
 from hgeisim.lockorder.cases.case_file import read_cases
 from hgeisim.lockorder.cases.conformance import conformance as played
-from hgeisim.report.lock_order import checked
 from hgeisim.machine.kernel_name import present_id
+from hgeisim.report.lock_order import checked
 from hgeisim.scenario.find import surveyed_names
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
