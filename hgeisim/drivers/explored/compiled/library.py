@@ -21,7 +21,7 @@ FINISHED, PAUSED, BOUNDED, LEARN, STEP, VIEW, END, NO_MEMORY = range(8)
 
 
 class Status(c.Structure):
-    """The public part of a search, `Told` in `search.c`."""
+    """The public part of a search: the struct with these fields in `search.c`."""
 
     _fields_ = [
         (name, c.c_uint64)
