@@ -12,7 +12,7 @@ from hgeisim.machine.topology import HGEIE_BITS_MAX, HartSpec, Topology
 FORMAT = "hgeisim-run/1"
 GUEST_FILES_MAX = 127
 END_NS_MAX = 2**53
-"""About a hundred days: up to here JSON and pictures tell every nanosecond from the next."""
+"""About a hundred days: up to here JSON and pictures distinguish every nanosecond from the next."""
 _FINDING_KEYS = {"id": str, "text": str, "time_ns": int}
 _KEYS: dict[str, tuple[type, str]] = {
     "scenario": (dict, "must be the scenario, a table"),

@@ -165,7 +165,7 @@ VariantCheck = Callable[[str], str | None]
 
 
 Settings = Sequence[str] | Mapping[str, Any]
-"""Values for keys: texts `KEY=VALUE`, the last of which counts, or values by their keys."""
+"""Values for keys: texts `KEY=VALUE`, where the last one counts, or values by their keys."""
 
 
 def load_scenario(

@@ -35,7 +35,7 @@ def timeline_of(occupancy: Occupancy, machine: Machine) -> Timeline:
 
 
 def manifest_of(imported: Imported) -> dict[str, Any]:
-    """What a manifest says of a run, as far as a trace knows it."""
+    """The manifest of a run, as far as a trace knows it."""
     return {
         "scenario": {"title": f"Trace {imported.file}", "trace": imported.file},
         "variant": VARIANT,

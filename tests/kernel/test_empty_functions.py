@@ -287,7 +287,7 @@ def loaded(folder: Path, notice: Notice, variant: str, seed: int = 1) -> Scenari
 
 
 def found_in(scenario: Scenario, wanted: str = "") -> set[str]:
-    """What a search finds, up to what is wanted, or a run."""
+    """The findings of a search, up to what is wanted, or a run."""
     if scenario.task:
         verdict = exhaustive(space_of(scenario), STATES, enough=lambda each: each == wanted)
         return set(verdict.counterexamples)

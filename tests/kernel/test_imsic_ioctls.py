@@ -91,7 +91,7 @@ def reading(k: Module, vcpu: Vcpu) -> Context[None]:
 
 
 def read_by(k: Module, path: Context[None]) -> int:
-    """What an ioctl has read."""
+    """The value that an ioctl has read."""
     return next(thread for thread in k.threads if thread is path.who).data.value
 
 

@@ -277,7 +277,7 @@ def test_what_is_masked_or_off_moves_without_being_delivered() -> None:
 
 
 def test_a_new_vsfile_is_cleared_first() -> None:
-    """What an MSI left behind in a free file is not for its next owner."""
+    """An MSI that is left behind in a free file is not for its next owner."""
     k = kernels.booted(V6_12, [2])
     kernels.pend(k, 0, 1, 2)
     k.hart[0].eithreshold[1] = 9

@@ -1,4 +1,4 @@
-"""kvm_main.c, sched/core.c and mmu.c: how a vCPU is woken, made to exit, and told to flush."""
+"""kvm_main.c, sched/core.c and mmu.c: how a vCPU is woken, made to exit, and asked to flush."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_guest_on_another_hart_is_sent_a_reschedule_ipi() -> None:
     ],
 )
 def test_nobody_else_is_sent_one(mode: int, cpu: int, after: int) -> None:
-    """Who is outside of its guest, exits already, is on the CPU that kicks, or on none."""
+    """A vCPU outside its guest, one that exits already, one on the kicking CPU, one on none."""
     k = kernels.booted(V6_12, [1, 1])
     a = owner_on(k, "a", 1)
     a.mode, a.cpu = mode, cpu

@@ -199,7 +199,7 @@ WRITTEN = [
     (V6_12, (3, 3), ARMED_AND_TAKEN),
     (V6_12, (1, 1), REFUSED),
 ]
-"""Kernels of which there is no excerpt, and what excerpts do not show."""
+"""Kernels without an excerpt, and steps that excerpts do not show."""
 NOT_FOLLOWED = {
     *("vcpu_load", "vcpu_put", "kvm_arch_vcpu_load", "kvm_arch_vcpu_put"),
     *("kvm_sched_in", "kvm_sched_out", "kvm_riscv_vcpu_aia_put"),

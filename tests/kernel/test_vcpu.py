@@ -278,7 +278,7 @@ def test_what_is_pending_in_the_sw_file_moves_to_the_vsfile_and_out_of_hvip() ->
 
 
 def test_a_guest_that_is_interrupted_at_once_comes_back_later() -> None:
-    """What it was delivered at entry it has served all the same: that is one step."""
+    """It has served all the same what was delivered at entry: that is one step."""
     k = kernels.booted(V6_12, [1])
     a = owner_on(k, "a", 0)
     a.vgein = a.booted = 1

@@ -25,7 +25,7 @@ IDENTITIES = st.sets(st.integers(1, 63))
 
 
 def hart(geilen: int) -> Hart:
-    """A HART with so many lines, and room for one more."""
+    """A HART with a number of lines, and room for one more."""
     return make_hart(None, 0, geilen, geilen + 2)
 
 

@@ -48,7 +48,7 @@ def test_a_mark_is_about_the_kernel_or_about_somebody_else() -> None:
 
 
 def called_by(kernel: type, name: str) -> Iterator[str]:
-    """What the definitions of a function mention."""
+    """The names that the definitions of a function mention."""
     for cls in kernel.__mro__:
         code = getattr(vars(cls).get(name), "__code__", None)
         if isinstance(code, CodeType):

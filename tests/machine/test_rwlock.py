@@ -38,7 +38,7 @@ class Crowd:
         return self.lock.read_lock_irqsave if mode == "read" else self.lock.write_lock_irqsave
 
     def ask(self, i: int, mode: str) -> bool:
-        """Begin to take the lock; True when inside at once."""
+        """Begin to take the lock; True when inside without waiting."""
         self.op(mode).begin(self.who[i])
         self.waits[i] = mode
         if self.who[i].phase == QUEUED:
@@ -107,7 +107,7 @@ def test_whatever_the_order_the_laws_hold(events: list[tuple[int, str]], start: 
 
 
 def the_rules_of_asking(crowd: Crowd, i: int, mode: str) -> None:
-    """Who is let in at once: the kernel's three rules, told by who is inside and not by cells."""
+    """The kernel's three rules of who enters without waiting, by who is inside, not by cells."""
     writer_in = "write" in crowd.inside.values()
     head_waits = bool(crowd.lock.waiting)
     counted = bool(crowd.inside) or any(

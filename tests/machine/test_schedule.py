@@ -1,4 +1,4 @@
-"""Who runs where: what a task without a HART waits for, and what waits for whole HARTs."""
+"""Where tasks run: what a task without a HART waits for, and what waits for whole HARTs."""
 
 from __future__ import annotations
 

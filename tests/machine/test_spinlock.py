@@ -23,7 +23,7 @@ class Takers:
         self.lock: RawSpinlock = raw_spinlock(None, "lock", "lock", steady=False)
 
     def take(self, i: int) -> bool:
-        """Draw a ticket; True when inside at once."""
+        """Draw a ticket; True when inside without waiting."""
         self.lock.lock_irqsave.begin(self.who[i])
         return self.enter(i)
 
