@@ -167,7 +167,7 @@ def test_a_malformed_file(command: str, tmp_path: Path) -> None:
 def test_a_kernel_that_nobody_knows() -> None:
     answer = hgeisim("locks", "show", "v7.3")
     assert answer.status == 2
-    assert "no baseline of those here (v6.12, " in answer.err
+    assert "nor a shipped baseline (v6.12, " in answer.err
 
 
 def test_show_as_text_and_for_programs(tmp_path: Path) -> None:

@@ -94,8 +94,8 @@ def test_its_schedule_can_be_replayed(tmp_path: Path) -> None:
         ("return k.hgei[0].nr_hgei", "line {line}: check returns `k.hgei[0].nr_hgei`"),
         ("return len(lines(k)) > 0", "line {line}: check returns `len(lines(k)) > 0`"),
         ("return len(lines(k))", "line {defined}: CheckError: check of mine returns "),
-        ("k.hgei[0].nr_hgei = 0", "line {line}: `k.hgei[0].nr_hgei = 0` changes what"),
-        ("for h in k.hgei: h.owners[1] = 0", "line {line}: `h.owners[1] = 0` changes what"),
+        ("k.hgei[0].nr_hgei = 0", "line {line}: `k.hgei[0].nr_hgei = 0` changes state"),
+        ("for h in k.hgei: h.owners[1] = 0", "line {line}: `h.owners[1] = 0` changes state"),
         ("set_bit(1, k.hgei[0], 'free_bitmap')", "line {line}: `set_bit(1, k.hgei[0], "),
     ],
 )

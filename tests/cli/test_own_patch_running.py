@@ -143,7 +143,7 @@ def test_a_check_that_cannot_look_is_a_finding(tmp_path: Path, target: str, valu
     )
     again = hgeisim(*words)
     assert (again.status, "exception:value" in again.out) == (1, True)
-    assert "take_line_away" in again.out
+    assert "kvm_riscv_aia_disable" in again.out
     mail = hgeisim(*words, "--mail", "--finding", "exception:value")
     assert (mail.status, mail.out.startswith("exception:value (introduced)")) == (1, True)
 

@@ -101,7 +101,7 @@ def small_memory(mib: int) -> Callable[[], None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mib", [40, 150])
+@pytest.mark.parametrize("mib", [32, 150])
 def test_too_little_memory_is_reported(tmp_path: Path, mib: int) -> None:
     """For the libraries, or for what is read."""
     path = tmp_path / "large.txt"

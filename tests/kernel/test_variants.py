@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hgeisim.kernel.aia import Aia
+from hgeisim.kernel.aia_device import AiaDevice
 from hgeisim.kernel.aia_imsic import Imsic, ImsicDevice
 from hgeisim.kernel.cpu import Cpuhp
 from hgeisim.kernel.interrupts import Interrupts
@@ -89,7 +90,7 @@ def test_a_patch_applies_once() -> None:
 
 
 LAYERS = (
-    *(Module, Cpuhp, Block, VcpuRun, ImsicDevice, Imsic),
+    *(Module, Cpuhp, Block, VcpuRun, AiaDevice, ImsicDevice, Imsic),
     *(Aia, Interrupts, Mmu, Request, Sched, Kernel, Fixed),
 )
 ORDER: dict[str, list[type[Kernel]]] = {
