@@ -143,7 +143,8 @@ def _window(found: Evidence, names: Names, window: Window) -> str:
     between = (steps[i] for i in found.kept if window.opens < i < end)
     others = " and ".join(dict.fromkeys(s.context for s in between if s.context != opens.context))
     until = "on" if window.closes is None else f"to {end + 1}"
-    place = f"{opens.context} in {within}, from step {window.opens + 1} {until}"
+    inside = f" in {within}" if within else ""  # two functions may share nothing of the kernel
+    place = f"{opens.context}{inside}, from step {window.opens + 1} {until}"
     return f"{place}, {holding}: {others} in between"
 
 
