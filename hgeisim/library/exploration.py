@@ -29,6 +29,7 @@ from hgeisim.drivers.explored.strategies.sampling import SAMPLERS
 from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.kernel.variants import own_files
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import wrong
 from hgeisim.library.findings import beginning, chosen, room, schedule_mail
 from hgeisim.library.how_to_search import How, Options, budget_of, decoded, how_of
@@ -36,7 +37,7 @@ from hgeisim.library.progress import SILENT, Progress
 from hgeisim.library.scenarios import Source, base_of, loaded
 from hgeisim.report.exploration import add_races, document, text
 from hgeisim.report.findings import in_order
-from hgeisim.report.grid import Grid, html
+from hgeisim.report.grid import Grid
 from hgeisim.report.layout import count
 from hgeisim.report.lock_order import add_lock_order
 from hgeisim.report.reach import add_reach
@@ -51,7 +52,7 @@ OF_THE_BASE = 0.6
 """How much of its time is kept for searching the base and comparing, where there is one."""
 
 
-class Exploration:
+class Exploration(Answer):
     """A scenario with the name that reports give it, and the findings in it.
 
     `against` compares them with the base, if there is one; else known.toml says which are new.
@@ -283,13 +284,10 @@ class Exploration:
         """The text of `hgeisim explore`."""
         return "\n".join(text(self.document))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         heads = ("finding", "new", "switches", "")
         rows = [(f["id"], new_mark(f), f.get("switches", ""), f["text"]) for f in self.findings]
-        return html(self._headline, Grid(heads, rows))
+        return Grid(heads, rows)
 
     @property
     def _headline(self) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import wrong
 from hgeisim.library.findings import chosen
 from hgeisim.lockorder.baseline import export_graph as graphs
@@ -22,7 +23,7 @@ from hgeisim.lockorder.baseline.proc_lockdep import (
 )
 from hgeisim.lockorder.cases.conformance import Conformance
 from hgeisim.lockorder.report.text import text_of
-from hgeisim.report.grid import Grid, html
+from hgeisim.report.grid import Grid
 from hgeisim.report.layout import command_lines, count, indented
 from hgeisim.report.lock_mail import survey_mail
 from hgeisim.report.lock_order import Check, document, text
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class LockOrder:
+class LockOrder(Answer):
     """The lock order of a kernel: its classes, its edges, and the findings it accepts.
 
     `new` are the texts of the findings without a reason, by id.
@@ -64,13 +65,10 @@ class LockOrder:
         """The text of `hgeisim locks show`: what is taken inside of what."""
         return "\n".join(graphs.tree(self.baseline))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         edges = self.document["edges"]
         rows = [(e["held"], e["wanted"], " ".join(e["kinds"]), e["site"]) for e in edges]
-        return html(self._headline, Grid(("held", "wanted", "kinds", "where"), rows))
+        return Grid(("held", "wanted", "kinds", "where"), rows)
 
     @property
     def _headline(self) -> str:
@@ -103,7 +101,7 @@ class LockOrder:
 
 
 @dataclass(frozen=True, repr=False)
-class LockCheck:
+class LockCheck(Answer):
     """A kernel beside a baseline: `check` has the reports, differences and breaches."""
 
     check: Check
@@ -152,14 +150,11 @@ class LockCheck:
         """The text of `hgeisim locks check`."""
         return "\n".join(text(self.check))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         rows = [(each.sign, each.what, each.name, each.detail) for each in self.check.grown]
         rows += [("!", "finding", i, "") for i in self.check.findings]
         rows += [("!", "declared order", str(each), "") for each in self.check.breaches]
-        return html(self._headline, Grid(("", "what", "name", ""), rows))
+        return Grid(("", "what", "name", ""), rows)
 
     @property
     def _headline(self) -> str:
@@ -172,7 +167,7 @@ Row = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, repr=False)
-class LockDiff:
+class LockDiff(Answer):
     """Two lock orders side by side.
 
     `rows` have a sign: `+` is in `after` only, `-` in `before` only, `~` has changed.
@@ -212,11 +207,8 @@ class LockDiff:
             yield from indented(f"{sign} {what} {name}" + (f"  {detail}" if detail else ""), 0, 6)
         yield count(len(self.rows), "difference") if self.rows else "no difference"
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
-        return html(self._headline, Grid(KEYS, self.rows))
+    def _grid(self) -> Grid:
+        return Grid(KEYS, self.rows)
 
     @property
     def _headline(self) -> str:
@@ -258,7 +250,7 @@ def _seen_in(a: Sequence[str], b: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class LockCases:
+class LockCases(Answer):
     """Locking cases that were played, and how many agree with what their file expects."""
 
     file: Path
@@ -289,9 +281,10 @@ class LockCases:
         lines += [f"  {d.case}: expected {d.expected}, found {d.found}" for d in made.disagreements]
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return f"<{self.file}: {self.result.agree} of {self.result.total} cases agree>"
+    @property
+    def _headline(self) -> str:
+        return f"{self.file}: {self.result.agree} of {self.result.total} cases agree"
 
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         rows = [(name, n, of) for name, (n, of) in self.result.groups.items()]
-        return html(repr(self).strip("<>"), Grid(("group", "agree", "of"), rows))
+        return Grid(("group", "agree", "of"), rows)

@@ -10,8 +10,9 @@ from hgeisim.drivers import museum as exhibits
 from hgeisim.drivers.explored.strategies.portfolio import NAMES
 from hgeisim.drivers.museum import Bug
 from hgeisim.errors import ArgumentProblem, InputError, did_you_mean
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import wrong
-from hgeisim.report.grid import Grid, html
+from hgeisim.report.grid import Grid
 from hgeisim.report.museum import add_strategies, document, text
 
 STRATEGY_S = 10.0
@@ -19,7 +20,7 @@ STRATEGY_S = 10.0
 
 
 @dataclass(frozen=True, repr=False)
-class Museum:
+class Museum(Answer):
     """The bugs that were looked for; `as_it_should` says that each was found, and gone with its
     fix."""
 
@@ -30,12 +31,9 @@ class Museum:
         """The text of `hgeisim museum`."""
         return "\n".join(text(self.document))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         rows = [(each["id"], each["title"], each["scenario"]) for each in self.document["bugs"]]
-        return html(self._headline, Grid(("bug", "", "scenario"), rows))
+        return Grid(("bug", "", "scenario"), rows)
 
     @property
     def _headline(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import check_names, wrong
 from hgeisim.library.how_to_search import OVERRIDES, How
 from hgeisim.library.scenarios import Source, loaded
-from hgeisim.report.grid import Grid, html
+from hgeisim.report.grid import Grid
 
 if TYPE_CHECKING:
     from hgeisim.scenario.schema import Scenario
@@ -18,7 +19,7 @@ SECONDS = 60.0
 
 
 @dataclass(frozen=True, repr=False)
-class Noticed:
+class Noticed(Answer):
     """The faults that were planted, and which of them were noticed."""
 
     document: dict[str, Any]
@@ -29,16 +30,13 @@ class Noticed:
 
         return "\n".join(text(self.document))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         faults = self.document["faults"]
         rows = [
             (each["function"], f"{each['file']}:{each['line']}", each["operator"])
             for each in faults
         ]
-        return html(self._headline, Grid(("function", "place", "fault"), rows))
+        return Grid(("function", "place", "fault"), rows)
 
     @property
     def _headline(self) -> str:

@@ -26,13 +26,14 @@ from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.variants import own_digest, own_files, variant_problem, without_last_patch
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import wrong
 from hgeisim.library.findings import chosen, room, schedule_mail
 from hgeisim.library.how_to_search import decoded
 from hgeisim.library.own_patch import execute
 from hgeisim.report.counterexample import race_facts, race_lines
 from hgeisim.report.findings import in_order, nothing_found, standing, unlooked
-from hgeisim.report.grid import Grid, html
+from hgeisim.report.grid import Grid
 from hgeisim.report.interleaving import interleaving
 from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import count, indented
@@ -45,7 +46,7 @@ TOKEN = ("replay", "token")
 
 
 @dataclass(frozen=True, repr=False)
-class Replay:
+class Replay(Answer):
     """The steps of a schedule, and the findings that they show.
 
     `name` and `variant` are those of the replay, which need not be those of the `token`; `end` says
@@ -147,16 +148,13 @@ class Replay:
         """The text of `hgeisim replay`."""
         return self.text()
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         heads = ("step", "HART", "context", "function", "operation")
         rows = [
             (number, step.cpu, step.context, step.function, step.op)
             for number, step in enumerate(self.steps, start=1)
         ]
-        return html(self._headline, Grid(heads, rows))
+        return Grid(heads, rows)
 
     @property
     def _headline(self) -> str:
@@ -209,7 +207,7 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
 
 
 def _scenario(token: Token, scenario: str, variant: str) -> Scenario:
-
+    """The scenario that a token was made on, with the kernel to replay it on."""
     own = {"variant": token.variant, "preemption": token.preemption}
     checked = None if own_files(token.variant) else variant_problem
     made_with = load_scenario(scenario, own, checked)
@@ -269,7 +267,7 @@ def _after(steps: list[StepTaken], error: CannotStep) -> str:
 
 
 def _findings(space: Space, schedule: Schedule) -> dict[str, Finding]:
-
+    """The findings that a schedule shows, each once, those of lock order too."""
     found: dict[str, Finding] = {}
     for finding in findings_of(space, schedule):
         found.setdefault(finding.id, finding)

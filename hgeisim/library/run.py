@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import wrong
 from hgeisim.library.progress import SILENT, Progress
-from hgeisim.report.grid import Grid, Part, html, plain
+from hgeisim.report.grid import Grid, Part, plain
+from hgeisim.report.layout import count
 from hgeisim.runs.folder import read_run, write_run
 from hgeisim.runs.picture_kinds import KINDS
 from hgeisim.runs.recording import Recording
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Result(Recording):
+class Result(Answer, Recording):
     """A run, fresh or read back from its folder.
 
     A fresh one has its `scenario` and its `simulation`, and `base_runs` if it was compared.
@@ -43,25 +45,21 @@ class Result(Recording):
         """The text of `hgeisim run`, or of `hgeisim trace import`."""
         return plain(self.parts())
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         from hgeisim.report.run_tables import HART_HEADS, hart_row  # noqa: PLC0415
 
         if "trace" in self.summary:
             grids = [part for part in self.parts() if isinstance(part, Grid)]
-            return html(self._headline, grids[0])
+            return grids[0]
         rows = [hart_row(hart) for hart in self.harts]
-        return html(self._headline, Grid(("HART", *HART_HEADS), rows))
+        return Grid(("HART", *HART_HEADS), rows)
 
     @property
     def _headline(self) -> str:
         title, _, kernel = self.title.partition("\n")
         found = self.findings
         new = sum(bool(each.get("new")) for each in found)
-        many = f"{len(found)} finding{'s' * (len(found) != 1)}"
-        judged = f"{many}, {new} new" if found else "no finding"
+        judged = f"{count(len(found), 'finding')}, {new} new" if found else "no finding"
         if "trace" in self.summary:
             judged = f"{len(self.harts)} HARTs, {self.summary['end_ns'] / 1e9:.3f} s"
         return f"{title}; {kernel}: {judged}"

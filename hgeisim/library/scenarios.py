@@ -58,6 +58,7 @@ def loaded(
     `overrides` are arguments of a function that `load` has, too.  InputError: the scenario is
     loaded already, and there are overrides.
     """
+    from hgeisim.scenario.find import built_in_names  # noqa: PLC0415
     from hgeisim.scenario.schema import Scenario  # noqa: PLC0415 - loads pydantic
 
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -68,9 +69,8 @@ def loaded(
         name, value = next(iter(given.items()))
         allowed = "cannot change a scenario that is loaded"
         raise wrong((function, name), repr(value), allowed, f"give {name} to `load`")
-    return scenario.file.removesuffix(".toml") if _is_built_in(
-        scenario
-    ) else scenario.file, scenario
+    name = scenario.file.removesuffix(".toml")
+    return name if name in built_in_names() else scenario.file, scenario
 
 
 def base_of(function: str, variant: str, base: str | None) -> str | None:
@@ -88,13 +88,7 @@ def base_of(function: str, variant: str, base: str | None) -> str | None:
     execute(base)
     if problem := variant_problem(base):
         raise wrong((function, "base"), repr(base), problem)
-    return base or without_last_patch(variant)
-
-
-def _is_built_in(scenario: Scenario) -> bool:
-    from hgeisim.scenario.find import built_in_names  # noqa: PLC0415
-
-    return scenario.file.removesuffix(".toml") in built_in_names()
+    return base
 
 
 def scenarios() -> list[dict[str, str]]:

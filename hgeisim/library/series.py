@@ -11,12 +11,13 @@ from hgeisim.drivers.explored.series import Series, SeriesLocks
 from hgeisim.drivers.explored.strategies.verdict import without_memory
 from hgeisim.errors import ArgumentProblem, InputError, Problem
 from hgeisim.kernel.variants import BASES, variant_problem
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import check_names
 from hgeisim.library.how_to_search import OVERRIDES, How, Options
 from hgeisim.library.own_patch import execute
 from hgeisim.library.progress import SILENT, Progress
 from hgeisim.library.scenarios import Source, loaded
-from hgeisim.report.grid import Grid, html
+from hgeisim.report.grid import Grid
 from hgeisim.report.series import document, text
 from hgeisim.scenario.canonical import clean_twin
 from hgeisim.scenario.schema import Scenario
@@ -84,7 +85,7 @@ class Patches:
         return ArgumentProblem("series", self.form, repr(patch), allowed, remedy)
 
 
-class SeriesExploration:
+class SeriesExploration(Answer):
     """A scenario with several kernels, searched one after the other.
 
     `locks` is None until the searches are done; `stopped` is what ended it early, if anything did.
@@ -128,15 +129,12 @@ class SeriesExploration:
         """The text of `hgeisim explore --series`."""
         return "\n".join(text(self.document))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         rows = [
             (kernel["variant"], ", ".join(f["id"] for f in kernel["findings"]) or "no finding")
             for kernel in self.document["kernels"]
         ]
-        return html(self._headline, Grid(("kernel", "findings"), rows))
+        return Grid(("kernel", "findings"), rows)
 
     @property
     def _headline(self) -> str:

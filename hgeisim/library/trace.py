@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
+from hgeisim.library.answer import Answer
 from hgeisim.library.arguments import check_names, wrong
 from hgeisim.library.progress import SILENT, Progress
 from hgeisim.library.run import Result
 from hgeisim.machine.topology import HGEIE_BITS_MAX
-from hgeisim.report.grid import Grid, Part, html, plain
+from hgeisim.report.grid import Grid, Part, plain
 from hgeisim.runs.atomic_folder import put_file
 from hgeisim.runs.folder import read_run
 from hgeisim.runs.recording import Recording
@@ -75,7 +76,7 @@ def import_(file: str | Path, **how: Unpack[Reading]) -> Result:
 
 
 @dataclass(frozen=True, repr=False)
-class TraceCheck:
+class TraceCheck(Answer):
     """Whether the model agrees with a trace.
 
     `agrees` is False at the first event that fits into no order, or where the kernel did something
@@ -101,12 +102,9 @@ class TraceCheck:
 
         return "\n".join(text(self.document))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         rows = [(each["id"], each["text"]) for each in self.document["findings"]]
-        return html(self._headline, Grid(("finding", ""), rows))
+        return Grid(("finding", ""), rows)
 
     @property
     def _headline(self) -> str:
@@ -144,7 +142,7 @@ def check(
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Answer):
     """Two runs side by side, HART by HART."""
 
     document: dict[str, Any]
@@ -161,12 +159,9 @@ class Comparison:
         """The text of `hgeisim trace compare`."""
         return plain(self.parts())
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         *_, grid = self.parts()
-        return html(self._headline, grid if isinstance(grid, Grid) else Grid((), ()))
+        return grid if isinstance(grid, Grid) else Grid((), ())
 
     @property
     def _headline(self) -> str:
@@ -188,7 +183,7 @@ def compare(left: str | Path | Recording, right: str | Path | Recording) -> Comp
 
 
 @dataclass(frozen=True, repr=False)
-class Calibrated:
+class Calibrated(Answer):
     """The costs of operations, as they were measured in traces."""
 
     document: dict[str, Any]
@@ -199,12 +194,9 @@ class Calibrated:
 
         return "\n".join(text(self.document))
 
-    def __repr__(self) -> str:
-        return f"<{self._headline}>"
-
-    def _repr_html_(self) -> str:
+    def _grid(self) -> Grid:
         rows = [(name, each["how"]) for name, each in self.document["measured"].items()]
-        return html(self._headline, Grid(("operation", "how it was measured"), rows))
+        return Grid(("operation", "how it was measured"), rows)
 
     @property
     def _headline(self) -> str:
