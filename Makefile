@@ -28,7 +28,7 @@ explore: $(INSTALLED) ## search a patch for a race (it has one, so exit status 1
 test: $(INSTALLED) ## run the tests, on all cores
 	$(BIN)/python -m pytest -q -n auto -m "not proof"
 
-proof: $(INSTALLED) ## run the tests that take minutes: whole searches, made in two ways
+proof: $(INSTALLED) ## run the tests that take minutes: whole searches in two ways, broken patches in time
 	$(BIN)/python -m pytest -q -n auto -m proof
 
 seeds: $(INSTALLED) ## 200 seeds of each scenario, on all cores; may be stopped and started again

@@ -80,6 +80,7 @@ def test_a_search_notices(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUN)
+@pytest.mark.proof
 def test_a_run_notices(name: str) -> None:
     scenario, wanted = RUN[name]
     result = hgeisim("run", scenario, "--variant", f"v7.1+{PATCHES}:{name}", "--json").document()

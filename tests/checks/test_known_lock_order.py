@@ -118,6 +118,7 @@ def test_without_a_patch_there_is_nothing(
         (ReadsAtomic, "rt", {f"wait-context:imsic->vsfile_lock preemption off in {WFI}"}),
     ],
 )
+@pytest.mark.proof
 def test_a_patch_that_does_the_same_elsewhere_is_new(
     patch: type, preemption: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_search_notices(patch: str, wanted: set[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["hotplug-storm", "migration-storm"])
 @pytest.mark.parametrize(("patch", "wanted"), BROKEN.items(), ids=BROKEN)
+@pytest.mark.proof
 def test_a_run_notices(scenario: str, patch: str, wanted: set[str]) -> None:
     assert in_time(scenario, f"v7.1+{FOLDER}/{patch}") == wanted
 

@@ -243,6 +243,7 @@ AFTERWARDS = {
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt(), 130), (Stopped(15), 143), (ValueError("no"), 3)]
 )
+@pytest.mark.proof
 def test_what_comes_after_the_search_is_stopped(
     monkeypatch: pytest.MonkeyPatch, module: Any, function: str, error: BaseException, status: int
 ) -> None:

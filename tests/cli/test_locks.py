@@ -225,6 +225,7 @@ def test_other_names_promise_nothing(tmp_path: Path, form: str, name: str) -> No
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.proof
 def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
     tmp_path: Path,
 ) -> None:

@@ -65,6 +65,7 @@ del TIMED["Relocks"]  # in time it looks like work
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "finding"), TIMED.items(), ids=TIMED)
+@pytest.mark.proof
 def test_it_is_found_in_a_run(name: str, finding: str) -> None:
     status, shown = found(("run", "hotplug-storm", "--seed", "2"), name)
     assert status == 1
@@ -94,6 +95,7 @@ def test_the_texts_say_what_and_where() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["HandsOver", "Polls", "ComparesAndExchanges"])
 @pytest.mark.parametrize("command", [("explore", "move-offline"), ("run", "hotplug-storm")])
+@pytest.mark.proof
 def test_sound_patches_are_not_accused(command: tuple[str, ...], name: str) -> None:
     assert found(command, name)[1] == {}
 

@@ -137,6 +137,7 @@ def test_of_revisions_the_last_one_counts(revisions: Any, status: int, end: str)
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_the_clean_twin_is_compared_too() -> None:
     words = ("--revisions", "judged.py:LooksAgain", "judged.py:NoArm")
     answer = explored(*words, scenario="move-offline")
@@ -160,6 +161,7 @@ def test_findings_of_lock_order_and_edges_are_compared() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_the_revisions_of_the_per_cpu_series() -> None:
     revisions = [f"percpu-v{number}" for number in (2, 3, 4, 5)]
     answer = explored("--revisions", *revisions, scenario="patch-race")

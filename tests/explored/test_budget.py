@@ -35,6 +35,7 @@ def searched(name: str, given: Budget) -> Verdict:
 @pytest.mark.slow
 @pytest.mark.parametrize("pure", ENGINES)
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.proof
 def test_steps(monkeypatch: pytest.MonkeyPatch, name: str, pure: str) -> None:
     monkeypatch.setenv(PURE, pure)
     given = Budget(steps=STEPS)

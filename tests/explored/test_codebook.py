@@ -85,6 +85,7 @@ def test_a_path_may_have_more_than_256_places() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["long-script", "everything"])
+@pytest.mark.proof
 def test_a_long_script_is_explored(name: str) -> None:
     output = hgeisim("explore", str(ROOT / f"tests/data/scenarios/{name}.toml"), "--states", "3000")
     assert output.status in (0, 1)

@@ -128,6 +128,7 @@ def test_both_engines_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", BASES)
 @pytest.mark.parametrize("name", ["few-files", "moved-sleeper", "stale-attr", "module-exit"])
+@pytest.mark.proof
 def test_a_shipped_kernel_has_none(name: str, variant: str) -> None:
     assert found_in(space_of(load_scenario(name, {"variant": variant}))) == {}
 

@@ -70,6 +70,7 @@ def test_what_is_known_is_not_left_again() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_engine")
+@pytest.mark.proof
 def test_a_search_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """It shows what the states show that it keeps, and nothing that cannot happen."""
     scenario = load_scenario("patch-race", {"variant": "v6.12+percpu-v2"})

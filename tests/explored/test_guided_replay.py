@@ -74,6 +74,7 @@ def test_where_a_context_stands() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", ["sound.py:LockOnceMore", "sound.py:StepMore"])
+@pytest.mark.proof
 def test_a_sound_patch_is_not_accused_where_no_search_ends(patch: str) -> None:
     output = hgeisim(
         *("explore", "everything", "--states", "30000"),
@@ -83,6 +84,7 @@ def test_a_sound_patch_is_not_accused_where_no_search_ends(patch: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_what_its_clean_twin_shows_counts_where_no_search_ends() -> None:
     """The base's F-3 hides what the patch forgets, but for the twin without hotplug."""
     output = hgeisim(

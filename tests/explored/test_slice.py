@@ -45,6 +45,7 @@ def unshown(searched: Space, finding: str, order: tuple[Edge, ...]) -> int:
     ("name", "variant", "number"),
     [("blocked-move", "v6.12", 2), ("moved-sleeper", "v6.16", 3), ("stale-attr", "v7.1", 1)],
 )
+@pytest.mark.proof
 def test_every_finding_of_a_small_scenario(name: str, variant: str, number: int) -> None:
     searched = space(name, variant)
     found = orders(searched, 100_000)
@@ -64,6 +65,7 @@ def test_every_finding_of_a_large_scenario(name: str, variant: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_no_edge_of_an_order_can_be_left_out() -> None:
     searched = space("stale-attr", "v7.1")
     for finding, order in orders(searched, 100_000).items():

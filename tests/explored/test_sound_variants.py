@@ -46,6 +46,7 @@ def new_findings(command: tuple[str, ...], patch: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", PATCHES)
+@pytest.mark.proof
 def test_it_is_not_accused_in_small_scenarios(patch: str) -> None:
     for name in QUICK:
         assert new_findings(("explore", name), patch) == [], name

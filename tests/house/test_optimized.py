@@ -80,6 +80,7 @@ def test_traces_are_read_compared_and_drawn_in_the_same_way(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.skipif(updating(), reason="what it compares with is being written")
+@pytest.mark.proof
 def test_fingerprints() -> None:
     names = "from tests.runs.test_determinism import HEAD, tables"
     code = f"{names}; print(HEAD + ''.join(tables()), end='')"
@@ -101,6 +102,7 @@ def test_tokens_are_replayed_in_the_same_way() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [("run", "big-little"), ("explore", "move-offline")])
+@pytest.mark.proof
 def test_a_patch_keeps_its_asserts(tmp_path: Path, command: tuple[str, str]) -> None:
     """In time paths are compiled again, fused or not; explored they are not."""
     (tmp_path / "mine.py").write_text(PATCH)

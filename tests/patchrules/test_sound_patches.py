@@ -173,6 +173,7 @@ SOURCES = tuple((ROOT / name).read_bytes() for name in python_files("hgeisim"))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", [*kernels.ALL_VARIANTS, kernels.CLAMP, kernels.MIN])
+@pytest.mark.proof
 def test_no_shipped_file_is_accused(variant: str) -> None:
     """Each file of a kernel is looked at as if it were a patch."""
     kernel = find_variant(variant)

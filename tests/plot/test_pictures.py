@@ -209,6 +209,7 @@ def test_a_run_of_no_time_can_be_drawn(kind: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["png", "svg"])
 @pytest.mark.parametrize("picture", PICTURES, ids=stem)
+@pytest.mark.proof
 def test_equal_runs_give_equal_pictures(tmp_path: Path, picture: Picture, form: str) -> None:
     made = recording(MACHINES[4])
     paths = [tmp_path / f"{name}.{form}" for name in "ab"]

@@ -157,6 +157,7 @@ def test_all_that_is_reached_is_tried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(6))
+@pytest.mark.proof
 def test_a_search_of_its_own_says_the_same(part: int) -> None:
     """The fault is on from the start of the tasks, and nothing is shared."""
     made = power()

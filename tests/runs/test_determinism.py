@@ -124,6 +124,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_an_exploration_is_the_same_to_the_byte() -> None:
     one, *others = outputs("explore", "patch-race", "--json")
     assert b'"token": "hg2.' in one

@@ -65,6 +65,7 @@ EQUAL, UNEQUAL = (
     ],
 )
 @pytest.mark.parametrize("hotplug", [(), ((1, 5), (3, 12), (0, 20), (1, 30))])
+@pytest.mark.proof
 def test_after_all_vms_have_gone_all_lines_are_free(
     variant: str, harts: list[dict[str, int]], hotplug: tuple[tuple[int, int], ...]
 ) -> None:

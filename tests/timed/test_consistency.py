@@ -178,6 +178,7 @@ def result(tables: dict[str, Any], env: LaneEnvironment | None = None) -> tuple[
 @pytest.mark.slow
 @settings(max_examples=80)
 @given(scenarios(), st.lists(st.integers(1, GONE_MS * MS), min_size=20, max_size=20))
+@pytest.mark.proof
 def test_everybody_is_somewhere_and_nothing_drifts(
     tables: dict[str, Any], stops: list[int]
 ) -> None:

@@ -67,6 +67,7 @@ def test_parked_until_woken(make: type[LaneEnvironment]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["v6.12", "v6.12+percpu-v5"])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.proof
 def test_timelines_are_those_of_stock_simpy(variant: str, seed: int) -> None:
     scenario = load_scenario("big-little", {"variant": variant, "seed": seed, "until": "8ms"})
     prints = []

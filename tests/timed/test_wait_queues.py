@@ -259,6 +259,7 @@ def test_a_hart_that_waits_for_another_one_to_go_offline_sleeps_where_it_may(unt
 @pytest.mark.parametrize("preemption", [None, "rt"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", ["hotplug-storm", "migration-storm", TWO_OFFLINE])
+@pytest.mark.proof
 def test_cutting_a_run_shows_nothing_that_a_longer_one_does_not(
     name: str, seed: int, preemption: str | None
 ) -> None:

@@ -74,6 +74,7 @@ def stated(found: list[tuple[str, Corruption, Disagreement | None]]) -> str:
 @pytest.mark.parametrize(
     ("names", "most"), [(NAMES, 6), ((LONG,), 1)], ids=["most", "the long one"]
 )
+@pytest.mark.proof
 def test_corrupted_traces_are_rejected(names: tuple[str, ...], most: int, tmp_path: Path) -> None:
     """Some of each kind."""
     found = verdicts(names, most, tmp_path)
