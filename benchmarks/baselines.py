@@ -18,7 +18,6 @@ from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 
 VARIANTS = (*BASES, "v7.1+percpu-v5")
-"""The last one is v7.2."""
 STATES_MAX = 5_000_000
 LARGE = ("crowd", "everything")
 """Scenarios that have more states than that; nothing is recorded of them."""

@@ -102,6 +102,7 @@ CATALOGUE = (
     Row(conservation.NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
     Row(conservation.ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
     Row(guest.GuestReachable(), ("unreachable",), INTERRUPT, (At.OPERATION,)),
+    Row(guest.OwnRegisters(), ("foreign-registers",), INTERRUPT, (At.OPERATION,)),
     Row(guest.EntryGranted(), ("entry-refused",), INTERRUPT, (At.RETURN,)),
     Row(delivery.PageMapped(), ("stale-pte",), INTERRUPT, (At.MOVED, At.QUIET)),
     Row(delivery.FenceExecuted(), ("fence-lost",), INTERRUPT, (At.QUIET,)),

@@ -138,6 +138,30 @@ class GuestReachable(OperationCheck):
                 yield Finding("unreachable", "vcpu", f"{text}{vcpu.cpu}, loaded: {vcpu.loaded}")
 
 
+class OwnRegisters(OperationCheck):
+    """A guest is entered with the newest values of its own registers, until the host goes
+    down.
+
+    Source: kvm_arch_vcpu_load (vcpu.c) writes them unless the HART has them; kvm_arch_vcpu_put
+    saves them.
+    """
+
+    about = (EnterGuest,)
+
+    def applies(self, k: Module) -> bool:
+        """Whether a load may write none of them."""
+        return k.keeps_registers
+
+    def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
+        """Report a guest that runs with what another has left, or with nothing."""
+        if isinstance(moment.op, EnterGuest) and not k.globals.kvm_rebooting:
+            vcpu, hart = k.vcpu(moment.op.vcpu), moment.who.hart
+            if hart.registers_of != vcpu.id:
+                left = f"of {name_of(k, hart.registers_of)}" if hart.registers_of else "of nobody"
+                text = f"the guest of {vcpu.name} is entered on CPU {hart.id}, which has the "
+                yield Finding("foreign-registers", "vcpu", f"{text}VS registers {left}")
+
+
 class EntryGranted(ReturnCheck):
     """A vCPU of an AUTO VM always gets into its guest: without a line it has its SW-file.
 

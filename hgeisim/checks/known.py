@@ -21,7 +21,7 @@ from hgeisim.checks.catalogue import is_note
 from hgeisim.checks.finding import AIA_PREFIXES, HAPPENINGS, NOT_KNOWN, Cause
 from hgeisim.document import toml_of
 from hgeisim.errors import InputError, Problem
-from hgeisim.kernel.variants import BASES, PATCHES, own_files
+from hgeisim.kernel.variants import BASES, PATCHES, made_of, own_files
 from hgeisim.lockorder.baseline.baseline import Edges, cycle_of
 from hgeisim.lockorder.baseline.baseline_file import read_baseline, shipped_path
 from hgeisim.machine.kernel_name import marks, present_id
@@ -42,8 +42,9 @@ class Known:
     """Findings that people know by one name.
 
     They are known in the bases from `first` to `last` ("": no bound) with at least one of
-    `patches`, if there are any, and with none of those in `without`; `realtime` restricts them to
-    PREEMPT_RT.  Accepted ones are not new; the others have only a name.
+    `patches`, if there are any, and with none of those in `without`, whether named or brought along
+    by the base; `realtime` restricts them to PREEMPT_RT.  Accepted ones are not new; the others
+    have only a name.
 
     They are known by their cause: one of `after` has happened before, none but `parties` took part,
     and all of `needs` led there; `pieces` are all pieces of kernel functions in which a data race
@@ -66,7 +67,7 @@ class Known:
 
     def holds_in(self, variant: str, realtime: bool) -> bool:
         """Whether its findings are known in a variant, with PREEMPT_RT or without."""
-        base, *patches = variant.split("+")
+        base, *patches = made_of(variant)
         return (
             (realtime or not self.realtime)
             and self.spans(base)

@@ -105,6 +105,12 @@ REMEDIES = {
         "Whoever kicks the vCPU or waits for its fence sends no IPI to it, or one to another CPU.",
         "Set vcpu->cpu on every way into the guest: kvm_arch_vcpu_load, also from kvm_sched_in.",
     ),
+    "foreign-registers": Remedy(
+        "The guest runs without interrupts or with registers of another, and the next put saves "
+        "them for good.",
+        "Write all registers at a load unless this CPU still has them; forget the former vCPU "
+        "where they go.",
+    ),
     "entry-refused": Remedy(
         "KVM_RUN fails, and the guest does not go on.",
         "Let a vCPU in mode auto go on with its SW-file where it gets no line.",

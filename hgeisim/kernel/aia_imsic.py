@@ -256,6 +256,12 @@ class ImsicDevice(Imsic):
         Which VS-file it is, is read under vsfile_lock and used after it was dropped.
         """
         yield vcpu.vm.lock.lock
+        yield from k.rw_vcpu_attr(current, vcpu)
+        yield vcpu.vm.lock.unlock
+
+    @part_of("kvm_riscv_aia_imsic_rw_attr")
+    def rw_vcpu_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """The part that is about one vCPU, v6.12 (2.14): kvm->lock is all that is held."""
         yield vcpu.vsfile_lock.read_lock_irqsave
         cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         if cpu < 0:
@@ -267,7 +273,6 @@ class ImsicDevice(Imsic):
             yield from k.on_each_cpu_mask(current, 1 << cpu, k.vsfile_local_rw)
             yield STEP
             current.data.hgei = current.data.vcpu = 0
-        yield vcpu.vm.lock.unlock
 
     def imsic_vsfile_local_rw(k, current: Runner, sender: Caller) -> Path[None]:
         """imsic_vsfile_local_rw, v6.12 (2.14): one register of a VS-file, in an IPI on its CPU."""

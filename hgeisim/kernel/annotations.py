@@ -30,7 +30,17 @@ GUARDED_BY = (
     Guard("vsfile", Vcpu, ("vsfile_cpu", "vsfile_hgei"), "vsfile_lock"),
     Guard("free_bitmap", HgeiControl, ("free_bitmap",), "lock"),
     Guard("owners", HgeiControl, ("owners",), "lock"),
+    Guard("irqs_pending", Vcpu, ("irqs_pending", "irqs_pending_mask"), "irqs_pending_lock"),
 )
+
+
+def guards_of(struct: Shared) -> tuple[Guard, ...]:
+    """The guards of a struct; a kernel that lacks a lock needs none."""
+    return tuple(
+        guard
+        for guard in GUARDED_BY
+        if isinstance(struct, guard.struct) and hasattr(struct, guard.lock)
+    )
 
 
 def is_reachable(k: Any, struct: Shared) -> bool:

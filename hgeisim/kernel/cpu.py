@@ -90,8 +90,15 @@ class Cpuhp(Block):
         if not k.per_cpu[current.cpu].virtualization_enabled:
             return
         yield from k.kvm_riscv_aia_disable(current)
+        yield from k.reset_guest_registers(current)
         yield STEP
         k.per_cpu[current.cpu].virtualization_enabled = 0
+
+    @part_of("kvm_disable_virtualization_cpu")
+    def reset_guest_registers(k, current: Caller) -> Path[None]:
+        """kvm_arch_disable_virtualization_cpu, v6.12 (2.19), after AIA: VSIE, HVIP, HEDELEG and
+        HIDELEG, which the next load writes again."""
+        yield from ()
 
     def kvm_enable_virtualization(k, current: Thread) -> Path[None]:
         """kvm_enable_virtualization, v6.12: at module load or with the first VM."""

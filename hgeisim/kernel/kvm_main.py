@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.vcpu import EXIT_WFI, FAIL_ENTRY, VcpuRun
-from hgeisim.machine.kernel_name import outside, part_of
+from hgeisim.machine.kernel_name import in_c, outside, part_of
 from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Path, Spend
 from hgeisim.machine.schedule import TASK_INTERRUPTIBLE, TASK_RUNNING
 
@@ -79,14 +79,20 @@ class Block(VcpuRun):
 
     def kvm_vcpu_check_block(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_vcpu_check_block, v6.12: a reason not to sleep."""
-        yield STEP
-        if vcpu.irqs_pending:
+        pending = yield from k.any_pending(vcpu)
+        if pending:
             return 1
         pending = yield from k.kvm_riscv_vcpu_aia_has_interrupts(current, vcpu)
         if pending:
             return 1
         yield STEP
         return vcpu.stop
+
+    @in_c("kvm_riscv_vcpu_has_interrupts")
+    def any_pending(k, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_has_interrupts, v6.12 (2.11), but for AIA: bits of irqs_pending."""
+        yield STEP
+        return vcpu.irqs_pending
 
     def kvm_vcpu_block(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_block, v6.12 (2.17): WFI until an interrupt comes.

@@ -91,6 +91,8 @@ class Kernel(Fixed):
     `k.vcpus[id]` by vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
     With a `memory` all of it is tracked.  `realtime`: PREEMPT_RT, spinlock_t and rwlock_t sleep.
     `locks_are_steady`: no path initialises a lock that others may use already.
+    `keeps_registers`: a vCPU may be loaded without writing its registers, since the HART has them.
+    A kernel that writes all of them at each load can miss none, so there they are not modelled.
     `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
     that look on while it runs, and `shown` the functions that they can see, with their parameters.
     `entered` has the functions of patches that were called, where somebody notes them.
@@ -98,6 +100,7 @@ class Kernel(Fixed):
 
     name = ""
     locks_are_steady = True
+    keeps_registers = False
     shown: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(

@@ -78,6 +78,11 @@ class VcpuRun(AiaDevice):
         if vcpu is not None and vcpu.loaded:
             yield from k.kvm_arch_vcpu_load(current, vcpu)
 
+    @outside("driver")
+    def put_and_loaded(k, vcpu: Vcpu, cpu: int) -> None:
+        """A loaded vCPU is pushed off to a CPU; of both preempt notifiers this is left."""
+        vcpu.cpu = cpu
+
     def kvm_riscv_check_vcpu_requests(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_check_vcpu_requests, v6.12 (2.16 step 3)."""
         yield STEP
@@ -88,13 +93,18 @@ class VcpuRun(AiaDevice):
             yield PREEMPT_DISABLE
             yield from k.kvm_arch_vcpu_put(current, vcpu)
             yield from k.kvm_riscv_vcpu_aia_imsic_reset(current, vcpu)
-            yield STEP
-            vcpu.booted = vcpu.irqs_pending = vcpu.irqs_pending_mask = 0
-            vcpu.hvip = vcpu.hfence = 0
+            yield from k.reset_vcpu_context(vcpu)
             yield from k.kvm_arch_vcpu_load(current, vcpu)
             yield PREEMPT_ENABLE
         if requests & REQ_HFENCE:
             yield from k.kvm_riscv_hfence_process(current, vcpu)
+
+    @part_of("kvm_riscv_check_vcpu_requests")
+    def reset_vcpu_context(k, vcpu: Vcpu) -> Path[None]:
+        """The part of kvm_riscv_reset_vcpu that is about the vCPU's own state, v6.12 (2.16)."""
+        yield STEP
+        vcpu.booted = vcpu.irqs_pending = vcpu.irqs_pending_mask = 0
+        vcpu.hvip = vcpu.hfence = 0
 
     @part_of("kvm_arch_vcpu_ioctl_run")
     def vcpu_enter_guest(k, current: Thread, vcpu: Vcpu) -> Path[int]:

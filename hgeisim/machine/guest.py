@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hgeisim.machine.guest_registers import GuestRegisters
 from hgeisim.machine.ops import Op
 from hgeisim.machine.task import Runner
 
@@ -25,14 +26,20 @@ class SweepVsFile(Op):
 
 @dataclass(frozen=True, slots=True)
 class EnterGuest(Op):
-    """sret into the guest of a vCPU; from then on every interrupt of the HART makes it exit."""
+    """sret into the guest of a vCPU; from then on every interrupt of the HART makes it exit.
+
+    `registers` are its own, where they are modelled: the guest uses what the HART has.
+    """
 
     cost: ClassVar[str] = "guest_entry"
     vcpu: int
+    registers: GuestRegisters | None = None
 
     def end(self, who: Runner) -> None:
         """Be in the guest."""
         who.hart.guest = self.vcpu
+        if self.registers is not None:
+            self.registers.use(who.hart)
 
     def __str__(self) -> str:
         return "enter guest"

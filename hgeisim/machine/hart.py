@@ -61,7 +61,8 @@ class Hart(Shared):
     it is to run, the oldest in the lowest bits; `resched_ipi` is 1 when it was sent a reschedule
     IPI.  `trapped` is 1 once the host took an illegal-instruction exception.  Only checks read
     `vsfile_of`, the id of the vCPU for which the kernel has set `vgein`, 0 when it has not, and
-    `sgei_lines`, the lines for which the SGEI was taken that is being handled.
+    `sgei_lines`, the lines for which the SGEI was taken that is being handled.  `registers_of` is
+    the id of the vCPU whose registers the HART has (`GuestRegisters`), 0 for none's.
 
     `sgei` is the kernel's operation `k.sgei[id]`; users' own patches may name it in this way, too.
     """
@@ -74,6 +75,7 @@ class Hart(Shared):
     vgein: Field
     vsfile_of: Field
     sgei_lines: Field
+    registers_of: Field
     trapped: Field
     irq_off: Field
     hardirq: Field

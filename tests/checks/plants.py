@@ -298,6 +298,10 @@ NOT_TOLD_APART = {
         ("data-race:nr_hgei in kvm_riscv_aia_enable and kvm_riscv_aia_free_hgei",),
         "the id has both functions: another pair is another id",
     ),
+    "deadlock:ipi": "a shipped kernel shows it at a shutdown alone, with a handler on each HART; a "
+    "fault that waits for an IPI with interrupts off is `ipi-wait-atomic` before",
+    "foreign-registers:vcpu": "AIA has no part in a load or a put, so no cause names them; a patch "
+    "is compared with its base by the fewest switches",
     "stale-armed:hgei": "only `trace check` reports it, and a trace does not say why a bit is set",
     **dict.fromkeys(
         (

@@ -17,7 +17,7 @@ import pytest
 from hgeisim.checks.finding import Cause, of_ids
 from hgeisim.checks.known import Known, accepted, entries, known, new_findings, read_known
 from hgeisim.errors import InputError
-from hgeisim.kernel.variants import BASES, PATCHES, variant_problem
+from hgeisim.kernel.variants import BASES, LANDED, PATCHES, variant_problem
 from tests.support.golden import check_golden
 from tests.support.kernels import V2, V5, V6_12
 
@@ -36,7 +36,9 @@ NEIGHBOURS = ("leak:hge", "leak:hgei2", "deadlock", "wait-context:imsic->vsfile_
 
 def variants() -> Iterator[str]:
     """Every base with every stack of patches that may be named, and with own patches."""
-    stacks = [stack for length in range(4) for stack in permutations(PATCHES, length)]
+    several = [name for name in PATCHES if name not in LANDED]
+    stacks = [stack for length in range(4) for stack in permutations(several, length)]
+    stacks += [(name,) for name in LANDED]
     for base in BASES:
         names = ("+".join((base, *stack)) for stack in stacks)
         yield from (name for name in names if variant_problem(name) is None)

@@ -10,9 +10,12 @@ import pytest
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.simulation import simulate
-from hgeisim.kernel.annotations import GUARDED_BY, is_reachable
-from hgeisim.kernel.variants import BASES, variant_problem
+from hgeisim.kernel.annotations import GUARDED_BY, guards_of, is_reachable
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.structs import IRQ_VS_EXT
+from hgeisim.kernel.variants import BASES, OWN, variant_problem
 from hgeisim.library.own_patch import execute
+from hgeisim.machine import ops
 from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from tests.support.commands import hgeisim
@@ -37,7 +40,7 @@ SOUND = ("LooksOnce", "Tests", "Tries", "Helps", "Nothing")
 EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
 VARIANTS = (
     *BASES,
-    *(f"{base}+percpu-v5" for base in BASES),
+    *(f"{base}+percpu-v5" for base in BASES if variant_problem(f"{base}+percpu-v5") is None),
     *("v6.12+percpu-v2-lock-init", "v7.1+percpu-v2-lock-init"),
 )
 RESETS = ("v6.12+percpu-v2", "v6.12+percpu-v2-bitmap-reset", "v6.12+percpu-v2+review-clamp")
@@ -120,9 +123,32 @@ def test_who_can_come_to_a_control_block() -> None:
 
 
 def test_the_list_of_guards_is_of_fields_and_locks_that_exist() -> None:
+    k = unbooted("v7.2", (1,))
+    vcpu = k.add_vcpu("v1", 0, k.add_vm("vm"))
+    assert (*guards_of(k.hgei[0]), *guards_of(vcpu)) == (*GUARDED_BY[1:3], *GUARDED_BY[::3])
     for guard in GUARDED_BY:
-        assert guard.lock in vars(guard.struct)["__annotations__"]
         assert {*guard.fields} <= {*guard.struct.fields, *guard.struct.arrays}
+
+
+class UnsetsUnlocked(Module):
+    """irqs_pending as before v7.2."""
+
+    def kvm_riscv_vcpu_unset_interrupt(k, vcpu: Any, irq: int = IRQ_VS_EXT) -> ops.Path[None]:
+        """No lock."""
+        yield ops.STEP
+        vcpu.irqs_pending &= ~irq
+        yield ops.STEP
+        vcpu.irqs_pending_mask |= irq
+
+
+@pytest.mark.parametrize(("base", "accused"), [("v7.1", False), ("v7.3", True)])
+def test_irqs_pending_is_guarded_where_its_lock_is(
+    monkeypatch: pytest.MonkeyPatch, base: str, accused: bool
+) -> None:
+    monkeypatch.setitem(OWN, "own.py:UnsetsUnlocked", UnsetsUnlocked)
+    space = space_of(load_scenario("on-swfile", {"variant": f"{base}+own.py:UnsetsUnlocked"}))
+    found = exhaustive(space, 3_000).counterexamples
+    assert ("unlocked:irqs_pending in kvm_riscv_vcpu_unset_interrupt" in found) == accused
 
 
 @pytest.mark.slow

@@ -83,6 +83,7 @@ TWINS = {
     "move-offline": ["cpuhp/0"],
     "patch-race": ["cpuhp/0"],
     "reset-release": ["cpuhp/0"],
+    "replugged-sleeper": ["cpuhp/1"],
     "sleeper-offline": ["cpuhp/0"],
 }
 

@@ -138,7 +138,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         put(package / row.file, row.before, row.row + row.before)
     put(package / "scenario/schema.py", "class Kind(NamedTuple):", TABLE)
     put(package / "kernel/script.py", "    # Verbs of a task on a HART\n", VERB)
-    put(package / "kernel/variants/__init__.py", "V6_18, V7_1)}", "V6_18, V7_1, V9_9)}")
+    put(package / "kernel/variants/__init__.py", "V7_2, V7_3)\n", "V7_2, V7_3, V9_9)\n")
     return folder
 
 

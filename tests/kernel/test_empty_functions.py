@@ -116,6 +116,7 @@ BIG = ("big-little", PERCPU, ("run.until=3ms",))
 NOTICED = {
     "aia_config": Notice("mode-unusable:hwaccel", "lineless"),
     "aia_find_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
+    "any_pending": Notice("lost-wakeup:vcpu", "on-swfile"),
     "aia_hgei_init": Notice("bitmap-owner:all-lines", *FULL),
     "bound_nr_hgei": Notice("no-such-file:hgei", "pageless", PERCPU),
     "cpuhp_remove_state": Notice("irq-freed-enabled:sgei", "module-exit"),
@@ -166,7 +167,7 @@ NOTICED = {
     "kvm_riscv_vcpu_aia_imsic_release": Notice("now-on-offline:vsfile", *STORM),
     "kvm_riscv_vcpu_aia_imsic_reset": Notice("reset-kept:vcpu", "reset-release"),
     "kvm_riscv_vcpu_aia_imsic_rmw_setup": Notice("set-up-lost:vcpu", "on-swfile"),
-    "kvm_riscv_vcpu_aia_imsic_rmw_topei": Notice("endless:vcpu_enter_guest", "on-swfile"),
+    "kvm_riscv_vcpu_aia_imsic_rmw_topei": Notice("endless:kvm_arch_vcpu_ioctl_run", "on-swfile"),
     "kvm_riscv_vcpu_aia_imsic_update": Notice("entry-refused:auto", "reused-line"),
     "kvm_riscv_vcpu_aia_put": Notice("lost-wakeup:vcpu", "reused-line"),
     "kvm_riscv_vcpu_enter_exit": Notice("entry-refused:auto", "reused-line"),
@@ -174,12 +175,12 @@ NOTICED = {
     "kvm_riscv_vcpu_mmio_store": Notice("sent-lost:vcpu", *IPIS),
     "kvm_riscv_vcpu_set_interrupt": Notice("lost-wakeup:vcpu", *FULL),
     "kvm_riscv_vcpu_timer_next_event": Notice("unserved:vcpu", "ticks"),
-    "kvm_riscv_vcpu_unset_interrupt": Notice("endless:vcpu_enter_guest", "on-swfile"),
+    "kvm_riscv_vcpu_unset_interrupt": Notice("endless:kvm_arch_vcpu_ioctl_run", "on-swfile"),
     "kvm_sched_in": Notice("unreachable:vcpu", "reused-line"),
     "kvm_sched_out": Notice("lost-wakeup:vcpu", "one-vm"),
     "kvm_shutdown": Notice("left-behind:virtualization", "reboot"),
     "kvm_vcpu_check_block": Notice("unserved:vcpu", *FULL),
-    "kvm_vcpu_ioctl_begin": Notice("exception:guest_mode", *FULL),
+    "kvm_vcpu_ioctl_begin": Notice("exception:kvm_arch_vcpu_ioctl_run", *FULL),
     "kvm_vcpu_ioctl_end": Notice("left-behind:vcpu->mutex", *CHURN),
     "kvm_vcpu_kick": Notice("lost-wakeup:vcpu", "one-vm"),
     "lower_nr_hgei": Notice("mode-unusable:hwaccel", "lineless", PERCPU),
@@ -187,6 +188,7 @@ NOTICED = {
     "on_each_cpu_mask": Notice("set-up-lost:vcpu", "reused-line"),
     "preempt_schedule": Notice("endless:preempt_schedule", *STORM),
     "probe_nr_hgei": Notice("mode-refused:aia", *BIG),
+    "registers_to_be_written": Notice("foreign-registers:vcpu", "contend", "v7.2"),
     "request_sgei": Notice("deaf:vcpu", "reused-line"),
     "riscv_kvm_exit": Notice("left-behind:sgei", "module-exit"),
     "riscv_kvm_init": Notice("mode-refused:aia", *FULL),
@@ -212,6 +214,10 @@ ANSWER = (
     "has moved on (B-10), so a check would need to know whether the vCPU moved meanwhile."
 )
 UNSEEN = {
+    "rw_vcpu_attr": ANSWER,
+    "reset_guest_registers": "The HART keeps the registers, which is what a load may rely on.",
+    "reset_vcpu_context": "A guest goes on as before its reset, and a load writes what memory "
+    "has: the values of a reset are not modelled.",
     "ack_flush": ARRIVES,
     "scheduler_ipi": ARRIVES,
     "aia_init": "It takes and gives back locks and waits for readers; it leaves nothing behind "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 
 import pytest
 
@@ -18,8 +19,13 @@ from hgeisim.kernel.request import Request
 from hgeisim.kernel.sched import Sched
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.structs import IN_GUEST_MODE
-from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, variant_problem
+from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, made_of, variant_problem
 from hgeisim.kernel.variants.bugs import BUGS
+from hgeisim.kernel.variants.exit_order import ExitOrder
+from hgeisim.kernel.variants.former_clear import FormerClear
+from hgeisim.kernel.variants.former_skip import FormerSkip
+from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
+from hgeisim.kernel.variants.mmu_rwlock import MmuRwlock
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -28,10 +34,14 @@ from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.variants.review_clamp import ReviewClamp
 from hgeisim.kernel.variants.review_min import ReviewMin
+from hgeisim.kernel.variants.rw_attr_mutex import RwAttrMutex
+from hgeisim.kernel.variants.stable import Stable
 from hgeisim.kernel.variants.v6_12 import V6_12
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.kernel.variants.v6_18 import V6_18
 from hgeisim.kernel.variants.v7_1 import V7_1
+from hgeisim.kernel.variants.v7_2 import V7_2
+from hgeisim.kernel.variants.v7_3 import V7_3
 from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.shared import Fixed, Memory
 from tests.support import kernels
@@ -85,6 +95,33 @@ def test_what_the_review_wanted_goes_on_top_of_percpu_v2(name: str) -> None:
     assert "go on top of percpu-v2" in (variant_problem(name) or "")
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("v7.2+percpu-v5", "v7.2 has percpu-v5 already: leave it out"),
+        ("v7.3+former-skip", "v7.3 has former-skip already: leave it out"),
+        ("v6.16+exit-order", "v6.16 has exit-order already: leave it out"),
+        ("v6.12+stable+exit-order", "stable has exit-order already: leave it out"),
+        ("v7.2+percpu-v2", "v7.2 has percpu-v5: percpu-v2 goes on an older base, such as v7.1"),
+        ("v7.2+review-min", "v7.2 has percpu-v5: review-min goes on an older base, such as v7.1"),
+        ("v7.1+stable", "stable is the stable tree of v6.12: v6.12+stable, not v7.1+stable"),
+    ],
+)
+def test_a_patch_that_is_there_already(name: str, problem: str) -> None:
+    assert variant_problem(name) == problem
+
+
+def test_a_variant_is_made_of_what_its_base_and_patches_bring_along() -> None:
+    assert made_of("v7.1") == ["v7.1", "exit-order"]
+    assert set(made_of("v7.3")) - set(made_of("v7.2")) == {"v7.3", "former-clear"}
+    assert set(made_of("v7.2")) == {
+        *("v7.2", "exit-order", "former-skip", "irqs-pending-lock"),
+        *("mmu-rwlock", "percpu-v5", "rw-attr-mutex"),
+    }
+    stable = ["exit-order", "irqs-pending-lock", "rw-attr-mutex", "stable", "v6.12"]
+    assert sorted(made_of("v6.12+stable")) == stable
+
+
 def test_a_patch_applies_once() -> None:
     assert variant_problem("v6.12+percpu-v2+percpu-v2") == "a patch applies only once"
 
@@ -95,16 +132,22 @@ LAYERS = (
 )
 ORDER: dict[str, list[type[Kernel]]] = {
     "v6.12": [V6_12],
-    "v6.16": [V6_16, V6_12],
-    "v6.18": [V6_18, V6_16, V6_12],
-    "v7.1": [V7_1, V6_18, V6_16, V6_12],
+    "v6.16": [V6_16, ExitOrder, V6_12],
+    "v6.18": [V6_18, V6_16, ExitOrder, V6_12],
+    "v7.1": [V7_1, V6_18, V6_16, ExitOrder, V6_12],
+    "v7.2": [
+        *(V7_2, RwAttrMutex, IrqsPendingLock, FormerSkip),
+        *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
+        *(V7_1, V6_18, V6_16, ExitOrder, V6_12),
+    ],
+    "v6.12+stable": [Stable, RwAttrMutex, ExitOrder, IrqsPendingLock, V6_12],
     "v6.12+percpu-v2": [PercpuV2, V6_12],
     "v6.12+percpu-v2-bitmap-reset": [PercpuV2BitmapReset, PercpuV2, V6_12],
     "v6.12+percpu-v2-lock-init": [PercpuV2LockInit, PercpuV2, V6_12],
     "v6.12+percpu-v3": [PercpuV3, PercpuV2, V6_12],
     "v6.12+percpu-v4": [PercpuV4, PercpuV3, PercpuV2, V6_12],
     "v6.12+percpu-v5": [PercpuV5, PercpuV4, PercpuV3, PercpuV2, V6_12],
-    "v6.16+percpu-v5": [PercpuV5, PercpuV4, PercpuV3, PercpuV2, V6_16, V6_12],
+    "v6.16+percpu-v5": [PercpuV5, PercpuV4, PercpuV3, PercpuV2, V6_16, ExitOrder, V6_12],
     "v6.12+percpu-v2+review-clamp": [ReviewClamp, PercpuV2, V6_12],
     "v6.12+percpu-v2+review-clamp+review-min": [ReviewMin, ReviewClamp, PercpuV2, V6_12],
 }
@@ -122,10 +165,27 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
         *("kvm_arch_vcpu_blocking", "kvm_arch_vcpu_unblocking", "kvm_riscv_vcpu_aia_put"),
         "kvm_riscv_vcpu_aia_imsic_put",
         *("kvm_riscv_vcpu_aia_has_interrupts", "request_sgei", "kick_after_store"),
-        *("disarm_new_line", "riscv_kvm_exit"),
+        "disarm_new_line",
     },
     V6_18: {"kvm_riscv_vcpu_aia_has_interrupts"},
     V7_1: {"guest_files_max"},
+    V7_2: set(),
+    V7_3: set(),
+    ExitOrder: {"riscv_kvm_exit"},
+    FormerClear: {"reset_guest_registers"},
+    FormerSkip: {
+        *("add_vcpu", "kvm_arch_vcpu_load", "registers_to_be_written", "write_registers"),
+        *("preempt_others", "kvm_sched_out"),
+        *("resume", "kvm_arch_vcpu_put", "put_and_loaded", "kvm_riscv_vcpu_enter_exit"),
+        *("reset_vcpu_context", "reset_guest_registers"),
+    },
+    IrqsPendingLock: {
+        *("add_vcpu", "kvm_riscv_vcpu_set_interrupt", "kvm_riscv_vcpu_unset_interrupt"),
+        *("kvm_riscv_vcpu_flush_interrupts", "any_pending", "reset_vcpu_context"),
+    },
+    MmuRwlock: {"add_vm", "kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"},
+    RwAttrMutex: {"rw_vcpu_attr"},
+    Stable: set(),
     PercpuV2: {
         *("nr_hgei", "aia_hgei_init", "kvm_riscv_aia_enable"),
         *("set_hgei_up", "probe_nr_hgei", "set_free_bitmap"),
@@ -145,7 +205,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
 
 @pytest.mark.parametrize("patch", OVERRIDES)
 def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
-    functions = {name for name, value in vars(patch).items() if callable(value)}
+    functions = {name for name, value in vars(patch).items() if isinstance(value, FunctionType)}
     assert functions == OVERRIDES[patch]
     new_names = {
         "kvm_riscv_vcpu_aia_imsic_put",
@@ -154,6 +214,7 @@ def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
         "bound_nr_hgei",
         "set_free_bitmap",
         "lower_nr_hgei",
+        *("registers_to_be_written", "write_registers", "preempt_others", "resume"),
     }
     assert all(hasattr(Module, name) for name in functions - new_names)
 

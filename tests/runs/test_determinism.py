@@ -43,6 +43,7 @@ VARIANTS = {
     "one-vm": ("v6.12", "v7.1"),
     "patch-race": ("v6.12+percpu-v2", "v6.12+percpu-v5"),
     "realtime": ("v6.16", "v7.1"),
+    "replugged-sleeper": ("v7.2", "v7.3"),
     "reset-release": ("v6.12", "v7.1"),
     "reused-line": ("v6.12", "v7.1"),
     "server-64": ("v7.1+percpu-v5",),

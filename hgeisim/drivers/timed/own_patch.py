@@ -18,7 +18,7 @@ from hgeisim.checks.check import vcpus
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.checks.locking import UnderItsLock, holds
 from hgeisim.drivers.path_failure import AtomicSleep, NoOperation, stack_of, unbalanced
-from hgeisim.kernel.annotations import GUARDED_BY, Guard
+from hgeisim.kernel.annotations import Guard, guards_of
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.machine.balance import NOTHING, Balance, Call, frames, unbalanced_returns
@@ -57,8 +57,8 @@ class GuardedAccesses:
     def _watch(self, struct: Any) -> None:
         """Make a struct report the accesses to its guarded fields."""
         space: dict[str, Any] = {"__slots__": ()}
-        for guard in GUARDED_BY:
-            for field in guard.fields if isinstance(struct, guard.struct) else ():
+        for guard in guards_of(struct):
+            for field in guard.fields:
                 if field in type(struct).arrays:
                     setattr(struct, field, self._array(guard, struct, field))
                 else:

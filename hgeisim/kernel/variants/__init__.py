@@ -16,6 +16,11 @@ from hgeisim.kernel.main import Module
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants.bugs import BUGS
 from hgeisim.kernel.variants.entered import functions_of
+from hgeisim.kernel.variants.exit_order import ExitOrder
+from hgeisim.kernel.variants.former_clear import FormerClear
+from hgeisim.kernel.variants.former_skip import FormerSkip
+from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
+from hgeisim.kernel.variants.mmu_rwlock import MmuRwlock
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -24,12 +29,18 @@ from hgeisim.kernel.variants.percpu_v4 import PercpuV4
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
 from hgeisim.kernel.variants.review_clamp import ReviewClamp
 from hgeisim.kernel.variants.review_min import ReviewMin
+from hgeisim.kernel.variants.rw_attr_mutex import RwAttrMutex
+from hgeisim.kernel.variants.stable import Stable
 from hgeisim.kernel.variants.v6_12 import V6_12
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.kernel.variants.v6_18 import V6_18
 from hgeisim.kernel.variants.v7_1 import V7_1
+from hgeisim.kernel.variants.v7_2 import V7_2
+from hgeisim.kernel.variants.v7_3 import V7_3
 
-BASES: dict[str, type[Module]] = {kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_1)}
+BASES: dict[str, type[Module]] = {
+    kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_1, V7_2, V7_3)
+}
 SERIES: dict[str, type[Aia]] = {
     "percpu-v2": PercpuV2,
     "percpu-v2-bitmap-reset": PercpuV2BitmapReset,
@@ -41,7 +52,17 @@ SERIES: dict[str, type[Aia]] = {
 """Versions and single faults of one series: one of them at a time."""
 ADDITIONS: dict[str, type[Aia]] = {"review-clamp": ReviewClamp, "review-min": ReviewMin}
 """What the review wanted on top of percpu-v2."""
-PATCHES = SERIES | ADDITIONS
+LANDED: dict[str, type[Kernel]] = {
+    "exit-order": ExitOrder,
+    "former-clear": FormerClear,
+    "former-skip": FormerSkip,
+    "irqs-pending-lock": IrqsPendingLock,
+    "mmu-rwlock": MmuRwlock,
+    "rw-attr-mutex": RwAttrMutex,
+    "stable": Stable,
+}
+"""Single changes that landed, and what a stable tree took over of them."""
+PATCHES: dict[str, type[Kernel]] = SERIES | ADDITIONS | LANDED
 OWN: dict[str, type[Kernel]] = {}
 """Users' own patches by how they are named, `path/to/file.py:Name`; the command line fills it."""
 
@@ -57,7 +78,23 @@ def variant_problem(name: str) -> str | None:
         if patch in own_files(name) and patch not in OWN:
             wrong = wrong or f"names a file, and only --variant executes one: --variant {name}"
         wrong = wrong or _unknown("patch", patch, [*PATCHES, *BUGS, *OWN])
-    return wrong or _wrong_stack(patches) or _unstackable(name)
+    return wrong or _has_already(base, patches) or _wrong_stack(patches) or _unstackable(name)
+
+
+@cache
+def contained(name: str) -> tuple[str, ...]:
+    """The patches that a base, or a patch, has in itself; of a series only the last one."""
+    cls = (BASES | PATCHES | BUGS | OWN)[name]
+    inside = [each for each, patch in PATCHES.items() if each != name and issubclass(cls, patch)]
+    series = [each for each in inside if each in SERIES][-1:]
+    return tuple(each for each in inside if each not in SERIES or each in series)
+
+
+def made_of(name: str) -> list[str]:
+    """The base of a variant, then its patches with all that it and they contain."""
+    base, *patches = parts = name.split("+")
+    inside = (each for part in parts if part in BASES or part in LANDED for each in contained(part))
+    return [base, *dict.fromkeys((*patches, *inside))]
 
 
 def own_files(name: str) -> list[str]:
@@ -110,6 +147,20 @@ def sentence_of(kernel: type[Kernel]) -> str:
 def stacked(name: str, classes: tuple[type, ...]) -> type[Module]:
     """A kernel of this name, whose classes are asked in this order; each time the same."""
     return type(name, classes, {"__module__": __name__, "name": name})
+
+
+def _has_already(base: str, patches: list[str]) -> str | None:
+    """A patch applies once, also where the base or another patch brings it along."""
+    if "stable" in patches and base != "v6.12":
+        return f"stable is the stable tree of v6.12: v6.12+stable, not {base}+stable"
+    for patch in patches:
+        for other in (base, *(each for each in patches if each in LANDED and each != patch)):
+            if patch in contained(other):
+                return f"{other} has {patch} already: leave it out"
+        landed = [each for each in contained(base) if each in SERIES]
+        if landed and patch in SERIES | ADDITIONS:
+            return f"{base} has {landed[0]}: {patch} goes on an older base, such as v7.1"
+    return None
 
 
 def _unstackable(name: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.variants.exit_order import ExitOrder
 from hgeisim.kernel.variants.v6_12 import V6_12
 from hgeisim.machine.hart import bit
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
 
-class V6_16(V6_12):  # noqa: N801 - the version as people write it
+class V6_16(ExitOrder, V6_12):  # noqa: N801 - the version as people write it
     """With 4cec89db80ba: HGEIE and HGEIP are accessed by the IMSIC code (bug B-02 and its fix)."""
 
     name = "v6.16"
@@ -21,12 +22,6 @@ class V6_16(V6_12):  # noqa: N801 - the version as people write it
     def kvm_arch_vcpu_unblocking(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_arch_vcpu_unblocking, v6.16: nothing."""
         yield from ()
-
-    def riscv_kvm_exit(k, current: Thread) -> Path[None]:
-        """riscv_kvm_exit, v6.15: every CPU is disabled first, then AIA goes (fixes bug B-17)."""
-        if k.enable_virt_at_load:
-            yield from k.kvm_disable_virtualization(current)
-        yield from k.kvm_riscv_aia_exit(current)
 
     def request_sgei(k) -> Path[None]:
         """request_percpu_irq of SGEI in aia_hgei_init, v6.16 (2.2): only with a line (15ff2ff3c3b9,

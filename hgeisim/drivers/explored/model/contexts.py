@@ -139,11 +139,10 @@ class Placement(Contexts):
         elif isinstance(op, PushOff):
             for thread in self.tasks:
                 if thread is not who and thread.cpu == op.cpu:
-                    # Its preempt notifiers do not run; all that is left of them is vcpu->cpu.
                     thread.cpu = self._active_or_other(op.cpu)
                     vcpu = self.k.vcpu_of.get(thread)
                     if vcpu is not None and vcpu.cpu >= 0:
-                        vcpu.cpu = thread.cpu
+                        self.k.put_and_loaded(vcpu, thread.cpu)
         elif isinstance(op, SelectRq):
             cpu = self._active_or_other(op.task.cpu)
             if cpu != op.task.cpu and op.task.hart.current != op.task.id:

@@ -13,7 +13,7 @@ from hgeisim.checks.catalogue import At, asked
 from hgeisim.checks.check import vcpus
 from hgeisim.checks.finding import Finding, Moment
 from hgeisim.errors import ModelError
-from hgeisim.kernel.annotations import GUARDED_BY, Guard
+from hgeisim.kernel.annotations import Guard, guards_of
 from hgeisim.kernel.main import Module
 from hgeisim.machine.ops import Op
 from hgeisim.machine.shared import Memory, Shared, addresses
@@ -83,9 +83,8 @@ class StepAsker:
         """The guarded cells, each with its guard, struct and field."""
         return {
             address: (guard, struct, field)
-            for guard in GUARDED_BY
             for struct in (*vcpus(self.k), *self.k.hgei)
-            if isinstance(struct, guard.struct)
+            for guard in guards_of(struct)
             for field in guard.fields
             for address in addresses(struct, field)
         }

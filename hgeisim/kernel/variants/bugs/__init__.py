@@ -11,7 +11,6 @@ from hgeisim.kernel.variants.bugs.b_03 import B03
 from hgeisim.kernel.variants.bugs.b_08_fixed import B08Fixed
 from hgeisim.kernel.variants.bugs.b_08_raw import B08Raw
 from hgeisim.kernel.variants.bugs.b_09_fixed import B09Fixed
-from hgeisim.kernel.variants.bugs.b_10_fixed import B10Fixed
 from hgeisim.kernel.variants.bugs.b_12 import B12
 from hgeisim.kernel.variants.bugs.b_17 import B17
 from hgeisim.kernel.variants.bugs.v2_4_fixed import V24Fixed
@@ -23,7 +22,6 @@ BUGS: dict[str, type[Aia]] = {
     "B-08-fixed": B08Fixed,
     "B-08-raw": B08Raw,
     "B-09-fixed": B09Fixed,
-    "B-10-fixed": B10Fixed,
     "B-12": B12,
     "B-17": B17,
     "V2-4-fixed": V24Fixed,

@@ -1,0 +1,38 @@
+"""9090ba2e, cc98f006 and 60aa6734f542: mmu_lock is a rwlock_t, iounmap fences without it (v7.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hgeisim.kernel.mmu import Mmu
+from hgeisim.kernel.structs import Vm
+from hgeisim.machine.ops import Path
+from hgeisim.machine.rwlock import rwlock
+from hgeisim.machine.task import Runner
+
+
+class MmuRwlock(Mmu):
+    """A page is mapped with the lock held for writing, its fence inside; an unmapped page is fenced
+    when the lock has been dropped.  The dirty log alone reads, and is not modelled."""
+
+    def add_vm(k, name: str, aia_mode: str = "auto") -> Vm:
+        """kvm_create_vm with rwlock_init."""
+        vm: Any = super().add_vm(name, aia_mode)
+        vm.mmu_lock = rwlock(k.memory, f"{name}.mmu_lock", "kvm->mmu_lock", k.realtime)
+        made: Vm = vm
+        return made
+
+    def kvm_riscv_mmu_ioremap(k, current: Runner, vcpu: Any, cpu: int, hgei: int) -> Path[None]:
+        """kvm_riscv_mmu_ioremap, v7.2 (2.8 step 7b-7e)."""
+        yield vcpu.vm.mmu_lock.write_lock
+        yield from k.gstage_set_pte(current, vcpu, cpu, hgei)
+        yield vcpu.vm.mmu_lock.write_unlock
+
+    def kvm_riscv_mmu_iounmap(k, current: Runner, vcpu: Any) -> Path[None]:
+        """kvm_riscv_mmu_iounmap, v7.2 (2.9 steps 3b-3e): the fence only if the page was mapped."""
+        yield vcpu.vm.mmu_lock.write_lock
+        was_mapped = vcpu.pte_cpu >= 0
+        vcpu.pte_cpu = vcpu.pte_hgei = -1
+        yield vcpu.vm.mmu_lock.write_unlock
+        if was_mapped:
+            yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
