@@ -165,7 +165,7 @@ def test_a_malformed_file(command: str, tmp_path: Path) -> None:
 
 
 def test_a_kernel_that_nobody_knows() -> None:
-    answer = hgeisim("locks", "show", "v7.3")
+    answer = hgeisim("locks", "show", "v7.9")
     assert answer.status == 2
     assert "nor a shipped baseline (v6.12, " in answer.err
 
