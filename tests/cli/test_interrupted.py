@@ -184,6 +184,7 @@ def after(number: int, error: BaseException, really: Callable[..., Any]) -> Call
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("error", "status", "words"), STOPS.values(), ids=STOPS)
+@pytest.mark.proof
 def test_a_search_that_is_stopped(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, words: str
 ) -> None:

@@ -58,11 +58,13 @@ def printed(*args: str, optimized: bool = True, folder: Path = ROOT) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(updating(), reason="what it compares with is being written")
 @pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.proof
 def test_commands_of_the_readme_print_the_same(name: str) -> None:
     assert printed(*GOLDEN[name]) == (FOLDER / f"{name}.txt").read_text()
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_traces_are_read_compared_and_drawn_in_the_same_way(tmp_path: Path) -> None:
     told: dict[bool, list[str]] = {}
     for optimized in (False, True):
@@ -90,6 +92,7 @@ def test_fingerprints() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_tokens_are_replayed_in_the_same_way() -> None:
     told = (FOLDER / "explore-patch-race-percpu-v2.txt").read_text()
     tokens = re.findall(r"hgeisim replay (\S+)", told)

@@ -186,6 +186,7 @@ def test_a_fault_names_its_place() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_on_the_command_line() -> None:
     output = hgeisim("explore", NAME, "--variant", VARIANT, "--power")
     assert output.status == 0

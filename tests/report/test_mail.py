@@ -70,6 +70,7 @@ def test_locks_check_draws_the_cycle() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_every_mail_of_the_small_scenarios_fits() -> None:
     for name, variant in (("blocked-move", "v6.12"), ("moved-sleeper", "v6.16")):
         findings = hgeisim("explore", name, "--variant", variant, "--json").document()["findings"]
