@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hgeisim.kernel.structs import make_hart
@@ -44,6 +44,7 @@ ACTS = st.tuples(
 )
 
 
+@example([("write", 1, 0), ("write", 1, 1), ("use", 1, 0)])
 @given(st.lists(ACTS, max_size=25))
 def test_the_newest_are_where_their_values_are(acts: list[tuple[str, int, int]]) -> None:
     """A guest that was entered with wrong ones has none of its own from then on."""
