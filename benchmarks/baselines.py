@@ -17,7 +17,7 @@ from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 
-VARIANTS = (*BASES, "v7.1+percpu-v5")
+VARIANTS = (*BASES, "v7.0+percpu-v5")
 STATES_MAX = 5_000_000
 LARGE = ("crowd", "everything")
 """Scenarios that have more states than that; nothing is recorded of them."""

@@ -34,9 +34,9 @@ from hgeisim.scenario.streams import Streams
 
 SCENARIOS = (
     ("patch-race", "v6.12+percpu-v2"),
-    ("move-offline", "v7.1"),
-    ("one-vm", "v7.1"),
-    ("two-lines", "v7.1"),
+    ("move-offline", "v7.0"),
+    ("one-vm", "v7.0"),
+    ("two-lines", "v7.0"),
 )
 STATES_MAX = 5_000_000
 LARGE_MAX = 1_000_000
@@ -128,7 +128,7 @@ def main() -> None:
     )
     for name, variant in SCENARIOS:
         print(row(name, variant, rounds), flush=True)
-    print(first_findings("everything", "v7.1"))
+    print(first_findings("everything", "v7.0"))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from hgeisim.scenario.load import load_scenario
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/power.md"
 SURVIVORS = Path(__file__).with_name("survivors.toml")
-VARIANT = "v7.1+percpu-v5"
+VARIANT = "v7.0+percpu-v5"
 STATES_MAX = 1_000_000
 MINUTES = 60.0
 BEST = (NOTICED, SURVIVED, UNFINISHED, NO_EFFECT, NO_KERNEL)

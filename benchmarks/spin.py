@@ -132,7 +132,7 @@ def hotplug(
 def space_of(rounds: int, broken: bool) -> Space:
     """The protocol, each task on a HART of its own."""
     memory = Memory()
-    k = find_variant("v7.1")(Topology((HartSpec(1),) * 3, 6, "spin"), memory)
+    k = find_variant("v7.0")(Topology((HartSpec(1),) * 3, 6, "spin"), memory)
     boot(k, k.add_thread("swapper", 0))
     harts = tuple(
         build(Lines, memory, f"lines{cpu}", free_bitmap=bits, owners=3)

@@ -171,8 +171,8 @@ def test_values_are_set_by_key_and_a_scenario_may_be_a_dict() -> None:
     assert hgeisim.load("big-little", set=["vm.web.vcpus=2"]).vm[0].vcpus == 2
     with pytest.raises(hgeisim.InputError, match=r"load: set vm.wob.vcpus = 2: .*did you mean"):
         hgeisim.load("big-little", set={"vm.wob.vcpus": 2})
-    with pytest.raises(hgeisim.InputError, match=r"explore: variant = 'v7.1': cannot change a sc"):
-        hgeisim.explore(one, variant="v7.1")
+    with pytest.raises(hgeisim.InputError, match=r"explore: variant = 'v7.0': cannot change a sc"):
+        hgeisim.explore(one, variant="v7.0")
 
 
 def test_an_exploration_says_what_the_command_says() -> None:
@@ -218,12 +218,12 @@ def test_lists_are_those_of_the_commands() -> None:
 
 
 def test_lock_orders_are_shown_and_compared() -> None:
-    shown = hgeisim.locks.show("v7.1", "kvm->mmu_lock")
-    assert f"{shown}\n" == command("locks", "show", "v7.1", "--around", "kvm->mmu_lock").out
-    compared = hgeisim.locks.diff("v6.12", "v7.1")
-    assert f"{compared}\n" == command("locks", "diff", "v6.12", "v7.1").out
-    assert repr(compared) == f"<lock order of v7.1 beside v6.12: {len(compared.rows)} differences>"
-    assert "hgctrl-&gt;lock" in hgeisim.locks.show("v7.1")._repr_html_()
+    shown = hgeisim.locks.show("v7.0", "kvm->mmu_lock")
+    assert f"{shown}\n" == command("locks", "show", "v7.0", "--around", "kvm->mmu_lock").out
+    compared = hgeisim.locks.diff("v6.12", "v7.0")
+    assert f"{compared}\n" == command("locks", "diff", "v6.12", "v7.0").out
+    assert repr(compared) == f"<lock order of v7.0 beside v6.12: {len(compared.rows)} differences>"
+    assert "hgctrl-&gt;lock" in hgeisim.locks.show("v7.0")._repr_html_()
 
 
 def test_a_trace_is_imported_checked_and_compared(tmp_path: Path) -> None:
@@ -244,6 +244,6 @@ def test_a_trace_is_imported_checked_and_compared(tmp_path: Path) -> None:
 
 def test_a_patch_of_a_users_own_is_executed_and_compared() -> None:
     file = Path(__file__).parent / "data/patches/running.py"
-    result = hgeisim.run(hgeisim.load("big-little", variant=f"v7.1+{file}:Polls", until="300us"))
+    result = hgeisim.run(hgeisim.load("big-little", variant=f"v7.0+{file}:Polls", until="300us"))
     assert result.base_runs is not None
-    assert result.base_runs.variant == "v7.1"
+    assert result.base_runs.variant == "v7.0"

@@ -95,7 +95,7 @@ def command(scenario: str, **options: Any) -> int:
     \b
     Example:
       hgeisim explore patch-race --variant v6.12+percpu-v2
-      hgeisim explore move-offline --variant v7.1+mine.py:Mine
+      hgeisim explore move-offline --variant v7.3+mine.py:Mine
       hgeisim explore everything --strategy pct --seconds 20
       hgeisim explore patch-race --variant v7.1 --revisions percpu-v2 percpu-v5
 

@@ -21,7 +21,7 @@ from hgeisim.errors import InputError, Problem
 
 @click.command("learn", short_help="Write down the lock order of a kernel.")
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=complete_scenarios)
-@variant_option("Kernel to learn.", default="v7.1", show_default=True)
+@variant_option("Kernel to learn.", default="v7.3", show_default=True)
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
 @click.option("--out", type=PATH, help="Write here, not to stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -36,7 +36,7 @@ def learn_command(
 
     \b
     Example:
-      hgeisim locks learn --variant v7.1 --out v7.1.txt
+      hgeisim locks learn --variant v7.3 --out v7.3.txt
 
     Exit status: 0 every finding has a reason, 1 some have none.
     """
@@ -67,7 +67,7 @@ FORM_OF = {
 
 
 @click.command("show", short_help="The graph of a lock order: text, DOT, GraphML, a picture.")
-@click.argument("kernel", metavar="[KERNEL|FILE]", default="v7.1", shell_complete=complete_kernels)
+@click.argument("kernel", metavar="[KERNEL|FILE]", default="v7.3", shell_complete=complete_kernels)
 @click.option("--around", metavar="CLASS", help="Only classes near this one.")
 @click.option("--depth", default=1, show_default=True, type=click.IntRange(0), help="How near.")
 @click.option("--all", "everything", is_flag=True, help="Edges that follow from others, too.")
@@ -85,8 +85,8 @@ def show_command(kernel: str, **options: Any) -> int:
 
     \b
     Example:
-      hgeisim locks show v7.1 --around "kvm->mmu_lock"
-      hgeisim locks show v7.1 --format png --out locks.png
+      hgeisim locks show v7.3 --around "kvm->mmu_lock"
+      hgeisim locks show v7.3 --format png --out locks.png
     """
     from hgeisim.cli.console import print_json, progress  # noqa: PLC0415 - late: --help is quick
     from hgeisim.library.locks import show  # noqa: PLC0415
@@ -130,7 +130,7 @@ def command() -> None:
 
     \b
     Example:
-      hgeisim locks check --baseline v7.1 --variant v7.1+my-patch.py:MyPatch
+      hgeisim locks check --baseline v7.3 --variant v7.3+my-patch.py:MyPatch
     """
 
 

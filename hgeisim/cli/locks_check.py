@@ -41,7 +41,7 @@ def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
 
     \b
     Example:
-      hgeisim locks check --baseline v7.1 --variant v7.1+my-patch.py:MyPatch
+      hgeisim locks check --baseline v7.3 --variant v7.3+my-patch.py:MyPatch
 
     Exit status: 0 nothing new, 1 something new or lost, 2 a file is malformed.
     """

@@ -15,7 +15,7 @@ from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 def command(a: str, b: str, as_json: bool) -> int:
     """Show how the lock order B differs from A.
 
-    Each is a baseline file, a kernel (v7.1, v7.1+my-patch.py:MyPatch), or a copy of /proc/lockdep
+    Each is a baseline file, a kernel (v7.3, v7.3+my-patch.py:MyPatch), or a copy of /proc/lockdep
     of a real kernel, plain or .gz.  `+` is in B only, `-` in A only, `~` has changed.  Against
     /proc/lockdep only classes that both have are compared, without their use in softirqs, which the
     model does not have.  A dependency of the model counts as there when it follows from others,
@@ -24,7 +24,7 @@ def command(a: str, b: str, as_json: bool) -> int:
 
     \b
     Example:
-      hgeisim locks diff v6.12 v7.1
+      hgeisim locks diff v6.12 v7.3
       hgeisim locks diff /proc/lockdep v6.12
 
     Exit status: 0 they are the same, 1 they differ, 2 one of them is malformed.

@@ -8,7 +8,7 @@
     result.owners[result.owners["hart"] == 4]   # tables are numpy structured arrays
     result.plot("lines", hart=4).save("lines.png")
 
-    found = hgeisim.explore("patch-race", variant="v7.1+mine.py:Mine")
+    found = hgeisim.explore("patch-race", variant="v7.3+mine.py:Mine")
     print(found)                                # the text of the command
     print(found.mail())                         # one finding, for a mailing list
 

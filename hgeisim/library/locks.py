@@ -43,7 +43,7 @@ from hgeisim.user_file import is_file, read_text
 
 def learn(
     scenarios: Sequence[str] = (),
-    variant: str = "v7.1",
+    variant: str = "v7.3",
     *,
     realtime: bool = False,
     reasons: str | Path | None = None,
@@ -63,7 +63,7 @@ def learn(
 
 
 def show(
-    kernel: str = "v7.1",
+    kernel: str = "v7.3",
     around: str | None = None,
     *,
     depth: int = 1,

@@ -1,4 +1,4 @@
-"""A user's own patch: `--variant v7.1+path/to/file.py:Name`.
+"""A user's own patch: `--variant v7.3+path/to/file.py:Name`.
 
 The file is Python and is executed, so only the command line or a caller of the library may name
 one: a scenario, a token, a baseline or a run folder that names a file is refused

@@ -24,7 +24,7 @@ def load(source: Source, *, set: Settings = (), **overrides: Any) -> Scenario:  
     """Load a scenario by its name or file, or from a dict.
 
     `variant`, `preemption`, `until` and `seed` override it, as on the command line of `hgeisim
-    run`; a variant that names files (`v7.1+path.py:Mine`) executes them.  `set` puts values at keys
+    run`; a variant that names files (`v7.3+path.py:Mine`) executes them.  `set` puts values at keys
     as `-s` does: `{"vm.web.vcpus": 4}`.  InputError names everything that is wrong.
     """
     from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415

@@ -76,7 +76,7 @@ class Kernel(Table):
     """The kernel that runs on the machine."""
 
     variant: str = Field(
-        default="v7.1", min_length=1, description="a base and patches, such as v6.12+percpu-v5"
+        default="v7.3", min_length=1, description="a base and patches, such as v6.12+percpu-v5"
     )
     preemption: Literal["none", "voluntary", "full", "rt"] = Field(
         default="none", description='"none", "voluntary", "full" or "rt"'

@@ -99,14 +99,14 @@ PLANTS = {
     ),
     "disable takes all": Plant(
         planted.DisableTakesAll,
-        "v7.1",
+        "v7.0",
         {"v1@0": "", "@1": "offline 1"},
         tuple(f"wait-context:{lock} {IN_DISABLE}" for lock in LOCKS),
         preemption="rt",
     ),
     "update takes all": Plant(
         planted.UpdateTakesAll,
-        "v7.1",
+        "v7.0",
         {"v1@0": "run"},
         tuple(f"wait-context:{lock} {IN_UPDATE}" for lock in LOCKS),
         preemption="rt",
@@ -114,14 +114,14 @@ PLANTS = {
     ),
     "requests take all": Plant(
         planted.RequestsTakeAll,
-        "v7.1",
+        "v7.0",
         MOVES,
         tuple(f"wait-context:{lock} {IN_REQUESTS}" for lock in LOCKS),
         preemption="rt",
     ),
     "put elsewhere": Plant(
         planted.PutElsewhere,
-        "v7.1",
+        "v7.0",
         {"v1@0": "block, run", "v2@0": "block", "@1": "irqfd v2"},
         (
             "circular:imsic->vsfile_lock -SN-> rq->__lock -EN->",
@@ -132,7 +132,7 @@ PLANTS = {
     ),
     "put elsewhere on PREEMPT_RT": Plant(
         planted.PutElsewhere,
-        "v7.1",
+        "v7.0",
         {"v1@0": "block, run", "@1": "irqfd v1"},
         (
             f"irq-dependency:hgctrl->lock {OFF} imsic->vsfile_lock {ON}",
@@ -143,103 +143,103 @@ PLANTS = {
         instead=True,
     ),
     "clears another": Plant(
-        planted.ClearsAnother, "v7.1", MOVES, ("foreign-vsfile:hgei",), files=2
+        planted.ClearsAnother, "v7.0", MOVES, ("foreign-vsfile:hgei",), files=2
     ),
     "attr reads another": Plant(
         planted.AttrReadsAnother,
-        "v7.1",
+        "v7.0",
         {"v1@0": "", "@1": "rw_attr v1"},
         ("foreign-vsfile:hgei",),
         files=2,
     ),
     "release reads another": Plant(
-        planted.ReleaseReadsAnother, "v7.1", TAKEN_AWAY, ("foreign-vsfile:hgei",), files=2
+        planted.ReleaseReadsAnother, "v7.0", TAKEN_AWAY, ("foreign-vsfile:hgei",), files=2
     ),
     "disable frees twice": Plant(
-        planted.DisableFreesTwice, "v7.1", TAKEN_AWAY, ("double-free:hgei",)
+        planted.DisableFreesTwice, "v7.0", TAKEN_AWAY, ("double-free:hgei",)
     ),
     "level stays": Plant(
         planted.LevelStays,
-        "v7.1",
+        "v7.0",
         {"v1@0": "migrate 1, run, migrate 2, run", "v2@1": "", "@0": "irqfd v1"},
         ("level:vsfile",),
         harts=3,
     ),
-    "release forgets": Plant(planted.ReleaseForgets, "v7.1", TAKEN_AWAY, ("set-up-lost:vcpu",)),
+    "release forgets": Plant(planted.ReleaseForgets, "v7.0", TAKEN_AWAY, ("set-up-lost:vcpu",)),
     "disable frees SGEI": Plant(
         planted.DisableFreesSgei, "v6.12", {"@1": "offline 1"}, ("irq-freed-enabled:sgei",)
     ),
-    "frees twice": Plant(planted.FreesTwice, "v7.1", MOVES, ("double-free:hgei",)),
+    "frees twice": Plant(planted.FreesTwice, "v7.0", MOVES, ("double-free:hgei",)),
     "frees twice while a HART is offline": Plant(
-        planted.FreesTwiceLater, "v7.1", MOVES_WHILE_OFFLINE, ("double-free:hgei",), harts=3
+        planted.FreesTwiceLater, "v7.0", MOVES_WHILE_OFFLINE, ("double-free:hgei",), harts=3
     ),
-    "update arms": Plant(planted.UpdateArms, "v7.1", MOVES, ("armed:free-line",)),
+    "update arms": Plant(planted.UpdateArms, "v7.0", MOVES, ("armed:free-line",)),
     "enable arms": Plant(
-        planted.EnableArms, "v7.1", {"@1": "offline 1, online 1"}, ("armed:free-line",)
+        planted.EnableArms, "v7.0", {"@1": "offline 1, online 1"}, ("armed:free-line",)
     ),
     "disable arms": Plant(planted.DisableArms, "v6.12", {"@1": "offline 1"}, ("register:hgeie",)),
     "disable arms, later": Plant(
-        planted.DisableArms, "v7.1", {"@1": "offline 1"}, ("register:hgeie",)
+        planted.DisableArms, "v7.0", {"@1": "offline 1"}, ("register:hgeie",)
     ),
     "cleanup keeps": Plant(
-        planted.CleanupKeeps, "v7.1", {"v1@0": "", "@1": "destroy v1"}, ("dead-owner:taken-line",)
+        planted.CleanupKeeps, "v7.0", {"v1@0": "", "@1": "destroy v1"}, ("dead-owner:taken-line",)
     ),
     "cleanup keeps while a HART is offline": Plant(
         planted.CleanupKeeps,
-        "v7.1",
+        "v7.0",
         {"v1@0": "", "@1": "offline 1, destroy v1"},
         ("dead-owner:taken-line",),
     ),
     "rw_attr disables": Plant(
         planted.AttrDisables,
-        "v7.1",
+        "v7.0",
         {"v1@1": "", "v2@0": "", "@0": "rw_attr v2", "@2": "destroy v1"},
         ("use-after-free:kvm_riscv_aia_disable",),
         harts=3,
     ),
     "disable takes another": Plant(
         planted.DisableTakesAnother,
-        "v7.1",
+        "v7.0",
         {"v1@0": "", "v2@1": "", "@1": "offline 1"},
         ("foreign-release:vsfile",),
     ),
-    "update forgets": Plant(planted.UpdateForgets, "v7.1", MOVES, ("set-up-lost:vcpu",)),
+    "update forgets": Plant(planted.UpdateForgets, "v7.0", MOVES, ("set-up-lost:vcpu",)),
     "update forgets while a HART is offline": Plant(
-        planted.UpdateForgets, "v7.1", MOVES_WHILE_OFFLINE, ("set-up-lost:vcpu",), harts=3
+        planted.UpdateForgets, "v7.0", MOVES_WHILE_OFFLINE, ("set-up-lost:vcpu",), harts=3
     ),
     "update forgets what was sent": Plant(
         planted.UpdateForgetsSent,
-        "v7.1",
+        "v7.0",
         {**MOVES_WHILE_OFFLINE, "@1": "msi v1"},
         ("sent-lost:vcpu",),
         harts=3,
     ),
     "injects beside": Plant(
         planted.InjectsBeside,
-        "v7.1",
+        "v7.0",
         {"v1@0": "", "@1": "irqfd v1", "@2": "offline 2"},
         ("lost-interrupt:swfile",),
         harts=3,
     ),
     "injects behind": Plant(
         planted.InjectsBehind,
-        "v7.1",
+        "v7.0",
         {"v1@0": "", "@1": "irqfd v1", "@2": "offline 2"},
         ("lost-interrupt:vsfile",),
         harts=3,
         files=2,
     ),
-    "handler forgets": Plant(planted.HandlerForgets, "v7.1", SLEEPS, ("lost-wakeup:vcpu",)),
+    "handler forgets": Plant(planted.HandlerForgets, "v7.0", SLEEPS, ("lost-wakeup:vcpu",)),
     "nobody arms while a HART is offline": Plant(
         planted.NobodyArms,
-        "v7.1",
+        "v7.0",
         {"v1@0": "block", "@1": "irqfd v1", "@2": "offline 2"},
         ("lost-wakeup:vcpu",),
         harts=3,
     ),
     "offline by IPI": Plant(
         planted.OfflineByIpi,
-        "v7.1",
+        "v7.0",
         {"v1@1": "run", "v2@2": "run", "@0": "offline 0"},
         (
             "circular:@ipi -EN-> kvm->mmu_lock -EN->",
@@ -257,7 +257,7 @@ PLANTS = {
     ),
     "offline by IPI on PREEMPT_RT": Plant(
         planted.OfflineByIpi,
-        "v7.1",
+        "v7.0",
         {"v1@1": "run", "v2@2": "run", "@0": "offline 0"},
         (
             f"irq-dependency:kvm->mmu_lock {OFF} imsic->vsfile_lock {ON}",
@@ -268,13 +268,13 @@ PLANTS = {
         preemption="rt",
         vcpus=VM,
     ),
-    "maps nested": Plant(planted.MapsNested, "v7.1", MOVES, ("deadlock:kvm->mmu_lock",)),
+    "maps nested": Plant(planted.MapsNested, "v7.0", MOVES, ("deadlock:kvm->mmu_lock",)),
     "fences nested": Plant(
-        planted.FencesNested, "v7.1", {"v1@0": "migrate 1, run"}, ("deadlock:vcpu->hfence_lock",)
+        planted.FencesNested, "v7.0", {"v1@0": "migrate 1, run"}, ("deadlock:vcpu->hfence_lock",)
     ),
     "both nested": Plant(
         planted.BothNested,
-        "v7.1",
+        "v7.0",
         {"v1@0": "migrate 2, run", "v2@0": "migrate 1, run"},
         ("deadlock:kvm->mmu_lock+vcpu->hfence_lock",),
         harts=3,
@@ -282,11 +282,11 @@ PLANTS = {
         vcpus=VM,
     ),
     "clears nested": Plant(
-        planted.ClearsNested, "v7.1", MOVES, ("deadlock:imsic->vsfile_lock",), preemption="rt"
+        planted.ClearsNested, "v7.0", MOVES, ("deadlock:imsic->vsfile_lock",), preemption="rt"
     ),
     "clears masked": Plant(
         planted.ClearsMasked,
-        "v7.1",
+        "v7.0",
         {"v1@0": "migrate 1, run", "v2@2": "run"},
         ("ipi-wait-atomic:ack_kick",),
         harts=3,

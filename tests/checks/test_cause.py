@@ -63,8 +63,8 @@ def fewest(scenario: str, variant: str, finding: str) -> Cause:
 @pytest.mark.parametrize(
     ("scenario", "variant", "finding", "name"),
     [
-        ("stale-attr", "v7.1", "foreign-vsfile:hgei", "B-10"),
-        ("sleeper-offline", "v7.1", "foreign-vsfile:hgei", "F-3"),
+        ("stale-attr", "v7.0", "foreign-vsfile:hgei", "B-10"),
+        ("sleeper-offline", "v7.0", "foreign-vsfile:hgei", "F-3"),
         ("moved-sleeper", "v6.12", "lost-wakeup:vcpu", "B-02"),
         ("sleeper-offline", "v6.12", "lost-wakeup:vcpu", "F-3"),
         ("moved-sleeper", "v6.16", "lost-wakeup:vcpu", "B-03"),
@@ -119,7 +119,7 @@ SHAPES = Path(__file__).parent.parent / "data/scenarios"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["v6.12", "v7.1"])
+@pytest.mark.parametrize("variant", ["v6.12", "v7.0"])
 def test_rw_attr_that_meets_a_reset_is_b10(variant: str) -> None:
     search = hgeisim("explore", str(SHAPES / "attr-reset.toml"), "--variant", variant, "--json")
     named = {each["id"]: each["known_as"] for each in search.document()["findings"]}

@@ -64,8 +64,8 @@ def found_in(scenario: str, variant: str, wanted: str) -> bool:
 
 @cache
 def of_the_base(scenario: str) -> frozenset[str]:
-    """The findings of a search of v7.1."""
-    space = space_of(load_scenario(scenario, {"variant": "v7.1"}))
+    """The findings of a search of v7.0."""
+    space = space_of(load_scenario(scenario, {"variant": "v7.0"}))
     return frozenset(exhaustive(space, STATES).counterexamples)
 
 
@@ -73,7 +73,7 @@ def of_the_base(scenario: str) -> frozenset[str]:
 @pytest.mark.parametrize("name", EXPLORED)
 def test_a_search_notices(name: str) -> None:
     scenario, wanted = EXPLORED[name]
-    variant = f"v7.1+{PATCHES}:{name}"
+    variant = f"v7.0+{PATCHES}:{name}"
     execute(variant)
     assert found_in(scenario, variant, wanted)
 
@@ -83,7 +83,7 @@ def test_a_search_notices(name: str) -> None:
 @pytest.mark.proof
 def test_a_run_notices(name: str) -> None:
     scenario, wanted = RUN[name]
-    result = hgeisim("run", scenario, "--variant", f"v7.1+{PATCHES}:{name}", "--json").document()
+    result = hgeisim("run", scenario, "--variant", f"v7.0+{PATCHES}:{name}", "--json").document()
     assert wanted in [finding["id"] for finding in result["findings"]]
 
 

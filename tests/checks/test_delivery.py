@@ -112,7 +112,7 @@ def test_an_injection_leaves_nobody_forgotten() -> None:
         (V2, 0, []),
         (V2, 1, ["mode-refused:aia"]),
         (V6_12, 1, ["mode-refused:aia"]),
-        ("v7.1", 0, ["mode-refused:aia"]),
+        ("v7.0", 0, ["mode-refused:aia"]),
         (V5, 0, ["mode-refused:aia"]),
     ],
 )

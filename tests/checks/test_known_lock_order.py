@@ -13,7 +13,7 @@ from hgeisim.checks.known import entries, hazard, known, new_findings
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.variants import OWN
-from hgeisim.kernel.variants.v7_1 import V7_1
+from hgeisim.kernel.variants.v7_0 import V7_0
 from hgeisim.lockorder.baseline.baseline import cycle_of
 from hgeisim.machine.ops import (
     LOCAL_IRQ_DISABLE,
@@ -31,7 +31,7 @@ MS = 1_000_000
 WFI = "kvm_riscv_vcpu_wfi"
 
 
-class ReadsInHandler(V7_1):
+class ReadsInHandler(V7_0):
     """hgei_interrupt looks where a vCPU has its VS-file."""
 
     def hgei_interrupt(k, current: Runner) -> Path[None]:
@@ -42,7 +42,7 @@ class ReadsInHandler(V7_1):
         yield vcpu.vsfile_lock.read_unlock_irqrestore
 
 
-class UnmapsInHandler(V7_1):
+class UnmapsInHandler(V7_0):
     """hgei_interrupt takes the guest's page away."""
 
     def hgei_interrupt(k, current: Runner) -> Path[None]:
@@ -51,7 +51,7 @@ class UnmapsInHandler(V7_1):
         yield from k.kvm_riscv_mmu_iounmap(current, k.vcpu(1))
 
 
-class FencesMasked(V7_1):
+class FencesMasked(V7_0):
     """The guest's page is fenced with interrupts off."""
 
     def imsic_swfile_read(k, current: Thread, vcpu: Vcpu) -> Path[None]:
@@ -62,7 +62,7 @@ class FencesMasked(V7_1):
         yield from super().imsic_swfile_read(current, vcpu)
 
 
-class ReadsAtomic(V7_1):
+class ReadsAtomic(V7_0):
     """Whether an interrupt is there is asked with preemption off, which PREEMPT_RT forbids."""
 
     def kvm_riscv_vcpu_aia_has_interrupts(k, current: Runner, vcpu: Vcpu) -> Path[int]:
@@ -76,7 +76,7 @@ class ReadsAtomic(V7_1):
 def found(scenario: str, preemption: str, monkeypatch: pytest.MonkeyPatch, patch: type) -> set[str]:
     """The findings of lock order that a patch adds and nobody knows."""
     monkeypatch.setitem(OWN, "test.py:Patch", patch)
-    variant = "v7.1+test.py:Patch"
+    variant = "v7.0+test.py:Patch"
     simulation = simulate(load_scenario(scenario, {"variant": variant, "preemption": preemption}))
     simulation.run(6 * MS)
     new = new_findings(simulation.causes, variant, realtime=preemption == "rt")
@@ -89,7 +89,7 @@ def found(scenario: str, preemption: str, monkeypatch: pytest.MonkeyPatch, patch
 def test_without_a_patch_there_is_nothing(
     scenario: str, preemption: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nothing = type("Nothing", (V7_1,), {"__module__": __name__})
+    nothing = type("Nothing", (V7_0,), {"__module__": __name__})
     assert found(scenario, preemption, monkeypatch, nothing) == set()
 
 
@@ -133,8 +133,8 @@ def test_every_finding_is_named_exactly() -> None:
 @pytest.mark.parametrize(
     ("finding", "variant", "realtime"),
     [
-        ("wait-context:imsic->vsfile_lock rq->__lock", "v7.1", False),
-        ("wait-context:imsic->vsfile_lock rq->__lock", "v7.1+percpu-v5", True),
+        ("wait-context:imsic->vsfile_lock rq->__lock", "v7.0", False),
+        ("wait-context:imsic->vsfile_lock rq->__lock", "v7.0+percpu-v5", True),
         ("irq-usage:imsic->vsfile_lock IN-HARDIRQ-W HARDIRQ-ON-W", "v6.12", True),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_cycle_is_read_from_an_id() -> None:
     assert cycle_of("circularity:a -EN->") is None
 
 
-@pytest.mark.parametrize("variant", ["v6.16", "v7.1", "v7.1+percpu-v5", "v7.1+my.py:Mine"])
+@pytest.mark.parametrize("variant", ["v6.16", "v7.0", "v7.0+percpu-v5", "v7.0+my.py:Mine"])
 def test_the_longer_way_of_b09_is_known(variant: str) -> None:
     assert new_findings(of_ids([LONGER]), variant) == []
     assert hazard(LONGER, variant) == "B-09"
@@ -197,7 +197,7 @@ NEW = {
 
 @pytest.mark.parametrize("finding", NEW.values(), ids=NEW)
 def test_one_new_dependency_makes_it_new(finding: str) -> None:
-    assert new_findings(of_ids([finding]), "v7.1+my.py:Mine") == [finding]
+    assert new_findings(of_ids([finding]), "v7.0+my.py:Mine") == [finding]
 
 
 def test_it_is_new_where_the_known_cycle_is_not_there() -> None:

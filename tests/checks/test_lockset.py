@@ -41,7 +41,7 @@ EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
 VARIANTS = (
     *BASES,
     *(f"{base}+percpu-v5" for base in BASES if variant_problem(f"{base}+percpu-v5") is None),
-    *("v6.12+percpu-v2-lock-init", "v7.1+percpu-v2-lock-init"),
+    *("v6.12+percpu-v2-lock-init", "v7.0+percpu-v2-lock-init"),
 )
 RESETS = ("v6.12+percpu-v2", "v6.12+percpu-v2-bitmap-reset", "v6.12+percpu-v2+review-clamp")
 RESET = "unlocked:free_bitmap in kvm_riscv_aia_enable"
@@ -67,7 +67,7 @@ def in_time(scenario: str, variant: str, until: int = 3_000_000, **more: Any) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("patch", "wanted"), BROKEN.items(), ids=BROKEN)
 def test_a_search_notices(patch: str, wanted: set[str]) -> None:
-    assert set(unlocked("move-offline", f"v7.1+{FOLDER}/{patch}")) == wanted
+    assert set(unlocked("move-offline", f"v7.0+{FOLDER}/{patch}")) == wanted
 
 
 @pytest.mark.slow
@@ -75,20 +75,20 @@ def test_a_search_notices(patch: str, wanted: set[str]) -> None:
 @pytest.mark.parametrize(("patch", "wanted"), BROKEN.items(), ids=BROKEN)
 @pytest.mark.proof
 def test_a_run_notices(scenario: str, patch: str, wanted: set[str]) -> None:
-    assert in_time(scenario, f"v7.1+{FOLDER}/{patch}") == wanted
+    assert in_time(scenario, f"v7.0+{FOLDER}/{patch}") == wanted
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", SOUND)
 def test_a_sound_patch_is_not_accused(patch: str) -> None:
-    variant = f"v7.1+{FOLDER}/locksets.py:{patch}"
+    variant = f"v7.0+{FOLDER}/locksets.py:{patch}"
     assert unlocked("move-offline", variant) == {}
     assert in_time("hotplug-storm", variant) == set()
 
 
 @pytest.mark.slow
 def test_the_texts_say_who_did_it_and_with_which_locks() -> None:
-    broken = f"v7.1+{FOLDER}/broken.py"
+    broken = f"v7.0+{FOLDER}/broken.py"
     assert unlocked("moved-sleeper", f"{broken}:SwapUnlocked") == {
         f"unlocked:{SWAP}": "vcpu/v1 writes vsfile_cpu of v1 in swap and has taken no lock; "
         "every other write is made under v1.vsfile_lock"
@@ -103,7 +103,7 @@ def test_the_texts_say_who_did_it_and_with_which_locks() -> None:
 
 @pytest.mark.slow
 def test_it_has_a_schedule_and_a_mail_and_is_compared_with_the_base() -> None:
-    variant = ("--variant", f"v7.1+{FOLDER}/broken.py:SwapUnlocked")
+    variant = ("--variant", f"v7.0+{FOLDER}/broken.py:SwapUnlocked")
     explored = hgeisim("explore", "moved-sleeper", *variant, "--json")
     by_id = {f["id"]: f for f in explored.document()["findings"]}
     found = by_id[f"unlocked:{SWAP}"]
@@ -115,7 +115,7 @@ def test_it_has_a_schedule_and_a_mail_and_is_compared_with_the_base() -> None:
 
 
 def test_who_can_come_to_a_control_block() -> None:
-    k = unbooted("v7.1", (2, 2))
+    k = unbooted("v7.0", (2, 2))
     hgctrl = k.hgei[0]
     assert not is_reachable(k, hgctrl)
     hgctrl.owners[1] = 1
@@ -141,7 +141,7 @@ class UnsetsUnlocked(Module):
         vcpu.irqs_pending_mask |= irq
 
 
-@pytest.mark.parametrize(("base", "accused"), [("v7.1", False), ("v7.3", True)])
+@pytest.mark.parametrize(("base", "accused"), [("v7.0", False), ("v7.3", True)])
 def test_irqs_pending_is_guarded_where_its_lock_is(
     monkeypatch: pytest.MonkeyPatch, base: str, accused: bool
 ) -> None:
@@ -172,7 +172,7 @@ def test_no_shipped_kernel_is_accused(variant: str) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("variant", [*BASES, "v7.1+percpu-v5"])
+@pytest.mark.parametrize("variant", [*BASES, "v7.0+percpu-v5"])
 def test_no_shipped_kernel_is_accused_in_time(variant: str) -> None:
     for name in built_in_names():
         for seed in (1, 2):

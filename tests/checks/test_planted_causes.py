@@ -33,7 +33,7 @@ SEARCHED = [(name, finding) for name, plant in PLANTS.items() for finding in pla
 UNSERVED = "unserved:vcpu"
 """Only a run reports it; the faults are in tests/timed/test_quiet.py."""
 REFUSED = "mode-refused:aia"
-REFUSING = ("v7.1+percpu-v5", "v7.2")
+REFUSING = ("v7.0+percpu-v5", "v7.2")
 """Where a HART without lines is known to take a mode away."""
 ACCEPTED = [
     (number, finding)
@@ -102,7 +102,7 @@ def test_a_mode_that_is_refused_where_all_harts_have_lines_is_new(
     often = {"distribution": "exponential", "mean": "100us"}
     tables = {
         "machine": {"harts": [{"count": 2, "guest_files": 1}]},
-        "kernel": {"variant": "v7.1+percpu-v5+planted"},
+        "kernel": {"variant": "v7.0+percpu-v5+planted"},
         "vm": [{"name": "vm", "vcpus": 1, "mode": "hwaccel", "run": often, "msi": often}],
     }
     simulation = simulate(scenario_from(tables))

@@ -45,7 +45,7 @@ class Place:
         self.mark = folder / "executed"
         patch = folder / "evil.py"
         patch.write_text(EVIL.format(mark=str(self.mark)))
-        self.variant = f"v7.1+{patch}:Mine"
+        self.variant = f"v7.0+{patch}:Mine"
         self.scenario = folder / "mine.toml"
         self.scenario.write_text(SCENARIO.format(variant=self.variant))
         self.baseline = folder / "mine.txt"
@@ -71,7 +71,7 @@ def place(tmp_path: Path) -> Place:
     "command", ["run", "explore", "scenario check", "scenario show", "locks learn"]
 )
 def test_a_scenario_that_names_a_file(place: Place, command: str) -> None:
-    variant = ["--variant", "v7.1"] if command == "locks learn" else []
+    variant = ["--variant", "v7.0"] if command == "locks learn" else []
     answer = hgeisim(*command.split(), str(place.scenario), *variant)
     if variant:
         assert not place.mark.exists()  # what the scenario names is not even asked for
@@ -89,14 +89,14 @@ def test_a_token_that_names_files(place: Place, scenario: str) -> None:
 
 
 def test_a_token_opens_no_scenario(place: Place) -> None:
-    token = encode(Token(str(place.scenario), "v7.1", "full", "8a5d091e", (0,)))
+    token = encode(Token(str(place.scenario), "v7.0", "full", "8a5d091e", (0,)))
     answer = hgeisim("replay", token)
     assert answer.status == 2
     assert f"hgeisim replay {token} --scenario {place.scenario}" in answer.err
 
 
 def test_a_token_with_another_variant_on_the_command_line(place: Place) -> None:
-    answer = hgeisim("replay", place.token("stale-attr"), "--variant", "v7.1")
+    answer = hgeisim("replay", place.token("stale-attr"), "--variant", "v7.0")
     assert answer.status == 2
     assert "from another version of this scenario" in answer.err
     assert not place.mark.exists()

@@ -62,11 +62,11 @@ CONTENTS: dict[str, bytes] = {
     "one long word": b"x" * 1_000_000,
     "a long lost count": b"CPU:1 [LOST " + DIGITS + b" EVENTS]\n",
     "a long dump": b"all lock classes:\n0 FD: " + DIGITS + b" BD: 1 ....: a\n",
-    "gzip, cut": gz(b"kernel v7.1\n" * 99)[:-9],
+    "gzip, cut": gz(b"kernel v7.0\n" * 99)[:-9],
     "gzip, cut in its head": gz(b"")[:5],
-    "gzip, wrong sum": gz(b"kernel v7.1\n")[:-8] + b"\0" * 8,
-    "gzip, damaged": gz(b"kernel v7.1\n")[:12] + b"\xff" * 40,
-    "gzip and more": gz(b"kernel v7.1\n") + b"more",
+    "gzip, wrong sum": gz(b"kernel v7.0\n")[:-8] + b"\0" * 8,
+    "gzip, damaged": gz(b"kernel v7.0\n")[:12] + b"\xff" * 40,
+    "gzip and more": gz(b"kernel v7.0\n") + b"more",
     "gzip, unknown method": b"\x1f\x8b\x09" + b"\0" * 20,
     "gzip of NULs": gz(b"\0" * (40 << 20)),
     "gzip of blank lines": gz(b"\n" * (12 << 20)),
@@ -99,11 +99,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "events": ("trace", "import", TRACE, "--events", "FILE"),
     "conformance": ("locks", "conformance", "FILE"),
     "baseline": ("locks", "check", "--baseline", "FILE"),
-    "order": ("locks", "check", "--baseline", "v7.1", "--order", "FILE"),
-    "diff": ("locks", "diff", "v7.1", "FILE"),
+    "order": ("locks", "check", "--baseline", "v7.0", "--order", "FILE"),
+    "diff": ("locks", "diff", "v7.0", "FILE"),
     "show": ("locks", "show", "FILE"),
     "learn": ("locks", "learn", "patch-race", "--out", "FILE"),
-    "patch": ("run", "big-little", "--variant", "v7.1+FILE:Name"),
+    "patch": ("run", "big-little", "--variant", "v7.0+FILE:Name"),
     "devicetree": ("run", "SCENARIO"),
     "plot": ("plot", "FOLDER"),
     "compare": ("trace", "compare", "FOLDER", "FOLDER"),
@@ -159,18 +159,18 @@ PATHS: list[tuple[str, ...]] = [
     ("trace", "compare", "FILE", "FILE"),
     ("locks", "show", "--out", "FILE"),
     ("locks", "show", "--format", "png", "--out", "FILE.png"),
-    ("locks", "diff", "FILE", "v7.1"),
+    ("locks", "diff", "FILE", "v7.0"),
     ("plot", "FILE"),
     ("plot", "RUN", "-o", "FILE.svg"),
     ("run", "FILE.toml"),
     ("scenario", "check", "FILE.toml"),
     ("locks", "learn", "FILE.toml"),
-    ("locks", "check", "FILE", "--baseline", "v7.1"),
-    ("explore", "patch-race", "--variant", "v7.1+FILE.py:A"),
-    ("locks", "learn", "--variant", "v7.1+FILE.py:A"),
-    ("trace", "check", TRACE, "--variant", "v7.1+FILE.py:A"),
+    ("locks", "check", "FILE", "--baseline", "v7.0"),
+    ("explore", "patch-race", "--variant", "v7.0+FILE.py:A"),
+    ("locks", "learn", "--variant", "v7.0+FILE.py:A"),
+    ("trace", "check", TRACE, "--variant", "v7.0+FILE.py:A"),
     ("replay", "TOKEN"),
-    ("replay", "TOKEN", "--variant", "v7.1+FILE.py:A"),
+    ("replay", "TOKEN", "--variant", "v7.0+FILE.py:A"),
 ]
 NAMES = {
     "NUL": "hosti\0le",
@@ -200,7 +200,7 @@ def test_hostile_names(
     if name == "no UTF-8" and ("--out" in words or "-o" in words):
         return  # it is a fine name for a new file
     token = (
-        encode(Token(NAMES[name], "v7.1", "full", "0" * 8, (0,)))
+        encode(Token(NAMES[name], "v7.0", "full", "0" * 8, (0,)))
         if "\udcff" not in NAMES[name]
         else ""
     )

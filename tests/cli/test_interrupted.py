@@ -250,7 +250,7 @@ def test_what_comes_after_the_search_is_stopped(
 ) -> None:
     """The search is reported in full: its findings, with tokens, and what it covered."""
     monkeypatch.setattr(module, function, after(0, error, getattr(module, function)))
-    answer = hgeisim("explore", "move-offline", "--variant", "v7.1")
+    answer = hgeisim("explore", "move-offline", "--variant", "v7.0")
     assert answer.status == status
     assert "exhausted: every interleaving" in answer.out
     assert answer.out.count("hgeisim replay hg2.") >= 4

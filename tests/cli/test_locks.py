@@ -16,7 +16,7 @@ from tests.support.commands import Told, hgeisim
 from tests.support.golden import check_golden
 from tests.support.source import ROOT
 
-PATCH = "v7.1+docs/lock_order_patch.py:KeepLock"
+PATCH = "v7.0+docs/lock_order_patch.py:KeepLock"
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_a_shipped_baseline_is_what_its_kernel_does(name: str) -> None:
 
 
 def test_a_patch_that_changes_the_order() -> None:
-    answer = hgeisim("locks", "check", "move-offline", "--baseline", "v7.1", "--variant", PATCH)
+    answer = hgeisim("locks", "check", "move-offline", "--baseline", "v7.0", "--variant", PATCH)
     assert (answer.status, answer.err) == (1, "")
     check_golden("locks-check", answer.out)
     assert "+ edge hgctrl->lock < imsic->vsfile_lock  EN" in answer.out
@@ -45,7 +45,7 @@ def test_a_patch_that_changes_the_order() -> None:
 
 def test_a_patch_as_json() -> None:
     answer = hgeisim(
-        "locks", "check", "move-offline", "--baseline", "v7.1", "--variant", PATCH, "--json"
+        "locks", "check", "move-offline", "--baseline", "v7.0", "--variant", PATCH, "--json"
     )
     document = answer.document()
     assert answer.status == 1
@@ -80,7 +80,7 @@ def test_learn_accepts_nothing_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "status", "word"), [("v7.1", 1, "lost"), ("v6.18", 0, "stale")]
+    ("variant", "status", "word"), [("v7.0", 1, "lost"), ("v6.18", 0, "stale")]
 )
 def test_what_is_no_longer_there_is_lost_or_stale(
     tmp_path: Path, variant: str, status: int, word: str
@@ -104,7 +104,7 @@ def test_what_is_no_longer_there_is_lost_or_stale(
 def test_a_declared_order(tmp_path: Path) -> None:
     order = tmp_path / "order.txt"
     order.write_text("rq->__lock < p->pi_lock\nleaf vcpu->hfence_lock\nvcpu->mutx < vcpu->mutex\n")
-    args = ("locks", "check", "big-little", "--baseline", "v7.1", "--order", str(order))
+    args = ("locks", "check", "big-little", "--baseline", "v7.0", "--order", str(order))
     answer = hgeisim(*args)
     assert answer.status == 1
     words = " ".join(answer.out.split())
@@ -118,15 +118,15 @@ def test_a_declared_order(tmp_path: Path) -> None:
 
 
 def test_diff_of_two_kernels() -> None:
-    answer = hgeisim("locks", "diff", "v6.12", "v7.1")
+    answer = hgeisim("locks", "diff", "v6.12", "v7.0")
     assert answer.status == 1
     check_golden("locks-diff", answer.out)
-    assert hgeisim("locks", "diff", "v7.1", "v7.1") == (
+    assert hgeisim("locks", "diff", "v7.0", "v7.0") == (
         0,
-        "a: v7.1, b: v7.1\nboth from the same scenarios (13)\nno difference\n",
+        "a: v7.0, b: v7.0\nboth from the same scenarios (13)\nno difference\n",
         "",
     )
-    document = hgeisim("locks", "diff", "v6.12", "v7.1", "--json").document()
+    document = hgeisim("locks", "diff", "v6.12", "v7.0", "--json").document()
     assert len(document["differences"]) == 3
 
 
@@ -157,8 +157,8 @@ def test_diff_with_a_real_kernel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["check", "diff", "show"])
 def test_a_malformed_file(command: str, tmp_path: Path) -> None:
     file = tmp_path / "bad.txt"
-    file.write_text("kernel v7.1\nclas a\n", encoding="utf-8")
-    given = {"check": ["--baseline", str(file)], "diff": [str(file), "v7.1"], "show": [str(file)]}
+    file.write_text("kernel v7.0\nclas a\n", encoding="utf-8")
+    given = {"check": ["--baseline", str(file)], "diff": [str(file), "v7.0"], "show": [str(file)]}
     answer = hgeisim("locks", command, *given[command])
     assert (answer.status, answer.out) == (2, "")
     assert f"{file}: line 2 = 'clas a': must begin with kernel" in answer.err
@@ -171,7 +171,7 @@ def test_a_kernel_that_nobody_knows() -> None:
 
 
 def test_show_as_text_and_for_programs(tmp_path: Path) -> None:
-    near = hgeisim("locks", "show", "v7.1", "--around", "kvm->mmu_lock").out
+    near = hgeisim("locks", "show", "v7.0", "--around", "kvm->mmu_lock").out
     assert "kvm->mmu_lock  spinlock config:config {?.+.}\n  < @ipi  EN  kvm_make" in near
     assert "p->pi_lock" not in near
     assert hgeisim("locks", "show", "--format", "dot").out.startswith("digraph locks {\n")
@@ -218,7 +218,7 @@ def test_a_name_that_promises_another_form(
 
 
 @pytest.mark.parametrize(
-    ("form", "name"), [("dot", "x.gv"), ("text", "x"), ("dot", "x.of-v7.1"), ("graphml", "x.xml")]
+    ("form", "name"), [("dot", "x.gv"), ("text", "x"), ("dot", "x.of-v7.0"), ("graphml", "x.xml")]
 )
 def test_other_names_promise_nothing(tmp_path: Path, form: str, name: str) -> None:
     assert hgeisim("locks", "show", "--format", form, "--out", str(tmp_path / name)).status == 0
@@ -231,14 +231,14 @@ def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
 ) -> None:
     """A patch that changes nothing differs from a baseline in nothing, whatever that saw."""
     (tmp_path / "mine.py").write_text("from hgeisim.patch import Aia\nclass Mine(Aia): ...\n")
-    variant, few = f"v7.1+{tmp_path}/mine.py:Mine", tmp_path / "few.txt"
+    variant, few = f"v7.0+{tmp_path}/mine.py:Mine", tmp_path / "few.txt"
     assert hgeisim("locks", "learn", "move-offline", "patch-race", "--out", str(few)).status == 0
-    for words in ((str(few), variant), (variant, str(few)), ("v7.1", variant)):
+    for words in ((str(few), variant), (variant, str(few)), ("v7.0", variant)):
         answer = hgeisim("locks", "diff", *words)
         assert (answer.status, answer.err) == (0, "")
         assert "both from the same scenarios (" in answer.out
         assert "no difference" in answer.out
-    scenarios = hgeisim("locks", "diff", "v7.1", variant, "--json").document()["scenarios"]
+    scenarios = hgeisim("locks", "diff", "v7.0", variant, "--json").document()["scenarios"]
     assert scenarios["a"] == scenarios["b"]
     assert len(scenarios["a"]) == 13
 
@@ -246,7 +246,7 @@ def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
 def test_a_comparison_of_different_scenarios_says_so(tmp_path: Path) -> None:
     few = tmp_path / "few.txt"
     assert hgeisim("locks", "learn", "move-offline", "--out", str(few)).status == 0
-    said = " ".join(hgeisim("locks", "diff", "v7.1", str(few)).out.split())
+    said = " ".join(hgeisim("locks", "diff", "v7.0", str(few)).out.split())
     assert "not from the same scenarios (only a: big-little, blocked-move, " in said
 
 
@@ -264,12 +264,12 @@ class Case(NamedTuple):
 CASES = [
     Case(
         f"{PATCHES}/stale-nothread.toml",
-        f"v7.1+{PATCHES}/stale.py:Serialized",
+        f"v7.0+{PATCHES}/stale.py:Serialized",
         {"circular:kvm->lock -EN-> vcpu->mutex -EN->"},
     ),
     Case(
         f"{PATCHES}/abba.toml",
-        f"v7.1+{PATCHES}/abba.py:Abba",
+        f"v7.0+{PATCHES}/abba.py:Abba",
         {
             "wait-context:vcpu->hfence_lock imsic->swfile_extirq_lock",
             "circular:imsic->swfile_extirq_lock -EN-> vcpu->hfence_lock -EN->",
@@ -295,7 +295,7 @@ def test_four_commands_agree(case: Case) -> None:
     """The scenario has one order of its tasks that matters, so they play the same schedule."""
     where = (case.scenario, "--variant", case.variant, "--json")
     ran, explored = findings(hgeisim("run", *where)), findings(hgeisim("explore", *where))
-    checked = hgeisim("locks", "check", *where, "--baseline", "v7.1")
+    checked = hgeisim("locks", "check", *where, "--baseline", "v7.0")
     assert checked.status == 1
     assert set(ran) == set(explored) == case.ids
     assert {each["id"] for each in checked.document()["findings"]} >= case.ids

@@ -35,7 +35,7 @@ SEVERAL = "return [f'vCPU {owner} owns a line' for owner in lines(k) if owner]"
 def said(folder: Path, body: str, *words: str) -> tuple[int, str]:
     """The answer of a command to a patch with this invariant."""
     (folder / "mine.py").write_text(PATCH.format(body=body))
-    result = hgeisim(*words, "--variant", f"v7.1+{folder}/mine.py:Mine")
+    result = hgeisim(*words, "--variant", f"v7.0+{folder}/mine.py:Mine")
     return result.status, result.out + result.err
 
 
@@ -65,7 +65,7 @@ def test_all_of_several_texts_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [EXPLORE, RUN])
 def test_an_invariant_that_holds_says_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
     status, text = said(tmp_path, HOLDS, *command)
-    assert (status, "check:" in text) == (hgeisim(*command, "--variant", "v7.1").status, False)
+    assert (status, "check:" in text) == (hgeisim(*command, "--variant", "v7.0").status, False)
 
 
 @pytest.mark.slow
@@ -139,6 +139,6 @@ def test_it_may_yield_its_texts(tmp_path: Path, command: tuple[str, ...]) -> Non
 @pytest.mark.parametrize("parameters", ["", "k, more", "*, k"])
 def test_it_is_called_with_the_kernel(tmp_path: Path, parameters: str) -> None:
     (tmp_path / "mine.py").write_text(PATCH.replace("check(k)", f"check({parameters})"))
-    result = hgeisim(*EXPLORE, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    result = hgeisim(*EXPLORE, "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     assert result.status == 2
     assert f"line {LINE - 2}: check({parameters}) cannot be called as check(k)" in result.err

@@ -37,7 +37,7 @@ class LockFree(Aia):
     """Each change of free_bitmap is one compare-and-exchange."""
 
     def kvm_riscv_aia_alloc_hgei(k, cpu, owner):
-        """kvm_riscv_aia_alloc_hgei, v7.1 without its lock."""
+        """kvm_riscv_aia_alloc_hgei, v7.0 without its lock."""
         hgctrl = k.hgei[cpu]
         yield STEP
         free_bitmap = hgctrl.free_bitmap
@@ -49,7 +49,7 @@ class LockFree(Aia):
         return ffs(free_bitmap)
 
     def kvm_riscv_aia_free_hgei(k, cpu, hgei):
-        """kvm_riscv_aia_free_hgei, v7.1 without its lock."""
+        """kvm_riscv_aia_free_hgei, v7.0 without its lock."""
         hgctrl = k.hgei[cpu]
         yield STEP
         hgctrl.owners[hgei] = 0
@@ -62,7 +62,7 @@ class LockFree(Aia):
 def test_occupancy_is_seen_without_a_lock(tmp_path: Path) -> None:
     """At the end each HART has as many lines taken as were taken and not given back."""
     (tmp_path / "mine.py").write_text(LOCK_FREE)
-    variant, out = f"v7.1+{tmp_path}/mine.py:LockFree", tmp_path / "out"
+    variant, out = f"v7.0+{tmp_path}/mine.py:LockFree", tmp_path / "out"
     command = ("run", "homogeneous", "--until", "2ms", "--variant", variant, "--out", str(out))
     answer = hgeisim(*command, "--json")
     new = [each["id"] for each in answer.document()["findings"] if each["new"]]
@@ -99,7 +99,7 @@ def test_what_a_patch_prints_goes_to_stderr_each_text_once(
 ) -> None:
     monkeypatch.setattr(patch_output, "_said", {})
     (tmp_path / "mine.py").write_text(PRINTS.format(more="pass"))
-    answer = hgeisim(*command, "--json", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    answer = hgeisim(*command, "--json", "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     assert "findings" in json.loads(answer.out)
     lines = answer.err.splitlines()
     assert lines[0] == "made"
@@ -126,7 +126,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 def test_the_examples_of_the_page_are_sound(tmp_path: Path, example: str) -> None:
     (tmp_path / "mine.py").write_text(example)
     name = re.findall(r"^class (\w+)", example, re.MULTILINE)[-1]
-    variant = f"v7.1+{tmp_path}/mine.py:{name}"
+    variant = f"v7.0+{tmp_path}/mine.py:{name}"
     execute(variant)
     k: Any = kernels.booted(variant, [3, 3])
     vcpu = kernels.add_vcpu(k, "a", 0)
@@ -153,7 +153,7 @@ HANGS = PATCH.replace("        yield from", 2 * LOCK + "        yield from")
 def made(folder: Path) -> list[str]:
     """The command that replays the first finding of the patch."""
     (folder / "keep.py").write_text(PATCH)
-    answer = hgeisim("explore", "moved-sleeper", "--variant", f"v7.1+{folder}/keep.py:Keep")
+    answer = hgeisim("explore", "moved-sleeper", "--variant", f"v7.0+{folder}/keep.py:Keep")
     line = next(each for each in answer.out.splitlines() if each.startswith("  hgeisim replay "))
     return shlex.split(line)[1:]
 
@@ -186,16 +186,16 @@ def test_where_the_patch_is_does_not_matter(tmp_path: Path) -> None:
     words = made(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/keep.py").write_text(PATCH.replace("STEP\n\n", "STEP\n\n\n"))
-    answer = hgeisim(*words[:-1], f"v7.1+{tmp_path}/sub/keep.py:Keep")
+    answer = hgeisim(*words[:-1], f"v7.0+{tmp_path}/sub/keep.py:Keep")
     assert f"{tmp_path}/sub/keep.py has changed since the token was made; it follows" in answer.out
     (tmp_path / "other.py").write_text(PATCH + "        yield STEP\n")
-    answer = hgeisim(*words[:-1], f"v7.1+{tmp_path}/other.py:Keep")
+    answer = hgeisim(*words[:-1], f"v7.0+{tmp_path}/other.py:Keep")
     assert f"the token was made with another patch than {tmp_path}/other.py" in answer.out
 
 
 def test_a_token_without_that_digest_is_read() -> None:
-    old = Token("s", "v7.1+a.py:A", "full", "8a5d091e", (0, 0, 1))
-    new = Token("s", "v7.1+a.py:A", "full", "8a5d091e", (0, 0, 1), "01234567")
+    old = Token("s", "v7.0+a.py:A", "full", "8a5d091e", (0, 0, 1))
+    new = Token("s", "v7.0+a.py:A", "full", "8a5d091e", (0, 0, 1), "01234567")
     assert decode(encode(old)) == old
     assert decode(encode(new)) == new
     assert encode(old) != encode(new)
@@ -205,6 +205,6 @@ def test_a_token_without_that_digest_is_read() -> None:
 def test_a_patch_may_import_modules_by_their_former_names(tmp_path: Path, module: str) -> None:
     file = tmp_path / "former.py"
     file.write_text(LOCK_FREE.replace("\nfrom", f"\nimport {module} as former\n\nfrom", 1))
-    execute(f"v7.1+{file}:LockFree")
-    (own,) = (OWN[part] for part in own_files(f"v7.1+{file}:LockFree"))
+    execute(f"v7.0+{file}:LockFree")
+    (own,) = (OWN[part] for part in own_files(f"v7.0+{file}:LockFree"))
     assert sys.modules[own.__module__].former.__name__ == FORMER[module]

@@ -27,7 +27,7 @@ class Mine(Aia):
 def written(folder: Path, statement: str) -> str:
     """The name of a patch with this statement."""
     (folder / "mine.py").write_text(PATCH.format(statement=statement))
-    return f"v7.1+{folder / 'mine.py'}:Mine"
+    return f"v7.0+{folder / 'mine.py'}:Mine"
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_mistake_that_shows_in_the_model_is_a_finding(
 
 def it_is_reported(tmp_path: Path, command: tuple[str, str], expected: str) -> None:
     """By a command, as a finding."""
-    result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    result = hgeisim(*command, "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     assert (result.status, result.complaints) == (1, "")
     assert expected in " ".join(result.out.split())
 
@@ -105,7 +105,7 @@ def test_a_mistake_in_a_file_that_is_named_by_a_relative_path(
     (tmp_path / "sub").mkdir()
     (tmp_path / "link.py").symlink_to("mine.py")
     monkeypatch.chdir(tmp_path)
-    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{name}:Mine")
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.0+{name}:Mine")
     assert result.status == 2
     assert f"{name}: line 12: k.hgei[cpu].nothing: HgeiControl has no" in result.err
 
@@ -121,7 +121,7 @@ def test_a_mistake_in_a_file_that_is_named_by_a_relative_path(
 )
 def test_a_file_that_cannot_be_executed(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "mine.py").write_text(text)
-    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     assert result.status == 2
     assert f"mine.py: {expected}" in result.err or expected in result.err
     assert "Traceback" not in result.err
@@ -146,7 +146,7 @@ TWO = "from hgeisim.patch import Aia, Vcpu\nclass Mine(Aia): ...\nclass Other(Mi
 def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, expected: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text)
-    result = hgeisim("explore", "move-offline", "--variant", f"v7.1+{file}{name}")
+    result = hgeisim("explore", "move-offline", "--variant", f"v7.0+{file}{name}")
     assert (result.status, result.out) == (2, "")
     assert expected.format(file) in result.err
 
@@ -154,9 +154,9 @@ def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, expected
 @pytest.mark.parametrize(
     ("variant", "expected"),
     [
-        ("mine.py:Mine", "a patch comes after its base: v7.1+mine.py:Mine"),
-        ("mine.py", "a patch comes after its base: v7.1+mine.py"),
-        ("v7.1+mine:Mine", "a patch of your own is FILE.py:CLASS"),
+        ("mine.py:Mine", "a patch comes after its base: v7.0+mine.py:Mine"),
+        ("mine.py", "a patch comes after its base: v7.0+mine.py"),
+        ("v7.0+mine:Mine", "a patch of your own is FILE.py:CLASS"),
     ],
 )
 def test_a_patch_that_is_named_in_another_way(

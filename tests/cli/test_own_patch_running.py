@@ -22,7 +22,7 @@ OF_RUNNING = ("endless", "unbalanced", "scheduling-while-atomic", "exception", "
 
 def found(command: tuple[str, ...], name: str) -> tuple[int, dict[str, str]]:
     """The status, and the texts of the findings of these kinds by id."""
-    result = hgeisim(*command, "--variant", f"v7.1+{FILE}:{name}", "--json")
+    result = hgeisim(*command, "--variant", f"v7.0+{FILE}:{name}", "--json")
     findings = result.document()["findings"]
     return result.status, {
         f["id"]: f["text"] for f in findings if f["id"].partition(":")[0] in OF_RUNNING
@@ -48,13 +48,13 @@ EXPLORED = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "finding"), EXPLORED.items(), ids=EXPLORED)
 def test_it_is_found_in_a_search_and_its_token_replays(name: str, finding: str) -> None:
-    command = ("explore", "move-offline", "--states", "40000", "--variant", f"v7.1+{FILE}:{name}")
+    command = ("explore", "move-offline", "--states", "40000", "--variant", f"v7.0+{FILE}:{name}")
     explored = hgeisim(*command, "--json")
     assert explored.status == 1
     by_id = {f["id"]: f for f in explored.document()["findings"]}
     assert by_id[finding]["new"]
     token = by_id[finding]["token"]
-    replayed = hgeisim("replay", token, "--variant", f"v7.1+{FILE}:{name}", "--json")
+    replayed = hgeisim("replay", token, "--variant", f"v7.0+{FILE}:{name}", "--json")
     assert replayed.status == 1
     assert finding in {f["id"] for f in replayed.document()["findings"]}
 
@@ -121,7 +121,7 @@ OWNER = "k.hgei[current.cpu].owners[hgei]"
 def explored(folder: Path, target: str, value: str, *more: str) -> Told:
     """The answer of a short search; 60 states are enough to come there."""
     (folder / "mine.py").write_text(PATCH.format(target=target, value=value))
-    variant = ("--variant", f"v7.1+{folder}/mine.py:Mine")
+    variant = ("--variant", f"v7.0+{folder}/mine.py:Mine")
     return hgeisim("explore", "move-offline", *variant, "--states", "60", *more)
 
 
@@ -172,7 +172,7 @@ def test_a_run_ends_with_a_finding(
 ) -> None:
     monkeypatch.setattr(base_runs, "RUNS", 1)
     (tmp_path / "mine.py").write_text(PATCH.format(target=target, value=value))
-    variant = ("--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    variant = ("--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     answer = hgeisim("run", "hotplug-storm", "--until", "6ms", *variant)
     assert (answer.status, f"finding {finding}" in answer.out) == (1, True)
     assert "mine.py, line 1" in " ".join(answer.out.split())
@@ -192,7 +192,7 @@ class Mine(Imsic):
         yield from k.imsic_vsfile_read(current, vcpu, 9, 1)
 """
     )
-    answer = hgeisim("explore", "moved-sleeper", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    answer = hgeisim("explore", "moved-sleeper", "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     assert answer.status == 2
     assert "IndexError: list index out of range, while the machine is set up, in " in answer.err
     assert f"{tmp_path}/mine.py, line 10" in answer.err
@@ -210,7 +210,7 @@ def same(n):
 COMMANDS = [
     ("run", "vm-churn", "--until", "1ms"),
     ("explore", "patch-race"),
-    ("locks", "check", "move-offline", "--baseline", "v7.1"),
+    ("locks", "check", "move-offline", "--baseline", "v7.0"),
 ]
 
 
@@ -224,7 +224,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def written(folder: Path, statement: str) -> str:
     """The name of a patch with a statement."""
     (folder / "mine.py").write_text(STUCK.format(statement=statement))
-    return f"v7.1+{folder}/mine.py:Mine"
+    return f"v7.0+{folder}/mine.py:Mine"
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_a_loop_that_no_rule_sees_is_stopped(
 @pytest.mark.slow
 def test_a_file_that_goes_on_for_ever_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("x = 1\nwhile x: pass\n")
-    answer = hgeisim("explore", "patch-race", "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
+    answer = hgeisim("explore", "patch-race", "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
     assert answer.status == 2
     assert "mine.py: line 2: Stuck: " in answer.err
 

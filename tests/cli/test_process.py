@@ -22,7 +22,7 @@ QUICK = [
     ("--help",),
     ("scenario", "list"),
     ("scenario", "list", "--json"),
-    ("locks", "show", "v7.1"),
+    ("locks", "show", "v7.0"),
 ]
 
 

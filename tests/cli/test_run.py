@@ -157,7 +157,7 @@ def test_explore_json() -> None:
 
 
 def test_a_budget_that_is_too_small_has_its_own_status() -> None:
-    few = ("explore", "patch-race", "--variant", "v7.1", "--states", "100")
+    few = ("explore", "patch-race", "--variant", "v7.0", "--states", "100")
     answer = hgeisim(*few, "--proof", "--json")
     document = answer.document()
     assert answer.status == 4

@@ -28,7 +28,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PATCHES)
 
 
-def explored(*words: str, scenario: str = "moved-sleeper", variant: str = "v7.1") -> Told:
+def explored(*words: str, scenario: str = "moved-sleeper", variant: str = "v7.0") -> Told:
     return hgeisim("explore", scenario, "--variant", variant, *words)
 
 
@@ -93,7 +93,7 @@ def test_a_series_as_a_document() -> None:
     assert not any(tidies["changes"].values())
     assert remembers["beside"] == tidies["variant"]
     assert remembers["changes"]["went"] == ["deaf:vcpu", "lost-wakeup:vcpu"]
-    assert remembers["variant"] == f"v7.1+{FORGETS}+{TIDIES}+{REMEMBERS}"
+    assert remembers["variant"] == f"v7.0+{FORGETS}+{TIDIES}+{REMEMBERS}"
     new = [[f["id"] for f in each["findings"] if f["new"]] for each in document["kernels"]]
     assert [sorted(ids) for ids in new] == [
         [],
@@ -115,7 +115,7 @@ def test_what_the_base_shows_may_come_back() -> None:
 def test_a_series_that_changes_nothing_is_clean() -> None:
     answer = explored("--series", TIDIES, REMEMBERS)
     assert answer.status == 0
-    assert "after each patch: nothing that v7.1 does not show as easily" in answer.out
+    assert "after each patch: nothing that v7.0 does not show as easily" in answer.out
 
 
 # Revisions
@@ -125,7 +125,7 @@ def test_a_series_that_changes_nothing_is_clean() -> None:
 @pytest.mark.parametrize(
     ("revisions", "status", "end"),
     [
-        ((FORGETS, TIDIES), 0, "nothing that v7.1 does not show as easily"),
+        ((FORGETS, TIDIES), 0, "nothing that v7.0 does not show as easily"),
         ((TIDIES, FORGETS), 1, "introduced deaf:vcpu, lost-wakeup:vcpu"),
     ],
 )
@@ -190,7 +190,7 @@ def test_a_search_that_is_cut_short() -> None:
     assert "as easily, so far" in answer.out
     worse = explored("--series", FORGETS, REMEMBERS, "--states", "300")
     assert worse.status == 1
-    assert "after +Forgets, beside v7.1: introduced deaf:vcpu, lost-wakeup:vcpu" in worse.out
+    assert "after +Forgets, beside v7.0: introduced deaf:vcpu, lost-wakeup:vcpu" in worse.out
     assert "mended" not in worse.out
 
 
@@ -220,7 +220,7 @@ def test_an_interruption_takes_nothing_away(
         (
             ("--series", "percpu-v2"),
             "--series = 'percpu-v2': needs two patches or more; "
-            "a patch alone: --variant v7.1+percpu-v2 --base v7.1",
+            "a patch alone: --variant v7.0+percpu-v2 --base v7.0",
         ),
         (("--revisions", "percpu-v2", "percpu-v2"), "'percpu-v2': is named twice"),
         (("--series", "percpu-v2", "none"), "--series = 'none': 'none' is not a patch"),
@@ -228,12 +228,12 @@ def test_an_interruption_takes_nothing_away(
         (("--revisions", "percpu-v2", "none.py:A"), "none.py: there is no such file"),
         (("--revisions", "percpu-v2", "series.py:No"), "series.py: class = 'No': there is no such"),
         (
-            ("--revisions", "v7.1+percpu-v2", "percpu-v5"),
-            "name patches only; the base is v7.1, --variant names another",
+            ("--revisions", "v7.0+percpu-v2", "percpu-v5"),
+            "name patches only; the base is v7.0, --variant names another",
         ),
         (("--series", "percpu-v2", "review-min", "--walk", "5"), "--walk = 5: does not go with"),
         (("--series", "percpu-v2", "review-min", "--mail"), "--mail: does not go with --series"),
-        (("--revisions", "percpu-v2", "percpu-v5", "--base", "v7.1"), "--base = 'v7.1': does not"),
+        (("--revisions", "percpu-v2", "percpu-v5", "--base", "v7.0"), "--base = 'v7.0': does not"),
         (("--revisions", "percpu-v2", "percpu-v5", "--strict"), "--strict: does not go with"),
         (
             ("--revisions", "percpu-v2", "percpu-v5", "--series", "percpu-v2", "review-min"),
@@ -294,15 +294,15 @@ def test_an_option_takes_every_word_up_to_the_next(words: str, spelled: str) -> 
 @pytest.mark.parametrize(
     ("form", "others", "heads"),
     [
-        ("series", ["v7.1+a", "v7.1+a+b+c"], ["+a", "+b+c"]),
-        ("series", ["v7.1+x/m.py:A", "v7.1+x/m.py:A+x/m.py:B"], ["+A", "+B"]),
-        ("revisions", ["v7.1+a", "v7.1+b+c"], ["a", "b+c"]),
-        ("revisions", ["v7.1+x/v2.py:A", "v7.1+x/v3.py:A"], ["v2.py:A", "v3.py:A"]),
-        ("revisions", ["v7.1+2/m.py:A", "v7.1+3/m.py:A"], ["2/m.py:A", "3/m.py:A"]),
+        ("series", ["v7.0+a", "v7.0+a+b+c"], ["+a", "+b+c"]),
+        ("series", ["v7.0+x/m.py:A", "v7.0+x/m.py:A+x/m.py:B"], ["+A", "+B"]),
+        ("revisions", ["v7.0+a", "v7.0+b+c"], ["a", "b+c"]),
+        ("revisions", ["v7.0+x/v2.py:A", "v7.0+x/v3.py:A"], ["v2.py:A", "v3.py:A"]),
+        ("revisions", ["v7.0+2/m.py:A", "v7.0+3/m.py:A"], ["2/m.py:A", "3/m.py:A"]),
     ],
 )
 def test_kernels_have_short_names(form: str, others: list[str], heads: list[str]) -> None:
-    assert heads_of(form, ["v7.1", *others]) == ["v7.1", *heads]
+    assert heads_of(form, ["v7.0", *others]) == ["v7.0", *heads]
 
 
 def test_a_label_that_is_too_long_has_a_line_of_its_own() -> None:
@@ -317,8 +317,8 @@ def test_a_label_that_is_too_long_has_a_line_of_its_own() -> None:
 
 
 def test_where_heads_take_too_much_room_numbers_stand_for_them() -> None:
-    heads = ["v7.1", *(f"AVeryLongNameOfAPatch{number}" for number in range(4))]
+    heads = ["v7.0", *(f"AVeryLongNameOfAPatch{number}" for number in range(4))]
     said = list(columns("what", heads, [("deaf:vcpu", ["-", "1", "2", "3", "4"])]))
-    assert said[:2] == ["[0] v7.1", "[1] AVeryLongNameOfAPatch0"]
+    assert said[:2] == ["[0] v7.0", "[1] AVeryLongNameOfAPatch0"]
     assert said[5] == "what       [0]  [1]  [2]  [3]  [4]"
     assert said[7] == "deaf:vcpu    -    1    2    3    4"

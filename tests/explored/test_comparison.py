@@ -113,7 +113,7 @@ PATCH = Path(__file__).parent.parent / "data/patches/still_here.py"
 
 @pytest.mark.slow
 def test_the_obvious_mending_is_not_enough() -> None:
-    output = hgeisim("explore", "move-offline", "--variant", f"v7.1+{PATCH}:StillHere", "--json")
+    output = hgeisim("explore", "move-offline", "--variant", f"v7.0+{PATCH}:StillHere", "--json")
     document = output.document()
     standings = {each["id"]: each["standing"] for each in document["findings"]}
     assert standings["set-up-lost:vcpu"] == "pre-existing"

@@ -122,7 +122,7 @@ def agree_on(name: str, variant: str) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_small_scenarios(name: str) -> None:
-    agree_on(name, "v7.1")
+    agree_on(name, "v7.0")
 
 
 @pytest.mark.proof
@@ -134,7 +134,7 @@ def test_small_scenarios_on_every_base(name: str, variant: str) -> None:
 
 @cache
 def moved() -> tuple[Space, Verdict]:
-    space = space_of(load_scenario("stale-attr", {"variant": "v7.1"}))
+    space = space_of(load_scenario("stale-attr", {"variant": "v7.0"}))
     return space, exhaustive(space, MANY)
 
 
@@ -156,7 +156,7 @@ def test_where_the_states_are_spent_it_says_what_it_has_seen() -> None:
 
 
 def looping(name: str) -> Space:
-    variant = f"v7.1+{PATCHES}/running.py:{name}"
+    variant = f"v7.0+{PATCHES}/running.py:{name}"
     execute(variant)
     return space_of(load_scenario("moved-sleeper", {"variant": variant}))
 

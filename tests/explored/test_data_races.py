@@ -31,7 +31,7 @@ SEARCHED = [name for name in built_in_names() if load_scenario(name).task and na
 
 
 def space_with(patch: str, scenario: str = "few-files") -> Space:
-    variant = f"v7.1+{PATCHES}:{patch}"
+    variant = f"v7.0+{PATCHES}:{patch}"
     execute(variant)
     return space_of(load_scenario(scenario, {"variant": variant}))
 
@@ -135,14 +135,14 @@ def test_a_shipped_kernel_has_none(name: str, variant: str) -> None:
 
 @pytest.mark.proof
 def test_what_landed_has_one() -> None:
-    space = space_of(load_scenario("patch-race", {"variant": "v7.1+percpu-v5"}))
+    space = space_of(load_scenario("patch-race", {"variant": "v7.0+percpu-v5"}))
     assert [*found_in(space)] == [NR_HGEI]
 
 
 @pytest.mark.proof
 def test_a_second_one_in_the_same_function_is_not_hidden_by_the_one_that_is_accepted() -> None:
     """The ids are the same; the pieces of kvm_riscv_aia_enable are not."""
-    variant = f"v7.1+percpu-v5+{PATCHES}:WritesAgain"
+    variant = f"v7.0+percpu-v5+{PATCHES}:WritesAgain"
     said = hgeisim("explore", "patch-race", "--variant", variant, "--json")
     assert said.status == 1
     (one,) = (each for each in said.document()["findings"] if each["id"] == NR_HGEI)
@@ -152,7 +152,7 @@ def test_a_second_one_in_the_same_function_is_not_hidden_by_the_one_that_is_acce
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", SEARCHED)
-@pytest.mark.parametrize("variant", [*BASES, "v7.1+percpu-v5"])
+@pytest.mark.parametrize("variant", [*BASES, "v7.0+percpu-v5"])
 def test_no_other_shipped_kernel_has_any(variant: str, name: str) -> None:
     below = Streams(1).stream("data-race").below
     races = look_for_races(space_of(load_scenario(name, {"variant": variant})), ALL, below)
@@ -162,7 +162,7 @@ def test_no_other_shipped_kernel_has_any(variant: str, name: str) -> None:
 
 @pytest.mark.slow
 def test_explore_compares_it_with_the_base_and_replay_shows_it() -> None:
-    variant = f"v7.1+{PATCHES}:Counts"
+    variant = f"v7.0+{PATCHES}:Counts"
     document = hgeisim("explore", "few-files", "--variant", variant, "--json")
     assert document.status == 1
     result = document.document()
@@ -179,7 +179,7 @@ def test_explore_compares_it_with_the_base_and_replay_shows_it() -> None:
 
 @pytest.mark.slow
 def test_a_sample_finds_it_too() -> None:
-    variant = f"v7.1+{PATCHES}:Counts"
+    variant = f"v7.0+{PATCHES}:Counts"
     document = hgeisim("explore", "few-files", "--variant", variant, "--walk", "50", "--json")
     new = {each["id"] for each in document.document()["findings"] if each["new"]}
     assert (document.status, new) == (1, {"data-race:allocated in count"})
@@ -187,7 +187,7 @@ def test_a_sample_finds_it_too() -> None:
 
 @pytest.mark.slow
 def test_a_mail_has_both_stacks() -> None:
-    variant = f"v7.1+{PATCHES}:Counts"
+    variant = f"v7.0+{PATCHES}:Counts"
     lines = hgeisim("explore", "few-files", "--variant", variant, "--mail").out.splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 72
@@ -198,10 +198,10 @@ def test_a_mail_has_both_stacks() -> None:
 
 
 def test_a_shipped_kernel_is_looked_at_only_when_asked() -> None:
-    document = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--json").document()
+    document = hgeisim("explore", "blocked-move", "--variant", "v7.0", "--json").document()
     assert "data-race" in document["not_checked"]
     document = hgeisim(
-        "explore", "blocked-move", "--variant", "v7.1", "--races", "--json"
+        "explore", "blocked-move", "--variant", "v7.0", "--races", "--json"
     ).document()
     assert document["data_races"]["states"] == 28
 
@@ -209,7 +209,7 @@ def test_a_shipped_kernel_is_looked_at_only_when_asked() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("walk", "schedules"), [("5", 5), ("2000", 500)])
 def test_as_many_schedules_as_were_asked_for(walk: str, schedules: int) -> None:
-    command = ("explore", "blocked-move", "--variant", "v7.1", "--races")
+    command = ("explore", "blocked-move", "--variant", "v7.0", "--races")
     document = hgeisim(*command, "--walk", walk, "--strategy", "pct", "--json").document()
     assert document["data_races"]["schedules"] == schedules
     assert document["data_races"]["states"] == 0

@@ -20,7 +20,7 @@ from tests.explored.test_merging import HANGS
 from tests.support import toys
 from tests.support.commands import hgeisim
 
-SCENARIO = load_scenario("blocked-move", {"variant": "v7.1"})
+SCENARIO = load_scenario("blocked-move", {"variant": "v7.0"})
 ENGINES = ["", "1"] if library() else ["1"]
 
 
@@ -110,7 +110,7 @@ def test_where_there_really_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("hgeisim.drivers.explored.strategies.plain.Plain.look", no_more)
     monkeypatch.setenv(PURE, "1")
-    output = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--proof")
+    output = hgeisim("explore", "blocked-move", "--variant", "v7.0", "--proof")
     text = output.out.replace("\n  ", " ")
     assert "no further than 1 state, where it ran out of memory, then " in text
     assert output.status == 4

@@ -31,7 +31,7 @@ from hgeisim.scenario.load import load_scenario
 from tests.support.commands import hgeisim
 
 FOLDER = Path(__file__).parent.parent / "data/patches"
-PATCHED = f"v7.1+{FOLDER}/sound.py:LockOnceMore"
+PATCHED = f"v7.0+{FOLDER}/sound.py:LockOnceMore"
 
 
 def space(variant: str, name: str = "move-offline") -> Space:
@@ -42,7 +42,7 @@ def space(variant: str, name: str = "move-offline") -> Space:
 @pytest.mark.slow
 def test_a_kernel_that_takes_a_lock_more() -> None:
     """All that a sound patch shows, its base shows when it is guided; step by step it does not."""
-    patched, base = space(PATCHED), space("v7.1")
+    patched, base = space(PATCHED), space("v7.0")
     ways = fewest_switches(patched, 200_000).ways
     given = [way.schedule for _, way in sorted(ways.items())]
     assert len(given) > 8
@@ -56,13 +56,13 @@ def test_a_kernel_that_takes_a_lock_more() -> None:
 
 @pytest.mark.slow
 def test_the_same_kernel_takes_the_same_steps() -> None:
-    one, other = space("v7.1"), space("v7.1")
+    one, other = space("v7.0"), space("v7.0")
     for _, way in sorted(fewest_switches(one, 200_000).ways.items()):
         assert guided(one, way.schedule, other) == way.schedule
 
 
 def test_where_a_context_stands() -> None:
-    fine = space("v7.1").fine
+    fine = space("v7.0").fine
     start = fine.initial()
     slots = range(len(fine.locations))
     rest = [slot for slot in slots if place_of(fine, slot, start) is None]
@@ -78,7 +78,7 @@ def test_where_a_context_stands() -> None:
 def test_a_sound_patch_is_not_accused_where_no_search_ends(patch: str) -> None:
     output = hgeisim(
         *("explore", "everything", "--states", "30000"),
-        *("--variant", f"v7.1+{FOLDER / patch}"),
+        *("--variant", f"v7.0+{FOLDER / patch}"),
     )
     assert output.status == 0, output.out
 
@@ -89,14 +89,14 @@ def test_what_its_clean_twin_shows_counts_where_no_search_ends() -> None:
     """The base's F-3 hides what the patch forgets, but for the twin without hotplug."""
     output = hgeisim(
         *("explore", "everything", "--states", "30000"),
-        *("--variant", f"v7.1+{FOLDER}/broken.py:PendingForgotten"),
+        *("--variant", f"v7.0+{FOLDER}/broken.py:PendingForgotten"),
     )
     assert output.status == 1
     assert "clean twin, without cpuhp/0: bounded" in output.out
     assert "sent-lost:vcpu: " in output.out.split("clean twin")[1]
 
 
-NAME, VARIANT = "move-offline", "v7.1"
+NAME, VARIANT = "move-offline", "v7.0"
 SCENARIO = load_scenario(NAME, {"variant": VARIANT})
 EXPLORE = ("explore", NAME, "--variant", VARIANT)
 LOST = "set-up-lost:vcpu"

@@ -144,7 +144,7 @@ def test_toys(name: str, merging: bool) -> None:
 
 @pytest.mark.slow
 def test_a_patch_is_found_and_its_schedule_shrinks() -> None:
-    variant = f"v7.1+{PATCHES}:WakesSiblings"
+    variant = f"v7.0+{PATCHES}:WakesSiblings"
     execute(variant)
     space = space_of(load_scenario(SLEEPERS, {"variant": variant}))
     verdict = exhaustive(space, toys.STATES_MAX)
@@ -156,7 +156,7 @@ def test_a_patch_is_found_and_its_schedule_shrinks() -> None:
 
 @pytest.mark.proof
 def test_a_patch_is_found_and_its_token_replays() -> None:
-    variant = f"v7.1+{PATCHES}:WakesSiblings"
+    variant = f"v7.0+{PATCHES}:WakesSiblings"
     explored = hgeisim("explore", SLEEPERS, "--variant", variant, "--json")
     assert explored.status == 1
     found = {each["id"]: each for each in explored.document()["findings"]}
@@ -171,21 +171,21 @@ def test_a_patch_is_found_and_its_token_replays() -> None:
 
 @pytest.mark.slow
 def test_what_the_base_shows_as_well_is_pre_existing() -> None:
-    variant = f"v7.1+{PATCHES}:WakesSiblings"
+    variant = f"v7.0+{PATCHES}:WakesSiblings"
     execute(variant)
     scenario = load_scenario(SLEEPERS, {"variant": variant})
     space = space_of(scenario)
     trial = Trial(scenario, exhaustive(space, MANY), Base(scenario, MANY))
     trial.count(space, MANY)
     assert trial.standings()["livelock:kvm_vcpu_block"].word == PRE_EXISTING
-    trial = Trial(scenario, trial.verdict, Base(on_variant(scenario, "v7.1"), MANY))
+    trial = Trial(scenario, trial.verdict, Base(on_variant(scenario, "v7.0"), MANY))
     trial.count(space, MANY)
     assert trial.standings()["livelock:kvm_vcpu_block"].word == INTRODUCED
 
 
 @pytest.mark.slow
 def test_a_sound_patch_is_not_accused() -> None:
-    variant = f"v7.1+{PATCHES}:WakesOnce"
+    variant = f"v7.0+{PATCHES}:WakesOnce"
     result = hgeisim("explore", SLEEPERS, "--variant", variant, "--json").document()
     assert [each["id"] for each in result["findings"] if each["new"]] == []
 
@@ -193,12 +193,12 @@ def test_a_sound_patch_is_not_accused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["on-swfile", "moved-sleeper", "stale-attr"])
 def test_a_shipped_kernel_shows_none(name: str) -> None:
-    assert livelocks(name, "v7.1") == []
+    assert livelocks(name, "v7.0") == []
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", SEARCHED)
-@pytest.mark.parametrize("variant", [*BASES, "v6.12+percpu-v2", "v7.1+percpu-v5"])
+@pytest.mark.parametrize("variant", [*BASES, "v6.12+percpu-v2", "v7.0+percpu-v5"])
 def test_no_shipped_kernel_shows_any(variant: str, name: str) -> None:
     assert livelocks(name, variant) == []
 

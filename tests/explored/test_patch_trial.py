@@ -30,7 +30,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def explored(scenario: str, patch: str, *more: str) -> Told:
-    return hgeisim("explore", scenario, "--variant", f"v7.1+{patch}", *more)
+    return hgeisim("explore", scenario, "--variant", f"v7.0+{patch}", *more)
 
 
 def standings(findings: list[dict[str, Any]]) -> dict[str, str]:
@@ -128,7 +128,7 @@ def test_what_the_base_shows_as_easily_is_not_new() -> None:
 def test_a_replay_leads_the_base_along_the_same_schedule(
     scenario: str, patch: str, word: str
 ) -> None:
-    variant = f"v7.1+judged.py:{patch}"
+    variant = f"v7.0+judged.py:{patch}"
     finding = explored(scenario, f"judged.py:{patch}", "--json").document()["findings"][0]
     output = hgeisim("replay", finding["token"], "--variant", variant, "--json")
     again = {each["id"]: each for each in output.document()["findings"]}[finding["id"]]
@@ -156,10 +156,10 @@ def test_an_accepted_id_is_introduced_where_the_base_does_not_show_it() -> None:
 def test_the_base_of_a_patch_may_be_another_patch() -> None:
     output = explored(SMALL, "stale.py:Serialized+sound.py:StepMore")
     assert output.status == 0
-    assert "compared with v7.1+stale.py:Serialized, by the fewest switches" in output.out
+    assert "compared with v7.0+stale.py:Serialized, by the fewest switches" in output.out
     assert "pre-existing" in output.out
-    assert re.fullmatch(r"v7.1\+stale.py:Serialized was searched as well.* \d+\.\d s\n", output.err)
-    other = explored(SMALL, "stale.py:Serialized+sound.py:StepMore", "--base", "v7.1", "--json")
+    assert re.fullmatch(r"v7.0\+stale.py:Serialized was searched as well.* \d+\.\d s\n", output.err)
+    other = explored(SMALL, "stale.py:Serialized+sound.py:StepMore", "--base", "v7.0", "--json")
     circle = "circular:kvm->lock -EN-> vcpu->mutex -EN->"
     assert standings(other.document()["findings"])[circle] == "introduced"
     assert other.status == 1
@@ -168,11 +168,11 @@ def test_the_base_of_a_patch_may_be_another_patch() -> None:
 
 @pytest.mark.slow
 def test_shipped_kernels_are_compared_when_asked() -> None:
-    output = hgeisim("explore", "blocked-move", "--variant", "v7.1", "--base", "v6.12", "--json")
+    output = hgeisim("explore", "blocked-move", "--variant", "v7.0", "--base", "v6.12", "--json")
     document = output.document()
     assert (output.status, document["findings"]) == (0, [])
     assert [each["id"] for each in document["gone"]] == ["deaf:vcpu", "lost-wakeup:vcpu"]
-    back = hgeisim("explore", "blocked-move", "--variant", "v6.12", "--base", "v7.1", "--json")
+    back = hgeisim("explore", "blocked-move", "--variant", "v6.12", "--base", "v7.0", "--json")
     assert back.status == 1
     assert standings(back.document()["findings"])["lost-wakeup:vcpu"] == "introduced"
     assert "base" not in hgeisim("explore", "blocked-move", "--json").document()
@@ -182,7 +182,7 @@ def test_a_base_that_is_not_there() -> None:
     output = hgeisim("explore", "blocked-move", "--base", "v7.9")
     assert output.status == 2
     assert "--base = 'v7.9': 'v7.9' is not a base" in output.err
-    missing = hgeisim("explore", "blocked-move", "--base", "v7.1+none.py:A")
+    missing = hgeisim("explore", "blocked-move", "--base", "v7.0+none.py:A")
     assert "there is no such file" in missing.err
 
 
@@ -200,7 +200,7 @@ def test_a_base_that_is_cut_short_leaves_it_unknown(monkeypatch: pytest.MonkeyPa
     assert output.status == 1
     text = output.out.replace("\n  ", " ")
     assert "lost-wakeup:vcpu: 26 steps, 5 switches, unknown" in text
-    assert "compared with v7.1, whose search was cut short: every schedule of up to 3 sw" in text
+    assert "compared with v7.0, whose search was cut short: every schedule of up to 3 sw" in text
 
 
 @pytest.mark.slow
@@ -248,7 +248,7 @@ def test_a_comparison_that_is_interrupted(
 
 
 def test_a_twin_is_recorded_too() -> None:
-    twin = clean_twin(load_scenario("patch-race", {"variant": "v7.1"}))
+    twin = clean_twin(load_scenario("patch-race", {"variant": "v7.0"}))
     assert twin is not None
     shown = recorded(twin)
     assert shown is not None

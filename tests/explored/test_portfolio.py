@@ -29,7 +29,7 @@ def test_a_search_that_ends_says_what_it_always_says() -> None:
 
 @pytest.mark.slow
 def test_a_search_that_ends_after_all_is_what_counts() -> None:
-    scenario = load_scenario("two-lines", {"variant": "v7.1"})
+    scenario = load_scenario("two-lines", {"variant": "v7.0"})
     plain = exhaustive(space_of(scenario), 1_000_000)
     assert portfolio(space_of(scenario), 1_000_000) == plain
     assert (plain.coverage, plain.states > 500) == ("exhausted", True)

@@ -27,16 +27,16 @@ from hgeisim.scenario.streams import Streams
 from tests.support.commands import hgeisim
 
 PATCHES = Path(__file__).parent.parent / "data/patches"
-NEVER_PROBED = f"v7.1+{PATCHES / 'never_probed.py'}:NeverProbed"
+NEVER_PROBED = f"v7.0+{PATCHES / 'never_probed.py'}:NeverProbed"
 ONE_HART = {"machine": {"harts": [{"guest_files": 1}]}}
 VARIANTS = [
     *BASES,
     *(f"v6.12+{patch}" for patch in SERIES),
     *(f"v6.12+percpu-v2+{patch}" for patch in ADDITIONS),
-    "v7.1+percpu-v5",
+    "v7.0+percpu-v5",
 ]
 """Shipped kernels: bases, patches, additions."""
-FAST = [("v7.1", "host-shutdown"), ("v6.12", "module-exit"), ("v6.12+percpu-v2", "patch-race")]
+FAST = [("v7.0", "host-shutdown"), ("v6.12", "module-exit"), ("v6.12+percpu-v2", "patch-race")]
 EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
 RUNS = [name for name in built_in_names() if "/" not in name and load_scenario(name).vm]
 
@@ -77,7 +77,7 @@ def test_only_plain_yields_are_steps() -> None:
 
 
 def test_every_path_of_every_kernel_has_a_name_to_be_entered_by() -> None:
-    paths = paths_of(find_variant("v7.1+percpu-v5"))
+    paths = paths_of(find_variant("v7.0+percpu-v5"))
     assert {"hgei_interrupt", "kvm_riscv_aia_alloc_hgei"} <= {*paths}
     assert "nr_hgei" not in paths
     assert {*paths} >= ONLY_IN_TIME
@@ -99,7 +99,7 @@ def test_a_patch_is_read_with_what_it_overrides() -> None:
 
 
 def test_what_a_search_never_entered() -> None:
-    reach = searched("moved-sleeper", "v7.1")
+    reach = searched("moved-sleeper", "v7.0")
     assert {"guest_traps", "kvm_riscv_vcpu_aia_imsic_release"} <= {*reach.never_entered}
     assert {"hgei_interrupt", "kvm_vcpu_block"} <= reach.entered
     assert "guest_traps" in reach.first_missed()
@@ -107,7 +107,7 @@ def test_what_a_search_never_entered() -> None:
 
 
 def test_steps_that_were_never_made() -> None:
-    reach = searched("moved-sleeper", "v7.1")
+    reach = searched("moved-sleeper", "v7.0")
     missed = reach.never_taken()
     assert {each.step for each in missed["kvm_riscv_check_vcpu_requests"]} == {
         *("PREEMPT_DISABLE", "PREEMPT_ENABLE")
@@ -140,10 +140,10 @@ def test_each_subject_is_of_a_kind_in_the_catalogue() -> None:
 @pytest.mark.parametrize(
     ("name", "variant", "idle", "busy"),
     [
-        ("moved-sleeper", "v7.1", ("use-after-free", "reset-kept"), ("deaf", "armed", "level")),
-        ("blocked-move", "v7.1", ("deaf", "foreign-vsfile", "double-free"), ("not-owner", "leak")),
+        ("moved-sleeper", "v7.0", ("use-after-free", "reset-kept"), ("deaf", "armed", "level")),
+        ("blocked-move", "v7.0", ("deaf", "foreign-vsfile", "double-free"), ("not-owner", "leak")),
         ("module-exit", "v6.12", ("guest-line", "deaf", "leak"), ("irq-freed-enabled",)),
-        ("realtime", "v7.1", ("reset-kept",), ("sleep-in-atomic", "double-free", "broken-lock")),
+        ("realtime", "v7.0", ("reset-kept",), ("sleep-in-atomic", "double-free", "broken-lock")),
     ],
 )
 def test_checks_that_had_nothing_to_look_at(
@@ -162,7 +162,7 @@ def test_checks_that_had_nothing_to_look_at(
     [("moved-sleeper", (1, 1)), ("blocked-move", (1, 0)), ("host-shutdown", (0, 0))],
 )
 def test_msis_that_take_an_sgei_in_some_interleaving(name: str, msis: tuple[int, int]) -> None:
-    assert searched(name, "v7.1").msis() == msis
+    assert searched(name, "v7.0").msis() == msis
 
 
 # Vacuous
@@ -220,7 +220,7 @@ def test_a_search_that_was_cut_short_is_not_vacuous() -> None:
 
 
 def test_random_schedules_reach_only_so_far() -> None:
-    output = hgeisim("explore", "moved-sleeper", "--variant", "v7.1", "--walk", "2")
+    output = hgeisim("explore", "moved-sleeper", "--variant", "v7.0", "--walk", "2")
     assert "reached so far: " in output.out
 
 
@@ -233,7 +233,7 @@ def test_a_machine_without_lines_hands_none_out_on_any_base(
         '[machine]\nharts = [{ guest_files = 0 }]\n[[vcpu]]\nname = "v1"\nhart = 0\n'
         '[[task]]\nname = "t"\nvcpu = "v1"\ndoes = ["run"]\n'
     )
-    output = hgeisim("explore", str(file), "--variant", "v7.1", *base, "--json")
+    output = hgeisim("explore", str(file), "--variant", "v7.0", *base, "--json")
     assert (output.status, output.document()["verdict"]) == (0, "exhausted")
 
 
@@ -255,7 +255,7 @@ def test_the_mail_of_a_vacuous_verdict_begins_with_that() -> None:
 
 
 def test_a_run_that_hands_lines_out_is_not() -> None:
-    output = hgeisim("run", "big-little", "--until", "1ms", "--variant", "v7.1", "--json")
+    output = hgeisim("run", "big-little", "--until", "1ms", "--variant", "v7.0", "--json")
     document = output.document()
     assert (output.status, document["verdict"], document["reach"]["vacuous"]) == (0, "sampled", "")
     sent, sgei = document["reach"]["msis"].values()

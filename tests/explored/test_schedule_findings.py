@@ -27,7 +27,7 @@ def test_a_replay_says_what_the_exploration_says(
     monkeypatch: pytest.MonkeyPatch, scenario: str, patch: str
 ) -> None:
     monkeypatch.chdir(PATCHES)
-    variant = ("--variant", f"v7.1+{patch}")
+    variant = ("--variant", f"v7.0+{patch}")
     file = ("--scenario", scenario) if scenario.endswith(".toml") else ()
     output = hgeisim("explore", scenario, *variant, "--json")
     findings = json.loads(output.out)["findings"]
@@ -41,7 +41,7 @@ def test_a_replay_says_what_the_exploration_says(
 
 
 def test_lock_order_that_is_accepted_of_the_base_need_not_be_shown_by_it() -> None:
-    base = Base(load_scenario("move-offline", {"variant": "v7.1"}), 0)
+    base = Base(load_scenario("move-offline", {"variant": "v7.0"}), 0)
     base.recorded = Shown({}, None)
     found = {WAITS: Finding("wait-context", "imsic->vsfile_lock rq->__lock", "")}
     assert found[WAITS].id == WAITS
@@ -49,7 +49,7 @@ def test_lock_order_that_is_accepted_of_the_base_need_not_be_shown_by_it() -> No
 
 
 def test_fewer_switches_than_the_base_is_recorded_to_need_are_easier() -> None:
-    base = Base(load_scenario("move-offline", {"variant": "v7.1"}), 0)
+    base = Base(load_scenario("move-offline", {"variant": "v7.0"}), 0)
     base.recorded = Shown({"leak:hgei": Bounds(3, 3)}, None)
     found = {f"{kind}:hgei": Finding(kind, "hgei", "") for kind in ("leak", "double-free")}
     for schedule, word in (((0, 1, 0), "easier"), ((0, 1, 0, 1), "pre-existing")):

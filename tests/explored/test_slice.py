@@ -43,7 +43,7 @@ def unshown(searched: Space, finding: str, order: tuple[Edge, ...]) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "variant", "number"),
-    [("blocked-move", "v6.12", 2), ("moved-sleeper", "v6.16", 3), ("stale-attr", "v7.1", 1)],
+    [("blocked-move", "v6.12", 2), ("moved-sleeper", "v6.16", 3), ("stale-attr", "v7.0", 1)],
 )
 @pytest.mark.proof
 def test_every_finding_of_a_small_scenario(name: str, variant: str, number: int) -> None:
@@ -56,7 +56,7 @@ def test_every_finding_of_a_small_scenario(name: str, variant: str, number: int)
 @pytest.mark.proof
 @pytest.mark.parametrize(
     ("name", "variant"),
-    [("move-offline", "v7.1"), ("patch-race", "v6.12+percpu-v2"), ("host-shutdown", "v7.1")],
+    [("move-offline", "v7.0"), ("patch-race", "v6.12+percpu-v2"), ("host-shutdown", "v7.0")],
 )
 def test_every_finding_of_a_large_scenario(name: str, variant: str) -> None:
     searched = space(name, variant)
@@ -67,7 +67,7 @@ def test_every_finding_of_a_large_scenario(name: str, variant: str) -> None:
 @pytest.mark.slow
 @pytest.mark.proof
 def test_no_edge_of_an_order_can_be_left_out() -> None:
-    searched = space("stale-attr", "v7.1")
+    searched = space("stale-attr", "v7.0")
     for finding, order in orders(searched, 100_000).items():
         assert WholeOrder(searched, finding, order).failing() is None
         for edge in order:

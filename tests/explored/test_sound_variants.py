@@ -26,7 +26,7 @@ EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
 TIMED = [name for name in built_in_names() if not load_scenario(name).task]
 QUICK = ("blocked-move", "moved-sleeper", "stale-attr")
 RIGHTLY = {("sound.py:Posted", "multi-vendor"): ["mode-refused:aia"]}
-"""percpu-v5 does refuse the mode there, and v7.1 does not: V5-1, a matter of policy."""
+"""percpu-v5 does refuse the mode there, and v7.0 does not: V5-1, a matter of policy."""
 SHORT = ("hotplug-storm", "migration-storm", "vm-churn")
 
 
@@ -40,8 +40,8 @@ def findings(command: tuple[str, ...], variant: str) -> set[str]:
 
 
 def new_findings(command: tuple[str, ...], patch: str) -> list[str]:
-    """The findings that speak against a patch on v7.1 in a scenario."""
-    return sorted(findings(command, f"v7.1+{FOLDER}/{patch}"))
+    """The findings that speak against a patch on v7.0 in a scenario."""
+    return sorted(findings(command, f"v7.0+{FOLDER}/{patch}"))
 
 
 @pytest.mark.slow
@@ -79,6 +79,6 @@ def test_it_is_not_accused_by_a_run(patch: str, name: str) -> None:
 
 def test_an_error_of_ours_is_not_the_patch_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hgeisim.report.run.fingerprint", 1)
-    variant = f"v7.1+{FOLDER}/sound.py:StepMore"
+    variant = f"v7.0+{FOLDER}/sound.py:StepMore"
     output = hgeisim("run", "blocked-move", "--until", "50us", "--variant", variant)
     assert (output.status, "internal error, a fault of hgeisim" in output.err) == (3, True)

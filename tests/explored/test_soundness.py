@@ -25,7 +25,7 @@ from tests.support.stateless import live, operation, without
 VARIANTS = [
     *BASES,
     *(f"v6.12+{patch}" for patch in SERIES),
-    "v7.1+percpu-v2+review-clamp+review-min",
+    "v7.0+percpu-v2+review-clamp+review-min",
 ]
 
 

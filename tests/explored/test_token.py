@@ -76,12 +76,12 @@ def word(packed: bytes) -> str:
 @pytest.mark.parametrize(
     "packed",
     [
-        b"a\0v7.1\0full\0" + b"8a5d091e",
-        b"a\0v7.1\0full\x008a5d091e\0\x01",
-        b"a\0v7.1\0full\x008a5d091e\0\x01\x81",
-        b"a\0v7.1\0full\x008a5d091e\0\x01" + b"\xff" * 8 + b"\x01",
-        b"a\x1b[31m\0v7.1\0full\x008a5d091e\0\x01\x01",
-        b"\xff\0v7.1\0full\x008a5d091e\0\x01\x01",
+        b"a\0v7.0\0full\0" + b"8a5d091e",
+        b"a\0v7.0\0full\x008a5d091e\0\x01",
+        b"a\0v7.0\0full\x008a5d091e\0\x01\x81",
+        b"a\0v7.0\0full\x008a5d091e\0\x01" + b"\xff" * 8 + b"\x01",
+        b"a\x1b[31m\0v7.0\0full\x008a5d091e\0\x01\x01",
+        b"\xff\0v7.0\0full\x008a5d091e\0\x01\x01",
     ],
     ids=["no runs", "half a run", "no end", "too long", "not printable", "not UTF-8"],
 )
@@ -93,8 +93,8 @@ def test_content_that_no_search_wrote(packed: bytes) -> None:
 def test_the_command_names_files_and_nothing_else() -> None:
     plain = token()
     assert command(plain) == f"hgeisim replay {encode(plain)}"
-    of_files = Token("my dir/a.toml", "v7.1+b.py:B", "full", "8a5d091e", (0,))
-    files = "--scenario 'my dir/a.toml' --variant v7.1+b.py:B"
+    of_files = Token("my dir/a.toml", "v7.0+b.py:B", "full", "8a5d091e", (0,))
+    files = "--scenario 'my dir/a.toml' --variant v7.0+b.py:B"
     assert command(of_files) == f"hgeisim replay {encode(of_files)} {files}"
-    moved = command(of_files, scenario="c.toml", variant="v7.1+d.py:B")
-    assert moved.endswith("--scenario c.toml --variant v7.1+d.py:B")
+    moved = command(of_files, scenario="c.toml", variant="v7.0+d.py:B")
+    assert moved.endswith("--scenario c.toml --variant v7.0+d.py:B")

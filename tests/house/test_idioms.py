@@ -78,7 +78,7 @@ def toy(folder: Path, lines: list[str]) -> str:
     """The variant of a patch with these statements."""
     body = "".join(f"        {line}\n" for line in lines)
     (folder / "toy.py").write_text(HEAD + body + TAIL)
-    return f"v7.1+{folder}/toy.py:Toy"
+    return f"v7.0+{folder}/toy.py:Toy"
 
 
 def test_the_page_has_rows() -> None:
@@ -117,7 +117,7 @@ class Edges:
     """A kernel whose operations are shown to the validator."""
 
     def __init__(self) -> None:
-        self.k: Any = kernels.booted("v7.1", [3])
+        self.k: Any = kernels.booted("v7.0", [3])
         self.vcpu = kernels.add_vcpu(self.k, "a", 0)
         self.validator = Validator(Config())
         self.watch = Watch()
@@ -224,7 +224,7 @@ TWO = """
 harts = [{ count = 2, guest_files = 1 }]
 
 [kernel]
-variant = "v7.1"
+variant = "v7.0"
 
 [[vcpu]]
 name = "v1"
@@ -259,7 +259,7 @@ def test_a_search_sees_a_trylock_fail_and_succeed(tmp_path: Path, names: tuple[s
     (tmp_path / "two.toml").write_text(TWO)
     for condition, finds in ("not got", True), ("got", True), ("got and not got", False):
         (tmp_path / "race.py").write_text(text.replace("WARN_ON(not got)", f"WARN_ON({condition})"))
-        variant = f"v7.1+{tmp_path}/race.py:Race"
+        variant = f"v7.0+{tmp_path}/race.py:Race"
         result = hgeisim("explore", f"{tmp_path}/two.toml", "--variant", variant)
-        assert re.sub(r"v7.1 was searched as well, which took .* s\n", "", result.err) == ""
+        assert re.sub(r"v7.0 was searched as well, which took .* s\n", "", result.err) == ""
         assert ("warn-on:imsic_page_write" in result.out) is finds

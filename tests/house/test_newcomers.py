@@ -49,10 +49,10 @@ def toy_figure(recording):
 '''
 BASE = '''"""Linux v9.9: a toy."""
 
-from hgeisim.kernel.variants.v7_1 import V7_1
+from hgeisim.kernel.variants.v7_0 import V7_0
 
 
-class V9_9(V7_1):
+class V9_9(V7_0):
     """Nothing new."""
 
     name = "v9.9"

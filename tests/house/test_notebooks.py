@@ -111,7 +111,7 @@ PAGE = (ROOT / "docs" / "race.md").read_text(encoding="utf-8")
 @pytest.mark.slow
 def test_the_page_says_what_the_command_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    variant = "v7.1+docs/race_patch.py:FastPath"
+    variant = "v7.0+docs/race_patch.py:FastPath"
     answer = hgeisim("explore", "two-lines", "--variant", variant)
     assert answer.status == 1
     states = re.findall(r"(?<=interleavings, )[\d,]+(?= states)", PAGE)

@@ -13,7 +13,7 @@ from hgeisim.kernel.state import Kernel
 from hgeisim.scenario.load import load_scenario
 
 RUNS = 12
-SCENARIO = {"until": "200us", "variant": "v7.1+percpu-v5"}
+SCENARIO = {"until": "200us", "variant": "v7.0+percpu-v5"}
 
 
 def classes() -> int:

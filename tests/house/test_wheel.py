@@ -73,7 +73,7 @@ def test_it_lists_checks_runs_and_draws_scenarios(installed: Path, tmp_path: Pat
     assert all(name in listed for name in names)
     assert run(installed, tmp_path, "scenario", "check", *names).count("ok: ") == len(names)
     assert "fingerprint" in run(installed, tmp_path, "run", "big-little", "--until", "1ms")
-    assert "no difference" in run(installed, tmp_path, "locks", "diff", "v7.1", "v7.1")
+    assert "no difference" in run(installed, tmp_path, "locks", "diff", "v7.0", "v7.0")
     code = "import hgeisim; print(hgeisim.__file__)"
     command = [sys.executable, "-c", code]
     environment = {**os.environ, "PYTHONPATH": str(installed)}

@@ -92,7 +92,7 @@ def test_a_shell_asks_how(shell: str) -> None:
 def test_completing_executes_nothing(tmp_path: Path) -> None:
     mark = tmp_path / "executed"
     (tmp_path / "evil.py").write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\n")
-    typed = f"hgeisim run --variant v7.1+{tmp_path}/evil.py:X big"
+    typed = f"hgeisim run --variant v7.0+{tmp_path}/evil.py:X big"
     assert "plain,big-little" in completed(typed, 4)
     assert not mark.exists()
 

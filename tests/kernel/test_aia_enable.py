@@ -25,7 +25,7 @@ from tests.support.kernels import (
     V6_12,
     V6_16,
     V6_18,
-    V7_1,
+    V7_0,
 )
 from tests.support.steps import Context, story
 
@@ -38,7 +38,7 @@ ALL_63 = (1 << 64) - 2
 @pytest.mark.parametrize(
     ("variant", "free_bitmap"),
     [
-        *[(V6_12, 0), (V7_1, 0), (V2, 0), (BITMAP_RESET, 0), (LOCK_INIT, 0), (V3, 0)],
+        *[(V6_12, 0), (V7_0, 0), (V2, 0), (BITMAP_RESET, 0), (LOCK_INIT, 0), (V3, 0)],
         *[(V4, ALL_63), (V5, ALL_63)],
     ],
 )
@@ -82,7 +82,7 @@ def test_the_patches_count_each_hart_for_itself(variant: str, init_hart: int) ->
 
 @pytest.mark.parametrize(
     ("variant", "init_hart", "count"),
-    [(V6_12, 0, 3), (V7_1, 0, 0), (V2, 0, 3), (V2, 2, 0), (V5, 0, 0), (V5, 2, 0)],
+    [(V6_12, 0, 3), (V7_0, 0, 0), (V2, 0, 3), (V2, 2, 0), (V5, 0, 0), (V5, 2, 0)],
 )
 def test_the_global_count(variant: str, init_hart: int, count: int) -> None:
     k = kernels.booted(variant, [3, 1, 0], init_hart=init_hart)
@@ -98,14 +98,14 @@ SMALL = [HartSpec(2, geilen=5), HartSpec(7, geilen=4)]
     [
         (V6_12, [5, 5], 5),
         (V6_18, [5, 5], 5),
-        (V7_1, [2, 2], 2),
+        (V7_0, [2, 2], 2),
         (V2, [5, 4], 5),
         (CLAMP, [2, 2], 5),
         (MIN, [5, 4], 4),
         (V3, [2, 4], 2),
         (V4, [2, 4], 2),
         (V5, [2, 4], 2),
-        ("v7.1+percpu-v5", [2, 4], 2),
+        ("v7.0+percpu-v5", [2, 4], 2),
     ],
 )
 def test_who_looks_at_the_guest_files(variant: str, counts: list[int], count: int) -> None:
@@ -321,7 +321,7 @@ def test_enable_does_nothing_without_aia() -> None:
 
 AGAIN = {
     V6_12: ENABLE[V6_12],
-    V7_1: ENABLE[V7_1],
+    V7_0: ENABLE[V7_0],
     V2: ENABLE[V2],
     BITMAP_RESET: ENABLE[BITMAP_RESET],
     LOCK_INIT: ["start", *PROBE, "step", INIT_LOCK, *SGEI_ON],
@@ -389,8 +389,8 @@ def test_the_initcall_step_by_step(variant: str) -> None:
 @pytest.mark.parametrize(
     ("variant", "requested"),
     [
-        *[(V6_12, 1), (V6_16, 0), (V6_18, 0), (V7_1, 0), (V2, 1), ("v6.16+percpu-v2", 0)],
-        *[("v6.16+percpu-v3", 0), ("v6.16+percpu-v4", 1), (V5, 1), ("v7.1+percpu-v5", 1)],
+        *[(V6_12, 1), (V6_16, 0), (V6_18, 0), (V7_0, 0), (V2, 1), ("v6.16+percpu-v2", 0)],
+        *[("v6.16+percpu-v3", 0), ("v6.16+percpu-v4", 1), (V5, 1), ("v7.0+percpu-v5", 1)],
     ],
 )
 def test_who_requests_sgei_when_the_initcall_finds_no_line(variant: str, requested: int) -> None:

@@ -102,16 +102,16 @@ class Notice(NamedTuple):
 
     finding: str
     scenario: str
-    base: str = "v7.1"
+    base: str = "v7.0"
     settings: tuple[str, ...] = ()
 
 
-PERCPU = "v7.1+percpu-v5"
-FULL = ("exhaustion-auto", "v7.1", ("run.quiet=1ms", "run.until=6ms"))
-KEPT = ("exhaustion-auto", "v7.1", ("kernel.preemption=none", *FULL[2]))
-STORM = ("hotplug-storm", "v7.1", ("run.quiet=200us", "run.until=8ms"))
-CHURN = ("vm-churn", "v7.1", ("run.until=10ms",))
-IPIS = ("sgei-storm", "v7.1", ("run.quiet=500us", "run.until=4ms"))
+PERCPU = "v7.0+percpu-v5"
+FULL = ("exhaustion-auto", "v7.0", ("run.quiet=1ms", "run.until=6ms"))
+KEPT = ("exhaustion-auto", "v7.0", ("kernel.preemption=none", *FULL[2]))
+STORM = ("hotplug-storm", "v7.0", ("run.quiet=200us", "run.until=8ms"))
+CHURN = ("vm-churn", "v7.0", ("run.until=10ms",))
+IPIS = ("sgei-storm", "v7.0", ("run.quiet=500us", "run.until=4ms"))
 BIG = ("big-little", PERCPU, ("run.until=3ms",))
 NOTICED = {
     "aia_config": Notice("mode-unusable:hwaccel", "lineless"),

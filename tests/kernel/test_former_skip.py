@@ -1,4 +1,4 @@
-"""Loading a vCPU without its registers (v7.1 with former-skip, v7.2, v7.3), and who must not."""
+"""Loading a vCPU without its registers (v7.0 with former-skip, v7.2, v7.3), and who must not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hgeisim.scenario.load import load_scenario
 from tests.support import kernels
 from tests.support.kernels import V7_2, V7_3
 
-SKIPS = ("v7.1+former-skip", V7_2, V7_3)
+SKIPS = ("v7.0+former-skip", V7_2, V7_3)
 FOUND = "foreign-registers:vcpu"
 
 
@@ -128,7 +128,7 @@ def test_where_the_guest_was_left_has_to_be_noted(
 
 @pytest.mark.proof
 @pytest.mark.parametrize(
-    ("variant", "shown"), [("v7.1", False), ("v7.1+former-skip", True), (V7_2, True), (V7_3, False)]
+    ("variant", "shown"), [("v7.0", False), ("v7.0+former-skip", True), (V7_2, True), (V7_3, False)]
 )
 def test_fv_1(variant: str, shown: bool) -> None:
     assert (FOUND in found("replugged-sleeper", variant)) == shown

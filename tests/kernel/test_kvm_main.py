@@ -13,7 +13,7 @@ from hgeisim.kernel.vcpu import EXIT_INTR
 from hgeisim.machine.schedule import TASK_INTERRUPTIBLE, TASK_RUNNING
 from hgeisim.machine.topology import Clock
 from tests.support import kernels
-from tests.support.kernels import BASES, V6_12, V6_16, V6_18, V7_1, msi, owner_on, pend, vsfile
+from tests.support.kernels import BASES, V6_12, V6_16, V6_18, V7_0, msi, owner_on, pend, vsfile
 from tests.support.steps import Context, in_order, story, writes
 
 
@@ -44,7 +44,7 @@ def test_it_looks_at_the_own_line_only(variant: str) -> None:
     assert (has_interrupts(k, a), has_interrupts(k, b)) == (1, 0)
 
 
-@pytest.mark.parametrize(("variant", "there"), [(V6_12, 0), (V6_16, 0), (V6_18, 1), (V7_1, 1)])
+@pytest.mark.parametrize(("variant", "there"), [(V6_12, 0), (V6_16, 0), (V6_18, 1), (V7_0, 1)])
 def test_on_another_cpu_than_its_vsfile(variant: str, there: int) -> None:
     """Bug B-03: v6.16 reads HGEIP of the wrong CPU, v6.18 says yes whatever is pending."""
     k = kernels.booted(variant, [1, 1])
@@ -82,7 +82,7 @@ def test_v6_12_reads_hgeip_wherever_it_is_by_then() -> None:
     assert moved.finish() == 0
 
 
-@pytest.mark.parametrize("variant", [V6_16, V6_18, V7_1])
+@pytest.mark.parametrize("variant", [V6_16, V6_18, V7_0])
 def test_later_it_is_one_section_of_vsfile_lock(variant: str) -> None:
     k, memory = kernels.tracked(variant, [1])
     a = loaded(k, owner_on(k, "a", 0))
@@ -132,7 +132,7 @@ def test_v6_12_arms_before_it_becomes_the_waiter_and_disarms_at_the_end() -> Non
     assert "schedule" not in told
 
 
-@pytest.mark.parametrize("variant", [V6_16, V6_18, V7_1])
+@pytest.mark.parametrize("variant", [V6_16, V6_18, V7_0])
 def test_later_it_arms_when_it_is_switched_out_and_not_before(variant: str) -> None:
     k, memory = kernels.tracked(variant, [1])
     a = loaded(k, owner_on(k, "a", 0))
@@ -215,7 +215,7 @@ def test_a_sleeper_that_moved_before_it_slept(variant: str) -> None:
     a = owner_on(k, "a", 0)
     a.thread.cpu = 1
     loaded(k, a)
-    if variant in (V6_18, V7_1):
+    if variant in (V6_18, V7_0):
         run_alone(k.kvm_vcpu_block(a.thread, a), a.thread)
         return
     sleeping(k, a)

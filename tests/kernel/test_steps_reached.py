@@ -22,7 +22,7 @@ from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from tests.kernel.test_twins import ROWS, twin
-from tests.support.kernels import BITMAP_RESET, CLAMP, MIN, V2, V3, V4, V5, V6_12, V6_16, V7_1, V7_2
+from tests.support.kernels import BITMAP_RESET, CLAMP, MIN, V2, V3, V4, V5, V6_12, V6_16, V7_0, V7_2
 from tests.support.source import ROOT, tree_of
 from tests.support.traced import alloc, excerpt, run, variant_of, written
 from tests.traced.test_excerpts import CHECKED
@@ -123,9 +123,9 @@ def small(
 
 
 BUSY_MACHINES = [
-    *((variant, (2, 3), "auto") for variant in (V6_12, V6_16, V7_1, V7_2, V2, V5, CLAMP)),
-    *((variant, (1, 1), mode) for variant in (V6_12, V7_1) for mode in ("auto", "hwaccel")),
-    (V7_1, (1, 1), "emul"),
+    *((variant, (2, 3), "auto") for variant in (V6_12, V6_16, V7_0, V7_2, V2, V5, CLAMP)),
+    *((variant, (1, 1), mode) for variant in (V6_12, V7_0) for mode in ("auto", "hwaccel")),
+    (V7_0, (1, 1), "emul"),
     (BITMAP_RESET, (0, 2), "auto"),
 ]
 """Variants, lines and modes that have all the steps between them, with the reloaded ones."""

@@ -39,6 +39,7 @@ from hgeisim.kernel.variants.stable import Stable
 from hgeisim.kernel.variants.v6_12 import V6_12
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.kernel.variants.v6_18 import V6_18
+from hgeisim.kernel.variants.v7_0 import V7_0
 from hgeisim.kernel.variants.v7_1 import V7_1
 from hgeisim.kernel.variants.v7_2 import V7_2
 from hgeisim.kernel.variants.v7_3 import V7_3
@@ -90,7 +91,7 @@ def test_versions_of_one_series_cannot_be_combined() -> None:
         find_variant("v6.12+percpu-v5+percpu-v2")
 
 
-@pytest.mark.parametrize("name", ["v6.12+review-clamp", "v7.1+percpu-v5+review-min"])
+@pytest.mark.parametrize("name", ["v6.12+review-clamp", "v7.0+percpu-v5+review-min"])
 def test_what_the_review_wanted_goes_on_top_of_percpu_v2(name: str) -> None:
     assert "go on top of percpu-v2" in (variant_problem(name) or "")
 
@@ -102,9 +103,9 @@ def test_what_the_review_wanted_goes_on_top_of_percpu_v2(name: str) -> None:
         ("v7.3+former-skip", "v7.3 has former-skip already: leave it out"),
         ("v6.16+exit-order", "v6.16 has exit-order already: leave it out"),
         ("v6.12+stable+exit-order", "stable has exit-order already: leave it out"),
-        ("v7.2+percpu-v2", "v7.2 has percpu-v5: percpu-v2 goes on an older base, such as v7.1"),
-        ("v7.2+review-min", "v7.2 has percpu-v5: review-min goes on an older base, such as v7.1"),
-        ("v7.1+stable", "stable is the stable tree of v6.12: v6.12+stable, not v7.1+stable"),
+        ("v7.2+percpu-v2", "v7.2 has percpu-v5: percpu-v2 goes on an older base, such as v7.0"),
+        ("v7.2+review-min", "v7.2 has percpu-v5: review-min goes on an older base, such as v7.0"),
+        ("v7.0+stable", "stable is the stable tree of v6.12: v6.12+stable, not v7.0+stable"),
     ],
 )
 def test_a_patch_that_is_there_already(name: str, problem: str) -> None:
@@ -112,7 +113,7 @@ def test_a_patch_that_is_there_already(name: str, problem: str) -> None:
 
 
 def test_a_variant_is_made_of_what_its_base_and_patches_bring_along() -> None:
-    assert made_of("v7.1") == ["v7.1", "exit-order"]
+    assert made_of("v7.0") == ["v7.0", "exit-order"]
     assert set(made_of("v7.3")) - set(made_of("v7.2")) == {"v7.3", "former-clear"}
     assert set(made_of("v7.2")) == {
         *("v7.2", "exit-order", "former-skip", "irqs-pending-lock"),
@@ -134,11 +135,12 @@ ORDER: dict[str, list[type[Kernel]]] = {
     "v6.12": [V6_12],
     "v6.16": [V6_16, ExitOrder, V6_12],
     "v6.18": [V6_18, V6_16, ExitOrder, V6_12],
-    "v7.1": [V7_1, V6_18, V6_16, ExitOrder, V6_12],
+    "v7.0": [V7_0, V6_18, V6_16, ExitOrder, V6_12],
+    "v7.1": [V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12],
     "v7.2": [
-        *(V7_2, RwAttrMutex, IrqsPendingLock, FormerSkip),
+        *(V7_2, RwAttrMutex, IrqsPendingLock),
         *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
-        *(V7_1, V6_18, V6_16, ExitOrder, V6_12),
+        *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
     ],
     "v6.12+stable": [Stable, RwAttrMutex, ExitOrder, IrqsPendingLock, V6_12],
     "v6.12+percpu-v2": [PercpuV2, V6_12],
@@ -168,7 +170,8 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
         "disarm_new_line",
     },
     V6_18: {"kvm_riscv_vcpu_aia_has_interrupts"},
-    V7_1: {"guest_files_max"},
+    V7_0: {"guest_files_max"},
+    V7_1: set(),
     V7_2: set(),
     V7_3: set(),
     ExitOrder: {"riscv_kvm_exit"},
@@ -223,7 +226,7 @@ def test_every_base_and_patch_is_looked_at() -> None:
     assert {*BASES.values(), *PATCHES.values()} == {*OVERRIDES}
 
 
-@pytest.mark.parametrize("name", [*ORDER, "v7.1+percpu-v5"])
+@pytest.mark.parametrize("name", [*ORDER, "v7.0+percpu-v5"])
 def test_who_initialises_a_lock_again_says_so(name: str) -> None:
     """The checks and the search rely on locks that are steady."""
     again = "+percpu-v" in name and "bitmap-reset" not in name and "percpu-v5" not in name
@@ -249,13 +252,13 @@ class Further(Probe):
 def test_a_patch_comes_after_the_one_that_it_derives_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OWN, "probe.py:Probe", Probe)
     monkeypatch.setitem(OWN, "probe.py:Further", Further)
-    assert variant_problem("v7.1+probe.py:Probe+probe.py:Further") is None
-    wrong = variant_problem("v7.1+probe.py:Further+probe.py:Probe")
+    assert variant_problem("v7.0+probe.py:Probe+probe.py:Further") is None
+    wrong = variant_problem("v7.0+probe.py:Further+probe.py:Probe")
     assert wrong == "stacks patches in an order that their classes do not allow"
 
 
 def test_a_variant_is_one_class_each_time() -> None:
-    assert find_variant("v7.1+percpu-v5") is find_variant("v7.1+percpu-v5")
+    assert find_variant("v7.0+percpu-v5") is find_variant("v7.0+percpu-v5")
 
 
 def test_the_state_has_no_paths_of_its_own() -> None:

@@ -22,7 +22,7 @@ from tests.support.kernels import (
     V6_12,
     V6_16,
     V6_18,
-    V7_1,
+    V7_0,
     enter,
     msi,
     owner_on,
@@ -31,7 +31,7 @@ from tests.support.kernels import (
 )
 from tests.support.steps import Context, in_order, story, writes
 
-ARMING = (V6_16, V6_18, V7_1)
+ARMING = (V6_16, V6_18, V7_0)
 """The bases that arm a line when its vCPU is put."""
 
 

@@ -56,7 +56,7 @@ def baselines(draw: st.DrawFn) -> Baseline:
     pairs = st.tuples(st.sampled_from(sorted(classes)), st.sampled_from(sorted(classes)))
     accepted = st.dictionaries(st.text("xy->", min_size=1), st.just("because"))
     edges = draw(st.dictionaries(pairs, EDGE, max_size=8))
-    return Baseline("v7.1", ("a", "b"), classes, edges, draw(accepted))
+    return Baseline("v7.0", ("a", "b"), classes, edges, draw(accepted))
 
 
 @given(baselines())
@@ -92,7 +92,7 @@ def test_a_damaged_text_is_read_or_refused_with_its_line(
 
 
 GOOD = """\
-kernel v7.1
+kernel v7.0
 scenarios a
 class A raw_spinlock spin:spin {-...}
 class B mutex sleep:sleep {+.+.}
@@ -206,7 +206,7 @@ def test_cycles_stay_whole() -> None:
 
 
 def test_the_shipped_baselines_can_be_read() -> None:
-    assert "v7.1" in shipped_names()
+    assert "v7.0" in shipped_names()
     for name in shipped_names():
         path = shipped_path(name)
         assert path is not None
@@ -217,10 +217,10 @@ def test_the_shipped_baselines_can_be_read() -> None:
 
 @pytest.mark.proof
 def test_the_scenarios_of_the_baselines_show_all_that_the_library_shows() -> None:
-    path = shipped_path("v7.1")
+    path = shipped_path("v7.0")
     assert path is not None
     full = {"realtime": "full"}
-    given = {name: {"variant": "v7.1", "preemption": full.get(name)} for name in built_in_names()}
+    given = {name: {"variant": "v7.0", "preemption": full.get(name)} for name in built_in_names()}
     found = survey((name, load_scenario(name, given[name])) for name in given)
     edges: dict[Pair, set[str]] = {}
     for each in found.validators.values():

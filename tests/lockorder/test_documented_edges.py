@@ -20,7 +20,7 @@ ROWS = [(row["scenario"], row["edges"]) for row in ROW.finditer(PAGE)]
 
 @cache
 def shown(scenario: str) -> set[Pair]:
-    found = survey([(scenario, load_scenario(scenario, {"variant": "v7.1"}))])
+    found = survey([(scenario, load_scenario(scenario, {"variant": "v7.0"}))])
     return {pair for each in found.validators.values() for pair in edge_facts(each.known)}
 
 

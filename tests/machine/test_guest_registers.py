@@ -94,7 +94,7 @@ def test_what_was_preempted_is_saved_once() -> None:
     assert (registers.in_memory, registers.preempted) == (1, 1)
 
 
-@pytest.mark.parametrize(("variant", "modelled"), [("v7.1", False), ("v7.2", True)])
+@pytest.mark.parametrize(("variant", "modelled"), [("v7.0", False), ("v7.2", True)])
 def test_a_guest_uses_them_where_a_load_may_skip_them(variant: str, modelled: bool) -> None:
     k = kernels.booted(variant, [1])
     a = kernels.owner_on(k, "a", 0)

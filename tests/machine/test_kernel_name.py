@@ -16,7 +16,7 @@ from hgeisim.machine.task import Runner
 
 NAMES = [*BASES, *(f"{base}+{patch}" for base in BASES for patch in PATCHES)]
 KERNELS = [find_variant(name) for name in NAMES if variant_problem(name) is None]
-V6_12, V5 = find_variant("v6.12"), find_variant("v7.1+percpu-v5")
+V6_12, V5 = find_variant("v6.12"), find_variant("v7.0+percpu-v5")
 ENABLE, DISABLE = "kvm_riscv_aia_enable", "kvm_riscv_aia_disable"
 LATER = {
     *("kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"),

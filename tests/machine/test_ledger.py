@@ -9,7 +9,7 @@ from hgeisim.kernel.vcpu import GUEST_EIE
 from hgeisim.machine.ledger import Ledger, Tally, ledger
 from hgeisim.machine.watch import functions_of, watched
 from hgeisim.watch.msis import Books
-from tests.support.kernels import V7_1, machine, owner_on
+from tests.support.kernels import V7_0, machine, owner_on
 
 
 def books() -> tuple[Ledger, Tally]:
@@ -53,7 +53,7 @@ def test_nothing_is_owed_to_a_vcpu_that_is_being_destroyed() -> None:
 
 
 def booted() -> Module:
-    k = watched(find_variant(V7_1), functions_of(Books))(machine([1]))
+    k = watched(find_variant(V7_0), functions_of(Books))(machine([1]))
     k.watch.add(Books())
     monitor = k.add_thread("swapper", 0)
     run_alone(k.riscv_kvm_init(monitor), monitor)

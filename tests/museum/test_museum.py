@@ -122,4 +122,4 @@ def test_a_bug_that_does_not_show_with_the_others() -> None:
 def test_a_name_said_twice_is_one_bug() -> None:
     result = hgeisim("museum", "B-17", "B-17", "--states", "10")
     assert "1 of 1 bug found" in result.out
-    assert "v7.1: not found; bounded 10 states" in result.out
+    assert "v7.0: not found; bounded 10 states" in result.out

@@ -34,7 +34,7 @@ def found(folder: Path, body: str) -> list[tuple[str, str]]:
     """Where the mistakes of a patch are, and what to do about them."""
     (folder / "mine.py").write_text(HEAD + body)
     try:
-        execute(f"v7.1+{folder}/mine.py:Mine")
+        execute(f"v7.0+{folder}/mine.py:Mine")
     except InputError as error:
         assert all(each.file == f"{folder}/mine.py" for each in error.problems)
         return [(each.where, each.remedy) for each in error.problems]

@@ -293,7 +293,7 @@ def test_other_classes_of_the_file_are_not_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["run", "explore", "replay", "locks"])
 def test_nothing_runs(tmp_path: Path, command: str) -> None:
     (tmp_path / "mine.py").write_text(HEAD + free("yield STEP", "k.hgei[cpu].lines = 1"))
-    variant = f"v7.1+{tmp_path}/mine.py:Mine"
+    variant = f"v7.0+{tmp_path}/mine.py:Mine"
     words = {"run": ["run", "big-little"], "explore": ["explore", "patch-race"]}
     words |= {"replay": ["replay", "x"], "locks": ["locks", "check", "big-little"]}
     result = hgeisim(*words[command], "--variant", variant)

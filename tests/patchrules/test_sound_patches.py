@@ -156,16 +156,16 @@ def test_a_patch_on_a_patch_of_the_same_file(tmp_path: Path) -> None:
     body = free("yield from k.mine()") + "    def mine(k):\n        yield STEP\n"
     body += "class More(Mine):\n" + free("yield from super().kvm_riscv_aia_free_hgei(cpu, hgei)")
     (tmp_path / "mine.py").write_text(HEAD + body)
-    execute(f"v7.1+{tmp_path}/mine.py:More")
-    execute(f"v7.1+{tmp_path}/mine.py:Mine+{tmp_path}/mine.py:More")
+    execute(f"v7.0+{tmp_path}/mine.py:More")
+    execute(f"v7.0+{tmp_path}/mine.py:Mine+{tmp_path}/mine.py:More")
 
 
 def test_a_patch_may_be_called_by_the_next_one(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(HEAD + "    def mine(k):\n        yield STEP\n")
     (tmp_path / "b.py").write_text(HEAD + free("yield from k.mine()"))
-    execute(f"v7.1+{tmp_path}/a.py:Mine+{tmp_path}/b.py:Mine")
+    execute(f"v7.0+{tmp_path}/a.py:Mine+{tmp_path}/b.py:Mine")
     with pytest.raises(InputError, match="overrides nothing"):
-        execute(f"v7.1+{tmp_path}/a.py:Mine")
+        execute(f"v7.0+{tmp_path}/a.py:Mine")
 
 
 SOURCES = tuple((ROOT / name).read_bytes() for name in python_files("hgeisim"))
@@ -206,8 +206,8 @@ def test_callers_that_fit_may_run(
         f"{HEAD}    def kvm_riscv_aia_free_hgei(k, {parameters}):\n"
         f"        yield from super().kvm_riscv_aia_free_hgei({passed})\n"
     )
-    result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    unchanged = hgeisim(*command, "--variant", "v7.1").status
+    result = hgeisim(*command, "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
+    unchanged = hgeisim(*command, "--variant", "v7.0").status
     assert (result.status, result.complaints) == (unchanged, "")
 
 
@@ -234,8 +234,8 @@ class Mine(Aia):
 )
 def test_what_cannot_change_may_be_kept(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "mine.py").write_text(KEPT)
-    result = hgeisim(*command, "--variant", f"v7.1+{tmp_path}/mine.py:Mine")
-    unchanged = hgeisim(*command, "--variant", "v7.1").status
+    result = hgeisim(*command, "--variant", f"v7.0+{tmp_path}/mine.py:Mine")
+    unchanged = hgeisim(*command, "--variant", "v7.0").status
     assert (result.status, result.complaints) == (unchanged, "")
 
 
@@ -274,7 +274,7 @@ class B(Aia):
 def test_patches_add_fields_to_a_struct(tmp_path: Path, memory: Memory | None) -> None:
     """Also where annotations are not evaluated; in a search each is a cell."""
     (tmp_path / "f.py").write_text(FIELDS)
-    variant = f"v7.1+{tmp_path}/f.py:A+{tmp_path}/f.py:B"
+    variant = f"v7.0+{tmp_path}/f.py:A+{tmp_path}/f.py:B"
     execute(variant)
     k: Any = kernels.booted(variant, [3], memory)
     vcpu: Any = kernels.add_vcpu(k, "a", 0)

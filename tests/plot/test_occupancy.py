@@ -78,7 +78,7 @@ def test_every_hart_is_named_with_its_share() -> None:
     assert shares <= said
     assert {
         TITLE,
-        "v7.1, preemption none, seed 1",
+        "v7.0, preemption none, seed 1",
         "time, ms",
         "HGEI lines taken",
         "HART offline",

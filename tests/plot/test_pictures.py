@@ -96,7 +96,7 @@ def many_vms(*names: str, count: int = 1) -> Recording:
     common = {"vcpus": 2, "run": run, "msi": msi, "lives": lives}
     common |= {"count": count} if count > 1 else {}
     vms = [{"name": name, "arrives": f"{100 * at}us", **common} for at, name in enumerate(names, 1)]
-    kernel = {"variant": "v7.1", "enable_virt_at_load": False}
+    kernel = {"variant": "v7.0", "enable_virt_at_load": False}
     return recorded(scenario_of((3, 3)) | {"vm": vms, "kernel": kernel, "hotplug": []})
 
 
@@ -122,11 +122,11 @@ def test_many_vms_are_readable(picture: Picture) -> None:
 def test_any_title_can_be_drawn(title: object, drawn: str) -> None:
     """In letters, without a word about letters that the font lacks: warnings are errors here."""
     made = bare(busy_timeline((3,)), title=title)
-    made = replace(made, manifest={**made.manifest, "variant": "v7.1\ud800"})
+    made = replace(made, manifest={**made.manifest, "variant": "v7.0\ud800"})
     figure = Picture("occupancy").draw(made)
     assert picture_of(figure, "svg")
     assert picture_of(figure, "png")
-    assert f"{drawn}\nv7.1 , preemption none, seed 1" in words(figure)
+    assert f"{drawn}\nv7.0 , preemption none, seed 1" in words(figure)
 
 
 @pytest.mark.slow

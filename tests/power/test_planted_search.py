@@ -20,7 +20,7 @@ from hgeisim.machine.ops import STEP, Path
 from hgeisim.scenario.load import load_scenario
 from tests.support.commands import hgeisim
 
-NAME, VARIANT = "moved-sleeper", "v7.1"
+NAME, VARIANT = "moved-sleeper", "v7.0"
 STATES_MAX = 50_000
 
 
@@ -180,7 +180,7 @@ def test_any_first_part_is_spread_evenly() -> None:
 def test_a_fault_names_its_place() -> None:
     fault = Fault(1, DROP, "f", "aia.py", 7, "x = 1")
     assert str(fault) == "aia.py:7 f: drop x = 1"
-    _, faults = planted(find_variant("v7.1+percpu-v5"))
+    _, faults = planted(find_variant("v7.0+percpu-v5"))
     assert {each.file for each in faults} >= {"aia.py", "aia_imsic.py", "percpu_v5.py", "v6_16.py"}
     assert len({each.number for each in faults}) == len(faults) > 200
 

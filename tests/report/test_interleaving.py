@@ -60,7 +60,7 @@ def test_lines_fit_a_mail() -> None:
         ("globals.kvm_usage_count", "kvm_usage_count"),
         ("hart2.online", "cpu_online(2)"),
         ("hart2.hgeie", "hart2.hgeie"),
-        ("v7.1+docs/race_patch.py:FastPath, 4.5 s", "v7.1+docs/race_patch.py:FastPath, 4.5 s"),
+        ("v7.0+docs/race_patch.py:FastPath, 4.5 s", "v7.0+docs/race_patch.py:FastPath, 4.5 s"),
     ],
 )
 def test_cells_and_locks_have_the_names_of_c(text: str, name: str) -> None:

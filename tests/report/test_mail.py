@@ -37,7 +37,7 @@ def test_v2_2() -> None:
 @pytest.mark.slow
 def test_f_3() -> None:
     found = ("--mail", "--finding", "set-up-lost:vcpu")
-    output = hgeisim("explore", "move-offline", "--variant", "v7.1", *found)
+    output = hgeisim("explore", "move-offline", "--variant", "v7.0", *found)
     assert (output.status, output.err) == (0, "")
     assert fits(output.out)
     check_golden("mail-f-3", output.out)
@@ -45,7 +45,7 @@ def test_f_3() -> None:
 
 @pytest.mark.slow
 def test_b_09() -> None:
-    output = hgeisim("run", "big-little", "--variant", "v7.1", "--mail", "--finding", B_09)
+    output = hgeisim("run", "big-little", "--variant", "v7.0", "--mail", "--finding", B_09)
     assert (output.status, output.err) == (0, "")
     assert fits(output.out)
     check_golden("mail-b-09", output.out)
@@ -62,11 +62,11 @@ def test_a_deadlock_is_drawn_as_a_cycle() -> None:
 @pytest.mark.slow
 def test_locks_check_draws_the_cycle() -> None:
     output = hgeisim(
-        "locks", "check", "big-little", "--baseline", "v7.1", "--mail", "--finding", B_09
+        "locks", "check", "big-little", "--baseline", "v7.0", "--mail", "--finding", B_09
     )
     assert fits(output.out)
     assert "  +--> imsic->vsfile_lock\n" in output.out
-    assert output.out.endswith("locks check --baseline v7.1 --variant v7.1 big-little\n")
+    assert output.out.endswith("locks check --baseline v7.0 --variant v7.0 big-little\n")
 
 
 @pytest.mark.slow
@@ -103,8 +103,8 @@ def test_the_command_of_a_mail_replays_it() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["--scenario", "nolines.toml", "--variant", "v7.1+bad1.py:ReleaseReadsFirst"],
-        ["--scenario", "a b's.toml", "--variant", f"v7.1+{'sub/' * 12}mine.py:Mine", "token"],
+        ["--scenario", "nolines.toml", "--variant", "v7.0+bad1.py:ReleaseReadsFirst"],
+        ["--scenario", "a b's.toml", "--variant", f"v7.0+{'sub/' * 12}mine.py:Mine", "token"],
         ["--scenario", f"{'sub/' * 14}mine.toml", "--rt", *("scenario",) * 9],
         ["--rt"],
     ],
@@ -126,7 +126,7 @@ def test_a_word_that_is_too_long_has_a_line_of_its_own() -> None:
 @pytest.mark.slow
 def test_the_mail_of_a_patch_fits_and_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests/data/patches")
-    variant = ("--variant", "v7.1+reads_first.py:ReadsFirst")
+    variant = ("--variant", "v7.0+reads_first.py:ReadsFirst")
     output = hgeisim("explore", "reads_first.toml", *variant, "--mail")
     assert fits(output.out)
     words = shlex.split(output.out.partition("hgeisim replay")[2].replace("\\\n", ""))
@@ -138,7 +138,7 @@ def test_the_mail_of_a_patch_fits_and_can_be_pasted(monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_locks_check_repeats_what_changes_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests/data/patches")
-    words = ["--baseline", "v7.1", "--variant", "v7.1+reads_first.py:ReadsFirst", "--rt"]
+    words = ["--baseline", "v7.0", "--variant", "v7.0+reads_first.py:ReadsFirst", "--rt"]
     output = hgeisim("locks", "check", "reads_first.toml", *words, "--mail")
     assert fits(output.out)
     last = output.out.partition("hgeisim locks check")[2].replace("\\\n", "")

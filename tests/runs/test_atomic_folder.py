@@ -101,7 +101,7 @@ def test_a_name_that_no_disk_takes_is_reported(tmp_path: Path, name: str) -> Non
 
 TRACE = str(Path(__file__).parent.parent / "data" / "traces" / "01-no-contention.txt.gz")
 COMMANDS = {
-    "baseline.txt": ("locks", "learn", "patch-race", "--variant", "v7.1", "--out"),
+    "baseline.txt": ("locks", "learn", "patch-race", "--variant", "v7.0", "--out"),
     "graph.dot": ("locks", "show", "--format", "dot", "--out"),
     "locks.png": ("locks", "show", "--format", "png", "--out"),
     "timing.toml": ("trace", "calibrate", TRACE, "-o"),
@@ -130,12 +130,12 @@ def test_a_full_disk_leaves_each_kind_of_file(
 ) -> None:
     words = [str(run) if word == "RUN" else word for word in COMMANDS[name]]
     out = tmp_path / name
-    out.write_text("kernel v7.1\n")
+    out.write_text("kernel v7.0\n")
     monkeypatch.setattr(place, "write_file", refuse)
     answer = hgeisim(*words, str(out))
     assert answer.status == 2
     assert f"{out}: cannot be written: No space left on device; nothing was changed" in answer.err
-    assert out.read_text() == "kernel v7.1\n"
+    assert out.read_text() == "kernel v7.0\n"
     assert alone(out)
 
 

@@ -164,7 +164,7 @@ def steady(vcpus: int, mode: str) -> Simulation:
     run, msi = ({"distribution": "constant", "value": value} for value in ("100us", "250us"))
     vm = {"name": "vm", "vcpus": vcpus, "mode": mode, "stagger": "77us", "run": run, "msi": msi}
     machine = {"harts": [{"guest_files": 1}]}
-    kernel = {"variant": "v7.1", "halt_poll_max": "0us"}
+    kernel = {"variant": "v7.0", "halt_poll_max": "0us"}
     return simulate(scenario_from({"machine": machine, "kernel": kernel, "vm": [vm]}))
 
 

@@ -74,7 +74,7 @@ def test_built_in_scenarios_say_what_they_are(name: str) -> None:
 
 def test_defaults(tmp_path: Path) -> None:
     scenario = load(tmp_path, SMALL)
-    assert (scenario.kernel.variant, scenario.kernel.preemption) == ("v7.1", "none")
+    assert (scenario.kernel.variant, scenario.kernel.preemption) == ("v7.3", "none")
     assert (scenario.kernel.init_hart, scenario.run.until, scenario.run.seed) == (0, 10_000_000, 1)
     assert scenario.topology.harts == (HartSpec(7, 5), HartSpec(7, 5), HartSpec(3, None))
     assert scenario.topology.guest_index_bits == 3
@@ -145,9 +145,9 @@ def test_an_override_heals_a_bad_value(tmp_path: Path) -> None:
 def test_variants_are_checked_by_whom_the_caller_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(SMALL, encoding="utf-8")
-    with pytest.raises(InputError, match=r'kernel.variant = "v7.1": must be newer'):
+    with pytest.raises(InputError, match=r'kernel.variant = "v7.3": must be newer'):
         load_scenario(path, known_variant=lambda _: "must be newer")
-    assert load_scenario(path, known_variant=lambda _: None).kernel.variant == "v7.1"
+    assert load_scenario(path, known_variant=lambda _: None).kernel.variant == "v7.0"
 
 
 def test_digest_is_of_the_content(tmp_path: Path) -> None:

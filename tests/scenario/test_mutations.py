@@ -27,7 +27,7 @@ SHORT_NS = 200_000
 VALUES = st.one_of(
     st.integers(-2, 70),
     st.sampled_from(["0ns", "1ns", "5us", "1s", "auto", "hwaccel", "emul", "move", "full", "rt"]),
-    st.sampled_from([True, [], {}, [0], [0, 1], "v6.12", "v7.1+percpu-v5", "web"]),
+    st.sampled_from([True, [], {}, [0], [0, 1], "v6.12", "v7.0+percpu-v5", "web"]),
     st.sampled_from([{"distribution": "constant", "value": value} for value in ("0ns", "3us")]),
 )
 

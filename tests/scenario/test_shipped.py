@@ -19,7 +19,7 @@ from hgeisim.scenario.load import load_scenario
 pytestmark = pytest.mark.slow
 
 MS = 1_000_000
-PERCPU = "v7.1+percpu-v5"
+PERCPU = "v7.0+percpu-v5"
 
 
 @cache
@@ -124,7 +124,7 @@ def test_big_little_with_one_count_probed_on_a_big_hart(variant: str) -> None:
     assert found("big-little", variant) >= {"no-such-line:hgei", "illegal-instruction:vsireg"}
 
 
-@pytest.mark.parametrize("variant", ["v7.1", "v6.18+percpu-v2+review-clamp"])
+@pytest.mark.parametrize("variant", ["v7.0", "v6.18+percpu-v2+review-clamp"])
 def test_big_little_with_the_minimum_wastes_lines(variant: str) -> None:
     rows = harts("big-little", variant)
     assert [hart["busy_max"] for hart in rows] == [3] * 8
@@ -137,8 +137,8 @@ def test_multi_vendor() -> None:
     at_ns, finding = ran("multi-vendor").findings["mode-refused:aia"]
     assert at_ns < MS
     assert "enabling HART 7, which has none, lowered their count to 0 at 0.000 ms" in finding.text
-    assert harts("multi-vendor", "v7.1")[7]["busy_max"] == 3
-    assert found("multi-vendor", "v7.1") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
+    assert harts("multi-vendor", "v7.0")[7]["busy_max"] == 3
+    assert found("multi-vendor", "v7.0") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
 
 
 def test_three_widths() -> None:
@@ -146,13 +146,13 @@ def test_three_widths() -> None:
     assert [hart["busy_max"] for hart in rows[4:]] == [3, 3, 3, 1]
     assert max(hart["busy_max"] for hart in rows[:4]) > 3
     assert rows[7]["fail"] > 100
-    rows = harts("three-widths", "v7.1")
+    rows = harts("three-widths", "v7.0")
     assert max(hart["busy_max"] for hart in rows[:4]) == 3, "big HARTs waste four each"
     assert rows[7]["busy_max"] == 3
-    assert found("three-widths", "v7.1") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
+    assert found("three-widths", "v7.0") == {"no-such-line:hgei", "illegal-instruction:vsireg"}
 
 
-@pytest.mark.parametrize("variant", ["v7.1+percpu-v2", PERCPU])
+@pytest.mark.parametrize("variant", ["v7.0+percpu-v2", PERCPU])
 def test_weak_init(variant: str) -> None:
     assert total("weak-init", "alloc", variant) == 0
     assert "mode-refused:aia" in ran("weak-init", variant).findings
@@ -243,7 +243,7 @@ def test_all_63_lines() -> None:
     assert max(hart["busy_max"] for hart in harts("lines-63")) == 63
 
 
-@pytest.mark.parametrize("variant", ["v6.12", "v7.1", "v6.18+percpu-v2"])
+@pytest.mark.parametrize("variant", ["v6.12", "v7.0", "v6.18+percpu-v2"])
 def test_63_lines_overflow_in_older_kernels(variant: str) -> None:
     """BIT(64) - 1 is 0 on RISC-V: free_bitmap is empty from the start."""
     assert total("lines-63", "alloc", variant) == 0

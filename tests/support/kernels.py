@@ -17,13 +17,13 @@ from hgeisim.machine.topology import HartSpec, Topology
 
 T = TypeVar("T")
 
-V6_12, V6_16, V6_18, V7_1 = "v6.12", "v6.16", "v6.18", "v7.1"
+V6_12, V6_16, V6_18, V7_0 = "v6.12", "v6.16", "v6.18", "v7.0"
 V7_2, V7_3 = "v7.2", "v7.3"
 V2, V3, V4, V5 = (f"v6.12+percpu-v{number}" for number in (2, 3, 4, 5))
 BITMAP_RESET, LOCK_INIT = "v6.12+percpu-v2-bitmap-reset", "v6.12+percpu-v2-lock-init"
 CLAMP, MIN = "v6.12+percpu-v2+review-clamp", "v6.12+percpu-v2+review-min"
-BASES = (V6_12, V6_16, V6_18, V7_1)
-ALL_VARIANTS = (*BASES, V2, BITMAP_RESET, LOCK_INIT, V3, V4, V5, "v7.1+percpu-v5")
+BASES = (V6_12, V6_16, V6_18, V7_0)
+ALL_VARIANTS = (*BASES, V2, BITMAP_RESET, LOCK_INIT, V3, V4, V5, "v7.0+percpu-v5")
 
 Harts = Sequence[int | HartSpec]
 """HARTs by their number of lines (as many guest files), or as specified."""

@@ -15,7 +15,7 @@ from hgeisim.runs.timeline import Timeline
 from hgeisim.scenario.load import scenario_from
 
 
-def scenario_of(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> dict[str, Any]:
+def scenario_of(harts: tuple[int, ...], variant: str = "v7.0+percpu-v5") -> dict[str, Any]:
     """Two VMs, one AUTO and one HWACCEL, on HARTs with given lines; the last one goes offline."""
     run, msi = ({"distribution": "exponential", "mean": mean} for mean in ("90us", "300us"))
     common = {"stagger": "5us", "run": run, "msi": msi}
@@ -35,7 +35,7 @@ def scenario_of(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> dict
 
 
 @cache
-def recording(harts: tuple[int, ...], variant: str = "v7.1+percpu-v5") -> Recording:
+def recording(harts: tuple[int, ...], variant: str = "v7.0+percpu-v5") -> Recording:
     """Return a run of such a machine, as it would be read back from its folder; made once."""
     return recorded(scenario_of(harts, variant))
 
@@ -50,7 +50,7 @@ def recorded(raw: dict[str, Any]) -> Recording:
 
 def bare(timeline: Timeline, **scenario: object) -> Recording:
     """Return a recording with nothing but a timeline; `scenario` stands in its manifest."""
-    facts = {"variant": "v7.1", "preemption": "none", "seed": 1}
+    facts = {"variant": "v7.0", "preemption": "none", "seed": 1}
     return Recording({"scenario": scenario, **facts}, {}, timeline)
 
 

@@ -22,8 +22,8 @@ from hgeisim.scenario.load import scenario_from
 from tests.support.stock_environment import StockEnvironment
 
 US, MS = 1_000, 1_000_000
-VARIANTS = ("v6.12", "v6.16", "v7.1", "v6.12+percpu-v2", "v7.1+percpu-v5")
-HEALTHY = ("v6.12", "v6.16", "v7.1", "v7.1+percpu-v5")
+VARIANTS = ("v6.12", "v6.16", "v7.0", "v6.12+percpu-v2", "v7.0+percpu-v5")
+HEALTHY = ("v6.12", "v6.16", "v7.0", "v7.0+percpu-v5")
 """Those in which no lock is initialised while others use it."""
 GONE_MS, END_MS = 4, 30
 """When all VMs are destroyed, and by when they are surely gone."""

@@ -73,7 +73,7 @@ def test_a_budget_that_is_too_small() -> None:
 
 
 def test_a_patch_that_is_broken_already() -> None:
-    output = hgeisim(*COMMAND, "--variant", f"v7.1+{PATCHES}:Crashes")
+    output = hgeisim(*COMMAND, "--variant", f"v7.0+{PATCHES}:Crashes")
     assert (output.status, output.out) == (2, "")
     assert (
         "--power: shows exception:kvm_vcpu_block without any fault; mend the patch first"
@@ -88,7 +88,7 @@ def test_seconds_are_for_power() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [("--out", "there"), ("--base", "v7.1"), ("--mail",), ("--record", "occupancy")]
+    "option", [("--out", "there"), ("--base", "v7.0"), ("--mail",), ("--record", "occupancy")]
 )
 def test_options_that_do_not_go_with_it(option: tuple[str, ...]) -> None:
     output = hgeisim(*COMMAND, *option)

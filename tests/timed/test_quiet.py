@@ -71,13 +71,13 @@ stagger = "10us"
 """
 
 
-def ran(name: str, seed: int = 1, variant: str = "v7.1") -> Simulation:
+def ran(name: str, seed: int = 1, variant: str = "v7.0") -> Simulation:
     loaded = load_scenario(name, {"seed": seed, "variant": variant}, variant_problem, LONG)
     return whole(loaded, "occupancy")
 
 
 def ran_text(
-    tmp_path: Path, text: str, variant: str = "v7.1", record: Record = "occupancy"
+    tmp_path: Path, text: str, variant: str = "v7.0", record: Record = "occupancy"
 ) -> Simulation:
     file = tmp_path / "own.toml"
     file.write_text(text)
@@ -95,7 +95,7 @@ def whole(scenario: Scenario, record: Record) -> Simulation:
 def test_a_vcpu_that_is_not_elsewhere_is_unserved_for_another_reason(
     tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute(f"v7.1+{PATCHES}:SecondNotFlushed")
+    execute(f"v7.0+{PATCHES}:SecondNotFlushed")
     monkeypatch.setitem(SHIPPED, "planted", OWN[f"{PATCHES}:SecondNotFlushed"])
     simulation = ran_text(tmp_path, SHARED, f"{base}+planted")
     assert "unserved:vcpu" in new_findings(simulation.causes, f"{base}+planted")
@@ -104,15 +104,15 @@ def test_a_vcpu_that_is_not_elsewhere_is_unserved_for_another_reason(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_patch_that_serves_no_second_interrupt_is_found(tmp_path: Path, name: str) -> None:
-    variant = f"v7.1+{PATCHES}:{name}"
+    variant = f"v7.0+{PATCHES}:{name}"
     execute(variant)
     simulation = ran_text(tmp_path, SHARED, variant, "all")
     also = {"level:swfile"} if name == "SecondNotFlushed" else set()
-    assert {*new_findings(simulation.causes, "v7.1")} == {"unserved:vcpu"} | also
+    assert {*new_findings(simulation.causes, "v7.0")} == {"unserved:vcpu"} | also
     text = simulation.findings["unserved:vcpu"][1].text
     assert BROKEN[name] in text
     assert "Its guest looks at" in text
-    assert new_findings(ran_text(tmp_path, SHARED).causes, "v7.1") == []
+    assert new_findings(ran_text(tmp_path, SHARED).causes, "v7.0") == []
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_shipped_kernels_show_their_known_findings(variant: str) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("variant", ["v6.18", "v7.1", "v7.1+percpu-v5"])
+@pytest.mark.parametrize("variant", ["v6.18", "v7.0", "v7.0+percpu-v5"])
 @pytest.mark.parametrize("name", [*QUIET, "hotplug-storm"])
 def test_no_sound_kernel_is_accused(name: str, variant: str) -> None:
     for seed in range(1, 51):

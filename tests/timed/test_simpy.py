@@ -33,7 +33,7 @@ def busy(seed: int = 1, **kernel: str) -> Simulation:
     """Four vCPUs on three HARTs with two lines, balanced often."""
     return simulation(
         machine={"harts": [{"count": 3, "guest_files": 2}]},
-        kernel={"variant": "v7.1+percpu-v5", **kernel},
+        kernel={"variant": "v7.0+percpu-v5", **kernel},
         run={"seed": seed},
         vm=[VM],
         balance={"every": {"distribution": "exponential", "mean": "50us"}},

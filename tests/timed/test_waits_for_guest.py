@@ -15,7 +15,7 @@ NOTE = "waits-for-guest:vcpu->mutex"
 
 def ids(command: str, scenario: str, variant: str) -> tuple[int, set[str], str]:
     """The status, the ids other than those of B-08 and B-09, and the text of the note."""
-    result = hgeisim(command, scenario, "--variant", f"v7.1+{variant}", "--json")
+    result = hgeisim(command, scenario, "--variant", f"v7.0+{variant}", "--json")
     document = result.document()
     found = {f["id"]: f["text"] for f in document["findings"] if not f.get("known_as")}
     return result.status, set(found), found.get(NOTE, "")

@@ -47,7 +47,7 @@ FOUND = {
 }
 """Faults of the kernel, and the first line of each."""
 LATER = {"31-v7.2-migration": 5598, "32-v7.3-migration": 5805}
-"""Traces of kernels that are not bases here, and the number of events that v7.1 follows."""
+"""Traces of kernels that are not bases here, and the number of events that v7.0 follows."""
 IMPORTED = {
     "31-v7.2-migration": [201, 502, 201, 601, 70],
     "32-v7.3-migration": [194, 497, 194, 647, 65],
@@ -117,10 +117,10 @@ def test_a_trace_agrees_to_its_end(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LATER)
 def test_traces_of_later_kernels_are_imported(name: str) -> None:
-    """They hand out lines as v7.1 does, as far as these events show."""
+    """They hand out lines as v7.0 does, as far as these events show."""
     assert totals(real(name)) == IMPORTED[name]
     trace = read_trace(FOLDER / f"{name}.txt.gz", Events(), (3,))
-    result = check_trace(trace, "v7.1")
+    result = check_trace(trace, "v7.0")
     assert (result.disagreement, result.findings) == (None, [])
     assert result.agreed == LATER[name]
 

@@ -293,7 +293,7 @@ def test_a_task_that_is_preempted_does_not_sleep(sleeps: bool) -> None:
 
 
 def test_the_call_chain_has_kernel_functions_only() -> None:
-    simulation = simulate(load_scenario("move-offline", {"variant": "v7.1"}))
+    simulation = simulate(load_scenario("move-offline", {"variant": "v7.0"}))
     simulation.run(1_000_000)
     assert simulation.lock_order is not None
     report = next(iter(simulation.lock_order.validator.reports))
@@ -330,7 +330,7 @@ def test_shipped_kernels(base: str) -> None:
 @pytest.mark.slow
 def test_on_preempt_rt() -> None:
     """B-08: rwlock_t and spinlock_t sleep there, and AIA takes them with preemption off."""
-    simulation = simulate(load_scenario("realtime", {"variant": "v7.1"}))
+    simulation = simulate(load_scenario("realtime", {"variant": "v7.0"}))
     simulation.run(1_000_000)
     assert [i for i in simulation.findings if i.startswith(("wait-context", "irq"))] == [
         f"wait-context:imsic->vsfile_lock {IN_UPDATE}",
@@ -342,7 +342,7 @@ def test_on_preempt_rt() -> None:
 
 @pytest.mark.slow
 def test_knowledge_does_not_grow_with_the_run() -> None:
-    simulation = simulate(load_scenario("weak-init", {"variant": "v7.1"}))
+    simulation = simulate(load_scenario("weak-init", {"variant": "v7.0"}))
     assert simulation.lock_order is not None
     sizes = []
     for until_ns in (40_000_000, 60_000_000):

@@ -53,7 +53,7 @@ def test_an_sgei_that_comes_again_is_not_counted_again(
 ) -> None:
     monkeypatch.setattr(base_runs, "RUNS", 1)
     monkeypatch.setattr(base_runs, "FEW", 1)
-    variant = f"v7.1+{NOT_DISARMED}:NotDisarmed"
+    variant = f"v7.0+{NOT_DISARMED}:NotDisarmed"
     result = hgeisim("run", "sgei-storm", "--until", "3ms", "--variant", variant, "--json")
     document = result.document()
     msis = document["reach"]["msis"]

@@ -30,7 +30,7 @@ from hgeisim.machine.watch import Watch, done, entered, functions_of, returned, 
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Constant, Timing
-from tests.support.kernels import V6_12, V7_1, add_vcpu, booted, machine, running
+from tests.support.kernels import V6_12, V7_0, add_vcpu, booted, machine, running
 from tests.support.stateless import Live
 from tests.support.timed_machine import COSTS
 from tests.timed.test_fused import EVERY_OP
@@ -230,7 +230,7 @@ class Counter:
 
 
 def test_a_watcher_gets_the_wanted_operations_and_nothing_else() -> None:
-    k = boot(watched(find_variant(V7_1), functions_of(Counter))(machine([1])))
+    k = boot(watched(find_variant(V7_0), functions_of(Counter))(machine([1])))
     counter = Counter()
     k.watch.add(counter)
     vm = k.add_vm("vm")
@@ -244,7 +244,7 @@ def test_a_watcher_gets_the_wanted_operations_and_nothing_else() -> None:
 
 
 def test_defaults_and_results_go_through_an_override() -> None:
-    cls = watched(find_variant(V7_1), frozenset(["add_vm", "kvm_riscv_vcpu_unset_interrupt"]))
+    cls = watched(find_variant(V7_0), frozenset(["add_vm", "kvm_riscv_vcpu_unset_interrupt"]))
     k = boot(cls(machine([1])))
     assert k.add_vm("vm").aia_mode == "auto"
     assert k.add_vm("vm", "emul").aia_mode == "emul"
@@ -255,7 +255,7 @@ def test_defaults_and_results_go_through_an_override() -> None:
 
 
 def test_only_shows_some_operations() -> None:
-    counter, k = Counter(), booted(V7_1, [1])
+    counter, k = Counter(), booted(V7_0, [1])
     watch = Watch(counter).only(Acquire)
     watch.show(k.threads[0], k.hgei[0].lock.lock_irqsave)
     watch.show(k.threads[0], k.hgei[0].lock.unlock_irqrestore)
@@ -263,7 +263,7 @@ def test_only_shows_some_operations() -> None:
 
 
 def test_each_combination_is_composed_once() -> None:
-    base = find_variant(V7_1)
+    base = find_variant(V7_0)
     names = frozenset(["hgei_interrupt"])
     assert watched(base, names) is watched(base, frozenset(names))
     assert watched(base, names) is not watched(base, frozenset())
@@ -287,7 +287,7 @@ def test_a_method_has_the_parameters_of_its_function(parameters: Sequence[str], 
     body = f"@entered('kvm_riscv_aia_free_hgei')\ndef see(self, {', '.join(parameters)}): pass"
     exec(body, space)  # noqa: S102 - a method for each case
     watcher = type("Watcher", (), {"see": space["see"]})()
-    k = watched(find_variant(V7_1), functions_of(type(watcher)))(machine([1]))
+    k = watched(find_variant(V7_0), functions_of(type(watcher)))(machine([1]))
     if fits:
         k.watch.add(watcher)
     else:
@@ -296,7 +296,7 @@ def test_a_method_has_the_parameters_of_its_function(parameters: Sequence[str], 
 
 
 def test_a_function_that_is_not_shown_cannot_be_watched() -> None:
-    k = booted(V7_1, [1])
+    k = booted(V7_0, [1])
     with pytest.raises(ModelError, match="this kernel does not show"):
         k.watch.add(Counter())
 
@@ -307,7 +307,7 @@ def test_a_patch_may_name_its_parameters_as_it_likes(names: str) -> None:
     space: dict[str, Any] = {"STEP": STEP}
     source = f"def path(kernel, {names}):\n yield STEP\n return [{names}]"
     exec(source, space)  # noqa: S102 - a patch for each case
-    mine: Any = type("Mine", (find_variant(V7_1),), {"kvm_riscv_aia_free_hgei": space["path"]})
+    mine: Any = type("Mine", (find_variant(V7_0),), {"kvm_riscv_aia_free_hgei": space["path"]})
     got: list[object] = []
 
     class Watcher:

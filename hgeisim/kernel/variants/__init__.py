@@ -2,7 +2,7 @@
 
 A patch is a class that overrides the functions it changes.  A variant is the base with the patches
 in front of it, so that the last patch named is asked first.  A user's own patch is named by its
-file and class: `v7.1+path/to/file.py:Name`.
+file and class: `v7.3+path/to/file.py:Name`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ from hgeisim.kernel.variants.stable import Stable
 from hgeisim.kernel.variants.v6_12 import V6_12
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.kernel.variants.v6_18 import V6_18
+from hgeisim.kernel.variants.v7_0 import V7_0
 from hgeisim.kernel.variants.v7_1 import V7_1
 from hgeisim.kernel.variants.v7_2 import V7_2
 from hgeisim.kernel.variants.v7_3 import V7_3
 
 BASES: dict[str, type[Module]] = {
-    kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_1, V7_2, V7_3)
+    kernel.name: kernel for kernel in (V6_12, V6_16, V6_18, V7_0, V7_1, V7_2, V7_3)
 }
 SERIES: dict[str, type[Aia]] = {
     "percpu-v2": PercpuV2,
@@ -159,7 +160,7 @@ def _has_already(base: str, patches: list[str]) -> str | None:
                 return f"{other} has {patch} already: leave it out"
         landed = [each for each in contained(base) if each in SERIES]
         if landed and patch in SERIES | ADDITIONS:
-            return f"{base} has {landed[0]}: {patch} goes on an older base, such as v7.1"
+            return f"{base} has {landed[0]}: {patch} goes on an older base, such as v7.0"
     return None
 
 
@@ -192,7 +193,7 @@ def _unknown(what: str, name: str, known: list[str]) -> str | None:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     is_file = name.partition(":")[0].endswith(".py")
     if what == "base" and is_file:
-        hint = f"; a patch comes after its base: v7.1+{name}"
+        hint = f"; a patch comes after its base: v7.3+{name}"
     elif ":" in name and not is_file:
         hint = "; a patch of your own is FILE.py:CLASS"
     return f"{name!r} is not a {what}; known: {', '.join(known)}{hint}"

@@ -1,15 +1,12 @@
-"""Linux v7.1: the global count is bounded by the guest files that are really there."""
+"""Linux v7.1: registers are not written again for the vCPU that was on this CPU last."""
 
 from __future__ import annotations
 
-from hgeisim.kernel.variants.v6_18 import V6_18
+from hgeisim.kernel.variants.former_skip import FormerSkip
+from hgeisim.kernel.variants.v7_0 import V7_0
 
 
-class V7_1(V6_18):  # noqa: N801 - the version as people write it
-    """With 376e2f8cca28 (7.0): imsic_global_config.nr_guest_files, the minimum over all HARTs."""
+class V7_1(FormerSkip, V7_0):  # noqa: N801 - the version as people write it
+    """v7.0 with former-skip (1323a5cfe52c)."""
 
     name = "v7.1"
-
-    def guest_files_max(k) -> int:
-        """gc->nr_guest_files."""
-        return k.topology.nr_guest_files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.variants.former_skip import FormerSkip
 from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
 from hgeisim.kernel.variants.mmu_rwlock import MmuRwlock
 from hgeisim.kernel.variants.percpu_v5 import PercpuV5
@@ -11,8 +10,8 @@ from hgeisim.kernel.variants.v7_1 import V7_1
 
 
 class V7_2(  # type: ignore[misc]  # noqa: N801 - `extended` joins their structs
-    RwAttrMutex, IrqsPendingLock, FormerSkip, PercpuV5, MmuRwlock, V7_1
+    RwAttrMutex, IrqsPendingLock, PercpuV5, MmuRwlock, V7_1
 ):
-    """v7.1 with former-skip, percpu-v5, mmu-rwlock, irqs-pending-lock and rw-attr-mutex."""
+    """v7.1 with percpu-v5, mmu-rwlock, irqs-pending-lock and rw-attr-mutex."""
 
     name = "v7.2"

@@ -1,6 +1,6 @@
 """Baseline files: one fact to a line, sorted, to be read in the diff of a patch.
 
-kernel v7.1
+kernel v7.0
 scenarios big-little move-offline
 class imsic->vsfile_lock rwlock config:config {-+.+}
 edge imsic->vsfile_lock < rq->__lock SN try_to_wake_up

@@ -1,6 +1,6 @@
 """Bugs of shipped kernels, each alone on a kernel that has its fix, and fixes that none has yet.
 
-Each is a patch: v7.1+B-03 is v7.1 with that bug again.  The numbers are those of docs/findings.md.
+Each is a patch: v7.3+B-03 is v7.3 with that bug again.  The numbers are those of docs/findings.md.
 """
 
 from __future__ import annotations
