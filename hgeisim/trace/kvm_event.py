@@ -247,10 +247,21 @@ class Kick(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Load(Meaning):
-    """kvm_arch_vcpu_load begins: the thread of a vCPU was switched in."""
+    """kvm_arch_vcpu_load begins: the thread of a vCPU was switched in.
+
+    `last_exit` is the CPU on which its guest was left last, -1 for none (None: not recorded).
+    """
 
     vcpu: str
     cpu: Cpu
+    last_exit: Cpu | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FullLoad(Meaning):
+    """kvm_arch_vcpu_load writes all registers of the vCPU (v7.1 and later may find them there)."""
+
+    vcpu: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,3 +270,12 @@ class Put(Meaning):
 
     vcpu: str
     cpu: Cpu
+
+
+@dataclass(frozen=True, slots=True)
+class ImsicPut(Meaning):
+    """kvm_riscv_vcpu_aia_imsic_put begins; `vsfile_*` is the vCPU's VS-file."""
+
+    vcpu: str
+    vsfile_cpu: Annotated[Cpu, "vs_cpu"]
+    vsfile_line: Annotated[Line, "vs_hgei"]

@@ -1,6 +1,7 @@
 """Probe points: where to probe the kernel to record the events of the table in event_names.py.
 
-Names and arguments of functions are those of v6.12 and later; of several names, a kernel has one.
+Names and arguments of functions are those of v6.12 and later; of several names, a kernel has one,
+or none: `wakeon` is of v6.12, `imput` of v6.16 and later, `fload` of v7.1 and later.
 None of the functions is inlined: they are global, or their address is taken (hgei_interrupt,
 imsic_vsfile_local_read).  `run` is where the guest's TLB is cleaned up, the last call before guest
 entry, made after the kernel looked at pending requests.
@@ -42,6 +43,7 @@ class Probe(NamedTuple):
 MEMBERS = {
     "VCPU_CPU": ("kvm_vcpu", "cpu"),
     "VCPU_MODE": ("kvm_vcpu", "mode"),
+    "LAST_EXIT": ("kvm_vcpu", "arch.last_exit_cpu"),
     "HSTATUS": ("kvm_vcpu", "arch.guest_context.hstatus"),
     "IMSIC_STATE": ("kvm_vcpu", "arch.aia_context.imsic_state"),
     "VSFILE_CPU": ("imsic", "vsfile_cpu"),
@@ -104,8 +106,13 @@ PROBES = (
         "kick", ("__kvm_vcpu_kick", "kvm_vcpu_kick"),
         (_VCPU, _CPU, Argument("mode", 1, member="VCPU_MODE")),
     ),
-    Probe("vload", ("kvm_arch_vcpu_load",), (_VCPU, Argument("cpu", 2))),
+    Probe(
+        "vload", ("kvm_arch_vcpu_load",),
+        (_VCPU, Argument("cpu", 2), Argument("last_exit", 1, member="LAST_EXIT")),
+    ),
+    Probe("fload", ("kvm_riscv_vcpu_config_load",), (_VCPU,)),
     Probe("vput", ("kvm_arch_vcpu_put",), (_VCPU, _CPU)),
+    Probe("imput", (f"{IMSIC}put",), (_VCPU, *_VSFILE)),
 )  # fmt: skip
 """A probe for each meaning of KVM except `sgei`, which is inside a function: see SGEI."""
 

@@ -69,7 +69,10 @@ EXAMPLES: list[tuple[str, Meaning]] = [
     ("wakeon: vcpu=0x~2 idx=0 en=1", kvm.Wakeon("0x~2", Number(1))),
     ("kick: vcpu=0x~2 idx=1 cpu=-1 mode=0", kvm.Kick("0x~2", Cpu(-1), Number(0))),
     ("vload: vcpu=0x~2 idx=2 cpu=2", kvm.Load("0x~2", Cpu(2))),
+    ("vload: vcpu=0x~2 idx=2 cpu=2 last_exit=-1", kvm.Load("0x~2", Cpu(2), Cpu(-1))),
+    ("fload: vcpu=0x~2 idx=2", kvm.FullLoad("0x~2")),
     ("vput: vcpu=0x~2 idx=2 cpu=2", kvm.Put("0x~2", Cpu(2))),
+    ("imput: vcpu=0x~2 idx=2 vs_cpu=0 vs_hgei=1", kvm.ImsicPut("0x~2", Cpu(0), Line(1))),
     (
         "sched_switch: prev_comm=a b prev_pid=1 prev_prio=120 prev_state=R+ ==> "
         "next_comm=c d next_pid=15 next_prio=120",

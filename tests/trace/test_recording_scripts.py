@@ -147,7 +147,9 @@ def test_tracefs_says_what_it_cannot_record(tmp_path: Path) -> None:
     """Without debug information, and on a kernel without wakeon."""
     host = Host(tmp_path, [name for name in V6_12 if "wakeon" not in name])
     run = host.record("tracefs", "true")
-    assert "not recorded: upd rel lread inject run wakeon kick vput sgei\n" in run.stderr
+    assert (
+        "not recorded: upd rel lread inject run wakeon kick vload vput imput sgei\n" in run.stderr
+    )
     assert "p:hgeisim/alloc kvm_riscv_aia_alloc_hgei cpu=$arg1:s32 vcpu=$arg2:x64" in host.probes()
 
 

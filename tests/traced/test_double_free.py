@@ -103,7 +103,7 @@ def test_a_pause_that_proves_nothing_is_not_a_joint() -> None:
     assert not check_trace(trace("21-eight-cpus"), "v6.12").holes
 
 
-LATER = ["v6.16", "v6.18", "v7.0", "v7.2", "v7.3"]
+LATER = ["v6.16", "v6.18", "v7.0", "v7.1", "v7.2", "v7.3"]
 
 
 def test_an_agreement_names_the_other_bases_that_would_agree() -> None:

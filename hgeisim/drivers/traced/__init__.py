@@ -15,12 +15,15 @@ Driven, so that the paths compute the state and every value that is compared:
 * hgei_interrupt, from `sgei`, with its kicks; HGEIP is set to what the trace says;
 * kvm_riscv_aia_wakeon_hgei, from `wakeon`; it keeps HGEIE.
 
-Only compared: the VS-file that an `inject` finds, VGEIN at `run`, and the page of `ioremap`.  The
-lines of an SGEI must be armed, and able to be pending: they have an owner, or a VS-file that was
-not left clear.  The AIA mode of a vCPU shows the first time that no line is free for it.
+* the decision of kvm_arch_vcpu_load (v7.1 and later) whether registers are written, from `vload`.
+
+Only compared: the VS-file that an `inject` or `imput` finds, VGEIN at `run`, and the page of
+`ioremap`.  The lines of an SGEI must be armed, and able to be pending: they have an owner, or a
+VS-file that was not left clear.  The AIA mode of a vCPU shows the first time that no line is free
+for it.
 
 Neither driven nor compared: other kicks, the scheduler, locks other than hgctrl->lock and
-vsfile_lock, the contents of interrupt files, and all times.  vload, vput and cpuhp steps only show
+vsfile_lock, the contents of interrupt files, and all times.  vload, vput and cpuhp steps also show
 that a call is over, and, with kicks, whether a vCPU sleeps through an interrupt
 (`lost_wakeup.py`).  Every vCPU is a VM of its own here, so fences for other vCPUs are left out.
 

@@ -20,6 +20,7 @@ from hgeisim.trace.kernel_event import HotplugStep, HotplugStepReturn
 _PROBED = (
     *("alloc", "alloc_ret", "free", "free_ret", "upd", "upd_ret", "rel", "rel_ret"),
     *("dis", "dis_ret", "en", "en_ret", "ioremap", "iounmap", "lread", "sgei", "kick", "wakeon"),
+    "fload",
 )
 PROBES = {MEANINGS[name]: name for name in _PROBED}
 """The name of each event's probe."""
@@ -27,7 +28,7 @@ NEEDED = frozenset(("alloc", "alloc_ret", "free"))
 """A trace without these cannot be followed; it need not have any of the others."""
 ENDS_CALL = (kvm.Load, kvm.Put, HotplugStep, HotplugStepReturn)
 """Events that only show that a call of their thread is over."""
-FOLLOWED = (*PROBES, kvm.Run, kvm.Inject, *ENDS_CALL)
+FOLLOWED = (*PROBES, kvm.Run, kvm.Inject, kvm.ImsicPut, *ENDS_CALL)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from hgeisim.drivers.traced.interleavings import (
     states_before,
     with_named_vsfile,
 )
+from hgeisim.drivers.traced.loaded_registers import expect_load, written
 from hgeisim.drivers.traced.observed_state import (
     began_unseen,
     is_placeholder,
@@ -218,6 +219,7 @@ def at_end_of_call(follower: Follower, h: Hypothesis, event: Event, meaning: kvm
     """Follow a load or put of a vCPU, or a hotplug step: the call of its thread is over."""
     follower.compared = False
     if isinstance(meaning, kvm.Load):
+        follower.compared = expect_load(h, event, meaning)
         h.install()
         h.note(event.record.line, *h.sleepers.loaded(h.booted.vcpus[meaning.vcpu], event))
     elif isinstance(meaning, kvm.Put):
@@ -239,6 +241,18 @@ def at_wakeon(follower: Follower, h: Hypothesis, event: Event, meaning: kvm.Wake
     if enters:
         h.prove_entry(vcpu)
     yield from at_probe(follower, h, event, meaning)
+
+
+def at_full_load(_: Follower, h: Hypothesis, event: Event, meaning: kvm.FullLoad) -> States:
+    """Follow `fload`: a load writes all registers of its vCPU."""
+    written(h, event, meaning)
+    yield h
+
+
+def at_imsic_put(_: Follower, h: Hypothesis, event: Event, meaning: kvm.ImsicPut) -> States:
+    """Follow `imput`: a vCPU is put with the VS-file that it has at that moment."""
+    vcpu = h.booted.vcpus[meaning.vcpu]
+    yield from with_named_vsfile(states_before(h, vsfile(vcpu.id)), event)
 
 
 def at_inject(_: Follower, h: Hypothesis, event: Event, meaning: kvm.Inject) -> States:
@@ -342,6 +356,8 @@ HANDLERS: dict[type[kvm.Meaning], Handler] = {
     **dict.fromkeys(PROBES, at_probe),
     kvm.Run: at_run,
     **dict.fromkeys(ENDS_CALL, at_end_of_call),
+    kvm.FullLoad: at_full_load,
+    kvm.ImsicPut: at_imsic_put,
     kvm.Wakeon: at_wakeon,
     kvm.Inject: at_inject,
     kvm.Sgei: at_sgei,

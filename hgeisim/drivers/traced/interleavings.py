@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from hgeisim.drivers.traced.booted_kernel import PROBES, BootedKernel
 from hgeisim.drivers.traced.compare_event import contradictions, described, late_read
+from hgeisim.drivers.traced.loaded_registers import skipped
 from hgeisim.drivers.traced.observed_state import (
     learn_owners,
     note_mode,
@@ -119,7 +120,8 @@ class Follower:
             for each in self.hypotheses
             for quiet in self.finish_others(each, event)
             for true in self.fulfil(quiet, event.thread)
-            for after in handle(self, true, event, event.meaning)
+            for loaded in self.end_load(true, event)
+            for after in handle(self, loaded, event, event.meaning)
         ]
         for each in found:
             each.check(event.record.line)
@@ -141,6 +143,13 @@ class Follower:
                 self.failures.append(Failure(each, late.why, late=late))
             else:
                 yield each
+
+    def end_load(self, h: Hypothesis, event: Event) -> States:
+        """End the load before an event; it must have written the registers if the model does."""
+        if wrong := skipped(h, event):
+            self.fail(h, wrong)
+        else:
+            yield h
 
     def reach(self, h: Hypothesis, actor: int) -> States:
         """Let a call run to its next probe, in every order with the others."""

@@ -47,7 +47,7 @@ def named_vsfile(meaning: kvm.Meaning) -> tuple[str, int, int] | None:
     match meaning:
         case kvm.Alloc(vcpu=vcpu, old_cpu=int(cpu), old_line=int(line)):
             return vcpu, cpu, line
-        case kvm.Update() | kvm.Release() | kvm.Inject():
+        case kvm.Update() | kvm.Release() | kvm.Inject() | kvm.ImsicPut():
             return meaning.vcpu, meaning.vsfile_cpu, meaning.vsfile_line
         case kvm.Run():
             return meaning.vcpu, meaning.cpu, meaning.vgein

@@ -80,6 +80,7 @@ class Hypothesis:
     before the trace.  `sleepers` are the vCPUs in kvm_vcpu_block; `injects` is, by thread, the id
     of the vCPU that it has just injected an MSI for.  `late` is, by thread, the late read of its
     last event, until that is true; `entries` is, by vCPU, what is wrong if its guest was entered.
+    `loading` is, by thread, whether the load of its vCPU that goes on must write all registers.
     `moved`: a path has gone on since the state was checked.
     """
 
@@ -96,6 +97,7 @@ class Hypothesis:
     injects: dict[int, int] = field(default_factory=dict)
     late: dict[int, LateRead] = field(default_factory=dict)
     entries: dict[int, list[Found]] = field(default_factory=dict)
+    loading: dict[int, int] = field(default_factory=dict)
     inferred: list[Inferred] = field(default_factory=list)
     findings: dict[tuple[str, int], Found] = field(default_factory=dict)
     moved: bool = False
@@ -117,6 +119,7 @@ class Hypothesis:
             dict(self.injects),
             dict(self.late),
             dict(self.entries),
+            dict(self.loading),
             list(self.inferred),
             dict(self.findings),
             self.moved,
@@ -129,7 +132,8 @@ class Hypothesis:
         seen = frozenset(self.asked), frozenset(self.seen_vcpus), frozenset(self.seen_threads)
         late = tuple(sorted((actor, read.line) for actor, read in self.late.items()))
         wrong = frozenset(vcpu for vcpu, found in self.entries.items() if found)
-        others = frozenset(self.unswept), tuple(sorted(self.sleepers.items())), late, wrong
+        loading = tuple(sorted(self.loading.items()))
+        others = frozenset(self.unswept), tuple(sorted(self.sleepers.items())), late, wrong, loading
         return tuple(self.cells), calls, shown, seen, others
 
     def install(self) -> None:
