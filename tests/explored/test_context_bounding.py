@@ -18,12 +18,12 @@ from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.levels import FewestSwitches, Wish
 from hgeisim.drivers.explored.strategies.verdict import Verdict, switches
-from hgeisim.kernel.variants import BASES
 from hgeisim.library.own_patch import execute
 from hgeisim.scenario.load import load_scenario
 from tests.explored.programs import program
 from tests.explored.test_merging import HANGS
 from tests.support import toys
+from tests.support.kernels import PROVED
 
 MANY = 10**6
 QUICK = ("blocked-move", "module-exit", "realtime")
@@ -126,7 +126,7 @@ def test_small_scenarios(name: str) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("variant", [*BASES, "v6.12+percpu-v2"])
+@pytest.mark.parametrize("variant", PROVED)
 @pytest.mark.parametrize("name", [*QUICK, *SLOWER])
 def test_small_scenarios_on_every_base(name: str, variant: str) -> None:
     agree_on(name, variant)

@@ -17,6 +17,7 @@ from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from tests.explored.merging import STATES_MAX, agree
+from tests.support.kernels import PROVED
 
 VARIANTS = [*BASES, *(f"v6.12+{patch}" for patch in SERIES)]
 
@@ -68,14 +69,14 @@ def test_small_scenarios(what: str, preemption: str) -> None:
 
 
 @pytest.mark.parametrize("preemption", ["full", "none"])
-@pytest.mark.parametrize("variant", BASES)
+@pytest.mark.parametrize("variant", PROVED)
 def test_blocked_move(variant: str, preemption: str) -> None:
     overrides = {"variant": variant, "preemption": preemption}
     agree_on(load_scenario("blocked-move", overrides))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [*BASES, "v6.12+percpu-v5"])
+@pytest.mark.parametrize("variant", PROVED)
 @pytest.mark.parametrize("what", [*SMALL, *LARGER])
 def test_small_scenarios_on_every_base(what: str, variant: str) -> None:
     agree_on(small((SMALL | LARGER)[what], variant, "full"))

@@ -18,7 +18,6 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.patch_trial import Trial
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED
-from hgeisim.kernel.variants import BASES
 from hgeisim.library.own_patch import execute
 from hgeisim.machine.ops import STEP
 from hgeisim.machine.ops import Path as KernelPath
@@ -29,6 +28,7 @@ from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from tests.support import toys
 from tests.support.commands import hgeisim
+from tests.support.kernels import PROVED
 
 DATA = Path(__file__).parent.parent / "data"
 SLEEPERS = str(DATA / "scenarios/two-sleepers.toml")
@@ -198,7 +198,7 @@ def test_a_shipped_kernel_shows_none(name: str) -> None:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", SEARCHED)
-@pytest.mark.parametrize("variant", [*BASES, "v6.12+percpu-v2", "v7.0+percpu-v5"])
+@pytest.mark.parametrize("variant", PROVED)
 def test_no_shipped_kernel_shows_any(variant: str, name: str) -> None:
     assert livelocks(name, variant) == []
 

@@ -18,24 +18,18 @@ from hgeisim.drivers.explored.strategies.sampling import Draw
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.drivers.vacuity import NO_GUEST, NO_LINE, vacuous
 from hgeisim.kernel.script import Script
-from hgeisim.kernel.variants import ADDITIONS, BASES, SERIES, find_variant
+from hgeisim.kernel.variants import find_variant
 from hgeisim.report.run import summary
 from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from tests.support.commands import hgeisim
+from tests.support.kernels import PROVED
 
 PATCHES = Path(__file__).parent.parent / "data/patches"
 NEVER_PROBED = f"v7.0+{PATCHES / 'never_probed.py'}:NeverProbed"
 ONE_HART = {"machine": {"harts": [{"guest_files": 1}]}}
-VARIANTS = [
-    *BASES,
-    *(f"v6.12+{patch}" for patch in SERIES),
-    *(f"v6.12+percpu-v2+{patch}" for patch in ADDITIONS),
-    "v7.0+percpu-v5",
-]
-"""Shipped kernels: bases, patches, additions."""
 FAST = [("v7.0", "host-shutdown"), ("v6.12", "module-exit"), ("v6.12+percpu-v2", "patch-race")]
 EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
 RUNS = [name for name in built_in_names() if "/" not in name and load_scenario(name).vm]
@@ -287,14 +281,14 @@ def test_shipped_searches_are_not_vacuous(variant: str, name: str) -> None:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", EXPLORED)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", PROVED)
 def test_no_shipped_search_is_vacuous(variant: str, name: str) -> None:
     assert not _is_vacuous(name, variant)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", PROVED)
 def test_no_shipped_run_is_vacuous(variant: str, name: str) -> None:
     scenario = load_scenario(name, {"variant": variant})
     simulation = simulate(scenario, record="occupancy")
