@@ -102,3 +102,18 @@ def test_a_thread_that_has_left_with_the_mutex_is_not_a_guest(tmp_path: Path) ->
     assert status == 1
     assert "deadlock:vcpu->mutex" in found
     assert NOTE not in found
+
+
+@pytest.mark.parametrize(("until", "waited"), [("3ms", "2.998 ms"), ("50ms", "49.998 ms")])
+@pytest.mark.parametrize("variant", ["v7.2", "v7.3"])
+def test_kvm_lock_is_held_until_a_guest_leaves(variant: str, until: str, waited: str) -> None:
+    """RA-1: it has no bound, and another vCPU's ioctl waits as long."""
+    result = hgeisim("run", "attr-waits", "--variant", variant, "--until", until, "--json")
+    notes = {f["id"]: f["text"] for f in result.document()["findings"] if not f.get("known_as")}
+    assert (result.status, set(notes)) == (0, {NOTE, "waits-for-guest:kvm->lock"})
+    assert all(f"for {waited} at the end" in text for text in notes.values())
+
+
+def test_before_rw_attr_mutex_nobody_waits_for_a_guest() -> None:
+    result = hgeisim("run", "attr-waits", "--variant", "v7.1", "--json")
+    assert not [f["id"] for f in result.document()["findings"] if not f.get("known_as")]
