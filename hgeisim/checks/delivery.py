@@ -11,11 +11,12 @@ from hgeisim.checks.check import OfHarts, OfVcpus, ReturnCheck, StateCheck, Unwa
 from hgeisim.checks.conservation import OfGuests
 from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Vcpu
+from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Caller, Vcpu
 from hgeisim.kernel.vcpu import pending_in_vsfile
 from hgeisim.machine.hart import Hart, bit, find_first_bit
 from hgeisim.machine.shared import addresses
 from hgeisim.machine.task import Runner
+from hgeisim.machine.translations import file_of
 
 
 class SgeiRequested(StateCheck[Module]):
@@ -174,6 +175,30 @@ class FenceExecuted(OfGuests):
         if vcpu.hfence and not vcpu.requests & REQ_HFENCE:
             text = f"{vcpu.name} has a fence in its queue, and no request to execute it"
             yield Finding("fence-lost", "vcpu", text)
+
+
+class FileUnreachable(ReturnCheck):
+    """When the host has read a VS-file that it takes away, no guest that runs can store to it: what
+    its CPU has cached was fenced before.
+
+    Source: privileged architecture, HFENCE.GVMA; imsic_update and imsic_release (aia_imsic.c) read
+    the file when its page is mapped elsewhere and the fence was waited for.
+    """
+
+    about = "imsic_vsfile_local_read"
+
+    def wrong(self, k: Module, ret: None, current: Runner, sender: Caller) -> Iterator[Finding]:
+        """Report a CPU whose guest goes on with the old translation."""
+        owner = k.vcpu(sender.data.vcpu) if sender.data.vcpu else None
+        if owner is None or not owner.vm.stores:
+            return
+        for hart in k.hart:
+            file = file_of(owner.translations.page[hart.id])
+            guest = k.vcpu(hart.guest) if hart.guest else None
+            if file == (current.cpu, sender.data.hgei) and guest and guest.vm is owner.vm:
+                text = f"the VS-file of {owner.name}, HART {file[0]} line {file[1]}, was read, and "
+                text += f"the guest of {guest.name} on HART {hart.id} can still store to it"
+                yield Finding("stale-translation", "vcpu", text)
 
 
 class LevelFollows(OfGuests):

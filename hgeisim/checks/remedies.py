@@ -123,6 +123,10 @@ REMEDIES = {
         "The guest goes on with translations that are gone: its stores reach an old file.",
         "Execute the queue whenever the request is taken.",
     ),
+    "stale-translation": Remedy(
+        "Interrupts that other guests send go to a file that nobody looks at any more.",
+        "Fence after the page is mapped elsewhere, and wait for it before the file is read.",
+    ),
     "guest-file": Remedy(
         "Its interrupts are pending in a file that the guest does not look at.",
         "Give the VS-file up before the guest is entered without it: imsic_release, then VGEIN.",

@@ -106,6 +106,7 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "reset-kept": ("a vCPU is reset", _entered("kvm_riscv_vcpu_aia_imsic_reset")),
     "entry-refused": ("a vCPU in mode auto wants to enter its guest", _auto_entered),
     "stale-pte": ("a page is mapped to a VS-file", _had(vcpus, "pte_hgei", lambda n: n > 0)),
+    "stale-translation": ("a guest stores to an IMSIC page", _entered("guest_store")),
     "level": ("a guest is entered", _did(EnterGuest)),
     "storm": ("an SGEI is taken", _entered("hgei_interrupt")),
     "armed": ("a line is armed", _had(lambda k: k.hart, "hgeie", bool)),

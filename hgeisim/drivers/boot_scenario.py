@@ -120,6 +120,8 @@ def _script(made: BootedScenario, task: Task) -> Script:
 
 def _command(made: BootedScenario, action: Action, own: Vcpu | None) -> Command:
     vcpu = made.vcpus[action.vcpu] if action.vcpu is not None else own
+    if own is not None and vcpu is not own and vcpu is not None:
+        own.vm.stores = True
     if VERBS[action.verb].moves and vcpu is not None and vcpu not in made.moved:
         made.moved.append(vcpu)
     return Command(action.verb, action.hart or 0, vcpu)

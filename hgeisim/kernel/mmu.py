@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgeisim.kernel.request import Request
-from hgeisim.kernel.structs import REQ_HFENCE, Vcpu
+from hgeisim.kernel.structs import REQ_HFENCE, Vcpu, Vm
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
@@ -34,13 +34,33 @@ class Mmu(Request):
         while i < len(vcpu.vm.vcpus):
             target = vcpu.vm.vcpus[i]
             yield target.hfence_lock.lock
-            target.hfence = 1
+            target.hfence |= 1 << vcpu.id
             yield target.hfence_lock.unlock
             i += 1
         yield from k.kvm_make_vcpus_request_mask(current, vcpu.vm, REQ_HFENCE)
 
     def kvm_riscv_hfence_process(k, current: Runner, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_hfence_process, v6.12: the vCPU's own CPU empties its queue."""
+        """kvm_riscv_hfence_process, v6.12: the vCPU's own CPU empties its queue, and fences."""
         yield vcpu.hfence_lock.lock
-        vcpu.hfence = 0
+        queue, vcpu.hfence = vcpu.hfence, 0
         yield vcpu.hfence_lock.unlock
+        k.kvm_riscv_local_hfence_gvma_vmid_gpa(current.cpu, vcpu.vm, queue)
+
+    def kvm_riscv_local_hfence_gvma_vmid_gpa(k, cpu: int, vm: Vm, queue: int) -> None:
+        """kvm_riscv_local_hfence_gvma_vmid_gpa, v6.12: this CPU drops what it has cached of the
+        IMSIC pages whose vCPUs have a bit in `queue`."""
+        if vm.stores:
+            for vcpu in vm.vcpus:
+                if queue >> vcpu.id & 1:
+                    vcpu.translations.drop(cpu)
+
+    def kvm_riscv_local_hfence_gvma_vmid_all(k, cpu: int, vm: Vm) -> None:
+        """kvm_riscv_local_hfence_gvma_vmid_all, v6.12: of all pages of a VM."""
+        for vcpu in vm.vcpus:
+            vcpu.translations.drop(cpu)
+
+    def kvm_riscv_gstage_vmid_sanitize(k, current: Runner, vcpu: Vcpu) -> None:
+        """kvm_riscv_gstage_vmid_sanitize, v6.12 (2.16 step 12): fences that it executed elsewhere
+        were not executed here."""
+        if vcpu.vm.stores and vcpu.last_exit_cpu != vcpu.cpu:
+            k.kvm_riscv_local_hfence_gvma_vmid_all(current.cpu, vcpu.vm)

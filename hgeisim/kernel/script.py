@@ -63,6 +63,13 @@ class Script(Fixed):
         """The guest is entered."""
         return self.k.vcpu_enter_guest(self.thread, vcpu)
 
+    def store(self, vcpu: Vcpu, cpu: int) -> Path[int]:
+        """The guest is entered, and stores to the IMSIC page of another vCPU of its VM."""
+        own = self.k.vcpu_of[self.thread]
+        yield STEP
+        own.to_store = vcpu.id
+        return (yield from self.k.vcpu_enter_guest(self.thread, own))
+
     def block(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """The guest has executed WFI."""
         return self.k.kvm_riscv_vcpu_wfi(self.thread, vcpu)

@@ -16,6 +16,7 @@ from hgeisim.machine.shared import Array, Field, Memory, Shared, build
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock, spinlock
 from hgeisim.machine.srcu import Srcu, srcu
 from hgeisim.machine.task import HARDIRQ_NUMBERS, Runner
+from hgeisim.machine.translations import Translations, translations
 
 ENOENT, EBUSY, EINVAL = 2, 16, 22
 EMUL, HWACCEL, AUTO = "emul", "hwaccel", "auto"
@@ -111,10 +112,12 @@ class RcuWait(Shared):
 
 class Vm(Shared):
     """struct kvm.  `vcpus` lists its vCPUs; `asked_mode` is the AIA mode that the monitor asked
-    for, `aia_mode` the one that it got."""
+    for, `aia_mode` the one that it got; `stores` says whether a guest of it stores to an IMSIC
+    page, so that translations matter."""
 
     aia_mode: str
     asked_mode: str
+    stores: bool
     name: str
     vcpus: list[Vcpu]
     lock: Mutex
@@ -127,8 +130,8 @@ class Vcpu(Shared):
     """struct kvm_vcpu with its IMSIC context (struct imsic, aia_imsic.c).
 
     `cpu` is vcpu->cpu, -1 while it is not loaded; `loaded` is 1 while its preempt notifier is
-    registered.  `mode` is vcpu->mode, `requests` are bits REQ_*, `hfence` is 1 while a fence is
-    queued.
+    registered.  `mode` is vcpu->mode, `requests` are bits REQ_*, `hfence` is the queue of
+    fences: a bit for each vCPU whose IMSIC page is meant.
     `irqs_pending`, `irqs_pending_mask` and `hvip` have bits IRQ_VS_*.  `halt_poll_ns` is how long
     it polls before it sleeps.
 
@@ -138,8 +141,10 @@ class Vcpu(Shared):
 
     `mmio` is the id of the vCPU to whose IMSIC page its guest has stored, while that trap is to be
     emulated, else 0.  `stop` asks its thread to leave the run loop, `freed` is 1 once its memory
-    was given back, `booted` is 1 once its guest has set up its interrupt file.  `ledger` has the
-    books of its guest, which no path reads.
+    was given back, `booted` is 1 once its guest has set up its interrupt file.  `last_exit_cpu` is
+    the CPU on which its guest was left last, -1 at first and after a reset.  `to_store` is the id
+    of the vCPU to whose IMSIC page its guest stores next, else 0; `translations` are what HARTs
+    have cached of its own page.  `ledger` has the books of its guest, which no path reads.
     """
 
     cpu: Field
@@ -160,11 +165,14 @@ class Vcpu(Shared):
     stop: Field
     freed: Field
     booted: Field
+    last_exit_cpu: Field
+    to_store: Field
     id: int
     name: str
     vm: Vm
     thread: Thread
     ledger: Ledger
+    translations: Translations
     swfile: InterruptFile
     wait: RcuWait
     mutex: Mutex
@@ -239,6 +247,7 @@ def make_vm(kind: type[Vm], memory: Memory | None, name: str, aia_mode: str, sle
     vm = build(kind, memory, name)
     vm.name, vm.vcpus = name, []
     vm.aia_mode = vm.asked_mode = aia_mode
+    vm.stores = False
     vm.lock = mutex(memory, f"{name}.lock", "kvm->lock")
     vm.slots_lock = mutex(memory, f"{name}.slots_lock", "kvm->slots_lock")
     vm.srcu = srcu(memory, f"{name}.srcu")
@@ -248,11 +257,13 @@ def make_vm(kind: type[Vm], memory: Memory | None, name: str, aia_mode: str, sle
 
 def make_vcpu(kind: type[Vcpu], memory: Memory | None, name: str, vm: Vm, thread: Thread) -> Vcpu:
     """A vCPU without a VS-file; its id is to be set."""
-    nothing = dict.fromkeys(("cpu", "vsfile_cpu", "vsfile_hgei", "pte_cpu", "pte_hgei"), -1)
+    places = ("cpu", "vsfile_cpu", "vsfile_hgei", "pte_cpu", "pte_hgei", "last_exit_cpu")
+    nothing = dict.fromkeys(places, -1)
     vcpu = build(kind, memory, name, **nothing)
     sleeping = vm.mmu_lock.sleeping
     vcpu.name, vcpu.vm, vcpu.thread = name, vm, thread
     vcpu.ledger = ledger(memory, name)
+    vcpu.translations = translations(memory, name, len(thread.harts))
     vcpu.swfile = make_interrupt_file(memory, f"{name}.swfile")
     vcpu.wait = build(RcuWait, memory, f"{name}.wait", thread=thread)
     vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex")

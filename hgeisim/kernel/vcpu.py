@@ -105,6 +105,7 @@ class VcpuRun(AiaDevice):
         yield STEP
         vcpu.booted = vcpu.irqs_pending = vcpu.irqs_pending_mask = 0
         vcpu.hvip = vcpu.hfence = 0
+        vcpu.last_exit_cpu = -1
 
     @part_of("kvm_arch_vcpu_ioctl_run")
     def vcpu_enter_guest(k, current: Thread, vcpu: Vcpu) -> Path[int]:
@@ -150,7 +151,10 @@ class VcpuRun(AiaDevice):
         yield STEP
         reason = EXIT_AGAIN
         if not (vcpu.requests or current.need_resched or vcpu.stop):
+            k.kvm_riscv_gstage_vmid_sanitize(current, vcpu)
             reason = yield from k.kvm_riscv_vcpu_enter_exit(current, vcpu)
+            if vcpu.vm.stores:
+                vcpu.last_exit_cpu = vcpu.cpu
         yield STEP
         vcpu.mode = OUTSIDE_GUEST_MODE
         yield LOCAL_IRQ_ENABLE
@@ -174,10 +178,32 @@ class VcpuRun(AiaDevice):
             vcpu.booted = 1
         if vcpu.vgein:
             current.hart.serve(vcpu.vgein, vcpu.ledger)
+        if vcpu.to_store:
+            yield from k.guest_store(current, vcpu)
         yield vcpu.guest
         reason = EXIT_WFI if current.hart.guest == vcpu.id else EXIT_AGAIN
         current.hart.guest = 0
         return reason
+
+    @outside("guest")
+    def guest_store(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """The guest (2.16 step 13) stores to the IMSIC page of another vCPU, unless it was left
+        before that.
+
+        Its HART translates: by what it has cached, or by the page table.  The store arrives in the
+        same step, since a fence waits for it.
+        """
+        yield STEP
+        target, hart = k.vcpu(vcpu.to_store), current.hart
+        if hart.guest == vcpu.id:
+            vcpu.to_store = 0
+            target.ledger.send(IPI_IID)
+            cpu, hgei = target.translations.store(hart.id, target.pte_cpu, target.pte_hgei)
+            if cpu >= 0:
+                k.hart[cpu].write_msi(hgei, IPI_IID)
+                yield k.sgei[cpu]
+            else:
+                vcpu.mmio, hart.guest = target.id, 0
 
     @outside("guest")
     def guest_traps(k, current: Thread, vcpu: Vcpu) -> Path[None]:

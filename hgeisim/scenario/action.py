@@ -34,6 +34,7 @@ class Verb(NamedTuple):
 VERBS = {
     "migrate": Verb("HART", own=True),
     "run": Verb(own=True),
+    "store": Verb("VCPU", own=True),
     "block": Verb(own=True),
     "exit": Verb(own=True),
     "leave": Verb(own=True, last=True),

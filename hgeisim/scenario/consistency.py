@@ -106,6 +106,18 @@ def _vcpus_used(draft: Draft) -> Iterator[tuple[str, str, str]]:
                 yield f"{where}.does[{i}]", show(str(action)), action.vcpu
 
 
+def _stores_elsewhere(draft: Draft) -> Iterator[Finding]:
+    """A guest can reach the pages of its own VM, and no others."""
+    vm_of = {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    for where, task in present("task", draft.task):
+        for i, action in enumerate(task.does):
+            if action.verb == "store" and {action.vcpu, task.vcpu} <= vm_of.keys():
+                own, other = vm_of[task.vcpu or ""], vm_of[action.vcpu or ""]
+                if own != other:
+                    allowed = f"must name a vCPU of the same VM: {task.vcpu} is one of {show(own)}"
+                    yield f"{where}.does[{i}]", show(str(action)), allowed
+
+
 def _names_used_twice(draft: Draft) -> Iterator[Finding]:
     for names in (draft.names("vm") + draft.names("vcpu"), draft.names("task")):
         first: dict[str, str] = {}
@@ -197,6 +209,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _nothing_to_do,
     _unknown_harts,
     _harts_listed_twice,
+    _stores_elsewhere,
     _names_used_twice,
     _vcpus_used_twice,
     _hotplug_elsewhere,

@@ -99,7 +99,7 @@ def test_every_moment_is_offered_by_a_driver_and_has_a_check() -> None:
 
 def test_every_kind_is_reported_by_a_driver() -> None:
     missing = [set(not_checked(offer)) for offer in DRIVERS.values()]
-    assert set.intersection(*missing) == {"stale-translation"}, "its state is not modelled"
+    assert set.intersection(*missing) == set()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_every_kind_is_reported_by_a_driver() -> None:
         (
             "explored",
             [
-                *("stale-armed", "stale-translation", "unserved", "mode-refused"),
+                *("stale-armed", "unserved", "mode-refused"),
                 *("mode-unusable", "line-refused"),
             ],
         ),
@@ -120,7 +120,6 @@ def test_every_kind_is_reported_by_a_driver() -> None:
                     "fence-lost",
                     "lost-interrupt",
                     "stale-armed",
-                    "stale-translation",
                     "broken-lock",
                     "unlocked",
                     "deadlock",
@@ -185,7 +184,7 @@ def test_reports_say_what_was_not_checked() -> None:
     ran = hgeisim("run", "weak-init", "--until", "1ms", "--json").document()
     assert ran["not_checked"] == not_checked(offer_of("v7.0"))
     explored = hgeisim("explore", "blocked-move")
-    assert "not checked here: stale-armed, stale-translation, unserved" in explored.out
+    assert "not checked here: stale-armed, unserved" in explored.out
     trace = "tests/data/traces/20-enable-at-vm-create.txt.gz"
     traced = hgeisim("trace", "check", trace, "--variant", "v6.12", "--json").document()
     assert traced["not_checked"] == not_checked(TRACED)
@@ -205,5 +204,4 @@ def test_the_page_of_verdicts_has_each_kind_and_where_it_shows() -> None:
         kind: ", ".join(f"`{name}`" for name, at in commands.items() if shows(kind, at))
         for kind in sorted(kinds, key=severity_of)
     }
-    shown["stale-translation"] = "nothing"
     assert list(listed.items()) == list(shown.items())

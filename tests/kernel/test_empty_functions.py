@@ -158,6 +158,7 @@ NOTICED = {
     "kvm_riscv_aia_init": Notice("mode-refused:aia", *FULL),
     "kvm_riscv_aia_wakeon_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
     "kvm_riscv_check_vcpu_requests": Notice("unserved:vcpu", *FULL),
+    "kvm_riscv_hfence_gvma_vmid_gpa": Notice("stale-translation:vcpu", "store-moved"),
     "kvm_riscv_hfence_process": Notice("fence-lost:vcpu", "reused-line"),
     "kvm_riscv_mmu_iounmap": Notice("stale-pte:vcpu", "reused-line"),
     "kvm_riscv_vcpu_aia_has_interrupts": Notice("lost-wakeup:vcpu", "moved-sleeper"),
@@ -227,6 +228,7 @@ UNSEEN = {
     "move_to": VERB + "vacuous: the vCPU stays where it is, and its file too.",
     "disarm_new_line": "A line that is armed while its vCPU runs costs an SGEI and a kick too "
     "many; so does one that is armed when its sleeper is woken otherwise, in every kernel.",
+    "guest_store": "It is what a guest does, not KVM: without it nothing is stored or lost.",
     "halt_poll": "Polling only saves time: without it the vCPU blocks, as with halt_poll_ns=0.",
     "imsic_vsfile_local_rw": ANSWER,
     "kvm_riscv_aia_imsic_rw_attr": ANSWER,
@@ -235,9 +237,6 @@ UNSEEN = {
     "Shipped kernels leave a page unmapped, too, when a CPU that goes away unmaps it after the "
     "vCPU has mapped its new file, so a check would accuse them.",
     "gstage_set_pte": "The page traps for ever, as with an empty kvm_riscv_mmu_ioremap.",
-    "kvm_riscv_hfence_gvma_vmid_gpa": "The model has no TLB: a store goes by the page table as it "
-    "is. `fence-lost` looks at what is in a queue; that something has to be put there would need "
-    "ghost state of the translations that each HART may still have.",
     "kvm_riscv_vcpu_hrtimer_expired": "The books are about MSIs; a guest's timer would need its "
     "own: when it was set, when it expired, when the guest has seen VS_TIMER.",
     "kvm_riscv_vcpu_wfi": WFI,

@@ -50,6 +50,8 @@ VARIANTS = {
     "sgei-storm": ("v6.18", "v7.3"),
     "sleeper-offline": ("v6.12", "v7.3"),
     "attr-waits": ("v7.1", "v7.3"),
+    "store-moved": ("v6.12", "v7.3"),
+    "store-returned": ("v6.12", "v7.3"),
     "stale-attr": ("v6.12", "v7.3"),
     "three-widths": ("v7.1", "v7.3"),
     "two-lines": ("v6.12", "v7.3"),

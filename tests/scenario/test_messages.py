@@ -151,11 +151,11 @@ timing.ipii = "5us": is not a key here; the keys are raw_spin_lock, raw_spin_unl
 interrupt_entry, ipi, ipi_send, vsfile_sweep, wake_up, context_switch, halt_poll, guest_entry, \
 vm_teardown, stop_machine, cpuhp_state; \
 did you mean "ipi"?
-task[0].does[0] = "destory v1": must be one of "migrate HART", "run", "block", "exit", "leave", \
+task[0].does[0] = "destory v1": must be one of "migrate HART", "run", "store VCPU", "block", "exit", "leave", \
 "destroy VCPU", "offline HART", "online HART", "msi VCPU", "irqfd VCPU", "move VCPU HART", \
 "reset VCPU", "rw_attr VCPU", "unload", "load", "shutdown"; did you mean "destroy"?
 task[0].does[1] = "offline x": must be "offline HART"
-task[0].does[2] = 5: must be one of "migrate HART", "run", "block", "exit", "leave", \
+task[0].does[2] = 5: must be one of "migrate HART", "run", "store VCPU", "block", "exit", "leave", \
 "destroy VCPU", "offline HART", "online HART", "msi VCPU", "irqfd VCPU", "move VCPU HART", \
 "reset VCPU", "rw_attr VCPU", "unload", "load", "shutdown"
 task[1].does = []: must be a list of actions such as ["migrate 0", "run"]

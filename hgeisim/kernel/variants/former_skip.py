@@ -30,17 +30,14 @@ class FormerSkip(Module):
         kvm_former_vcpu: Field
 
     class Vcpu(structs.Vcpu):
-        """`last_exit_cpu` is the CPU on which its guest was left last, -1 at first and after a
-        reset; `csr_dirty` is 1 once its registers were changed in memory."""
+        """`csr_dirty` is 1 once its registers were changed in memory."""
 
-        last_exit_cpu: Field
         csr_dirty: Field
         registers: GuestRegisters
 
     def add_vcpu(k, name: str, cpu: int, vm: Vm) -> structs.Vcpu:
         """Make a vCPU whose registers are in memory."""
         vcpu: Any = super().add_vcpu(name, cpu, vm)
-        vcpu.last_exit_cpu = -1
         vcpu.registers = guest_registers(k.memory, name, vcpu.id)
         vcpu.enter_guest = EnterGuest(vcpu.id, vcpu.registers)
         made: structs.Vcpu = vcpu
@@ -126,7 +123,6 @@ class FormerSkip(Module):
     def reset_vcpu_context(k, vcpu: Any) -> Path[None]:
         """kvm_riscv_reset_vcpu, v7.1: its registers are new ones, wherever it ran before."""
         yield STEP
-        vcpu.last_exit_cpu = -1
         vcpu.registers.renew()
         yield from super().reset_vcpu_context(vcpu)
 
