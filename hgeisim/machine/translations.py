@@ -13,7 +13,7 @@ FILES = 1 << 6
 
 
 class Translations(Shared):
-    """What HARTs have cached of the IMSIC page of one vCPU: `page`, by HART, is the guest file that
+    """The IMSIC page of one vCPU as HARTs have cached it: `page`, by HART, is the guest file that
     its stores reach (`page_of`), 0 where nothing is cached."""
 
     page: Array

@@ -22,7 +22,7 @@ AFTER_LOAD = (
 
 
 def expect_load(h: Hypothesis, event: Event, load: kvm.Load) -> bool:
-    """Let the model decide whether a load writes all registers; False if the trace cannot tell."""
+    """Let the model decide whether a load writes all registers; False if nothing shows it."""
     h.loading.pop(event.thread, None)
     if "fload" not in h.booted.recorded or load.last_exit is None:
         return False
@@ -49,7 +49,7 @@ def written(h: Hypothesis, event: Event, load: kvm.FullLoad) -> None:
 
 
 def skipped(h: Hypothesis, event: Event) -> str:
-    """What is wrong if a load is over at an event, and has not written the registers."""
+    """The fault if a load is over at an event, and has not written the registers."""
     if not isinstance(event.meaning, AFTER_LOAD):
         return ""
     missed = h.loading.pop(event.thread, 0)
