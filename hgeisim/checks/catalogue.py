@@ -108,6 +108,7 @@ CATALOGUE = (
     Row(delivery.FenceExecuted(), ("fence-lost",), INTERRUPT, (At.QUIET,)),
     Row(delivery.FileUnreachable(), ("stale-translation",), INTERRUPT, (At.RETURN,)),
     Row(delivery.LevelFollows(), ("level",), INTERRUPT, (At.STILL, At.QUIET)),
+    Row(delivery.SoftwareFollows(), ("level",), INTERRUPT, (At.QUIET,)),
     Row(delivery.RegistersFollow(), ("register",), INTERRUPT, (At.SWITCHED, At.QUIET)),
     Row(delivery.ArmedForAReason(), ("armed",), INTERRUPT, (At.CALM, At.QUIET)),
     Row(delivery.SleeperHears(), ("deaf",), INTERRUPT, (At.TWICE, At.QUIET)),

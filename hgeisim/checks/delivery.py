@@ -11,7 +11,14 @@ from hgeisim.checks.check import OfHarts, OfVcpus, ReturnCheck, StateCheck, Unwa
 from hgeisim.checks.conservation import OfGuests
 from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import IRQ_VS_EXT, REQ_HFENCE, Caller, Vcpu
+from hgeisim.kernel.structs import (
+    IRQ_VS_EXT,
+    IRQ_VS_SOFT,
+    OUTSIDE_GUEST_MODE,
+    REQ_HFENCE,
+    Caller,
+    Vcpu,
+)
 from hgeisim.kernel.vcpu import pending_in_vsfile
 from hgeisim.machine.hart import Hart, bit, find_first_bit
 from hgeisim.machine.shared import addresses
@@ -80,6 +87,7 @@ class NobodyForgotten(OfVcpus):
             forgotten = not (hart.sgei_pending() or hart.hardirq)
         else:
             forgotten = vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
+        forgotten = forgotten or vcpu.ledger.soft_owed
         if forgotten:
             text = f"{vcpu.name} sleeps for ever with an interrupt pending"
             yield Finding("lost-wakeup", "vcpu", text)
@@ -223,6 +231,36 @@ class LevelFollows(OfGuests):
             text = f"{file}; VSEIP is {pending:d} in irqs_pending, {flushed:d} in hvip, to be "
             text = f"{text}flushed: {to_flush:d}"
             yield Finding("level", "swfile" if on_swfile else "vsfile", text)
+
+
+class SoftwareFollows(OfVcpus):
+    """The VS-level software interrupt of a guest is pending if one was sent that it has not taken,
+    and only if one was sent.
+
+    The guest takes it by clearing vsip.SSIP, which is hvip.VSSIP; one that is sent meanwhile stays.
+    Source: privileged architecture, hvip and vsip; SBI specification, sbi_send_ipi.
+    """
+
+    def watches(self, k: Module) -> Iterator[int]:
+        """Nothing: it is asked at the end."""
+        yield from ()
+
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """Its destruction has not begun, and its guest has been left."""
+        return not (vcpu.ledger.gone or vcpu.freed) and vcpu.mode == OUTSIDE_GUEST_MODE
+
+    def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report an interrupt that is lost, or that comes again."""
+        pending, flushed = bool(vcpu.irqs_pending & IRQ_VS_SOFT), bool(vcpu.hvip & IRQ_VS_SOFT)
+        to_flush = bool(vcpu.irqs_pending_mask & IRQ_VS_SOFT)
+        comes = pending if to_flush else flushed
+        lost, stray = vcpu.ledger.soft_owed and not comes, comes and not vcpu.ledger.soft_sent
+        if lost or stray or (pending != flushed and not to_flush):
+            text = "was sent a software interrupt and has not taken it"
+            text = text if vcpu.ledger.soft_owed else "has taken each software interrupt"
+            text = f"the guest of {vcpu.name} {text}; VSSIP is {pending:d} in irqs_pending, "
+            text = f"{text}{flushed:d} in hvip, to be flushed: {to_flush:d}"
+            yield Finding("level", "software", text)
 
 
 class SleeperHears(OfGuests):

@@ -180,7 +180,8 @@ def _may(k: Module, access: Access, held: tuple[str, ...]) -> bool:
     """Whether an access may be made with these locks held."""
     if holds(k, access.guard, access.struct, access.written, held):
         return True
-    return (access.marked and not access.written) or not is_reachable(k, access.struct)
+    atomic = access.marked and (access.guard.words or not access.written)
+    return atomic or not is_reachable(k, access.struct)
 
 
 def holds(k: Module, guard: Guard, struct: Shared, written: bool, held: tuple[str, ...]) -> bool:

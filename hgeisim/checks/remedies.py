@@ -136,8 +136,9 @@ REMEDIES = {
         "Clear in HGEIE what the handler was entered for.",
     ),
     "level": Remedy(
-        "The guest sees VS_EXT without an interrupt, or none with one.",
-        "Compute and set the level under one lock after the last change of the file.",
+        "The guest sees VS_EXT or VS_SOFT without an interrupt, or none with one.",
+        "Compute and set the level under one lock after the last change of the file; change "
+        "irqs_pending and its mask together, under one lock as well.",
     ),
     "register": Remedy(
         "A CPU that is off listens, or one that is on does not.",

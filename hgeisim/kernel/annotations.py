@@ -18,19 +18,26 @@ from hgeisim.machine.shared import Shared
 
 
 class Guard(NamedTuple):
-    """Fields of a struct, what they are together, and the lock of the same struct."""
+    """Fields of a struct, what they are together, and the lock of the same struct.
+
+    `words`: each is also accessed whole, by atomic operations, without the lock.  What becomes of
+    them together is for other checks.
+    """
 
     data: str
     struct: type[Shared]
     fields: tuple[str, ...]
     lock: str
+    words: bool = False
 
 
 GUARDED_BY = (
     Guard("vsfile", Vcpu, ("vsfile_cpu", "vsfile_hgei"), "vsfile_lock"),
     Guard("free_bitmap", HgeiControl, ("free_bitmap",), "lock"),
     Guard("owners", HgeiControl, ("owners",), "lock"),
-    Guard("irqs_pending", Vcpu, ("irqs_pending", "irqs_pending_mask"), "irqs_pending_lock"),
+    Guard(
+        "irqs_pending", Vcpu, ("irqs_pending", "irqs_pending_mask"), "irqs_pending_lock", words=True
+    ),
 )
 
 

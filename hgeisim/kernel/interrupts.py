@@ -1,9 +1,9 @@
-"""arch/riscv/kvm/vcpu.c of v6.12: virtual interrupts on their way to the guest's hvip."""
+"""arch/riscv/kvm/vcpu.c of v6.12: virtual interrupts on their way to the guest's hvip, and back."""
 
 from __future__ import annotations
 
 from hgeisim.kernel.mmu import Mmu
-from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_TIMER, Vcpu
+from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_SOFT, IRQ_VS_TIMER, Vcpu
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
@@ -32,6 +32,10 @@ class Interrupts(Mmu):
         yield STEP
         vcpu.irqs_pending_mask |= irq
 
+    def kvm_sbi_ext_ipi_handler(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """kvm_sbi_ext_ipi_handler, v6.12 (2.16 step 20): another vCPU's guest sends an IPI by SBI."""
+        yield from k.kvm_riscv_vcpu_set_interrupt(current, vcpu, IRQ_VS_SOFT)
+
     def kvm_riscv_vcpu_hrtimer_expired(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_hrtimer_expired, v6.12, in a hardirq: the guest's timer without Sstc."""
         yield from k.kvm_riscv_vcpu_set_interrupt(current, vcpu, IRQ_VS_TIMER)
@@ -48,3 +52,18 @@ class Interrupts(Mmu):
             vcpu.irqs_pending_mask = 0
             yield STEP
             vcpu.hvip = vcpu.hvip & ~mask | vcpu.irqs_pending & mask
+
+    def kvm_riscv_vcpu_sync_interrupts(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_sync_interrupts, v6.12 (2.16 step 15), interrupts off: the guest has
+        changed VSSIP, which is pending in this way unless somebody has set it meanwhile (bug B-04).
+
+        Its vsie is read as well, and is not modelled.
+        """
+        if (vcpu.hvip ^ vcpu.vssip) & IRQ_VS_SOFT:
+            yield STEP
+            dirty = vcpu.irqs_pending_mask & IRQ_VS_SOFT
+            vcpu.irqs_pending_mask |= IRQ_VS_SOFT
+            if not dirty:
+                yield STEP
+                vcpu.irqs_pending = vcpu.irqs_pending & ~IRQ_VS_SOFT | vcpu.vssip
+        yield from ()

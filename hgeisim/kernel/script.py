@@ -103,6 +103,13 @@ class Script(Fixed):
         vcpu.ledger.send(identity_of(vcpu))
         yield from self.k.imsic_page_write(self.thread, vcpu, identity_of(vcpu))
 
+    def sbi_ipi(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """A guest on this HART calls SBI to send an IPI to a vCPU."""
+        yield STEP
+        vcpu.ledger.soft_begins()
+        yield from self.k.kvm_sbi_ext_ipi_handler(self.thread, vcpu)
+        vcpu.ledger.soft_ends()
+
     def irqfd(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A device's interrupt arrives at this HART, for a vCPU."""
         yield STEP

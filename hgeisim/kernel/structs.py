@@ -22,6 +22,8 @@ ENOENT, EBUSY, EINVAL = 2, 16, 22
 EMUL, HWACCEL, AUTO = "emul", "hwaccel", "auto"
 OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
 REQ_HFENCE, REQ_VCPU_RESET = 1, 2
+IRQ_VS_SOFT = 1 << 2
+"""The bit of the supervisor software interrupt in hvip and irqs_pending."""
 IRQ_VS_TIMER = 1 << 6
 """The bit of the supervisor timer interrupt in hvip and irqs_pending."""
 IRQ_VS_EXT = 1 << 10
@@ -132,8 +134,9 @@ class Vcpu(Shared):
     `cpu` is vcpu->cpu, -1 while it is not loaded; `loaded` is 1 while its preempt notifier is
     registered.  `mode` is vcpu->mode, `requests` are bits REQ_*, `hfence` is the queue of
     fences: a bit for each vCPU whose IMSIC page is meant.
-    `irqs_pending`, `irqs_pending_mask` and `hvip` have bits IRQ_VS_*.  `halt_poll_ns` is how long
-    it polls before it sleeps.
+    `irqs_pending`, `irqs_pending_mask` and `hvip` have bits IRQ_VS_*.  `vssip` is hvip.VSSIP as its
+    HART has it, or had it when the vCPU was put: the one bit of that register that a guest changes
+    itself (vsip.SSIP), 0 or IRQ_VS_SOFT.  `halt_poll_ns` is how long it polls before it sleeps.
 
     `vsfile_cpu`, `vsfile_hgei` name its VS-file, -1 and -1 without one, as in C; `swfile` is its
     SW-file.  `pte_cpu`, `pte_hgei` are where the G-stage page table maps its IMSIC page, -1 where
@@ -155,6 +158,7 @@ class Vcpu(Shared):
     irqs_pending: Field
     irqs_pending_mask: Field
     hvip: Field
+    vssip: Field
     halt_poll_ns: Field
     vsfile_cpu: Field
     vsfile_hgei: Field

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hgeisim.kernel.aia_device import AiaDevice
 from hgeisim.kernel.structs import (
     IN_GUEST_MODE,
+    IRQ_VS_EXT,
+    IRQ_VS_SOFT,
     IRQ_VS_TIMER,
     OUTSIDE_GUEST_MODE,
     REQ_HFENCE,
@@ -57,10 +59,13 @@ class VcpuRun(AiaDevice):
         vcpu.cpu = current.cpu
 
     def kvm_arch_vcpu_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """kvm_arch_vcpu_put, v6.12 (2.10): vcpu->cpu is cleared first."""
+        """kvm_arch_vcpu_put, v6.12 (2.10): vcpu->cpu is cleared first; of what it saves, this is
+        hvip."""
         yield STEP
         vcpu.cpu = -1
         yield from k.kvm_riscv_vcpu_aia_put(current, vcpu)
+        if (vcpu.hvip ^ vcpu.vssip) & IRQ_VS_SOFT:
+            vcpu.hvip ^= IRQ_VS_SOFT
 
     def kvm_riscv_vcpu_aia_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_put, v6.12: nothing of it touches the HGEI lines."""
@@ -104,7 +109,7 @@ class VcpuRun(AiaDevice):
         """The part of kvm_riscv_reset_vcpu that is about the vCPU's own state, v6.12 (2.16)."""
         yield STEP
         vcpu.booted = vcpu.irqs_pending = vcpu.irqs_pending_mask = 0
-        vcpu.hvip = vcpu.hfence = 0
+        vcpu.hvip = vcpu.vssip = vcpu.hfence = 0
         vcpu.last_exit_cpu = -1
 
     @part_of("kvm_arch_vcpu_ioctl_run")
@@ -148,15 +153,20 @@ class VcpuRun(AiaDevice):
         vcpu.mode = IN_GUEST_MODE
         yield vcpu.vm.srcu.srcu_read_unlock
         yield from k.kvm_riscv_vcpu_flush_interrupts(vcpu)
+        vcpu.vssip = vcpu.hvip & IRQ_VS_SOFT  # step 10, kvm_riscv_update_hvip: HVIP := hvip
         yield STEP
-        reason = EXIT_AGAIN
-        if not (vcpu.requests or current.need_resched or vcpu.stop):
-            k.kvm_riscv_gstage_vmid_sanitize(current, vcpu)
-            reason = yield from k.kvm_riscv_vcpu_enter_exit(current, vcpu)
-            if vcpu.vm.stores:
-                vcpu.last_exit_cpu = vcpu.cpu
+        if vcpu.requests or current.need_resched or vcpu.stop:
+            yield STEP
+            vcpu.mode = OUTSIDE_GUEST_MODE
+            yield LOCAL_IRQ_ENABLE
+            return EXIT_AGAIN
+        k.kvm_riscv_gstage_vmid_sanitize(current, vcpu)
+        reason = yield from k.kvm_riscv_vcpu_enter_exit(current, vcpu)
+        if vcpu.vm.stores:
+            vcpu.last_exit_cpu = vcpu.cpu
         yield STEP
         vcpu.mode = OUTSIDE_GUEST_MODE
+        yield from k.kvm_riscv_vcpu_sync_interrupts(vcpu)
         yield LOCAL_IRQ_ENABLE
         return reason
 
@@ -164,13 +174,17 @@ class VcpuRun(AiaDevice):
         """kvm_riscv_vcpu_enter_exit, v6.12 (2.16 step 13), and the guest.
 
         The guest sets its interrupt file up when it starts, serves what is delivered when it is
-        entered, computes, and waits for an interrupt.  At a tick it sets its timer anew first.
+        entered, computes, and waits for an interrupt.  First it takes a software interrupt, which
+        it clears in vsip itself.  At a tick it sets its timer anew before all else.
         """
         yield vcpu.enter_guest
+        if vcpu.vssip:
+            vcpu.vssip = 0
+            vcpu.ledger.take_soft()
         if vcpu.hvip & IRQ_VS_TIMER:
             current.hart.guest = 0
             return EXIT_SBI
-        if not vcpu.booted or (vcpu.hvip and not vcpu.vgein):
+        if not vcpu.booted or (vcpu.hvip & IRQ_VS_EXT and not vcpu.vgein):
             if not vcpu.vgein:
                 current.hart.guest = 0
                 return EXIT_TOPEI

@@ -89,6 +89,10 @@ class Ledger(Shared):
     `setup` has the identities that the guest has enabled, 0 until it has set its interrupt file up.
     `owed` has those that were sent and that it has not taken, `sent` all that were ever sent.
     `stray` is 1 once it took one that nobody has sent, and `gone` once its end has begun.
+    Of software interrupts (vsip.SSIP), `soft_owed` is 1 while one was sent since the guest took the
+    last one, and `soft_sent` counts those that it may still take: a second one that is sent before it
+    takes the first is merged with that, or comes after it.  One of the `soft_senders` that is just
+    being sent may come, and come again once it has been.
     `tally` counts, where nothing is tracked.
     """
 
@@ -97,6 +101,9 @@ class Ledger(Shared):
     sent: Field
     stray: Field
     gone: Field
+    soft_owed: Field
+    soft_sent: Field
+    soft_senders: Field
     memory: Memory | None
     tally: Tally | None
 
@@ -127,6 +134,36 @@ class Ledger(Shared):
             self.owed &= ~identities
 
     @aside
+    def soft_begins(self) -> None:
+        """Another guest begins to send a software interrupt."""
+        self.soft_senders += 1
+        self.soft_sent += 1
+        if not self.gone:
+            self.soft_owed = 1
+
+    @aside
+    def soft_ends(self) -> None:
+        """It has been sent."""
+        self.soft_senders -= 1
+
+    @aside
+    def take_soft(self) -> None:
+        """The guest clears vsip.SSIP, and serves the interrupt."""
+        self.soft_owed = 0
+        if self.soft_senders:
+            return
+        if self.soft_sent:
+            self.soft_sent -= 1
+        else:
+            self.stray = 1
+
+    @aside
+    def drop_soft(self) -> None:
+        """The vCPU was reset: what was sent until now need not come any more."""
+        if self.soft_owed:
+            self.soft_owed = 0
+
+    @aside
     def set_up(self, eie: int) -> None:
         """The guest has enabled identities, and delivery."""
         self.setup |= eie
@@ -146,7 +183,7 @@ class Ledger(Shared):
     def end(self) -> None:
         """User space begins to destroy the vCPU: nothing has to be kept any more."""
         self._drop("destroyed")
-        self.setup, self.gone = 0, 1
+        self.setup, self.soft_owed, self.gone = 0, 0, 1
 
     def lose(self, identities: int) -> None:
         """In a run these were found to be pending nowhere: counted once, and owed no more."""

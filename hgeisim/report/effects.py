@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_SOFT, IRQ_VS_TIMER
 from hgeisim.report.kernel_names import listed
 
 
@@ -127,6 +128,16 @@ def _either(on: str, off: str) -> Say:
     )
 
 
+VIRTUAL = {IRQ_VS_SOFT: "VS_SOFT", IRQ_VS_TIMER: "VS_TIMER", IRQ_VS_EXT: "VS_EXT"}
+
+
+def _virtual(found: re.Match[str], change: Change, facts: Facts) -> str:
+    changed = change.before ^ change.after
+    named = [name for irq, name in VIRTUAL.items() if changed & irq]
+    done = "raises" if change.after & changed else "drops"
+    return f"{done} {' and '.join(named)} of {found[1]}" if named else ""
+
+
 RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
     (re.compile(pattern), say)
     for pattern, say in (
@@ -137,7 +148,7 @@ RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (r"hart(\d+)\.(eie)\[(\d+)\]", _line),
         (r"hart(\d+)\.(eip)\[(\d+)\]", _line),
         (r"(.+)\.swfile\.(eie|eip|eidelivery)", _swfile),
-        (r"(.+)\.irqs_pending", _either("raises VS_EXT of {}", "drops VS_EXT of {}")),
+        (r"(.+)\.irqs_pending", _virtual),
         (r"hart(\d+)\.hgeie", _armed),
         (r"(.+/.+)\.cpu", _placed("moves {} to CPU{}")),
         (r"hart(\d+)\.vgein", _vgein),

@@ -27,6 +27,7 @@ FIELDS = {
     "vsfile_cpu": "imsic->vsfile_cpu",
     "vsfile_hgei": "imsic->vsfile_hgei",
     "vsfile_lock": "imsic->vsfile_lock",
+    "vssip": "HVIP.VSSIP",
 }
 """The fields of a vCPU and of a VM that C has, by their names in the model."""
 TASK_FIELDS = {

@@ -42,6 +42,7 @@ VERBS = {
     "offline": Verb("HART", hotplug=True),
     "online": Verb("HART", hotplug=True),
     "msi": Verb("VCPU"),
+    "sbi_ipi": Verb("VCPU"),
     "irqfd": Verb("VCPU"),
     "move": Verb("VCPU HART", moves=True),
     "reset": Verb("VCPU"),

@@ -50,6 +50,11 @@ class Books:
         """A reset ends."""
         vcpu.ledger.reset_ends()
 
+    @returned("reset_vcpu_context")
+    def context_reset(self, ret: None, vcpu: Vcpu) -> None:
+        """The rest of the vCPU has been reset."""
+        vcpu.ledger.drop_soft()
+
 
 class Sgeis:
     """The ids of the `vcpus` with an MSI that took an SGEI.  In a search that is all that can be

@@ -184,7 +184,8 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     },
     IrqsPendingLock: {
         *("add_vcpu", "kvm_riscv_vcpu_set_interrupt", "kvm_riscv_vcpu_unset_interrupt"),
-        *("kvm_riscv_vcpu_flush_interrupts", "any_pending", "reset_vcpu_context"),
+        *("kvm_riscv_vcpu_flush_interrupts", "kvm_riscv_vcpu_sync_interrupts"),
+        *("any_pending", "reset_vcpu_context"),
     },
     MmuRwlock: {"add_vm", "kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"},
     RwAttrMutex: {"rw_vcpu_attr"},

@@ -6,17 +6,14 @@ from typing import Any
 
 from hgeisim.kernel import structs
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import IRQ_VS_EXT, Vm
+from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_SOFT, Vm
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.spinlock import RawSpinlock, raw_spinlock
 from hgeisim.machine.task import Runner
 
 
 class IrqsPendingLock(Module):
-    """With irqs_pending_lock, raw and per vCPU, inside of all others, always with irqsave.
-
-    Left out: what sync does with VSSIP and LCOFIP, which no modelled guest changes.
-    """
+    """With irqs_pending_lock, raw and per vCPU, inside of all others, always with irqsave."""
 
     class Vcpu(structs.Vcpu):
         """irqs_pending_lock guards irqs_pending and irqs_pending_mask."""
@@ -59,6 +56,17 @@ class IrqsPendingLock(Module):
             vcpu.irqs_pending_mask = 0
             yield STEP
             vcpu.hvip = vcpu.hvip & ~mask | vcpu.irqs_pending & mask
+        yield vcpu.irqs_pending_lock.unlock_irqrestore
+
+    def kvm_riscv_vcpu_sync_interrupts(k, vcpu: Any) -> Path[None]:
+        """kvm_riscv_vcpu_sync_interrupts, v7.2 (2.16 step 15), interrupts off."""
+        yield vcpu.irqs_pending_lock.lock_irqsave
+        changed = (vcpu.hvip ^ vcpu.vssip) & IRQ_VS_SOFT
+        if changed and not vcpu.irqs_pending_mask & changed:
+            yield STEP
+            vcpu.irqs_pending_mask |= IRQ_VS_SOFT
+            yield STEP
+            vcpu.irqs_pending = vcpu.irqs_pending & ~IRQ_VS_SOFT | vcpu.vssip
         yield vcpu.irqs_pending_lock.unlock_irqrestore
 
     def any_pending(k, vcpu: Any) -> Path[int]:

@@ -164,7 +164,8 @@ def _is_waiting(system: System, slot: int, node: Node) -> bool:
 def has_reason_to_wake(k: Module, sleeper: Runner) -> bool:
     """Whether a sleeping vCPU has something to wake up for."""
     vcpu = k.vcpu_of[sleeper]
-    return bool(pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.stop)
+    sent = pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.ledger.soft_owed
+    return bool(sent or vcpu.stop)
 
 
 def _classes(ops: list[Op]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.variants.bugs.b_01 import B01
 from hgeisim.kernel.variants.bugs.b_03 import B03
+from hgeisim.kernel.variants.bugs.b_05 import B05
 from hgeisim.kernel.variants.bugs.b_08_fixed import B08Fixed
 from hgeisim.kernel.variants.bugs.b_08_raw import B08Raw
 from hgeisim.kernel.variants.bugs.b_09_fixed import B09Fixed
@@ -19,6 +20,7 @@ from hgeisim.kernel.variants.bugs.v5_1_fixed import V51Fixed
 BUGS: dict[str, type[Aia]] = {
     "B-01": B01,
     "B-03": B03,
+    "B-05": B05,
     "B-08-fixed": B08Fixed,
     "B-08-raw": B08Raw,
     "B-09-fixed": B09Fixed,
