@@ -87,10 +87,26 @@ class NobodyForgotten(OfVcpus):
             forgotten = not (hart.sgei_pending() or hart.hardirq)
         else:
             forgotten = vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
-        forgotten = forgotten or vcpu.ledger.soft_owed
         if forgotten:
             text = f"{vcpu.name} sleeps for ever with an interrupt pending"
             yield Finding("lost-wakeup", "vcpu", text)
+        yield from slept_through_ipi(vcpu)
+
+
+def slept_through_ipi(vcpu: Vcpu) -> Iterator[Finding]:
+    """Report a vCPU that sleeps though it was sent a software interrupt."""
+    if vcpu.ledger.soft_owed:
+        yield Finding("lost-wakeup", "software", f"{vcpu.name} sleeps for ever; {_vssip(vcpu)}")
+
+
+def _vssip(vcpu: Vcpu) -> str:
+    """What a guest expects of its software interrupt, and where that is."""
+    owed = vcpu.ledger.soft_owed
+    text = "was sent a software interrupt" if owed else "has taken all software interrupts"
+    bits = (vcpu.irqs_pending, vcpu.hvip, vcpu.irqs_pending_mask)
+    pending, flushed, to_flush = (bool(word & IRQ_VS_SOFT) for word in bits)
+    text = f"its guest {text}; VSSIP is {pending:d} in irqs_pending, {flushed:d} in hvip, "
+    return f"{text}to be flushed: {to_flush:d}"
 
 
 class ArmedForAReason(Unwatched[Hart], OfHarts):
@@ -256,11 +272,7 @@ class SoftwareFollows(OfVcpus):
         comes = pending if to_flush else flushed
         lost, stray = vcpu.ledger.soft_owed and not comes, comes and not vcpu.ledger.soft_sent
         if lost or stray or (pending != flushed and not to_flush):
-            text = "was sent a software interrupt and has not taken it"
-            text = text if vcpu.ledger.soft_owed else "has taken each software interrupt"
-            text = f"the guest of {vcpu.name} {text}; VSSIP is {pending:d} in irqs_pending, "
-            text = f"{text}{flushed:d} in hvip, to be flushed: {to_flush:d}"
-            yield Finding("level", "software", text)
+            yield Finding("level", "software", f"{vcpu.name}: {_vssip(vcpu)}")
 
 
 class SleeperHears(OfGuests):

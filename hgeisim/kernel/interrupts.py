@@ -33,7 +33,7 @@ class Interrupts(Mmu):
         vcpu.irqs_pending_mask |= irq
 
     def kvm_sbi_ext_ipi_handler(k, current: Runner, vcpu: Vcpu) -> Path[None]:
-        """kvm_sbi_ext_ipi_handler, v6.12 (2.16 step 20): another vCPU's guest sends an IPI by SBI."""
+        """kvm_sbi_ext_ipi_handler, v6.12 (2.16 step 20): the guest of another vCPU sends an IPI."""
         yield from k.kvm_riscv_vcpu_set_interrupt(current, vcpu, IRQ_VS_SOFT)
 
     def kvm_riscv_vcpu_hrtimer_expired(k, current: Runner, vcpu: Vcpu) -> Path[None]:
@@ -54,10 +54,10 @@ class Interrupts(Mmu):
             vcpu.hvip = vcpu.hvip & ~mask | vcpu.irqs_pending & mask
 
     def kvm_riscv_vcpu_sync_interrupts(k, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_vcpu_sync_interrupts, v6.12 (2.16 step 15), interrupts off: the guest has
-        changed VSSIP, which is pending in this way unless somebody has set it meanwhile (bug B-04).
+        """kvm_riscv_vcpu_sync_interrupts, v6.12 (2.16 step 15), interrupts off: irqs_pending gets
+        VSSIP as the guest has left it, unless somebody has changed it there since the last flush.
 
-        Its vsie is read as well, and is not modelled.
+        Who changes it between the two steps is not noticed (bug B-04).
         """
         if (vcpu.hvip ^ vcpu.vssip) & IRQ_VS_SOFT:
             yield STEP

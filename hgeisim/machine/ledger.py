@@ -90,9 +90,9 @@ class Ledger(Shared):
     `owed` has those that were sent and that it has not taken, `sent` all that were ever sent.
     `stray` is 1 once it took one that nobody has sent, and `gone` once its end has begun.
     Of software interrupts (vsip.SSIP), `soft_owed` is 1 while one was sent since the guest took the
-    last one, and `soft_sent` counts those that it may still take: a second one that is sent before it
-    takes the first is merged with that, or comes after it.  One of the `soft_senders` that is just
-    being sent may come, and come again once it has been.
+    last one, and `soft_sent` counts those that it may still take: one that is sent before it takes
+    another is merged with that, or comes after it.  `soft_senders` counts those that are just being
+    sent: such a one may come, and come again once it has been sent.
     `tally` counts, where nothing is tracked.
     """
 

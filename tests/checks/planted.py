@@ -29,6 +29,17 @@ class HandlerDeafens(VcpuRun):
         current.hart.sgeie = 0
 
 
+class PendsUnmasked(VcpuRun):
+    """Setting an interrupt leaves the mask alone, and kicks nobody."""
+
+    def kvm_riscv_vcpu_set_interrupt(
+        k, current: Runner, vcpu: Vcpu, irq: int = IRQ_VS_EXT
+    ) -> Path[None]:
+        """kvm_riscv_vcpu_set_interrupt with the fault."""
+        yield STEP
+        vcpu.irqs_pending |= irq
+
+
 class HandlerReads(VcpuRun):
     """hgei_interrupt looks where a vCPU has its VS-file."""
 

@@ -83,6 +83,12 @@ PLANTS = {
     "v6.16 nobody arms": Plant(
         planted.NobodyArms, "v6.16", {"v1@0": "block"}, ("deaf:vcpu",), harts=1
     ),
+    "pends unmasked": Plant(
+        planted.PendsUnmasked,
+        "v7.0",
+        {"v1@0": "block", "@1": "sbi_ipi v1"},
+        ("level:software", "lost-wakeup:software"),
+    ),
     "handler reads": Plant(
         planted.HandlerReads,
         "v6.12",

@@ -32,6 +32,7 @@ VARIANTS = {
     "host-shutdown": ("v6.12", "v7.3"),
     "hotplug-storm": ("v7.1", "v7.3"),
     "lines-63": ("v6.12", "v7.3"),
+    "lost-ipi": ("v7.1", "v7.3"),
     "migration-storm": ("v6.18", "v7.3"),
     "crowd": ("v7.1", "v7.3"),
     "module-exit": ("v6.12", "v7.3"),

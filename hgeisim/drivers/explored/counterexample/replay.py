@@ -313,7 +313,13 @@ def _readings(space: Space, moment: At, state: bytes, found: Finding) -> Iterato
                 if any(each.id == found.id for each in row.check.of(k, subject)):
                     yield frozenset(memory.reads)
     if found.kind == "lost-wakeup":
-        yield from map(_of_a_sleeper, filter(None, k.vcpus))
+        of_one = _of_an_ipi if found.about == "software" else _of_a_sleeper
+        yield from map(of_one, filter(None, k.vcpus))
+
+
+def _of_an_ipi(vcpu: Vcpu) -> frozenset[int]:
+    """The cells by which a vCPU gets a software interrupt."""
+    return frozenset(addresses(vcpu, "irqs_pending", "irqs_pending_mask", "hvip"))
 
 
 def _of_a_sleeper(vcpu: Vcpu) -> frozenset[int]:

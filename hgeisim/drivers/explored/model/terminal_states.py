@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from hgeisim.checks.catalogue import At, asked
+from hgeisim.checks.delivery import slept_through_ipi
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.automaton import REST, Node
 from hgeisim.drivers.explored.model.space import Space
@@ -129,10 +130,12 @@ def _sleepless(system: System, pending: list[int]) -> Iterator[Finding]:
     """A finding for each vCPU that sleeps in WFI with something pending."""
     for slot in pending:
         automaton = system.automata[slot]
-        sleeping = sleeps(_present_node(system, slot).op)
-        if sleeping and has_reason_to_wake(system.k, automaton.runner):
+        if not sleeps(_present_node(system, slot).op):
+            continue
+        if has_reason_to_wake(system.k, automaton.runner):
             text = f"{automaton.name} sleeps for ever with an interrupt pending"
             yield Finding("lost-wakeup", "vcpu", text)
+        yield from slept_through_ipi(system.k.vcpu_of[automaton.runner])
 
 
 def _deadlock(system: System, blocked: Blocked) -> Finding:
@@ -164,8 +167,7 @@ def _is_waiting(system: System, slot: int, node: Node) -> bool:
 def has_reason_to_wake(k: Module, sleeper: Runner) -> bool:
     """Whether a sleeping vCPU has something to wake up for."""
     vcpu = k.vcpu_of[sleeper]
-    sent = pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.ledger.soft_owed
-    return bool(sent or vcpu.stop)
+    return bool(pending_in_vsfile(k, vcpu) or vcpu.swfile.deliverable() or vcpu.stop)
 
 
 def _classes(ops: list[Op]) -> str:
