@@ -100,7 +100,7 @@ def slept_through_ipi(vcpu: Vcpu) -> Iterator[Finding]:
 
 
 def _vssip(vcpu: Vcpu) -> str:
-    """What a guest expects of its software interrupt, and where that is."""
+    """The text about the software interrupt of a guest: whether it waits for one, and the bits."""
     owed = vcpu.ledger.soft_owed
     text = "was sent a software interrupt" if owed else "has taken all software interrupts"
     bits = (vcpu.irqs_pending, vcpu.hvip, vcpu.irqs_pending_mask)

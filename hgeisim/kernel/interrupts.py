@@ -57,7 +57,7 @@ class Interrupts(Mmu):
         """kvm_riscv_vcpu_sync_interrupts, v6.12 (2.16 step 15), interrupts off: irqs_pending gets
         VSSIP as the guest has left it, unless somebody has changed it there since the last flush.
 
-        Who changes it between the two steps is not noticed (bug B-04).
+        A change between the two steps is not noticed (bug B-04).
         """
         if (vcpu.hvip ^ vcpu.vssip) & IRQ_VS_SOFT:
             yield STEP

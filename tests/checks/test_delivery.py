@@ -6,11 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
-from hgeisim.checks.delivery import NobodyForgotten, SgeiRequested
+from hgeisim.checks.delivery import NobodyForgotten, SgeiRequested, SoftwareFollows
 from hgeisim.checks.guest import ModeGranted
 from hgeisim.drivers.run_to_end import boot, run_alone
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import AUTO, EMUL, HWACCEL, IRQ_VS_EXT, Vcpu
+from hgeisim.kernel.structs import (
+    AUTO,
+    EMUL,
+    HWACCEL,
+    IN_GUEST_MODE,
+    IRQ_VS_EXT,
+    IRQ_VS_SOFT,
+    Vcpu,
+)
 from hgeisim.machine.shared import Memory
 from tests.support import kernels
 from tests.support.kernels import BASES, V2, V5, V6_12, V6_16, asleep, msi, owner_on
@@ -75,6 +83,42 @@ def test_a_sleeper_with_something_to_deliver_is_forgotten(
     assert forgotten(k) == ["lost-wakeup:vcpu"]
     a.thread.on_rq = 1
     assert forgotten(k) == []
+
+
+def test_a_sleeper_with_an_ipi_is_forgotten() -> None:
+    k = kernels.booted(V6_12, [1])
+    a = asleep(owner_on(k, "a", 0))
+    a.ledger.soft_begins()
+    assert forgotten(k) == ["lost-wakeup:software"]
+    a.ledger.take_soft()
+    assert forgotten(k) == []
+
+
+@pytest.mark.parametrize(
+    ("pending", "mask", "hvip", "owed", "sent", "wrong"),
+    [
+        (0, 0, 0, 0, 0, False),
+        (1, 1, 0, 1, 1, False),
+        (1, 0, 1, 1, 1, False),
+        (1, 0, 1, 0, 1, False),
+        (0, 1, 1, 0, 0, False),
+        (0, 1, 1, 1, 1, True),
+        (1, 0, 1, 0, 0, True),
+        (1, 1, 0, 0, 0, True),
+        (1, 0, 0, 0, 1, True),
+    ],
+)
+def test_a_software_interrupt_comes_once_if_it_was_sent(
+    pending: int, mask: int, hvip: int, owed: int, sent: int, wrong: bool
+) -> None:
+    k = kernels.booted(V6_12, [1])
+    a = owner_on(k, "a", 0)
+    a.irqs_pending, a.irqs_pending_mask = pending * IRQ_VS_SOFT, mask * IRQ_VS_SOFT
+    a.hvip, a.ledger.soft_owed, a.ledger.soft_sent = hvip * IRQ_VS_SOFT, owed, sent
+    found = [finding.id for finding in SoftwareFollows().state(k)]
+    assert found == ["level:software"] * wrong
+    a.mode = IN_GUEST_MODE
+    assert not [*SoftwareFollows().state(k)]
 
 
 def test_a_sleeper_whose_line_is_armed_will_be_woken() -> None:

@@ -178,7 +178,7 @@ NOTICED = {
     "kvm_riscv_vcpu_sync_interrupts": Notice("stray:vcpu", "lost-ipi"),
     "kvm_riscv_vcpu_timer_next_event": Notice("unserved:vcpu", "ticks"),
     "kvm_riscv_vcpu_unset_interrupt": Notice("endless:kvm_arch_vcpu_ioctl_run", "on-swfile"),
-    "kvm_sbi_ext_ipi_handler": Notice("lost-wakeup:vcpu", "lost-ipi", "v7.3"),
+    "kvm_sbi_ext_ipi_handler": Notice("lost-wakeup:software", "lost-ipi", "v7.3"),
     "kvm_sched_in": Notice("unreachable:vcpu", "reused-line"),
     "kvm_sched_out": Notice("lost-wakeup:vcpu", "one-vm"),
     "kvm_shutdown": Notice("left-behind:virtualization", "reboot"),

@@ -213,7 +213,7 @@ class SetKeepsTheLock(Module):
 
 
 class UnsetLeavesTheMask(Module):
-    """What is cleared stays in hvip."""
+    """An interrupt that is cleared stays in hvip."""
 
     def kvm_riscv_vcpu_unset_interrupt(k, vcpu: Any, irq: int = IRQ_VS_EXT) -> Path[None]:
         """As in v7.2, but for that."""

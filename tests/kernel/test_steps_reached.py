@@ -87,10 +87,10 @@ LINES = lines_of_sections(3, 12)
 BUSY = {
     "vcpu/v4": ("block",),
     "vcpu/v1": ("migrate 1", "run", "exit", "block", "migrate 0", "run"),
-    "vcpu/v2": ("block", "run"),
+    "vcpu/v2": ("block", "run", "exit"),
     "cpuhp/0": ("offline 0", "online 0"),
     "monitor": ("reset v1", "msi v1", "destroy v3", "msi v2", "rw_attr v1"),
-    "device": ("irqfd v2", "irqfd v1", "msi v1"),
+    "device": ("sbi_ipi v2", "irqfd v2", "irqfd v1", "msi v1"),
 }
 """What the tasks of a small busy machine do: vCPUs move, sleep, are reset and destroyed beside a
 hotplug; v4 sleeps on the HART that goes offline."""

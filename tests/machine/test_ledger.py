@@ -73,3 +73,38 @@ def test_a_trap_and_a_reset_are_entered_where_the_guest_calls_the_kernel() -> No
     assert vcpu.ledger.owed == 0b100
     run_alone(k.kvm_riscv_vcpu_aia_imsic_reset(vcpu.thread, vcpu), vcpu.thread)
     assert (vcpu.ledger.setup, vcpu.ledger.owed) == (0, 0)
+
+
+def test_a_software_interrupt_is_owed_until_one_is_taken() -> None:
+    made = ledger(None, "a")
+    made.soft_begins()
+    made.soft_ends()
+    made.soft_begins()
+    made.soft_ends()
+    made.take_soft()
+    assert (made.soft_owed, made.stray) == (0, 0)
+    made.take_soft()
+    assert made.stray == 0, "the second one came after the first was taken, or with it"
+    made.take_soft()
+    assert made.stray == 1
+
+
+def test_one_that_is_being_sent_may_come_twice() -> None:
+    made = ledger(None, "a")
+    made.soft_begins()
+    made.take_soft()
+    made.soft_ends()
+    made.take_soft()
+    assert (made.soft_owed, made.soft_sent, made.stray) == (0, 0, 0)
+
+
+def test_after_a_reset_it_need_not_come() -> None:
+    made = ledger(None, "a")
+    made.soft_begins()
+    made.soft_ends()
+    made.drop_soft()
+    assert (made.soft_owed, made.soft_sent) == (0, 1)
+    made.soft_begins()
+    made.end()
+    made.soft_begins()
+    assert made.soft_owed == 0, "nothing is owed to a vCPU that is destroyed"

@@ -180,6 +180,7 @@ def test_every_kind_says_what_breaks_and_what_would_close_it() -> None:
         (Change("vcpu/v1.allowed", 0, 1), "sends vcpu/v1 to CPU0"),
         (Change("hart0.hgeie", 2, 0), "disarms line 1 of CPU0"),
         (Change("v1.irqs_pending", 0, 1024), "raises VS_EXT of v1"),
+        (Change("v1.irqs_pending", 1028, 1024), "drops VS_SOFT of v1"),
     ],
 )
 def test_a_change_in_words(change: Change, said: str) -> None:
