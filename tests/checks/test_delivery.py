@@ -95,26 +95,26 @@ def test_a_sleeper_with_an_ipi_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pending", "mask", "hvip", "owed", "sent", "wrong"),
+    ("words", "owed", "sent", "wrong"),
     [
-        (0, 0, 0, 0, 0, False),
-        (1, 1, 0, 1, 1, False),
-        (1, 0, 1, 1, 1, False),
-        (1, 0, 1, 0, 1, False),
-        (0, 1, 1, 0, 0, False),
-        (0, 1, 1, 1, 1, True),
-        (1, 0, 1, 0, 0, True),
-        (1, 1, 0, 0, 0, True),
-        (1, 0, 0, 0, 1, True),
+        ((0, 0, 0), 0, 0, False),
+        ((1, 1, 0), 1, 1, False),
+        ((1, 0, 1), 1, 1, False),
+        ((1, 0, 1), 0, 1, False),
+        ((0, 1, 1), 0, 0, False),
+        ((0, 1, 1), 1, 1, True),
+        ((1, 0, 1), 0, 0, True),
+        ((1, 1, 0), 0, 0, True),
+        ((1, 0, 0), 0, 1, True),
     ],
 )
 def test_a_software_interrupt_comes_once_if_it_was_sent(
-    pending: int, mask: int, hvip: int, owed: int, sent: int, wrong: bool
+    words: tuple[int, int, int], owed: int, sent: int, wrong: bool
 ) -> None:
     k = kernels.booted(V6_12, [1])
     a = owner_on(k, "a", 0)
-    a.irqs_pending, a.irqs_pending_mask = pending * IRQ_VS_SOFT, mask * IRQ_VS_SOFT
-    a.hvip, a.ledger.soft_owed, a.ledger.soft_sent = hvip * IRQ_VS_SOFT, owed, sent
+    a.irqs_pending, a.irqs_pending_mask, a.hvip = (word * IRQ_VS_SOFT for word in words)
+    a.ledger.soft_owed, a.ledger.soft_sent = owed, sent
     found = [finding.id for finding in SoftwareFollows().state(k)]
     assert found == ["level:software"] * wrong
     a.mode = IN_GUEST_MODE
