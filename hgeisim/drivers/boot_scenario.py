@@ -9,9 +9,10 @@ from pathlib import PurePath
 
 from hgeisim.drivers.path_failure import has_own_patch, stack_of, standing_in
 from hgeisim.drivers.run_to_end import boot, run_alone
+from hgeisim.errors import InputError, Problem, quoted
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.script import Command, Script
-from hgeisim.kernel.structs import Vcpu, Vm
+from hgeisim.kernel.structs import Thread, Vcpu, Vm
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
@@ -27,13 +28,15 @@ from hgeisim.watch.lock_order import LockOrder
 class BootedScenario:
     """A booted kernel, the vCPUs of the [[vcpu]] tables by name, and the [[task]]s as scripts.
 
-    `moved` are the vCPUs that a script moves to other HARTs; `lock_order` has seen the boot.
+    `moved` are the vCPUs that a script moves to other HARTs, and `idle` the threads of scripts that
+    are idle tasks; `lock_order` has seen the boot.
     """
 
     k: Module
     vcpus: dict[str, Vcpu] = field(default_factory=dict)
     scripts: list[Script] = field(default_factory=list)
     moved: list[Vcpu] = field(default_factory=list)
+    idle: list[Thread] = field(default_factory=list)
     lock_order: LockOrder | None = None
 
 
@@ -44,11 +47,29 @@ def kernel_of(
     clock: Clock | None = None,
 ) -> Module:
     """The kernel of a scenario before it boots; `cls` is the class of its variant or one derived
-    from that."""
+    from that.
+
+    Raises `InputError` if the scenario asks for what that kernel does not have.
+    """
+    if problems := [*_beyond_kernel(scenario, cls)]:
+        raise InputError(problems)
     k = cls(scenario.topology, memory, scenario.kernel.realtime, clock=clock)
+    for cpu in scenario.machine.offline:
+        k.hart[cpu].active = k.hart[cpu].online = 0
     k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
     k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0
     return k
+
+
+def _beyond_kernel(scenario: Scenario, cls: type[Module]) -> Iterator[Problem]:
+    """Actions on a kernel that has none of them."""
+    allowed = "needs a kernel that expects HARTs to lose power in idle: v7.3, or cpu-pm on top"
+    remedy = f"to see what is lost without: {scenario.kernel.variant}+PM-0"
+    for i, task in enumerate(scenario.task):
+        for j, action in enumerate(task.does):
+            if VERBS[action.verb].idle and not cls.powers_down:
+                where = f"task[{i}].does[{j}]"
+                yield Problem(scenario.file, where, quoted(str(action)), allowed, remedy)
 
 
 def booted(scenario: Scenario, k: Module, validator: Validator | None = None) -> BootedScenario:
@@ -64,7 +85,8 @@ def booted(scenario: Scenario, k: Module, validator: Validator | None = None) ->
     made = BootedScenario(k, lock_order=lock_order)
     with _place_in_errors(k, watch):
         _boot_and_enter_guests(scenario, made, watch)
-    made.scripts = [_script(made, task) for task in scenario.task]
+    pauses = any(task.is_idle for task in scenario.task)
+    made.scripts = [_script(made, task, pauses) for task in scenario.task]
     return made
 
 
@@ -108,14 +130,17 @@ def _first_entry(k: Module, vcpu: Vcpu, stays: bool) -> Path[None]:
         yield from k.kvm_vcpu_ioctl_end(vcpu.thread, vcpu)
 
 
-def _script(made: BootedScenario, task: Task) -> Script:
+def _script(made: BootedScenario, task: Task, pauses: bool) -> Script:
     if task.vcpu is None:
         own, thread = None, made.k.add_thread(task.name, task.hart or 0)
+        if task.is_idle:
+            made.idle.append(thread)
     else:
         own = made.vcpus[task.vcpu]
         thread = own.thread
         thread.name = task.name
-    return Script(made.k, thread, [_command(made, action, own) for action in task.does])
+    commands = [_command(made, action, own) for action in task.does]
+    return Script(made.k, thread, commands, pauses)
 
 
 def _command(made: BootedScenario, action: Action, own: Vcpu | None) -> Command:

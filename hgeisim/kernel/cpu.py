@@ -81,6 +81,7 @@ class Cpuhp(Block):
         if k.per_cpu[current.cpu].virtualization_enabled:
             return
         yield from k.kvm_riscv_aia_enable(current)
+        yield from k.set_arch_enabled(current, 1)
         yield STEP
         k.per_cpu[current.cpu].virtualization_enabled = 1
 
@@ -91,6 +92,7 @@ class Cpuhp(Block):
             return
         yield from k.kvm_riscv_aia_disable(current)
         yield from k.reset_guest_registers(current)
+        yield from k.set_arch_enabled(current, 0)
         yield STEP
         k.per_cpu[current.cpu].virtualization_enabled = 0
 
@@ -98,6 +100,12 @@ class Cpuhp(Block):
     def reset_guest_registers(k, current: Caller) -> Path[None]:
         """kvm_arch_disable_virtualization_cpu, v6.12 (2.19), after AIA: VSIE, HVIP, HEDELEG and
         HIDELEG, which the next load writes again."""
+        yield from ()
+
+    @part_of("kvm_enable_virtualization_cpu", "kvm_disable_virtualization_cpu")
+    def set_arch_enabled(k, current: Caller | Runner, enabled: int) -> Path[None]:
+        """The end of kvm_arch_enable_virtualization_cpu and of its opposite, v6.12 (2.19): RISC-V
+        keeps no flag of its own."""
         yield from ()
 
     def kvm_enable_virtualization(k, current: Thread) -> Path[None]:

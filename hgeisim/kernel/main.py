@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.cpu import Cpuhp
+from hgeisim.kernel.cpu_idle import CpuIdle
 from hgeisim.kernel.structs import EMUL, Thread, Vm
 from hgeisim.machine.ops import STEP, Path
 
 
-class Module(Cpuhp):
+class Module(CpuIdle):
     """Loading and unloading KVM, making and destroying VMs, and the end of the host."""
 
     def riscv_kvm_init(k, current: Thread) -> Path[None]:

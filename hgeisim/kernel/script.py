@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import REQ_VCPU_RESET, Thread, Vcpu
 from hgeisim.kernel.vcpu import GUEST_EIE
+from hgeisim.machine.idle import PAUSE
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Fixed
 
@@ -35,15 +36,22 @@ class Script(Fixed):
 
     All that a vCPU's own thread does here happens within KVM_RUN, which "exit" leaves and calls
     again, and "leave" leaves at the end.
+
+    `pauses`: it says when it is outside of the kernel.
     """
 
-    def __init__(self, k: Module, thread: Thread, commands: Sequence[Command]) -> None:
+    def __init__(
+        self, k: Module, thread: Thread, commands: Sequence[Command], pauses: bool = False
+    ) -> None:
         self.k, self.thread, self.commands = k, thread, tuple(commands)
+        self.pauses = pauses
 
     def path(self) -> Path[None]:
         """The path of the whole script."""
         i = 0
         while i < len(self.commands):
+            if self.pauses:
+                yield PAUSE
             yield from self.command(i)
             i += 1
 
@@ -77,6 +85,8 @@ class Script(Fixed):
     def exit(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """KVM_RUN returns to the monitor, which calls it again."""
         yield from self.k.kvm_vcpu_ioctl_end(self.thread, vcpu)
+        if self.pauses:
+            yield PAUSE
         yield from self.k.kvm_vcpu_ioctl_begin(self.thread, vcpu)
 
     def leave(self, vcpu: Vcpu, cpu: int) -> Path[None]:
@@ -97,6 +107,10 @@ class Script(Fixed):
     def online(self, vcpu: None, cpu: int) -> Path[int]:
         """A HART comes online."""
         return self.k.cpu_up(self.thread, cpu)
+
+    def power_down(self, vcpu: None, cpu: int) -> Path[None]:
+        """A HART that is idle loses its power, and comes back."""
+        return self.k.do_idle(self.thread)
 
     def msi(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A guest on this HART stores to the IMSIC page of a vCPU."""

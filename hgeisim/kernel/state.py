@@ -93,6 +93,7 @@ class Kernel(Fixed):
     `locks_are_steady`: no path initialises a lock that others may use already.
     `keeps_registers`: a vCPU may be loaded without writing its registers, since the HART has them.
     A kernel that writes all of them at each load can miss none, so there they are not modelled.
+    `powers_down`: a HART may lose its power while it is idle, for scenarios that ask for that.
     `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
     that look on while it runs, and `shown` the functions that they can see, with their parameters.
     `entered` has the functions of patches that were called, where somebody notes them.
@@ -101,6 +102,7 @@ class Kernel(Fixed):
     name = ""
     locks_are_steady = True
     keeps_registers = False
+    powers_down = False
     shown: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(
@@ -128,6 +130,8 @@ class Kernel(Fixed):
         k.kvm_usage_lock = mutex(memory, "kvm_usage_lock", "kvm_usage_lock")
         k.sgei_desc_lock = raw_spinlock(memory, "irq_desc.lock", "irq_desc(SGEI)->lock")
         k.sparse_irq_lock = mutex(memory, "sparse_irq_lock", "sparse_irq_lock")
+        name = "cpu_pm_notifier.lock"
+        k.cpu_pm_notifier_lock = raw_spinlock(memory, name, name)
         k.vsfile_local_read = Ipi(k.imsic_vsfile_local_read)
         k.vsfile_local_rw = Ipi(k.imsic_vsfile_local_rw)
         k.ack_kick = Ipi(k.ack_flush)

@@ -156,6 +156,10 @@ class Hart(Shared):
         if not self.has_file(self.vgein):
             self.trapped = 1
 
+    def lose_power(self) -> None:
+        """All registers of its own are lost; interrupt files, which are the IMSIC's, are not."""
+        self.hgeie = self.sgeie = self.hvictl = self.hvien = self.registers_of = 0
+
     def sgei_pending(self) -> bool:
         """Whether the level-triggered SGEI wire is up and enabled."""
         return bool(self.hgeip & self.hgeie) and self.sgeie == 1

@@ -15,7 +15,8 @@ class Verb(NamedTuple):
     """A verb of an action, with the kinds of its `objects`, and its restrictions.
 
     `own`: only a vCPU's own thread may do it; the other verbs are for a task on a HART.
-    `hotplug`: its task is the thread cpuhp/N, and its object is that HART.  `moves`: it moves the
+    `hotplug`: its task is the thread cpuhp/N, and its object is that HART.  `idle`: its task is the
+    idle task of a HART, which does nothing else, and its object is that HART.  `moves`: it moves the
     thread of another vCPU.  `once`: what it does to a vCPU can happen only once.  `last`: no action
     may follow it.  `alone`: the scenario may not have a VM.
 
@@ -25,6 +26,7 @@ class Verb(NamedTuple):
     objects: str = ""
     own: bool = False
     hotplug: bool = False
+    idle: bool = False
     moves: bool = False
     once: str = ""
     last: bool = False
@@ -41,6 +43,7 @@ VERBS = {
     "destroy": Verb("VCPU", once="be destroyed only once"),
     "offline": Verb("HART", hotplug=True),
     "online": Verb("HART", hotplug=True),
+    "power_down": Verb("HART", idle=True),
     "msi": Verb("VCPU"),
     "sbi_ipi": Verb("VCPU"),
     "irqfd": Verb("VCPU"),

@@ -40,7 +40,7 @@ def effective(scenario: Scenario) -> dict[str, Any]:
         text["no_lines"] = no_lines
     if content.pop("survey"):
         text["survey"] = True
-    return text | {"machine": _machine(scenario.topology)} | content
+    return text | {"machine": _machine(scenario)} | content
 
 
 def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
@@ -55,13 +55,15 @@ def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _machine(topology: Topology) -> dict[str, Any]:
+def _machine(scenario: Scenario) -> dict[str, Any]:
+    topology, offline = scenario.topology, scenario.machine.offline
     harts = [
         {"count": count, "guest_files": hart.guest_files}
         | ({} if hart.geilen is None else {"geilen": hart.geilen})
         for _, count, hart in hart_groups(topology)
     ]
-    return {"harts": harts, "guest_index_bits": topology.guest_index_bits}
+    machine = {"harts": harts, "guest_index_bits": topology.guest_index_bits}
+    return machine | ({"offline": list(offline)} if offline else {})
 
 
 def on_variant(scenario: Scenario, variant: str) -> Scenario:

@@ -59,10 +59,38 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
 
 def _hart_lists(draft: Draft) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The lists of HARTs, each with its key."""
+    yield "machine.offline", _offline_at_first(draft)
     for where, vm in present("vm", draft.vm):
         yield f"{where}.harts", vm.harts or ()
     if draft.random_hotplug is not None:
         yield "random_hotplug.harts", draft.random_hotplug.harts or ()
+
+
+def _offline_at_first(draft: Draft) -> tuple[int, ...]:
+    return () if draft.machine is None else draft.machine.offline
+
+
+def _starts_offline(draft: Draft) -> Iterator[Finding]:
+    """Nothing runs on a HART that is offline, but for the thread that brings it up."""
+    offline = _offline_at_first(draft)
+    if draft.topology is not None and {*range(len(draft.topology.harts))} == {*offline}:
+        yield "machine.offline", show(list(offline)), "must leave at least one HART online"
+    allowed = "must be a HART that is online at first, see machine.offline"
+    for where, hart in _harts_needed(draft):
+        if hart in offline:
+            yield where, str(hart), allowed
+
+
+def _harts_needed(draft: Draft) -> Iterator[tuple[str, int]]:
+    """The HARTs that something runs on from the start."""
+    if draft.kernel is not None:
+        yield "kernel.init_hart", draft.kernel.init_hart
+    for where, vcpu in present("vcpu", draft.vcpu):
+        yield f"{where}.hart", vcpu.hart
+    for where, task in present("task", draft.task):
+        verb = VERBS[task.does[0].verb]
+        if task.hart is not None and not (verb.hotplug or verb.idle):
+            yield f"{where}.hart", task.hart
 
 
 def _harts_listed_twice(draft: Draft) -> Iterator[Finding]:
@@ -79,10 +107,11 @@ def _time_stands_still(draft: Draft) -> Iterator[Finding]:
 
 
 def _hotplug_elsewhere(draft: Draft) -> Iterator[Finding]:
-    """The thread cpuhp/N runs on HART N."""
+    """The thread cpuhp/N runs on HART N, and so does the idle task of HART N."""
     for where, task in present("task", draft.task):
         for i, action in enumerate(task.does):
-            if VERBS[action.verb].hotplug and action.hart != task.hart:
+            verb = VERBS[action.verb]
+            if (verb.hotplug or verb.idle) and action.hart != task.hart:
                 if draft.topology and (action.hart or 0) >= len(draft.topology.harts):
                     continue  # _unknown_harts reports it
                 allowed = f"must name the HART of its task, {task.hart}"
@@ -142,18 +171,34 @@ def _order_of_times(draft: Draft) -> Iterator[Finding]:
         if vm.destroyed is not None and vm.destroyed <= vm.arrives:
             yield f"{where}.destroyed", _time(vm.destroyed), _later(vm.arrives, "arrives")
     for where, window in present("hotplug", draft.hotplug):
-        if window.online is not None and window.online <= window.offline:
-            yield f"{where}.online", _time(window.online), _later(window.offline, "offline")
+        begins_ns = window.offline or 0
+        if window.offline is not None and window.online is not None and window.online <= begins_ns:
+            yield f"{where}.online", _time(window.online), _later(begins_ns, "offline")
+
+
+def _hotplug_of_offline_harts(draft: Draft) -> Iterator[Finding]:
+    """A HART that is offline at first comes online, all others go offline before that."""
+    offline, seen = _offline_at_first(draft), set[int]()
+    windows = present("hotplug", draft.hotplug)
+    for where, window in sorted(windows, key=lambda w: _begins_ns(w[1])):
+        first = window.hart in offline and window.hart not in seen
+        seen.add(window.hart)
+        if first and window.offline is not None:
+            allowed = "must be left out: the HART is in machine.offline, so it comes online first"
+            yield f"{where}.offline", _time(window.offline), allowed
+        elif window.offline is None and not first:
+            yield f"{where}.offline", "", "is missing; only a HART of machine.offline has none"
 
 
 def _overlapping_hotplug(draft: Draft) -> Iterator[Finding]:
-    windows = sorted(present("hotplug", draft.hotplug), key=lambda w: (w[1].hart, w[1].offline))
+    windows = sorted(present("hotplug", draft.hotplug), key=_by_hart)
     for (earlier, first), (where, second) in pairwise(windows):
-        if first.hart == second.hart and _is_offline(first, second.offline):
+        begins_ns = _begins_ns(second)
+        if first.hart == second.hart and _is_offline(first, begins_ns):
             allowed = f"must not follow {earlier}, which leaves HART {first.hart} offline for good"
             if first.online is not None:
                 allowed = _later(first.online, f"{earlier}.online")
-            yield f"{where}.offline", _time(second.offline), allowed
+            yield f"{where}.offline", _time(begins_ns), allowed
 
 
 def _module_in_use(draft: Draft) -> Iterator[Finding]:
@@ -169,9 +214,11 @@ def _module_in_use(draft: Draft) -> Iterator[Finding]:
 
 def _no_hart_left(draft: Draft) -> Iterator[Finding]:
     windows = list(present("hotplug", draft.hotplug))
+    never = {*_offline_at_first(draft)} - {w.hart for _, w in windows}
     for where, window in windows:
-        now_ns = window.offline
-        down = {w.hart for _, w in windows if w.offline <= now_ns and _is_offline(w, now_ns)}
+        now_ns = _begins_ns(window)
+        down = {w.hart for _, w in windows if _begins_ns(w) <= now_ns and _is_offline(w, now_ns)}
+        down |= never
         if draft.topology is not None and len(down) >= len(draft.topology.harts):
             yield f"{where}.offline", _time(now_ns), "must leave at least one HART online"
 
@@ -190,6 +237,15 @@ def _random_hotplug(draft: Draft) -> Iterator[Finding]:
         count = len(draft.topology.harts)
         allowed = "must leave one HART online besides a random one and those of [[hotplug]]"
         yield "random_hotplug", f"{count} HART{'s' * (count > 1)}", allowed
+
+
+def _begins_ns(window: Hotplug) -> int:
+    """When a window begins in which a HART is offline: for one that is so at first, at 0."""
+    return window.offline or 0
+
+
+def _by_hart(placed: tuple[str, Hotplug]) -> tuple[int, int]:
+    return placed[1].hart, _begins_ns(placed[1])
 
 
 def _is_offline(window: Hotplug, now_ns: int) -> bool:
@@ -214,7 +270,9 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _vcpus_used_twice,
     _hotplug_elsewhere,
     _time_stands_still,
+    _starts_offline,
     _order_of_times,
+    _hotplug_of_offline_harts,
     _overlapping_hotplug,
     _module_in_use,
     _no_hart_left,

@@ -61,6 +61,10 @@ class Machine(Table):
         default=None, ge=0, le=7, description="0..7 (each HART gets 2**bits pages of IMSIC)"
     )
 
+    offline: Harts = Field(
+        default=(), description="a list of HARTs that are offline until something brings them up"
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> Machine:
         if (self.devicetree is None) == (self.harts is None):
@@ -159,11 +163,20 @@ class Balance(Table):
 
 
 class Hotplug(Table):
-    """A HART that goes offline and, if `online` is given, comes online again."""
+    """A HART that goes offline, comes online, or first the one and then the other.
+
+    Without `offline` it is one of `machine.offline`.
+    """
 
     hart: HartNumber
-    offline: Duration
+    offline: Duration | None = None
     online: Duration | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Hotplug:
+        if self.offline is None and self.online is None:
+            raise ValueError("must have `offline`, `online` or both")
+        return self
 
 
 class RandomHotplug(Table):
@@ -211,7 +224,14 @@ class Task(Table):
         early = [str(action) for action in self.does[:-1] if VERBS[action.verb].last]
         if early:
             raise ValueError(f"must have {early[0]!r} as its last action")
+        if self.is_idle and not all(VERBS[action.verb].idle for action in self.does):
+            raise ValueError("must not do anything else where it powers its HART down")
         return self
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is the idle task of its HART."""
+        return any(VERBS[action.verb].idle for action in self.does)
 
 
 class Kind(NamedTuple):

@@ -105,7 +105,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     k.entered.clear()  # the boot is not explored: functions and SGEIs count from here
     sgeis.vcpus.clear()
     for script in start.scripts:
-        system.add_task(script.thread, script.path)
+        system.add_task(script.thread, script.path, script.thread in start.idle)
     system.seal([vcpu.thread for vcpu in start.moved])
     system.sgeis = sgeis.vcpus
     return system

@@ -18,6 +18,7 @@ from hgeisim.drivers.timed.environment import LaneGenerator
 from hgeisim.drivers.timed.interrupts import DriverParts, Interrupts
 from hgeisim.drivers.timed.wait_queues import ANY_HART
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
+from hgeisim.machine.idle import GoIdle, PowerDown
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
 from hgeisim.machine.rwlock import ReadLock, ReadUnlock, WriteLock, WriteUnlock
@@ -25,6 +26,11 @@ from hgeisim.machine.spinlock import Acquire, Release
 from hgeisim.machine.srcu import SrcuReadLock, SrcuReadUnlock
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import Done
+
+LOOK_NS = 1_000
+"""How often an idle task looks whether its HART is wanted."""
+POWERED_DOWN_NS = 200_000
+"""How long a HART stays without power when nothing wakes it up; an assumption."""
 
 
 class CompletingDriver(DriverParts, Protocol):
@@ -131,6 +137,14 @@ def toggle(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneG
         yield from take_pending(driver, who)
 
 
+def power_down(driver: CompletingDriver, who: Any, op: Any, kind: type[Op]) -> LaneGenerator:
+    """PowerDown: until an interrupt or a task wants the HART, or a timer of its own expires."""
+    finish(driver, who, op, kind, 0)
+    core, until_ns = driver.cores[who.cpu], driver.env.now + POWERED_DOWN_NS
+    while driver.env.now < until_ns and not (core.arrived or core.queue):
+        yield LOOK_NS
+
+
 def finish(driver: CompletingDriver, who: Any, op: Any, kind: type[Op], waited_ns: int) -> None:
     """Let an operation have its effect, after `waited_ns` of waiting."""
     op.end(who)
@@ -208,4 +222,6 @@ COMPLETIONS: dict[type[Op], Completion] = {
     WriteUnlock: drop_lock,
     Preempt: toggle,
     Irq: toggle,
+    GoIdle: toggle,
+    PowerDown: power_down,
 }

@@ -95,6 +95,12 @@ class Core:
         self.running, self.since_ns, self.switching = waiting.task, now_ns, True
         waiting.lane.wake()
 
+    def take(self, who: Task, now_ns: int) -> None:
+        """Give the HART, which is idle, to its idle task."""
+        self.running, self.since_ns = who, now_ns
+        self.rq.nr_running += 1
+        who.on_cpu = 1
+
     def leave(self, who: Task) -> bool:
         """Take the HART from a task; False if the task did not have it."""
         if self.running is not who:

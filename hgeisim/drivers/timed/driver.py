@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-from hgeisim.drivers.timed.completion import COMPLETIONS, spend, take_pending_now
+from hgeisim.drivers.timed.completion import COMPLETIONS, LOOK_NS, spend, take_pending_now
 from hgeisim.drivers.timed.costs import Costs, Draw
 from hgeisim.drivers.timed.cpu import Core, RunningGuest
 from hgeisim.drivers.timed.environment import Lane, LaneEnvironment, LaneGenerator
@@ -75,6 +75,23 @@ class TimedDriver:
         """Start a task, which first queues for its HART.  An urgent one is a kernel thread: it is
         bound to its HART, and goes to the head of the queue."""
         return self.env.lane(self._task(who, path, urgent))
+
+    def spawn_idle(self, who: Task, paths: Iterable[Path[Any]]) -> Lane:
+        """Start the idle task of a HART, which has it only while no other task does, and takes each
+        of its paths in one go."""
+        return self.env.lane(self._idle_task(who, paths))
+
+    def _idle_task(self, who: Task, paths: Iterable[Path[Any]]) -> LaneGenerator:
+        who.on_rq = who.on_cpu = 0
+        core = self.cores[who.cpu]
+        for path in paths:
+            yield LOOK_NS
+            while not core.idle:
+                yield LOOK_NS
+            core.take(who, int(self.env.now))
+            yield from self.execute(who, path)
+            who.on_cpu = 0
+            self.scheduler.end(who)
 
     def interrupt(self, cpu: int, handler: Handler) -> None:
         """Interrupt a HART, as a device does."""

@@ -272,6 +272,9 @@ def simulate(
     if scenario.run.quiet is not None:
         simulation.end_in_quiet(QuietTime(host, scenario.run.quiet))
     for script in boot.scripts:
+        if script.thread in boot.idle:
+            driver.spawn_idle(script.thread, map(script.command, range(len(script.commands))))
+            continue
         hotplug = any(VERBS[verb].hotplug for verb, _, _ in script.commands)
         driver.spawn(script.thread, _script_path(driver, script), hotplug)
     return simulation

@@ -15,6 +15,7 @@ from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants.bugs import BUGS
+from hgeisim.kernel.variants.cpu_pm import CpuPm
 from hgeisim.kernel.variants.entered import functions_of
 from hgeisim.kernel.variants.exit_order import ExitOrder
 from hgeisim.kernel.variants.former_clear import FormerClear
@@ -54,6 +55,7 @@ SERIES: dict[str, type[Aia]] = {
 ADDITIONS: dict[str, type[Aia]] = {"review-clamp": ReviewClamp, "review-min": ReviewMin}
 """What the review wanted on top of percpu-v2."""
 LANDED: dict[str, type[Kernel]] = {
+    "cpu-pm": CpuPm,
     "exit-order": ExitOrder,
     "former-clear": FormerClear,
     "former-skip": FormerSkip,

@@ -1,12 +1,12 @@
-"""Linux v7.3 (7.3.4): a CPU that loses virtualization forgets which vCPU it had last."""
+"""Linux v7.3 (7.3.4): what a CPU loses with virtualization, or with its power, is not relied on."""
 
 from __future__ import annotations
 
-from hgeisim.kernel.variants.former_clear import FormerClear
+from hgeisim.kernel.variants.cpu_pm import CpuPm
 from hgeisim.kernel.variants.v7_2 import V7_2
 
 
-class V7_3(FormerClear, V7_2):  # type: ignore[misc]  # noqa: N801 - as in v7_2.py
-    """v7.2 with former-clear.  Its CPU PM notifier is not modelled: no HART loses power here."""
+class V7_3(CpuPm, V7_2):  # type: ignore[misc]  # noqa: N801 - as in v7_2.py
+    """v7.2 with cpu-pm, and former-clear, on which that stands."""
 
     name = "v7.3"

@@ -5,7 +5,8 @@ The explored driver makes these decisions of a scheduler:
 * a task may step while no hardirq runs on its HART and no other task is pinned there;
 * a task is pinned while interrupts or preemption are off and, without kernel preemption, from its
   first step in the kernel to its next voluntary operation;
-* a task whose CPU goes away is pushed to the first active CPU.
+* a task whose CPU goes away is pushed to the first active CPU;
+* the idle task of a HART steps where no other task wants that (`is_wanted`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from hgeisim.drivers.path_failure import AtomicSleep
 from hgeisim.errors import ModelError
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Caller, Thread
+from hgeisim.machine.hart import Hart
+from hgeisim.machine.idle import PAUSE
 from hgeisim.machine.ops import Op
 from hgeisim.machine.schedule import PREEMPTIBLE, PushOff, RunOn, Schedule, SelectRq
 from hgeisim.machine.shared import addresses
@@ -33,6 +36,7 @@ class Contexts:
     """A kernel and its contexts: tasks, then each HART's SGEI and IPI, then each task's mover.
 
     Call `add_task` for each task, then `seal`; from then on `start` has the cells at the start.
+    `idle` are the ids of the tasks that are idle tasks of their HARTs.
     """
 
     def __init__(self, k: Module) -> None:
@@ -44,10 +48,13 @@ class Contexts:
         self.by_number: dict[int, Automaton] = {}
         self.callers: list[Caller] = []
         self.movers: dict[int, Automaton] = {}
+        self.idle: set[int] = set()
         self.start: list[int] = []
 
-    def add_task(self, thread: Thread, origin: MakePath) -> None:
-        """Add a task that will execute a path."""
+    def add_task(self, thread: Thread, origin: MakePath, idle: bool = False) -> None:
+        """Add a task that will execute a path, perhaps the idle task of its HART."""
+        if idle:
+            self.idle.add(thread.id)
         pc = self.memory.cell(f"pc {thread.name}")
         automaton = Automaton(thread.name, thread, pc, type(self.k))
         self.memory.cells[automaton.location] = self._start(automaton, origin)
@@ -102,6 +109,11 @@ class Contexts:
             if thread.id in self.movers:
                 yield from addresses(thread, "cpu", "on_rq", "on_cpu", "allowed", "wanted")
                 yield from addresses(thread.pi_lock, "drawn")
+        if self.idle:
+            for thread in self.tasks:
+                yield from addresses(thread, "cpu", "on_rq", "on_cpu", "allowed")
+            for vcpu in self.k.vcpu_of.values():
+                yield from addresses(vcpu, "cpu")
 
 
 class Placement(Contexts):
@@ -114,7 +126,44 @@ class Placement(Contexts):
     def may_run(self, who: Runner, op: Op) -> bool:
         """Whether the HART that a task needs for its operation is free for it."""
         hart = self.k.hart[self._cpu_for(who, op)]
-        return not hart.hardirq and hart.current in (0, who.id)
+        free = not hart.hardirq and hart.current in (0, who.id)
+        return free and not (self.is_put_off(who) and self.is_wanted(hart))
+
+    def is_put_off(self, who: Runner) -> bool:
+        """Whether it is an idle task that does not have its HART."""
+        return who.id in self.idle and who.hart.current != who.id
+
+    def is_wanted(self, hart: Hart) -> bool:
+        """Whether a HART is not idle, or offline."""
+        others = (thread for thread in self.tasks if thread.id not in self.idle)
+        return not hart.online or any(self._wants(thread, hart.id) for thread in others)
+
+    def _wants(self, thread: Thread, cpu: int) -> bool:
+        """Whether a task runs on a CPU, or would if that were free: not one that sleeps, waits for
+        a lock that makes it sleep, or is outside of the kernel.
+
+        A vCPU that is loaded is in its guest, if not in the kernel.
+        """
+        node = self._standing(thread)
+        if cpu != (thread.cpu if node is None else self._cpu_for(thread, node.op)):
+            return False
+        vcpu = self.k.vcpu_of.get(thread)
+        if vcpu is not None and vcpu.cpu >= 0:
+            return True
+        in_kernel = node is not None and not self.is_outside(node)
+        return in_kernel and bool(thread.on_rq or thread.on_cpu)
+
+    def is_outside(self, node: Node) -> bool:
+        """Whether a task that stands at a node leaves its HART to the idle task."""
+        return node.op == PAUSE or (node.waiting and node.op.voluntary)
+
+    def _standing(self, thread: Thread) -> Node | None:
+        """The place where a task is, perhaps on its way to another HART; None at rest."""
+        mover = self.movers.get(thread.id)
+        for automaton in (mover, self.by_number[thread.number]):
+            if automaton is not None and (here := self.memory.read(automaton.location)) != REST:
+                return automaton.node(here)
+        return None
 
     def _cpu_for(self, who: Runner, op: Op) -> int:
         """The HART that a task needs for its operation."""
@@ -138,7 +187,7 @@ class Placement(Contexts):
                 who.cpu = cpu
         elif isinstance(op, PushOff):
             for thread in self.tasks:
-                if thread is not who and thread.cpu == op.cpu:
+                if thread is not who and thread.cpu == op.cpu and thread.id not in self.idle:
                     thread.cpu = self._active_or_other(op.cpu)
                     vcpu = self.k.vcpu_of.get(thread)
                     if vcpu is not None and vcpu.cpu >= 0:

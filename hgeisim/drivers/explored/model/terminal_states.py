@@ -37,13 +37,17 @@ class Blocked:
     """The contexts that have not finished, in the present memory, when none can step.
 
     `stuck` are those that wait for ever, `held_up` those that wait for guests, with these guests.
-    A vCPU that sleeps in WFI is neither.
+    A vCPU that sleeps in WFI is neither, nor is an idle task whose HART is busy for good.
     """
 
     def __init__(self, system: System, pending: Iterable[int]) -> None:
         self.system, self.k = system, system.k
         nodes = ((slot, _present_node(system, slot)) for slot in pending)
-        self.waiting = {slot: node for slot, node in nodes if not sleeps(node.op)}
+        self.waiting = {
+            slot: node
+            for slot, node in nodes
+            if not (sleeps(node.op) or system.is_put_off(system.automata[slot].runner))
+        }
         self.held_up = self._held_up()
         self.stuck = [slot for slot in self.waiting if slot not in self.held_up]
 

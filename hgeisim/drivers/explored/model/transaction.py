@@ -174,6 +174,8 @@ class Transaction:
             return True
         if op.voluntary and not self.placement.preemptible_kernel:
             return True
+        if self.placement.idle and self.placement.is_outside(node):
+            return True
         # An interrupt may take the HART away while the context holds what it took.
         return self.took and not self.who.undisturbed()
 

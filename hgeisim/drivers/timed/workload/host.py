@@ -82,11 +82,12 @@ def balance(host: Host, plan: Balance) -> Process:
 
 def window(host: Host, plan: Hotplug) -> Process:
     """A hotplug plan: a HART goes offline at a set time and comes back at another, or as soon after
-    as it can."""
+    as it can; or it has been offline from the start."""
     cpuhp = host.k.add_thread(f"cpuhp/{plan.hart}", plan.hart)
-    yield host.env.timeout(plan.offline)
-    if not host.quiet:
-        yield _down(host, cpuhp, plan.hart)
+    if plan.offline is not None:
+        yield host.env.timeout(plan.offline)
+        if not host.quiet:
+            yield _down(host, cpuhp, plan.hart)
     if plan.online is not None:
         yield host.env.timeout(max(0, plan.online - host.env.now))
         if not host.quiet:
