@@ -54,7 +54,7 @@ def kernel_of(
     if problems := [*_beyond_kernel(scenario, cls)]:
         raise InputError(problems)
     k = cls(scenario.topology, memory, scenario.kernel.realtime, clock=clock)
-    for cpu in scenario.machine.offline:
+    for cpu in scenario.machine.offline or ():
         k.hart[cpu].active = k.hart[cpu].online = 0
     k.enable_virt_at_load = scenario.kernel.enable_virt_at_load
     k.halt_poll_ns_max = scenario.kernel.halt_poll_max if memory is None else 0

@@ -16,9 +16,9 @@ class Verb(NamedTuple):
 
     `own`: only a vCPU's own thread may do it; the other verbs are for a task on a HART.
     `hotplug`: its task is the thread cpuhp/N, and its object is that HART.  `idle`: its task is the
-    idle task of a HART, which does nothing else, and its object is that HART.  `moves`: it moves the
-    thread of another vCPU.  `once`: what it does to a vCPU can happen only once.  `last`: no action
-    may follow it.  `alone`: the scenario may not have a VM.
+    idle task of a HART, which does nothing else, and its object is that HART.  `moves`: it moves
+    the thread of another vCPU.  `once`: what it does to a vCPU can happen only once.  `last`: no
+    action may follow it.  `alone`: the scenario may not have a VM.
 
     Each verb is a method of `hgeisim.kernel.script.Script`.
     """

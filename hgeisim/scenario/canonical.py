@@ -56,7 +56,7 @@ def digest(scenario: Scenario, tables: Collection[str] = ()) -> str:
 
 
 def _machine(scenario: Scenario) -> dict[str, Any]:
-    topology, offline = scenario.topology, scenario.machine.offline
+    topology, offline = scenario.topology, scenario.machine.offline or ()
     harts = [
         {"count": count, "guest_files": hart.guest_files}
         | ({} if hart.geilen is None else {"geilen": hart.geilen})

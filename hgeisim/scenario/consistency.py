@@ -67,7 +67,7 @@ def _hart_lists(draft: Draft) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _offline_at_first(draft: Draft) -> tuple[int, ...]:
-    return () if draft.machine is None else draft.machine.offline
+    return () if draft.machine is None else draft.machine.offline or ()
 
 
 def _starts_offline(draft: Draft) -> Iterator[Finding]:

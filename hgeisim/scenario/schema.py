@@ -61,8 +61,8 @@ class Machine(Table):
         default=None, ge=0, le=7, description="0..7 (each HART gets 2**bits pages of IMSIC)"
     )
 
-    offline: Harts = Field(
-        default=(), description="a list of HARTs that are offline until something brings them up"
+    offline: Harts | None = Field(
+        default=None, description="a list of HARTs that are offline when the kernel boots"
     )
 
     @model_validator(mode="after")

@@ -121,6 +121,9 @@ NOTICED = {
     "bound_nr_hgei": Notice("no-such-file:hgei", "pageless", PERCPU),
     "cpuhp_remove_state": Notice("irq-freed-enabled:sgei", "module-exit"),
     "cpuhp_setup_state": Notice("exception:must_be_enabled", *FULL),
+    "cpu_pm_enter": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
+    "cpu_pm_exit": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
+    "cpu_pm_register_notifier": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
     "disable_sgei": Notice("irq-freed-enabled:sgei", "module-exit"),
     "enable_sgei": Notice("unserved:vcpu", *FULL),
     "guest_mode": Notice("entry-refused:auto", *FULL),
@@ -141,6 +144,9 @@ NOTICED = {
     "kvm_arch_vcpu_load": Notice("unreachable:vcpu", "reused-line"),
     "kvm_arch_vcpu_put": Notice("lost-wakeup:vcpu", "one-vm"),
     "kvm_arch_vcpu_unblocking": Notice("armed:free-line", "destroyed", "v6.12"),
+    "is_pm_event_for_kvm": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
+    "kvm_cpu_pm_enter": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
+    "kvm_cpu_pm_exit": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
     "kvm_create_vm": Notice("exception:must_be_enabled", *CHURN),
     "kvm_destroy_vm": Notice("left-behind:vcpu", "destroyed"),
     "kvm_disable_virtualization": Notice("irq-freed-enabled:sgei", "module-exit"),
@@ -157,6 +163,8 @@ NOTICED = {
     "kvm_riscv_aia_free_hgei": Notice("dead-owner:taken-line", *CHURN),
     "kvm_riscv_aia_init": Notice("mode-refused:aia", *FULL),
     "kvm_riscv_aia_wakeon_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
+    "kvm_riscv_aia_pm_enter": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
+    "kvm_riscv_aia_pm_exit": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
     "kvm_riscv_check_vcpu_requests": Notice("unserved:vcpu", *FULL),
     "kvm_riscv_hfence_gvma_vmid_gpa": Notice("stale-translation:vcpu", "store-moved"),
     "kvm_riscv_hfence_process": Notice("fence-lost:vcpu", "reused-line"),
@@ -196,6 +204,7 @@ NOTICED = {
     "riscv_kvm_exit": Notice("left-behind:sgei", "module-exit"),
     "riscv_kvm_init": Notice("mode-refused:aia", *FULL),
     "schedule": Notice("unserved:vcpu", *KEPT),
+    "set_arch_enabled": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
     "set_free_bitmap": Notice("bitmap-owner:all-lines", *BIG),
     "set_hgei_up": Notice("line-refused:hart", *BIG),
     "switch_to_others": Notice("unbalanced:schedule", *FULL),
@@ -228,6 +237,7 @@ UNSEEN = {
     "cpu_down": VERB + "vacuous: no HART goes offline, so no line is taken away.",
     "cpu_up": VERB + "poorer: HARTs that went offline stay so, and nothing needs them.",
     "move_to": VERB + "vacuous: the vCPU stays where it is, and its file too.",
+    "do_idle": VERB + "vacuous: no HART loses its power.",
     "disarm_new_line": "A line that is armed while its vCPU runs costs an SGEI and a kick too "
     "many; so does one that is armed when its sleeper is woken otherwise, in every kernel.",
     "guest_store": "It is what a guest does, not KVM: without it nothing is stored or lost.",
@@ -251,7 +261,8 @@ STATES = 60_000
 SEEDS = 3
 """Runs that the base gets."""
 FAST = (
-    *("aia_config", "kvm_arch_vcpu_unblocking", "kvm_destroy_vm", "kvm_riscv_aia_exit"),
+    *("aia_config", "cpu_pm_enter", "kvm_cpu_pm_exit", "set_arch_enabled"),
+    *("kvm_arch_vcpu_unblocking", "kvm_destroy_vm", "kvm_riscv_aia_exit"),
     *("kvm_riscv_aia_wakeon_hgei", "lower_nr_hgei", "riscv_kvm_exit", "vcpu_put"),
 )
 """Those whose test is quick."""

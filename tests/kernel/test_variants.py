@@ -11,6 +11,7 @@ from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.aia_device import AiaDevice
 from hgeisim.kernel.aia_imsic import Imsic, ImsicDevice
 from hgeisim.kernel.cpu import Cpuhp
+from hgeisim.kernel.cpu_idle import CpuIdle
 from hgeisim.kernel.interrupts import Interrupts
 from hgeisim.kernel.kvm_main import Block
 from hgeisim.kernel.main import Module
@@ -21,6 +22,7 @@ from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.structs import IN_GUEST_MODE
 from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, made_of, variant_problem
 from hgeisim.kernel.variants.bugs import BUGS
+from hgeisim.kernel.variants.cpu_pm import CpuPm
 from hgeisim.kernel.variants.exit_order import ExitOrder
 from hgeisim.kernel.variants.former_clear import FormerClear
 from hgeisim.kernel.variants.former_skip import FormerSkip
@@ -114,7 +116,7 @@ def test_a_patch_that_is_there_already(name: str, problem: str) -> None:
 
 def test_a_variant_is_made_of_what_its_base_and_patches_bring_along() -> None:
     assert made_of("v7.0") == ["v7.0", "exit-order"]
-    assert set(made_of("v7.3")) - set(made_of("v7.2")) == {"v7.3", "former-clear"}
+    assert set(made_of("v7.3")) - set(made_of("v7.2")) == {"v7.3", "cpu-pm", "former-clear"}
     assert set(made_of("v7.2")) == {
         *("v7.2", "exit-order", "former-skip", "irqs-pending-lock"),
         *("mmu-rwlock", "percpu-v5", "rw-attr-mutex"),
@@ -128,7 +130,7 @@ def test_a_patch_applies_once() -> None:
 
 
 LAYERS = (
-    *(Module, Cpuhp, Block, VcpuRun, AiaDevice, ImsicDevice, Imsic),
+    *(Module, CpuIdle, Cpuhp, Block, VcpuRun, AiaDevice, ImsicDevice, Imsic),
     *(Aia, Interrupts, Mmu, Request, Sched, Kernel, Fixed),
 )
 ORDER: dict[str, list[type[Kernel]]] = {
@@ -139,6 +141,11 @@ ORDER: dict[str, list[type[Kernel]]] = {
     "v7.1": [V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12],
     "v7.2": [
         *(V7_2, RwAttrMutex, IrqsPendingLock),
+        *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
+        *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
+    ],
+    "v7.3": [
+        *(V7_3, CpuPm, FormerClear, V7_2, RwAttrMutex, IrqsPendingLock),
         *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
         *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
     ],
@@ -174,6 +181,11 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     V7_1: set(),
     V7_2: set(),
     V7_3: set(),
+    CpuPm: {
+        *("riscv_kvm_init", "riscv_kvm_exit", "cpu_pm_register_notifier", "set_arch_enabled"),
+        *("kvm_cpu_pm_enter", "kvm_cpu_pm_exit", "is_pm_event_for_kvm"),
+        *("kvm_riscv_aia_pm_enter", "kvm_riscv_aia_pm_exit"),
+    },
     ExitOrder: {"riscv_kvm_exit"},
     FormerClear: {"reset_guest_registers"},
     FormerSkip: {
@@ -219,6 +231,8 @@ def test_a_patch_overrides_only_what_it_says(patch: type[Kernel]) -> None:
         "set_free_bitmap",
         "lower_nr_hgei",
         *("registers_to_be_written", "write_registers", "preempt_others", "resume"),
+        *("cpu_pm_register_notifier", "is_pm_event_for_kvm"),
+        *("kvm_riscv_aia_pm_enter", "kvm_riscv_aia_pm_exit"),
     }
     assert all(hasattr(Module, name) for name in functions - new_names)
 

@@ -31,6 +31,8 @@ VARIANTS = {
     "homogeneous": ("v7.1", "v7.3"),
     "host-shutdown": ("v6.12", "v7.3"),
     "hotplug-storm": ("v7.1", "v7.3"),
+    "idle-power": ("v7.3", "v7.3+PM-0"),
+    "late-zero": ("v7.2", "v7.3"),
     "lines-63": ("v6.12", "v7.3"),
     "lost-ipi": ("v7.1", "v7.3"),
     "migration-storm": ("v6.18", "v7.3"),

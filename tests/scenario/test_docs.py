@@ -78,6 +78,7 @@ def test_defaults() -> None:
         "not given",
         "fewest that do",
         "never",
+        "at boot",
         "all",
         "none",
         "immediately",

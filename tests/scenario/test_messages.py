@@ -347,7 +347,7 @@ def test_a_text_may_have_several_lines(tmp_path: Path) -> None:
 def test_an_unknown_key_does_not_hide_other_mistakes_of_its_table(tmp_path: Path) -> None:
     lines = errors(tmp_path, MACHINE + 'x = 1\ndevicetree = "m.dtb"' + VM)
     assert [line.rpartition(": ")[2] for line in lines] == [
-        "is not a key here; the keys are devicetree, harts, geilen, guest_index_bits",
+        "is not a key here; the keys are devicetree, harts, geilen, guest_index_bits, offline",
         "must have either `devicetree` or `harts`",
     ]
 
