@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from hgeisim.drivers.explored.baselines import PATH, entry, text_of
+from hgeisim.drivers.explored.explored_scenario import unexplorable
 from hgeisim.kernel.variants import BASES
 from hgeisim.scenario.canonical import clean_twin
 from hgeisim.scenario.find import built_in_names
@@ -30,6 +31,8 @@ def scenarios() -> Iterator[tuple[str, Scenario]]:
             continue
         for variant in VARIANTS:
             scenario = load_scenario(name, {"variant": variant})
+            if any(unexplorable(scenario)):
+                continue
             yield name, scenario
             if twin := clean_twin(scenario):
                 yield f"{name}, clean twin", twin

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.baselines import LARGE
+from hgeisim.drivers.explored.explored_scenario import unexplorable
 from hgeisim.drivers.explored.power import Power
 from hgeisim.drivers.power.planting import DROP, Fault
 from hgeisim.drivers.power.trials import (
@@ -64,9 +65,10 @@ class Library:
         """Try the faults of all scenarios, up to a number of CPU seconds."""
         made = []
         for name in built_in_names():
-            if name in LARGE or not load_scenario(name).task:
+            scenario = load_scenario(name, {"variant": VARIANT})
+            if name in LARGE or any(unexplorable(scenario)):
                 continue
-            power = Power(load_scenario(name, {"variant": VARIANT}), STATES_MAX)
+            power = Power(scenario, STATES_MAX)
             power.search()
             made.append((power.verdict.states, name, power))
         for _, name, power in sorted(made, key=lambda each: each[:2]):

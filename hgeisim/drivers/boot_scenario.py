@@ -51,7 +51,7 @@ def kernel_of(
 
     Raises `InputError` if the scenario asks for what that kernel does not have.
     """
-    if problems := [*_beyond_kernel(scenario, cls)]:
+    if problems := [*beyond_kernel(scenario, cls)]:
         raise InputError(problems)
     k = cls(scenario.topology, memory, scenario.kernel.realtime, clock=clock)
     for cpu in scenario.machine.offline or ():
@@ -61,8 +61,8 @@ def kernel_of(
     return k
 
 
-def _beyond_kernel(scenario: Scenario, cls: type[Module]) -> Iterator[Problem]:
-    """Actions on a kernel that has none of them."""
+def beyond_kernel(scenario: Scenario, cls: type[Module]) -> Iterator[Problem]:
+    """The actions of a scenario that are not for its kernel."""
     allowed = "needs a kernel that expects HARTs to lose power in idle: v7.3, or cpu-pm on top"
     remedy = f"to see what is lost without: {scenario.kernel.variant}+PM-0"
     for i, task in enumerate(scenario.task):

@@ -21,7 +21,7 @@ from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.streams import Streams
 from tests.support.commands import hgeisim
-from tests.support.kernels import PROVED, V7_3
+from tests.support.kernels import V7_3, proved_in
 
 PATCHES = Path(__file__).parent.parent / "data/patches/races.py"
 SCENARIOS = Path(__file__).parent.parent / "data/scenarios"
@@ -152,8 +152,7 @@ def test_a_second_one_in_the_same_function_is_not_hidden_by_the_one_that_is_acce
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("name", SEARCHED)
-@pytest.mark.parametrize("variant", PROVED)
+@pytest.mark.parametrize(("variant", "name"), proved_in(SEARCHED))
 def test_no_other_shipped_kernel_has_any(variant: str, name: str) -> None:
     below = Streams(1).stream("data-race").below
     races = look_for_races(space_of(load_scenario(name, {"variant": variant})), ALL, below)

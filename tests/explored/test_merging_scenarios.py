@@ -58,6 +58,15 @@ def small(tasks: list[tuple[int | str, list[str]]], variant: str, preemption: st
     )
 
 
+IDLE: dict[str, list[tuple[int | str, list[str]]]] = {
+    "idle beside a wake-up": [("v1", ["exit", "block"]), (1, ["msi v1"])],
+    "idle beside tasks of the same HART": [(0, ["msi v1", "irqfd v1"])],
+    "idle beside hotplug": [(0, ["offline 0", "online 0"])],
+    "idle beside a move": [("v1", ["block"]), (1, ["move v1 1"])],
+}
+"""Beside a HART 0 that powers down."""
+
+
 def agree_on(scenario: Scenario) -> None:
     agree(lambda: (system_of(scenario), asked(At.STATE)))
 
@@ -66,6 +75,13 @@ def agree_on(scenario: Scenario) -> None:
 @pytest.mark.parametrize("what", SMALL)
 def test_small_scenarios(what: str, preemption: str) -> None:
     agree_on(small(SMALL[what], "v6.12+percpu-v2", preemption))
+
+
+@pytest.mark.parametrize("preemption", ["full", "none"])
+@pytest.mark.parametrize("variant", ["v7.3", "v7.2+PM-0"])
+@pytest.mark.parametrize("what", IDLE)
+def test_an_idle_hart(what: str, variant: str, preemption: str) -> None:
+    agree_on(small([(0, ["power_down 0"]), *IDLE[what]], variant, preemption))
 
 
 @pytest.mark.parametrize("preemption", ["full", "none"])

@@ -28,7 +28,7 @@ from hgeisim.scenario.find import built_in_names
 from hgeisim.scenario.load import load_scenario
 from tests.support import toys
 from tests.support.commands import hgeisim
-from tests.support.kernels import PROVED
+from tests.support.kernels import proved_in
 
 DATA = Path(__file__).parent.parent / "data"
 SLEEPERS = str(DATA / "scenarios/two-sleepers.toml")
@@ -197,8 +197,7 @@ def test_a_shipped_kernel_shows_none(name: str) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("name", SEARCHED)
-@pytest.mark.parametrize("variant", PROVED)
+@pytest.mark.parametrize(("variant", "name"), proved_in(SEARCHED))
 def test_no_shipped_kernel_shows_any(variant: str, name: str) -> None:
     assert livelocks(name, variant) == []
 

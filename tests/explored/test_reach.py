@@ -25,7 +25,7 @@ from hgeisim.scenario.load import load_scenario, scenario_from
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
 from tests.support.commands import hgeisim
-from tests.support.kernels import PROVED
+from tests.support.kernels import PROVED, proved_in
 
 PATCHES = Path(__file__).parent.parent / "data/patches"
 NEVER_PROBED = f"v7.0+{PATCHES / 'never_probed.py'}:NeverProbed"
@@ -280,8 +280,7 @@ def test_shipped_searches_are_not_vacuous(variant: str, name: str) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("name", EXPLORED)
-@pytest.mark.parametrize("variant", PROVED)
+@pytest.mark.parametrize(("variant", "name"), proved_in(EXPLORED))
 def test_no_shipped_search_is_vacuous(variant: str, name: str) -> None:
     assert not _is_vacuous(name, variant)
 

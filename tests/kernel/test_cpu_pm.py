@@ -129,7 +129,7 @@ class RestoresNoHgeie(CpuPm):
 
     def kvm_riscv_aia_pm_exit(k, current: Any) -> Path[None]:
         """As if nothing had been armed."""
-        k.hgei[current.cpu].saved_hgeie = 0  # type: ignore[attr-defined]
+        k.hgei[current.cpu].saved_hgeie = 0
         yield from super().kvm_riscv_aia_pm_exit(current)
 
 

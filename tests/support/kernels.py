@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from hgeisim.drivers.boot_scenario import beyond_kernel
 from hgeisim.drivers.run_to_end import boot, run_alone
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import AUTO, Vcpu, Vm
@@ -14,6 +15,7 @@ from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.task import Runner
 from hgeisim.machine.topology import HartSpec, Topology
+from hgeisim.scenario.load import load_scenario
 
 T = TypeVar("T")
 
@@ -27,6 +29,17 @@ PROVED = (V6_12, V6_18, V2, V7_3)
 """The kernels of proofs in all scenarios: the first, one in the middle, the first patch of the
 series, the newest.  What each kernel shows in each scenario is in baselines.toml."""
 ALL_VARIANTS = (*BASES, V2, BITMAP_RESET, LOCK_INIT, V3, V4, V5, "v7.0+percpu-v5")
+
+
+def fits(name: str, variant: str) -> bool:
+    """Whether a shipped scenario asks a kernel for nothing that it does not have."""
+    return not any(beyond_kernel(load_scenario(name), find_variant(variant)))
+
+
+def proved_in(names: Iterable[str]) -> list[tuple[str, str]]:
+    """The kernels of proofs, each with those of these scenarios that are for it."""
+    return [(variant, name) for name in names for variant in PROVED if fits(name, variant)]
+
 
 Harts = Sequence[int | HartSpec]
 """HARTs by their number of lines (as many guest files), or as specified."""

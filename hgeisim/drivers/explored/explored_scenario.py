@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from hgeisim.checks.catalogue import At, asked, called
-from hgeisim.drivers.boot_scenario import booted, kernel_of
+from hgeisim.drivers.boot_scenario import beyond_kernel, booted, kernel_of
 from hgeisim.drivers.explored.counterexample.token import DIGEST_DIGITS, Token
 from hgeisim.drivers.explored.model.budget import UNLIMITED, Budget
 from hgeisim.drivers.explored.model.frames import PYTHONS
@@ -36,7 +36,8 @@ IGNORED = ("title", "look_at", "no_lines", "survey", "run", "timing")
 
 
 def unexplorable(scenario: Scenario) -> Iterator[Problem]:
-    """The reasons why a scenario cannot be explored: no task, or a table that a search ignores."""
+    """The reasons why a scenario cannot be explored: no task, a table that a search ignores, or an
+    action that its kernel does not have."""
     if not scenario.task:
         allowed = "an explored scenario needs [[task]] tables: a finite list of actions"
         yield Problem(scenario.file, "task", "", allowed, "try patch-race")
@@ -45,6 +46,7 @@ def unexplorable(scenario: Scenario) -> Iterator[Problem]:
         if key not in USED + IGNORED and getattr(scenario, key):
             allowed = f"is not explored; a search understands {', '.join(USED)}"
             yield Problem(scenario.file, key, "", allowed, "leave it out, or use `hgeisim run`")
+    yield from beyond_kernel(scenario, find_variant(scenario.kernel.variant))
 
 
 def untested_python() -> Iterator[Problem]:
