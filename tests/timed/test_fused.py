@@ -18,7 +18,7 @@ from hgeisim.drivers.timed.simulation import Simulation, simulate
 from hgeisim.kernel import kvm_main as block
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.variants import BASES, find_variant
-from hgeisim.machine import guest, ops
+from hgeisim.machine import guest, idle, ops
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Op, Path, Step
 from hgeisim.machine.task import Runner
@@ -85,7 +85,17 @@ def test_names_of_operations_are_those_of_the_machine() -> None:
     """Otherwise the prediction would fail each time and the path fall back to the driver."""
     k = booted(V6_12, (2,))
     vcpu = add_vcpu(k, "v", 0)
-    where = (k.hgei[0].lock, vcpu.vsfile_lock, vcpu, vcpu.vm.srcu, k.hart[0], ops, guest, block)
+    where = (
+        k.hgei[0].lock,
+        vcpu.vsfile_lock,
+        vcpu,
+        vcpu.vm.srcu,
+        k.hart[0],
+        ops,
+        guest,
+        block,
+        idle,
+    )
     for ident, (kind, facts) in KINDS.items():
         found = [getattr(each, ident) for each in where if hasattr(each, ident)]
         found = [op for op in found if isinstance(op, Op)]

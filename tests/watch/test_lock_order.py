@@ -378,6 +378,7 @@ def test_every_lock_of_the_kernel_has_a_class_and_a_type() -> None:
         "kvm_usage_lock": "mutex",
         "p->pi_lock": "raw_spinlock",
         "rq->__lock": "raw_spinlock",
+        "cpu_pm_notifier.lock": "raw_spinlock",
         "sparse_irq_lock": "mutex",
         "vcpu->hfence_lock": "spinlock",
         "vcpu->mutex": "mutex",

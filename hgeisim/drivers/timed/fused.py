@@ -27,6 +27,7 @@ from hgeisim.kernel.main import Module
 from hgeisim.machine import hart
 from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import EnterGuest, RunGuest, SweepVsFile
+from hgeisim.machine.idle import GoIdle, PowerDown
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.kernel_name import MARKS
 from hgeisim.machine.ops import Irq, Op, Preempt, Spend
@@ -49,6 +50,8 @@ KINDS: dict[str, Kind] = {
     "PREEMPT_ENABLE": (Preempt, {"off": False}),
     "LOCAL_IRQ_DISABLE": (Irq, {"off": True}),
     "LOCAL_IRQ_ENABLE": (Irq, {"off": False}),
+    "GO_IDLE": (GoIdle, {"off": True}),
+    "POWER_DOWN": (PowerDown, {}),
     "HALT_POLL": (Spend, {}),
     "guest": (RunGuest, {}),
     "enter_guest": (EnterGuest, {}),

@@ -8,6 +8,7 @@ from hgeisim.kernel import structs
 from hgeisim.kernel.structs import Caller, Thread
 from hgeisim.kernel.variants.exit_order import ExitOrder
 from hgeisim.kernel.variants.former_clear import FormerClear
+from hgeisim.machine.kernel_name import part_of
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Field
 from hgeisim.machine.task import Runner
@@ -76,6 +77,7 @@ class CpuPm(FormerClear, ExitOrder):
         if enabled:
             yield from k.kvm_riscv_aia_pm_exit(current)
 
+    @part_of("cpu_pm_enter", "cpu_pm_exit")
     def is_pm_event_for_kvm(k, current: Thread) -> Path[int]:
         """Whether the notifier is registered, and finds its CPU enabled (2.21 step 1)."""
         chain: Any = k.globals

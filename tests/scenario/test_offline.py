@@ -1,0 +1,76 @@
+"""HARTs that are offline when the kernel boots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hgeisim.drivers.explored.explored_scenario import space_of, system_of
+from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
+from hgeisim.drivers.timed.simulation import simulate
+from hgeisim.errors import InputError
+from hgeisim.scenario.canonical import effective
+from hgeisim.scenario.load import load_scenario, scenario_from
+
+MACHINE = {"harts": [{"count": 3, "guest_files": 1}], "offline": [2]}
+UP = {"name": "cpuhp/2", "hart": 2, "does": ["online 2", "offline 2"]}
+
+
+def scenario(**tables: Any) -> Any:
+    return scenario_from({"machine": MACHINE, "task": [UP], **tables})
+
+
+def test_it_is_offline_and_not_enabled_until_it_comes_up() -> None:
+    k = system_of(scenario()).k
+    assert [hart.online for hart in k.hart] == [hart.active for hart in k.hart] == [1, 1, 0]
+    assert [each.virtualization_enabled for each in k.per_cpu] == [1, 1, 0]
+    verdict = exhaustive(space_of(scenario()), 10_000)
+    assert (verdict.coverage, dict(verdict.counterexamples)) == ("exhausted", {})
+
+
+def test_a_vcpu_may_go_there_later() -> None:
+    moves = {"name": "v", "vcpu": "v1", "does": ["migrate 2", "run"]}
+    up = {**UP, "does": ["online 2"]}
+    made = scenario(vcpu=[{"name": "v1", "hart": 0}], task=[up, moves])
+    assert exhaustive(space_of(made), 100_000).coverage == "exhausted"
+
+
+@pytest.mark.parametrize("variant", ["v7.2", "v7.3"])
+def test_a_late_hart_without_lines_takes_them_from_later_vms_alone(variant: str) -> None:
+    simulation = simulate(load_scenario("late-zero", {"variant": variant}))
+    simulation.run(5_000_000)
+    assert {vm.name: vm.aia_mode for vm in simulation.k.vms} == {"a": "auto", "b": "emul"}
+    assert "mode-refused:aia" in simulation.findings
+
+
+def test_it_belongs_to_what_a_result_depends_on() -> None:
+    here = scenario()
+    assert effective(here)["machine"]["offline"] == [2]
+    assert scenario_from(effective(here)).digest == here.digest
+    online = {**MACHINE, "offline": []}
+    down = {**UP, "does": ["offline 2"]}
+    assert "offline" not in effective(scenario(machine=online, task=[down]))["machine"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"machine": {**MACHINE, "offline": [0, 1, 2]}}, "must leave at least one HART online"),
+        ({"machine": {**MACHINE, "offline": [3]}}, "must be a HART of this machine"),
+        ({"machine": {**MACHINE, "offline": [2, 2]}}, "must be listed only once"),
+        ({"kernel": {"init_hart": 2}}, "must be a HART that is online at first"),
+        ({"vcpu": [{"name": "v1", "hart": 2}]}, "must be a HART that is online at first"),
+        ({"task": [{**UP, "does": ["shutdown"]}]}, "must be a HART that is online at first"),
+        ({"hotplug": [{"hart": 2, "offline": "1ms"}]}, "must be left out"),
+        ({"hotplug": [{"hart": 1, "online": "1ms"}]}, "only a HART of machine.offline has none"),
+        ({"hotplug": [{"hart": 2}]}, "must have `offline`, `online` or both"),
+        (
+            {"hotplug": [{"hart": 0, "offline": "1ms"}, {"hart": 1, "offline": "1ms"}]},
+            "must leave at least one HART online",
+        ),
+    ],
+)
+def test_bad_input(tables: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said.replace("[", r"\[")):
+        scenario(**tables)
