@@ -98,6 +98,8 @@ CATALOGUE = (
     Row(lifetime.VirtualizationGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(conservation.SetUpKept(), ("set-up-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
     Row(conservation.SentKept(), ("sent-lost",), INTERRUPT, (At.MOVED, At.QUIET)),
+    Row(conservation.AttributeRead(), ("misread",), INTERRUPT, (At.RETURN,)),
+    Row(conservation.TrapRead(), ("misread",), INTERRUPT, (At.RETURN,)),
     Row(conservation.StoreInjected(), ("sent-lost",), INTERRUPT, (At.RETURN,)),
     Row(conservation.NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
     Row(conservation.ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),

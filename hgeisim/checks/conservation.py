@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hgeisim.checks.check import OfVcpus, ReturnCheck, Unwatched, vcpus
-from hgeisim.checks.finding import Finding
+from hgeisim.checks.finding import ABOVE_31, Cause, Finding
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import EMUL, Thread, Vcpu
+from hgeisim.kernel.structs import EIE, EMUL, Thread, Vcpu
+from hgeisim.machine.interrupt_file import LOW
 
 
 class LookedAt(NamedTuple):
@@ -52,6 +53,16 @@ def missing(k: Module, vcpu: Vcpu) -> int:
     return owed & ~looked_at(k, vcpu).eip if owed else 0
 
 
+def _about(bits: int) -> Cause:
+    """Whether bits in which a register is wrong are all of identities above 31."""
+    return Cause(frozenset([] if bits & LOW else [ABOVE_31]))
+
+
+def _has_set_up(vcpu: Vcpu) -> bool:
+    """Whether a vCPU lives whose guest has set its interrupt file up."""
+    return bool(vcpu.ledger.setup and not vcpu.freed and vcpu.vm.aia_mode != EMUL)
+
+
 class OfGuests(Unwatched[Vcpu], OfVcpus):
     """A check of each vCPU whose guest may expect something; asked at the end, and in time."""
 
@@ -71,12 +82,12 @@ class SetUpKept(OfGuests):
     """
 
     def suspects(self, k: Module, vcpu: Vcpu) -> bool:
-        """Whether it can take no interrupt, or not all that it has enabled."""
+        """Whether it can take no interrupt, not all that it has enabled, or more than that."""
         setup = vcpu.ledger.setup
         if not setup:
             return False
         file = looked_at(k, vcpu)
-        return not file.eidelivery or bool(setup & ~file.eie)
+        return not file.eidelivery or setup != file.eie
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a guest that has lost its set-up for ever."""
@@ -84,7 +95,8 @@ class SetUpKept(OfGuests):
             setup, file = vcpu.ledger.setup, looked_at(k, vcpu)
             text = f"the guest of {vcpu.name} has enabled {setup:#x}; {place_looked_at(k, vcpu)}, "
             text = f"{text}where it looks, has eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
-            yield Finding("set-up-lost", "vcpu", text)
+            cause = _about(file.eie ^ setup if file.eidelivery else 1)
+            yield Finding("set-up-lost", "vcpu", text, cause)
 
 
 class SentKept(OfGuests):
@@ -105,6 +117,51 @@ class SentKept(OfGuests):
             text = f"{vcpu.name} was sent {vcpu.ledger.owed:#x} and has not taken it; {place},"
             text = f"{text} where its guest looks, has eip = {eip:#x}"
             yield Finding("sent-lost", "vcpu", text)
+
+
+class AttributeRead(ReturnCheck):
+    """An ioctl that reads eidelivery or eie of a vCPU gets what its guest has written there.
+
+    A file that has lost that is `set-up-lost`, and then its value is right as well.
+    Source: Documentation/virt/kvm/devices (RISC-V AIA): KVM_DEV_RISCV_AIA_GRP_IMSIC is a register
+    of the IMSIC of a vCPU; AIA specification, chapter 3: only writes change these.
+    """
+
+    about = "kvm_riscv_aia_imsic_rw_attr"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report another value, if the guest has written nothing since the ioctl began."""
+        data, ledger = current.data, vcpu.ledger
+        if data.write or data.asked != ledger.changes or not _has_set_up(vcpu):
+            return
+        file = looked_at(k, vcpu)
+        right = (ledger.setup, file.eie) if data.isel == EIE else (1, file.eidelivery)
+        if data.value not in right:
+            register = "eie" if data.isel == EIE else "eidelivery"
+            text = f"an ioctl reads {data.value:#x} from {register} of {vcpu.name}, whose guest "
+            text = f"{text}has written {right[0]:#x}"
+            yield Finding("misread", "attribute", text, _about(data.value ^ right[0]))
+
+
+class TrapRead(ReturnCheck):
+    """A guest that reads eie of its SW-file, by a trap, gets what it has written there.
+
+    A file that has lost more than the access writes is `set-up-lost`.
+    Source: AIA specification, chapter 3: only writes of the guest change eie.
+    """
+
+    about = "kvm_riscv_vcpu_aia_imsic_rmw_eie"
+
+    def wrong(
+        self, k: Module, ret: int, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
+    ) -> Iterator[Finding]:
+        """Report another value than that from before the access, which writes the bits in
+        `wr_mask`."""
+        setup, written = vcpu.ledger.setup, vcpu.ledger.before
+        lost = (looked_at(k, vcpu).eie ^ setup) & ~wr_mask
+        if _has_set_up(vcpu) and ret != written and not lost:
+            text = f"the guest of {vcpu.name} reads {ret:#x} from eie, and has written {written:#x}"
+            yield Finding("misread", "trap", text, _about(ret ^ written))
 
 
 class StoreInjected(ReturnCheck):

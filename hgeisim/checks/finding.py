@@ -26,7 +26,9 @@ LINELESS = "lineless"
 """The machine has a HART without lines, which a check sees itself."""
 ELSEWHERE = "elsewhere"
 """A vCPU sleeps on another HART than that of its VS-file, which a check sees itself."""
-HAPPENINGS = (*LANDMARKS.values(), LINELESS, ELSEWHERE)
+ABOVE_31 = "above-31"
+"""Only identities above 31 are concerned, which a check sees itself."""
+HAPPENINGS = (*LANDMARKS.values(), LINELESS, ELSEWHERE, ABOVE_31)
 
 AIA_PREFIXES = ("kvm_riscv_", "hgei_", "imsic_")
 

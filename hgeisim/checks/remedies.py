@@ -101,6 +101,10 @@ REMEDIES = {
         "A vCPU starts again with interrupts of its past.",
         "Clear the file after the last path that can merge into it.",
     ),
+    "misread": Remedy(
+        "User space saves a state that the vCPU does not have, or the guest goes on with one.",
+        "Read the whole word, and the file that the vCPU has now.",
+    ),
     "unreachable": Remedy(
         "Whoever kicks the vCPU or waits for its fence sends no IPI to it, or one to another CPU.",
         "Set vcpu->cpu on every way into the guest: kvm_arch_vcpu_load, also from kvm_sched_in.",

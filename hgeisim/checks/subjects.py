@@ -77,6 +77,11 @@ def _sleeping_lock(seen: Seen) -> bool:
     return any(lock.sleeping for lock in taken)
 
 
+def _read(seen: Seen) -> bool:
+    readers = {"kvm_riscv_aia_imsic_rw_attr", "kvm_riscv_vcpu_aia_imsic_rmw_eie"}
+    return not readers.isdisjoint(seen.entered)
+
+
 HAS_VS_FILE: Subject = _had(vcpus, "vsfile_hgei", lambda line: line > 0)
 SENT: Subject = _had(_ledgers, "owed", bool)
 OWNED: Subject = _had(lambda k: k.hgei, "owners", bool)
@@ -103,6 +108,7 @@ SUBJECTS: dict[str, tuple[str, Subject]] = {
     "set-up-lost": ("a guest sets its file up", _had(_ledgers, "setup", bool)),
     "sent-lost": ("an interrupt is sent", SENT),
     "stray": ("a guest is entered", _did(EnterGuest)),
+    "misread": ("a guest or an ioctl reads an interrupt file", _read),
     "reset-kept": ("a vCPU is reset", _entered("kvm_riscv_vcpu_aia_imsic_reset")),
     "entry-refused": ("a vCPU in mode auto wants to enter its guest", _auto_entered),
     "stale-pte": ("a page is mapped to a VS-file", _had(vcpus, "pte_hgei", lambda n: n > 0)),

@@ -101,6 +101,7 @@ def _boot_and_enter_guests(scenario: Scenario, made: BootedScenario, watch: Watc
             vms[name] = k.add_vm(name, entry.mode)
             run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, watch)
         made.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
+        made.vcpus[entry.name].identity = entry.identity or 0
     for vm in vms.values():
         run_alone(k.aia_init(monitor, vm), monitor, watch)
     for entry in scenario.vcpu:

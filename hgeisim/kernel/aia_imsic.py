@@ -12,10 +12,10 @@ vsfile_hgei, which makes each section under it one step as well.
 from __future__ import annotations
 
 from hgeisim.kernel.aia import Aia
-from hgeisim.kernel.structs import EMUL, HWACCEL, Caller, Thread, Vcpu
+from hgeisim.kernel.structs import EIE, EMUL, HWACCEL, Caller, Thread, Vcpu
 from hgeisim.machine.guest import SWEEP_VSFILE
-from hgeisim.machine.hart import bit
-from hgeisim.machine.interrupt_file import topei
+from hgeisim.machine.hart import ALL_ONES, bit
+from hgeisim.machine.interrupt_file import LOW, InterruptFile, sign_extended, topei
 from hgeisim.machine.kernel_name import outside, part_of
 from hgeisim.machine.ops import STEP, Path, Spend
 from hgeisim.machine.task import Runner
@@ -89,11 +89,30 @@ class Imsic(Aia):
         yield from k.imsic_swfile_update(current, vcpu)
         yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
 
-    def imsic_swfile_update(k, current: Caller, vcpu: Vcpu) -> Path[None]:
-        """imsic_swfile_update, v6.12 (2.9 step 5): merges what was read into the SW-file."""
-        swfile, mrif = vcpu.swfile, current.data.mrif
+    @part_of(
+        "imsic_swfile_update",
+        "kvm_riscv_vcpu_aia_imsic_rmw_setup",
+        "kvm_riscv_vcpu_aia_imsic_rmw_eie",
+        "kvm_riscv_aia_imsic_rw_attr",
+    )
+    def imsic_mrif_atomic_rmw(
+        k, mrif: InterruptFile, register: str, new_val: int, wr_mask: int
+    ) -> Path[int]:
+        """imsic_mrif_atomic_rmw, v6.12 (2.13): lr.w and sc.w on a word of 64 bits (bug B-27).
+
+        The upper half stays as it is; returns the lower one as it was, with its sign extended.
+        """
         yield STEP
-        swfile.eidelivery, swfile.eithreshold = mrif.eidelivery, mrif.eithreshold
+        word = int(getattr(mrif, register))
+        setattr(mrif, register, word & ~(LOW & wr_mask) | new_val & LOW & wr_mask)
+        return sign_extended(word)
+
+    def imsic_swfile_update(k, current: Caller, vcpu: Vcpu) -> Path[None]:
+        """imsic_swfile_update, v6.12 (2.9 step 5): merges what was read into the SW-file, word by
+        word."""
+        swfile, mrif = vcpu.swfile, current.data.mrif
+        yield from k.imsic_mrif_atomic_rmw(swfile, "eidelivery", mrif.eidelivery, ALL_ONES)
+        swfile.eithreshold = mrif.eithreshold  # always 0: as good as in a step of its own
         yield STEP
         swfile.eip |= mrif.eip
         yield STEP
@@ -111,13 +130,29 @@ class Imsic(Aia):
         yield vcpu.swfile_extirq_lock.unlock_irqrestore
 
     def imsic_swfile_read(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """imsic_swfile_read, v6.12 (2.8 step 11): copy and zero, no lock held."""
+        """imsic_swfile_read, v6.12 (2.8 step 11): copy and zero, word by word, no lock held."""
         swfile, mrif = vcpu.swfile, current.data.mrif
         yield STEP
-        mrif.eidelivery, mrif.eithreshold = swfile.eidelivery, swfile.eithreshold
-        mrif.eip, mrif.eie = swfile.eip, swfile.eie
+        mrif.eip = swfile.eip
         yield STEP
-        swfile.clear()
+        mrif.eie = swfile.eie
+        yield STEP
+        mrif.eithreshold, mrif.eidelivery = swfile.eithreshold, swfile.eidelivery
+        yield from k.memset_swfile(vcpu)
+
+    @part_of(
+        "imsic_swfile_read",
+        "kvm_riscv_vcpu_aia_imsic_reset",
+        "kvm_riscv_vcpu_aia_imsic_cleanup",
+    )
+    def memset_swfile(k, vcpu: Vcpu) -> Path[None]:
+        """Memset of the SW-file, v6.12, word by word."""
+        yield STEP
+        vcpu.swfile.eip = 0
+        yield STEP
+        vcpu.swfile.eie = 0
+        yield STEP
+        vcpu.swfile.eithreshold = vcpu.swfile.eidelivery = 0
 
     def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_update, v6.12 (2.8): before each guest entry, preemption off.
@@ -243,15 +278,25 @@ class ImsicDevice(Imsic):
 
         Each write is an atomic operation on a word of the SW-file, then extirq_update.
         """
-        yield STEP
-        vcpu.swfile.eie |= eie
+        yield from k.imsic_mrif_atomic_rmw(vcpu.swfile, "eie", eie, eie)
         yield from k.imsic_swfile_extirq_update(current, vcpu)
-        yield STEP
-        vcpu.swfile.eidelivery = 1
+        yield from k.imsic_mrif_atomic_rmw(vcpu.swfile, "eidelivery", 1, 1)
         yield from k.imsic_swfile_extirq_update(current, vcpu)
 
+    def kvm_riscv_vcpu_aia_imsic_rmw_eie(
+        k, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
+    ) -> Path[int]:
+        """imsic_mrif_rmw, v6.12 (2.13), of eie: the guest disables identities of its SW-file.
+
+        Returns what it reads.
+        """
+        old_val = yield from k.imsic_mrif_atomic_rmw(vcpu.swfile, "eie", new_val, wr_mask)
+        yield from k.imsic_swfile_extirq_update(current, vcpu)
+        return old_val
+
     def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """kvm_riscv_aia_imsic_rw_attr, v6.12 (2.14): a device ioctl reads eidelivery.
+        """kvm_riscv_aia_imsic_rw_attr, v6.12 (2.14): a device ioctl reads or writes a register,
+        as `data` says.
 
         Which VS-file it is, is read under vsfile_lock and used after it was dropped.
         """
@@ -265,7 +310,7 @@ class ImsicDevice(Imsic):
         yield vcpu.vsfile_lock.read_lock_irqsave
         cpu, hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         if cpu < 0:
-            current.data.value = vcpu.swfile.eidelivery
+            yield from k.rw_swfile(current, vcpu)
         yield vcpu.vsfile_lock.read_unlock_irqrestore
         if cpu >= 0:
             yield STEP
@@ -274,6 +319,18 @@ class ImsicDevice(Imsic):
             yield STEP
             current.data.hgei = current.data.vcpu = 0
 
+    @part_of("kvm_riscv_aia_imsic_rw_attr")
+    def rw_swfile(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """imsic_mrif_rmw, v6.12 (2.14), of the register of a SW-file that an ioctl names."""
+        data = current.data
+        register = "eie" if data.isel == EIE else "eidelivery"
+        mask = ALL_ONES if data.write else 0
+        old_val = yield from k.imsic_mrif_atomic_rmw(vcpu.swfile, register, data.value, mask)
+        if data.write:
+            yield from k.imsic_swfile_extirq_update(current, vcpu)
+        else:
+            data.value = old_val
+
     def imsic_vsfile_local_rw(k, current: Runner, sender: Caller) -> Path[None]:
         """imsic_vsfile_local_rw, v6.12 (2.14): one register of a VS-file, in an IPI on its CPU."""
         hart, data = current.hart, sender.data
@@ -281,14 +338,18 @@ class ImsicDevice(Imsic):
         hart.vgein, hart.vsfile_of = data.hgei, data.vcpu
         yield SWEEP_VSFILE
         if hart.has_file(data.hgei):
-            data.value = hart.eidelivery[data.hgei]
+            register = hart.eie if data.isel == EIE else hart.eidelivery
+            if data.write:
+                register[data.hgei] = data.value
+                hart.update_hgeip(data.hgei)
+            else:
+                data.value = register[data.hgei]
         hart.vgein, hart.vsfile_of = old_vgein, old_of
 
     def kvm_riscv_vcpu_aia_imsic_reset(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_reset, v6.12 (2.15)."""
         yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
-        yield STEP
-        vcpu.swfile.clear()
+        yield from k.memset_swfile(vcpu)
 
     def kvm_riscv_vcpu_aia_imsic_cleanup(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_cleanup, v6.12 (2.15): a vCPU is destroyed.
@@ -300,8 +361,7 @@ class ImsicDevice(Imsic):
         old_cpu, old_hgei = vcpu.vsfile_cpu, vcpu.vsfile_hgei
         vcpu.vsfile_cpu = vcpu.vsfile_hgei = -1
         yield vcpu.vsfile_lock.write_unlock_irqrestore
-        yield STEP
-        vcpu.swfile.clear()
+        yield from k.memset_swfile(vcpu)
         if old_cpu >= 0:
             yield from k.kvm_riscv_aia_free_hgei(old_cpu, old_hgei)
         yield vcpu.vm.slots_lock.lock

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import REQ_VCPU_RESET, Thread, Vcpu
-from hgeisim.kernel.vcpu import GUEST_EIE
+from hgeisim.kernel.structs import EIDELIVERY, EIE, REQ_VCPU_RESET, Thread, Vcpu
+from hgeisim.kernel.vcpu import GUEST_EIE, enabled_by
+from hgeisim.machine.hart import bit
 from hgeisim.machine.idle import PAUSE
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.shared import Fixed
@@ -18,9 +19,9 @@ IID = 1
 
 
 def identity_of(vcpu: Vcpu) -> int:
-    """The identity that scripts send a vCPU: to another vCPU another one, as far as there are any
-    that guests enable."""
-    return (vcpu.id - 1) % GUEST_EIE.bit_count() + 1
+    """The identity that scripts send a vCPU: its own, or to another vCPU another one, as far as
+    there are any that guests enable."""
+    return vcpu.identity or (vcpu.id - 1) % GUEST_EIE.bit_count() + 1
 
 
 class Command(NamedTuple):
@@ -77,6 +78,12 @@ class Script(Fixed):
         yield STEP
         own.to_store = vcpu.id
         return (yield from self.k.vcpu_enter_guest(self.thread, own))
+
+    def mask(self, vcpu: Vcpu, cpu: int) -> Path[int]:
+        """The guest is entered, and disables the identity that scripts send it."""
+        yield STEP
+        vcpu.masks = bit(identity_of(vcpu))
+        return (yield from self.k.vcpu_enter_guest(self.thread, vcpu))
 
     def block(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """The guest has executed WFI."""
@@ -144,7 +151,21 @@ class Script(Fixed):
         yield from self.k.kvm_vcpu_kick(self.thread, vcpu)
 
     def rw_attr(self, vcpu: Vcpu, cpu: int) -> Path[None]:
-        """An ioctl reads or writes a register of a vCPU's interrupt file."""
+        """An ioctl reads eidelivery of a vCPU's interrupt file."""
+        return self.ioctl(vcpu, EIDELIVERY)
+
+    def get_eie(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """An ioctl reads eie: user space saves the vCPU."""
+        return self.ioctl(vcpu, EIE)
+
+    def set_eie(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """An ioctl writes eie, as the guest has it: user space restores the vCPU."""
+        return self.ioctl(vcpu, EIE, enabled_by(vcpu))
+
+    def ioctl(self, vcpu: Vcpu, isel: int, value: int = 0) -> Path[None]:
+        """An ioctl reads a register, or writes a value into it."""
+        data = self.thread.data
+        data.isel, data.write, data.value = isel, int(value > 0), value
         return self.k.kvm_riscv_aia_imsic_rw_attr(self.thread, vcpu)
 
     def unload(self, vcpu: None, cpu: int) -> Path[None]:

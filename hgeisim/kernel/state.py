@@ -174,7 +174,7 @@ class Kernel(Fixed):
         thread = k.add_thread(f"vcpu/{name}", cpu)
         vcpu = make_vcpu(extended(type(k), Vcpu), k.memory, name, vm, thread)
         vcpu.id = len(k.vcpus)
-        vcpu.enter_guest = EnterGuest(vcpu.id)
+        vcpu.identity, vcpu.enter_guest = 0, EnterGuest(vcpu.id)
         vm.vcpus.append(vcpu)
         k.vcpus.append(vcpu)
         k.vcpu_of[thread] = vcpu

@@ -24,6 +24,8 @@ OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
 REQ_HFENCE, REQ_VCPU_RESET = 1, 2
 IRQ_VS_SOFT = 1 << 2
 """The bit of the supervisor software interrupt in hvip and irqs_pending."""
+EIDELIVERY, EIE = range(2)
+"""Registers of an interrupt file that an ioctl can name."""
 IRQ_VS_TIMER = 1 << 6
 """The bit of the supervisor timer interrupt in hvip and irqs_pending."""
 IRQ_VS_EXT = 1 << 10
@@ -78,13 +80,18 @@ class Rq(Shared):
 class VsFileData(Shared):
     """struct imsic_vsfile_read_data and imsic_vsfile_rw_data, on the stack of who sends the IPI.
 
-    `hgei` is the guest file, `value` what is written or was read, `vcpu` the id of the vCPU that
-    the sender thinks of (only checks read it), `mrif` where all registers are put.
+    `hgei` is the guest file, `isel` the register (EIDELIVERY or EIE), `write` is 1 to write it,
+    `value` what is written or was read, `mrif` where all registers are put.  Only checks read
+    `vcpu`, the id of the vCPU that the sender thinks of, and `asked`, the number of changes in the
+    books of its guest when the sender began.
     """
 
     hgei: Field
+    isel: Field
+    write: Field
     value: Field
     vcpu: Field
+    asked: Field
     mrif: InterruptFile
 
 
@@ -146,8 +153,10 @@ class Vcpu(Shared):
     emulated, else 0.  `stop` asks its thread to leave the run loop, `freed` is 1 once its memory
     was given back, `booted` is 1 once its guest has set up its interrupt file.  `last_exit_cpu` is
     the CPU on which its guest was left last, -1 at first and after a reset.  `to_store` is the id
-    of the vCPU to whose IMSIC page its guest stores next, else 0; `translations` are what HARTs
-    have cached of its own page.  `ledger` has the books of its guest, which no path reads.
+    of the vCPU to whose IMSIC page its guest stores next, else 0; `translations` is its own page
+    as HARTs have cached it.  `masks` are the identities that its guest is about to disable.
+    `identity` is the one that devices send it, above 6, or 0 for the usual one.  `ledger` has the
+    books of its guest, which no path reads.
     """
 
     cpu: Field
@@ -171,8 +180,10 @@ class Vcpu(Shared):
     booted: Field
     last_exit_cpu: Field
     to_store: Field
+    masks: Field
     id: int
     name: str
+    identity: int
     vm: Vm
     thread: Thread
     ledger: Ledger

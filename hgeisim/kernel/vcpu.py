@@ -30,7 +30,7 @@ FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI = range(6)
 """Why the guest was left, or not entered: no VS-file, WFI, a signal, a trapped access to stopei, an
 interrupt of the host, the guest sets its timer."""
 GUEST_EIE = 0b1111110
-"""The identities that guests enable: 1..6."""
+"""The identities that guests enable: 1..6, and that of their devices."""
 IPI_IID = 2
 """The identity of the IPIs that guests send to each other."""
 
@@ -184,12 +184,15 @@ class VcpuRun(AiaDevice):
         if vcpu.hvip & IRQ_VS_TIMER:
             current.hart.guest = 0
             return EXIT_SBI
-        if not vcpu.booted or (vcpu.hvip & IRQ_VS_EXT and not vcpu.vgein):
-            if not vcpu.vgein:
-                current.hart.guest = 0
-                return EXIT_TOPEI
-            current.hart.set_up(vcpu.vgein, GUEST_EIE, vcpu.ledger)
+        if not vcpu.vgein and (not vcpu.booted or vcpu.hvip & IRQ_VS_EXT or vcpu.masks):
+            current.hart.guest = 0
+            return EXIT_TOPEI
+        if not vcpu.booted:
+            current.hart.set_up(vcpu.vgein, enabled_by(vcpu), vcpu.ledger)
             vcpu.booted = 1
+        if vcpu.masks:
+            current.hart.disable_identities(vcpu.vgein, vcpu.masks, vcpu.ledger)
+            vcpu.masks = 0
         if vcpu.vgein:
             current.hart.serve(vcpu.vgein, vcpu.ledger)
         if vcpu.to_store:
@@ -225,7 +228,11 @@ class VcpuRun(AiaDevice):
         yield STEP
         if not vcpu.booted:
             vcpu.booted = 1
-            yield from k.kvm_riscv_vcpu_aia_imsic_rmw_setup(current, vcpu, GUEST_EIE)
+            yield from k.kvm_riscv_vcpu_aia_imsic_rmw_setup(current, vcpu, enabled_by(vcpu))
+        masks = vcpu.masks
+        if masks:
+            vcpu.masks = 0
+            yield from k.kvm_riscv_vcpu_aia_imsic_rmw_eie(current, vcpu, 0, masks)
         yield from k.kvm_riscv_vcpu_aia_imsic_rmw_topei(current, vcpu)
 
     def kvm_riscv_vcpu_mmio_store(k, current: Thread, vcpu: Vcpu) -> Path[None]:
@@ -251,6 +258,11 @@ class VcpuRun(AiaDevice):
         yield from k.vcpu_put(current, vcpu)
         yield vcpu.vm.srcu.srcu_read_unlock
         yield vcpu.mutex.unlock
+
+
+def enabled_by(vcpu: Vcpu) -> int:
+    """The identities that the guest of a vCPU enables when it starts."""
+    return GUEST_EIE | bit(vcpu.identity) & ~1
 
 
 def pending_in_vsfile(k: VcpuRun, vcpu: Vcpu) -> bool:

@@ -141,6 +141,13 @@ class Hart(Shared):
             self.update_hgeip(hgei)
             ledger.set_up(eie)
 
+    def disable_identities(self, hgei: int, identities: int, ledger: Ledger) -> None:
+        """The guest with these books disables identities in its file."""
+        if self.has_file(hgei):
+            self.eie[hgei] &= ~identities
+            self.update_hgeip(hgei)
+            ledger.disable(identities)
+
     def serve(self, hgei: int, ledger: Ledger) -> None:
         """The guest with these books claims and serves all that its file delivers."""
         if not (self.has_file(hgei) and self.hgeip & bit(hgei)):

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from hgeisim.machine.shared import Field, Shared
 
+LOW = (1 << 32) - 1
+"""The part of a word of 64 bits that lr.w and sc.w reach."""
+
+
+def sign_extended(word: int) -> int:
+    """What lr.w leaves in a register of 64 bits: bits 32 to 63 are copies of bit 31."""
+    low = word & LOW
+    return low | (LOW << 32 if low >> 31 else 0)
+
 
 def topei(eip: int, eie: int, eithreshold: int) -> int:
     """The lowest identity that is pending, enabled and below the threshold; 0 when there is none.

@@ -23,6 +23,12 @@ class Books(Protocol):
     gone: int
 
 
+class Asked(Protocol):
+    """What an ioctl is about."""
+
+    asked: int
+
+
 class Tally:
     """Counts of the MSIs of one vCPU: `sent` is the sum of all others in the end.
 
@@ -93,6 +99,8 @@ class Ledger(Shared):
     last one, and `soft_sent` counts those that it may still take: one that is sent before it takes
     another is merged with that, or comes after it.  `soft_senders` counts those that are just being
     sent: such a one may come, and come again once it has been sent.
+    `changes` counts how often `setup` was written, `before` is what it was when the guest began to
+    disable identities.
     `tally` counts, where nothing is tracked.
     """
 
@@ -104,6 +112,8 @@ class Ledger(Shared):
     soft_owed: Field
     soft_sent: Field
     soft_senders: Field
+    changes: Field
+    before: Field
     memory: Memory | None
     tally: Tally | None
 
@@ -167,12 +177,26 @@ class Ledger(Shared):
     def set_up(self, eie: int) -> None:
         """The guest has enabled identities, and delivery."""
         self.setup |= eie
+        self.changes += 1
+
+    @aside
+    def disable(self, identities: int) -> None:
+        """The guest disables identities."""
+        self.before = self.setup
+        self.setup &= ~identities
+        self.changes += 1
+
+    @aside
+    def ask(self, data: Asked) -> None:
+        """An ioctl about this vCPU begins."""
+        data.asked = self.changes
 
     @aside
     def reset_begins(self) -> None:
         """The vCPU is reset: the guest will have to set its interrupt file up again."""
         if self.setup:
             self.setup = 0
+            self.changes += 1
 
     @aside
     def reset_ends(self) -> None:

@@ -24,6 +24,9 @@ QUIET_MIN_NS = 100_000
 """The shortest time in which a vCPU can be expected to take an interrupt."""
 
 Mode = Literal["emul", "auto", "hwaccel"]
+Identity = Annotated[
+    int, Field(ge=7, le=63, description="7..63 (its guest enables 1..6 besides)")
+]
 Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
 Harts = Annotated[tuple[HartNumber, ...], Field(strict=False)]
 
@@ -136,6 +139,7 @@ class Vm(Table):
     stagger: Duration = 0
     run: Interval
     msi: Interval
+    identity: Identity | None = None
     ipi: Interval | None = Field(default=None, description=EXAMPLE)
     tick: Interval | None = Field(default=None, description=EXAMPLE)
     destroyed: Duration | None = None
@@ -199,6 +203,7 @@ class Vcpu(Table):
     hart: HartNumber
     vm: Name | None = None
     mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
+    identity: Identity | None = None
 
 
 class Task(Table):

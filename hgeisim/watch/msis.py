@@ -34,6 +34,22 @@ class Books:
         """The guest has set up its SW-file."""
         vcpu.ledger.set_up(eie)
 
+    @entered("kvm_riscv_vcpu_aia_imsic_rmw_eie")
+    def disables(self, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int) -> None:
+        """The guest disables identities of its SW-file."""
+        vcpu.ledger.disable(wr_mask & ~new_val)
+
+    @entered("kvm_riscv_aia_imsic_rw_attr")
+    def asked(self, current: Thread, vcpu: Vcpu) -> None:
+        """An ioctl begins."""
+        vcpu.ledger.ask(current.data)
+
+    @returned("kvm_riscv_aia_imsic_rw_attr")
+    def restored(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """An ioctl has ended, which may have written what the guest had enabled."""
+        if current.data.write:
+            vcpu.ledger.set_up(current.data.value)
+
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claimed(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
         """The guest has read stopei, which returned `ret`."""

@@ -369,6 +369,33 @@ class AttrReadsAnother(VcpuRun):
         yield from super().imsic_vsfile_local_rw(current, sender)
 
 
+class AttrReadsNothing(VcpuRun):
+    """rw_attr does not wait for the answer of the other CPU."""
+
+    def imsic_vsfile_local_rw(k, current: Runner, sender: Caller) -> Path[None]:
+        """imsic_vsfile_local_rw with the fault."""
+        yield from ()
+
+
+class TrapReadsNothing(VcpuRun):
+    """A trapped access to eie returns 0."""
+
+    def kvm_riscv_vcpu_aia_imsic_rmw_eie(
+        k, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
+    ) -> Path[int]:
+        """kvm_riscv_vcpu_aia_imsic_rmw with the fault."""
+        yield from super().kvm_riscv_vcpu_aia_imsic_rmw_eie(current, vcpu, new_val, wr_mask)
+        return 0
+
+
+class ResetKeeps(VcpuRun):
+    """A reset does not zero the SW-file."""
+
+    def memset_swfile(k, vcpu: Vcpu) -> Path[None]:
+        """Memset with the fault."""
+        yield from ()
+
+
 class ReleaseReadsAnother(VcpuRun):
     """imsic_release reads the other one of two VS-files."""
 

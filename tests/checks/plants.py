@@ -158,6 +158,26 @@ PLANTS = {
         ("foreign-vsfile:hgei",),
         files=2,
     ),
+    "attr reads nothing": Plant(
+        planted.AttrReadsNothing, "v7.0", {"v1@0": "", "@1": "rw_attr v1"}, ("misread:attribute",)
+    ),
+    "attr reads nothing while a HART is offline": Plant(
+        planted.AttrReadsNothing,
+        "v7.3",
+        {"v1@0": "", "@1": "rw_attr v1", "@2": "offline 2"},
+        ("misread:attribute",),
+        harts=3,
+    ),
+    "trap reads nothing": Plant(
+        planted.TrapReadsNothing, "v7.0", {"v1@0": "", "v2@0": "mask"}, ("misread:trap",)
+    ),
+    "reset keeps": Plant(
+        planted.ResetKeeps,
+        "v7.0",
+        {"v1@0": "run", "@1": "reset v1", "@2": "offline 2"},
+        ("reset-kept:vcpu",),
+        harts=3,
+    ),
     "release reads another": Plant(
         planted.ReleaseReadsAnother, "v7.0", TAKEN_AWAY, ("foreign-vsfile:hgei",), files=2
     ),

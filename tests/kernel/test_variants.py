@@ -28,6 +28,7 @@ from hgeisim.kernel.variants.former_clear import FormerClear
 from hgeisim.kernel.variants.former_skip import FormerSkip
 from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
 from hgeisim.kernel.variants.mmu_rwlock import MmuRwlock
+from hgeisim.kernel.variants.mrif_64 import Mrif64
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -116,7 +117,8 @@ def test_a_patch_that_is_there_already(name: str, problem: str) -> None:
 
 def test_a_variant_is_made_of_what_its_base_and_patches_bring_along() -> None:
     assert made_of("v7.0") == ["v7.0", "exit-order"]
-    assert set(made_of("v7.3")) - set(made_of("v7.2")) == {"v7.3", "cpu-pm", "former-clear"}
+    more = {"v7.3", "cpu-pm", "former-clear", "mrif-64"}
+    assert set(made_of("v7.3")) - set(made_of("v7.2")) == more
     assert set(made_of("v7.2")) == {
         *("v7.2", "exit-order", "former-skip", "irqs-pending-lock"),
         *("mmu-rwlock", "percpu-v5", "rw-attr-mutex"),
@@ -199,6 +201,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
         *("kvm_riscv_vcpu_flush_interrupts", "kvm_riscv_vcpu_sync_interrupts"),
         *("any_pending", "reset_vcpu_context"),
     },
+    Mrif64: {"imsic_mrif_atomic_rmw"},
     MmuRwlock: {"add_vm", "kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"},
     RwAttrMutex: {"rw_vcpu_attr"},
     Stable: set(),

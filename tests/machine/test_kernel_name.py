@@ -21,6 +21,7 @@ ENABLE, DISABLE = "kvm_riscv_aia_enable", "kvm_riscv_aia_disable"
 LATER = {
     *("kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"),
     *("kvm_riscv_vcpu_aia_imsic_rmw_topei", "kvm_riscv_vcpu_aia_imsic_rmw_setup"),
+    "kvm_riscv_vcpu_aia_imsic_rmw_eie",
     *("kvm_riscv_hfence_gvma_vmid_gpa", "kvm_riscv_vcpu_aia_has_interrupts"),
     *("schedule", "preempt_schedule", "aia_init"),
 }

@@ -27,6 +27,7 @@ VARIANTS = {
     "exhaustion-auto": ("v6.12", "v7.3"),
     "exhaustion-hwaccel": ("v6.12", "v7.3"),
     "few-files": ("v6.12", "v7.3"),
+    "high-identity": ("v7.2", "v7.3"),
     "hold-and-wait": ("v6.18", "v7.3"),
     "homogeneous": ("v7.1", "v7.3"),
     "host-shutdown": ("v6.12", "v7.3"),

@@ -22,6 +22,7 @@ from hgeisim.kernel.variants.former_clear import FormerClear
 from hgeisim.kernel.variants.former_skip import FormerSkip
 from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
 from hgeisim.kernel.variants.mmu_rwlock import MmuRwlock
+from hgeisim.kernel.variants.mrif_64 import Mrif64
 from hgeisim.kernel.variants.percpu_v2 import PercpuV2
 from hgeisim.kernel.variants.percpu_v2_bitmap_reset import PercpuV2BitmapReset
 from hgeisim.kernel.variants.percpu_v2_lock_init import PercpuV2LockInit
@@ -61,6 +62,7 @@ LANDED: dict[str, type[Kernel]] = {
     "former-skip": FormerSkip,
     "irqs-pending-lock": IrqsPendingLock,
     "mmu-rwlock": MmuRwlock,
+    "mrif-64": Mrif64,
     "rw-attr-mutex": RwAttrMutex,
     "stable": Stable,
 }

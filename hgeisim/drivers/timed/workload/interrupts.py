@@ -27,7 +27,8 @@ def device(host: Host, vcpu: Vcpu, every: Law) -> Process:
         yield host.env.timeout(draw(every))
         if vcpu.stop:
             return
-        host.driver.interrupt(host.hart_from(home, host.all_harts), injection(host, vcpu, IID))
+        cpu = host.hart_from(home, host.all_harts)
+        host.driver.interrupt(cpu, injection(host, vcpu, vcpu.identity or IID))
 
 
 def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]]:

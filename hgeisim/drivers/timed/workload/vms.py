@@ -103,6 +103,7 @@ def _start_vcpu(host: Host, plan: Vm, made: KernelVm, name: str) -> Lane:
     mask = mask_of(plan.harts, host.all_harts)
     vcpu = host.k.add_vcpu(name, host.next_hart(mask), made)
     vcpu.thread.cpus_mask = mask
+    vcpu.identity = plan.identity or 0
     host.vcpus.append(vcpu)
     host.driver.costs.of_owner("guest_run", name, plan.run)
     lane = host.driver.spawn(vcpu.thread, vcpu_thread(host, vcpu, plan))
