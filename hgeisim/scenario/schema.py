@@ -24,9 +24,7 @@ QUIET_MIN_NS = 100_000
 """The shortest time in which a vCPU can be expected to take an interrupt."""
 
 Mode = Literal["emul", "auto", "hwaccel"]
-Identity = Annotated[
-    int, Field(ge=7, le=63, description="7..63 (its guest enables 1..6 besides)")
-]
+Identity = Annotated[int, Field(ge=7, le=63, description="7..63 (its guest enables 1..6 besides)")]
 Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
 Harts = Annotated[tuple[HartNumber, ...], Field(strict=False)]
 

@@ -73,6 +73,32 @@ vcpus = 1
 msi = {{ distribution = "constant", value = "20ms" }}
 destroyed = "1ms"
 """,
+    "saved": """
+[machine]
+harts = [{ count = 2, guest_files = 1 }]
+[[vcpu]]
+name = "v1"
+hart = 0
+[[task]]
+name = "monitor"
+hart = 1
+does = ["rw_attr v1"]
+""",
+    "reset-swfile": """
+[machine]
+harts = [{ count = 2, guest_files = 1 }]
+[[vcpu]]
+name = "v1"
+hart = 0
+[[task]]
+name = "vcpu/v1"
+vcpu = "v1"
+does = ["run"]
+[[task]]
+name = "monitor"
+hart = 1
+does = ["reset v1"]
+""",
     "lineless": f"""
 [machine]
 harts = [{{ count = 2, guest_files = 3, geilen = 0 }}]
@@ -130,12 +156,14 @@ NOTICED = {
     "guest_traps": Notice("unserved:vcpu", *STORM),
     "hgei_interrupt": Notice("unserved:vcpu", *FULL),
     "imsic_page_write": Notice("sent-lost:vcpu", "one-vm"),
+    "imsic_mrif_atomic_rmw": Notice("set-up-lost:vcpu", "on-swfile"),
     "imsic_swfile_extirq_update": Notice("level:swfile", *FULL),
     "imsic_swfile_read": Notice("set-up-lost:vcpu", *STORM),
     "imsic_swfile_update": Notice("set-up-lost:vcpu", *STORM),
     "imsic_vsfile_local_clear": Notice("stray:vcpu", "reused-line"),
     "imsic_vsfile_local_read": Notice("set-up-lost:vcpu", "reused-line"),
     "imsic_vsfile_local_update": Notice("set-up-lost:vcpu", "reused-line"),
+    "imsic_vsfile_local_rw": Notice("misread:attribute", "saved"),
     "imsic_vsfile_read": Notice("set-up-lost:vcpu", "one-vm"),
     "imsic_without_vsfile": Notice("entry-refused:auto", "reused-line"),
     "irqfd_wakeup": Notice("sent-lost:vcpu", "reused-line"),
@@ -161,6 +189,7 @@ NOTICED = {
     "kvm_riscv_aia_enable": Notice("unserved:vcpu", *FULL),
     "kvm_riscv_aia_exit": Notice("left-behind:sgei", "module-exit"),
     "kvm_riscv_aia_free_hgei": Notice("dead-owner:taken-line", *CHURN),
+    "kvm_riscv_aia_imsic_rw_attr": Notice("misread:attribute", "saved"),
     "kvm_riscv_aia_init": Notice("mode-refused:aia", *FULL),
     "kvm_riscv_aia_wakeon_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
     "kvm_riscv_aia_pm_enter": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
@@ -175,6 +204,7 @@ NOTICED = {
     "kvm_riscv_vcpu_aia_imsic_put": Notice("lost-wakeup:vcpu", "reused-line"),
     "kvm_riscv_vcpu_aia_imsic_release": Notice("now-on-offline:vsfile", *STORM),
     "kvm_riscv_vcpu_aia_imsic_reset": Notice("reset-kept:vcpu", "reset-release"),
+    "kvm_riscv_vcpu_aia_imsic_rmw_eie": Notice("set-up-lost:vcpu", "high-identity", "v7.3"),
     "kvm_riscv_vcpu_aia_imsic_rmw_setup": Notice("set-up-lost:vcpu", "on-swfile"),
     "kvm_riscv_vcpu_aia_imsic_rmw_topei": Notice("endless:kvm_arch_vcpu_ioctl_run", "on-swfile"),
     "kvm_riscv_vcpu_aia_imsic_update": Notice("entry-refused:auto", "reused-line"),
@@ -195,6 +225,7 @@ NOTICED = {
     "kvm_vcpu_ioctl_end": Notice("left-behind:vcpu->mutex", *CHURN),
     "kvm_vcpu_kick": Notice("lost-wakeup:vcpu", "one-vm"),
     "lower_nr_hgei": Notice("mode-unusable:hwaccel", "lineless", PERCPU),
+    "memset_swfile": Notice("reset-kept:vcpu", "reset-swfile"),
     "on_each_cpu_in_turn": Notice("exception:must_be_enabled", *FULL),
     "on_each_cpu_mask": Notice("set-up-lost:vcpu", "reused-line"),
     "preempt_schedule": Notice("endless:preempt_schedule", *STORM),
@@ -203,6 +234,8 @@ NOTICED = {
     "request_sgei": Notice("deaf:vcpu", "reused-line"),
     "riscv_kvm_exit": Notice("left-behind:sgei", "module-exit"),
     "riscv_kvm_init": Notice("mode-refused:aia", *FULL),
+    "rw_swfile": Notice("misread:attribute", "high-identity", "v7.3"),
+    "rw_vcpu_attr": Notice("misread:attribute", "saved"),
     "schedule": Notice("unserved:vcpu", *KEPT),
     "set_arch_enabled": Notice("lost-wakeup:vcpu", "idle-power", "v7.3"),
     "set_free_bitmap": Notice("bitmap-owner:all-lines", *BIG),
@@ -221,12 +254,7 @@ NOTICED = {
 ARRIVES = "It does nothing but arrive: the interrupt makes a guest exit, the function adds nothing."
 VERB = "It is what a script or the host does, not KVM: without it the scenario is another one, and "
 WFI = "WFI may end at any time: the guest looks again, gets its interrupts, and takes HART time."
-ANSWER = (
-    "Only user space sees the answer. It can be wrong in shipped kernels, which read a file that "
-    "has moved on (B-10), so a check would need to know whether the vCPU moved meanwhile."
-)
 UNSEEN = {
-    "rw_vcpu_attr": ANSWER,
     "reset_guest_registers": "The HART keeps the registers, which is what a load may rely on.",
     "reset_vcpu_context": "A guest goes on as before its reset, and a load writes what memory "
     "has: the values of a reset are not modelled.",
@@ -242,8 +270,6 @@ UNSEEN = {
     "many; so does one that is armed when its sleeper is woken otherwise, in every kernel.",
     "guest_store": "It is what a guest does, not KVM: without it nothing is stored or lost.",
     "halt_poll": "Polling only saves time: without it the vCPU blocks, as with halt_poll_ns=0.",
-    "imsic_vsfile_local_rw": ANSWER,
-    "kvm_riscv_aia_imsic_rw_attr": ANSWER,
     "kick_after_store": "SGEI wakes the sleeper as well: later kernels have it empty.",
     "kvm_riscv_mmu_ioremap": "The page traps, and KVM injects: slower, and nothing is lost. "
     "Shipped kernels leave a page unmapped, too, when a CPU that goes away unmaps it after the "

@@ -102,7 +102,8 @@ def test_rw_attr_of_a_sw_file_is_done_under_vsfile_lock(variant: str) -> None:
     assert story(memory, k.kvm_riscv_aia_imsic_rw_attr(monitor, a), monitor) == [
         "start",
         "mutex_lock a.vm.lock",
-        "read_lock a.vsfile_lock | monitor.data.value = 1",
+        "read_lock a.vsfile_lock",
+        "step | a.swfile.eidelivery = 1 | monitor.data.value = 1",
         "read_unlock a.vsfile_lock",
         "mutex_unlock a.vm.lock",
     ]
@@ -188,8 +189,9 @@ def test_cleanup_detaches_long_before_it_frees(variant: str) -> None:
         "start",
         "write_lock a.vsfile_lock | a.vsfile_cpu = -1 | a.vsfile_hgei = -1",
         "write_unlock a.vsfile_lock",
-        "step | a.swfile.eidelivery = 0 | a.swfile.eithreshold = 0 | a.swfile.eip = 0"
-        " | a.swfile.eie = 0",
+        "step | a.swfile.eip = 0",
+        "step | a.swfile.eie = 0",
+        "step | a.swfile.eithreshold = 0 | a.swfile.eidelivery = 0",
         "lock hgei0.lock",
         "step",
         "step | hgei0.free_bitmap = 2",

@@ -122,12 +122,14 @@ def test_a_first_update_reads_the_sw_file_where_a_later_one_reads_the_old_vsfile
     a = kernels.add_vcpu(k, "a", 1)
     msi(k, a, 3)
     told = update(k, a, memory)
-    assert told[: len(told) - 8] == [*WHERE_IT_IS, *ALLOC, *CLEAR, *MAP, *SWITCH]
-    assert told[-8:-4] == [
-        f"step | {DATA}.mrif.eidelivery = 0 | {DATA}.mrif.eithreshold = 0 | {DATA}.mrif.eip = 8"
-        f" | {DATA}.mrif.eie = 0",
-        "step | a.swfile.eidelivery = 0 | a.swfile.eithreshold = 0 | a.swfile.eip = 0"
-        " | a.swfile.eie = 0",
+    assert told[: len(told) - 12] == [*WHERE_IT_IS, *ALLOC, *CLEAR, *MAP, *SWITCH]
+    assert told[-12:-4] == [
+        f"step | {DATA}.mrif.eip = 8",
+        f"step | {DATA}.mrif.eie = 0",
+        f"step | {DATA}.mrif.eithreshold = 0 | {DATA}.mrif.eidelivery = 0",
+        "step | a.swfile.eip = 0",
+        "step | a.swfile.eie = 0",
+        "step | a.swfile.eithreshold = 0 | a.swfile.eidelivery = 0",
         "step | a.irqs_pending = 0",
         "step | a.irqs_pending_mask = 1024",
     ]

@@ -145,9 +145,7 @@ class WritesHalf(Mrif64):
     ) -> Path[int]:
         """What is written is masked."""
         low = (1 << 32) - 1
-        return (
-            yield from super().imsic_mrif_atomic_rmw(mrif, register, new_val, wr_mask & low)
-        )
+        return (yield from super().imsic_mrif_atomic_rmw(mrif, register, new_val, wr_mask & low))
 
 
 class OnlyEnables(Mrif64):
