@@ -153,15 +153,15 @@ class TrapRead(ReturnCheck):
     about = "kvm_riscv_vcpu_aia_imsic_rmw_eie"
 
     def wrong(
-        self, k: Module, ret: int, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
+        self, k: Module, ret: int, current: Thread, vcpu: Vcpu, *written: int
     ) -> Iterator[Finding]:
-        """Report another value than that from before the access, which writes the bits in
-        `wr_mask`."""
-        setup, written = vcpu.ledger.setup, vcpu.ledger.before
-        lost = (looked_at(k, vcpu).eie ^ setup) & ~wr_mask
-        if _has_set_up(vcpu) and ret != written and not lost:
-            text = f"the guest of {vcpu.name} reads {ret:#x} from eie, and has written {written:#x}"
-            yield Finding("misread", "trap", text, _about(ret ^ written))
+        """Report another value than that from before the access, which has a new value and a mask
+        as `written`."""
+        setup, before = vcpu.ledger.setup, vcpu.ledger.before
+        lost = (looked_at(k, vcpu).eie ^ setup) & ~written[1]
+        if _has_set_up(vcpu) and ret != before and not lost:
+            text = f"the guest of {vcpu.name} reads {ret:#x} from eie, and has written {before:#x}"
+            yield Finding("misread", "trap", text, _about(ret ^ before))
 
 
 class StoreInjected(ReturnCheck):

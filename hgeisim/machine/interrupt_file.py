@@ -9,7 +9,7 @@ LOW = (1 << 32) - 1
 
 
 def sign_extended(word: int) -> int:
-    """What lr.w leaves in a register of 64 bits: bits 32 to 63 are copies of bit 31."""
+    """A word as lr.w reads it into a register of 64 bits: bits 32 to 63 are copies of bit 31."""
     low = word & LOW
     return low | (LOW << 32 if low >> 31 else 0)
 

@@ -24,7 +24,7 @@ class Books(Protocol):
 
 
 class Asked(Protocol):
-    """What an ioctl is about."""
+    """The number of changes that the books had when an ioctl began."""
 
     asked: int
 

@@ -132,7 +132,7 @@ class ReadsHalf(Mrif64):
     def imsic_mrif_atomic_rmw(
         k, mrif: InterruptFile, register: str, new_val: int, wr_mask: int
     ) -> Path[int]:
-        """What is read is sign-extended."""
+        """The result is sign-extended."""
         old = yield from super().imsic_mrif_atomic_rmw(mrif, register, new_val, wr_mask)
         return sign_extended(old)
 
@@ -143,7 +143,7 @@ class WritesHalf(Mrif64):
     def imsic_mrif_atomic_rmw(
         k, mrif: InterruptFile, register: str, new_val: int, wr_mask: int
     ) -> Path[int]:
-        """What is written is masked."""
+        """The mask is cut."""
         low = (1 << 32) - 1
         return (yield from super().imsic_mrif_atomic_rmw(mrif, register, new_val, wr_mask & low))
 
