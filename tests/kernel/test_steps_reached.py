@@ -174,7 +174,7 @@ def test_explored_each_step_is_reached() -> None:
     spaces = [space_of(scenario) for scenario in scenarios("full")]
     with Tracer() as tracer:
         for space in spaces:
-            random_walk(space, 12, Draw(Streams(3).stream("walks")))
+            random_walk(space, 20, Draw(Streams(3).stream("walks")))
     assert not_reached(tracer) == {}
 
 

@@ -9,8 +9,9 @@ class GetRegs(ImsicDevice):
     """An ioctl of a vCPU from another thread."""
 
     def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
-        """vcpu->mutex and nothing else."""
+        """vcpu->mutex, and an answer that is right."""
         yield vcpu.mutex.lock
+        current.data.value = 1
         yield vcpu.mutex.unlock
 
 
