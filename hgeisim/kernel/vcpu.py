@@ -215,7 +215,7 @@ class VcpuRun(AiaDevice):
         if hart.guest == vcpu.id:
             vcpu.to_store = 0
             target.ledger.send(IPI_IID)
-            cpu, hgei = target.translations.store(hart.id, target.pte_cpu, target.pte_hgei)
+            cpu, hgei = target.translations.translate(hart.id, target.pte_cpu, target.pte_hgei)
             if cpu >= 0:
                 k.hart[cpu].write_msi(hgei, IPI_IID)
                 yield k.sgei[cpu]

@@ -31,7 +31,7 @@ class GoIdle(Irq):
 class PowerDown(Op):
     """A HART enters an idle state without retention, and has its power back when it is over.
 
-    An interrupt that is pending by then keeps the power on.
+    An interrupt that is pending when it enters keeps the power on.
     """
 
     def end(self, who: Runner) -> None:

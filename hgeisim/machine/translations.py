@@ -18,7 +18,7 @@ class Translations(Shared):
 
     page: Array
 
-    def store(self, hart: int, cpu: int, hgei: int) -> tuple[int, int]:
+    def translate(self, hart: int, cpu: int, hgei: int) -> tuple[int, int]:
         """A HART stores to the page, which the page table maps to guest file `hgei` of HART `cpu`,
         -1 if it traps; return the file that it reaches."""
         if not self.page[hart] and cpu >= 0:

@@ -360,34 +360,6 @@ class ReleaseForgets(VcpuRun):
         current.data.mrif.clear()
 
 
-class AttrReadsAnother(VcpuRun):
-    """rw_attr reads the other one of two VS-files."""
-
-    def imsic_vsfile_local_rw(k, current: Runner, sender: Caller) -> Path[None]:
-        """imsic_vsfile_local_rw with the fault."""
-        sender.data.hgei = 3 - sender.data.hgei
-        yield from super().imsic_vsfile_local_rw(current, sender)
-
-
-class AttrReadsNothing(VcpuRun):
-    """rw_attr does not wait for the answer of the other CPU."""
-
-    def imsic_vsfile_local_rw(k, current: Runner, sender: Caller) -> Path[None]:
-        """imsic_vsfile_local_rw with the fault."""
-        yield from ()
-
-
-class TrapReadsNothing(VcpuRun):
-    """A trapped access to eie returns 0."""
-
-    def kvm_riscv_vcpu_aia_imsic_rmw_eie(
-        k, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
-    ) -> Path[int]:
-        """kvm_riscv_vcpu_aia_imsic_rmw with the fault."""
-        yield from super().kvm_riscv_vcpu_aia_imsic_rmw_eie(current, vcpu, new_val, wr_mask)
-        return 0
-
-
 class ResetKeeps(VcpuRun):
     """A reset does not zero the SW-file."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hgeisim.scenario.load import scenario_from
 from hgeisim.scenario.schema import Scenario
-from tests.checks import planted
+from tests.checks import planted, planted_answers
 
 VM = {"vm": "vm"}
 """All vCPUs are of one VM."""
@@ -152,24 +152,27 @@ PLANTS = {
         planted.ClearsAnother, "v7.0", MOVES, ("foreign-vsfile:hgei",), files=2
     ),
     "attr reads another": Plant(
-        planted.AttrReadsAnother,
+        planted_answers.AttrReadsAnother,
         "v7.0",
         {"v1@0": "", "@1": "rw_attr v1"},
         ("foreign-vsfile:hgei",),
         files=2,
     ),
     "attr reads nothing": Plant(
-        planted.AttrReadsNothing, "v7.0", {"v1@0": "", "@1": "rw_attr v1"}, ("misread:attribute",)
+        planted_answers.AttrReadsNothing,
+        "v7.0",
+        {"v1@0": "", "@1": "rw_attr v1"},
+        ("misread:attribute",),
     ),
     "attr reads nothing while a HART is offline": Plant(
-        planted.AttrReadsNothing,
+        planted_answers.AttrReadsNothing,
         "v7.3",
         {"v1@0": "", "@1": "rw_attr v1", "@2": "offline 2"},
         ("misread:attribute",),
         harts=3,
     ),
     "trap reads nothing": Plant(
-        planted.TrapReadsNothing, "v7.0", {"v1@0": "", "v2@0": "mask"}, ("misread:trap",)
+        planted_answers.TrapReadsNothing, "v7.0", {"v1@0": "", "v2@0": "mask"}, ("misread:trap",)
     ),
     "reset keeps": Plant(
         planted.ResetKeeps,

@@ -147,7 +147,7 @@ ORDER: dict[str, list[type[Kernel]]] = {
         *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
     ],
     "v7.3": [
-        *(V7_3, CpuPm, FormerClear, V7_2, RwAttrMutex, IrqsPendingLock),
+        *(V7_3, Mrif64, CpuPm, FormerClear, V7_2, RwAttrMutex, IrqsPendingLock),
         *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
         *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
     ],

@@ -1,4 +1,4 @@
-"""What a HART has cached of an IMSIC page, against a page table that changes."""
+"""The IMSIC page that a HART has cached, against a page table that changes."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def test_a_store_reaches_what_was_mapped_at_some_time_since_the_last_fence(
         else:
             if mapped >= 0:
                 first.setdefault(number, mapped)
-            cpu, hgei = made.store(number, mapped, mapped + 1)
+            cpu, hgei = made.translate(number, mapped, mapped + 1)
             assert cpu == first.get(number, -1)
             assert hgei == (cpu + 1 if cpu >= 0 else 0)

@@ -1,5 +1,5 @@
-"""Linux v7.3 (7.3.4): what a CPU loses with virtualization, or with its power, is not relied on, and
-the words of a SW-file are accessed whole."""
+"""Linux v7.3 (7.3.4): what a CPU loses with virtualization, or with its power, is not relied on,
+and the words of a SW-file are accessed whole."""
 
 from __future__ import annotations
 
