@@ -76,6 +76,7 @@ def test_what_two_searches_know_together() -> None:
 
 
 TWINS = {
+    "attr-offline": ["cpuhp/0"],
     "crowd": ["cpuhp/0", "cpuhp/2"],
     "everything": ["cpuhp/0"],
     "host-shutdown": ["reboot"],

@@ -53,6 +53,7 @@ VARIANTS = {
     "server-64": ("v7.3",),
     "sgei-storm": ("v6.18", "v7.3"),
     "sleeper-offline": ("v6.12", "v7.3"),
+    "attr-offline": ("v6.12", "v7.3"),
     "attr-waits": ("v7.1", "v7.3"),
     "store-moved": ("v6.12", "v7.3"),
     "store-returned": ("v6.12", "v7.3"),

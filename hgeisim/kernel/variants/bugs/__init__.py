@@ -14,6 +14,7 @@ from hgeisim.kernel.variants.bugs.b_08_raw import B08Raw
 from hgeisim.kernel.variants.bugs.b_09_fixed import B09Fixed
 from hgeisim.kernel.variants.bugs.b_12 import B12
 from hgeisim.kernel.variants.bugs.b_17 import B17
+from hgeisim.kernel.variants.bugs.b_24_fixed import B24Fixed
 from hgeisim.kernel.variants.bugs.pm_0 import PM0
 from hgeisim.kernel.variants.bugs.v2_4_fixed import V24Fixed
 from hgeisim.kernel.variants.bugs.v5_1_fixed import V51Fixed
@@ -27,6 +28,7 @@ BUGS: dict[str, type[Aia]] = {
     "B-09-fixed": B09Fixed,
     "B-12": B12,
     "B-17": B17,
+    "B-24-fixed": B24Fixed,
     "PM-0": PM0,
     "V2-4-fixed": V24Fixed,
     "V5-1-fixed": V51Fixed,
