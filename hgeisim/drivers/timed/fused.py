@@ -44,6 +44,8 @@ KINDS: dict[str, Kind] = {
     "unlock_irqrestore": (Release, {"irqrestore": True, **SPINS}),
     "read_lock_irqsave": (ReadLock, {"irqsave": True, **SPINS}),
     "read_unlock_irqrestore": (ReadUnlock, {"irqrestore": True, **SPINS}),
+    "write_lock": (WriteLock, {"irqsave": False, **SPINS}),
+    "write_unlock": (WriteUnlock, {"irqrestore": False, **SPINS}),
     "write_lock_irqsave": (WriteLock, {"irqsave": True, **SPINS}),
     "write_unlock_irqrestore": (WriteUnlock, {"irqrestore": True, **SPINS}),
     "PREEMPT_DISABLE": (Preempt, {"off": True}),
@@ -81,17 +83,27 @@ def fused(kernel: type[Module]) -> type[Module]:
     The driver that executes them is that of the kernel's clock, None before there is one.
     """
     if kernel not in _made:
-        space: dict[str, Any] = {"__module__": __name__, "__doc__": kernel.__doc__}
-        for ident, path in inspect.getmembers(kernel, inspect.isgeneratorfunction):
-            plain = isinstance(inspect.getattr_static(kernel, ident), FunctionType)
-            if plain and not hasattr(path, "__wrapped__"):
-                space[ident] = _fuse(path)
-        space |= {"name": kernel.name, "yields_ns": True}
-        _made[kernel] = type(kernel.__name__, (kernel,), space)
+        layers = tuple(map(_layer, kernel.__mro__[:-1]))
+        space = {"__module__": __name__, "__doc__": kernel.__doc__, "yields_ns": True}
+        _made[kernel] = type(kernel.__name__, layers, space)
     return _made[kernel]
 
 
 _made: dict[type[Module], type[Module]] = {}
+
+
+@cache
+def _layer(cls: type) -> type:
+    """A class with its own paths fused.
+
+    Each layer comes before the class that it is made of, and after the layer of a class that
+    overrides it: so a patch that calls `super()` goes on in a fused path.
+    """
+    space: dict[str, Any] = {"__module__": __name__, "__doc__": cls.__doc__}
+    for ident, path in vars(cls).items():
+        if inspect.isgeneratorfunction(path) and not hasattr(path, "__wrapped__"):
+            space[ident] = _fuse(path)
+    return type(cls.__name__, (cls,), space)
 
 
 def _fuse(path: FunctionType) -> Callable[..., Any]:
