@@ -58,7 +58,7 @@ notebooks: $(INSTALLED) ## execute the notebooks, so that they carry their outpu
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[notebook]'
 	$(BIN)/python -m benchmarks.notebooks
 
-baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; four minutes
+baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; minutes on all cores
 	$(BIN)/python -m benchmarks.baselines
 
 power: $(INSTALLED) ## plant faults in all scenarios, and write docs/power.md; some minutes
