@@ -16,7 +16,7 @@ CIRCLE = {
     "rq->__lock < imsic->vsfile_lock": "kvm_riscv_vcpu_aia_imsic_put",
     "imsic->vsfile_lock < imsic->swfile_extirq_lock": "imsic_swfile_extirq_update",
 }
-"""The chain that lockdep printed for B-09: each dependency, and where its second lock is taken.  The
+"""The chain that lockdep printed for B-09: each dependency, and where its second lock is taken. The
 real one had seen `p->pi_lock < rq->__lock` in wake_up_new_task, when it booted."""
 
 
