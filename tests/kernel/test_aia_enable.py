@@ -13,11 +13,12 @@ from hgeisim.machine.topology import HartSpec, Topology
 from tests.support import kernels
 from tests.support.kernels import (
     ALL_VARIANTS,
-    BASES,
     BITMAP_RESET,
     CLAMP,
+    FROM_V7_2,
     LOCK_INIT,
     MIN,
+    UP_TO_V7_0,
     V2,
     V3,
     V4,
@@ -30,6 +31,7 @@ from tests.support.kernels import (
 from tests.support.steps import Context, story
 
 ALL_63 = (1 << 64) - 2
+PERCPU_V5 = (V5, "v7.0+percpu-v5", *FROM_V7_2)
 
 
 # how many lines each kernel believes in
@@ -39,7 +41,7 @@ ALL_63 = (1 << 64) - 2
     ("variant", "free_bitmap"),
     [
         *[(V6_12, 0), (V7_0, 0), (V2, 0), (BITMAP_RESET, 0), (LOCK_INIT, 0), (V3, 0)],
-        *[(V4, ALL_63), (V5, ALL_63)],
+        *[(variant, ALL_63) for variant in (V4, *PERCPU_V5)],
     ],
 )
 def test_all_63_lines_make_a_shift_by_64(variant: str, free_bitmap: int) -> None:
@@ -72,7 +74,7 @@ def test_the_bases_count_for_all_what_the_initcall_found_on_its_hart(
     assert [hgctrl.free_bitmap for hgctrl in k.hgei] == [(2 << count) - 2] * 3
 
 
-@pytest.mark.parametrize("variant", [V2, V3, V4, V5])
+@pytest.mark.parametrize("variant", [V2, V3, V4, *PERCPU_V5])
 @pytest.mark.parametrize("init_hart", [0, 2])
 def test_the_patches_count_each_hart_for_itself(variant: str, init_hart: int) -> None:
     k = kernels.booted(variant, [3, 1, 0], init_hart=init_hart)
@@ -104,8 +106,7 @@ SMALL = [HartSpec(2, geilen=5), HartSpec(7, geilen=4)]
         (MIN, [5, 4], 4),
         (V3, [2, 4], 2),
         (V4, [2, 4], 2),
-        (V5, [2, 4], 2),
-        ("v7.0+percpu-v5", [2, 4], 2),
+        *[(variant, [2, 4], 2) for variant in PERCPU_V5],
     ],
 )
 def test_who_looks_at_the_guest_files(variant: str, counts: list[int], count: int) -> None:
@@ -140,7 +141,7 @@ def test_the_count_is_bounded_by_the_stride_of_the_guest_files(variant: str) -> 
     assert k.globals.kvm_riscv_aia_nr_hgei == 3
 
 
-@pytest.mark.parametrize("variant", [*BASES, V2])
+@pytest.mark.parametrize("variant", [*UP_TO_V7_0, V2])
 def test_a_migration_in_the_probe_finds_no_line_and_leaves_hgeie_set(variant: str) -> None:
     """Bug B-15."""
     k = kernels.unbooted(variant, [3, 3])
@@ -166,7 +167,7 @@ def test_a_migration_after_the_read_leaves_hgeie_set_too() -> None:
     assert found == (3, [0b1110, 0])
 
 
-@pytest.mark.parametrize("variant", [V3, V4, V5])
+@pytest.mark.parametrize("variant", [V3, V4, *PERCPU_V5])
 def test_from_percpu_v3_on_nothing_is_probed_in_the_initcall(variant: str) -> None:
     k = kernels.unbooted(variant, [3, 3])
     swapper = k.add_thread("swapper", 0)
@@ -211,13 +212,13 @@ ONCE_LOCKED = [
 OLD = ["start", "step", *SGEI_ON]
 INIT_LOCK = "init hgei0.lock"
 ENABLE = {
-    **dict.fromkeys(BASES, OLD),
+    **dict.fromkeys(UP_TO_V7_0, OLD),
     V2: ["start", *PROBE, *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
     BITMAP_RESET: ["start", *PROBE, *RESET_BITMAP, *SGEI_ON],
     LOCK_INIT: ["start", *PROBE, *ONCE_UNLOCKED, INIT_LOCK, *SGEI_ON],
     V3: ["start", *PROBE, *BOUNDED, *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
     V4: ["start", *PROBE, CLAMPED, *GENMASK, INIT_LOCK, *SGEI_ON],
-    V5: ["start", *PROBE, *ONCE_LOCKED, *SGEI_ON],
+    **{each: ["start", *PROBE, *ONCE_LOCKED, *SGEI_ON] for each in PERCPU_V5},
     CLAMP: ["start", *PROBE, CLAMPED, *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
     MIN: ["start", *PROBE, "step", "step", *RESET_BITMAP, INIT_LOCK, *SGEI_ON],
 }
@@ -319,15 +320,11 @@ def test_enable_does_nothing_without_aia() -> None:
     assert story(memory, k.kvm_riscv_aia_enable(swapper), swapper) == ["start", "step"]
 
 
+LOCKED = ["lock hgei0.lock", "unlock hgei0.lock"]
 AGAIN = {
-    V6_12: ENABLE[V6_12],
-    V7_0: ENABLE[V7_0],
-    V2: ENABLE[V2],
-    BITMAP_RESET: ENABLE[BITMAP_RESET],
+    **{each: ENABLE[each] for each in (*UP_TO_V7_0, V2, BITMAP_RESET, V3, V4)},
     LOCK_INIT: ["start", *PROBE, "step", INIT_LOCK, *SGEI_ON],
-    V3: ENABLE[V3],
-    V4: ENABLE[V4],
-    V5: ["start", *PROBE, *BOUNDED, "lock hgei0.lock", "unlock hgei0.lock", *SGEI_ON],
+    **{each: ["start", *PROBE, *BOUNDED, *LOCKED, *SGEI_ON] for each in PERCPU_V5},
 }
 
 
@@ -371,10 +368,10 @@ ALL_EMPTY = [
 ]
 DONE = ["step | globals.hgei_parent_irq = 1", "step | globals.kvm_riscv_aia_available = 1"]
 INIT = {
-    **{base: [*PROBE_FOR_ALL, COUNT, *ALL_SET_UP, *DONE] for base in BASES},
+    **{each: [*PROBE_FOR_ALL, COUNT, *ALL_SET_UP, *DONE] for each in UP_TO_V7_0},
     V2: [*PROBE_FOR_ALL, COUNT, *DONE],
     **{each: ["start", COUNT, *DONE] for each in (V3, V4)},
-    V5: ["start", COUNT, *ALL_EMPTY, *DONE],
+    **{each: ["start", COUNT, *ALL_EMPTY, *DONE] for each in PERCPU_V5},
 }
 
 
@@ -390,7 +387,8 @@ def test_the_initcall_step_by_step(variant: str) -> None:
     ("variant", "requested"),
     [
         *[(V6_12, 1), (V6_16, 0), (V6_18, 0), (V7_0, 0), (V2, 1), ("v6.16+percpu-v2", 0)],
-        *[("v6.16+percpu-v3", 0), ("v6.16+percpu-v4", 1), (V5, 1), ("v7.0+percpu-v5", 1)],
+        *[("v6.16+percpu-v3", 0), ("v6.16+percpu-v4", 1)],
+        *[(variant, 1) for variant in PERCPU_V5],
     ],
 )
 def test_who_requests_sgei_when_the_initcall_finds_no_line(variant: str, requested: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -20,6 +21,9 @@ from tests.support.kernels import (
     V2,
     V5,
     V6_12,
+    V7_1,
+    V7_2,
+    V7_3,
     asleep,
     is_awake,
     owner_on,
@@ -42,12 +46,12 @@ def without_release(told: list[str]) -> list[str]:
     kept: list[str] = []
     inside = False
     for line in told:
-        inside = inside or line.startswith("write_lock")
-        if not inside:
+        detach = re.match(r"write_lock (\w+)\.vsfile_lock", line)
+        if detach:
+            kept.append(f"release {detach[1]}")
+        elif not inside:
             kept.append(line)
-        elif line.startswith("write_lock"):
-            kept.append(f"release {line.split()[1].split('.')[0]}")
-        inside = inside and line != "unlock hgei0.lock"
+        inside = bool(detach) or (inside and line != "unlock hgei0.lock")
     return kept
 
 
@@ -88,7 +92,17 @@ def test_disable_step_by_step(variant: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("variant", ALL_VARIANTS)
+NO_REGISTERS = ["step | hart0.registers_of = 0"]
+NO_FORMER = ["step | cpu0.kvm_former_vcpu = 0"]
+ARCH_OFF = ["step | cpu0.kvm_riscv_virtualization_enabled = 0"]
+AFTER_AIA = {
+    **dict.fromkeys((V7_1, V7_2), NO_REGISTERS),
+    V7_3: [*NO_REGISTERS, *NO_FORMER, *ARCH_OFF],
+}
+"""The steps after aia_disable; nothing that is modelled up to v7.0."""
+
+
+@pytest.mark.parametrize("variant", [*ALL_VARIANTS, V7_1])
 def test_offline_in_order(variant: str) -> None:
     k, memory = kernels.tracked(variant, [1, 1])
     owner_on(k, "a", 0)
@@ -101,13 +115,16 @@ def test_offline_in_order(variant: str) -> None:
         "cpuhp_state",
     ]
     assert in_order(told, "hart0.sgeie = 0", "a.vsfile_cpu = -1", "hgei0.owners[1] = 0") == []
-    assert told[-5:] == [
+    end = [
+        "preempt_enable",
+        *AFTER_AIA.get(variant, []),
         "step | cpu0.virtualization_enabled = 0",
         "mutex_lock sparse_irq_lock",
         "stop_machine | hart0.online = 0",
         "mutex_unlock sparse_irq_lock",
         "up_write cpu_hotplug_lock",
     ]
+    assert told[-len(end) :] == end
 
 
 @pytest.mark.parametrize("variant", BASES)
@@ -118,6 +135,7 @@ def test_online_in_order(variant: str) -> None:
     told = story(memory, k.cpu_up(cpuhp, 0), cpuhp)
     order = ["down_write cpu_hotplug_lock", "hart0.online = 1", "hart0.hvictl = 1"]
     order += ["cpu0.sgei_irq_enabled = 1", "hart0.sgeie = 1", "hart0.hvien = 1"]
+    order += ["cpu0.kvm_riscv_virtualization_enabled = 1"] if variant == V7_3 else []
     order += ["cpu0.virtualization_enabled = 1", "hart0.active = 1", "up_write cpu_hotplug_lock"]
     assert in_order(told, *order) == []
 

@@ -12,6 +12,9 @@ from hgeisim.machine.interrupt_file import topei
 from tests.support import kernels
 from tests.support.kernels import (
     BASES,
+    FROM_V7_2,
+    STABLE,
+    UP_TO_V7_0,
     V2,
     V5,
     V6_12,
@@ -83,6 +86,9 @@ def test_setting_up_a_sw_file_delivers_what_is_there_once_delivery_is_on() -> No
 
 # rw_attr
 
+SERIALIZED = (STABLE, *FROM_V7_2)
+"""Where it takes vcpu->mutex inside of kvm->lock."""
+
 
 def reading(k: Module, vcpu: Vcpu) -> Context[None]:
     """An ioctl that reads eidelivery, from HART 2."""
@@ -95,33 +101,66 @@ def read_by(k: Module, path: Context[None]) -> int:
     return next(thread for thread in k.threads if thread is path.who).data.value
 
 
-@pytest.mark.parametrize("variant", BASES)
+@pytest.mark.parametrize("variant", [*BASES, STABLE])
 def test_rw_attr_of_a_sw_file_is_done_under_vsfile_lock(variant: str) -> None:
     k, memory = kernels.tracked(variant, [0])
     a, monitor = owner_on(k, "a", 0), k.add_thread("monitor", 0)
+    mutex = ["a.mutex"] if variant in SERIALIZED else []
     assert story(memory, k.kvm_riscv_aia_imsic_rw_attr(monitor, a), monitor) == [
         "start",
         "mutex_lock a.vm.lock",
+        *(f"mutex_lock {each}" for each in mutex),
         "read_lock a.vsfile_lock",
         "step | a.swfile.eidelivery = 1 | monitor.data.value = 1",
         "read_unlock a.vsfile_lock",
+        *(f"mutex_unlock {each}" for each in mutex),
         "mutex_unlock a.vm.lock",
     ]
 
 
-@pytest.mark.parametrize("variant", BASES)
+@pytest.mark.parametrize("variant", [*BASES, STABLE])
 def test_rw_attr_of_a_vsfile_is_an_ipi_after_the_lock(variant: str) -> None:
+    """The mutexes are held until it was answered."""
     k = kernels.booted(variant, [1] * 3)
     a = owner_on(k, "a", 0)
     path = reading(k, a).before("IPI imsic_vsfile_local_rw")
     assert a.vsfile_lock.readers_inside == 0
-    assert a.vm.lock.owner == path.who.id
+    held = path.who.id if variant in SERIALIZED else 0
+    assert (a.vm.lock.owner, a.mutex.owner) == (path.who.id, held)
     path.finish()
     assert read_by(k, path) == 1
-    assert (k.hart[0].vgein, k.hart[0].vsfile_of, a.vm.lock.owner) == (0, 0, 0)
+    assert (k.hart[0].vgein, k.hart[0].vsfile_of) == (0, 0)
+    assert (a.vm.lock.owner, a.mutex.owner) == (0, 0)
 
 
-@pytest.mark.parametrize("variant", BASES)
+@pytest.mark.parametrize("variant", SERIALIZED)
+def test_rw_attr_keeps_the_vcpu_from_moving(variant: str) -> None:
+    """The fix of bug B-10: KVM_RUN waits for vcpu->mutex."""
+    k = kernels.booted(variant, [1] * 3)
+    a = owner_on(k, "a", 0)
+    path = reading(k, a).before("IPI imsic_vsfile_local_rw")
+    a.thread.cpu = 1
+    move = Context(kernels.running(k, a), a.thread)
+    assert (move.step(), vsfile(a)) == (False, (0, 1))
+    path.finish()
+    move.finish()
+    assert (read_by(k, path), vsfile(a)) == (1, (1, 1))
+
+
+@pytest.mark.parametrize("variant", SERIALIZED)
+def test_rw_attr_holds_kvm_lock_while_the_vcpu_runs(variant: str) -> None:
+    """RA-1: it waits for KVM_RUN to return."""
+    k = kernels.booted(variant, [1] * 3)
+    a = owner_on(k, "a", 0)
+    guest = Context(kernels.running(k, a), a.thread).before("guest_run a")
+    path = reading(k, a).after("mutex_lock a.vm.lock")
+    assert (path.step(), a.vm.lock.owner) == (False, path.who.id)
+    guest.finish()
+    path.finish()
+    assert a.vm.lock.owner == 0
+
+
+@pytest.mark.parametrize("variant", UP_TO_V7_0)
 def test_rw_attr_may_read_the_file_that_somebody_else_has_by_now(variant: str) -> None:
     """Bug B-10: nothing keeps the vCPU from moving between the lock and the IPI."""
     k = kernels.booted(variant, [1] * 3)

@@ -16,8 +16,9 @@ from hgeisim.kernel.structs import (
 from hgeisim.machine.schedule import TASK_INTERRUPTIBLE, TASK_RUNNING
 from hgeisim.machine.task import Runner
 from tests.support import kernels
-from tests.support.kernels import V6_12, asleep, is_awake, owner_on
+from tests.support.kernels import BASES, FROM_V7_2, V6_12, asleep, is_awake, owner_on
 from tests.support.steps import Context, in_order, story, writes
+from tests.support.stories import mapped, unmapped
 
 
 def in_guest(k: Module, vcpu: Vcpu, cpu: int) -> Vcpu:
@@ -260,34 +261,53 @@ def test_a_call_is_made_here_with_interrupts_off_and_elsewhere_by_ipi(cpu: int) 
 # the G-stage mapping
 
 
-def test_the_fence_is_queued_and_waited_for_under_mmu_lock() -> None:
-    k = kernels.booted(V6_12, [1, 1])
+@pytest.mark.parametrize("unmap", [False, True])
+@pytest.mark.parametrize("variant", BASES)
+def test_the_fence_is_queued_and_waited_for_under_mmu_lock(variant: str, unmap: bool) -> None:
+    """Each vCPU of the VM is asked to fence that page; when v7.2 unmaps one, it drops the lock
+    first."""
+    k = kernels.booted(variant, [1] * 3)
     vm = k.add_vm("vm")
     a, b = (owner_on(k, name, 1, vm=vm) for name in "ab")
     in_guest(k, b, 1)
-    path = Context(k.kvm_riscv_mmu_ioremap(k.threads[0], a, 1, 1), k.threads[0])
+    who: Runner = k.threads[0]
+    unmapping, mapping = k.kvm_riscv_mmu_iounmap(who, a), k.kvm_riscv_mmu_ioremap(who, a, 2, 1)
+    path = Context(unmapping if unmap else mapping, who)
     path.before("lock a.hfence_lock").before("lock b.hfence_lock").before("IPI ack_kick")
-    assert (a.hfence, b.hfence, vm.mmu_lock.inside) == (1, 1, 1)
+    assert (a.hfence, b.hfence) == (1 << a.id, 1 << a.id)
     assert (b.requests, b.mode) == (REQ_HFENCE, EXITING_GUEST_MODE)
+    other = k.add_thread("other", 2)
+    second = Context(k.kvm_riscv_mmu_ioremap(other, b, 2, 2), other)
+    assert second.step() == (unmap and variant in FROM_V7_2)
     path.finish()
-    assert (a.pte_cpu, a.pte_hgei, vm.mmu_lock.inside) == (1, 1, 0)
+    second.finish()
+    assert (a.pte_cpu, a.pte_hgei) == ((-1, -1) if unmap else (2, 1))
+    assert (b.pte_cpu, b.pte_hgei) == (2, 2)
 
 
-@pytest.mark.parametrize(("cpu", "hgei"), [(1, 1), (-1, -1)])
-def test_the_entry_is_written_before_the_fence_is_asked_for(cpu: int, hgei: int) -> None:
-    k, memory = kernels.tracked(V6_12, [1, 1])
+@pytest.mark.parametrize("variant", BASES)
+def test_the_entry_is_written_before_the_fence_is_asked_for(variant: str) -> None:
+    k, memory = kernels.tracked(variant, [1, 1])
     a = owner_on(k, "a", 0)
     who: Runner = k.threads[0]
-    mapped = k.kvm_riscv_mmu_ioremap(who, a, cpu, hgei)
-    told = story(memory, mapped if cpu >= 0 else k.kvm_riscv_mmu_iounmap(who, a), who)
-    order = ["lock a.vm.mmu_lock", f"a.pte_cpu = {cpu}", "lock a.hfence_lock", "a.hfence = 1"]
-    assert in_order(told, *order, "a.requests = 1", "unlock a.vm.mmu_lock") == []
+    told = story(memory, k.kvm_riscv_mmu_ioremap(who, a, 1, 1), who)
+    assert told == ["start", *mapped(variant, 1, 1)]
+    told = story(memory, k.kvm_riscv_mmu_iounmap(who, a), who)
+    assert told == ["start", *unmapped(variant)]
+
+
+@pytest.mark.parametrize("variant", FROM_V7_2)
+def test_v7_2_fences_no_page_that_was_not_mapped(variant: str) -> None:
+    k, memory = kernels.tracked(variant, [0])
+    a = owner_on(k, "a", 0)
+    told = story(memory, k.kvm_riscv_mmu_iounmap(k.threads[0], a), k.threads[0])
+    assert told == ["start", *unmapped(variant)[:2]]
 
 
 def test_a_vcpu_empties_its_queue_before_it_enters_its_guest() -> None:
     k, memory = kernels.tracked(V6_12, [1])
     a = owner_on(k, "a", 0)
-    a.requests, a.hfence = REQ_HFENCE, 1
+    a.requests, a.hfence = REQ_HFENCE, 1 << a.id
     told = story(memory, kernels.running(k, a), a.thread)
     order = ["a.requests = 0", "lock a.hfence_lock", "a.hfence = 0", "a.mode = 1"]
     assert in_order(told, *order, "enter guest") == []

@@ -20,11 +20,14 @@ from hgeisim.scenario.load import load_scenario
 T = TypeVar("T")
 
 V6_12, V6_16, V6_18, V7_0 = "v6.12", "v6.16", "v6.18", "v7.0"
-V7_2, V7_3 = "v7.2", "v7.3"
+V7_1, V7_2, V7_3 = "v7.1", "v7.2", "v7.3"
 V2, V3, V4, V5 = (f"v6.12+percpu-v{number}" for number in (2, 3, 4, 5))
 BITMAP_RESET, LOCK_INIT = "v6.12+percpu-v2-bitmap-reset", "v6.12+percpu-v2-lock-init"
 CLAMP, MIN = "v6.12+percpu-v2+review-clamp", "v6.12+percpu-v2+review-min"
-BASES = (V6_12, V6_16, V6_18, V7_0, V7_2, V7_3)
+STABLE = "v6.12+stable"
+UP_TO_V7_0 = (V6_12, V6_16, V6_18, V7_0)
+FROM_V7_2 = (V7_2, V7_3)
+BASES = (*UP_TO_V7_0, *FROM_V7_2)
 PROVED = (V6_12, V6_18, V2, V7_3)
 """The kernels of proofs in all scenarios: the first, one in the middle, the first patch of the
 series, the newest.  What each kernel shows in each scenario is in baselines.toml."""
