@@ -40,7 +40,7 @@ def scenarios() -> Iterator[tuple[str, Scenario]]:
 
 
 def searched(named: tuple[str, Scenario]) -> str:
-    """What one scenario shows."""
+    """Search one scenario, and return its entry."""
     name, scenario = named
     print(name, scenario.kernel.variant, file=sys.stderr)
     return entry(name, scenario, STATES_MAX)

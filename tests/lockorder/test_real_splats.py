@@ -1,4 +1,4 @@
-"""What lockdep printed on a real 7.3.4 is what v7.3 shows: B-08, B-09 and B-23 (F-4)."""
+"""Reports that lockdep printed on a real 7.3.4 show on v7.3: B-08, B-09 and B-23 (F-4)."""
 
 from __future__ import annotations
 
