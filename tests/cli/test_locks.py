@@ -87,7 +87,7 @@ def test_what_is_no_longer_there_is_lost_or_stale(
 ) -> None:
     """Only the kernel of the baseline can lose something."""
     file = tmp_path / "mine.txt"
-    hgeisim("locks", "learn", "stale-attr", "--out", str(file))
+    hgeisim("locks", "learn", "stale-attr", "--variant", "v7.0", "--out", str(file))
     with file.open("a", encoding="utf-8") as out:
         out.write("class old mutex sleep:sleep {....}\nedge old < kvm->lock EN f\n")
         out.write("accept gone:old :: why\n")
@@ -308,6 +308,8 @@ def test_four_commands_agree(case: Case) -> None:
 
 @pytest.mark.slow
 def test_a_known_circle_is_seen_by_an_exploration() -> None:
-    found = hgeisim("explore", "host-shutdown", "--walk", "50", "--json").document()["findings"]
+    found = hgeisim(
+        "explore", "host-shutdown", "--variant", "v7.0", "--walk", "50", "--json"
+    ).document()["findings"]
     known = {each["id"] for each in found if each["known_as"].startswith("F-4")}
     assert any(each.startswith("circular:") for each in known), known

@@ -154,8 +154,8 @@ def test_a_file_without_its_class(tmp_path: Path, text: str, name: str, expected
 @pytest.mark.parametrize(
     ("variant", "expected"),
     [
-        ("mine.py:Mine", "a patch comes after its base: v7.0+mine.py:Mine"),
-        ("mine.py", "a patch comes after its base: v7.0+mine.py"),
+        ("mine.py:Mine", "a patch comes after its base: v7.3+mine.py:Mine"),
+        ("mine.py", "a patch comes after its base: v7.3+mine.py"),
         ("v7.0+mine:Mine", "a patch of your own is FILE.py:CLASS"),
     ],
 )

@@ -188,7 +188,7 @@ def test_a_search_that_is_cut_short() -> None:
     assert answer.status == 4
     assert "bounded: the search was cut short for +Remembers, +Tidies" in answer.out
     assert "as easily, so far" in answer.out
-    worse = explored("--series", FORGETS, REMEMBERS, "--states", "300")
+    worse = explored("--series", FORGETS, REMEMBERS, "--states", "350")
     assert worse.status == 1
     assert "after +Forgets, beside v7.0: introduced deaf:vcpu, lost-wakeup:vcpu" in worse.out
     assert "mended" not in worse.out

@@ -133,12 +133,12 @@ def test_the_memory_of_this_process() -> None:
 
 @pytest.mark.slow
 def test_a_proof_needs_its_budget() -> None:
-    spent = ("explore", "patch-race", *PATCHED, "--steps", "3000")
+    spent = ("explore", "patch-race", *PATCHED, "--steps", "1000")
     output = hgeisim(*spent, "--proof", "--json")
     result = output.document()
     assert (output.status, hgeisim(*spent).status) == (4, 0)
     assert result["coverage"] == "bounded"
-    assert result["bound"] == f"{result['states']:,} states in 3,000 steps"
+    assert result["bound"] == f"{result['states']:,} states in 1,000 steps"
 
 
 @pytest.mark.slow

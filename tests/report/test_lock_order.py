@@ -24,9 +24,10 @@ def test_grades() -> None:
 
 @pytest.mark.slow
 def test_the_deadlock_of_a_host_that_shuts_down() -> None:
-    output = hgeisim("explore", "host-shutdown")
+    kernel = ("--variant", "v7.0")
+    output = hgeisim("explore", "host-shutdown", *kernel)
     assert "its hang: confirmed by deadlock:kvm->mmu_lock+vcpu->hfence_lock" in output.out
-    result = hgeisim("explore", "host-shutdown", "--json").document()
+    result = hgeisim("explore", "host-shutdown", *kernel, "--json").document()
     findings = {each["id"]: each for each in result["findings"]}
     (cycle,) = (each for i, each in findings.items() if i.startswith("circular:"))
     assert cycle["hang"]["token"] == findings[cycle["hang"]["id"]]["token"]

@@ -54,7 +54,7 @@ def test_b_09() -> None:
 @pytest.mark.slow
 def test_a_deadlock_is_drawn_as_a_cycle() -> None:
     found = ("--mail", "--finding", "deadlock:kvm->mmu_lock")
-    output = hgeisim("explore", "host-shutdown", *found)
+    output = hgeisim("explore", "host-shutdown", "--variant", "v7.0", *found)
     assert fits(output.out)
     check_golden("mail-f-4", output.out)
 

@@ -54,15 +54,19 @@ def _taking_part(space: Space, traced: Traced) -> Iterator[tuple[str, ...]]:
 
 def _leading(space: Space, traced: Traced) -> Iterator[TracedStep]:
     """The steps on which the finding depends by the data of AIA: those that last wrote what the
-    check looked at or what another such step read, and the steps before in the same call."""
+    check looked at or what another such step read, and the steps before in the same call.
+
+    To write the same value again is to write: a file that is copied when it was empty came to be
+    empty by whoever emptied it.
+    """
     names, wanted, calls = space.system.memory.names, {*traced.cells}, dict[int, str]()
     for place in range(len(traced.steps) - 1, -1, -1):
         slot, step = traced.schedule[place], traced.steps[place]
         call = next((name for name in step.functions if name not in SCRIPTED), "")
         last = place == len(traced.steps) - 1 and not traced.at_end
-        if last or calls.get(slot) == call or not wanted.isdisjoint(step.changes):
+        if last or calls.get(slot) == call or not wanted.isdisjoint(step.writes):
             calls[slot] = call
-            wanted.difference_update(step.changes)
+            wanted.difference_update(step.writes)
             wanted.update(cell for cell in step.reads if DATA.search(names[cell]))
             yield step
 

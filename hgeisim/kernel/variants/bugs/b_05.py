@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.kernel.kvm_main import Block
 from hgeisim.kernel.structs import Thread
+from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
 from hgeisim.machine.kernel_name import in_c
 from hgeisim.machine.ops import STEP, Path
 
 
-class B05(Block):
+class B05(IrqsPendingLock):
     """kvm_riscv_vcpu_has_interrupts keeps the lock over all that it asks; found in review.
 
     An injection into the SW-file takes vsfile_lock first, and irqs_pending_lock inside of it.
