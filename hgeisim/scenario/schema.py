@@ -24,7 +24,7 @@ QUIET_MIN_NS = 100_000
 """The shortest time in which a vCPU can be expected to take an interrupt."""
 
 Mode = Literal["emul", "auto", "hwaccel"]
-Identity = Annotated[int, Field(ge=7, le=63, description="7..63 (its guest enables 1..6 besides)")]
+IDENTITY = "7..63 (its guest enables 1..6 besides)"
 Geilen = Annotated[int, Field(ge=0, le=HGEIE_BITS_MAX)]
 Harts = Annotated[tuple[HartNumber, ...], Field(strict=False)]
 
@@ -137,7 +137,7 @@ class Vm(Table):
     stagger: Duration = 0
     run: Interval
     msi: Interval
-    identity: Identity | None = None
+    identity: int | None = Field(default=None, ge=7, le=63, description=IDENTITY)
     ipi: Interval | None = Field(default=None, description=EXAMPLE)
     tick: Interval | None = Field(default=None, description=EXAMPLE)
     destroyed: Duration | None = None
@@ -201,7 +201,7 @@ class Vcpu(Table):
     hart: HartNumber
     vm: Name | None = None
     mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
-    identity: Identity | None = None
+    identity: int | None = Field(default=None, ge=7, le=63, description=IDENTITY)
 
 
 class Task(Table):

@@ -155,3 +155,25 @@ def test_a_put_names_the_vsfile_that_the_vcpu_has() -> None:
 def test_without_full_loads_in_the_trace_nothing_is_asked() -> None:
     steps = [each for each in FIRST if " fload:" not in each]
     assert not disagreements(*steps, *load(1, "v1", 1, full=False), run(1, "v1", 0))
+
+
+def test_a_load_of_another_vcpu_than_its_full_load() -> None:
+    first, _ = load(1, "v1", -1, full=True)
+    steps = (*load(2, "v2", -1, full=True), first, f"1 {thread('v1')} fload: vcpu=v2")
+    assert disagreements(*steps) == {"is about v2, the load is about v1": 1}
+
+
+def test_a_full_load_without_a_load() -> None:
+    twice = (*FIRST, f"1 {thread('v1')} fload: vcpu=v1")
+    assert disagreements(*twice) == {"no load of this thread is under way": 1}
+
+
+def test_a_load_names_the_cpu_that_its_thread_is_on() -> None:
+    wrong = f"1 {thread('v1')} vload: vcpu=v1 cpu=77 last_exit=-1"
+    assert disagreements(*FIRST, wrong) == {"has cpu=77, its thread is on CPU 1": 1}
+
+
+def test_a_guest_was_left_on_a_cpu_that_exists() -> None:
+    assert disagreements(*FIRST, *load(1, "v1", 9, full=True)) == {
+        "has last_exit=9, the last CPU is 3": 1
+    }

@@ -18,7 +18,7 @@ from hgeisim.drivers.traced.interleavings import (
     states_before,
     with_named_vsfile,
 )
-from hgeisim.drivers.traced.loaded_registers import expect_load, written
+from hgeisim.drivers.traced.loaded_registers import expect_load, written, wrong_load
 from hgeisim.drivers.traced.observed_state import (
     began_unseen,
     is_placeholder,
@@ -219,6 +219,10 @@ def at_end_of_call(follower: Follower, h: Hypothesis, event: Event, meaning: kvm
     """Follow a load or put of a vCPU, or a hotplug step: the call of its thread is over."""
     follower.compared = False
     if isinstance(meaning, kvm.Load):
+        if wrong := wrong_load(h, event, meaning):
+            follower.compared = True
+            follower.fail(h, wrong)
+            return
         follower.compared = expect_load(h, event, meaning)
         h.install()
         h.note(event.record.line, *h.sleepers.loaded(h.booted.vcpus[meaning.vcpu], event))
@@ -243,10 +247,12 @@ def at_wakeon(follower: Follower, h: Hypothesis, event: Event, meaning: kvm.Wake
     yield from at_probe(follower, h, event, meaning)
 
 
-def at_full_load(_: Follower, h: Hypothesis, event: Event, meaning: kvm.FullLoad) -> States:
+def at_full_load(follower: Follower, h: Hypothesis, event: Event, meaning: kvm.FullLoad) -> States:
     """Follow `fload`: a load writes all registers of its vCPU."""
-    written(h, event, meaning)
-    yield h
+    if wrong := written(h, event, meaning):
+        follower.fail(h, wrong)
+    else:
+        yield h
 
 
 def at_imsic_put(_: Follower, h: Hypothesis, event: Event, meaning: kvm.ImsicPut) -> States:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.drivers.traced.possible_state import Hypothesis, Inferred
+from hgeisim.drivers.traced.possible_state import Hypothesis, Inferred, Loading
 from hgeisim.drivers.traced.probed_call import outcome
 from hgeisim.trace import kvm_event as kvm
 from hgeisim.trace.interval import Event
@@ -21,36 +21,56 @@ AFTER_LOAD = (
 """Events of a vCPU's own thread that no interrupt inside of its load can have."""
 
 
+def wrong_load(h: Hypothesis, event: Event, load: kvm.Load) -> str:
+    """The contradiction in a load, if there is one."""
+    if load.cpu != event.record.cpu:
+        return f"has cpu={load.cpu}, its thread is on CPU {event.record.cpu}"
+    cpus = len(h.booted.k.hart)
+    if load.last_exit is not None and load.last_exit >= cpus:
+        return f"has last_exit={load.last_exit}, the last CPU is {cpus - 1}"
+    return ""
+
+
 def expect_load(h: Hypothesis, event: Event, load: kvm.Load) -> bool:
     """Let the model decide whether a load writes all registers; False if nothing shows it."""
-    h.loading.pop(event.thread, None)
-    if "fload" not in h.booted.recorded or load.last_exit is None:
-        return False
+    must_write = _decided(h, event, load) if "fload" in h.booted.recorded else None
+    h.loading[event.thread] = Loading(load.vcpu, must_write)
+    return must_write is not None
+
+
+def _decided(h: Hypothesis, event: Event, load: kvm.Load) -> bool | None:
     k, thread = h.booted.k, h.booted.threads[event.thread]
+    if load.last_exit is None:
+        return None
+    if not k.keeps_registers:
+        return True
     h.install()
-    must_write = 1
-    if k.keeps_registers:
-        kernel: Any = k
-        vcpu: Any = h.booted.vcpus[load.vcpu]
-        unknown = h.booted.placeholders and not kernel.per_cpu[load.cpu].kvm_former_vcpu
-        thread.cpu, vcpu.last_exit_cpu = load.cpu, load.last_exit
-        must_write = outcome(kernel.registers_to_be_written(thread, vcpu), thread)
-        if unknown:
-            return False
-    h.loading[event.thread] = must_write
-    return True
+    kernel: Any = k
+    vcpu: Any = h.booted.vcpus[load.vcpu]
+    unknown = h.booted.placeholders and not kernel.per_cpu[load.cpu].kvm_former_vcpu
+    thread.cpu, vcpu.last_exit_cpu = load.cpu, load.last_exit
+    must_write = outcome(kernel.registers_to_be_written(thread, vcpu), thread)
+    return None if unknown else bool(must_write)
 
 
-def written(h: Hypothesis, event: Event, load: kvm.FullLoad) -> None:
-    """Note that a load writes all registers, which the model need not do."""
-    if not h.loading.pop(event.thread, 1):
+def written(h: Hypothesis, event: Event, load: kvm.FullLoad) -> str:
+    """Take note that a load writes all registers, which the model need not do; the contradiction,
+    if it is no load."""
+    loading = h.loading.pop(event.thread, None)
+    if loading is None:
+        return "" if h.booted.placeholders else "no load of this thread is under way"
+    if loading.vcpu != load.vcpu:
+        return f"is about {load.vcpu}, the load is about {loading.vcpu}"
+    if loading.must_write is False:
         text = f"user space has changed registers of {h.booted.vcpus[load.vcpu].name} (csr_dirty)"
         h.inferred.append(Inferred(event.record.line, text))
+    return ""
 
 
 def skipped(h: Hypothesis, event: Event) -> str:
     """The fault if a load is over at an event, and has not written the registers."""
     if not isinstance(event.meaning, AFTER_LOAD):
         return ""
-    missed = h.loading.pop(event.thread, 0)
+    loading = h.loading.pop(event.thread, None)
+    missed = loading is not None and loading.must_write
     return "the load before it wrote no registers, the model writes all" if missed else ""

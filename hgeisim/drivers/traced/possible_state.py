@@ -61,6 +61,13 @@ class Inferred(NamedTuple):
     text: str
 
 
+class Loading(NamedTuple):
+    """The load of a vCPU, and whether it must write all registers; None: the trace does not say."""
+
+    vcpu: str
+    must_write: bool | None
+
+
 class Found(NamedTuple):
     """An invariant that broke at the event in `line`."""
 
@@ -80,7 +87,7 @@ class Hypothesis:
     before the trace.  `sleepers` are the vCPUs in kvm_vcpu_block; `injects` is, by thread, the id
     of the vCPU that it has just injected an MSI for.  `late` is, by thread, the late read of its
     last event, until that is true; `entries` is, by vCPU, what is wrong if its guest was entered.
-    `loading` is, by thread, whether the load of its vCPU that goes on must write all registers.
+    `loading` is, by thread, the load of its vCPU that goes on.
     `moved`: a path has gone on since the state was checked.
     """
 
@@ -97,7 +104,7 @@ class Hypothesis:
     injects: dict[int, int] = field(default_factory=dict)
     late: dict[int, LateRead] = field(default_factory=dict)
     entries: dict[int, list[Found]] = field(default_factory=dict)
-    loading: dict[int, int] = field(default_factory=dict)
+    loading: dict[int, Loading] = field(default_factory=dict)
     inferred: list[Inferred] = field(default_factory=list)
     findings: dict[tuple[str, int], Found] = field(default_factory=dict)
     moved: bool = False
