@@ -52,7 +52,7 @@ pictures: $(INSTALLED) ## draw the pictures of README.md and docs/ again
 	$(BIN)/hgeisim plot out/real -o docs/trace-real.png
 	$(BIN)/hgeisim run scenarios/traces/18-storm-3132.toml --out out/simulated || test $$? -eq 1
 	$(BIN)/hgeisim plot out/simulated -o docs/trace-simulated.png
-	$(BIN)/hgeisim locks show v7.1 --format png --out docs/lock-order.png
+	$(BIN)/hgeisim locks show v7.3 --format png --out docs/lock-order.png
 
 notebooks: $(INSTALLED) ## execute the notebooks, so that they carry their outputs
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[notebook]'

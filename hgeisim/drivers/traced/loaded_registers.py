@@ -55,7 +55,7 @@ def _decided(h: Hypothesis, event: Event, load: kvm.Load) -> bool | None:
 
 def written(h: Hypothesis, event: Event, load: kvm.FullLoad) -> str:
     """Take note that a load writes all registers, which the model need not do; the contradiction,
-    if it is no load."""
+    where it belongs to no load."""
     loading = h.loading.pop(event.thread, None)
     if loading is None:
         return "" if h.booted.placeholders else "no load of this thread is under way"
