@@ -27,7 +27,8 @@ def load(source: Source, *, set: Settings = (), **overrides: Any) -> Scenario:  
     run`; a variant that names files (`v7.3+path.py:Mine`) executes them.  `set` puts values at keys
     as `-s` does: `{"vm.web.vcpus": 4}`.  InputError names everything that is wrong.
     """
-    from hgeisim.kernel.variants import variant_problem  # noqa: PLC0415
+    from hgeisim.drivers.boot_scenario import beyond_kernel  # noqa: PLC0415
+    from hgeisim.kernel.variants import find_variant, variant_problem  # noqa: PLC0415
     from hgeisim.library.own_patch import execute  # noqa: PLC0415
     from hgeisim.scenario.load import COMMAND_LINE, OVERRIDES, load_scenario  # noqa: PLC0415
 
@@ -35,11 +36,14 @@ def load(source: Source, *, set: Settings = (), **overrides: Any) -> Scenario:  
     if isinstance(variant := overrides.get("variant"), str):
         execute(variant)
     try:
-        return load_scenario(source, overrides, variant_problem, set)
+        scenario = load_scenario(source, overrides, variant_problem, set)
     except InputError as error:
         raise InputError(
             _in_argument(each) if each.file == COMMAND_LINE else each for each in error.problems
         ) from error
+    if problems := [*beyond_kernel(scenario, find_variant(scenario.kernel.variant))]:
+        raise InputError(problems)
+    return scenario
 
 
 def _in_argument(problem: Problem) -> ArgumentProblem:
