@@ -116,6 +116,8 @@ class SentKept(OfGuests):
             place, eip = place_looked_at(k, vcpu), looked_at(k, vcpu).eip
             text = f"{vcpu.name} was sent {vcpu.ledger.owed:#x} and has not taken it; {place},"
             text = f"{text} where its guest looks, has eip = {eip:#x}"
+            if vcpu.vsfile_cpu >= 0 and missing(k, vcpu) & vcpu.swfile.eip:
+                text = f"{text}, and its SW-file {vcpu.swfile.eip:#x}"
             yield Finding("sent-lost", "vcpu", text)
 
 

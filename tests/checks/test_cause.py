@@ -139,3 +139,20 @@ def test_a_guest_that_sends_to_itself_shows_f3_as_well() -> None:
     search = hgeisim("explore", str(SHAPES / "offline-page-write.toml"), "--json")
     named = {each["id"]: each["known_as"] for each in search.document()["findings"]}
     assert (named["set-up-lost:vcpu"], search.status) == ("F-3", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scenario", "variant"),
+    [
+        ("move-offline", "v6.12"),
+        ("move-offline", "v7.0"),
+        ("move-offline", "v7.3"),
+        ("sleeper-offline", "v7.3"),
+    ],
+)
+def test_the_schedule_that_explore_prints_has_a_name_too(scenario: str, variant: str) -> None:
+    """It need not be the one with the fewest switches, which baselines.toml has read."""
+    result = hgeisim("explore", scenario, "--variant", variant, "--json")
+    new = [each["id"] for each in result.document()["findings"] if each["new"]]
+    assert (result.status, new) == (0, [])

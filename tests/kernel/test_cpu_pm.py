@@ -16,6 +16,7 @@ from hgeisim.machine.idle import GO_IDLE, POWER_DOWN
 from hgeisim.machine.ops import Path
 from hgeisim.scenario.load import load_scenario, scenario_from
 from tests.support import kernels
+from tests.support.commands import hgeisim
 from tests.support.kernels import V6_12, V7_2, V7_3
 
 TWO = {"harts": [{"count": 2, "guest_files": 1}]}
@@ -216,3 +217,15 @@ def test_in_time_a_hart_powers_down_while_its_vcpu_sleeps() -> None:
         simulation = simulate(load_scenario("idle-power", {"variant": variant}))
         simulation.run(3_000_000)
         assert ("deaf:vcpu" in simulation.findings) == deaf
+
+
+def test_a_check_of_a_file_refuses_what_its_kernel_lacks(tmp_path: Any) -> None:
+    file = tmp_path / "idle.toml"
+    file.write_text(
+        "[machine]\nharts = [{ count = 2, guest_files = 1 }]\n[kernel]\nvariant = 'v6.12'\n"
+        '[[task]]\nname = "idle/1"\nhart = 1\ndoes = ["power_down 1"]\n'
+    )
+    output = hgeisim("scenario", "check", str(file))
+    assert output.status == 2
+    assert 'task[0].does[0] = "power_down 1": needs a kernel that expects HARTs' in output.err
+    assert "v6.12+PM-0" in output.err
