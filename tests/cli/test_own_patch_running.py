@@ -45,8 +45,18 @@ EXPLORED = {
 }
 
 
+LONG = ("Relocks", "PollsForNobody")
+"""Their searches take half a minute and more."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "finding"), EXPLORED.items(), ids=EXPLORED)
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        pytest.param(*each, id=each[0], marks=[pytest.mark.proof] if each[0] in LONG else [])
+        for each in EXPLORED.items()
+    ],
+)
 def test_it_is_found_in_a_search_and_its_token_replays(name: str, finding: str) -> None:
     command = ("explore", "move-offline", "--states", "40000", "--variant", f"v7.0+{FILE}:{name}")
     explored = hgeisim(*command, "--json")
