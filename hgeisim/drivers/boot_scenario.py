@@ -146,7 +146,7 @@ def _script(made: BootedScenario, task: Task, pauses: bool) -> Script:
 
 def _command(made: BootedScenario, action: Action, own: Vcpu | None) -> Command:
     vcpu = made.vcpus[action.vcpu] if action.vcpu is not None else own
-    if own is not None and vcpu is not own and vcpu is not None:
+    if own is not None and action.verb == "store":
         own.vm.stores = True
     if VERBS[action.verb].moves and vcpu is not None and vcpu not in made.moved:
         made.moved.append(vcpu)

@@ -57,3 +57,11 @@ def test_a_guest_reaches_only_its_own_vm(tmp_path: Path) -> None:
     assert output.status == 2
     assert 'task[0].does[0] = "store v1"' in output.err
     assert 'must name a vCPU of the same VM: v2 is one of "v2"' in output.err.replace("\n  ", " ")
+
+
+@pytest.mark.slow
+def test_a_guest_may_store_to_its_own_page() -> None:
+    """Its translation is fenced like that of another's: another vCPU has the old file by then."""
+    output = hgeisim("explore", str(PATCHES.parents[1] / "scenarios/store-to-itself.toml"))
+    assert (output.status, "exhausted" in output.out) == (0, True)
+    assert "sent-lost" not in output.out
