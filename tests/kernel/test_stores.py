@@ -61,7 +61,7 @@ def test_a_guest_reaches_only_its_own_vm(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_guest_may_store_to_its_own_page() -> None:
-    """Its translation is fenced like that of another's: another vCPU has the old file by then."""
+    """Its translation is fenced, too: another vCPU has the old file when it comes back."""
     output = hgeisim("explore", str(PATCHES.parents[1] / "scenarios/store-to-itself.toml"))
     assert (output.status, "exhausted" in output.out) == (0, True)
     assert "sent-lost" not in output.out
