@@ -13,6 +13,7 @@ from hgeisim.kernel import structs
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.aia_imsic import Imsic, ImsicDevice
 from hgeisim.kernel.cpu import Cpuhp
+from hgeisim.kernel.cpu_idle import CpuIdle
 from hgeisim.kernel.interrupts import Interrupts
 from hgeisim.kernel.kvm_main import Block
 from hgeisim.kernel.main import Module
@@ -74,6 +75,7 @@ from hgeisim.machine.atomics import (
 from hgeisim.machine.balance import hands_over
 from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.hart import ALL_ONES, Hart, bit, ffs, find_first_bit, fls
+from hgeisim.machine.idle import GO_IDLE, POWER_DOWN
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.kernel_name import in_c, outside, part_of
 from hgeisim.machine.mutex import Mutex, RwSem, mutex, rwsem
@@ -115,6 +117,7 @@ __all__ = [
     "EMUL",
     "ENOENT",
     "EXITING_GUEST_MODE",
+    "GO_IDLE",
     "HWACCEL",
     "IN_GUEST_MODE",
     "IRQ_VS_EXT",
@@ -123,6 +126,7 @@ __all__ = [
     "LOCAL_IRQ_DISABLE",
     "LOCAL_IRQ_ENABLE",
     "OUTSIDE_GUEST_MODE",
+    "POWER_DOWN",
     "PREEMPT_DISABLE",
     "PREEMPT_ENABLE",
     "READ_ONCE",
@@ -139,6 +143,7 @@ __all__ = [
     "Array",
     "Block",
     "Caller",
+    "CpuIdle",
     "Cpuhp",
     "Field",
     "Globals",

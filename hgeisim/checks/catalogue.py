@@ -103,6 +103,7 @@ CATALOGUE = (
     Row(conservation.StoreInjected(), ("sent-lost",), INTERRUPT, (At.RETURN,)),
     Row(conservation.NothingStray(), ("stray",), INTERRUPT, (At.END, At.QUIET)),
     Row(conservation.ResetEmpties(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
+    Row(conservation.ResetHvip(), ("reset-kept",), INTERRUPT, (At.RETURN,)),
     Row(guest.GuestReachable(), ("unreachable",), INTERRUPT, (At.OPERATION,)),
     Row(guest.OwnRegisters(), ("foreign-registers",), INTERRUPT, (At.OPERATION,)),
     Row(guest.EntryGranted(), ("entry-refused",), INTERRUPT, (At.RETURN,)),

@@ -182,7 +182,7 @@ class StoreInjected(ReturnCheck):
 
 
 class NothingStray(OfGuests):
-    """A guest takes only interrupts that were sent to it.
+    """A guest takes only interrupts that were sent to it, and not before its last reset.
 
     Source: AIA specification, chapter 3: only a write to its page makes an identity pending.
     """
@@ -195,7 +195,8 @@ class NothingStray(OfGuests):
 
 
 class ResetEmpties(ReturnCheck):
-    """After a reset, the interrupt file of a vCPU is not set up.
+    """After a reset, the interrupt file of a vCPU is not set up, and of the interrupts that were
+    sent before, only one that was still on its way may be pending.
 
     Source: kvm_riscv_vcpu_aia_imsic_reset (aia_imsic.c), which releases and zeroes the file.
     """
@@ -203,12 +204,31 @@ class ResetEmpties(ReturnCheck):
     about = "kvm_riscv_vcpu_aia_imsic_reset"
 
     def wrong(self, k: Module, ret: None, current: Thread, vcpu: Vcpu) -> Iterator[Finding]:
-        """Report a set-up that is left; eip does not count, since an MSI may have come."""
+        """Report a set-up that is left, or an interrupt."""
         file = looked_at(k, vcpu)
-        if file.eidelivery or file.eie:
+        kept = file.eip & ~vcpu.ledger.sent
+        if file.eidelivery or file.eie or kept:
             text = f"{vcpu.name} was reset; {place_looked_at(k, vcpu)} still has "
-            text = f"{text}eidelivery = {file.eidelivery}, eie = {file.eie:#x}"
+            text = f"{text}eidelivery = {file.eidelivery}, eie = {file.eie:#x}, eip = {kept:#x}"
             yield Finding("reset-kept", "vcpu", text)
+
+
+class ResetHvip(ReturnCheck):
+    """After a reset, no virtual interrupt is pending in hvip.
+
+    Only the vCPU's own thread copies irqs_pending there, before it enters its guest, so that an
+    interrupt of before the reset is the only one that can be.
+    Source: SBI specification, HART state management: a HART starts with interrupts of nobody;
+    kvm_riscv_vcpu_flush_interrupts (vcpu.c).
+    """
+
+    about = "reset_vcpu_context"
+
+    def wrong(self, k: Module, ret: None, vcpu: Vcpu) -> Iterator[Finding]:
+        """Report what is left."""
+        if vcpu.hvip:
+            text = f"{vcpu.name} was reset, and its hvip still is {vcpu.hvip:#x}"
+            yield Finding("reset-kept", "hvip", text)
 
 
 class NothingStranded(Unwatched[Module]):

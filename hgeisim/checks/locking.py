@@ -167,7 +167,7 @@ class UnderItsLock(OperationCheck):
     @staticmethod
     def _finding(moment: Moment, access: Access) -> Finding:
         """The finding about an access, with the context and its locks."""
-        lock = getattr(access.struct, access.guard.lock)
+        lock = access.guard.lock_of(access.struct)
         does = "writes" if access.written else "reads"
         held = " and ".join(moment.held).replace(lock.name, f"{lock.name} for reading only")
         text = f"{moment.who.name} {does} {access.field} of {_name(access.struct)} in "
@@ -178,6 +178,8 @@ class UnderItsLock(OperationCheck):
 
 def _may(k: Module, access: Access, held: tuple[str, ...]) -> bool:
     """Whether an access may be made with these locks held."""
+    if access.function in access.guard.without:
+        return True
     if holds(k, access.guard, access.struct, access.written, held):
         return True
     atomic = access.marked and (access.guard.words or not access.written)
@@ -187,7 +189,9 @@ def _may(k: Module, access: Access, held: tuple[str, ...]) -> bool:
 def holds(k: Module, guard: Guard, struct: Shared, written: bool, held: tuple[str, ...]) -> bool:
     """Whether the lock that guards a field of a struct is among those that are held, as it has to
     be for a read or a write."""
-    lock = getattr(struct, guard.lock)
+    if guard.written and not written:
+        return True
+    lock = guard.lock_of(struct)
     return lock.name in held and (not written or _is_exclusive(k, lock))
 
 

@@ -2,7 +2,8 @@
 
 `GUARDED_BY` says which lock guards which fields, as `__guarded_by` does in C.  A context that reads
 such a field holds the lock, and one that writes it holds it alone.  The lock is not needed for a
-read by READ_ONCE or test_bit, nor while nobody else can reach the struct (`is_reachable`).
+read by READ_ONCE or test_bit, nor while nobody else can reach the struct (`is_reachable`).  A page
+table is read by HARTs, too, which take no lock: there the lock is for writes.
 
 `PLAIN` lists the fields that C accesses with neither READ_ONCE nor WRITE_ONCE nor an atomic
 operation.  All others are atomic, accessed by READ_ONCE and WRITE_ONCE everywhere, registers, or
@@ -11,6 +12,7 @@ not variables of the kernel.  A field that a patch adds is plain.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hgeisim.kernel.structs import Globals, HgeiControl, Vcpu
@@ -18,10 +20,11 @@ from hgeisim.machine.shared import Shared
 
 
 class Guard(NamedTuple):
-    """Fields of a struct, what they are together, and the lock of the same struct.
+    """Fields of a struct, what they are together, and the path from the struct to their lock.
 
     `words`: each is also accessed whole, by atomic operations, without the lock.  What becomes of
-    them together is for other checks.
+    them together is for other checks.  `written`: only who writes them needs the lock.  `without`
+    lists functions of C that access them without it.
     """
 
     data: str
@@ -29,6 +32,12 @@ class Guard(NamedTuple):
     fields: tuple[str, ...]
     lock: str
     words: bool = False
+    written: bool = False
+    without: tuple[str, ...] = ()
+
+    def lock_of(self, struct: Shared) -> Any:
+        """The lock of the fields of a struct; raises `AttributeError` where it has none."""
+        return attrgetter(self.lock)(struct)
 
 
 GUARDED_BY = (
@@ -38,6 +47,8 @@ GUARDED_BY = (
     Guard(
         "irqs_pending", Vcpu, ("irqs_pending", "irqs_pending_mask"), "irqs_pending_lock", words=True
     ),
+    Guard("page", Vcpu, ("pte_cpu", "pte_hgei"), "vm.mmu_lock", written=True),
+    Guard("hfence", Vcpu, ("hfence",), "hfence_lock", without=("kvm_riscv_check_vcpu_requests",)),
 )
 
 
@@ -46,8 +57,15 @@ def guards_of(struct: Shared) -> tuple[Guard, ...]:
     return tuple(
         guard
         for guard in GUARDED_BY
-        if isinstance(struct, guard.struct) and hasattr(struct, guard.lock)
+        if isinstance(struct, guard.struct) and _has_lock(guard, struct)
     )
+
+
+def _has_lock(guard: Guard, struct: Shared) -> bool:
+    try:
+        return guard.lock_of(struct) is not None
+    except AttributeError:
+        return False
 
 
 def is_reachable(k: Any, struct: Shared) -> bool:

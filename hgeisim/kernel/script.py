@@ -123,6 +123,7 @@ class Script(Fixed):
         """A guest on this HART stores to the IMSIC page of a vCPU."""
         vcpu.ledger.send(identity_of(vcpu))
         yield from self.k.imsic_page_write(self.thread, vcpu, identity_of(vcpu))
+        vcpu.ledger.arrive()
 
     def sbi_ipi(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A guest on this HART calls SBI to send an IPI to a vCPU."""
@@ -138,6 +139,7 @@ class Script(Fixed):
         vcpu.ledger.send(iid)
         data.vcpu, data.value, self.thread.ipi_mask = vcpu.id, iid, 1 << self.thread.cpu
         yield self.k.irqfd
+        vcpu.ledger.arrive()
 
     def move(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """sched_setaffinity of a vCPU's thread by another: the driver moves it where it may."""

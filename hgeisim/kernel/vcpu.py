@@ -218,8 +218,10 @@ class VcpuRun(AiaDevice):
             cpu, hgei = target.translations.translate(hart.id, target.pte_cpu, target.pte_hgei)
             if cpu >= 0:
                 k.hart[cpu].write_msi(hgei, IPI_IID)
+                target.ledger.arrive()
                 yield k.sgei[cpu]
             else:
+                vcpu.ledger.store_traps(target.id)
                 vcpu.mmio, hart.guest = target.id, 0
 
     @outside("guest")

@@ -9,7 +9,7 @@ Where nothing is tracked, a tally counts how many MSIs a run has sent, and what 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Protocol
 
@@ -93,7 +93,9 @@ class Ledger(Shared):
     """The interrupts that the guest of one vCPU may expect of the kernel; identities are bits.
 
     `setup` has the identities that the guest has enabled, 0 until it has set its interrupt file up.
-    `owed` has those that were sent and that it has not taken, `sent` all that were ever sent.
+    `owed` has those that were sent and that it has not taken, `sent` all that were sent since the
+    last reset began, or that were `on_the_way` then: `senders` are just sending those.  `storing`
+    is the id of the vCPU to whose page this guest has stored, while that trap is emulated.
     `stray` is 1 once it took one that nobody has sent, and `gone` once its end has begun.
     Of software interrupts (vsip.SSIP), `soft_owed` is 1 while one was sent since the guest took the
     last one, and `soft_sent` counts those that it may still take: one that is sent before it takes
@@ -107,6 +109,9 @@ class Ledger(Shared):
     setup: Field
     owed: Field
     sent: Field
+    senders: Field
+    on_the_way: Field
+    storing: Field
     stray: Field
     gone: Field
     soft_owed: Field
@@ -126,12 +131,34 @@ class Ledger(Shared):
         identity = 1 << iid
         if self.tally:
             self.tally.send(self, identity)
+        self.senders += 1
+        if not self.on_the_way & identity:
+            self.on_the_way |= identity
         if self.gone:
             return
         if not self.owed & identity:
             self.owed |= identity
         if not self.sent & identity:
             self.sent |= identity
+
+    @aside
+    def arrive(self) -> None:
+        """One of those who send has done so: the identity is in a file."""
+        self.senders -= 1
+        if not self.senders:
+            self.on_the_way = 0
+
+    @aside
+    def store_traps(self, target: int) -> None:
+        """This guest has stored to the page of a vCPU, and the store has trapped."""
+        self.storing = target
+
+    @aside
+    def store_emulated(self, targets: Mapping[int, Ledger]) -> None:
+        """KVM has emulated that store; `targets` are the books of all vCPUs of the VM."""
+        if self.storing:
+            targets[self.storing].arrive()
+            self.storing = 0
 
     @aside
     def take(self, identities: int) -> None:
@@ -169,7 +196,7 @@ class Ledger(Shared):
 
     @aside
     def drop_soft(self) -> None:
-        """The vCPU was reset: what was sent until now need not come any more."""
+        """The vCPU was reset: software interrupts that were sent until now need not come."""
         if self.soft_owed:
             self.soft_owed = 0
 
@@ -187,16 +214,24 @@ class Ledger(Shared):
         self.changes += 1
 
     @aside
+    def restore(self, eie: int) -> None:
+        """User space has enabled identities of a file that the guest has set up."""
+        if self.setup:
+            self.set_up(eie)
+
+    @aside
     def ask(self, data: Asked) -> None:
         """An ioctl about this vCPU begins."""
         data.asked = self.changes
 
     @aside
     def reset_begins(self) -> None:
-        """The vCPU is reset: the guest will have to set its interrupt file up again."""
+        """The vCPU is reset: the guest will have to set its interrupt file up again, and of what
+        was sent before, only what is still on its way may come."""
         if self.setup:
             self.setup = 0
             self.changes += 1
+        self.sent, self.soft_sent = self.on_the_way, self.soft_senders
 
     @aside
     def reset_ends(self) -> None:

@@ -87,7 +87,8 @@ def parse_action(text: object) -> Action:
     hart = found.get("HART", "0")
     is_number = hart.isascii() and hart.isdecimal() and len(hart) <= 5
     if len(rest) != len(kinds) or not is_number:
-        raise ValueError(f"must be {allowed_actions({verb: VERBS[verb]})}")
+        where = ", in the task of a vCPU" if VERBS[verb].own else ""
+        raise ValueError(f"must be {allowed_actions({verb: VERBS[verb]})}{where}")
     return Action(verb, int(hart) if "HART" in found else None, found.get("VCPU"))
 
 

@@ -70,11 +70,18 @@ def _offline_at_first(draft: Draft) -> tuple[int, ...]:
     return () if draft.machine is None else draft.machine.offline or ()
 
 
+def _all_offline(draft: Draft) -> bool:
+    """Whether no HART is online at first."""
+    topology = draft.topology
+    return topology is not None and {*range(len(topology.harts))} <= {*_offline_at_first(draft)}
+
+
 def _starts_offline(draft: Draft) -> Iterator[Finding]:
     """Nothing runs on a HART that is offline, but for the thread that brings it up."""
     offline = _offline_at_first(draft)
-    if draft.topology is not None and {*range(len(draft.topology.harts))} == {*offline}:
+    if _all_offline(draft):
         yield "machine.offline", show(list(offline)), "must leave at least one HART online"
+        return
     allowed = "must be a HART that is online at first, see machine.offline"
     for where, hart in _harts_needed(draft):
         if hart in offline:
@@ -116,6 +123,16 @@ def _hotplug_elsewhere(draft: Draft) -> Iterator[Finding]:
                     continue  # _unknown_harts reports it
                 allowed = f"must name the HART of its task, {task.hart}"
                 yield f"{where}.does[{i}]", show(str(action)), allowed
+
+
+def _idle_twice(draft: Draft) -> Iterator[Finding]:
+    """A HART has one idle task."""
+    first: dict[int, str] = {}
+    for where, task in present("task", draft.task):
+        idle = task.hart is not None and VERBS[task.does[0].verb].idle
+        if idle and first.setdefault(task.hart or 0, where) != where:
+            allowed = f"a HART has only one idle task; see {first[task.hart or 0]}"
+            yield f"{where}.hart", str(task.hart), allowed
 
 
 def _unknown_vcpus(draft: Draft) -> Iterator[Problem]:
@@ -214,12 +231,14 @@ def _module_in_use(draft: Draft) -> Iterator[Finding]:
 
 def _no_hart_left(draft: Draft) -> Iterator[Finding]:
     windows = list(present("hotplug", draft.hotplug))
+    if draft.topology is None or _all_offline(draft):
+        return  # _starts_offline reports it
     never = {*_offline_at_first(draft)} - {w.hart for _, w in windows}
     for where, window in windows:
         now_ns = _begins_ns(window)
         down = {w.hart for _, w in windows if _begins_ns(w) <= now_ns and _is_offline(w, now_ns)}
         down |= never
-        if draft.topology is not None and len(down) >= len(draft.topology.harts):
+        if len(down) >= len(draft.topology.harts):
             yield f"{where}.offline", _time(now_ns), "must leave at least one HART online"
 
 
@@ -269,6 +288,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _names_used_twice,
     _vcpus_used_twice,
     _hotplug_elsewhere,
+    _idle_twice,
     _time_stands_still,
     _starts_offline,
     _order_of_times,

@@ -48,7 +48,12 @@ class Books:
     def restored(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
         """An ioctl has ended, which may have written what the guest had enabled."""
         if current.data.write:
-            vcpu.ledger.set_up(current.data.value)
+            vcpu.ledger.restore(current.data.value)
+
+    @returned("kvm_riscv_vcpu_mmio_store")
+    def emulated(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """A store of the guest to an IMSIC page, which has trapped, was emulated."""
+        vcpu.ledger.store_emulated({each.id: each.ledger for each in vcpu.vm.vcpus})
 
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_topei")
     def claimed(self, ret: int, current: Thread, vcpu: Vcpu) -> None:

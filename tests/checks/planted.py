@@ -374,3 +374,11 @@ class ReleaseReadsAnother(VcpuRun):
     def imsic_vsfile_read(k, current: Caller, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
         """imsic_vsfile_read with the fault."""
         yield from super().imsic_vsfile_read(current, vcpu, cpu, 3 - hgei)
+
+
+class NotCleared(VcpuRun):
+    """imsic_update takes a VS-file as its last owner has left it."""
+
+    def imsic_vsfile_local_clear(k, current: Runner, vcpu: Vcpu, hgei: int) -> Path[None]:
+        """imsic_vsfile_local_clear with the fault."""
+        yield STEP

@@ -181,6 +181,18 @@ PLANTS = {
         ("reset-kept:vcpu",),
         harts=3,
     ),
+    "not cleared": Plant(
+        planted.NotCleared,
+        "v7.0",
+        {
+            "v1@0": "",
+            "v2@1": "migrate 0, run",
+            "@1": "msi v1, destroy v1, irqfd v2",
+            "@2": "offline 2",
+        },
+        ("stray:vcpu",),
+        harts=3,
+    ),
     "release reads another": Plant(
         planted.ReleaseReadsAnother, "v7.0", TAKEN_AWAY, ("foreign-vsfile:hgei",), files=2
     ),

@@ -11,10 +11,12 @@ from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.kernel.variants import variant_problem
 from hgeisim.library.own_patch import execute
-from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.load import load_scenario, scenario_from
 from tests.support.commands import hgeisim
+from tests.support.kernels import PROVED
 
-PATCHES = Path(__file__).parent.parent / "data/patches/broken.py"
+DATA = Path(__file__).parent.parent / "data"
+PATCHES = DATA / "patches/broken.py"
 STATES = 200_000
 EXPLORED = {
     "NothingArmed": ("moved-sleeper", "deaf:vcpu"),
@@ -30,6 +32,8 @@ EXPLORED = {
     "FileKept": ("on-swfile", "guest-file:vcpu"),
     "NotDisarmed": ("moved-sleeper", "storm:sgei"),
     "ResetKeeps": ("reset-release", "reset-kept:vcpu"),
+    "ResetKeepsEip": (f"{DATA}/scenarios/reset-pending.toml", "reset-kept:vcpu"),
+    "ResetKeepsHvip": (f"{DATA}/scenarios/reset-swfile.toml", "reset-kept:hvip"),
     "OtherLine": ("two-lines", "stray:vcpu"),
     "FreedTwice": ("moved-sleeper", "double-free:hgei"),
     "NothingFreed": ("moved-sleeper", "armed:not-its-file"),
@@ -91,6 +95,27 @@ def test_a_run_notices(name: str) -> None:
 @pytest.mark.parametrize("scenario", ["contend", "one-vm", "two-lines", "on-swfile", "reused-line"])
 def test_without_hotplug_nothing_is_lost(scenario: str) -> None:
     assert of_the_base(scenario) <= {"armed:free-line"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["reset-pending", "reset-swfile", "reset-on-the-way"])
+@pytest.mark.parametrize("variant", PROVED)
+def test_a_reset_drops_what_was_pending_and_nothing_else(scenario: str, variant: str) -> None:
+    space = space_of(load_scenario(f"{DATA}/scenarios/{scenario}.toml", {"variant": variant}))
+    assert set(exhaustive(space, STATES).counterexamples) <= {"armed:free-line"}
+
+
+def test_an_ioctl_that_enables_what_the_guest_has_not_set_up_yet_is_no_set_up() -> None:
+    vcpu = {"name": "v1", "hart": 0}
+    own = {"name": "vcpu/v1", "vcpu": "v1", "does": ["exit"]}
+    monitor = {"name": "monitor", "hart": 1, "does": ["set_eie v1"]}
+    machine = {"harts": [{"count": 2, "guest_files": 1}]}
+    run = {"until": "1ms"}
+    scenario = scenario_from(
+        {"title": "t", "machine": machine, "run": run, "vcpu": [vcpu], "task": [own, monitor]}
+    )
+    verdict = exhaustive(space_of(scenario), STATES)
+    assert not {*verdict.counterexamples} - {"waits-for-guest:vcpu->mutex"}
 
 
 @pytest.mark.slow

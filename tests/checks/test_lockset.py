@@ -35,6 +35,8 @@ BROKEN = {
         "unlocked:owners in give_back",
     },
     "locksets.py:Clears": {f"unlocked:free_bitmap {FREE}"},
+    "locksets.py:MapsUnlocked": {"unlocked:page in gstage_set_pte"},
+    "locksets.py:FencesUnlocked": {"unlocked:hfence in kvm_riscv_hfence_process"},
 }
 SOUND = ("LooksOnce", "Tests", "Tries", "Helps", "Nothing")
 EXPLORED = [name for name in built_in_names() if load_scenario(name).task]
@@ -125,7 +127,7 @@ def test_who_can_come_to_a_control_block() -> None:
 def test_the_list_of_guards_is_of_fields_and_locks_that_exist() -> None:
     k = unbooted("v7.2", (1,))
     vcpu = k.add_vcpu("v1", 0, k.add_vm("vm"))
-    assert (*guards_of(k.hgei[0]), *guards_of(vcpu)) == (*GUARDED_BY[1:3], *GUARDED_BY[::3])
+    assert {*guards_of(k.hgei[0]), *guards_of(vcpu)} == {*GUARDED_BY}
     for guard in GUARDED_BY:
         assert {*guard.fields} <= {*guard.struct.fields, *guard.struct.arrays}
 

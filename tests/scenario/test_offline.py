@@ -62,6 +62,10 @@ def test_it_belongs_to_what_a_result_depends_on() -> None:
         ({"kernel": {"init_hart": 2}}, "must be a HART that is online at first"),
         ({"vcpu": [{"name": "v1", "hart": 2}]}, "must be a HART that is online at first"),
         ({"task": [{**UP, "does": ["shutdown"]}]}, "must be a HART that is online at first"),
+        (
+            {"task": [{"name": name, "hart": 1, "does": ["power_down 1"]} for name in "ab"]},
+            r"task[1].hart = 1: a HART has only one idle task; see task[0]",
+        ),
         ({"hotplug": [{"hart": 2, "offline": "1ms"}]}, "must be left out"),
         ({"hotplug": [{"hart": 1, "online": "1ms"}]}, "only a HART of machine.offline has none"),
         ({"hotplug": [{"hart": 2}]}, "must have `offline`, `online` or both"),
@@ -74,3 +78,9 @@ def test_it_belongs_to_what_a_result_depends_on() -> None:
 def test_bad_input(tables: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said.replace("[", r"\[")):
         scenario(**tables)
+
+
+def test_a_machine_without_a_hart_that_is_online_is_one_mistake() -> None:
+    with pytest.raises(InputError) as caught:
+        scenario(machine={**MACHINE, "offline": [0, 1, 2]})
+    assert len(caught.value.problems) == 1

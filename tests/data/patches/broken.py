@@ -3,6 +3,7 @@
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.aia_imsic import ImsicDevice
 from hgeisim.kernel.structs import IRQ_VS_EXT
+from hgeisim.kernel.vcpu import VcpuRun
 from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.hart import bit, ffs
 from hgeisim.machine.interrupt_file import topei
@@ -124,6 +125,26 @@ class ResetKeeps(ImsicDevice):
 
     def kvm_riscv_vcpu_aia_imsic_reset(k, current, vcpu):
         yield STEP
+
+
+class ResetKeepsEip(ImsicDevice):
+    """A reset zeroes all of the SW-file but what is pending."""
+
+    def kvm_riscv_vcpu_aia_imsic_reset(k, current, vcpu):
+        yield from k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu)
+        yield STEP
+        vcpu.swfile.eie = 0
+        yield STEP
+        vcpu.swfile.eithreshold = vcpu.swfile.eidelivery = 0
+
+
+class ResetKeepsHvip(VcpuRun):
+    """A reset does not zero hvip."""
+
+    def reset_vcpu_context(k, vcpu):
+        hvip = vcpu.hvip
+        yield from super().reset_vcpu_context(vcpu)
+        vcpu.hvip = hvip
 
 
 class OtherLine(ImsicDevice):

@@ -95,3 +95,20 @@ def check(k):
         if vcpu is not None and vcpu.vsfile_hgei == 0:
             return f"{vcpu} has line 0"
     return None
+
+
+class MapsUnlocked(ImsicDevice):
+    """kvm_riscv_mmu_ioremap does not take mmu_lock."""
+
+    def kvm_riscv_mmu_ioremap(k, current, vcpu, cpu, hgei):
+        yield STEP
+        yield from k.gstage_set_pte(current, vcpu, cpu, hgei)
+
+
+class FencesUnlocked(ImsicDevice):
+    """kvm_riscv_hfence_process empties the queue without hfence_lock."""
+
+    def kvm_riscv_hfence_process(k, current, vcpu):
+        yield STEP
+        queue, vcpu.hfence = vcpu.hfence, 0
+        k.kvm_riscv_local_hfence_gvma_vmid_gpa(current.cpu, vcpu.vm, queue)

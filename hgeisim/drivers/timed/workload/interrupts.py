@@ -37,6 +37,7 @@ def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]
     def handler(current: Runner) -> Path[None]:
         vcpu.ledger.send(iid)
         yield from host.k.kvm_riscv_vcpu_aia_imsic_inject(current, vcpu, iid)
+        vcpu.ledger.arrive()
 
     return handler
 
@@ -75,9 +76,11 @@ def _store(host: Host, core: Core, vcpu: Vcpu, target: Vcpu) -> None:
     """
     target.ledger.send(IPI_IID)
     if target.pte_cpu < 0:
+        vcpu.ledger.store_traps(target.id)
         vcpu.mmio = target.id
         core.trap(int(host.env.now))
         return
     reached, bus = host.driver.cores[target.pte_cpu], host.driver.interrupts.runner[core.hart.id]
     run_alone(host.k.imsic_page_write(bus, target, IPI_IID), bus, host.k.watch.only(SampleSgei))
+    target.ledger.arrive()
     host.driver.interrupts.poll(reached)
