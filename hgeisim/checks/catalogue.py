@@ -94,6 +94,7 @@ CATALOGUE = (
     Row(lifetime.VcpuGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(lifetime.RunGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(lifetime.VmGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
+    Row(lifetime.TableGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(lifetime.SgeiGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(lifetime.VirtualizationGone(), ("left-behind",), OWNERSHIP, (At.RETURN,)),
     Row(conservation.SetUpKept(), ("set-up-lost",), INTERRUPT, (At.MOVED, At.QUIET)),

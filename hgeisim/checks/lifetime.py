@@ -18,27 +18,33 @@ from hgeisim.machine.shared import address_of, addresses
 
 
 class UseAfterFree(OperationCheck):
-    """No step reads or writes a vCPU that an earlier step freed.  Needs tracked memory.
+    """No step reads or writes a vCPU or a page table that an earlier step freed.  Needs tracked
+    memory.
 
-    Source: kmem_cache_free in kvm_vcpu_destroy (kvm_main.c); KASAN reports it in a kernel.
+    Source: kmem_cache_free in kvm_vcpu_destroy (kvm_main.c), free_pages in kvm_riscv_mmu_free_pgd
+    (mmu.c); KASAN reports the first in a kernel.
     """
 
     def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
         """Look at the cells that the step touched."""
         owners = _owners(k)
-        for vcpu in dict.fromkeys(owners[each] for each in moment.touched if each in owners):
-            if freed_before(vcpu, moment):
-                text = f"{moment.who.name} touches {vcpu.name} after it was freed, in "
-                yield Finding("use-after-free", moment.entry, text + moment.function)
+        for owner in dict.fromkeys(owners[each] for each in moment.touched if each in owners):
+            if freed_before(owner, moment):
+                table = isinstance(owner, Vm)
+                what = f"the page table of {owner.name}" if table else owner.name
+                text = f"{moment.who.name} touches {what} after it was freed, in "
+                subject = "pgd" if table else moment.entry
+                yield Finding("use-after-free", subject, text + moment.function)
 
 
-_KNOWN = WeakKeyDictionary[Module, dict[int, Vcpu]]()
+_KNOWN = WeakKeyDictionary[Module, dict[int, Vcpu | Vm]]()
 
 
-def _owners(k: Module) -> dict[int, Vcpu]:
-    """The vCPU that each cell belongs to."""
+def _owners(k: Module) -> dict[int, Vcpu | Vm]:
+    """The vCPU that each cell belongs to, or the VM with the page table that it lies in."""
     if k not in _KNOWN:
         _KNOWN[k] = {address: vcpu for vcpu in vcpus(k) for address in own_cells(vcpu)}
+        _KNOWN[k] |= {address: vcpu.vm for vcpu in vcpus(k) for address in _page(vcpu)}
     return _KNOWN[k]
 
 
@@ -46,12 +52,18 @@ def own_cells(vcpu: Vcpu) -> set[int]:
     """The memory of a vCPU: its fields, its SW-file and its locks."""
     locks = (vcpu.vsfile_lock, vcpu.swfile_extirq_lock, vcpu.hfence_lock)
     parts = (vcpu, vcpu.wait, vcpu.swfile, vcpu.mutex, *locks)
-    return {address for part in parts for address in addresses(part)}
+    return {address for part in parts for address in addresses(part)} - _page(vcpu)
 
 
-def freed_before(vcpu: Vcpu, moment: Moment) -> bool:
-    """Whether a vCPU was freed before this step."""
-    return address_of(vcpu, "freed") not in moment.writes and vcpu.freed == 1
+def _page(vcpu: Vcpu) -> set[int]:
+    """The entry of its IMSIC page in the page table of its VM."""
+    return {*addresses(vcpu, "pte_cpu", "pte_hgei")}
+
+
+def freed_before(owner: Vcpu | Vm, moment: Moment) -> bool:
+    """Whether a vCPU, or the page table of a VM, was freed before this step."""
+    field = "pgd_freed" if isinstance(owner, Vm) else "freed"
+    return address_of(owner, field) not in moment.writes and getattr(owner, field) == 1
 
 
 def alive(vcpus: Iterable[Vcpu]) -> Iterator[Finding]:
@@ -107,6 +119,21 @@ class VmGone(ReturnCheck):
     def wrong(self, k: Module, ret: None, current: Thread, vm: Vm) -> Iterator[Finding]:
         """Report the vCPUs that are left."""
         yield from alive(vm.vcpus)
+
+
+class TableGone(ReturnCheck):
+    """When the memory of a monitor is gone, so is the page table of its VM.
+
+    Source: kvm_arch_flush_shadow_all (mmu.c), which is called when nothing may be mapped any more.
+    """
+
+    about = "kvm_mmu_notifier_release"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vm: Vm) -> Iterator[Finding]:
+        """Report a page table that nobody will give back."""
+        if not vm.pgd_freed:
+            text = f"the monitor of {vm.name} has exited, and its page table was not given back"
+            yield Finding("left-behind", "pgd", text)
 
 
 class SgeiGone(ReturnCheck):

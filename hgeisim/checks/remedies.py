@@ -18,8 +18,9 @@ REMEDIES = {
         "Hand out only lines that the HART has: a count for each CPU.",
     ),
     "use-after-free": Remedy(
-        "A freed vCPU is read and written, and maybe kicked.",
-        "Take a reference while hgctrl->lock is held, or let the destroyer wait for the other CPU.",
+        "A freed vCPU is read and written, and maybe kicked; or a freed page table is.",
+        "Take a reference, or read the pointer, while the lock is held that its destroyer takes, "
+        "or let the destroyer wait for the other CPU.",
     ),
     "guest-line": Remedy(
         "A guest takes and changes the interrupts of another one.",

@@ -82,13 +82,18 @@ def _read(seen: Seen) -> bool:
     return not readers.isdisjoint(seen.entered)
 
 
+def _freed(seen: Seen) -> bool:
+    vcpu, table = _had(vcpus, "freed", bool), _had(lambda k: k.vms, "pgd_freed", bool)
+    return vcpu(seen) or table(seen)
+
+
 HAS_VS_FILE: Subject = _had(vcpus, "vsfile_hgei", lambda line: line > 0)
 SENT: Subject = _had(_ledgers, "owed", bool)
 OWNED: Subject = _had(lambda k: k.hgei, "owners", bool)
 SLEPT: Subject = _had(lambda k: (v.thread for v in vcpus(k)), "on_rq", lambda on_rq: not on_rq)
 SUBJECTS: dict[str, tuple[str, Subject]] = {
     "illegal-instruction": ("the host accesses a VS-file", _did(SweepVsFile)),
-    "use-after-free": ("a vCPU is freed", _had(vcpus, "freed", bool)),
+    "use-after-free": ("a vCPU or a page table is freed", _freed),
     "guest-line": ("a guest has a VS-file", _had(vcpus, "vgein", bool)),
     "guest-file": ("a vCPU has a VS-file", HAS_VS_FILE),
     "foreign-vsfile": ("the host accesses a VS-file", _did(SweepVsFile)),

@@ -148,6 +148,8 @@ def _command(made: BootedScenario, action: Action, own: Vcpu | None) -> Command:
     vcpu = made.vcpus[action.vcpu] if action.vcpu is not None else own
     if own is not None and action.verb == "store":
         own.vm.stores = True
+    if own is not None and action.verb == "exit_mm":
+        own.vm.monitor_exits = True
     if VERBS[action.verb].moves and vcpu is not None and vcpu not in made.moved:
         made.moved.append(vcpu)
     return Command(action.verb, action.hart or 0, vcpu)

@@ -42,6 +42,13 @@ class Module(CpuIdle):
             i += 1
         yield from k.kvm_disable_virtualization(current)
 
+    def kvm_mmu_notifier_release(k, current: Thread, vm: Vm) -> Path[None]:
+        """kvm_mmu_notifier_release, v6.12: the memory of the monitor goes away (exit_mm), and with
+        it the page table of the VM; the VM stays for as long as somebody has its file open."""
+        yield vm.srcu.srcu_read_lock
+        yield from k.kvm_riscv_mmu_free_pgd(current, vm)
+        yield vm.srcu.srcu_read_unlock
+
     def kvm_shutdown(k, current: Thread) -> Path[None]:
         """kvm_shutdown, v6.12: on_each_cpu, so aia_disable runs as a hardirq on every other CPU, on
         top of whatever is there; vCPUs that go on enter their guests all the same."""

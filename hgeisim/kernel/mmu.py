@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgeisim.kernel.request import Request
 from hgeisim.kernel.structs import REQ_HFENCE, Vcpu, Vm
-from hgeisim.machine.ops import Path
+from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
 
@@ -20,8 +20,25 @@ class Mmu(Request):
     def kvm_riscv_mmu_iounmap(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_gstage_iounmap, v6.12 (2.9 step 3): the page traps from now on."""
         yield vcpu.vm.mmu_lock.lock
-        yield from k.gstage_set_pte(current, vcpu, -1, -1)
+        if vcpu.vm.pgd:
+            yield from k.gstage_set_pte(current, vcpu, -1, -1)
         yield vcpu.vm.mmu_lock.unlock
+
+    def kvm_riscv_mmu_free_pgd(k, current: Runner, vm: Vm) -> Path[None]:
+        """kvm_riscv_gstage_free_pgd, v6.12: all is unmapped, and the page table given back.
+
+        It is called once.
+        """
+        yield vm.mmu_lock.lock
+        i = 0
+        while i < len(vm.vcpus):
+            if vm.vcpus[i].pte_cpu >= 0:
+                yield from k.gstage_set_pte(current, vm.vcpus[i], -1, -1)
+            i += 1
+        vm.pgd = 0
+        yield vm.mmu_lock.unlock
+        yield STEP
+        vm.pgd_freed = 1
 
     def gstage_set_pte(k, current: Runner, vcpu: Vcpu, cpu: int, hgei: int) -> Path[None]:
         """gstage_set_pte or gstage_op_pte, v6.12: the fence is waited for under mmu_lock."""

@@ -100,6 +100,13 @@ class Script(Fixed):
         """KVM_RUN returns to the monitor for good."""
         return self.k.kvm_vcpu_ioctl_end(self.thread, vcpu)
 
+    def exit_mm(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """The monitor exits: its memory goes away, and the file of the VM is still open."""
+        yield from self.k.kvm_vcpu_ioctl_end(self.thread, vcpu)
+        for each in vcpu.vm.vcpus:
+            each.ledger.end()
+        yield from self.k.kvm_mmu_notifier_release(self.thread, vcpu.vm)
+
     # Verbs of a task on a HART
 
     def destroy(self, vcpu: Vcpu, cpu: int) -> Path[None]:

@@ -122,11 +122,16 @@ class RcuWait(Shared):
 class Vm(Shared):
     """struct kvm.  `vcpus` lists its vCPUs; `asked_mode` is the AIA mode that the monitor asked
     for, `aia_mode` the one that it got; `stores` says whether a guest of it stores to an IMSIC
-    page, so that translations matter."""
+    page, so that translations matter.  `pgd` is 1 while it has a G-stage page table, then 0 (NULL),
+    and `pgd_freed` is 1 once the memory of that was given back; `monitor_exits` says whether that
+    may happen."""
 
+    pgd: Field
+    pgd_freed: Field
     aia_mode: str
     asked_mode: str
     stores: bool
+    monitor_exits: bool
     name: str
     vcpus: list[Vcpu]
     lock: Mutex
@@ -259,10 +264,10 @@ def make_hardirq(
 
 def make_vm(kind: type[Vm], memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> Vm:
     """A VM without vCPUs; `sleeping`: its spinlocks sleep (PREEMPT_RT)."""
-    vm = build(kind, memory, name)
+    vm = build(kind, memory, name, pgd=1)
     vm.name, vm.vcpus = name, []
     vm.aia_mode = vm.asked_mode = aia_mode
-    vm.stores = False
+    vm.stores = vm.monitor_exits = False
     vm.lock = mutex(memory, f"{name}.lock", "kvm->lock")
     vm.slots_lock = mutex(memory, f"{name}.slots_lock", "kvm->slots_lock")
     vm.srcu = srcu(memory, f"{name}.srcu")

@@ -144,6 +144,7 @@ RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (r"(.+)\.vsfile_cpu", _vsfile),
         (r"hgei(\d+)\.owners\[(\d+)\]", _owner),
         (r"(.+)\.freed", _either("frees {}", "")),
+        (r"(.+)\.pgd_freed", _either("frees the page table of {}", "")),
         (r"hgei(\d+)\.free_bitmap", _bitmap),
         (r"hart(\d+)\.(eie)\[(\d+)\]", _line),
         (r"hart(\d+)\.(eip)\[(\d+)\]", _line),

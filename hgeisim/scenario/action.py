@@ -41,6 +41,7 @@ VERBS = {
     "block": Verb(own=True),
     "exit": Verb(own=True),
     "leave": Verb(own=True, last=True),
+    "exit_mm": Verb(own=True, last=True),
     "destroy": Verb("VCPU", once="be destroyed only once"),
     "offline": Verb("HART", hotplug=True),
     "online": Verb("HART", hotplug=True),

@@ -164,6 +164,20 @@ def _stores_elsewhere(draft: Draft) -> Iterator[Finding]:
                     yield f"{where}.does[{i}]", show(str(action)), allowed
 
 
+def _monitor_has_others(draft: Draft) -> Iterator[Finding]:
+    """A monitor exits with its last thread."""
+    vm_of = {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    tasks = list(present("task", draft.task))
+    threads = [(where, vm_of.get(task.vcpu)) for where, task in tasks if task.vcpu]
+    for where, task in tasks:
+        last = len(task.does) - 1
+        vm = vm_of.get(task.vcpu or "")
+        others = [each for each, its in threads if its == vm and each != where]
+        if task.does[last].verb == "exit_mm" and others:
+            allowed = f"a monitor exits with its last thread; {others[0]} is another one of its VM"
+            yield f"{where}.does[{last}]", show(str(task.does[last])), allowed
+
+
 def _names_used_twice(draft: Draft) -> Iterator[Finding]:
     for names in (draft.names("vm") + draft.names("vcpu"), draft.names("task")):
         first: dict[str, str] = {}
@@ -285,6 +299,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _unknown_harts,
     _harts_listed_twice,
     _stores_elsewhere,
+    _monitor_has_others,
     _names_used_twice,
     _vcpus_used_twice,
     _hotplug_elsewhere,

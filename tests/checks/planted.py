@@ -382,3 +382,13 @@ class NotCleared(VcpuRun):
     def imsic_vsfile_local_clear(k, current: Runner, vcpu: Vcpu, hgei: int) -> Path[None]:
         """imsic_vsfile_local_clear with the fault."""
         yield STEP
+
+
+class FreedFirst(VcpuRun):
+    """The page table is given back, and emptied then."""
+
+    def kvm_riscv_mmu_free_pgd(k, current: Runner, vm: Vm) -> Path[None]:
+        """kvm_riscv_mmu_free_pgd with the fault."""
+        yield STEP
+        vm.pgd_freed = 1
+        yield from super().kvm_riscv_mmu_free_pgd(current, vm)

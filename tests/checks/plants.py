@@ -181,6 +181,9 @@ PLANTS = {
         ("reset-kept:vcpu",),
         harts=3,
     ),
+    "page table freed first": Plant(
+        planted.FreedFirst, "v7.0", {"v1@0": "exit_mm"}, ("use-after-free:pgd",)
+    ),
     "not cleared": Plant(
         planted.NotCleared,
         "v7.0",

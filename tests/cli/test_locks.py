@@ -232,7 +232,8 @@ def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
     """A patch that changes nothing differs from a baseline in nothing, whatever that saw."""
     (tmp_path / "mine.py").write_text("from hgeisim.patch import Aia\nclass Mine(Aia): ...\n")
     variant, few = f"v7.0+{tmp_path}/mine.py:Mine", tmp_path / "few.txt"
-    assert hgeisim("locks", "learn", "move-offline", "patch-race", "--out", str(few)).status == 0
+    learn = ("locks", "learn", "move-offline", "patch-race", "--variant", "v7.0")
+    assert hgeisim(*learn, "--out", str(few)).status == 0
     for words in ((str(few), variant), (variant, str(few)), ("v7.0", variant)):
         answer = hgeisim("locks", "diff", *words)
         assert (answer.status, answer.err) == (0, "")

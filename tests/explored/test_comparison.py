@@ -77,6 +77,7 @@ def test_what_two_searches_know_together() -> None:
 
 TWINS = {
     "attr-offline": ["cpuhp/0"],
+    "monitor-exits": ["cpuhp/0"],
     "crowd": ["cpuhp/0", "cpuhp/2"],
     "everything": ["cpuhp/0"],
     "host-shutdown": ["reboot"],

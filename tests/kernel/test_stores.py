@@ -20,7 +20,7 @@ BROKEN = {
     "OnlyOwnFence": ("store-moved", {LOST, STALE}),
     "NoWait": ("store-moved", {LOST, STALE}),
     "OnlyDequeues": ("store-moved", {LOST, STALE}),
-    "UnmapsQuietly": ("store-moved", {LOST, STALE}),
+    "UnmapsQuietly": ("store-moved", {LOST, STALE, "unlocked:page in kvm_riscv_mmu_iounmap"}),
     "NoSanitize": ("store-returned", {LOST, STALE}),
 }
 

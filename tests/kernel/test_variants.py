@@ -26,6 +26,7 @@ from hgeisim.kernel.variants.cpu_pm import CpuPm
 from hgeisim.kernel.variants.exit_order import ExitOrder
 from hgeisim.kernel.variants.former_clear import FormerClear
 from hgeisim.kernel.variants.former_skip import FormerSkip
+from hgeisim.kernel.variants.gstage import Gstage
 from hgeisim.kernel.variants.irqs_pending_lock import IrqsPendingLock
 from hgeisim.kernel.variants.mmu_rwlock import MmuRwlock
 from hgeisim.kernel.variants.mrif_64 import Mrif64
@@ -138,18 +139,18 @@ LAYERS = (
 ORDER: dict[str, list[type[Kernel]]] = {
     "v6.12": [V6_12],
     "v6.16": [V6_16, ExitOrder, V6_12],
-    "v6.18": [V6_18, V6_16, ExitOrder, V6_12],
-    "v7.0": [V7_0, V6_18, V6_16, ExitOrder, V6_12],
-    "v7.1": [V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12],
+    "v6.18": [V6_18, Gstage, V6_16, ExitOrder, V6_12],
+    "v7.0": [V7_0, V6_18, Gstage, V6_16, ExitOrder, V6_12],
+    "v7.1": [V7_1, FormerSkip, V7_0, V6_18, Gstage, V6_16, ExitOrder, V6_12],
     "v7.2": [
         *(V7_2, RwAttrMutex, IrqsPendingLock),
         *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
-        *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
+        *(V7_1, FormerSkip, V7_0, V6_18, Gstage, V6_16, ExitOrder, V6_12),
     ],
     "v7.3": [
         *(V7_3, Mrif64, CpuPm, FormerClear, V7_2, RwAttrMutex, IrqsPendingLock),
         *(PercpuV5, PercpuV4, PercpuV3, PercpuV2, MmuRwlock),
-        *(V7_1, FormerSkip, V7_0, V6_18, V6_16, ExitOrder, V6_12),
+        *(V7_1, FormerSkip, V7_0, V6_18, Gstage, V6_16, ExitOrder, V6_12),
     ],
     "v6.12+stable": [Stable, RwAttrMutex, ExitOrder, IrqsPendingLock, V6_12],
     "v6.12+percpu-v2": [PercpuV2, V6_12],
@@ -202,7 +203,10 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
         *("any_pending", "reset_vcpu_context"),
     },
     Mrif64: {"imsic_mrif_atomic_rmw"},
-    MmuRwlock: {"add_vm", "kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"},
+    MmuRwlock: {
+        *("add_vm", "kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"),
+        "kvm_riscv_mmu_free_pgd",
+    },
     RwAttrMutex: {"rw_vcpu_attr"},
     Stable: set(),
     PercpuV2: {

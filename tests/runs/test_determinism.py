@@ -55,6 +55,7 @@ VARIANTS = {
     "sleeper-offline": ("v6.12", "v7.3"),
     "attr-offline": ("v6.12", "v7.3"),
     "attr-waits": ("v7.1", "v7.3"),
+    "monitor-exits": ("v6.12", "v7.3"),
     "store-moved": ("v6.12", "v7.3"),
     "store-returned": ("v6.12", "v7.3"),
     "stale-attr": ("v6.12", "v7.3"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.kernel.mmu import Mmu
 from hgeisim.kernel.structs import Vm
-from hgeisim.machine.ops import Path
+from hgeisim.kernel.variants.gstage import Gstage
+from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.rwlock import rwlock
 from hgeisim.machine.task import Runner
 
 
-class MmuRwlock(Mmu):
+class MmuRwlock(Gstage):
     """A page is mapped with the lock held for writing, its fence inside; an unmapped page is fenced
     when the lock has been dropped.  The dirty log alone reads, and is not modelled."""
 
@@ -30,9 +30,25 @@ class MmuRwlock(Mmu):
 
     def kvm_riscv_mmu_iounmap(k, current: Runner, vcpu: Any) -> Path[None]:
         """kvm_riscv_mmu_iounmap, v7.2 (2.9 steps 3b-3e): the fence only if the page was mapped."""
+        pgd = yield from k.read_pgd(vcpu.vm)
         yield vcpu.vm.mmu_lock.write_lock
-        was_mapped = vcpu.pte_cpu >= 0
-        vcpu.pte_cpu = vcpu.pte_hgei = -1
+        was_mapped = pgd and vcpu.pte_cpu >= 0
+        if was_mapped:
+            vcpu.pte_cpu = vcpu.pte_hgei = -1
         yield vcpu.vm.mmu_lock.write_unlock
         if was_mapped:
             yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
+
+    def kvm_riscv_mmu_free_pgd(k, current: Runner, vm: Any) -> Path[None]:
+        """kvm_riscv_mmu_free_pgd, v7.2: the fences follow when the lock has been dropped."""
+        yield vm.mmu_lock.write_lock
+        for vcpu in vm.vcpus:
+            vcpu.pte_cpu = vcpu.pte_hgei = -1
+        vm.pgd = 0
+        yield vm.mmu_lock.write_unlock
+        i = 0
+        while i < len(vm.vcpus):
+            yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vm.vcpus[i])
+            i += 1
+        yield STEP
+        vm.pgd_freed = 1

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.variants.gstage import Gstage
 from hgeisim.kernel.variants.v6_16 import V6_16
 from hgeisim.machine.hart import bit
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
 
-class V6_18(V6_16):  # noqa: N801 - the version as people write it
-    """With "Read HGEIP CSR on the correct cpu" (bug B-03 and its fix)."""
+class V6_18(Gstage, V6_16):  # noqa: N801 - the version as people write it
+    """With "Read HGEIP CSR on the correct cpu" (bug B-03 and its fix), and with gstage.c."""
 
     name = "v6.18"
 
