@@ -21,7 +21,8 @@ the owner as well.
 Without a `Contention` nothing is merged: each operation is a step of its own.  With one, a step
 that touches only cells that no other context writes, or none at all, commutes with every step of
 the others; so does one under a lock that every context holds when it touches them.  The cells that
-a context may touch are known from the steps it was seen to make.  A search that relies on a cell
+a context may touch are known from the steps it was seen to make, and from what it looked at while
+it waited: what it waits for may come and go within a step of another.  A search that relies on a cell
 being uncontended is valid if the cell is still uncontended at its end; otherwise it starts again
 with what it has learned.  (Suppose the search missed a step by which another context contends for
 such a cell.  Take the first such step of a schedule: up to it every context kept to its own cells,
@@ -217,9 +218,11 @@ class Transaction:
                     if who.ipi_wait >> hart.id & 1:
                         hart.queue_call(who.number)
             if not op.ready(who):
+                self._note_wait(node)
                 return self.automaton.wait(here)
         elif not op.ready(who):
             if not op.proceed(who):
+                self._note_wait(node)
                 return None
             if not op.ready(who):
                 return here
@@ -268,17 +271,30 @@ class Transaction:
         """
         self.memory.touched = {}
         depth = self._held_off()
-        by_op, by_path = self._shared(by_op, self.depth or depth), self._shared(by_path, depth)
-        counts = frozenset(addresses(self.who.hart, "irq_off", "preempt_count"))
-        by_op = {a: written for a, written in by_op.items() if a not in counts}
+        by_path = self._shared(by_path, depth)
         contention.note(self.slot, by_path, held_after(node.held, node.op))
-        contention.note(self.slot, by_op, node.held)
+        by_op = self._note(contention, node, by_op, self.depth or depth)
         if not node.op.scheduling and contention.rely_on(by_op):
             self.waited = False
             mover = BOTH if depth == self.depth else RIGHT if depth > self.depth else LEFT
         elif self.waited and mover == RIGHT:
             self.took = True
         return mover if contention.rely_on(by_path) else BOUNDARY
+
+    def _note_wait(self, node: Node) -> None:
+        """Learn what a context looks at while it waits: it may wait for ever, since what it waits
+        for comes and goes within steps of others."""
+        if self.contention is not None:
+            self._note(self.contention, node, self.memory.touched, self.depth)
+
+    def _note(
+        self, contention: Contention, node: Node, by_op: Accesses, depth: int
+    ) -> Accesses:
+        """Learn from an operation; returns its accesses to what others could see."""
+        counts = frozenset(addresses(self.who.hart, "irq_off", "preempt_count"))
+        by_op = {a: w for a, w in self._shared(by_op, depth).items() if a not in counts}
+        contention.note(self.slot, by_op, node.held)
+        return by_op
 
     def _shared(self, accesses: Accesses, depth: int) -> Accesses:
         """Accesses without those to the context's own cells, while it cannot be moved."""
