@@ -5,7 +5,7 @@ SEEDS ?= 1000 200
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test proof seeds lint check pictures notebooks baselines power bench golden clean
+.PHONY: help venv run explore test proof seeds lint check pictures notebooks baselines pairs power bench golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -60,6 +60,9 @@ notebooks: $(INSTALLED) ## execute the notebooks, so that they carry their outpu
 
 baselines: $(INSTALLED) ## search shipped kernels again, for patches to be compared with; minutes on all cores
 	$(BIN)/python -m benchmarks.baselines
+
+pairs: $(INSTALLED) ## search everything against everything, and write docs/pairs.md; some minutes
+	$(BIN)/python -m benchmarks.pairs
 
 power: $(INSTALLED) ## plant faults in all scenarios, and write docs/power.md; some minutes
 	$(BIN)/python -m benchmarks.power

@@ -43,7 +43,7 @@ INSTEAD = {
     frozenset({"guest IPI", "destruction"}): {"guest IPI": {"guest@0": ["msi v1"]}},
     frozenset({"exhaustion", "destruction"}): {"exhaustion": {}},
 }
-"""What an activity does beside one that leaves it no vCPU of its own, or has it in itself."""
+"""Other tasks of an activity, beside one that leaves it no vCPU, or has it in itself."""
 
 
 class Pair(NamedTuple):
@@ -130,11 +130,12 @@ def _power(pair: Pair) -> str:
 TEXT = """\
 # Everything against everything
 
-`python -m benchmarks.pairs` writes this page. Each pair of activities about one vCPU is searched on {variant},
-preemption full, three HARTs with one line each: what its own thread does for both is done one after the other,
-all the rest at any time. `states` says how far: a pair that is not exhausted was cut there. `reach` counts the
-functions that were entered, of those that could be; `power` the planted faults that the search notices, of those
-with an effect that were tried in {seconds:.0f} s ([power.md](power.md)).
+`make pairs` writes this page. Each pair of activities about one vCPU is searched on {variant},
+preemption full, three HARTs with one line each: what its own thread does for both is done one after
+the other, all the rest at any time. `states` says how far: a pair that is not exhausted was cut
+there. `reach` counts the functions that were entered, of those that could be; `power` the planted
+faults that the search notices, of those with an effect that were tried in {seconds:.0f} s of CPU
+([power.md](power.md)).
 
 Names are those of [findings.md](findings.md). **New findings: {new}.**
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from hgeisim.kernel.request import Request
 from hgeisim.kernel.structs import REQ_HFENCE, Vcpu, Vm
+from hgeisim.machine.kernel_name import part_of
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
+
+RAM = 1
+"""The bit of all other pages in a queue of fences; what HARTs cache of them is not modelled."""
 
 
 class Mmu(Request):
@@ -46,15 +50,27 @@ class Mmu(Request):
         yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
 
     def kvm_riscv_hfence_gvma_vmid_gpa(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_hfence_gvma_vmid_gpa, v6.12, of the IMSIC page of a vCPU."""
+        yield from k.make_xfence_request(current, vcpu.vm, 1 << vcpu.id)
+
+    @part_of("kvm_riscv_hfence_gvma_vmid_gpa", "kvm_riscv_mmu_map")
+    def make_xfence_request(k, current: Runner, vm: Vm, page: int) -> Path[None]:
         """make_xfence_request, v6.12: queue the fence for every vCPU of the VM, then ask for it."""
         i = 0
-        while i < len(vcpu.vm.vcpus):
-            target = vcpu.vm.vcpus[i]
+        while i < len(vm.vcpus):
+            target = vm.vcpus[i]
             yield target.hfence_lock.lock
-            target.hfence |= 1 << vcpu.id
+            target.hfence |= page
             yield target.hfence_lock.unlock
             i += 1
-        yield from k.kvm_make_vcpus_request_mask(current, vcpu.vm, REQ_HFENCE)
+        yield from k.kvm_make_vcpus_request_mask(current, vm, REQ_HFENCE)
+
+    def kvm_riscv_mmu_map(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_gstage_map, v6.12 (2.16 step 20): the guest has written to a page that the
+        dirty log keeps read-only; that may be written from now on, and is fenced under mmu_lock."""
+        yield vcpu.vm.mmu_lock.lock
+        yield from k.make_xfence_request(current, vcpu.vm, RAM)
+        yield vcpu.vm.mmu_lock.unlock
 
     def kvm_riscv_hfence_process(k, current: Runner, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_hfence_process, v6.12: the vCPU's own CPU empties its queue, and fences."""

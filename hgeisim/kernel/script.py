@@ -79,6 +79,12 @@ class Script(Fixed):
         own.to_store = vcpu.id
         return (yield from self.k.vcpu_enter_guest(self.thread, own))
 
+    def write(self, vcpu: Vcpu, cpu: int) -> Path[int]:
+        """The guest is entered, and writes to a page that the dirty log keeps read-only."""
+        yield STEP
+        vcpu.to_write = 1
+        return (yield from self.k.vcpu_enter_guest(self.thread, vcpu))
+
     def mask(self, vcpu: Vcpu, cpu: int) -> Path[int]:
         """The guest is entered, and disables the identity that scripts send it."""
         yield STEP
@@ -170,6 +176,10 @@ class Script(Fixed):
     def set_eie(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """An ioctl writes eie, as the guest has it: user space restores the vCPU."""
         return self.ioctl(vcpu, EIE, enabled_by(vcpu))
+
+    def set_reg(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """An ioctl writes a CSR of a vCPU (SET_ONE_REG): user space restores it, or debugs it."""
+        return self.k.kvm_vcpu_ioctl_set_one_reg(self.thread, vcpu)
 
     def ioctl(self, vcpu: Vcpu, isel: int, value: int = 0) -> Path[None]:
         """An ioctl reads a register, or writes a value into it."""

@@ -159,7 +159,8 @@ class Vcpu(Shared):
     was given back, `booted` is 1 once its guest has set up its interrupt file.  `last_exit_cpu` is
     the CPU on which its guest was left last, -1 at first and after a reset.  `to_store` is the id
     of the vCPU to whose IMSIC page its guest stores next, else 0; `translations` is its own page
-    as HARTs have cached it.  `masks` are the identities that its guest is about to disable.
+    as HARTs have cached it.  `to_write` is 1 while its guest is about to write to a page that the
+    dirty log keeps read-only.  `masks` are the identities that its guest is about to disable.
     `identity` is the one that devices send it, above 6, or 0 for the usual one.  `ledger` has the
     books of its guest, which no path reads.
     """
@@ -185,6 +186,7 @@ class Vcpu(Shared):
     booted: Field
     last_exit_cpu: Field
     to_store: Field
+    to_write: Field
     masks: Field
     id: int
     name: str

@@ -26,9 +26,9 @@ from hgeisim.machine.ops import (
     Path,
 )
 
-FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI = range(6)
+FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI, EXIT_FAULT = range(7)
 """Why the guest was left, or not entered: no VS-file, WFI, a signal, a trapped access to stopei, an
-interrupt of the host, the guest sets its timer."""
+interrupt of the host, the guest sets its timer, a write to a page that is read-only."""
 GUEST_EIE = 0b1111110
 """The identities that guests enable: 1..6, and that of their devices."""
 IPI_IID = 2
@@ -139,6 +139,8 @@ class VcpuRun(AiaDevice):
                 yield from k.kvm_riscv_vcpu_mmio_store(current, vcpu)
             if reason == EXIT_TOPEI:
                 yield from k.guest_traps(current, vcpu)
+            elif reason == EXIT_FAULT:
+                yield from k.kvm_riscv_mmu_map(current, vcpu)
             elif reason == EXIT_SBI:
                 yield from k.kvm_riscv_vcpu_timer_next_event(vcpu)
             elif reason != EXIT_AGAIN:
@@ -195,6 +197,9 @@ class VcpuRun(AiaDevice):
             vcpu.masks = 0
         if vcpu.vgein:
             current.hart.serve(vcpu.vgein, vcpu.ledger)
+        if vcpu.to_write:
+            vcpu.to_write = current.hart.guest = 0
+            return EXIT_FAULT
         if vcpu.to_store:
             yield from k.guest_store(current, vcpu)
         yield vcpu.guest
@@ -244,6 +249,16 @@ class VcpuRun(AiaDevice):
         yield STEP
         vcpu.mmio = 0
         yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, target, IPI_IID)
+
+    def kvm_vcpu_ioctl_set_one_reg(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_vcpu_ioctl(KVM_SET_ONE_REG), v6.12: the vCPU is in no KVM_RUN, and is not loaded."""
+        yield vcpu.mutex.lock
+        yield from k.kvm_riscv_vcpu_set_reg_csr(vcpu)
+        yield vcpu.mutex.unlock
+
+    def kvm_riscv_vcpu_set_reg_csr(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_set_reg_csr, v6.12: the register is changed in memory."""
+        yield STEP
 
     @part_of("kvm_arch_vcpu_ioctl_run")
     @hands_over("vcpu->mutex", "kvm->srcu")

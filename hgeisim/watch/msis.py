@@ -29,6 +29,9 @@ class Books:
     It watches the functions from outside, so a patch of them does not change the entries.
     """
 
+    def __init__(self, k: Module) -> None:
+        self.k = k
+
     @returned("kvm_riscv_vcpu_aia_imsic_rmw_setup")
     def set_up(self, ret: None, current: Thread, vcpu: Vcpu, eie: int) -> None:
         """The guest has set up its SW-file."""
@@ -49,6 +52,14 @@ class Books:
         """An ioctl has ended, which may have written what the guest had enabled."""
         if current.data.write:
             vcpu.ledger.restore(current.data.value)
+
+    @returned("kvm_riscv_vcpu_set_reg_csr")
+    def changed(self, ret: None, vcpu: Any) -> None:
+        """User space has changed a register in memory: what a HART has is old."""
+        if self.k.memory is not None and self.k.keeps_registers:
+            self.k.memory.aside(vcpu.registers.renew)
+        elif self.k.keeps_registers:
+            vcpu.registers.renew()
 
     @returned("kvm_riscv_vcpu_mmio_store")
     def emulated(self, ret: None, current: Thread, vcpu: Vcpu) -> None:

@@ -1,10 +1,10 @@
-"""Faults of what an ioctl or a trapped access answers."""
+"""Faults of what an ioctl or a trapped access answers, and of who cannot be answered."""
 
 from __future__ import annotations
 
 from hgeisim.kernel.structs import Caller, Thread, Vcpu
 from hgeisim.kernel.vcpu import VcpuRun
-from hgeisim.machine.ops import Path
+from hgeisim.machine.ops import LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE, Path
 from hgeisim.machine.task import Runner
 
 
@@ -34,3 +34,13 @@ class TrapReadsNothing(VcpuRun):
         """kvm_riscv_vcpu_aia_imsic_rmw with the fault."""
         yield from super().kvm_riscv_vcpu_aia_imsic_rmw_eie(current, vcpu, new_val, wr_mask)
         return 0
+
+
+class DisableDeaf(VcpuRun):
+    """aia_disable keeps interrupts off while it waits for other CPUs."""
+
+    def kvm_riscv_aia_disable(k, current: Caller) -> Path[None]:
+        """kvm_riscv_aia_disable with the fault."""
+        yield LOCAL_IRQ_DISABLE
+        yield from super().kvm_riscv_aia_disable(current)
+        yield LOCAL_IRQ_ENABLE

@@ -299,6 +299,13 @@ PLANTS = {
         preemption="none",
         vcpus=VM,
     ),
+    "offline with interrupts off": Plant(
+        planted_answers.DisableDeaf,
+        "v7.0",
+        {"v1@0": "", "v2@1": "run, run, run, run, run, run", "@0": "offline 0"},
+        ("ipi-irqs-off:kvm_make_vcpus_request_mask hardirqs off in kvm_riscv_aia_disable",),
+        vcpus=VM,
+    ),
     "offline by IPI on PREEMPT_RT": Plant(
         planted.OfflineByIpi,
         "v7.0",

@@ -19,6 +19,7 @@ from hgeisim.library.own_patch import execute
 from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.schema import Scenario
 
+DATA = Path(__file__).parents[1] / "data/scenarios"
 TWO = 'harts = [{ count = 2, guest_files = 1 }]\n[kernel]\npreemption = "full"\n[run]\n'
 VM = """
 [[vm]]
@@ -197,6 +198,8 @@ NOTICED = {
     "kvm_riscv_check_vcpu_requests": Notice("unserved:vcpu", *FULL),
     "kvm_riscv_hfence_gvma_vmid_gpa": Notice("stale-translation:vcpu", "store-moved"),
     "kvm_riscv_hfence_process": Notice("fence-lost:vcpu", "reused-line"),
+    "kvm_riscv_vcpu_set_reg_csr": Notice("foreign-registers:vcpu", "set-register", "v7.3"),
+    "make_xfence_request": Notice("stale-translation:vcpu", "store-moved"),
     "kvm_riscv_mmu_free_pgd": Notice("left-behind:pgd", "monitor-exits"),
     "kvm_mmu_notifier_release": Notice("left-behind:pgd", "monitor-exits"),
     "read_pgd": Notice("stale-pte:vcpu", "reused-line"),
@@ -277,6 +280,9 @@ UNSEEN = {
     "kvm_riscv_mmu_ioremap": "The page traps, and KVM injects: slower, and nothing is lost. "
     "Shipped kernels leave a page unmapped, too, when a CPU that goes away unmaps it after the "
     "vCPU has mapped its new file, so a check would accuse them.",
+    "kvm_riscv_mmu_map": "The page is written later: nothing says when, and RAM is not modelled.",
+    "kvm_vcpu_ioctl_set_one_reg": "Nothing reads a register back: which values there are is not "
+    "modelled, only where the newest are.",
     "gstage_set_pte": "The page traps for ever, as with an empty kvm_riscv_mmu_ioremap.",
     "kvm_riscv_vcpu_hrtimer_expired": "The books are about MSIs; a guest's timer would need its "
     "own: when it was set, when it expired, when the guest has seen VS_TIMER.",
@@ -329,6 +335,8 @@ def loaded(folder: Path, notice: Notice, variant: str, seed: int = 1) -> Scenari
     if name in OWN:
         (folder / f"{name}.toml").write_text(OWN[name])
         name = str(folder / f"{name}.toml")
+    elif (DATA / f"{name}.toml").exists():
+        name = str(DATA / f"{name}.toml")
     said = {"variant": variant, "seed": seed}
     return load_scenario(name, said, variant_problem, notice.settings)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path as File
 from typing import Any
 
 import pytest
 
+from hgeisim.checks.catalogue import is_note
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.kernel.variants import OWN, variant_problem
@@ -138,3 +140,24 @@ def test_fv_1(variant: str, shown: bool) -> None:
 @pytest.mark.parametrize("name", ["contend", "few-files", "moved-sleeper", "sleeper-offline"])
 def test_v7_3_loses_none(name: str) -> None:
     assert FOUND not in found(name, V7_3)
+
+
+class Clean(FormerSkip):
+    """SET_ONE_REG changes a register and says nothing."""
+
+    def kvm_riscv_vcpu_set_reg_csr(k, vcpu: Any) -> Path[None]:
+        yield from super(FormerSkip, k).kvm_riscv_vcpu_set_reg_csr(vcpu)
+
+
+SET_REGISTER = str(File(__file__).parents[1] / "data/scenarios/set-register.toml")
+
+
+def test_a_register_that_user_space_writes_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OWN, "own.py:Clean", Clean)
+    found = {}
+    for variant in (V7_3, f"{V7_3}+own.py:Clean"):
+        space = space_of(load_scenario(SET_REGISTER, {"variant": variant}, variant_problem))
+        verdict = exhaustive(space, 1_000)
+        assert verdict.coverage == "exhausted"
+        found[variant] = {i for i in verdict.counterexamples if not is_note(i)}
+    assert [*found.values()] == [set(), {FOUND}]

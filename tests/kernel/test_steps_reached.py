@@ -89,7 +89,7 @@ BUSY = {
     "vcpu/v1": ("migrate 1", "run", "exit", "block", "migrate 0", "run"),
     "vcpu/v2": ("block", "run", "exit"),
     "cpuhp/0": ("offline 0", "online 0"),
-    "monitor": ("reset v1", "msi v1", "destroy v3", "msi v2", "rw_attr v1"),
+    "monitor": ("reset v1", "msi v1", "set_reg v3", "destroy v3", "msi v2", "rw_attr v1"),
     "device": ("sbi_ipi v2", "irqfd v2", "irqfd v1", "msi v1"),
 }
 """What the tasks of a small busy machine do: vCPUs move, sleep, are reset and destroyed beside a
@@ -208,6 +208,7 @@ NOT_FOLLOWED = {
     *("vcpu_load", "vcpu_put", "kvm_arch_vcpu_load", "kvm_arch_vcpu_put"),
     *("kvm_sched_in", "kvm_sched_out", "kvm_riscv_vcpu_aia_put"),
     *("kvm_riscv_vcpu_aia_imsic_put", "registers_to_be_written", "any_pending", "read_pgd"),
+    "kvm_riscv_vcpu_set_reg_csr",
     "kvm_riscv_vcpu_aia_has_interrupts",
     *("kvm_riscv_vcpu_aia_imsic_inject", "kick_after_store", "kvm_riscv_vcpu_set_interrupt"),
     *("irqfd_wakeup", "imsic_page_write", "imsic_swfile_extirq_update"),

@@ -195,7 +195,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
         *("add_vcpu", "kvm_arch_vcpu_load", "registers_to_be_written", "write_registers"),
         *("preempt_others", "kvm_sched_out"),
         *("resume", "kvm_arch_vcpu_put", "put_and_loaded", "kvm_riscv_vcpu_enter_exit"),
-        *("reset_vcpu_context", "reset_guest_registers"),
+        *("reset_vcpu_context", "reset_guest_registers", "kvm_riscv_vcpu_set_reg_csr"),
     },
     IrqsPendingLock: {
         *("add_vcpu", "kvm_riscv_vcpu_set_interrupt", "kvm_riscv_vcpu_unset_interrupt"),
@@ -205,7 +205,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     Mrif64: {"imsic_mrif_atomic_rmw"},
     MmuRwlock: {
         *("add_vm", "kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"),
-        "kvm_riscv_mmu_free_pgd",
+        *("kvm_riscv_mmu_free_pgd", "kvm_riscv_mmu_map"),
     },
     RwAttrMutex: {"rw_vcpu_attr"},
     Stable: set(),

@@ -54,7 +54,7 @@ def test_nothing_is_owed_to_a_vcpu_that_is_being_destroyed() -> None:
 
 def booted() -> Module:
     k = watched(find_variant(V7_0), functions_of(Books))(machine([1]))
-    k.watch.add(Books())
+    k.watch.add(Books(k))
     monitor = k.add_thread("swapper", 0)
     run_alone(k.riscv_kvm_init(monitor), monitor)
     return k

@@ -99,7 +99,7 @@ def system_of(scenario: Scenario, validator: Validator | None = None) -> System:
     functions = tuple(sorted({*patched, *paths_of(find_variant(variant))}))
     k = kernel_of(scenario, noting(kernel, functions), Memory())
     sgeis = Sgeis(k)
-    k.watch.add(Books(), sgeis)
+    k.watch.add(Books(k), sgeis)
     start = booted(scenario, k, validator)
     system = System(k, scenario.kernel.preemption)
     system.lock_order = start.lock_order or system.lock_order

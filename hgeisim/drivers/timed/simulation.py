@@ -260,7 +260,7 @@ def simulate(
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
-    k.watch.add(count, Books())
+    k.watch.add(count, Books(k))
     boot = booted(scenario, k, validator)
     driver = TimedDriver(env, k, Costs(scenario.timing, streams), scenario.kernel.preemption)
     simulation = Simulation(boot, driver, count, record)

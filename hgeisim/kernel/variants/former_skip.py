@@ -120,6 +120,11 @@ class FormerSkip(Module):
         vcpu.last_exit_cpu = vcpu.cpu
         return reason
 
+    def kvm_riscv_vcpu_set_reg_csr(k, vcpu: Any) -> Path[None]:
+        """kvm_riscv_vcpu_set_reg_csr, v7.1 (2.10)."""
+        yield from super().kvm_riscv_vcpu_set_reg_csr(vcpu)
+        vcpu.csr_dirty = 1
+
     def reset_vcpu_context(k, vcpu: Any) -> Path[None]:
         """kvm_riscv_reset_vcpu, v7.1: its registers are new ones, wherever it ran before."""
         yield STEP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hgeisim.kernel.mmu import RAM
 from hgeisim.kernel.structs import Vm
 from hgeisim.kernel.variants.gstage import Gstage
 from hgeisim.machine.ops import STEP, Path
@@ -13,7 +14,7 @@ from hgeisim.machine.task import Runner
 
 class MmuRwlock(Gstage):
     """A page is mapped with the lock held for writing, its fence inside; an unmapped page is fenced
-    when the lock has been dropped.  The dirty log alone reads, and is not modelled."""
+    when the lock has been dropped.  The dirty log alone reads."""
 
     def add_vm(k, name: str, aia_mode: str = "auto") -> Vm:
         """kvm_create_vm with rwlock_init."""
@@ -38,6 +39,12 @@ class MmuRwlock(Gstage):
         yield vcpu.vm.mmu_lock.write_unlock
         if was_mapped:
             yield from k.kvm_riscv_hfence_gvma_vmid_gpa(current, vcpu)
+
+    def kvm_riscv_mmu_map(k, current: Runner, vcpu: Any) -> Path[None]:
+        """kvm_riscv_mmu_map, v7.2 (2.16 step 20): a write fault of the dirty log only reads."""
+        yield vcpu.vm.mmu_lock.read_lock
+        yield from k.make_xfence_request(current, vcpu.vm, RAM)
+        yield vcpu.vm.mmu_lock.read_unlock
 
     def kvm_riscv_mmu_free_pgd(k, current: Runner, vm: Any) -> Path[None]:
         """kvm_riscv_mmu_free_pgd, v7.2: the fences follow when the lock has been dropped."""

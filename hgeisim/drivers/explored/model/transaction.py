@@ -22,12 +22,12 @@ Without a `Contention` nothing is merged: each operation is a step of its own.  
 that touches only cells that no other context writes, or none at all, commutes with every step of
 the others; so does one under a lock that every context holds when it touches them.  The cells that
 a context may touch are known from the steps it was seen to make, and from what it looked at while
-it waited: what it waits for may come and go within a step of another.  A search that relies on a cell
-being uncontended is valid if the cell is still uncontended at its end; otherwise it starts again
-with what it has learned.  (Suppose the search missed a step by which another context contends for
-such a cell.  Take the first such step of a schedule: up to it every context kept to its own cells,
-so that schedule is equivalent to one that was searched, in which the same context makes the same
-step.)
+it waited: what it waits for may come and go within a step of another.  A search that relies on a
+cell being uncontended is valid if the cell is still uncontended at its end; otherwise it starts
+again with what it has learned.  (Suppose the search missed a step by which another context contends
+for such a cell.  Take the first such step of a schedule: up to it every context kept to its own
+cells, so that schedule is equivalent to one that was searched, in which the same context makes the
+same step.)
 
 Two kinds of cells are never private to a context.  A cell that a state check watches may be read
 unnoticed, but each write is an event that must not be hidden among others.  The cells by which this
@@ -287,9 +287,7 @@ class Transaction:
         if self.contention is not None:
             self._note(self.contention, node, self.memory.touched, self.depth)
 
-    def _note(
-        self, contention: Contention, node: Node, by_op: Accesses, depth: int
-    ) -> Accesses:
+    def _note(self, contention: Contention, node: Node, by_op: Accesses, depth: int) -> Accesses:
         """Learn from an operation; returns its accesses to what others could see."""
         counts = frozenset(addresses(self.who.hart, "irq_off", "preempt_count"))
         by_op = {a: w for a, w in self._shared(by_op, depth).items() if a not in counts}
