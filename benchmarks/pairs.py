@@ -31,7 +31,10 @@ ACTIVITIES: dict[str, dict[str, list[str]]] = {
     "migration": {OWN: ["migrate 2", "run", "migrate 0", "run"]},
     "exhaustion": {OWN: ["migrate 1", "run"], "device@2": ["irqfd v1"]},
     "reset": {"monitor@2": ["reset v1"], OWN: ["run"]},
-    "save and restore": {"ioctl@2": ["get_eie v1", "set_eie v1"], OWN: ["exit", "run"]},
+    "save and restore": {
+        "ioctl@2": ["get_eie v1", "set_reg v1", "set_eie v1"],
+        OWN: ["exit", "run"],
+    },
     "guest IPI": {OTHER: ["store v1", "store v1"], OWN: ["run"]},
     "destruction": {"destroyer@2": ["destroy v2"], OWN: ["migrate 1", "run"]},
     "power-down": {"idle/0": ["power_down 0"], OWN: ["block"], "guest@2": ["msi v1"]},
@@ -39,7 +42,7 @@ ACTIVITIES: dict[str, dict[str, list[str]]] = {
 }
 """The tasks of each activity; v2 has line 1 of HART 1, and is of v1's VM, but where it is
 destroyed: a VM goes with all its vCPUs."""
-INSTEAD = {
+INSTEAD: dict[frozenset[str], dict[str, dict[str, list[str]]]] = {
     frozenset({"guest IPI", "destruction"}): {"guest IPI": {"guest@0": ["msi v1"]}},
     frozenset({"exhaustion", "destruction"}): {"exhaustion": {}},
 }
@@ -54,11 +57,11 @@ class Pair(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How the page calls them."""
+        """Its name on the page."""
         return f"{self.first}+{self.second}"
 
     def tasks(self) -> dict[str, list[str]]:
-        """What each task does; a task is named as what it is, and @ the HART that it runs on."""
+        """The actions of each task; its name is a word, and @ the HART that it runs on."""
         other = INSTEAD.get(frozenset(self), {})
         does: dict[str, list[str]] = {}
         for activity in self:

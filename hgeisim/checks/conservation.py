@@ -190,8 +190,8 @@ class NothingStray(OfGuests):
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a guest that took another guest's interrupt."""
         if vcpu.ledger.stray:
-            text = f"the guest of {vcpu.name} took an interrupt that nobody has sent it"
-            yield Finding("stray", "vcpu", text)
+            text = "took an interrupt that nobody has sent it since it started"
+            yield Finding("stray", "vcpu", f"the guest of {vcpu.name} {text}")
 
 
 class ResetEmpties(ReturnCheck):
