@@ -89,7 +89,7 @@ class NobodyForgotten(OfVcpus):
             forgotten = vcpu.vsfile_cpu < 0 and vcpu.swfile.deliverable()
         if forgotten:
             text = f"{vcpu.name} sleeps for ever with an interrupt pending"
-            yield Finding("lost-wakeup", "vcpu", text, _where_it_sleeps(vcpu))
+            yield Finding("lost-wakeup", "vcpu", text, where_it_sleeps(vcpu))
         yield from slept_through_ipi(vcpu)
 
 
@@ -299,10 +299,10 @@ class SleeperHears(OfGuests):
         why = [cause for cause, holds in causes.items() if holds]
         if why and not hart.sgei_pending() and not hart.hardirq:
             text = f"{vcpu.name} sleeps on HART {hart.id} line {line}: {', '.join(why)}"
-            yield Finding("deaf", "vcpu", text, _where_it_sleeps(vcpu))
+            yield Finding("deaf", "vcpu", text, where_it_sleeps(vcpu))
 
 
-def _where_it_sleeps(vcpu: Vcpu) -> Cause:
+def where_it_sleeps(vcpu: Vcpu) -> Cause:
     """Whether it is on another HART than that of its VS-file."""
     elsewhere = vcpu.vsfile_cpu not in (-1, vcpu.thread.cpu)
     return Cause(frozenset([ELSEWHERE] if elsewhere else []))

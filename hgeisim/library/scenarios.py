@@ -123,8 +123,11 @@ def variants() -> dict[str, dict[str, str]]:
     }
 
 
-def topology(source: str | Path) -> Topology:
-    """The HARTs of a devicetree blob (.dtb), of a scenario file (.toml) or of a built-in one."""
+def topology(source: str | Path, boot_hart: int | None = None) -> Topology:
+    """The HARTs of a devicetree blob (.dtb), of a scenario file (.toml) or of a built-in one.
+
+    `boot_hart` is the hart id of the CPU of a blob that boots.
+    """
     from hgeisim.scenario.find import is_bare_name  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
     from hgeisim.scenario.topology import read_topology  # noqa: PLC0415
@@ -132,7 +135,7 @@ def topology(source: str | Path) -> Topology:
     path = Path(source)
     if path.suffix == ".toml" or (is_bare_name(str(source)) and not is_file(path)):
         return load_scenario(source).topology
-    return read_topology(path)
+    return read_topology(path, boot_hart=boot_hart)
 
 
 def canonical(scenario: Source | Scenario) -> dict[str, Any]:

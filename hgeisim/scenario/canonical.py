@@ -60,6 +60,7 @@ def _machine(scenario: Scenario) -> dict[str, Any]:
     harts = [
         {"count": count, "guest_files": hart.guest_files}
         | ({} if hart.geilen is None else {"geilen": hart.geilen})
+        | ({} if hart.imsic else {"imsic": False})
         for _, count, hart in hart_groups(topology)
     ]
     machine = {"harts": harts, "guest_index_bits": topology.guest_index_bits}

@@ -42,6 +42,15 @@ class HartGroup(Table):
         le=HGEIE_BITS_MAX,
         description=f"0..{HGEIE_BITS_MAX} (HGEIE has 64 bits, and bit 0 is read-only zero)",
     )
+    imsic: bool = Field(default=True, description="false where the IMSIC has no page for a HART")
+
+    @model_validator(mode="after")
+    def _no_files(self) -> HartGroup:
+        if not self.imsic and self.guest_files:
+            raise ValueError(
+                "must have guest_files = 0 where the IMSIC has no page (imsic = false)"
+            )
+        return self
 
 
 class Machine(Table):
@@ -62,6 +71,9 @@ class Machine(Table):
         default=None, ge=0, le=7, description="0..7 (each HART gets 2**bits pages of IMSIC)"
     )
 
+    boot_hart: int | None = Field(
+        default=None, ge=0, description="the hart id of the CPU of a devicetree that boots"
+    )
     offline: Harts | None = Field(
         default=None, description="a list of HARTs that are offline when the kernel boots"
     )
@@ -74,6 +86,8 @@ class Machine(Table):
             raise ValueError("must have `geilen` inside `harts`; a list goes with `devicetree`")
         if self.devicetree is not None and self.guest_index_bits is not None:
             raise ValueError("must not have `guest_index_bits`: the devicetree says it")
+        if self.devicetree is None and self.boot_hart is not None:
+            raise ValueError("must have `boot_hart` only with `devicetree`; HART 0 boots")
         return self
 
 

@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgeisim.errors import InputError
-from hgeisim.machine.topology import HartSpec
+from hgeisim.machine.topology import HartSpec, Topology
+from hgeisim.scenario.canonical import effective
+from hgeisim.scenario.load import scenario_from
 from hgeisim.scenario.topology import read_topology
 
 DATA = Path(__file__).parent.parent / "data"
 BIG_LITTLE = DATA / "virt-big-little-4x7-4x3.dtb"
+DEVICETREES = DATA / "devicetrees"
 BLOB = BIG_LITTLE.read_bytes()
 IMSIC = "/soc/imsics@28000000"
 PAGE = 4096
@@ -82,7 +85,7 @@ def test_edits_alone_change_nothing(tmp_path: Path) -> None:
     assert guest_files(tmp_path, pairs(*IN_ORDER)) == [7] * 4 + [3] * 4
 
 
-def test_cpu_numbers_follow_hart_ids_and_pages_follow_pairs(tmp_path: Path) -> None:
+def test_cpu_numbers_follow_nodes_and_pages_follow_pairs(tmp_path: Path) -> None:
     assert guest_files(tmp_path, pairs(*reversed(IN_ORDER))) == [3] * 4 + [7] * 4
 
 
@@ -110,63 +113,119 @@ def test_machine_level_pairs_take_a_place_but_are_no_hart(tmp_path: Path) -> Non
     assert guest_files(tmp_path, *edits) == [7] * 8
 
 
+def topology_after(tmp_path: Path, *edits: Edit, boot_hart: int | None = None) -> Topology:
+    """The topology of the big.LITTLE blob after some edits."""
+    tree = fdt.parse_dtb(BLOB)
+    for edit in edits:
+        edit(tree)
+    path = tmp_path / "edited.dtb"
+    path.write_bytes(tree.to_dtb())
+    return read_topology(path, "edited.dtb", boot_hart)
+
+
+NONE: list[int | None] = [None] * 8
+"""No HART has a page."""
+TAKEN = f"{IMSIC}: "
+REFUSED: list[tuple[Edit, list[int | None], str]] = [
+    (regions(7 * 8 * PAGE), [7] * 7 + [None], f"{TAKEN}MMIO not found for parent irq7"),
+    (pairs(*IN_ORDER[:-1], 99), [7] * 4 + [3] * 3 + [None], "invalid cpuid for parent irq7"),
+    (pairs(*IN_ORDER, 16), [*([7] * 4), *([3] * 4)], "MMIO not found for parent irq8"),
+    (
+        pairs(16, *IN_ORDER[:-1]),
+        [7, 7, 7, 3, 3, 3, 3, None],
+        "CPU 7 (HART 7, /cpus/cpu@7) has no page",
+    ),
+    (put("reg", [0, 1, 2]), NONE, "first MMIO resource not found (imsic_parse_fwnode)"),
+    (pairs(*IN_ORDER, interrupt=5), NONE, "no parent irqs available (imsic_parse_fwnode)"),
+    (pairs(*range(90, 98)), NONE, "no CPU handlers found (imsic_setup_state)"),
+    (drop("riscv,num-ids"), NONE, "riscv,num-ids must be 63..2047, with its low 6 bits set"),
+    (put("riscv,num-ids", 62), NONE, "invalid number of interrupt identities"),
+    (put("riscv,num-guest-ids", 64), NONE, "invalid number of guest interrupt identities"),
+    (put("riscv,hart-index-bits", 50), NONE, "HART index bits too big"),
+    (put("riscv,group-index-bits", 47), NONE, "group index bits too big"),
+    (put("riscv,group-index-shift", 65), NONE, "group index shift too big"),
+    (lambda tree: tree.remove_node("soc"), NONE, "no node that is compatible with riscv,imsics"),
+]
+
+
+@pytest.mark.parametrize(("edit", "files", "said"), REFUSED)
+def test_what_the_driver_of_linux_refuses(
+    tmp_path: Path, edit: Edit, files: list[int | None], said: str
+) -> None:
+    topology = topology_after(tmp_path, edit)
+    assert [hart.guest_files if hart.imsic else None for hart in topology.harts] == files
+    assert said in "\n".join(topology.warnings)
+    have = [each for each in files if each is not None]
+    assert topology.nr_guest_files == (min(have) if have else 0)
+
+
+CASES: dict[str, tuple[list[int | None], str]] = {
+    "no-group-bits": ([None] * 4, "address mismatch for regset 1 (imsic_setup_state)"),
+    "no-num-ids": ([None] * 4, "number of interrupt identities not found"),
+    "num-ids-256": ([None] * 4, "riscv,num-ids = 256 must be 63..2047"),
+    "cpu-order": ([7, 7, 3, 3], ""),
+    "no-h-on-two": ([7] * 4, ""),
+    "legacy-phandle": ([7] * 4, ""),
+    "nops": ([7] * 4, ""),
+    "k3-16cores": (
+        [63] * 8 + [None] * 8,
+        "8 CPUs, the first of them CPU 8 (HART 8, /cpus/cpu@8), have no page",
+    ),
+    "hole": ([7, None, 7, 7], "hart ID for parent irq1 not found"),
+    "two-nodes": ([7, 7, None, None], "already initialized hence ignoring (imsic_setup_state)"),
+    "region-short": ([7, 7, None, None], "MMIO not found for parent irq2"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_blobs_after_reports(name: str) -> None:
+    files, said = CASES[name]
+    topology = read_topology(DEVICETREES / f"{name}.dtb", name)
+    assert [hart.guest_files if hart.imsic else None for hart in topology.harts] == files
+    assert bool(topology.warnings) == bool(said)
+    assert said in "\n".join(topology.warnings)
+
+
+def test_the_hart_that_boots_is_the_first(tmp_path: Path) -> None:
+    assert read_topology(DEVICETREES / "cpu-order.dtb").hart_ids == (4, 5, 0, 1)
+    path = DEVICETREES / "cpu-order.dtb"
+    assert read_topology(path, boot_hart=1).hart_ids == (1, 4, 5, 0)
+    assert topology_after(tmp_path, boot_hart=5).hart_ids == (5, 0, 1, 2, 3, 4, 6, 7)
+    with pytest.raises(InputError, match="boot hart = 9: must be the hart id of a CPU: 4, 5, 0, 1"):
+        read_topology(path, boot_hart=9)
+
+
+def test_one_hart_without_an_extension_takes_it_from_all(tmp_path: Path) -> None:
+    no_kvm = read_topology(DEVICETREES / "no-h-on-two.dtb").no_kvm
+    assert no_kvm.startswith("2 CPUs, the first of them CPU 2 (HART 2, /cpus/cpu@2), have no H")
+    without = put("riscv,isa", "rv64imafdch_zicsr", "/cpus/cpu@3")
+    topology = topology_after(tmp_path, without)
+    assert not any(hart.imsic for hart in topology.harts)
+    assert "AIA support not available" in topology.warnings[0]
+    assert "CPU 3 (HART 3, /cpus/cpu@3) has no ssaia" in topology.warnings[0]
+
+
 @pytest.mark.parametrize(
-    ("edit", "expected"),
+    ("edit", "said"),
     [
-        (
-            regions(7 * 8 * PAGE),
-            "edited.dtb: /soc/imsics@28000000 interrupts-extended[7] = /cpus/cpu@7: "
-            "must have its pages inside a region of `reg`",
-        ),
-        (
-            pairs(*IN_ORDER[:-1], 99),
-            "edited.dtb: /soc/imsics@28000000 interrupts-extended[7] = 99: "
-            "must be the phandle of a cpu's interrupt controller\n"
-            "edited.dtb: /cpus/cpu@7: must be named by /soc/imsics@28000000 interrupts-extended",
-        ),
-        (
-            pairs(*IN_ORDER, 16),
-            "edited.dtb: /soc/imsics@28000000 interrupts-extended[8] = /cpus/cpu@0: "
-            "must have its pages inside a region of `reg`",
-        ),
-        (
-            pairs(16, *IN_ORDER[:-1]),
-            "edited.dtb: /soc/imsics@28000000 interrupts-extended[1] = /cpus/cpu@0: "
-            "must be listed only once\n"
-            "edited.dtb: /cpus/cpu@7: must be named by /soc/imsics@28000000 interrupts-extended",
-        ),
-        (
-            put("interrupts-extended", [16, 9, 14]),
-            "edited.dtb: /soc/imsics@28000000 interrupts-extended = 3 cells: "
-            "must be pairs (phandle, interrupt)",
-        ),
-        (
-            put("riscv,guest-index-bits", 8),
-            "edited.dtb: /soc/imsics@28000000 riscv,guest-index-bits = 8: must be 0..7",
-        ),
-        (
-            put("reg", [0, 1, 2]),
-            "edited.dtb: /soc/imsics@28000000 reg = 3 cells: "
-            "must be entries of 2 address and 2 size cells (size: 1 or 2)",
-        ),
-        (
-            drop("reg", "/cpus/cpu@3"),
-            "edited.dtb: /cpus/cpu@3 reg = 0 cells: must be a hart id of 1 or 2 cells",
-        ),
-        (
-            pairs(*IN_ORDER, interrupt=11),
-            "edited.dtb: must have a riscv,imsics node that raises supervisor external interrupts "
-            "(9); it has only /soc/imsics@28000000, /soc/imsics@24000000",
-        ),
-        (
-            lambda tree: tree.remove_node("soc"),
-            "edited.dtb: must have a riscv,imsics node that raises supervisor external interrupts "
-            "(9); it has none",
-        ),
+        (drop("reg", "/cpus/cpu@3"), "/cpus/cpu@3: has no hart id in `reg`"),
+        (put("compatible", "arm,cortex", "/cpus/cpu@3"), 'is not compatible with "riscv"'),
     ],
 )
-def test_unusable_blobs(tmp_path: Path, edit: Edit, expected: str) -> None:
-    assert message(tmp_path, edit) == expected
+def test_cpus_that_linux_leaves_out(tmp_path: Path, edit: Edit, said: str) -> None:
+    topology = topology_after(tmp_path, edit)
+    assert topology.hart_ids == (0, 1, 2, 4, 5, 6, 7)
+    assert said in topology.warnings[0]
+
+
+def test_a_blob_without_a_cpu(tmp_path: Path) -> None:
+    expected = "edited.dtb: must have a cpu node that Linux takes: riscv, rv64ima, available"
+    assert message(tmp_path, lambda tree: tree.remove_node("cpus")) == expected
+
+
+def test_guest_index_bits_beyond_the_binding(tmp_path: Path) -> None:
+    expected = "edited.dtb: /soc/imsics@28000000 riscv,guest-index-bits = 8: must be 0..7"
+    assert message(tmp_path, put("riscv,guest-index-bits", 8)) == expected
 
 
 @pytest.mark.parametrize(
@@ -219,3 +278,30 @@ def test_flipped_bytes_raise_nothing_but_input_error(
         assert error.problems
     else:
         assert all(0 <= hart.guest_files <= 127 for hart in topology.harts)
+
+
+MACHINE = {"title": "t", "run": {"until": "1ms"}, "vm": [{"name": "a", "vcpus": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ({"harts": [{"guest_files": 1, "imsic": False}]}, "guest_files = 0 where imsic = false"),
+        ({"harts": [{"guest_files": 1}], "boot_hart": 0}, "`boot_hart` only with `devicetree`"),
+        ({"devicetree": "no-h-on-two.dtb"}, "has no KVM: 2 CPUs, the first of them CPU 2"),
+        ({"devicetree": "hole.dtb", "boot_hart": 7}, "boot hart = 7: must be the hart id of a CPU"),
+    ],
+)
+def test_machines_that_are_refused(machine: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        scenario_from(MACHINE | {"machine": machine}, folder=DEVICETREES)
+
+
+def test_a_hart_without_a_page_stays_one_when_the_machine_is_written_out() -> None:
+    machine = {"devicetree": "hole.dtb"}
+    scenario = scenario_from(MACHINE | {"machine": machine}, folder=DEVICETREES)
+    written = effective(scenario)
+    assert written["machine"]["harts"][1] == {"count": 1, "guest_files": 0, "imsic": False}
+    again = scenario_from(written)
+    assert again.topology.harts == scenario.topology.harts
+    assert (again.topology.nr_guest_files, again.digest) == (7, scenario.digest)

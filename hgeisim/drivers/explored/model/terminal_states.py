@@ -15,7 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from hgeisim.checks.catalogue import At, asked
-from hgeisim.checks.delivery import slept_through_ipi
+from hgeisim.checks.delivery import slept_through_ipi, where_it_sleeps
 from hgeisim.checks.finding import Finding
 from hgeisim.drivers.explored.model.automaton import REST, Node
 from hgeisim.drivers.explored.model.space import Space
@@ -136,10 +136,11 @@ def _sleepless(system: System, pending: list[int]) -> Iterator[Finding]:
         automaton = system.automata[slot]
         if not sleeps(_present_node(system, slot).op):
             continue
+        vcpu = system.k.vcpu_of[automaton.runner]
         if has_reason_to_wake(system.k, automaton.runner):
             text = f"{automaton.name} sleeps for ever with an interrupt pending"
-            yield Finding("lost-wakeup", "vcpu", text)
-        yield from slept_through_ipi(system.k.vcpu_of[automaton.runner])
+            yield Finding("lost-wakeup", "vcpu", text, where_it_sleeps(vcpu))
+        yield from slept_through_ipi(vcpu)
 
 
 def _deadlock(system: System, blocked: Blocked) -> Finding:
