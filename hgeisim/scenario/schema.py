@@ -47,9 +47,7 @@ class HartGroup(Table):
     @model_validator(mode="after")
     def _no_files(self) -> HartGroup:
         if not self.imsic and self.guest_files:
-            raise ValueError(
-                "must have guest_files = 0 where the IMSIC has no page (imsic = false)"
-            )
+            raise ValueError("must have guest_files = 0 where imsic = false")
         return self
 
 

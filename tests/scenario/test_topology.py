@@ -280,7 +280,11 @@ def test_flipped_bytes_raise_nothing_but_input_error(
         assert all(0 <= hart.guest_files <= 127 for hart in topology.harts)
 
 
-MACHINE = {"title": "t", "run": {"until": "1ms"}, "vm": [{"name": "a", "vcpus": 1}]}
+MACHINE = {
+    "title": "t",
+    "run": {"until": "1ms"},
+    "task": [{"name": "t", "hart": 0, "does": ["shutdown"]}],
+}
 
 
 @pytest.mark.parametrize(
