@@ -3,8 +3,9 @@
     vm0vcpu1-58 [002] d.Z.. 25.894021: alloc: cpu=2 vcpu=0xff60000002329d90 old_cpu=-1
 
 Also read are the padding of the kernel, its `(tgid)` column, the location that a kprobe puts before
-its arguments, and what `trace-cmd report` prints.  The layout is that of `print_trace_line` and
-`print_lost_events` in kernel/trace/trace.c, v6.12.
+its arguments, and what `trace-cmd report` prints: with `-l` too, where the CPU and the flags are
+one word, and the arguments of sched_switch as its plugin has them.  The layout is that of
+`print_trace_line` and `print_lost_events` in kernel/trace/trace.c, v6.12.
 
 Every way in which reading a file can fail is reported as a Problem.
 """
@@ -66,13 +67,25 @@ CPUS_MAX = 4096
 # line takes linear time, however damaged it is.
 _RECORD = re.compile(
     r"(?> *+((?<= )|.+?)-([0-9]{1,9}) ++(?:\( *+[0-9-]++\) ++)?"
-    r"\[([0-9]{3,4})\] ++(?:([^ ]{4,8}) ++)?"
+    r"(?:\[([0-9]{3,4})\] ++(?:([^ ]{4,8}) ++)?|([0-9]{1,4})([^ 0-9][^ ]{3,7}) ++)"
     r"([0-9]{1,9}|[1-8][0-9]{9})\.([0-9]{1,9}): ++([^ :]++): ?)(.*)\n"
 ).fullmatch
 _LOST = (
     re.compile(r"CPU:([0-9]{1,4}) \[LOST(?: ([0-9]{1,18}))? EVENTS\]\n").fullmatch,
     re.compile(r"CPU:([0-9]{1,4}) \[(?:([0-9]{1,18}) )?EVENTS DROPPED\]\n").fullmatch,
     re.compile(r"##### CPU ([0-9]{1,4}) buffer started() ####\n").fullmatch,
+)
+_OF_REPORT = re.compile(r"(?:version = \S+|cpus=[0-9]+|CPU [0-9]+ is empty)\n").fullmatch
+"""What `trace-cmd report` prints before the events."""
+_SEVERAL = re.compile(r"([^ ]*\.dat): ").match
+"""The recording that an event is of, in a report of several."""
+_OTHER_CLOCK = re.compile(r".*\[[0-9]{3,4}\] ++(?:[^ ]{4,8} ++)?[0-9]++: ").match
+_SWITCH = re.compile(
+    r"(.*):([0-9]+) \[(-?[0-9]+)\] (\S+) ==> (.*):([0-9]+) \[(-?[0-9]+)\]\s*"
+).fullmatch
+_OF_SWITCH = (
+    *("prev_comm", "prev_pid", "prev_prio", "prev_state"),
+    *("next_comm", "next_pid", "next_prio"),
 )
 _PAIR = re.compile(
     r"\b([A-Za-z_]\w*+)(?:=|: ++)(\S++(?: ++(?!==>|\(|[A-Za-z_]\w*+(?:=|: ))\S++)*+)"
@@ -128,8 +141,11 @@ Entry = Record | Header | Lost
 def arguments_of(text: str) -> dict[str, str]:
     """Read `name=value` or `name: value` pairs, with spaces between them; values may have spaces.
 
-    Words in parentheses at the end have no name; their key is "()".
+    Words in parentheses at the end have no name; their key is "()".  The plugin of trace-cmd prints
+    those of sched_switch without names.
     """
+    if " ==> " in text and (switch := _SWITCH(text)):
+        return dict(zip(_OF_SWITCH, switch.groups(), strict=True))
     found = dict(_PAIR(text))
     if text.endswith(")") and (last := _LAST_WORD(text)):
         found["()"] = last[1]
@@ -154,9 +170,12 @@ def parse_ftrace(lines: Iterable[str], file: str) -> Iterator[Entry]:
             if not line.isspace():
                 yield _aside(file, number, line)
             continue
-        comm, pid, cpu_text, flags, seconds, fraction, event, text = found.groups()
+        comm, pid, in_brackets, apart, in_word, joined, *rest = found.groups()
+        seconds, fraction, event, text = rest
+        if several := _SEVERAL(line):
+            raise _of_several(file, number, several[1])
         time_ns = int(seconds) * 1_000_000_000 + int(fraction) * _NS[len(fraction)]
-        cpu = int(cpu_text)
+        cpu, flags = int(in_brackets or in_word), apart or joined
         if cpu >= CPUS_MAX:
             raise _problem(file, number, f"CPU {cpu}", f"must be below {CPUS_MAX}")
         if time_ns < last_ns.get(cpu, 0):
@@ -174,13 +193,21 @@ def _aside(file: str, number: int, line: str) -> Header | Lost:
     for match in _LOST:
         if found := match(line):
             return Lost(number, int(found[1]), int(found[2]) if found[2] else None)
-    if line[0] == "#":
-        return Header(number, line[1:].strip())
+    if line[0] == "#" or _OF_REPORT(line):
+        return Header(number, line.removeprefix("#").strip())
     if not line.endswith("\n"):
         raise _problem(file, number, line, "is cut short: it has no end of line")
     of_another_tracer = line.startswith(" =>") or " <-" in line
     remedy = "record events only: current_tracer nop, no stack traces" if of_another_tracer else ""
+    if _OTHER_CLOCK(line):
+        remedy = "its clock does not count seconds: record with trace_clock local, mono or boot"
     raise _problem(file, number, line, LAYOUT, remedy)
+
+
+def _of_several(file: str, number: int, one: str) -> InputError:
+    allowed = "is of one of several recordings: a host and its guests have CPUs of the same numbers"
+    remedy = "print the host's alone: `trace-cmd report -i FILE`"
+    return _problem(file, number, one, allowed, remedy)
 
 
 def _problem(file: str, number: int, found: str, allowed: str, remedy: str = "") -> InputError:

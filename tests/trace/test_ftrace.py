@@ -49,6 +49,8 @@ def test_a_record() -> None:
         ("kworker/u16:1-9 [000] d..2 1.5: x: a=1\n", ("kworker/u16:1", 9), "d..2"),
         ("my prog-1-2 [3]-77 [000] ..... 1.5: x: a=1\n", ("my prog-1-2 [3]", 77), "....."),
         ("trace-cmd-3 [000]  1.5: x:   a=1\n", ("trace-cmd", 3), ""),
+        ("  <idle>-0       0d..2.     1.5: x:   a=1\n", ("<idle>", 0), "d..2."),
+        ("vm0vcpu1-34     12.N...     1.5: x: a=1\n", ("vm0vcpu1", 34), ".N..."),
     ],
 )
 def test_layouts(text: str, thread: tuple[str, int], flags: str) -> None:
@@ -57,6 +59,38 @@ def test_layouts(text: str, thread: tuple[str, int], flags: str) -> None:
     assert ((record.comm, record.pid), record.flags) == (thread, flags)
     assert (record.time_ns, record.event) == (1_500_000_000, "x")
     assert record.arguments() == {"a": "1"}
+
+
+def test_what_a_report_of_trace_cmd_begins_with() -> None:
+    text = "version = 7\nCPU 3 is empty\ncpus=4\na-1 [000] ..... 1.5: x: a=1\n"
+    assert [type(entry) for entry in parsed(text)] == [Header, Header, Header, Record]
+
+
+def test_the_plugin_of_trace_cmd_for_sched_switch() -> None:
+    line = "a-1 [000] ..... 1.5: sched_switch: k/1:0:23 [120] R+ ==> a b:1 [-1]\n"
+    (record,) = parsed(line)
+    assert isinstance(record, Record)
+    assert record.arguments() == {
+        "prev_comm": "k/1:0",
+        "prev_pid": "23",
+        "prev_prio": "120",
+        "prev_state": "R+",
+        "next_comm": "a b",
+        "next_pid": "1",
+        "next_prio": "-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("trace.dat:   a-1 [000] ..... 1.5: x: a=1\n", "is of one of several recordings"),
+        ("a-1 [000] ..... 1367003: x: a=1\n", "its clock does not count seconds"),
+    ],
+)
+def test_reports_that_are_refused(line: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        parsed(line)
 
 
 def test_no_arguments() -> None:
@@ -124,7 +158,6 @@ def test_arguments() -> None:
     "text",
     [
         "hello\n",
-        "a-1 [000] ..... 15: x: no fraction\n",
         "a-1 [000] ..... 1.5 x: no colon\n",
         "a [000] ..... 1.5: x: no pid\n",
         "a-1 ..... 1.5: x: no cpu\n",
