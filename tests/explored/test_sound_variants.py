@@ -31,6 +31,13 @@ RIGHTLY = {
     ("sound.py:Posted", name): ["mode-refused:aia"] for name in ("late-zero", "multi-vendor")
 }
 """percpu-v5 does refuse the mode there, and v7.0 does not: V5-1, a matter of policy."""
+RACES = {
+    ("sound.py:Posted", name): [
+        "data-race:nr_hgei in kvm_riscv_aia_enable and kvm_riscv_aia_free_hgei"
+    ]
+    for name in ("crowd", "patch-race")
+}
+"""percpu-v5 has one, and v7.0 has not: V2-4, which is known of percpu-v5 by its name."""
 SHORT = ("hotplug-storm", "migration-storm", "vm-churn")
 
 
@@ -80,7 +87,7 @@ def test_it_is_not_accused_by_a_sample(monkeypatch: pytest.MonkeyPatch, patch: s
 @pytest.mark.parametrize(("patch", "name"), shared_out(EXPLORED))
 def test_it_is_not_accused_by_a_search(patch: str, name: str) -> None:
     few = ("--states", "30000") if name in LARGE else ()
-    assert new_findings(("explore", name, *few), patch) == []
+    assert new_findings(("explore", name, *few), patch) == RACES.get((patch, name), [])
 
 
 @pytest.mark.proof

@@ -209,7 +209,7 @@ NOTICED = {
     "kvm_riscv_vcpu_aia_imsic_inject": Notice("sent-lost:vcpu", *FULL),
     "kvm_riscv_vcpu_aia_imsic_put": Notice("lost-wakeup:vcpu", "reused-line"),
     "kvm_riscv_vcpu_aia_imsic_release": Notice("now-on-offline:vsfile", *STORM),
-    "kvm_riscv_vcpu_aia_imsic_reset": Notice("reset-kept:vcpu", "reset-release"),
+    "kvm_riscv_vcpu_aia_imsic_reset": Notice("reset-kept:vcpu", "reset-pending"),
     "kvm_riscv_vcpu_aia_imsic_rmw_eie": Notice("set-up-lost:vcpu", "high-identity", "v7.3"),
     "kvm_riscv_vcpu_aia_imsic_rmw_setup": Notice("set-up-lost:vcpu", "on-swfile"),
     "kvm_riscv_vcpu_aia_imsic_rmw_topei": Notice("endless:kvm_arch_vcpu_ioctl_run", "on-swfile"),
