@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from hgeisim.errors import InputError
 from hgeisim.lockorder.baseline.baseline import learned
 from hgeisim.lockorder.baseline.export_graph import adjacent
-from hgeisim.lockorder.baseline.proc_lockdep import dump_from, proc_lockdep, proc_lockdep_stats
+from hgeisim.lockorder.baseline.proc_lockdep import (
+    FIRST_LINE,
+    dump_from,
+    proc_lockdep,
+    proc_lockdep_stats,
+)
 from hgeisim.lockorder.graph.lock_class import KINDS, Lock
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.rwlock import rwlock
@@ -106,3 +112,9 @@ def test_the_usage_of_a_real_kernel_is_compared() -> None:
     assert "~ usage hgctrl->lock  {?.+.} -> {-...}" in diff.out
     assert "p->pi_lock  {" not in diff.out
     assert "~ usage hgctrl->lock  {-...} -> {?.+.}" in hgeisim("locks", "diff", "v7.0", dump).out
+
+
+def test_a_part_of_a_dump_is_refused() -> None:
+    text = f"{FIRST_LINE}\n01 FD: 3 BD: 1 ....: a\n -> [02] &p->pi_lock\n"
+    with pytest.raises(InputError, match="p->pi_lock: has no line of its own, and a leads to it"):
+        dump_from(text, "dump")

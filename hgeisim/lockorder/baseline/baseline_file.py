@@ -88,7 +88,10 @@ def baseline_from(
 def _missing(made: Baseline, file: str) -> list[Problem]:
     problems = []
     if not made.kernel:
-        wanted = "has no `kernel VARIANT` line; `hgeisim locks learn` writes baselines"
+        wanted = (
+            "has no `kernel VARIANT` line; `hgeisim locks learn` writes baselines, and a kernel "
+            "built with CONFIG_PROVE_LOCKING has a /proc/lockdep"
+        )
         problems.append(Problem(file, "", "", wanted))
     for source, target in made.edges:
         for name in (source, target):

@@ -77,9 +77,21 @@ def dump_from(text: str, file: str = "lockdep") -> Baseline:
             problems.append(Problem(file, f"line {number}", repr(line[:60]), wrong))
     if not made.classes and not problems:
         problems.append(Problem(file, "", "", "has no lock classes"))
+    if not problems:
+        problems += _cut_short(made, file)
     if problems:
         raise InputError(problems)
     return made
+
+
+def _cut_short(made: Baseline, file: str) -> Iterator[Problem]:
+    """The first class that others lead to and that the dump does not list, though it lists all."""
+    for before, after in made.edges:
+        if after not in made.classes:
+            allowed = f"has no line of its own, and {before} leads to it"
+            remedy = "the whole of /proc/lockdep is needed, not a part of it"
+            yield Problem(file, after, "", allowed, remedy)
+            return
 
 
 def _edge(made: Baseline, inside: str, line: str) -> str:
