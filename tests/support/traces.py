@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from click.testing import CliRunner
 
@@ -86,9 +86,14 @@ class Answer(NamedTuple):
     problems: tuple[str, ...]
 
 
+HELP = ["-h", "--help"]
+"""As those of the whole command: a click command remembers its help option."""
+
+
 def trace_command(*args: object) -> Answer:
     """Run `hgeisim trace`; bad input is status 2, anything else that is raised fails the test."""
-    run = CliRunner().invoke(command, [str(arg) for arg in args], standalone_mode=False)
+    how: dict[str, Any] = {"standalone_mode": False, "help_option_names": HELP}
+    run = CliRunner().invoke(command, [str(arg) for arg in args], **how)
     if isinstance(run.exception, InputError):
         return Answer(2, run.stdout, tuple(map(str, run.exception.problems)))
     if run.exception is not None:

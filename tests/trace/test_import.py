@@ -21,7 +21,7 @@ from hgeisim.runs.timeline import EVENT_NAMES
 from hgeisim.trace.event_names import Events
 from hgeisim.trace.import_trace import import_trace
 from hgeisim.trace.imported_run import timeline_of
-from tests.support.traces import NAMES, script, trace_command, trace_path, trace_text
+from tests.support.traces import HELP, NAMES, script, trace_command, trace_path, trace_text
 
 TABLE = """\
 Trace migrations-3132.txt.gz
@@ -311,7 +311,7 @@ def test_a_damaged_trace_that_is_read_leaves_a_folder(
 
 
 def test_every_command_has_an_example() -> None:
-    context = click.Context(command)
+    context = click.Context(command, help_option_names=HELP)
     for name in command.list_commands(context):
         found = command.get_command(context, name)
         assert found is not None
