@@ -189,9 +189,10 @@ class NothingStray(OfGuests):
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a guest that took another guest's interrupt."""
-        if vcpu.ledger.stray:
-            text = "took an interrupt that nobody has sent it since it started"
-            yield Finding("stray", "vcpu", f"the guest of {vcpu.name} {text}")
+        for bit, subject, what in ((1, "vcpu", "an"), (2, "software", "a software")):
+            if vcpu.ledger.stray & bit:
+                text = f"took {what} interrupt that nobody has sent it since it started"
+                yield Finding("stray", subject, f"the guest of {vcpu.name} {text}")
 
 
 class ResetEmpties(ReturnCheck):

@@ -21,7 +21,7 @@ UNKNOWN_BITS = """\
    GEILEN: a run takes one bit for each guest file, or what the scenario's
    machine.geilen says."""
 NO_PAGE = "-  The IMSIC has no page for these HARTs."
-NO_KVM = "There is no KVM on this machine: "
+NO_KVM = "This machine has no KVM: "
 
 
 @click.command("topology")

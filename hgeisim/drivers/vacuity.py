@@ -8,6 +8,7 @@ from hgeisim.checks.check import vcpus
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import EMUL, Vcpu
 from hgeisim.machine.topology import Topology
+from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.schema import Scenario
 
 NO_GUEST = "no guest was entered"
@@ -33,9 +34,10 @@ def vacuous(scenario: Scenario, guest: bool, line: bool, base_line: bool | None 
 
 def to_enter(scenario: Scenario, k: Module) -> Iterator[Vcpu]:
     """The vCPUs in mode auto or hwaccel whose guests are to run: those of a [[vm]], and those whose
-    task has the verb `run`."""
+    task has a verb that enters them."""
     named = {vcpu.name for vcpu in scenario.vcpu}
-    run = {task.vcpu for task in scenario.task if any(each.verb == "run" for each in task.does)}
+    entered = (task for task in scenario.task if any(VERBS[a.verb].enters for a in task.does))
+    run = {task.vcpu for task in entered}
     users = (vcpu for vcpu in vcpus(k) if vcpu.vm.asked_mode != EMUL)
     return (vcpu for vcpu in users if vcpu.name in run or vcpu.name not in named)
 

@@ -19,7 +19,8 @@ class Ipi(Op):
     """on_each_cpu_mask with wait: every online HART of `who.ipi_mask` runs `handler`.
 
     HARTs that are not online are left out silently.  The own HART runs it, too.  From a `device` it
-    is not an IPI, but arrives as one.
+    is not an IPI, but arrives as one; that of a HART that is offline has been moved to another one
+    (irq_migrate_all_off_this_cpu, kernel/irq/cpuhotplug.c).
     """
 
     cost: ClassVar[str] = "ipi"
@@ -35,6 +36,8 @@ class Ipi(Op):
             if not who.harts[target.bit_length() - 1].online:
                 mask &= ~target
             left &= ~target
+        if self.device and not mask:
+            mask = 1 << next(hart.id for hart in who.harts if hart.online)
         who.ipi_wait = mask
 
     def ready(self, who: Runner) -> bool:

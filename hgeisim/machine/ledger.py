@@ -96,7 +96,8 @@ class Ledger(Shared):
     `owed` has those that were sent and that it has not taken, `sent` all that were sent since the
     last reset began, or that were `on_the_way` then: `senders` are just sending those.  `storing`
     is the id of the vCPU to whose page this guest has stored, while that trap is emulated.
-    `stray` is 1 once it took one that nobody has sent, and `gone` once its end has begun.
+    `stray` has bit 0 once it took one that nobody has sent, bit 1 once that was a software
+    interrupt; `gone` is 1 once its end has begun.
     Of software interrupts (vsip.SSIP), `soft_owed` is 1 while one was sent since the guest took the
     last one, and `soft_sent` counts those that it may still take: one that is sent before it takes
     another is merged with that, or comes after it.  `soft_senders` counts those that are just being
@@ -165,8 +166,8 @@ class Ledger(Shared):
         """The guest claims identities, and serves them."""
         if self.tally:
             self.tally.take(self, identities)
-        if identities & ~self.sent:
-            self.stray = 1
+        if identities & ~self.sent and not self.stray & 1:
+            self.stray |= 1
         if self.owed & identities:
             self.owed &= ~identities
 
@@ -191,8 +192,8 @@ class Ledger(Shared):
             return
         if self.soft_sent:
             self.soft_sent -= 1
-        else:
-            self.stray = 1
+        elif not self.stray & 2:
+            self.stray |= 2
 
     @aside
     def drop_soft(self) -> None:

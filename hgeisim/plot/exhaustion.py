@@ -99,7 +99,7 @@ def _name_rows(panel: Axes, harts: list[Steps], height: float) -> None:
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64) if height / len(harts) * n >= 0.14)
     size = 9 if height / len(harts) > 0.2 else 7
     rows = range(0, len(harts), every)
-    panel.set_yticks(rows, [f"HART {row} · {harts[row].lines}" for row in rows], fontsize=size)
+    panel.set_yticks(rows, [f"HART {row} · {harts[row].name}" for row in rows], fontsize=size)
     panel.tick_params(axis="y", length=0)
     panel.set_xlabel("")
     panel.tick_params(axis="x", labelbottom=False)

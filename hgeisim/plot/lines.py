@@ -22,6 +22,7 @@ from hgeisim.plot.style import (
     OFFLINE,
     OFFLINE_HATCH,
     VERMILION,
+    WITHHELD,
     styled,
 )
 from hgeisim.plot.vcpu_styles import OTHERS, VcpuStyles, vcpu_styles
@@ -48,10 +49,10 @@ def lines_figure(recording: Recording, hart: int) -> Figure:
         owners = recording.tables["owners"]
         owners = owners[owners["hart"] == hart]
         steps = recording.steps[hart]
-        rows = max(steps.lines, int(owners["line"].max(initial=0)), 1)
+        rows = max(steps.lines + steps.withheld, int(owners["line"].max(initial=0)), 1)
         row = min(max(5.0 / rows, _ROW_HEIGHTS[0]), _ROW_HEIGHTS[1])
         strips = _failures(recording, hart)
-        count = f"{steps.lines} line{'s' * (steps.lines != 1)}"
+        count = f"{steps.name} line{'s' * (steps.name != '1')}"
         subtitle = (
             f"HART {hart} · {count} · no line left in {percent(steps.exhausted_share)} of the time"
         )
@@ -116,9 +117,12 @@ def _draw_rows(panel: Axes, recording: Recording, hart: int, rows: int) -> None:
     ):
         spans = [(start / unit_ns, (end - start) / unit_ns) for start, end in windows]
         panel.broken_barh(spans, lines, linewidth=0, zorder=0, **look)
-    if rows > steps.lines:
+    there = steps.lines + steps.withheld
+    if steps.withheld:
+        panel.axhspan(steps.lines + 0.5, there + 0.5, zorder=1, **WITHHELD)
+    if rows > there:
         panel.axhspan(
-            steps.lines + 0.5, rows + 0.5, facecolor="none", edgecolor=MISSING,
+            there + 0.5, rows + 0.5, facecolor="none", edgecolor=MISSING,
             hatch=MISSING_HATCH, linewidth=0, zorder=1,
         )  # fmt: skip
     for line in range(1, rows):
@@ -176,7 +180,9 @@ def _keys(
     if recording.offline[hart]:
         label = offline_label(recording.offline)
         keys.append(Patch(facecolor=OFFLINE, edgecolor="0.55", hatch=OFFLINE_HATCH, label=label))
-    if rows > steps.lines:
+    if steps.withheld:
+        keys.append(Patch(label="lines that the kernel withholds", **WITHHELD))
+    if rows > steps.lines + steps.withheld:
         label = "lines that do not exist"
         keys.append(Patch(facecolor="none", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))
     return keys or [Line2D([], [], color="none", label="no line was ever taken")]

@@ -24,6 +24,7 @@ from hgeisim.plot.style import (
     MISSING_HATCH,
     OFFLINE,
     TAKEN_FILL,
+    WITHHELD,
     styled,
 )
 from hgeisim.runs.occupancy_steps import Steps, Windows
@@ -59,7 +60,8 @@ def _draw(panel: Axes, steps: Steps, offline: Windows, unit_ns: int, pen: float)
     edges = steps.edges_ns / unit_ns
     many = len(steps.busy) > STEPS_MAX
     _shade(panel, offline, unit_ns, color=OFFLINE, zorder=0)
-    _shade(panel, steps.exhausted, unit_ns, color=EXHAUSTED, alpha=0.55, zorder=1)
+    full = [(start / unit_ns, (end - start) / unit_ns) for start, end in steps.exhausted]
+    panel.broken_barh(full, (0, steps.lines), color=EXHAUSTED, alpha=0.55, zorder=1, linewidth=0)
     below = np.where(steps.busy < steps.lines, steps.busy, 0)
     panel.stairs(below, edges, fill=True, color=TAKEN_FILL, zorder=2, rasterized=many)
     panel.stairs(
@@ -75,6 +77,8 @@ def _draw(panel: Axes, steps: Steps, offline: Windows, unit_ns: int, pen: float)
         rasterized=many,
     )
     panel.stairs(steps.busy, edges, baseline=None, color=BLUE, lw=pen, zorder=4, rasterized=many)
+    if steps.withheld:
+        panel.axhspan(steps.lines, steps.lines + steps.withheld, zorder=0, **WITHHELD)
     panel.axhline(steps.lines, color=CAPACITY, linestyle=(0, (4, 2)), linewidth=1.6, zorder=5)
     panel.set_xlim(0, max(edges[-1], 1 / unit_ns))
 
@@ -90,9 +94,9 @@ def _name(page: PanelGrid, number: int, steps: Steps) -> None:
     """Write the HART at the left of its panel, and how long it was exhausted at the right."""
     panel, share = page.panels[number], percent(steps.exhausted_share)
     size = 7.5 if page.dense else 9.5
-    unit = "" if page.dense else " line" + "s" * (steps.lines != 1)
+    unit = "" if page.dense else " line" + "s" * (steps.name != "1")
     panel.set_title(
-        f"HART {number} · {steps.lines}{unit}", loc="left", fontsize=size, fontweight="bold"
+        f"HART {number} · {steps.name}{unit}", loc="left", fontsize=size, fontweight="bold"
     )
     text = share if page.dense else f"exhausted {share}"
     panel.set_title(text, loc="right", fontsize=size, color="black" if share != "0%" else "0.45")
@@ -100,7 +104,7 @@ def _name(page: PanelGrid, number: int, steps: Steps) -> None:
 
 def _scale(page: PanelGrid, harts: list[Steps]) -> None:
     """Give all panels one scale, unless that would flatten the small HARTs."""
-    tops = [max(steps.lines, steps.busy_max, 1) for steps in harts]
+    tops = [max(steps.lines + steps.withheld, steps.busy_max, 1) for steps in harts]
     shared = max(tops) <= SCALE_SHARED_MAX * min(tops)
     for panel, top, steps in zip(page.panels, tops, harts, strict=True):
         panel_top = max(tops) if shared else top
@@ -118,10 +122,12 @@ def _explain(figure: Figure, harts: list[Steps], offline: list[Windows], time: s
     keys: list[Artist] = [
         Patch(facecolor=TAKEN_FILL, edgecolor=BLUE, label="lines taken"),
         Line2D(
-            [], [], color=CAPACITY, linestyle=(0, (4, 2)), linewidth=1.6, label="lines the HART has"
+            [], [], color=CAPACITY, linestyle=(0, (4, 2)), linewidth=1.6, label="lines to be had"
         ),
         Patch(facecolor=EXHAUSTED, alpha=0.55, label="exhausted: no line left"),
     ]
+    if any(steps.withheld for steps in harts):
+        keys.append(Patch(label="lines that the kernel withholds", **WITHHELD))
     if any(steps.busy_max > steps.lines for steps in harts):
         label = "lines that do not exist"
         keys.append(Patch(facecolor="white", edgecolor=MISSING, hatch=MISSING_HATCH, label=label))

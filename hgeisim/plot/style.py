@@ -36,6 +36,10 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 TAKEN_FILL, EXHAUSTED, MISSING, CAPACITY, OFFLINE = "#9ED3F2", ORANGE, VERMILION, BLACK, "#D9D9D9"
 MISSING_HATCH, OFFLINE_HATCH = "/////", "xxxx"
+WITHHELD: dict[str, Any] = {
+    "facecolor": "none", "edgecolor": "0.65", "hatch": "....", "linewidth": 0,
+}  # fmt: skip
+"""The look of lines that exist and that the kernel does not hand out."""
 DPI = 110
 
 

@@ -112,7 +112,7 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     """Yield the figures of a run, each with its name."""
     harts = hart_summaries(recording.timeline)
     total = {name: sum(hart[name] for hart in harts) for name in ("alloc", "fail", "sgei")}
-    lines = [hart["lines"] for hart in harts]
+    lines = [hart["usable"] for hart in harts]
     asked = total["alloc"] + total["fail"]
     out = [steps.exhausted_share for steps in recording.steps]
     yield "time", short_time(recording.end_ns)
@@ -160,7 +160,7 @@ def _draw_map(made: Page, recording: Recording) -> None:
     harts = recording.steps
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64) if len(harts) <= 16 * n)
     rows = range(0, len(harts), every)
-    panel.set_yticks(rows, [f"HART {row} · {harts[row].lines}" for row in rows], fontsize=8)
+    panel.set_yticks(rows, [f"HART {row} · {harts[row].name}" for row in rows], fontsize=8)
     panel.tick_params(axis="y", length=0)
     grey = "; grey: offline" if any(recording.offline) else ""
     _entitle(panel, f"no line left (darker: longer{grey})")

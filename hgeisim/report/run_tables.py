@@ -37,7 +37,7 @@ def hart_tables(harts: Sequence[Hart]) -> Iterator[HartTable]:
     if len(harts) <= HARTS_SHOWN_MAX:
         yield HartTable("", ("HART", *HART_HEADS), [*map(hart_row, harts), total_row(harts)])
         return
-    equal = groupby(harts, lambda hart: (hart["lines"], hart["guest_files"]))
+    equal = groupby(harts, lambda hart: (hart["lines"], hart["usable"], hart["guest_files"]))
     groups = [list(group) for _, group in equal]
     shown = [_group(group) for group in groups] if 1 < len(groups) <= HARTS_SHOWN_MAX else []
     title = "Equal neighbours together; mean, exhausted: averages"
@@ -53,7 +53,7 @@ def hart_row(hart: Hart) -> tuple[object, ...]:
     """The cells of one HART."""
     return (
         hart["hart"],
-        hart["lines"],
+        _lines([hart]),
         _most([hart]),
         f"{hart['busy_mean']:.2f}",
         f"{hart['exhausted']:.1%}",
@@ -67,7 +67,7 @@ def _group(harts: Sequence[Hart]) -> tuple[object, ...]:
     mean, exhausted = (sum(hart[key] for hart in harts) for key in ("busy_mean", "exhausted"))
     return (
         f"{first['hart']}-{last['hart']}" if number > 1 else first["hart"],
-        _total(harts, "lines"),
+        _lines(harts),
         _most(harts),
         f"{mean / number:.2f}",
         f"{exhausted / number:.1%}",
@@ -79,12 +79,18 @@ def total_row(harts: Sequence[Hart]) -> tuple[object, ...]:
     """The cells of all HARTs together."""
     mean = f"{sum(hart['busy_mean'] for hart in harts):.2f}"
     counts = (_total(harts, name) for name in COUNTS)
-    return ("all", _total(harts, "lines"), "", mean, "", *counts)
+    return ("all", _lines(harts), "", mean, "", *counts)
+
+
+def _lines(harts: Sequence[Hart]) -> str:
+    """The lines that the kernel may hand out, of how many where it withholds some."""
+    usable, withheld = _total(harts, "usable"), _total(harts, "withheld")
+    return f"{usable} of {usable + withheld}" if withheld else f"{usable}"
 
 
 def _most(harts: Sequence[Hart]) -> str:
     """The most lines taken on a HART, marked `!` if that is more than it has."""
-    over = any(hart["busy_max"] > hart["lines"] for hart in harts)
+    over = any(hart["busy_max"] > hart["usable"] for hart in harts)
     return f"{max(hart['busy_max'] for hart in harts)}{'!' * over}"
 
 

@@ -30,6 +30,7 @@ from hgeisim.runs.manifest import (
     check_summary,
     parse_document,
     topology_facts,
+    usable_lines,
 )
 from hgeisim.runs.picture_kinds import is_picture
 from hgeisim.runs.recording import Recording
@@ -103,7 +104,7 @@ def read_run(path: Path, *, with_tables: bool = True) -> Recording:
     summary = parse_document(_name(path, "summary.json"), texts["summary.json"])
     check_summary(_name(path, "summary.json"), summary)
     timeline = Timeline(topology)
-    timeline.end_ns = manifest["end_ns"]
+    timeline.usable, timeline.end_ns = usable_lines(manifest, topology), manifest["end_ns"]
     csv = ("occupancy.csv", "events.csv")
     problems = read_occupancy(timeline, _name(path, csv[0]), texts[csv[0]])
     problems += read_events(timeline, _name(path, csv[1]), texts[csv[1]])
@@ -142,7 +143,7 @@ def _texts(
     whole = {
         **manifest,
         "format": FORMAT,
-        "topology": topology_facts(timeline.topology),
+        "topology": topology_facts(timeline.topology, timeline.usable),
         "end_ns": timeline.end_ns,
         "fingerprint": fingerprint(timeline),
         "files": sorted(files),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hgeisim.document import json_of
@@ -27,11 +28,20 @@ _KEYS: dict[str, tuple[type, str]] = {
 }
 
 
-def topology_facts(topology: Topology) -> dict[str, Any]:
-    """Return a topology as it stands in a manifest."""
-    harts = [{"guest_files": hart.guest_files, "geilen": hart.geilen} for hart in topology.harts]
+def topology_facts(topology: Topology, usable: Sequence[int]) -> dict[str, Any]:
+    """Return a topology as it stands in a manifest, with the usable lines of each HART."""
+    harts = [
+        {"guest_files": hart.guest_files, "geilen": hart.geilen, "usable": lines}
+        for hart, lines in zip(topology.harts, usable, strict=True)
+    ]
     bits = topology.guest_index_bits
     return {"harts": harts, "guest_index_bits": bits, "source": topology.source}
+
+
+def usable_lines(manifest: Mapping[str, Any], topology: Topology) -> list[int]:
+    """The usable lines of each HART in a manifest; an old one has none, and all were."""
+    pairs = zip(manifest["topology"]["harts"], topology.harts, strict=True)
+    return [facts.get("usable", hart.lines) for facts, hart in pairs]
 
 
 def parse_document(file: str, text: str) -> dict[str, Any]:
@@ -109,6 +119,9 @@ def _hart_problems(file: str, where: str, hart: Any) -> list[Problem]:
     if not _is_count(files, GUEST_FILES_MAX):
         allowed = f"must be 0..{GUEST_FILES_MAX}"
         problems.append(Problem(file, f"{where}.guest_files", _short(files), allowed))
+    if not _is_count(hart.get("usable", 0), HGEIE_BITS_MAX):
+        allowed = f"must be 0..{HGEIE_BITS_MAX}"
+        problems.append(Problem(file, f"{where}.usable", _short(hart["usable"]), allowed))
     if "geilen" not in hart or not (geilen is None or _is_count(geilen, HGEIE_BITS_MAX)):
         allowed = f"must be 0..{HGEIE_BITS_MAX} or null"
         problems.append(Problem(file, f"{where}.geilen", _short(geilen), allowed))

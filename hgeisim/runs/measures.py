@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hgeisim.runs.occupancy_steps import Windows, offline_windows
+from hgeisim.runs.occupancy_steps import Windows, offline_windows, steps_of_harts
 from hgeisim.runs.tables import (
     NAMES,
     SPAN_NAMES,
@@ -30,31 +30,33 @@ COUNTED = ("alloc", "fail", "free", "sgei", "release")
 def hart_summaries(timeline: Timeline) -> list[dict[str, Any]]:
     """One record for each HART.
 
-    `lines` and `guest_files` as the machine has them; `busy_max` and `busy_mean` taken lines, the
-    mean over time; `exhausted` the fraction of the time with no line left (0..1, also for a HART
-    without lines); then the number of each event in `COUNTED`.
+    `lines` and `guest_files` as the machine has them; `usable` lines, which exist and which the
+    kernel may hand out, and `withheld` ones, which it does not; `busy_max` and `busy_mean` taken
+    lines, the mean over time; `exhausted` the fraction of the time online with no line left (0..1,
+    0 for a HART without usable lines); then the number of each event in `COUNTED`.
     """
-    counts = _event_counts(timeline)
+    counts, steps = _event_counts(timeline), steps_of_harts(timeline)
     return [
         {
             "hart": hart,
             "lines": spec.lines,
+            "usable": steps[hart].lines,
+            "withheld": steps[hart].withheld,
             "guest_files": spec.guest_files,
-            **_occupancy(timeline, hart, spec.lines),
+            **_occupancy(timeline, hart),
+            "exhausted": round(steps[hart].exhausted_share, 6),
             **{name: counts.get((hart, name), 0) for name in COUNTED},
         }
         for hart, spec in enumerate(timeline.topology.harts)
     ]
 
 
-def _occupancy(timeline: Timeline, hart: int, lines: int) -> dict[str, Any]:
+def _occupancy(timeline: Timeline, hart: int) -> dict[str, Any]:
     steps = [*timeline.steps(hart), (timeline.end_ns, 0)]
     spans = [(after - now, busy) for (now, busy), (after, _) in pairwise(steps)]
-    total_ns = timeline.end_ns or 1
     return {
         "busy_max": max((busy for _, busy in spans), default=0),
-        "busy_mean": round(sum(ns * busy for ns, busy in spans) / total_ns, 6),
-        "exhausted": round(sum(ns for ns, busy in spans if busy >= lines) / total_ns, 6),
+        "busy_mean": round(sum(ns * busy for ns, busy in spans) / (timeline.end_ns or 1), 6),
     }
 
 

@@ -48,16 +48,29 @@ def offline_windows(timeline: Timeline) -> list[Windows]:
 
 @dataclass(frozen=True)
 class Steps:
-    """`busy[i]` lines are taken from `edges_ns[i]` to `edges_ns[i + 1]`; `lines` are there."""
+    """`busy[i]` lines are taken from `edges_ns[i]` to `edges_ns[i + 1]`.
+
+    `lines` may be handed out, the kernel keeps `withheld` others back; `offline` are the windows in
+    which the HART had no HGEI.
+    """
 
     edges_ns: NDArray[np.int64]
     busy: NDArray[np.int64]
     lines: int
+    withheld: int = 0
+    offline: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The lines in a title: "3", or "3 of 7" where some are withheld."""
+        return f"{self.lines} of {self.lines + self.withheld}" if self.withheld else f"{self.lines}"
 
     @property
     def exhausted(self) -> Windows:
-        """When no line was left (or more were taken than there are)."""
-        return _windows(self.edges_ns, self.busy >= self.lines)
+        """When no line was left (or more were taken than there are) of a HART that was online and
+        has lines at all."""
+        full = _windows(self.edges_ns, self.busy >= self.lines) if self.lines else []
+        return _without(full, self.offline)
 
     @property
     def beyond(self) -> Windows:
@@ -66,9 +79,10 @@ class Steps:
 
     @property
     def exhausted_share(self) -> float:
-        """Share of the time with no line left, 0..1; 0 for a run that took no time."""
-        whole = int(self.edges_ns[-1] - self.edges_ns[0])
-        return sum(end - start for start, end in self.exhausted) / whole if whole else 0.0
+        """Share of the time online with no line left, 0..1; 0 where there was none."""
+        off = sum(end - start for start, end in self.offline)
+        online = int(self.edges_ns[-1] - self.edges_ns[0]) - off
+        return sum(end - start for start, end in self.exhausted) / online if online else 0.0
 
     @property
     def busy_max(self) -> int:
@@ -82,15 +96,26 @@ def steps_of_harts(timeline: Timeline) -> list[Steps]:
     A step that lasts no time is left out.
     """
     end = timeline.last_ns
-    made = []
-    for packed, hart in zip(timeline.occupancy, timeline.topology.harts, strict=True):
+    made, harts = [], timeline.topology.harts
+    rows = zip(timeline.occupancy, timeline.usable, harts, offline_windows(timeline), strict=True)
+    for packed, usable, hart, offline in rows:
         records = np.array(packed, dtype=np.int64)
         edges = np.concatenate(([0], records >> BUSY_BITS, [end]))
         lasts = np.diff(edges) > 0
         lasts[-1] |= not lasts.any()
         busy = np.concatenate(([0], records & BUSY_MAX))
-        made.append(Steps(np.append(edges[:-1][lasts], end), busy[lasts], hart.lines))
+        edges = np.append(edges[:-1][lasts], end)
+        withheld = max(hart.lines - usable, 0)
+        made.append(Steps(edges, busy[lasts], usable, withheld, tuple(offline)))
     return made
+
+
+def _without(windows: Windows, others: Sequence[tuple[int, int]]) -> Windows:
+    """Some windows without the time of others."""
+    for begin, finish in others:
+        pieces = [((start, min(end, begin)), (max(start, finish), end)) for start, end in windows]
+        windows = [(start, end) for pair in pieces for start, end in pair if end > start]
+    return windows
 
 
 def _windows(edges_ns: NDArray[np.int64], holds: NDArray[np.bool_]) -> Windows:

@@ -14,7 +14,8 @@ from hgeisim.errors import did_you_mean
 class Verb(NamedTuple):
     """A verb of an action, with the kinds of its `objects`, and its restrictions.
 
-    `own`: only a vCPU's own thread may do it; the other verbs are for a task on a HART.
+    `own`: only a vCPU's own thread may do it; the other verbs are for a task on a HART.  `enters`:
+    the guest of that vCPU is entered.
     `hotplug`: its task is the thread cpuhp/N, and its object is that HART.  `idle`: its task is the
     idle task of a HART, which does nothing else, and its object is that HART.  `moves`: it moves
     the thread of another vCPU.  `once`: what it does to a vCPU can happen only once.  `last`: no
@@ -25,6 +26,7 @@ class Verb(NamedTuple):
 
     objects: str = ""
     own: bool = False
+    enters: bool = False
     hotplug: bool = False
     idle: bool = False
     moves: bool = False
@@ -35,10 +37,10 @@ class Verb(NamedTuple):
 
 VERBS = {
     "migrate": Verb("HART", own=True),
-    "run": Verb(own=True),
-    "store": Verb("VCPU", own=True),
-    "write": Verb(own=True),
-    "mask": Verb(own=True),
+    "run": Verb(own=True, enters=True),
+    "store": Verb("VCPU", own=True, enters=True),
+    "write": Verb(own=True, enters=True),
+    "mask": Verb(own=True, enters=True),
     "block": Verb(own=True),
     "exit": Verb(own=True),
     "leave": Verb(own=True, last=True),

@@ -9,7 +9,7 @@ from hgeisim.errors import Problem, did_you_mean
 from hgeisim.scenario.action import VERBS
 from hgeisim.scenario.messages import show
 from hgeisim.scenario.parse import Draft, present
-from hgeisim.scenario.schema import Hotplug
+from hgeisim.scenario.schema import Hotplug, Task
 from hgeisim.scenario.table import format_duration
 from hgeisim.scenario.timing import never_takes_time
 
@@ -173,9 +173,30 @@ def _monitor_has_others(draft: Draft) -> Iterator[Finding]:
         last = len(task.does) - 1
         vm = vm_of.get(task.vcpu or "")
         others = [each for each, its in threads if its == vm and each != where]
-        if task.does[last].verb == "exit_mm" and others:
+        if _exits(task) and others:
             allowed = f"a monitor exits with its last thread; {others[0]} is another one of its VM"
             yield f"{where}.does[{last}]", show(str(task.does[last])), allowed
+
+
+def _vm_is_used(draft: Draft) -> Iterator[Finding]:
+    """A VM goes when nobody uses it: KVM_RUN does, and a store comes from a guest of it."""
+    vm_of = {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    tasks = list(present("task", draft.task))
+    runs = {task.vcpu: where for where, task in tasks if task.vcpu}
+    exits = {vm_of.get(task.vcpu or ""): where for where, task in tasks if _exits(task)}
+    for where, task in tasks:
+        for i, action in enumerate(task.does):
+            value, vm = show(str(action)), vm_of.get(action.vcpu or "")
+            if action.verb == "destroy" and action.vcpu in runs:
+                allowed = f"must be a vCPU without a task; {runs[action.vcpu]} is in KVM_RUN"
+                yield f"{where}.does[{i}]", value, allowed
+            if action.verb == "msi" and vm in exits:
+                allowed = f"is a store of a guest, and the monitor exits in {exits[vm]}; use irqfd"
+                yield f"{where}.does[{i}]", value, allowed
+
+
+def _exits(task: Task) -> bool:
+    return task.does[-1].verb == "exit_mm"
 
 
 def _names_used_twice(draft: Draft) -> Iterator[Finding]:
@@ -300,6 +321,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _harts_listed_twice,
     _stores_elsewhere,
     _monitor_has_others,
+    _vm_is_used,
     _names_used_twice,
     _vcpus_used_twice,
     _hotplug_elsewhere,

@@ -14,6 +14,9 @@ from hgeisim.scenario.devicetree import Devicetree, Node, joined
 
 NEEDED = ("i", "m", "a")
 """The extensions without which Linux does not take a CPU."""
+_SINGLE = re.compile(r"([a-rt-wy]|s(?=u))u?(?:[0-9]+(?:p[0-9]+)?)?_*")
+"""A one-letter extension with its version; "su" is what old blobs say of privilege modes."""
+_VERSION = re.compile(r"(?<=[a-z])[0-9]+(?:p[0-9]+)?$|[0-9]+p[0-9]+$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,7 @@ def cpus_of(tree: Devicetree, boot_hart: int | None) -> Cpus:
     """
     taken, warnings = list[Cpu](), list[str]()
     for node in tree.nodes:
-        if node.strings.get("device_type") == ("cpu",):
+        if _is_cpu_node(node):
             cpu = _cpu(node)
             if isinstance(cpu, Cpu):
                 taken.append(cpu)
@@ -54,6 +57,9 @@ def cpus_of(tree: Devicetree, boot_hart: int | None) -> Cpus:
     if not taken:
         raise tree.error("", "", "must have a cpu node that Linux takes: riscv, rv64ima, available")
     ids = [cpu.hart_id for cpu in taken]
+    for cpu in taken:
+        if ids.count(cpu.hart_id) > 1:
+            raise tree.error(f"{cpu.node.path} reg", cpu.hart_id, "must be of one CPU only")
     first = tree.boot_hart if tree.boot_hart in ids else ids[0]
     if boot_hart is not None and boot_hart not in ids:
         allowed = f"must be the hart id of a CPU: {', '.join(map(str, ids))}"
@@ -62,16 +68,24 @@ def cpus_of(tree: Devicetree, boot_hart: int | None) -> Cpus:
     return Cpus(sorted(taken, key=lambda cpu: cpu.hart_id != boot), warnings)
 
 
+def _is_cpu_node(node: Node) -> bool:
+    """Whether it stands in /cpus, and is of type cpu or called so."""
+    named = node.path.rpartition("/")[2].partition("@")[0] == "cpu"
+    typed = node.strings.get("device_type") == ("cpu",)
+    return node.parent is not None and node.parent.path == "/cpus" and (named or typed)
+
+
 def _cpu(node: Node) -> Cpu | str:
     """A node as a CPU, or why Linux leaves it out."""
-    words = node.words.get("reg", ())
+    cells = node.parent.inherited("#address-cells") if node.parent else 1
+    words = node.words.get("reg", ())[:cells]
     extensions = frozenset(_extensions(node))
     if not node.available:
         return "is not available"
     if not node.is_compatible("riscv"):
         return 'is not compatible with "riscv"'
-    if len(words) not in (1, 2):
-        return "has no hart id in `reg`"
+    if len(words) < cells or not words:
+        return f"has no hart id of {cells} cell{'s' * (cells != 1)} in `reg`"
     if not extensions:
         return 'has neither "riscv,isa-base" with "riscv,isa-extensions" nor "riscv,isa" of rv64'
     if not extensions.issuperset(NEEDED):
@@ -80,15 +94,17 @@ def _cpu(node: Node) -> Cpu | str:
 
 
 def _extensions(node: Node) -> Iterator[str]:
-    """The extensions of a CPU; none where it is not one of RV64."""
+    """The extensions of a CPU, without their versions; none where it is not one of RV64."""
     base, listed = (node.strings.get(f"riscv,{name}") for name in ("isa-base", "isa-extensions"))
     if base is not None:
-        if base[0].startswith("rv64i"):
-            yield from listed or ()
+        if base[0].lower().startswith("rv64i"):
+            yield from map(str.lower, listed or ())
         return
     isa = node.strings.get("riscv,isa", ("",))[0].lower()
-    if isa.startswith("rv64"):
-        single, *several = isa.removeprefix("rv64").split("_")
-        letters, more = re.fullmatch(r"([a-rt-wy]*)(.*)", single).groups()  # type: ignore[union-attr]
-        yield from letters
-        yield from filter(None, (more, *several))
+    if not isa.startswith("rv64ima"):
+        return
+    rest = isa.removeprefix("rv64")
+    while single := _SINGLE.match(rest):
+        yield single[1]
+        rest = rest[single.end() :]
+    yield from (_VERSION.sub("", each) for each in rest.split("_") if each)

@@ -21,12 +21,14 @@ BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One node: `words` holds the properties made of 32-bit cells, `strings` those made of text."""
+    """One node: `words` holds the properties made of 32-bit cells, `strings` those made of text;
+    `flags` are the names of all its properties, also of those without a value."""
 
     path: str
     parent: Node | None
     words: Mapping[str, tuple[int, ...]]
     strings: Mapping[str, tuple[str, ...]]
+    flags: frozenset[str] = frozenset()
 
     @property
     def available(self) -> bool:
@@ -139,7 +141,7 @@ def _node(raw: Any, parent: Node | None) -> Node:
     values = {item.name: tuple(getattr(item, "data", ())) for item in raw.props}
     words = {name: value for name, value in values.items() if value and _all(int, value)}
     strings = {name: value for name, value in values.items() if value and _all(str, value)}
-    return Node(path, parent, words, strings)
+    return Node(path, parent, words, strings, frozenset(values))
 
 
 def _all(kind: type, values: tuple[object, ...]) -> bool:

@@ -30,7 +30,7 @@ class Refused(Exception):
 
 @dataclass
 class Imsic:
-    """What the driver knows once it has tried all nodes.
+    """The state of the driver once it has tried all nodes.
 
     `guest_files` has an entry for each CPU with a page, by hart id; `node` is the path of the node
     that was taken, "" for none, and `guest_index_bits` its stride: 2**bits pages.  `warnings` are
@@ -76,14 +76,17 @@ def imsic_of(tree: Devicetree, cpus: Sequence[Cpu]) -> Imsic:
     """Try the nodes of a blob in its order; the first that the driver takes is the only one."""
     made, nodes = Imsic(), [node for node in tree.nodes if node.is_compatible("riscv,imsics")]
     for node in nodes:
-        if not node.available:
+        if not node.available or "interrupt-controller" not in node.flags:
             continue
         try:
             _set_up(tree, node, cpus, made)
         except Refused as reason:
             made.warnings.append(f"{node.path}: {reason}")
-    if not nodes:
-        made.warnings.append("there is no node that is compatible with riscv,imsics")
+    if not made.node and not made.warnings:
+        made.warnings.append(
+            "there is no riscv,imsics node that raises supervisor external "
+            "interrupts (9), is available and has `interrupt-controller`"
+        )
     return made
 
 
@@ -207,6 +210,6 @@ def _regions(node: Node) -> Iterator[tuple[int, int]]:
     bus = node.parent or node
     address, size = bus.inherited("#address-cells"), bus.inherited("#size-cells")
     words, entry = node.words.get("reg", ()), address + size
-    if size in (1, 2) and len(words) % entry == 0:
-        for at in range(0, len(words), entry):
+    if size in (1, 2):
+        for at in range(0, len(words) - entry + 1, entry):
             yield joined(words[at : at + address]), joined(words[at + address : at + entry])

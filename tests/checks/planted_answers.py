@@ -44,3 +44,11 @@ class DisableDeaf(VcpuRun):
         yield LOCAL_IRQ_DISABLE
         yield from super().kvm_riscv_aia_disable(current)
         yield LOCAL_IRQ_ENABLE
+
+
+class SyncForgets(VcpuRun):
+    """KVM does not look at what a guest has cleared."""
+
+    def kvm_riscv_vcpu_sync_interrupts(k, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_sync_interrupts with the fault."""
+        yield from ()

@@ -184,6 +184,12 @@ PLANTS = {
     "page table freed first": Plant(
         planted.FreedFirst, "v7.0", {"v1@0": "exit_mm"}, ("use-after-free:pgd",)
     ),
+    "sync forgets": Plant(
+        planted_answers.SyncForgets,
+        "v7.0",
+        {"v1@0": "run, run", "@1": "sbi_ipi v1"},
+        ("stray:software",),
+    ),
     "not cleared": Plant(
         planted.NotCleared,
         "v7.0",

@@ -41,7 +41,7 @@ def test_what_is_shallow_is_found_although_the_states_run_out() -> None:
     verdict = portfolio(space_of(scenario), 20_000)
     assert RELEASE in verdict.counterexamples
     assert verdict.coverage == "bounded"
-    beside = "100 priorities schedules, up to 2 switches (20,005 states)"
+    beside = "100 priorities schedules, up to 2 switches (20,003 states)"
     assert verdict.bound == f"20,000 states, {beside}"
 
 

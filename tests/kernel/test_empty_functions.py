@@ -219,7 +219,7 @@ NOTICED = {
     "kvm_riscv_vcpu_flush_interrupts": Notice("unserved:vcpu", *FULL),
     "kvm_riscv_vcpu_mmio_store": Notice("sent-lost:vcpu", *IPIS),
     "kvm_riscv_vcpu_set_interrupt": Notice("lost-wakeup:vcpu", *FULL),
-    "kvm_riscv_vcpu_sync_interrupts": Notice("stray:vcpu", "lost-ipi"),
+    "kvm_riscv_vcpu_sync_interrupts": Notice("stray:software", "lost-ipi"),
     "kvm_riscv_vcpu_timer_next_event": Notice("unserved:vcpu", "ticks"),
     "kvm_riscv_vcpu_unset_interrupt": Notice("endless:kvm_arch_vcpu_ioctl_run", "on-swfile"),
     "kvm_sbi_ext_ipi_handler": Notice("lost-wakeup:software", "lost-ipi", "v7.3"),

@@ -22,7 +22,7 @@ from tests.support.source import ROOT
 from tests.support.steps import Context, story
 
 LOST = {"level:software", "lost-wakeup:software"}
-AGAIN = {"level:software", "stray:vcpu"}
+AGAIN = {"level:software", "stray:software"}
 LOCKED = (V7_3, "v6.12+stable", "v7.0+irqs-pending-lock")
 SOFT = fls(IRQ_VS_SOFT) - 1
 
@@ -245,7 +245,7 @@ class AsksOnce(Module):
 UNLOCKED = "unlocked:irqs_pending in "
 PATCHED: list[tuple[type[Module], str, set[str]]] = [
     (FlushKeepsTheMask, "lost-ipi", AGAIN),
-    (FlushOnlySets, "lost-ipi", {"stray:vcpu"}),
+    (FlushOnlySets, "lost-ipi", {"stray:software"}),
     (FlushUnlocked, "lost-ipi", {f"{UNLOCKED}kvm_riscv_vcpu_flush_interrupts"}),
     (FlushExchanges, "lost-ipi", set()),
     (FlushExchanges, "on-swfile", set()),

@@ -116,5 +116,5 @@ def test_the_usage_of_a_real_kernel_is_compared() -> None:
 
 def test_a_part_of_a_dump_is_refused() -> None:
     text = f"{FIRST_LINE}\n01 FD: 3 BD: 1 ....: a\n -> [02] &p->pi_lock\n"
-    with pytest.raises(InputError, match="p->pi_lock: has no line of its own, and a leads to it"):
+    with pytest.raises(InputError, match="line 3 = '&p->pi_lock': leads to a class that has"):
         dump_from(text, "dump")

@@ -19,7 +19,8 @@ KERNELS = [find_variant(name) for name in NAMES if variant_problem(name) is None
 V6_12, V5 = find_variant("v6.12"), find_variant("v7.0+percpu-v5")
 ENABLE, DISABLE = "kvm_riscv_aia_enable", "kvm_riscv_aia_disable"
 LATER = {
-    *("kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap"),
+    *("kvm_riscv_mmu_ioremap", "kvm_riscv_mmu_iounmap", "kvm_riscv_mmu_free_pgd"),
+    *("kvm_riscv_mmu_map", "kvm_vcpu_ioctl_set_one_reg"),
     *("kvm_riscv_vcpu_aia_imsic_rmw_topei", "kvm_riscv_vcpu_aia_imsic_rmw_setup"),
     "kvm_riscv_vcpu_aia_imsic_rmw_eie",
     *("kvm_riscv_hfence_gvma_vmid_gpa", "kvm_riscv_vcpu_aia_has_interrupts"),

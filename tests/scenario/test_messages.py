@@ -118,7 +118,7 @@ run, vm, balance, hotplug, random_hotplug, timing, vcpu, task; did you mean "loo
 title = 5: must be text without control characters
 machine.harts[0].guest_files = 200: must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
-machine.harts[0].foo = 1: is not a key here; the keys are count, guest_files, geilen
+machine.harts[0].foo = 1: is not a key here; the keys are count, guest_files, geilen, imsic
 machine.harts[1].guest_files = "3": must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)
 machine.harts[1].geilen = 64: must be 0..63 (HGEIE has 64 bits, and bit 0 is read-only zero)
@@ -348,7 +348,8 @@ def test_a_text_may_have_several_lines(tmp_path: Path) -> None:
 def test_an_unknown_key_does_not_hide_other_mistakes_of_its_table(tmp_path: Path) -> None:
     lines = errors(tmp_path, MACHINE + 'x = 1\ndevicetree = "m.dtb"' + VM)
     assert [line.rpartition(": ")[2] for line in lines] == [
-        "is not a key here; the keys are devicetree, harts, geilen, guest_index_bits, offline",
+        "is not a key here; the keys are devicetree, harts, geilen, guest_index_bits, boot_hart, "
+        "offline",
         "must have either `devicetree` or `harts`",
     ]
 

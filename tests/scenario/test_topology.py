@@ -135,6 +135,7 @@ REFUSED: list[tuple[Edit, list[int | None], str]] = [
         [7, 7, 7, 3, 3, 3, 3, None],
         "CPU 7 (HART 7, /cpus/cpu@7) has no page",
     ),
+    (drop("interrupt-controller"), NONE, "is available and has `interrupt-controller`"),
     (put("reg", [0, 1, 2]), NONE, "first MMIO resource not found (imsic_parse_fwnode)"),
     (pairs(*IN_ORDER, interrupt=5), NONE, "no parent irqs available (imsic_parse_fwnode)"),
     (pairs(*range(90, 98)), NONE, "no CPU handlers found (imsic_setup_state)"),
@@ -144,7 +145,7 @@ REFUSED: list[tuple[Edit, list[int | None], str]] = [
     (put("riscv,hart-index-bits", 50), NONE, "HART index bits too big"),
     (put("riscv,group-index-bits", 47), NONE, "group index bits too big"),
     (put("riscv,group-index-shift", 65), NONE, "group index shift too big"),
-    (lambda tree: tree.remove_node("soc"), NONE, "no node that is compatible with riscv,imsics"),
+    (lambda tree: tree.remove_node("soc"), NONE, "there is no riscv,imsics node that raises"),
 ]
 
 
@@ -206,9 +207,32 @@ def test_one_hart_without_an_extension_takes_it_from_all(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("isa", "aia", "kvm"),
+    [
+        ("rv64imafdch_ssaia1p0", True, True),
+        ("RV64IMAFDCH_SSAIA", True, True),
+        ("rv64ima2p1f2p2d2p2c2p0h1p0_zicsr2p0_ssaia", True, True),
+        ("rv64imafdcsuh_ssaia", True, True),
+        ("rv64imafdc_ssaia_zicsr", True, False),
+        ("rv64imafdch_smaia", False, True),
+    ],
+)
+def test_isa_strings(tmp_path: Path, isa: str, aia: bool, kvm: bool) -> None:
+    topology = topology_after(tmp_path, put("riscv,isa", isa, "/cpus/cpu@3"))
+    assert all(hart.imsic for hart in topology.harts) == aia
+    assert (not topology.no_kvm) == kvm
+
+
+def test_two_cpus_with_one_hart_id(tmp_path: Path) -> None:
+    expected = "edited.dtb: /cpus/cpu@2 reg = 2: must be of one CPU only"
+    assert message(tmp_path, put("reg", 2, "/cpus/cpu@3")) == expected
+
+
+@pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (drop("reg", "/cpus/cpu@3"), "/cpus/cpu@3: has no hart id in `reg`"),
+        (put("riscv,isa", "rv64i2p1_m2p0", "/cpus/cpu@3"), "has neither"),
+        (drop("reg", "/cpus/cpu@3"), "/cpus/cpu@3: has no hart id of 1 cell in `reg`"),
         (put("compatible", "arm,cortex", "/cpus/cpu@3"), 'is not compatible with "riscv"'),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from hgeisim.checks.catalogue import At, asked, called
 from hgeisim.checks.finding import LANDMARKS, Cause, Finding, Moment
+from hgeisim.checks.ownership import lines_of
 from hgeisim.drivers.boot_scenario import BootedScenario, booted, kernel_of
 from hgeisim.drivers.path_failure import FAILURES, crash, has_own_patch, is_of_a_path
 from hgeisim.drivers.timed.costs import Costs
@@ -141,6 +142,8 @@ class Simulation:
             functions = [frame.f_code.co_name for frame in stack]
             self.note_one(crash(self.k, error, functions, stack))  # the patch ends the run
         self.timeline.end_ns = int(self.env.now)
+        k = self.k
+        self.timeline.usable = [min(lines_of(k, hgei.cpu), k.nr_hgei(hgei)) for hgei in k.hgei]
         self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
 
     def _look_at_the_end(self) -> None:

@@ -78,19 +78,20 @@ def dump_from(text: str, file: str = "lockdep") -> Baseline:
     if not made.classes and not problems:
         problems.append(Problem(file, "", "", "has no lock classes"))
     if not problems:
-        problems += _cut_short(made, file)
+        problems += _cut_short(made, file, text)
     if problems:
         raise InputError(problems)
     return made
 
 
-def _cut_short(made: Baseline, file: str) -> Iterator[Problem]:
+def _cut_short(made: Baseline, file: str, text: str) -> Iterator[Problem]:
     """The first class that others lead to and that the dump does not list, though it lists all."""
-    for before, after in made.edges:
-        if after not in made.classes:
-            allowed = f"has no line of its own, and {before} leads to it"
+    for number, line in enumerate(text.splitlines(), start=1):
+        edge = _EDGE.fullmatch(line)
+        if edge and _named(edge["name"]) not in made.classes:
+            allowed = "leads to a class that has no line of its own"
             remedy = "the whole of /proc/lockdep is needed, not a part of it"
-            yield Problem(file, after, "", allowed, remedy)
+            yield Problem(file, f"line {number}", repr(edge["name"]), allowed, remedy)
             return
 
 
