@@ -20,6 +20,7 @@ LANDMARKS = {
     "kvm_shutdown": "shutdown",
     "riscv_kvm_exit": "unload",
     "kvm_destroy_vm": "destroy",
+    "kvm_riscv_aia_imsic_rw_attr": "attribute",
 }
 """Events that precede some findings, by the function that begins each."""
 LINELESS = "lineless"

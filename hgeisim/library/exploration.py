@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Unpack
 
-from hgeisim.checks.finding import Cause, of_ids
+from hgeisim.checks.finding import NOT_KNOWN, Cause, of_ids
 from hgeisim.checks.known import accepted, new_findings
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.baselines import recorded
@@ -193,7 +193,10 @@ class Exploration(Answer):
             for finding_id in sorted(of_the_base(self.space, self.scenario, others)):
                 if finding_id not in self.least:
                     one = found[finding_id]
-                    finding = replace(one.finding, cause=one.finding.cause.of_some_schedule)
+                    cause = one.finding.cause
+                    read = cause.parties is not None  # else only the check has said something
+                    cause = cause.of_some_schedule if read else NOT_KNOWN
+                    finding = replace(one.finding, cause=cause)
                     found[finding_id] = replace(one, finding=finding)
 
     @property

@@ -75,8 +75,13 @@ def unlooked(kinds: Sequence[str]) -> Iterator[str]:
         yield from indented(f"not checked here: {', '.join(kinds)}", 0)
 
 
+BEGUN_BY = {"attribute": ("rw_attr", "get_eie", "set_eie")}
+"""The actions that begin a happening, where it is not called as its only one."""
+
+
 def possible_cause(scenario: Scenario) -> Cause:
     """Everything that may precede a finding: a happening that only an action begins counts if the
     scenario has that action."""
     done = {action.verb for task in scenario.task for action in task.does}
-    return Cause(frozenset(each for each in HAPPENINGS if each not in VERBS or each in done))
+    verbs = {each: BEGUN_BY.get(each, (each,) if each in VERBS else ()) for each in HAPPENINGS}
+    return Cause(frozenset(each for each, by in verbs.items() if not by or done & {*by}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -47,7 +47,9 @@ def problem_of(error: ErrorDetails, model: type[Table], file: str, place: str) -
     annotation = field.annotation if field else None
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     remedy = did_you_mean(value, choices) if kind == "literal_error" else ""
-    return Problem(file, where, show(value), f"must be {_description(field)}", remedy)
+    of_entry = any(isinstance(part, int) for part in error["loc"][-1:])
+    wanted = _description(field, of_entry=of_entry)
+    return Problem(file, where, show(value), f"must be {wanted}", remedy)
 
 
 def _find(
@@ -85,5 +87,19 @@ def _unknown_distribution(file: str, where: str, value: object) -> Problem:
     return Problem(file, f"{where}.distribution", show(given) if given else "", allowed, remedy)
 
 
-def _description(field: FieldInfo | None) -> str:
-    return (field.description if field else None) or "a table"
+def _description(field: FieldInfo | None, *, of_entry: bool = False) -> str:
+    """The allowed values of a field, or of an entry of a list; a type may say them as well."""
+    if field is None:
+        return "a table"
+    inside = next(_descriptions(field.annotation), None)
+    own = field.description
+    return (inside or own if of_entry else own or inside) or "a table"
+
+
+def _descriptions(annotation: Any) -> Iterator[str]:
+    """The descriptions of the types inside an annotation."""
+    for said in getattr(annotation, "__metadata__", ()):
+        if isinstance(said, FieldInfo) and said.description:
+            yield said.description
+    for argument in get_args(annotation):
+        yield from _descriptions(argument)
