@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hgeisim.drivers.timed.simulation import Simulation
 from hgeisim.runs.measures import hart_summaries
-from hgeisim.runs.timeline import ALLOC, FAIL, FREE, SGEI, Timeline
+from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI, Timeline
 from tests.support.simulations import HEALTHY, simulations
 from tests.support.timelines import topology
 
@@ -58,7 +58,7 @@ def test_parts_are_parts_and_means_are_means(sim: Simulation, until_ns: int) -> 
         assert 0 <= hart["exhausted"] <= 1
         assert hart["lines"] <= hart["guest_files"]
         if hart["lines"] == 0:
-            assert hart["exhausted"] == 1
+            assert hart["exhausted"] == 0
 
 
 @pytest.mark.slow
@@ -103,8 +103,28 @@ def test_a_change_at_the_very_end_has_no_length() -> None:
     assert (made["busy_mean"], made["exhausted"]) == (0.0, 0.0)
 
 
-def test_a_hart_without_lines_is_always_exhausted() -> None:
-    assert recorded(0, 1000)["exhausted"] == 1.0
+def test_a_hart_without_lines_is_never_exhausted() -> None:
+    assert recorded(0, 1000)["exhausted"] == 0.0
+
+
+def test_lines_that_the_kernel_withholds_are_not_to_be_had() -> None:
+    timeline = Timeline(topology(7))
+    timeline.end_ns, timeline.usable = 1000, [3]
+    timeline.occupy(200, 0, 3)
+    (made,) = hart_summaries(timeline)
+    assert (made["lines"], made["usable"], made["withheld"]) == (7, 3, 4)
+    assert made["exhausted"] == 0.8
+
+
+def test_exhausted_is_a_share_of_the_time_online() -> None:
+    timeline = Timeline(topology(1))
+    timeline.end_ns = 1000
+    timeline.occupy(0, 0, 1)
+    timeline.event(500, OFFLINE, 0)
+    timeline.event(900, ONLINE, 0)
+    timeline.occupy(950, 0, 0)
+    (made,) = hart_summaries(timeline)
+    assert made["exhausted"] == round(550 / 600, 6)
 
 
 def test_a_run_of_no_time_is_no_division_by_zero() -> None:
