@@ -75,7 +75,8 @@ def test_lock_order_sees_the_locks_after_the_mutex(command: str) -> None:
 def test_a_grace_period_waits_for_a_guest_of_the_same_vm(tmp_path: Path) -> None:
     scenario = tmp_path / "destroy.toml"
     text = Path(STAYS).read_text().replace('name = "v1"', 'name = "v1"\nvm = "a"')
-    text = text.replace('name = "v2"', 'name = "v2"\nvm = "a"').replace("rw_attr v1", "destroy v1")
+    text = text.replace('name = "v2"', 'name = "v2"\nvm = "a"').replace("rw_attr v1", "destroy v3")
+    text = f'{text}\n[[vcpu]]\nname = "v3"\nhart = 2\nvm = "a"\n'
     scenario.write_text(text.replace('"migrate 2", "run", "block"', '"migrate 2"'))
     result = hgeisim("explore", str(scenario), "--json").document()
     found = {f["id"] for f in result["findings"]}
