@@ -194,8 +194,9 @@ class Exploration(Answer):
                 if finding_id not in self.least:
                     one = found[finding_id]
                     cause = one.finding.cause
-                    read = cause.parties is not None  # else only the check has said something
-                    cause = cause.of_some_schedule if read else NOT_KNOWN
+                    # Nobody has read a cause without parties; of a base that excludes nothing.
+                    unread = cause.parties is None and "+" not in self.scenario.kernel.variant
+                    cause = NOT_KNOWN if unread else cause.of_some_schedule
                     finding = replace(one.finding, cause=cause)
                     found[finding_id] = replace(one, finding=finding)
 
