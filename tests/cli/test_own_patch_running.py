@@ -45,8 +45,8 @@ EXPLORED = {
 }
 
 
-LONG = ("Relocks", "PollsForNobody")
-"""Their searches take half a minute and more."""
+LONG = ("Relocks", "PollsForNobody", "Endless")
+"""Their searches take 20 seconds and more."""
 
 
 @pytest.mark.slow

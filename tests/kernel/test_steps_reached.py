@@ -173,6 +173,7 @@ def test_in_time_each_step_is_reached() -> None:
     assert [line for line in lines_told(left) if line != "yield STEP"] == []
 
 
+@pytest.mark.proof
 def test_explored_each_step_is_reached() -> None:
     spaces = [space_of(scenario) for scenario in scenarios("full")]
     with Tracer() as tracer:
