@@ -152,9 +152,14 @@ def _vcpus_used(draft: Draft) -> Iterator[tuple[str, str, str]]:
                 yield f"{where}.does[{i}]", show(str(action)), action.vcpu
 
 
+def _vm_of(draft: Draft) -> dict[str, str]:
+    """The VM of each vCPU: one of its own name if it has none."""
+    return {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+
+
 def _stores_elsewhere(draft: Draft) -> Iterator[Finding]:
     """A guest can reach the pages of its own VM, and no others."""
-    vm_of = {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    vm_of = _vm_of(draft)
     for where, task in present("task", draft.task):
         for i, action in enumerate(task.does):
             if action.verb == "store" and {action.vcpu, task.vcpu} <= vm_of.keys():
@@ -166,7 +171,7 @@ def _stores_elsewhere(draft: Draft) -> Iterator[Finding]:
 
 def _monitor_has_others(draft: Draft) -> Iterator[Finding]:
     """A monitor exits with its last thread."""
-    vm_of = {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    vm_of = _vm_of(draft)
     tasks = list(present("task", draft.task))
     threads = [(where, vm_of.get(task.vcpu)) for where, task in tasks if task.vcpu]
     for where, task in tasks:
@@ -180,7 +185,7 @@ def _monitor_has_others(draft: Draft) -> Iterator[Finding]:
 
 def _vm_is_used(draft: Draft) -> Iterator[Finding]:
     """A VM goes when nobody uses it: KVM_RUN does, and a store comes from a guest of it."""
-    vm_of = {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    vm_of = _vm_of(draft)
     tasks = list(present("task", draft.task))
     runs = {task.vcpu: where for where, task in tasks if task.vcpu}
     exits = {vm_of.get(task.vcpu or ""): where for where, task in tasks if _exits(task)}
