@@ -146,9 +146,9 @@ def test_a_guest_that_sends_to_itself_shows_f3_as_well() -> None:
     ("scenario", "variant"),
     [
         ("move-offline", "v6.12"),
-        ("move-offline", "v7.0"),
-        ("move-offline", "v7.3"),
-        ("sleeper-offline", "v7.3"),
+        pytest.param("move-offline", "v7.0", marks=pytest.mark.proof),
+        pytest.param("move-offline", "v7.3", marks=pytest.mark.proof),
+        pytest.param("sleeper-offline", "v7.3", marks=pytest.mark.proof),
     ],
 )
 def test_the_schedule_that_explore_prints_has_a_name_too(scenario: str, variant: str) -> None:

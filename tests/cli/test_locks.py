@@ -26,7 +26,17 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize("name", shipped_names())
+QUICK = ("v6.12", "v7.3")
+"""The oldest and the newest; `make proof` has them all, of up to nine seconds each."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.proof])
+        for name in shipped_names()
+    ],
+)
 def test_a_shipped_baseline_is_what_its_kernel_does(name: str) -> None:
     answer = hgeisim("locks", "check", "--baseline", name, "--json")
     document = answer.document()

@@ -45,8 +45,8 @@ EXPLORED = {
 }
 
 
-LONG = ("Relocks", "PollsForNobody", "Endless")
-"""Their searches take 20 seconds and more."""
+LONG = ("Relocks", "PollsForNobody", "Endless", "Counts", "EarlyReturn", "Mutex")
+"""Their searches take 6 seconds and more."""
 
 
 @pytest.mark.slow

@@ -210,7 +210,7 @@ def test_replay_puts_a_broken_token_together() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [V2, V5])
+@pytest.mark.parametrize("variant", [pytest.param(V2, marks=pytest.mark.proof), V5])
 def test_every_token_shows_its_finding(variant: str) -> None:
     for line in explored(variant).out.splitlines():
         if match := re.match(r"([a-z-]+:.*?) ?(\(.*\))?: \d+ steps", line):
