@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Unpack
@@ -20,7 +20,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.patch_trial import AgainstBase
 from hgeisim.drivers.explored.races.trial import WALKS_MAX, Races, look_for_races
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.schedule_findings import of_the_base
+from hgeisim.drivers.explored.schedule_findings import least_causes
 from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.portfolio import FEW_STATES, SEARCHES
@@ -171,8 +171,8 @@ class Exploration(Answer):
     def _count_accepted(self) -> None:
         """Find for what may be accepted the schedules with the fewest switches, which show its
         cause; of a shipped base in a shipped scenario they were found before, in a search."""
-        kernel, found = self.scenario.kernel, self.verdict.counterexamples
-        ids = {i for i in found if accepted(i, kernel.variant, kernel.realtime)}
+        found = self.verdict.counterexamples
+        ids = self._acceptable(found)
         if self.how.sampler or self.how.after:
             ids &= {*self._new(self.verdict.causes)}
         elif recorded(self.scenario) is not None:
@@ -188,17 +188,21 @@ class Exploration(Answer):
         found, whole = self.verdict.counterexamples, self.verdict.coverage == EXHAUSTED
         if (whole and not self.how.after) or self.against:
             return
-        others = {i: found[i].schedule for i in self._new(self.verdict.causes) if i in found}
+        others = self._acceptable(self._new(self.verdict.causes)) & found.keys() - self.least
+        causes, shown = dict[str, Cause](), dict[str, Schedule]()
+        for i in sorted(others):
+            cause, shown[i] = found[i].finding.cause, found[i].schedule
+            # Nobody has read a cause without parties; of a base that excludes nothing.
+            unread = cause.parties is None and "+" not in self.scenario.kernel.variant
+            causes[i] = NOT_KNOWN if unread else cause
         with self.verdict.unharmed():
-            for finding_id in sorted(of_the_base(self.space, self.scenario, others)):
-                if finding_id not in self.least:
-                    one = found[finding_id]
-                    cause = one.finding.cause
-                    # Nobody has read a cause without parties; of a base that excludes nothing.
-                    unread = cause.parties is None and "+" not in self.scenario.kernel.variant
-                    cause = NOT_KNOWN if unread else cause.of_some_schedule
-                    finding = replace(one.finding, cause=cause)
-                    found[finding_id] = replace(one, finding=finding)
+            for i, cause in least_causes(self.space, self.scenario, causes, shown).items():
+                found[i] = replace(found[i], finding=replace(found[i].finding, cause=cause))
+
+    def _acceptable(self, ids: Iterable[str]) -> set[str]:
+        """Those that may be accepted of this kernel, if their cause is the right one."""
+        kernel = self.scenario.kernel
+        return {i for i in ids if accepted(i, kernel.variant, kernel.realtime)}
 
     @property
     def stopped(self) -> BaseException | None:

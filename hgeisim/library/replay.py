@@ -289,9 +289,11 @@ def _judged(
         causes = {i: cause_of(space, schedule, i) for i in found if not is_data_race(i)}
         causes |= {i: each.cause for i, each in found.items() if is_data_race(i)}
         new = new_findings(causes, kernel.variant, strict, kernel.realtime)
-        others = [i for i in new if not is_data_race(i)]
-        if not strict and (may_be := [i for i in others if accepted(i, kernel.variant)]):
-            causes |= least_causes(space, scenario, {i: causes[i] for i in may_be}, schedule)
+        of_kernel = (kernel.variant, kernel.realtime)
+        may_be = [i for i in new if not is_data_race(i) and accepted(i, *of_kernel)]
+        if may_be and not strict:
+            read = {i: causes[i] for i in may_be}
+            causes |= least_causes(space, scenario, read, dict.fromkeys(may_be, schedule))
             new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         return {i: {"new": i in new} for i in found}
     base = Base(on_variant(scenario, without_last_patch(kernel.variant)), 0)

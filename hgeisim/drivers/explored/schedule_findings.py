@@ -11,6 +11,7 @@ and for one with shipped patches if the base shows the finding when it follows t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from hgeisim.checks.catalogue import is_data_race, is_lock_order
 from hgeisim.checks.finding import (
@@ -27,10 +28,11 @@ from hgeisim.drivers.explored.counterexample.cause import cause_of
 from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.guided_replay import shown_when_guided
 from hgeisim.drivers.explored.lock_trial import lock_standings
+from hgeisim.drivers.explored.model.budget import Spent
 from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.races.trial import race_standings
 from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
-from hgeisim.drivers.explored.strategies.verdict import Schedule, switches
+from hgeisim.drivers.explored.strategies.verdict import Counterexample, Schedule, switches
 from hgeisim.scenario.canonical import on_variant
 from hgeisim.scenario.schema import Scenario
 from hgeisim.scenario.streams import Streams
@@ -46,16 +48,24 @@ def of_the_base(space: Space, scenario: Scenario, ways: Mapping[str, Schedule]) 
 
 
 def least_causes(
-    space: Space, scenario: Scenario, causes: Mapping[str, Cause], schedule: Schedule
+    space: Space, scenario: Scenario, causes: Mapping[str, Cause], shown: Mapping[str, Schedule]
 ) -> dict[str, Cause]:
     """The causes of findings in schedules with the fewest switches, if those are found soon; else
-    those in this schedule, or if the base shows the finding, only its landmarks."""
-    ways = fewest_switches(space, FEW_SWITCHES, wish_for(causes)).ways
+    those in the schedule that is shown, or if the base shows the finding, only its landmarks."""
+    ways = _least_ways(space, causes)
     found = {i: cause_of(space, way.schedule, i) for i, way in ways.items() if i in causes}
-    others = {i: schedule for i in causes if i not in found}
+    others = {i: shown[i] for i in causes if i not in found}
     own = of_the_base(space, scenario, others)
     rest = {i: causes[i].of_some_schedule if i in own else causes[i] for i in others}
     return {i: (found | rest)[i] for i in causes}
+
+
+def _least_ways(space: Space, ids: Collection[str]) -> Mapping[str, Counterexample]:
+    """Schedules with the fewest switches, if they are found soon and the budget is not spent."""
+    if ids:
+        with suppress(Spent, MemoryError):
+            return fewest_switches(space, FEW_SWITCHES, wish_for(ids)).ways
+    return {}
 
 
 def standings_along(
