@@ -88,6 +88,7 @@ def test_a_search_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_its_schedules_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     growing(monkeypatch, 900)
     output = hgeisim(

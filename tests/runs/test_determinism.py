@@ -96,7 +96,7 @@ def tables() -> Iterator[str]:
         yield f"\n[{name}]\n"
         for variant in variants:
             scenario = load_scenario(name, {"variant": variant})
-            simulation = simulate(scenario)
+            simulation = simulate(scenario, record="occupancy")  # the timeline is the same
             simulation.run(scenario.run.until)
             yield f'"{variant}" = "{fingerprint(simulation.timeline)}"\n'
 

@@ -206,7 +206,7 @@ def test_in_the_end_nobody_is_left(tables: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(scenarios())
 def test_stock_simpy_and_a_second_run_give_the_same(tables: dict[str, Any]) -> None:
     first = result(tables)
