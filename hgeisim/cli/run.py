@@ -61,7 +61,9 @@ def command(
     """Simulate SCENARIO (a name or a file) and show how full each HART was.
 
     `max` and `mean` are taken lines, `!` marks more than the HART has; `exhausted` is the part of
-    the time with no line left; `fail` counts allocations that found none.
+    the time with no line left; `fail` counts allocations that found none.  An interrupt met its
+    vCPU in its guest, in WFI, without a line or a HART, or in the host.  Of a VM stands the mode
+    that it got (-EINVAL: refused), the part of its guest time on a VS-file, and what its vCPUs did.
 
     \b
     Example:

@@ -144,9 +144,11 @@ def _run_parts(scenario: Scenario, summary: dict[str, Any]) -> Iterator[Part]:
         yield ""
     if "spans" in summary:
         yield from _grid(tables.SPAN_HEADS, tables.span_rows(summary), "")
-        yield from tables.measure_lines(summary)
+    yield from _grid(tables.VM_HEADS, tables.vm_rows(summary), "")
+    if "locks" in summary:
+        yield from tables.lock_lines(summary)
     else:
-        yield "recorded: occupancy and events only; lock order was not checked"
+        yield "recorded: occupancy, events and vcpus; lock order was not checked"
     yield ""
     dropped = tables.dropped_line(summary["msis"])
     yield from _grid(tables.MSI_HEADS, tables.msi_rows(summary["msis"]), *dropped_lines(dropped))

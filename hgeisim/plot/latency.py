@@ -1,7 +1,12 @@
-"""Latencies: of MSIs and SGEIs on their way, and of vCPUs that look for a VS-file."""
+"""Latencies: of MSIs and SGEIs on their way, and of vCPUs that look for a VS-file.
+
+Each mode has panels of its own, and an interrupt a curve by what its vCPU did when it came.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +26,7 @@ from hgeisim.plot.style import (
     name_decades,
     styled,
 )
-from hgeisim.runs.measures import durations, spread
+from hgeisim.runs.measures import durations, modes_of, spread
 from hgeisim.runs.recording import Recording
 from hgeisim.runs.tables import Records
 from hgeisim.runs.timeline import Column
@@ -30,70 +35,101 @@ from hgeisim.runs.units import short_time
 POINTS_MAX = 2000
 """Points of a curve; for more times than that, quantiles are drawn."""
 NOTE = "share of all that took at most so long (log scale); dots mark p50 and p99"
-_WIDTH, _LEFT, _RIGHT, _GAP, _HEIGHT = 13.0, 0.7, 0.25, 0.45, 3.3
+_WIDTH, _LEFT, _RIGHT, _GAP, _HEIGHT, _BELOW = 13.0, 0.7, 0.25, 0.45, 3.3, 1.5
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A kind of span and how it is drawn: one look for each, by colour and by dashes."""
+    """A kind of span, by what it met, and how it is drawn: one look for each, by colour and by
+    dashes."""
 
     kind: str
     label: str
     color: str
     dashes: tuple[float, ...]
+    met: str = ""
+
+
+def by_what_was_met(kind: str) -> tuple[Curve, ...]:
+    """The curves of an interrupt."""
+    return (
+        Curve(kind, "guest ran", BLUE, (), "guest"),
+        Curve(kind, "in WFI", PURPLE, (5, 2), "wfi"),
+        Curve(kind, "no line", VERMILION, (1, 1.5), "failed"),
+        Curve(kind, "no HART", ORANGE, (8, 2), "runnable"),
+        Curve(kind, "in host", BLACK, (5, 1.5, 1, 1.5), "host"),
+    )
 
 
 PANELS = (
+    ("MSI to a VS-file", by_what_was_met("msi-vsfile")),
+    ("MSI to a SW-file", by_what_was_met("msi-swfile")),
     (
-        "MSI, from arrival to the guest",
-        (
-            Curve("msi-vsfile", "VS-file", BLUE, ()),
-            Curve("msi-swfile", "SW-file", VERMILION, (5, 2)),
-        ),
+        "SGEI to handler, owner",
+        (Curve("sgei-taken", "to handler", GREEN, ()), *by_what_was_met("sgei-served")),
     ),
     (
-        "SGEI",
-        (
-            Curve("sgei-taken", "raised to handler", GREEN, ()),
-            Curve("sgei-served", "handler to owner runs", PURPLE, (5, 2)),
-        ),
-    ),
-    (
-        "looking for a VS-file (imsic_update)",
+        "looking for a VS-file",
         (
             Curve("attach", "SW- to VS-file", SKY, ()),
-            Curve("move", "moved to another HART", BLACK, (5, 2)),
+            Curve("move", "moved", BLACK, (5, 2)),
             Curve("fallback", "no line: SW-file", ORANGE, (1, 1.5)),
-            Curve("refused", "no line: entry failed", VERMILION, (5, 1.5, 1, 1.5)),
+            Curve("refused", "no line: failed", VERMILION, (5, 1.5, 1, 1.5)),
         ),
     ),
 )
 
 
 def latency_figure(recording: Recording) -> Figure:
-    """Draw three panels of cumulative distributions, each curve with its count and quantiles."""
+    """Draw a row of panels for each mode, with cumulative distributions, each curve with its count
+    and quantiles."""
+    rows, ends = list(spans_by_mode(recording)), shortest_and_longest(recording)
     with styled():
-        made = page(f"{recording.title}\n{NOTE}", _WIDTH, _HEIGHT + 1.5)
+        high = _HEIGHT + _BELOW
+        made = page(f"{recording.title}\n{NOTE}", _WIDTH, high * len(rows))
         width = (_WIDTH - _LEFT - _RIGHT - _GAP * (len(PANELS) - 1)) / len(PANELS)
-        for number, (title, curves) in enumerate(PANELS):
-            panel = made.axes(_LEFT + number * (width + _GAP), 0.1, width, _HEIGHT)
-            draw_curves(panel, recording.tables["spans"], curves)
-            panel.set_title(title, loc="left", fontweight="bold")
-            panel.tick_params(labelleft=number == 0)
-            explain_curves(panel, 0.12, 8)
+        for row, (mode, spans) in enumerate(rows):
+            for number, (title, curves) in enumerate(PANELS):
+                left, down = _LEFT + number * (width + _GAP), 0.1 + high * row
+                panel = made.axes(left, down, width, _HEIGHT)
+                draw_curves(panel, spans, curves, ends)
+                name = f"{mode}: {title}" if len(rows) > 1 else title
+                panel.set_title(name, loc="left", fontweight="bold")
+                panel.tick_params(labelleft=number == 0)
+                explain_curves(panel, 0.1, 7.5)
     return made.figure
 
 
-def draw_curves(panel: Axes, spans: Records, curves: tuple[Curve, ...]) -> None:
-    """Draw the distribution of each kind that there was."""
-    drawn = [(curve, durations(spans, curve.kind)) for curve in curves]
+def spans_by_mode(recording: Recording) -> Iterator[tuple[str, Records]]:
+    """Each mode in which VMs ran, that of most vCPUs first, with the spans of its vCPUs and those
+    of none; one without a name where there was no vCPU."""
+    spans, vcpus = recording.tables["spans"], recording.tables["vcpus"]
+    modes = modes_of(spans, vcpus)
+    for mode, _ in Counter(vcpus["mode"].tolist()).most_common() or [("", 0)]:
+        yield mode, spans[(modes == mode) | (modes == "")]
+
+
+def shortest_and_longest(recording: Recording) -> tuple[int, int]:
+    """The limits of the time axis of all panels, in ns: the same scale everywhere."""
+    spans = recording.tables["spans"]
+    lasted = spans["end_ns"] - spans["start_ns"]
+    low = int(lasted.min(initial=1_000_000))
+    return max(low, 1), int(lasted.max(initial=low * 10))
+
+
+def draw_curves(
+    panel: Axes, spans: Records, curves: tuple[Curve, ...], ends: tuple[int, int]
+) -> None:
+    """Draw the distribution of each kind that there was, on a time axis with these ends."""
+    drawn = [(curve, durations(spans, curve.kind, curve.met)) for curve in curves]
     drawn = [(curve, sorted_ns) for curve, sorted_ns in drawn if len(sorted_ns)]
     for curve, sorted_ns in drawn:
         _draw(panel, curve, sorted_ns)
     if not drawn:
         panel.text(0.5, 0.5, "there was none", transform=panel.transAxes, ha="center", color="0.5")
     panel.set_xscale("log")
-    _limit(panel, [sorted_ns for _, sorted_ns in drawn])
+    panel.set_xlim(ends[0] / 1.5, ends[1] * 1.5)
+    name_decades(panel)
     panel.set_ylim(0, 1.03)
     panel.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     panel.grid(color="0.88", linewidth=0.6)
@@ -121,11 +157,3 @@ def _draw(panel: Axes, curve: Curve, sorted_ns: Column) -> None:
     first = np.concatenate((times[:1], times)), np.concatenate(([0], ranks / count))
     panel.plot(*first, drawstyle="steps-post", label=label, **style)
     panel.plot(np.maximum([p50, p99], 1), [0.5, 0.99], "o", color=curve.color, markersize=5)
-
-
-def _limit(panel: Axes, drawn: list[Column]) -> None:
-    """Show whole decades, and name each."""
-    low = min([1_000_000, *(int(each[0]) for each in drawn)])
-    high = max([low * 10, *(int(each[-1]) for each in drawn)])
-    panel.set_xlim(max(low, 1) / 1.5, high * 1.5)
-    name_decades(panel)

@@ -15,12 +15,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hgeisim.plot.exhaustion import draw_heat
-from hgeisim.plot.latency import PANELS, draw_curves, explain_curves
+from hgeisim.plot.latency import (
+    PANELS,
+    draw_curves,
+    explain_curves,
+    shortest_and_longest,
+    spans_by_mode,
+)
 from hgeisim.plot.locks import draw_waits, top_classes
 from hgeisim.plot.page import Page, page
 from hgeisim.plot.style import BLUE, SKY, VERMILION, YELLOW, styled
 from hgeisim.plot.vcpu_styles import vm_groups
-from hgeisim.runs.measures import hart_summaries, measures
+from hgeisim.runs.measures import hart_summaries
 from hgeisim.runs.occupancy_steps import all_at_once
 from hgeisim.runs.recording import Recording, one_line
 from hgeisim.runs.tables import Records
@@ -89,7 +95,7 @@ def _draw_row(panel: Axes, row: int, vcpus: Records) -> None:
         left += share
 
 
-_WIDTH, _LEFT, _HEIGHT, _HEIGHT_BARE = 13.0, 0.25, 9.0, 4.5
+_WIDTH, _LEFT, _HEIGHT, _HEIGHT_BARE = 13.0, 0.25, 9.6, 4.5
 _FINDINGS_MAX = 4
 _FINDING_LETTERS = 175
 _CLASSES = 5
@@ -131,17 +137,13 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
 
 
 def _more_facts(recording: Recording) -> Iterator[tuple[str, str]]:
-    found = measures(recording.timeline, recording.tables)
-    if not found:
-        return
-    spans, vcpus = found["spans"], found["vcpus"]
-    fallback, refused = spans["fallback"]["count"], spans["refused"]["count"]
-    yield "... to the SW-file", f"{fallback:,}"
-    yield "... to a failed entry", f"{refused:,}"
-    move = spans["move"]
-    cost = f", {short_time(move['mean_ns'])} each" if move["count"] else ""
-    yield "moves of a VS-file", f"{move['count']:,}{cost}"
-    yield "vCPUs", f"{vcpus['count']:,}"
+    if "spans" in recording.tables:
+        yield "... to the SW-file", f"{len(recording.durations('fallback')):,}"
+        yield "... to a failed entry", f"{len(recording.durations('refused')):,}"
+        moves = recording.durations("move")
+        cost = f", {short_time(moves.sum() // len(moves))} each" if len(moves) else ""
+        yield "moves of a VS-file", f"{len(moves):,}{cost}"
+        yield "vCPUs", f"{len(recording.vcpus):,}"
 
 
 def _write_figures(made: Page, recording: Recording) -> None:
@@ -174,10 +176,12 @@ def _draw_details(made: Page, recording: Recording) -> None:
     panel = made.axes(_LEFT + 7.85, 4.05, 4.65, 1.45)
     draw_waits(panel, top_classes(tables["locks"], _CLASSES))
     _entitle(panel, "lock waits, in all")
+    (mode, spans), ends = next(spans_by_mode(recording)), shortest_and_longest(recording)
+    several = f" ({mode})" if len({*tables["vcpus"]["mode"].tolist()}) > 1 else ""
     for number, (title, curves) in enumerate(PANELS):
-        panel = made.axes(_LEFT + 0.4 + 4.2 * number, 6.2, 3.75, 1.25)
-        draw_curves(panel, tables["spans"], curves)
-        _entitle(panel, title)
+        panel = made.axes(_LEFT + 0.4 + 3.15 * number, 6.2, 2.75, 1.25)
+        draw_curves(panel, spans, curves, ends)
+        _entitle(panel, f"{title}{several}")
         panel.tick_params(labelleft=number == 0)
         panel.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
         explain_curves(panel, 0.2, 7.5)

@@ -73,6 +73,6 @@ def html(caption: str, grid: Grid) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    """`12`, `1.5 %`, `-` and an empty cell are numbers here."""
-    head = cell.replace(",", "").split(" ")[0].rstrip("%!")
+    """`12`, `1.5 %`, `<0.1%`, `-` and an empty cell are numbers here."""
+    head = cell.replace(",", "").split(" ")[0].rstrip("%!").lstrip("<>")
     return head in ("", "-") or head.lstrip("-").replace(".", "", 1).isdigit()

@@ -1,7 +1,7 @@
-"""The tables of a run that fit a terminal: its HARTs, the spans of time, the account of its MSIs.
+"""The tables of a run that fit a terminal: its HARTs, the spans of time, its VMs, its MSIs.
 
 A few HARTs have a row each; of many there are groups and the worst ones.  Below the tables stand
-lines about the time of vCPUs, waits for locks and dropped MSIs.
+lines about waits for locks and dropped MSIs.
 """
 
 from __future__ import annotations
@@ -100,40 +100,72 @@ def _total(harts: Sequence[Hart], name: str) -> int:
 
 SPAN_HEADS = ("what took time", "count", "p50", "p99", "max")
 SPAN_LABELS = {
-    "msi-vsfile": "MSI to the guest, VS-file",
-    "msi-swfile": "MSI to the guest, SW-file",
+    "msi-vsfile": "MSI to VS-file",
+    "msi-swfile": "MSI to SW-file",
     "sgei-taken": "SGEI raised to handler",
-    "sgei-served": "SGEI handler to owner runs",
+    "sgei-served": "SGEI to owner runs",
     "attach": "SW-file to VS-file",
     "move": "VS-file moved to another HART",
     "fallback": "no line: goes on with SW-file",
     "refused": "no line: entry failed",
 }
-STATES = {
-    "vsfile_ns": "VS-file",
-    "swfile_ns": "SW-file",
-    "blocked_ns": "WFI",
-    "failed_ns": "failed",
-    "host_ns": "host",
+MET_LABELS = {
+    "": "",
+    "guest": ", in guest",
+    "wfi": ", in WFI",
+    "failed": ", no line",
+    "runnable": ", no HART",
+    "host": ", in host",
 }
+"""What its vCPU did when an interrupt came, see `MET_NAMES`."""
 LOCKS_SHOWN = 3
 
 
 def span_rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """A row for each kind of span that occurred: how often, and how long."""
-    for kind, label in SPAN_LABELS.items():
-        span = result["spans"][kind]
-        if span["count"]:
-            times = (_plain(span[name]) for name in ("p50_ns", "p99_ns", "max_ns"))
-            yield label, f"{span['count']:,}", *times
+    """A row for each kind of span that occurred: how often, and how long; for each mode if there
+    are several."""
+    several = len({vm["mode_granted"] for vm in result["vms"]}) > 1
+    for span in result["spans"]:
+        label = f"{SPAN_LABELS[span['kind']]}{MET_LABELS[span['met']]}"
+        label = f"{span['mode']}: {label}" if several and span["mode"] else label
+        times = (_plain(span[name]) for name in ("p50_ns", "p99_ns", "max_ns"))
+        yield label, f"{span['count']:,}", *times
 
 
-def measure_lines(result: dict[str, Any]) -> Iterator[str]:
-    """The shares of the time of all vCPUs, and the locks with the longest waits."""
-    vcpus, whole = result["vcpus"], result["vcpus"]["life_ns"]
-    if whole:
-        shares = (f"{name} {percent(vcpus[key] / whole)}" for key, name in STATES.items())
-        yield from indented(f"time of {count(vcpus['count'], 'vCPU')}: {', '.join(shares)}", 0)
+VM_HEADS = ("VM", "mode", "vCPUs", "VS/guest", "VS-file", "SW-file", "WFI", "failed", "host")
+OF_LIFE = ("vsfile_ns", "swfile_ns", "blocked_ns", "failed_ns", "host_ns")
+
+
+def vm_rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """A row for each VM, if there are a few, and one for all of each mode: the share of the time in
+    the guest that is on a VS-file, and the shares of the whole life."""
+    vms = result["vms"]
+    for vm in vms if len(vms) <= VMS_SHOWN else ():
+        yield _vm_row(vm["name"], vm)
+    modes = list(dict.fromkeys((vm["mode_asked"], vm["mode_granted"]) for vm in vms))
+    for mode in modes if len(vms) > max(len(modes), 1) else ():
+        alike = [vm for vm in vms if (vm["mode_asked"], vm["mode_granted"]) == mode]
+        yield _vm_row("all", {**alike[0], **_sums(alike)})
+
+
+def _sums(vms: Sequence[dict[str, Any]]) -> dict[str, int]:
+    return {key: sum(vm[key] for vm in vms) for key in ("count", "life_ns", *OF_LIFE)}
+
+
+def _vm_row(name: str, vm: dict[str, Any]) -> tuple[object, ...]:
+    """The cells of a VM; in place of a mode that was refused stands the error."""
+    mode = vm["mode_granted"] if vm["mode_granted"] == vm["mode_asked"] else "-EINVAL"
+    guest, whole = vm["vsfile_ns"] + vm["swfile_ns"], vm["life_ns"]
+    cells = (_share(vm["vsfile_ns"], guest), *(_share(vm[key], whole) for key in OF_LIFE))
+    return name, mode, f"{vm['count']:,}", *cells
+
+
+def _share(part: int, whole: int) -> str:
+    return percent(part / whole) if whole else "-"
+
+
+def lock_lines(result: dict[str, Any]) -> Iterator[str]:
+    """The locks with the longest waits."""
     waited = {name: use for name, use in result["locks"].items() if use["contended"]}
     longest = sorted(waited, key=lambda name: (-waited[name]["wait_ns_total"], name))[:LOCKS_SHOWN]
     waits = (f"{name} {_plain(waited[name]['wait_ns_total'])}" for name in longest)

@@ -1,18 +1,23 @@
 """The figures of a run, for `summary.json` and for questions about its tables.
 
-For each HART, its occupancy and its events; the durations of spans; vCPU time by state; waits and
-holds of locks; the vCPUs that held the lines of a HART while it had none left.
+For each HART, its occupancy and its events; the durations of spans; vCPU time by state and VM; waits
+and holds of locks; the vCPUs that held the lines of a HART while it had none left.
+
+Times of different modes are never mixed, nor are those of interrupts that met their vCPU in its
+guest, asleep, or waiting for a HART.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hgeisim.runs.occupancy_steps import Windows, offline_windows, steps_of_harts
 from hgeisim.runs.tables import (
+    MET_NAMES,
     NAMES,
     SPAN_NAMES,
     STATE_NAMES,
@@ -73,30 +78,56 @@ QUANTILES = {"p50_ns": 50, "p90_ns": 90, "p99_ns": 99, "max_ns": 100}
 
 
 def measures(timeline: Timeline, tables: Tables) -> dict[str, Any]:
-    """The totals of the tables; empty when no tables were recorded.
+    """The totals of the tables that were recorded; of a trace there are none.
 
-    `spans`: for each kind how many, and how long they took; `vcpus`: how many, and the sum of their
-    time by state; `locks`: waits and holds by class; `offline`: hotplug windows.
+    `vcpus`: how many, and the sum of their time by state, `vms`: the same for each VM and mode;
+    `spans`: for each kind, mode and what was met, how many and how long they took; `locks`: waits
+    and holds by class; `offline`: hotplug windows.
     """
-    if not {"spans", "vcpus", "locks"} <= tables.keys():
-        return {}
-    return {
-        "spans": {name: spread(durations(tables["spans"], name)) for name in SPAN_NAMES},
-        "vcpus": vcpu_totals(tables["vcpus"]),
-        "locks": lock_totals(tables["locks"]),
-        "offline": [
+    found: dict[str, Any] = {}
+    if "asked" in columns(tables, "vcpus"):
+        found |= {"vcpus": vcpu_totals(tables["vcpus"]), "vms": vm_totals(tables["vcpus"])}
+    if {"spans", "locks"} <= tables.keys():
+        found["spans"] = span_totals(tables["spans"], tables["vcpus"])
+        found["locks"] = lock_totals(tables["locks"])
+        found["offline"] = [
             {"hart": hart, "start_ns": start, "end_ns": end}
             for hart, windows in enumerate(offline_windows(timeline))
             for start, end in windows
-        ],
-    }
+        ]
+    return found
 
 
-def durations(spans: Records, kind: str) -> Column:
-    """Return how long each span of a kind took, sorted."""
+def columns(tables: Tables, name: str) -> tuple[str, ...]:
+    """The columns of a table; none if it was not recorded."""
+    return (tables[name].dtype.names or ()) if name in tables else ()
+
+
+def durations(spans: Records, kind: str, met: str | None = None) -> Column:
+    """Return how long each span of a kind took, sorted; of those only that met their vCPU so."""
     mine = spans[spans["kind"] == kind]
+    mine = mine if met is None else mine[mine["met"] == met]
     lasted: Column = np.sort(mine["end_ns"] - mine["start_ns"])
     return lasted
+
+
+def modes_of(spans: Records, vcpus: Records) -> NDArray[np.object_]:
+    """The mode of the vCPU of each span; "" where it has none."""
+    modes = dict(zip(vcpus["vcpu"].tolist(), vcpus["mode"].tolist(), strict=True))
+    return np.array([modes.get(vcpu, "") for vcpu in spans["vcpu"].tolist()], dtype=object)
+
+
+def span_totals(spans: Records, vcpus: Records) -> list[dict[str, Any]]:
+    """One record for each kind, mode and what was met, if there were such spans."""
+    modes = modes_of(spans, vcpus)
+    found = []
+    for kind in SPAN_NAMES:
+        alike = spans["kind"] == kind
+        for mode, met in product(sorted({*modes[alike].tolist()}), MET_NAMES):
+            lasted = durations(spans[alike & (modes == mode)], kind, met)
+            if len(lasted):
+                found.append({"kind": kind, "mode": mode, "met": met, **spread(lasted)})
+    return found
 
 
 def spread(sorted_ns: Column) -> dict[str, int]:
@@ -106,6 +137,27 @@ def spread(sorted_ns: Column) -> dict[str, int]:
         return {"count": 0}
     found = {name: int(sorted_ns[-(-count * q // 100) - 1]) for name, q in QUANTILES.items()}
     return {"count": count, "mean_ns": int(sorted_ns.sum()) // count, **found}
+
+
+def vm_totals(vcpus: Records) -> list[dict[str, Any]]:
+    """One record for each VM, or all VMs of one [[vm]] table, and mode.
+
+    `mode_granted` differs from `mode_asked` where KVM has refused it (-EINVAL).  `vms` and `count`
+    are the numbers of VMs and vCPUs; then their time by state, and the part of the time in the
+    guest that was on a VS-file (`vsfile_of_guest`, 0..1; null: no guest ran).
+    """
+    plans = np.array([name.partition("#")[0] for name in vcpus["vm"].tolist()], dtype=object)
+    keys = list(zip(plans.tolist(), vcpus["asked"].tolist(), vcpus["mode"].tolist(), strict=True))
+    found = []
+    for key in dict.fromkeys(keys):
+        mine = vcpus[[each == key for each in keys]]
+        totals = vcpu_totals(mine)
+        guest_ns = totals["vsfile_ns"] + totals["swfile_ns"]
+        share = round(totals["vsfile_ns"] / guest_ns, 6) if guest_ns else None
+        head = dict(zip(("name", "mode_asked", "mode_granted"), key, strict=True))
+        vms = len(np.unique(mine["vm"]))
+        found.append({**head, "vms": vms, **totals, "vsfile_of_guest": share})
+    return found
 
 
 def vcpu_totals(vcpus: Records) -> dict[str, int]:

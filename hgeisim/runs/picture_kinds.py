@@ -45,7 +45,7 @@ KINDS: dict[str, PictureKind] = {
     "latency": PictureKind(
         "MSIs, SGEIs and vCPUs that look for a VS-file",
         "hgeisim.plot.latency:latency_figure",
-        ("spans",),
+        ("spans", "vcpus"),
     ),
     "summary": PictureKind("a run on one page", "hgeisim.plot.summary:summary_figure"),
 }

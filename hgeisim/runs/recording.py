@@ -17,7 +17,7 @@ from hgeisim.runs.occupancy_steps import (
     steps_of_harts,
 )
 from hgeisim.runs.picture_kinds import KINDS
-from hgeisim.runs.tables import SPAN_NAMES, Records, Tables
+from hgeisim.runs.tables import MET_NAMES, SPAN_NAMES, Records, Tables
 from hgeisim.runs.timeline import Column, Timeline, event_records, occupancy_records
 
 
@@ -119,12 +119,19 @@ class Recording:
             raise InputError([Problem("result", name, "", allowed, remedy)])
         return self.tables[name]
 
-    def durations(self, kind: str) -> Column:
-        """How long each span of a kind took in ns, sorted: `numpy.quantile` takes it."""
+    def durations(self, kind: str, met: str | None = None) -> Column:
+        """How long each span of a kind took in ns, sorted: `numpy.quantile` takes it.
+
+        Those of all modes; with `met`, only the interrupts that met their vCPU in its "guest", in
+        "wfi", in want of a line ("failed") or of a HART ("runnable"), or at work in the "host".
+        """
         if kind not in SPAN_NAMES:
             allowed = f"must be one of {', '.join(SPAN_NAMES)}"
             raise InputError([Problem("result", "kind", kind, allowed)])
-        return durations(self.spans, kind)
+        if met is not None and met not in MET_NAMES:
+            allowed = f"must be one of {', '.join(MET_NAMES[1:])}"
+            raise InputError([Problem("result", "met", met, allowed)])
+        return durations(self.spans, kind, met)
 
     def exhausted(self, hart: int) -> Windows:
         """When a HART had no line left: (start_ns, end_ns) each."""

@@ -119,6 +119,11 @@ MEANINGS = (
 """What each kind is, in the order of `SPAN_NAMES`."""
 UPDATES = (ATTACH, MOVE, FALLBACK, REFUSED)
 """Calls of imsic_update that asked for a line: each ends in one of these."""
+NOWHERE, IN_GUEST, IN_WFI, FAILING, RUNNABLE, IN_HOST = range(6)
+MET_NAMES = ("", "guest", "wfi", "failed", "runnable", "host")
+"""What its vCPU did when an interrupt came: its guest ran; it waited for an interrupt, polling
+included, or was asleep; its last entry had failed for want of a line; it waited for a HART; KVM or
+the monitor was at work.  Empty for a span that does not depend on it."""
 
 
 class Spans:
@@ -126,18 +131,19 @@ class Spans:
 
     `start_ns` and `end_ns`; `hart` is where it ended, `origin` the HART of the vCPU's VS-file
     before an update (-1: it had none, or it is not an update); `vcpu` and `line` are 0 where there
-    is none.
+    is none; `met` is what the vCPU did when the span began, see `MET_NAMES`.
     """
 
     def __init__(self) -> None:
-        self.start_ns, self.end_ns, self.kind = array("q"), array("q"), array("B")
+        self.start_ns, self.end_ns, self.kind, self.met = (array(code) for code in "qqBB")
         self.hart, self.origin, self.vcpu, self.line = (array(code) for code in "hhiB")
 
-    def add(self, kind: int, start_ns: int, end_ns: int, place: Place) -> None:
+    def add(self, kind: int, start_ns: int, end_ns: int, place: Place, met: int = NOWHERE) -> None:
         """Note a span that is over."""
         self.start_ns.append(start_ns)
         self.end_ns.append(end_ns)
         self.kind.append(kind)
+        self.met.append(met)
         hart, origin, vcpu, line = place
         self.hart.append(hart)
         self.origin.append(origin)
@@ -212,11 +218,13 @@ SPANS = dtype(
     origin="small",
     vcpu="small",
     line="small",
+    met="text",
 )
 VCPUS = dtype(
     vcpu="small",
     name="text",
     vm="text",
+    asked="text",
     mode="text",
     born_ns="int",
     end_ns="int",
@@ -232,11 +240,15 @@ KINDS = {"owners": (OWNERS,), "spans": (SPANS,), "vcpus": (VCPUS, TRACED_VCPUS),
 
 
 def span_records(spans: Spans) -> Records:
-    """Return spans as records of type `SPANS`, each with the name of its kind."""
-    names = np.array(SPAN_NAMES, dtype=object)
-    kind = names[np.array(spans.kind, dtype=np.int64)]
+    """Return spans as records of type `SPANS`, with the names of its kind and of what it met."""
+    kind, met = _named(SPAN_NAMES, spans.kind), _named(MET_NAMES, spans.met)
     places = (spans.hart, spans.origin, spans.vcpu, spans.line)
-    return records(SPANS, kind, spans.start_ns, spans.end_ns, *places)
+    return records(SPANS, kind, spans.start_ns, spans.end_ns, *places, met)
+
+
+def _named(names: tuple[str, ...], numbers: array[int]) -> NDArray[np.object_]:
+    """Names in place of their numbers."""
+    return np.array(names, dtype=object)[np.array(numbers, dtype=np.int64)]
 
 
 def texts_of(tables: Tables) -> dict[str, str]:

@@ -16,11 +16,16 @@ from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
 from hgeisim.runs.tables import (
     ATTACH,
+    FAILING,
     FALLBACK,
+    IN_GUEST,
+    IN_HOST,
+    IN_WFI,
     MOVE,
     MSI_SWFILE,
     MSI_VSFILE,
     REFUSED,
+    RUNNABLE,
     SGEI_SERVED,
     SGEI_TAKEN,
     Records,
@@ -39,9 +44,11 @@ class Latencies:
         self.k, self.now, self.harts = k, k.ktime_get, k.hart
         self.spans = Spans()
         self._raised: list[dict[int, int]] = [{} for _ in k.hart]
-        self._served: dict[int, tuple[int, int, int]] = {}
-        self._arrived: dict[int, list[tuple[int, int]]] = {}
-        self._writing: dict[Runner, int] = {}
+        self._served: dict[int, tuple[int, int, int, int]] = {}
+        self._arrived: dict[int, list[tuple[int, int, int]]] = {}
+        self._writing: dict[Runner, tuple[int, int]] = {}
+        self._halted: dict[int, None] = {}
+        self._failed: dict[int, None] = {}
         self._claiming: dict[Runner, int] = {}
         self._updating: dict[Runner, tuple[int, int]] = {}
         self._got_line: dict[int, bool] = {}
@@ -89,29 +96,29 @@ class Latencies:
             place = hart.id, NO_ORIGIN, owner, line
             self.spans.add(SGEI_TAKEN, raised.pop(line), now_ns, place)
             if owner:
-                self._served.setdefault(owner, (now_ns, hart.id, line))
+                met = self._met(self.k.vcpu(owner))
+                self._served.setdefault(owner, (now_ns, hart.id, line, met))
 
     # MSIs
 
     @entered("imsic_page_write")
     def page_write(self, current: Runner, vcpu: Vcpu, iid: int) -> None:
         """A guest stores to an IMSIC page; see `page_written`."""
-        self._writing[current] = self.now()
+        self._writing[current] = self.now(), self._met(vcpu)
 
     @returned("imsic_page_write")
     def page_written(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
         """The store is done; without a trap to KVM it went directly into a VS-file."""
-        start_ns = self._writing.pop(current, None)
-        if start_ns is not None:
-            self._arrived.setdefault(vcpu.id, []).append((iid, start_ns))
+        began = self._writing.pop(current, None)
+        if began is not None:
+            self._arrived.setdefault(vcpu.id, []).append((iid, *began))
             self._stored(vcpu)
 
     @entered("kvm_riscv_vcpu_aia_imsic_inject")
     def msi_arrives(self, current: Runner, vcpu: Vcpu, iid: int) -> None:
         """KVM injects an MSI."""
-        start_ns = self._writing.pop(current, None)
-        arrived = iid, self.now() if start_ns is None else start_ns
-        self._arrived.setdefault(vcpu.id, []).append(arrived)
+        began = self._writing.pop(current, None) or (self.now(), self._met(vcpu))
+        self._arrived.setdefault(vcpu.id, []).append((iid, *began))
 
     @returned("kvm_riscv_vcpu_aia_imsic_inject")
     def msi_stored(self, ret: None, current: Runner, vcpu: Vcpu, iid: int) -> None:
@@ -145,21 +152,43 @@ class Latencies:
         if not arrived or not identities:
             return
         place = vcpu.thread.cpu, NO_ORIGIN, vcpu.id, line
-        for iid, start_ns in arrived:
+        for iid, start_ns, met in arrived:
             if identities & bit(iid):
-                self.spans.add(kind, start_ns, self.now(), place)
+                self.spans.add(kind, start_ns, self.now(), place, met)
         self._arrived[vcpu.id] = [each for each in arrived if not identities & bit(each[0])]
 
     # vCPUs
+
+    def _met(self, vcpu: Vcpu) -> int:
+        """What a vCPU does when an interrupt comes for it."""
+        thread = vcpu.thread
+        if self.harts[thread.cpu].guest == vcpu.id:
+            return IN_GUEST
+        if vcpu.id in self._halted or not thread.on_rq:
+            return IN_WFI
+        if vcpu.id in self._failed:
+            return FAILING
+        return IN_HOST if thread.on_cpu else RUNNABLE
+
+    @entered("kvm_vcpu_halt")
+    def halts(self, current: Thread, vcpu: Vcpu) -> None:
+        """A vCPU waits for an interrupt, polling or asleep."""
+        self._halted[vcpu.id] = None
+
+    @returned("kvm_vcpu_halt")
+    def goes_on(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """The wait is over."""
+        self._halted.pop(vcpu.id, None)
 
     @done(EnterGuest)
     def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
         """A guest starts to run: it sees the contents of its VS-file, and serves its SGEI."""
         vcpu = self.k.vcpu(op.vcpu)
+        self._failed.pop(vcpu.id, None)
         if vcpu.id in self._served:
-            start_ns, hart, line = self._served.pop(vcpu.id)
+            start_ns, hart, line, met = self._served.pop(vcpu.id)
             place = hart, NO_ORIGIN, vcpu.id, line
-            self.spans.add(SGEI_SERVED, start_ns, self.now(), place)
+            self.spans.add(SGEI_SERVED, start_ns, self.now(), place, met)
         if vcpu.vgein and vcpu.vsfile_cpu >= 0:
             self._deliver(MSI_VSFILE, vcpu, self._in_vsfile(vcpu), vcpu.vgein)
 
@@ -177,6 +206,8 @@ class Latencies:
     def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:
         """The search is over: a span, if the vCPU had to ask for a line."""
         start_ns, origin = self._updating.pop(current)
+        if ret <= FAIL_ENTRY:
+            self._failed[vcpu.id] = None
         got_line = self._got_line.pop(vcpu.id, None)
         if got_line is None:
             return

@@ -107,5 +107,5 @@ class VcpuTimes:
     def _row(self, time: VcpuTime, end_ns: int) -> tuple[object, ...]:
         vcpu, gone_ns = time.vcpu, time.gone_ns
         lasts_ns, destroyed = (end_ns, 0) if gone_ns is None else (gone_ns, 1)
-        names = vcpu.name, vcpu.vm.name, vcpu.vm.aia_mode
+        names = vcpu.name, vcpu.vm.name, vcpu.vm.asked_mode, vcpu.vm.aia_mode
         return vcpu.id, *names, time.born_ns, lasts_ns, destroyed, *time.until(end_ns)

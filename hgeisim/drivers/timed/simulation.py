@@ -60,6 +60,8 @@ TABLES: dict[str, Any] = {
     "locks": LockUses,
 }
 """The tables that can be recorded beside the timeline, with the watcher that fills each."""
+RECORDED = {"all": (*TABLES,), "occupancy": ("vcpus",)}
+"""The tables of each way to record."""
 ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests, Guests, Sgeis)
 """The watchers of every run."""
 ON_ITS_WAY_NS = 2_000_000
@@ -94,8 +96,7 @@ class Simulation:
         self.quiet: QuietTime | None = None
         self.guests, self.sgeis = Guests(self.k), Sgeis(self.k)
         self.asker, self.moves = Asker(self.k, self.note, count), Moves(self.k, self.note)
-        names = TABLES if record == "all" else ()
-        self.recorded = {name: TABLES[name](self.k) for name in names}
+        self.recorded = {name: TABLES[name](self.k) for name in RECORDED[record]}
         self.lock_order = boot.lock_order if record == "all" else None
         watch, chains = self.k.watch, PathChains(self.k.watch.paths, type(self.k))
         watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
@@ -250,13 +251,13 @@ def simulate(
 ) -> Simulation:
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest.
 
-    `record` is "all", or "occupancy" for the timeline alone, without lock order, which is quicker;
-    the timeline is the same.  A `validator` learns the lock order of this scenario in addition to
+    `record` is "all", or "occupancy" for the timeline and the times of vCPUs, without lock order,
+    which is quicker; the timeline is the same.  A `validator` learns the lock order of this scenario in addition to
     that of others.  `form` is the form in which the paths are executed: `fused` gives the same
     results, and pays if one process runs many scenarios or a long one.
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
-    tables = TABLES.values() if record == "all" else ()
+    tables = [TABLES[name] for name in RECORDED[record]]
     wanted = (
         functions_of(*ALWAYS, GuardedAccesses, QuietTime, *tables) | called() | frozenset(LANDMARKS)
     )
