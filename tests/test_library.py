@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import hgeisim
 from hgeisim.runs.measures import holders
 from hgeisim.runs.occupancy_steps import steps_of_harts
+from hgeisim.runs.tables import SPAN_NAMES
 from tests.support.commands import hgeisim as command
 from tests.support.simulations import HEALTHY, simulations
 from tests.support.traces import trace_path
@@ -57,9 +58,12 @@ def test_tables_agree_with_the_summary(result: hgeisim.Result) -> None:
         assert busy.max(initial=0) == hart["busy_max"]
         exhausted = sum(end - start for start, end in result.exhausted(hart["hart"]))
         assert exhausted / result.summary["end_ns"] == pytest.approx(hart["exhausted"], abs=1e-6)
-    moves = result.durations("move")
-    assert len(moves) == result.summary["spans"]["move"]["count"]
-    assert moves[-1] == result.summary["spans"]["move"]["max_ns"]
+    for span in result.summary["spans"]:
+        mine = result.durations(span["kind"], span["met"])
+        assert (len(mine), mine[-1]) == (span["count"], span["max_ns"])
+    for kind in SPAN_NAMES:
+        counts = [span["count"] for span in result.summary["spans"] if span["kind"] == kind]
+        assert len(result.durations(kind)) == sum(counts)
 
 
 @pytest.mark.slow
@@ -122,7 +126,7 @@ def test_mistakes_are_reported() -> None:
     with pytest.raises(hgeisim.InputError, match='must be "all" or "occupancy"'):
         hgeisim.run("patch-race", record="nothing")  # type: ignore[arg-type]
     quick = hgeisim.run(hgeisim.load("patch-race", until="1ms"), record="occupancy")
-    with pytest.raises(hgeisim.InputError, match="there are no tables; run with record"):
+    with pytest.raises(hgeisim.InputError, match="there are vcpus; run with record"):
         quick.holders(0)
     with pytest.raises(hgeisim.InputError, match="must be one of occupancy, exhaustion, lines"):
         quick.plot("pie")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--record",
     type=click.Choice(["all", "occupancy"]),
     default="all",
-    help="What to record; occupancy alone, without lock order, is quicker.",
+    help="What to record; occupancy, without spans and lock order, is quicker.",
 )
 @click.option("--power", is_flag=True, help="Plant faults, and count those noticed.")
 @click.option("--seconds", type=Seconds(0, min_open=True), help="How long --power may take.")

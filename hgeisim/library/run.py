@@ -177,9 +177,9 @@ def run(
 ) -> Result:
     """Simulate a scenario.
 
-    `record` is "all", or "occupancy" for the timeline alone, which is quicker.  `base` is the
-    kernel to compare with; a patch of your own is compared with the kernel without it.  `strict`
-    counts accepted findings as new.
+    `record` is "all", or "occupancy" for the timeline and vCPU times, which is quicker.  `base` is
+    the kernel to compare with; a patch of your own is compared with the kernel without it.
+    `strict` counts accepted findings as new.
     """
     from hgeisim.drivers.timed.simulation import simulate  # noqa: PLC0415
     from hgeisim.library.scenarios import loaded  # noqa: PLC0415

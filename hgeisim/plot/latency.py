@@ -66,7 +66,10 @@ PANELS = (
     ("MSI to a SW-file", by_what_was_met("msi-swfile")),
     (
         "SGEI to handler, owner",
-        (Curve("sgei-taken", "to handler", GREEN, ()), *by_what_was_met("sgei-served")),
+        (
+            Curve("sgei-taken", "to handler", GREEN, (3, 1, 1, 1, 1, 1)),
+            *by_what_was_met("sgei-served"),
+        ),
     ),
     (
         "looking for a VS-file",

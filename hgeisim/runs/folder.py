@@ -25,6 +25,7 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.runs.atomic_folder import UNCHANGED, is_workshop, put_folder, recover, why_not_writable
 from hgeisim.runs.fingerprint import fingerprint
 from hgeisim.runs.manifest import (
+    ANY_FORMAT,
     FORMAT,
     check_manifest,
     check_summary,
@@ -174,7 +175,7 @@ def _own_files(path: Path) -> set[str]:
         ours = {"manifest.json", *manifest["files"]}
     except (InputError, TypeError, KeyError):
         return set()
-    return ours if manifest.get("format") == FORMAT else set()
+    return ours if str(manifest.get("format")).startswith(ANY_FORMAT) else set()
 
 
 def _read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,9 @@ from hgeisim.document import json_of
 from hgeisim.errors import InputError, Problem
 from hgeisim.machine.topology import HGEIE_BITS_MAX, HartSpec, Topology
 
-FORMAT = "hgeisim-run/1"
+ANY_FORMAT = "hgeisim-run/"
+"""The formats of all versions begin so: a run of any may be replaced, though not read."""
+FORMAT = f"{ANY_FORMAT}2"
 GUEST_FILES_MAX = 127
 END_NS_MAX = 2**53
 """About a hundred days: up to here JSON and pictures distinguish every nanosecond from the next."""

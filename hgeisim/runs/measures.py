@@ -1,7 +1,7 @@
 """The figures of a run, for `summary.json` and for questions about its tables.
 
-For each HART, its occupancy and its events; the durations of spans; vCPU time by state and VM; waits
-and holds of locks; the vCPUs that held the lines of a HART while it had none left.
+For each HART, its occupancy and its events; the durations of spans; vCPU time by state, and by VM;
+waits and holds of locks; the vCPUs that held the lines of a HART while it had none left.
 
 Times of different modes are never mixed, nor are those of interrupts that met their vCPU in its
 guest, asleep, or waiting for a HART.

@@ -79,10 +79,26 @@ def test_a_run_says_what_it_did_not_record(tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ("run", "patch-race", "--until", "1ms", "--record", "occupancy")
     answer = hgeisim(*words, "--out", str(out)).out
-    assert "\nrecorded: occupancy and events only; lock order was not checked\n" in answer
-    assert not {"spans", "vcpus", "locks", "offline"} & read_run(out).summary.keys()
-    names = {path.name for path in out.iterdir()}
-    assert names == {"manifest.json", "summary.json", "occupancy.csv", "events.csv"}
+    assert "\nrecorded: occupancy, events and vcpus; lock order was not checked\n" in answer
+    assert not {"spans", "locks", "offline"} & read_run(out).summary.keys()
+    tables = {"occupancy.csv", "events.csv", "vcpus.csv"}
+    assert {path.name for path in out.iterdir()} == {"manifest.json", "summary.json", *tables}
+
+
+def test_results_per_vm_are_the_same_whatever_is_recorded() -> None:
+    words = ("run", "big-little", "--until", "3ms", "--json")
+    every, some = (hgeisim(*words, "--record", each).document() for each in ("all", "occupancy"))
+    assert some["vms"] == every["vms"]
+    assert [vm["name"] for vm in some["vms"]] == ["web"]
+    assert 0 < some["vms"][0]["vsfile_of_guest"] <= 1
+
+
+def test_a_mode_that_is_refused_is_einval() -> None:
+    words = ("run", "weak-init", "--until", "1ms", "--record", "occupancy")
+    (vm,) = hgeisim(*words, "--json").document()["vms"]
+    assert (vm["mode_asked"], vm["mode_granted"]) == ("auto", "emul")
+    (row,) = (line for line in hgeisim(*words).out.splitlines() if line.startswith("web "))
+    assert row.split()[:2] == ["web", "-EINVAL"]
 
 
 def test_run_replaces_an_older_run_with_its_pictures(tmp_path: Path) -> None:

@@ -89,6 +89,30 @@ def test_a_kernel_that_hands_out_what_is_not_there_is_seen(kind: str) -> None:
     assert ("no-such-line:hgei" in words(figure)) == (kind == "summary")
 
 
+MODES = ("auto", "hwaccel", "emul")
+
+
+@pytest.mark.slow
+def test_latencies_of_each_mode_are_apart_on_one_scale() -> None:
+    """Two HARTs with a line each; the modes with most vCPUs come first."""
+    run, msi = ({"distribution": "exponential", "mean": mean} for mean in ("90us", "300us"))
+    vms = [
+        {"name": mode, "vcpus": 3 - at, "mode": mode, "run": run, "msi": msi}
+        for at, mode in enumerate(MODES)
+    ]
+    made = recorded(scenario_of((1, 1)) | {"vm": vms, "hotplug": []})
+    figure = Picture("latency").draw(made)
+    check_readable(figure)
+    titles = [panel.get_title(loc="left").partition(":")[0] for panel in figure.axes]
+    assert titles == [mode for mode in MODES for _ in PANELS]
+    assert len({panel.get_xlim() for panel in figure.axes}) == 1
+    said = words(figure)
+    assert all(each in said for each in ("guest ran", "in WFI", "no line", "no HART"))
+    summary = words(Picture("summary").draw(made))
+    assert "MSI to a VS-file (auto)" in summary
+    assert "(emul)" not in summary
+
+
 def many_vms(*names: str, count: int = 1) -> Recording:
     """A run of small VMs that come and go, `count` of each name."""
     run, msi = ({"distribution": "exponential", "mean": mean} for mean in ("90us", "300us"))
@@ -281,7 +305,7 @@ def lab(color: str, blindness: str) -> NDArray[np.float64]:
         [(color, hatch) for _, _, color, hatch in STATES],
         *[[(curve.color, str(curve.dashes)) for curve in curves] for _, curves in PANELS],
     ],
-    ids=["owners", "states", "msi", "sgei", "updates"],
+    ids=["owners", "states", "msi", "msi-swfile", "sgei", "updates"],
 )
 def test_looks_are_distinct_twice(looks: list[tuple[str, str]], blindness: str) -> None:
     """By colour, and by hatching or dashes too, for most; always by one of them."""
@@ -343,7 +367,7 @@ def test_a_picture_needs_its_records(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    names = ["manifest.json", "summary.json", "occupancy.csv", "events.csv"]
+    names = ["manifest.json", "summary.json", "occupancy.csv", "events.csv", "vcpus.csv"]
     for name in names:
         (tmp_path / name).write_text((folder / name).read_text())
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"files": names}))

@@ -14,15 +14,19 @@ from hypothesis import strategies as st
 from hgeisim.report.run_tables import (
     COUNTS,
     HARTS_SHOWN_MAX,
+    MET_LABELS,
+    OF_LIFE,
     SPAN_LABELS,
-    STATES,
+    VM_HEADS,
+    VMS_SHOWN,
     WORST,
     HartTable,
     hart_tables,
-    measure_lines,
+    lock_lines,
     span_rows,
+    vm_rows,
 )
-from hgeisim.runs.tables import SPAN_NAMES, STATE_NAMES
+from hgeisim.runs.tables import MET_NAMES, SPAN_NAMES, STATE_NAMES
 from tests.support.commands import hgeisim
 from tests.support.golden import check_golden
 
@@ -110,28 +114,63 @@ LONG = {"count": 12_345_678, "p50_ns": 140, "p99_ns": 17_900_000, "max_ns": 1_23
 WAIT = {"contended": 1, "wait_ns_total": 10**9}
 
 
-def result(**more: Any) -> dict[str, Any]:
-    vcpus = {"count": 1_000, "life_ns": 4_000, **{f"{name}_ns": 800 for name in STATE_NAMES}}
-    quiet = {"spans": {kind: {"count": 0} for kind in SPAN_NAMES}, "vcpus": vcpus, "locks": {}}
-    return quiet | more
+def vm(name: str = "web", asked: str = "auto", granted: str = "", **more: Any) -> dict[str, Any]:
+    times = {f"{state}_ns": 800 for state in STATE_NAMES}
+    modes = {"mode_asked": asked, "mode_granted": granted or asked}
+    return {"name": name, **modes, "vms": 1, "count": 5, "life_ns": 4_000, **times, **more}
+
+
+def span(kind: str, mode: str = "auto", met: str = "") -> dict[str, Any]:
+    return {"kind": kind, "mode": mode, "met": met, **LONG}
 
 
 def test_all_kinds_and_states_have_a_label() -> None:
     assert set(SPAN_LABELS) == set(SPAN_NAMES)
-    assert list(STATES) == [f"{name}_ns" for name in STATE_NAMES]
+    assert tuple(MET_LABELS) == MET_NAMES
+    assert list(OF_LIFE) == [f"{name}_ns" for name in STATE_NAMES]
 
 
-def test_only_spans_that_occurred_have_a_row() -> None:
-    assert list(span_rows(result())) == []
-    spans = result()["spans"] | {"move": LONG}
-    assert list(span_rows(result(spans=spans))) == [
-        ("VS-file moved to another HART", "12,345,678", "140 ns", "17.9 ms", "1.23 s")
+def test_spans_have_a_row_for_each_mode_only_if_there_are_several() -> None:
+    times = ("12,345,678", "140 ns", "17.9 ms", "1.23 s")
+    spans = [span("msi-vsfile", met="runnable"), span("move", mode="")]
+    assert list(span_rows({"vms": [vm()], "spans": spans})) == [
+        ("MSI to VS-file, no HART", *times),
+        ("VS-file moved to another HART", *times),
     ]
+    rows = list(span_rows({"vms": [vm(), vm(asked="hwaccel")], "spans": spans}))
+    assert [row[0] for row in rows] == [
+        "auto: MSI to VS-file, no HART",
+        "VS-file moved to another HART",
+    ]
+
+
+def test_a_vm_has_a_row_and_each_mode_has_one() -> None:
+    one = vm(asked="hwaccel", vsfile_ns=1_600, swfile_ns=0)
+    shares = ("100%", "40%", "0%", "20%", "20%", "20%")
+    assert list(vm_rows({"vms": [one]})) == [("web", "hwaccel", "5", *shares)]
+    rows = list(vm_rows({"vms": [vm("a"), vm("b"), vm("c", "auto", "emul")]}))
+    assert [row[:3] for row in rows] == [
+        ("a", "auto", "5"),
+        ("b", "auto", "5"),
+        ("c", "-EINVAL", "5"),
+        ("all", "auto", "10"),
+        ("all", "-EINVAL", "5"),
+    ]
+    assert rows[3][3:] == ("50%", *["20%"] * 5)
+    many = list(vm_rows({"vms": [vm(f"v{n}") for n in range(VMS_SHOWN + 1)]}))
+    assert [row[:3] for row in many] == [("all", "auto", f"{5 * (VMS_SHOWN + 1)}")]
+    assert all(len(row) == len(VM_HEADS) for row in (*rows, *many))
+
+
+def test_a_vm_that_never_ran_has_no_shares() -> None:
+    idle = vm() | dict.fromkeys(("life_ns", *OF_LIFE), 0)
+    assert list(vm_rows({"vms": [idle]})) == [("web", "auto", "5", *["-"] * 6)]
+    assert list(vm_rows({"vms": []})) == []
 
 
 def test_lines_fit_a_mail() -> None:
     names = [f"a_subsystem->with_a_long_lock_name_{n}" for n in range(9)]
-    lines = list(measure_lines(result(locks=dict.fromkeys(names, WAIT))))
+    lines = list(lock_lines({"locks": dict.fromkeys(names, WAIT)}))
     assert max(map(len, lines)) <= 78
     assert sum("long_lock_name" in word for word in " ".join(lines).split()) == 3
     assert all(text.isascii() for text in lines)
@@ -140,9 +179,5 @@ def test_lines_fit_a_mail() -> None:
 def test_locks_with_the_longest_waits_come_first() -> None:
     locks = {name: WAIT | {"wait_ns_total": ns} for name, ns in (("a", 5), ("b", 50), ("c", 5))}
     locks["free"] = {"contended": 0, "wait_ns_total": 0}
-    assert list(measure_lines(result(locks=locks)))[-1] == ("lock waits: b 50 ns, a 5 ns, c 5 ns")
-    assert list(measure_lines(result()))[-1] == "lock waits: none"
-
-
-def test_a_run_without_vcpus_has_no_shares_of_time() -> None:
-    assert len(list(measure_lines(result(vcpus={"count": 0, "life_ns": 0})))) == 1
+    assert list(lock_lines({"locks": locks})) == ["lock waits: b 50 ns, a 5 ns, c 5 ns"]
+    assert list(lock_lines({"locks": {}})) == ["lock waits: none"]

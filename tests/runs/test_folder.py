@@ -292,7 +292,7 @@ def test_a_changed_record_does_not_fit_the_fingerprint(run: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("format", "other/2", "format = 'other/2': must be 'hgeisim-run/1'; .* run the scenario"),
+        ("format", "other/2", "format = 'other/2': must be 'hgeisim-run/2'; .* run the scenario"),
         ("seed", "1", 'seed = "1": must be a whole number'),
         ("seed", True, "seed = true: must be a whole number"),
         ("variant", None, "variant = missing: must be the name of a variant"),

@@ -252,9 +252,9 @@ def simulate(
     """Bring a scenario to time 0, in an environment of its own by default; `run` does the rest.
 
     `record` is "all", or "occupancy" for the timeline and the times of vCPUs, without lock order,
-    which is quicker; the timeline is the same.  A `validator` learns the lock order of this scenario in addition to
-    that of others.  `form` is the form in which the paths are executed: `fused` gives the same
-    results, and pays if one process runs many scenarios or a long one.
+    which is quicker; the timeline is the same.  A `validator` learns the lock order of this
+    scenario in addition to that of others.  `form` is the form in which the paths are executed:
+    `fused` gives the same results, and pays if one process runs many scenarios or a long one.
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
     tables = [TABLES[name] for name in RECORDED[record]]
