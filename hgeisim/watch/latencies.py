@@ -160,7 +160,7 @@ class Latencies:
     # vCPUs
 
     def _met(self, vcpu: Vcpu) -> int:
-        """What a vCPU does when an interrupt comes for it."""
+        """The state of a vCPU when an interrupt comes for it."""
         thread = vcpu.thread
         if self.harts[thread.cpu].guest == vcpu.id:
             return IN_GUEST

@@ -109,7 +109,7 @@ def test_an_sgei_is_raised_then_handled_then_served(sim: Simulation, until_ns: i
 @settings(max_examples=40)
 @given(loads, ends)
 def test_each_interrupt_met_its_vcpu_somewhere(sim: Simulation, until_ns: int) -> None:
-    """A guest that runs on its VS-file has an MSI at once; nothing else has met anything."""
+    """A guest that runs on its VS-file has an MSI immediately; nothing else has met anything."""
     sim.run(until_ns)
     interrupts = ("msi-vsfile", "msi-swfile", "sgei-served")
     for span in sim.tables["spans"]:
