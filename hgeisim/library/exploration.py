@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Unpack
 
-from hgeisim.checks.finding import NOT_KNOWN, Cause, of_ids
+from hgeisim.checks.finding import Cause, of_ids
 from hgeisim.checks.known import accepted, new_findings
 from hgeisim.drivers.explored.base import Base
 from hgeisim.drivers.explored.baselines import recorded
@@ -20,7 +20,7 @@ from hgeisim.drivers.explored.model.space import Space
 from hgeisim.drivers.explored.patch_trial import AgainstBase
 from hgeisim.drivers.explored.races.trial import WALKS_MAX, Races, look_for_races
 from hgeisim.drivers.explored.reach import Reach
-from hgeisim.drivers.explored.schedule_findings import least_causes
+from hgeisim.drivers.explored.schedule_findings import explained, least_ways, of_the_base
 from hgeisim.drivers.explored.strategies.context_bounding import fewest_switches, wish_for
 from hgeisim.drivers.explored.strategies.lock_walks import WALKS, LockWalks, lock_walks
 from hgeisim.drivers.explored.strategies.portfolio import FEW_STATES, SEARCHES
@@ -188,16 +188,22 @@ class Exploration(Answer):
         found, whole = self.verdict.counterexamples, self.verdict.coverage == EXHAUSTED
         if (whole and not self.how.after) or self.against:
             return
-        others = self._acceptable(self._new(self.verdict.causes)) & found.keys() - self.least
-        causes, shown = dict[str, Cause](), dict[str, Schedule]()
-        for i in sorted(others):
-            cause, shown[i] = found[i].finding.cause, found[i].schedule
-            # Nobody has read a cause without parties; of a base that excludes nothing.
-            unread = cause.parties is None and "+" not in self.scenario.kernel.variant
-            causes[i] = NOT_KNOWN if unread else cause
         with self.verdict.unharmed():
-            for i, cause in least_causes(self.space, self.scenario, causes, shown).items():
+            unsure = self._unsure()
+            least = {} if self.how.after else least_ways(self.space, unsure)
+            self.least |= least.keys()
+            found |= least | {i: explained(self.space, found[i]) for i in unsure if i not in least}
+            others = {*self._new(self.verdict.causes)} & found.keys() - self.least
+            ways = {i: found[i].schedule for i in sorted(others)}
+            for i in sorted(of_the_base(self.space, self.scenario, ways)):
+                cause = found[i].finding.cause.of_some_schedule
                 found[i] = replace(found[i], finding=replace(found[i].finding, cause=cause))
+
+    def _unsure(self) -> list[str]:
+        """The findings that may be accepted, and whose cause is another one so far, or not read."""
+        found = self.verdict.counterexamples
+        new, ids = self._new(self.verdict.causes), self._acceptable(found) - self.least
+        return [i for i in sorted(ids) if i in new or found[i].finding.cause.parties is None]
 
     def _acceptable(self, ids: Iterable[str]) -> set[str]:
         """Those that may be accepted of this kernel, if their cause is the right one."""

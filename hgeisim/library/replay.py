@@ -293,7 +293,7 @@ def _judged(
         may_be = [i for i in new if not is_data_race(i) and accepted(i, *of_kernel)]
         if may_be and not strict:
             read = {i: causes[i] for i in may_be}
-            causes |= least_causes(space, scenario, read, dict.fromkeys(may_be, schedule))
+            causes |= least_causes(space, scenario, read, schedule)
             new = new_findings(causes, kernel.variant, strict, kernel.realtime)
         return {i: {"new": i in new} for i in found}
     base = Base(on_variant(scenario, without_last_patch(kernel.variant)), 0)

@@ -12,7 +12,14 @@ from pydantic import AfterValidator, Field, model_validator
 from hgeisim.machine.topology import HGEIE_BITS_MAX, Topology
 from hgeisim.scenario.action import VERBS, ActionText, allowed_actions, verbs_of
 from hgeisim.scenario.table import Duration, HartNumber, Name, Table, TaskName
-from hgeisim.scenario.timing import EXAMPLE, Interval, Timing
+from hgeisim.scenario.timing import (
+    EXAMPLE,
+    NO_PAUSE,
+    Interval,
+    Pause,
+    Timing,
+    never_takes_time,
+)
 
 HARTS_MAX = 512
 """Most HARTs of a machine: the largest NR_CPUS of a RISC-V kernel."""
@@ -140,15 +147,18 @@ class Vm(Table):
     name: Name
     vcpus: int = Field(ge=1, le=VCPUS_MAX, description=f"1..{VCPUS_MAX}")
     mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
-    fail_entry: Literal["retry", "move"] = Field(default="retry", description='"retry" or "move"')
-    fail_wait: Duration = 0
+    fail_entry: Literal["retry", "move", "give_up"] = Field(
+        default="retry", description='"retry", "move" or "give_up"'
+    )
+    fail_wait: Pause = Field(default=NO_PAUSE, description='a time such as "2us" or a distribution')
     harts: Harts | None = Field(
         default=None, min_length=1, description="a list of HARTs on which its vCPUs may run"
     )
     arrives: Duration = 0
     stagger: Duration = 0
     run: Interval
-    msi: Interval
+    msi: Interval | None = Field(default=None, description=EXAMPLE)
+    replies: Interval | None = Field(default=None, description=EXAMPLE)
     identity: int | None = Field(default=None, ge=7, le=63, description=IDENTITY)
     ipi: Interval | None = Field(default=None, description=EXAMPLE)
     tick: Interval | None = Field(default=None, description=EXAMPLE)
@@ -156,14 +166,21 @@ class Vm(Table):
     count: int | None = Field(default=None, ge=1, le=VMS_MAX, description=f"1..{VMS_MAX}")
     every: Interval | None = Field(default=None, description=EXAMPLE)
     lives: Interval | None = Field(default=None, description=EXAMPLE)
+    returns: Interval | None = Field(default=None, description=EXAMPLE)
 
     @model_validator(mode="after")
     def _one_end(self) -> Vm:
-        if self.destroyed is not None and (self.every or self.lives):
-            raise ValueError("must not have `destroyed` together with `lives` or `every`")
+        if self.destroyed is not None and (self.every or self.lives or self.returns):
+            raise ValueError("must not have `destroyed` with `lives`, `every` or `returns`")
+        if self.returns and self.every:
+            raise ValueError("must not have `every` with `returns`: its VMs come back instead")
+        if self.returns and not self.lives and self.fail_entry != "give_up":
+            raise ValueError('must have `lives` or fail_entry = "give_up" for `returns`')
+        if self.msi is None and self.replies is None:
+            raise ValueError("must have `msi`, `replies` or both")
         for key, given in (
-            ("fail_entry", self.fail_entry == "move"),
-            ("fail_wait", self.fail_wait),
+            ("fail_entry", self.fail_entry != "retry"),
+            ("fail_wait", not never_takes_time(self.fail_wait)),
         ):
             if given and self.mode != "hwaccel":
                 raise ValueError(f'must have mode = "hwaccel" for `{key}`: no other entry fails')

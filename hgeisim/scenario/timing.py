@@ -10,11 +10,11 @@ A scenario may replace each of them in its [timing] table.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from hgeisim.scenario.table import Duration, Table, parse_duration
+from hgeisim.scenario.table import Duration, Table, format_duration, parse_duration
 
 
 class Constant(Table):
@@ -115,6 +115,15 @@ def _constant(given: object) -> object:
 
 Cost = Annotated[Distribution, BeforeValidator(_constant)]
 """The cost of an operation: a distribution, or a plain time that means a constant."""
+
+
+def _plain(law: Law) -> Any:
+    return format_duration(law.value) if isinstance(law, Constant) else law.model_dump(mode="json")
+
+
+Pause = Annotated[Cost, PlainSerializer(_plain)]
+"""The same; a constant is written as a plain time."""
+NO_PAUSE = Constant.model_construct(value=0)
 
 
 def _cost(value_ns: int, meaning: str) -> Cost:

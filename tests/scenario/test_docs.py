@@ -48,7 +48,7 @@ TABLES: list[type[Table]] = [
     Vcpu,
     Task,
 ]
-TIMES = ("fail_wait", "arrives", "stagger", "until", "halt_poll_max")
+TIMES = ("arrives", "stagger", "until", "halt_poll_max")
 
 
 def default_of(name: str, field: FieldInfo) -> str:

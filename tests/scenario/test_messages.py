@@ -135,8 +135,8 @@ vm[0].run.distribution = "exponental": must be one of "constant", "exponential",
 vm[0].msi.mean: is missing; it must be a time with a unit, such as "800ns", "1.5us", "20ms" or "2s"
 vm[0].msi.men = "1us": is not a key here; the keys are distribution, mean; did you mean "mean"?
 vm[0].nme = "web": is not a key here; the keys are name, vcpus, mode, fail_entry, fail_wait, \
-harts, arrives, stagger, run, msi, identity, ipi, tick, destroyed, count, every, lives; \
-did you mean "name"?
+harts, arrives, stagger, run, msi, replies, identity, ipi, tick, destroyed, count, every, lives, \
+returns; did you mean "name"?
 vm[1].name = "a b": must be a name of at most 40 letters, digits, ".", "_" and "-"
 vm[1].run = "5us": must be a table such as { distribution = "exponential", mean = "120us" }
 vm[1].msi = { distribution = "uniform", low = "2us", high = "1us" }: must have a `low` that is not \

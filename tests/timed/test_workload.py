@@ -238,3 +238,79 @@ def test_a_tick_wakes_a_vcpu_that_has_no_other_interrupt() -> None:
     ticking = ran((0, 1), asleep | {"tick": constant("500us")}, kernel=WEAK)
     assert len(events(ticking, FAIL)) == still + 2 * 9
     assert ticking.k.vcpu(1).irqs_pending == 0
+
+
+def taken(simulation: Simulation) -> int:
+    """How many MSIs guests have taken."""
+    return int(simulation.msis()["all"]["delivered"])
+
+
+def closed(vcpus: int, **more: Any) -> dict[str, Any]:
+    """Guests that work for 20 us, ask, and are answered after 60 us."""
+    load = vm("db", vcpus, run=constant("20us"), replies=constant("60us"), **more)
+    del load["msi"]
+    return load
+
+
+def test_a_guest_that_is_answered_late_does_less_work() -> None:
+    """One that has a HART to itself does nothing but work and wait, so it takes an interrupt every
+    80 us at most; if it gets no answer it does not ask again."""
+    run = ran((1, 1), closed(1))
+    assert 40 <= taken(run) <= 5_000 // 80
+    late = ran((1, 1), closed(1) | {"replies": constant("380us")})
+    assert 9 <= taken(late) <= 5_000 // 400
+    never = ran((1, 1), closed(1) | {"replies": constant(NEVER)})
+    assert never.msis()["all"]["sent"] == 0
+
+
+def test_only_one_answer_is_on_its_way() -> None:
+    """Also where other interrupts wake a guest that waits."""
+    run = ran((3, 3), closed(4, tick=constant("10us")))
+    msis = run.msis()["all"]
+    assert (msis["merged"], msis["lost"]) == (0, 0)
+    assert msis["delivered"] + msis["pending"] == msis["sent"] <= 4 * 5_000 // 60
+    assert msis["sent"] > 4 * 30
+
+
+def test_a_line_buys_throughput() -> None:
+    """Where guests are answered quickly and poll, an MSI in a SW-file costs two exits more."""
+    load = closed(4) | {"replies": constant("2us"), "run": constant("2us")}
+    done = [taken(ran((lines, lines), load)) for lines in (2, 1)]
+    assert done[0] > 1.02 * done[1]
+
+
+def test_a_vm_comes_back_after_a_while() -> None:
+    """A closed source: never two of it together."""
+    function = vm("f", 1, lives=constant("400us"), returns=constant("600us"))
+    run = ran((3, 3), function, ms=10)
+    names = [each.name for each in run.k.vms]
+    assert names == [f"f#{number}" for number in range(1, len(names) + 1)]
+    assert 9 <= len(names) <= 10
+    assert all(vcpu.freed for each in run.k.vms[:-1] for vcpu in each.vcpus)
+    three = ran((3, 3), function | {"count": 3}, ms=2)
+    assert sorted(each.name for each in three.k.vms) == [
+        *("f#1.1", "f#1.2", "f#2.1", "f#2.2", "f#3.1", "f#3.2")
+    ]
+
+
+def test_a_monitor_that_gives_up_ends_its_vm() -> None:
+    """Two vCPUs on one line; without `lives` the VM would stay for ever."""
+    load = hwaccel("give_up") | {"vcpus": 2, "harts": [0]}
+    run = ran((1, 1), load)
+    assert all(vcpu.freed for vcpu in run.k.vms[0].vcpus)
+    assert len(events(run, FAIL)) in {1, 2}
+    assert owners(run) == [0, 0]
+    back = ran((1, 1), load | {"returns": constant("500us")})
+    assert 5 <= len(back.k.vms) <= 10
+    alone = ran((1, 1), load | {"vcpus": 1, "returns": constant("500us")})
+    assert len(alone.k.vms) == 1, "nothing fails"
+
+
+def test_a_monitor_may_sleep_for_a_time_that_is_drawn() -> None:
+    wait = {"distribution": "uniform", "low": "100us", "high": "900us"}
+    without = vm(vcpus=1, harts=[0], mode="hwaccel", fail_wait=wait)
+    times = [at for _, _, at in events(ran((0, 3), without, kernel=WEAK, ms=20), FAIL)]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert len(gaps) > 20
+    assert all(100_000 <= gap < 920_000 for gap in gaps)
+    assert len({gap // 1_000 for gap in gaps}) > 15

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from hgeisim.checks.catalogue import is_data_race, is_lock_order
 from hgeisim.checks.finding import (
@@ -48,24 +49,31 @@ def of_the_base(space: Space, scenario: Scenario, ways: Mapping[str, Schedule]) 
 
 
 def least_causes(
-    space: Space, scenario: Scenario, causes: Mapping[str, Cause], shown: Mapping[str, Schedule]
+    space: Space, scenario: Scenario, causes: Mapping[str, Cause], schedule: Schedule
 ) -> dict[str, Cause]:
     """The causes of findings in schedules with the fewest switches, if those are found soon; else
-    those in the schedule that is shown, or if the base shows the finding, only its landmarks."""
-    ways = _least_ways(space, causes)
-    found = {i: cause_of(space, way.schedule, i) for i, way in ways.items() if i in causes}
-    others = {i: shown[i] for i in causes if i not in found}
+    those in this schedule, or if the base shows the finding, only its landmarks."""
+    found = {i: way.finding.cause for i, way in least_ways(space, causes).items()}
+    others = {i: schedule for i in causes if i not in found}
     own = of_the_base(space, scenario, others)
     rest = {i: causes[i].of_some_schedule if i in own else causes[i] for i in others}
     return {i: (found | rest)[i] for i in causes}
 
 
-def _least_ways(space: Space, ids: Collection[str]) -> Mapping[str, Counterexample]:
-    """Schedules with the fewest switches, if they are found soon and the budget is not spent."""
+def least_ways(space: Space, ids: Collection[str]) -> dict[str, Counterexample]:
+    """Schedules with the fewest switches, each with its cause, of the findings that are reached
+    soon, before the budget is spent."""
+    ways: Mapping[str, Counterexample] = {}
     if ids:
         with suppress(Spent, MemoryError):
-            return fewest_switches(space, FEW_SWITCHES, wish_for(ids)).ways
-    return {}
+            ways = fewest_switches(space, FEW_SWITCHES, wish_for(ids)).ways
+    return {i: explained(space, ways[i]) for i in sorted(ways.keys() & {*ids})}
+
+
+def explained(space: Space, shown: Counterexample) -> Counterexample:
+    """The same, with the cause of its finding as its own schedule shows it."""
+    cause = cause_of(space, shown.schedule, shown.finding.id)
+    return replace(shown, finding=replace(shown.finding, cause=cause))
 
 
 def standings_along(

@@ -20,6 +20,7 @@ from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
 from hgeisim.drivers.timed.own_patch import GuardedAccesses, PatchFollower
 from hgeisim.drivers.timed.wait_queues import waits_for_guest
+from hgeisim.drivers.timed.workload.closed_load import ClosedLoad
 from hgeisim.drivers.timed.workload.host import Host, balance, random_windows, window
 from hgeisim.drivers.timed.workload.quiet import QuietTime
 from hgeisim.drivers.timed.workload.vms import arrivals
@@ -258,9 +259,9 @@ def simulate(
     """
     streams, env = Streams(scenario.run.seed), env or LaneEnvironment()
     tables = [TABLES[name] for name in RECORDED[record]]
-    wanted = (
-        functions_of(*ALWAYS, GuardedAccesses, QuietTime, *tables) | called() | frozenset(LANDMARKS)
-    )
+    closed = [ClosedLoad] if any(vm.replies for vm in scenario.vm) else []
+    watchers = (*ALWAYS, GuardedAccesses, QuietTime, *tables, *closed)
+    wanted = functions_of(*watchers) | called() | frozenset(LANDMARKS)
     kernel = watched(form(find_variant(scenario.kernel.variant)), wanted)
     k = kernel_of(scenario, kernel, clock=TimedClock(env))
     count = LineCount(k)
@@ -273,6 +274,9 @@ def simulate(
         k.watch.add(guarding)
         driver.patch_follower = PatchFollower(k, simulation.note_one, guarding)
     host = start_workload(driver, streams, scenario)
+    if closed:
+        host.closed_load = ClosedLoad(host)
+        k.watch.add(host.closed_load)
     if scenario.run.quiet is not None:
         simulation.end_in_quiet(QuietTime(host, scenario.run.quiet))
     for script in boot.scripts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import simpy
 
@@ -17,12 +17,21 @@ from hgeisim.drivers.timed.environment import Lane
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.scenario.schema import Balance, Hotplug, RandomHotplug, Run
 from hgeisim.scenario.streams import Streams
+from hgeisim.scenario.timing import Law
 
 Process: TypeAlias = Generator[simpy.Event, Any, None]
 
 
+class Device(Protocol):
+    """A device that answers the vCPUs that ask it."""
+
+    def add(self, vcpu: Vcpu, law: Law) -> None:
+        """Answer this vCPU, too, after such a time."""
+
+
 class Host:
-    """The state that the processes of a workload share; `vcpus` are those not yet stopped.
+    """The state that the processes of a workload share; `vcpus` are those not yet stopped, and
+    `closed_load` answers guests that wait for that.
 
     From `quiet_ns` on no HART goes offline or comes online, and no vCPU is moved.
     """
@@ -31,6 +40,7 @@ class Host:
         self.driver, self.k, self.env, self.streams = driver, driver.k, driver.env, streams
         self.quiet_ns = inf if run.quiet is None else run.until - run.quiet
         self.vcpus: list[Vcpu] = []
+        self.closed_load: Device | None = None
         self._placed = 0
 
     @property
