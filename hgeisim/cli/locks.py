@@ -72,6 +72,10 @@ FORM_OF = {
 @click.option("--depth", default=1, show_default=True, type=click.IntRange(0), help="How near.")
 @click.option("--all", "everything", is_flag=True, help="Edges that follow from others, too.")
 @click.option(
+    "--against", metavar="KERNEL|FILE", shell_complete=complete_kernels,
+    help="Mark the edges that this lock order does not have.",
+)  # fmt: skip
+@click.option(
     "--format", "form", default="text", show_default=True,
     type=click.Choice(["text", "dot", "graphml", *PICTURES]), help="How to show it.",
 )  # fmt: skip
@@ -97,7 +101,7 @@ def show_command(kernel: str, **options: Any) -> int:
         allowed = "goes to stdout, in a form of its own: no --out, no --format"
         raise InputError([Problem("command line", "--json", "", allowed)])
     _check_suffix(form, out)
-    near = {name: options[name] for name in ("around", "depth", "everything")}
+    near = {name: options[name] for name in ("around", "depth", "everything", "against")}
     order = show(kernel, progress=progress(), **near)
     if form in PICTURES:
         order.plot().save(out)

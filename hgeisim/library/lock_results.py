@@ -37,11 +37,14 @@ if TYPE_CHECKING:
 class LockOrder(Answer):
     """The lock order of a kernel: its classes, its edges, and the findings it accepts.
 
-    `new` are the texts of the findings without a reason, by id.
+    `new` are the texts of the findings without a reason, by id; `added` are the edges that the lock
+    order called `against` does not have.
     """
 
     baseline: Baseline
     new: dict[str, str]
+    added: frozenset[graphs.Pair] = frozenset()
+    against: str = ""
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ class LockOrder(Answer):
             },
             "edges": [
                 {"held": source, "wanted": target, "kinds": sorted(edge.kinds), "site": edge.site}
+                | ({"new": (source, target) in self.added} if self.against else {})
                 for (source, target), edge in made.edges.items()
             ],
             "accepted": made.accepted,
@@ -63,7 +67,7 @@ class LockOrder(Answer):
 
     def __str__(self) -> str:
         """The text of `hgeisim locks show`: what is taken inside of what."""
-        return "\n".join(graphs.tree(self.baseline))
+        return "\n".join(graphs.tree(self.baseline, self.added))
 
     def _grid(self) -> Grid:
         edges = self.document["edges"]
@@ -82,22 +86,26 @@ class LockOrder(Answer):
 
     def form(self, name: str) -> str:
         """The graph as "text", "dot" or "graphml", or all of it as the text of a "baseline"."""
-        writers = {"baseline": text_of_baseline, "dot": graphs.dot, "graphml": graphs.graphml}
+        writers = {
+            "baseline": text_of_baseline,
+            "dot": lambda order: graphs.dot(order, self.added),
+            "graphml": graphs.graphml,
+        }
         if name not in ("text", *writers):
             raise wrong(("form", "name"), name, f"must be one of text, {', '.join(writers)}")
         return f"{self}\n" if name == "text" else writers[name](self.baseline)
 
     def around(self, name: str, depth: int = 1) -> LockOrder:
         """The classes within `depth` edges of one class, without edges that follow from others."""
-        near = graphs.around(graphs.adjacent(self.baseline), name, depth)
+        near = graphs.around(graphs.adjacent(self.baseline, self.added), name, depth)
         return replace(self, baseline=near)
 
     def plot(self) -> Drawing:
-        """Draw the graph: the outermost classes on top, cycles in red."""
+        """Draw the graph: the outermost classes on top, cycles in red, new edges thick."""
         from hgeisim.plot.drawing import Drawing  # noqa: PLC0415 - loads matplotlib
         from hgeisim.plot.lock_graph import lock_figure  # noqa: PLC0415
 
-        return Drawing(lock_figure(self.baseline))
+        return Drawing(lock_figure(self.baseline, self.added, self.against))
 
 
 @dataclass(frozen=True, repr=False)

@@ -66,19 +66,25 @@ def show(
     kernel: str = "v7.3",
     around: str | None = None,
     *,
-    depth: int = 1,
-    everything: bool = False,
-    progress: Progress = SILENT,
+    against: str | None = None,
+    **options: Any,
 ) -> LockOrder:
     """The lock order of a kernel, of a baseline file or of a copy of /proc/lockdep.
 
-    `around` keeps only the classes within `depth` edges of one class.  Edges that follow from
-    others are left out, unless `everything` is wanted.
+    `around` keeps only the classes within `depth` edges (1) of one class.  What the lock order
+    `against` does not have is marked.  Edges that follow from others are left out unless they are
+    marked, or `everything` is wanted.  `progress` is as elsewhere.
     """
-    order = _lock_order_of(kernel, progress=progress)
-    if not everything:
-        order = graphs.adjacent(order)
-    return LockOrder(graphs.around(order, around, depth) if around else order, {})
+    check_names("show", options, ("depth", "everything", "progress"))
+    progress, depth = options.get("progress") or SILENT, options.get("depth", 1)
+    order, added = _lock_order_of(kernel, progress=progress), frozenset[graphs.Pair]()
+    if against is not None:
+        other = _lock_order_of(against, order.scenarios, progress)
+        added = frozenset(order.edges.keys() - other.edges.keys())
+    if not options.get("everything"):
+        order = graphs.adjacent(order, added)
+    near = graphs.around(order, around, depth) if around else order
+    return LockOrder(near, {}, added, against or "")
 
 
 def check(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import BytesIO
+from typing import TypeAlias
 
 import networkx as nx
 
 from hgeisim.errors import InputError, Problem, did_you_mean
 from hgeisim.lockorder.baseline.baseline import Baseline
+
+Pair: TypeAlias = tuple[str, str]
+"""An edge: the class that was held, and the one that was wanted."""
 
 
 def graph_of(baseline: Baseline) -> nx.DiGraph:
@@ -38,16 +42,18 @@ def around(baseline: Baseline, cls: str, depth: int) -> Baseline:
     )
 
 
-def adjacent(baseline: Baseline) -> Baseline:
+def adjacent(baseline: Baseline, kept_anyway: Collection[Pair] = ()) -> Baseline:
     """A graph fit to be looked at: without the dependencies that follow from others, unless they
-    are in a cycle."""
+    are in a cycle or to be kept anyway."""
     parts = nx.condensation(graph_of(baseline))
     kept = nx.transitive_reduction(parts)
     part_of = parts.graph["mapping"]
     edges = {}
     for (source, target), facts in baseline.edges.items():
         cycle = parts.nodes[part_of[source]]["members"]
-        if kept.has_edge(part_of[source], part_of[target]) or (len(cycle) > 1 and target in cycle):
+        in_cycle = len(cycle) > 1 and target in cycle
+        direct = kept.has_edge(part_of[source], part_of[target])
+        if direct or in_cycle or (source, target) in kept_anyway:
             edges[source, target] = facts
     return Baseline(baseline.kernel, baseline.scenarios, baseline.classes, edges)
 
@@ -58,8 +64,8 @@ def classes_in_cycles(baseline: Baseline) -> set[str]:
     return {name for part in parts if len(part) > 1 for name in part}
 
 
-def dot(baseline: Baseline) -> str:
-    """The graph for Graphviz; classes in a cycle are red."""
+def dot(baseline: Baseline, added: Collection[Pair] = ()) -> str:
+    """The graph for Graphviz; classes in a cycle are red, edges in `added` bold."""
     red = classes_in_cycles(baseline)
     lines = [
         "digraph locks {",
@@ -71,7 +77,9 @@ def dot(baseline: Baseline) -> str:
     for (source, target), edge in sorted(baseline.edges.items()):
         colour = ', color="red"' if {source, target} <= red else ""
         kinds = ",".join(sorted(edge.kinds))
-        lines.append(f'  "{source}" -> "{target}" [label="{kinds}\\n{edge.site}"{colour}];')
+        bold = ', style="bold"' if (source, target) in added else ""
+        label = f"{kinds}\\n{edge.site}"
+        lines.append(f'  "{source}" -> "{target}" [label="{label}"{colour}{bold}];')
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -82,10 +90,12 @@ def graphml(baseline: Baseline) -> str:
     return out.getvalue().decode("utf-8") + "\n"
 
 
-def tree(baseline: Baseline) -> Iterator[str]:
-    """Yield the graph as text: each class, and below it the classes that were taken inside."""
+def tree(baseline: Baseline, added: Collection[Pair] = ()) -> Iterator[str]:
+    """Yield the graph as text: each class, and below it the classes that were taken inside; edges
+    in `added` are marked."""
     for name, cls in sorted(baseline.classes.items()):
         yield f"{name}  {cls.kind} {cls.wait} {{{cls.usage}}}"
         for (source, target), edge in sorted(baseline.edges.items()):
             if source == name:
-                yield f"  < {target}  {','.join(sorted(edge.kinds))}  {edge.site}"
+                mark = "+" if (source, target) in added else " "
+                yield f"{mark} < {target}  {','.join(sorted(edge.kinds))}  {edge.site}"
