@@ -15,11 +15,13 @@ from hgeisim.lockorder.baseline import export_graph as graphs
 from hgeisim.lockorder.baseline.baseline import Baseline, compare, edge_detail
 from hgeisim.lockorder.baseline.baseline_file import text_of_baseline
 from hgeisim.lockorder.baseline.proc_lockdep import (
+    FIRST_SPLAT,
     common,
     differing_usage,
     hides_some,
     lacking_in_kernel,
     lacking_in_model,
+    may_be_off,
 )
 from hgeisim.lockorder.cases.conformance import Conformance
 from hgeisim.lockorder.report.text import text_of
@@ -197,6 +199,7 @@ class LockDiff(Answer):
             "b": self.after.kernel,
             "common": common(self.before, self.after),
             "scenarios": {"a": self.before.scenarios, "b": self.after.scenarios},
+            "lockdep_may_be_off": self._may_be_off,
             "differences": [dict(zip(KEYS, row, strict=True)) for row in self.rows],
         }
 
@@ -211,9 +214,15 @@ class LockDiff(Answer):
             yield from indented(_seen_in(before.scenarios, after.scenarios), 0, 6)
         if _is_dump(before) != _is_dump(after):
             yield from indented(f"common: {', '.join(self.document['common']) or 'nothing'}", 0)
+        if self._may_be_off:
+            yield from indented(MAY_BE_OFF, 0)
         for sign, what, name, detail in self.rows:
             yield from indented(f"{sign} {what} {name}" + (f"  {detail}" if detail else ""), 0, 6)
         yield count(len(self.rows), "difference") if self.rows else "no difference"
+
+    @property
+    def _may_be_off(self) -> bool:
+        return _may_be_off(self.before, self.after)
 
     def _grid(self) -> Grid:
         return Grid(KEYS, self.rows)
@@ -222,6 +231,21 @@ class LockDiff(Answer):
     def _headline(self) -> str:
         number = count(len(self.rows), "difference")
         return f"lock order of {self.after.kernel} beside {self.before.kernel}: {number}"
+
+
+MAY_BE_OFF = (
+    f"{' < '.join(FIRST_SPLAT)} is missing in the real kernel: either no guest has blocked there,"
+    " or lockdep has reported that and turned itself off (B-08, `Invalid wait context` in dmesg,"
+    " with CONFIG_PROVE_RAW_LOCK_NESTING); then what it lacks besides says nothing"
+)
+
+
+def _may_be_off(before: Baseline, after: Baseline) -> bool:
+    """Whether one is of a real kernel whose lockdep may have been off for most of the time."""
+    if _is_dump(before) == _is_dump(after):
+        return False
+    dump, model = (before, after) if _is_dump(before) else (after, before)
+    return may_be_off(dump, model)
 
 
 def _is_dump(order: Baseline) -> bool:
@@ -239,8 +263,9 @@ def _rows(before: Baseline, after: Baseline) -> Iterator[Row]:
         yield "~", "usage", name, f"{{{a}}} -> {{{b}}}"
     for pair in lacking_in_model(dump, model):
         yield sign, "edge", " < ".join(pair), "the real kernel has it, the model does not"
+    off = "; lockdep may have been off" if _may_be_off(before, after) else ""
     for pair in lacking_in_kernel(dump, model):
-        hidden = "; maybe there, not all is printed" if hides_some(dump, pair[0]) else ""
+        hidden = "; maybe there, not all is printed" if hides_some(dump, pair[0]) else off
         detail = f"the model has it: {edge_detail(model.edges[pair])}{hidden}"
         yield other, "edge", " < ".join(pair), detail
 

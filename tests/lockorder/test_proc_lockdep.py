@@ -118,3 +118,38 @@ def test_a_part_of_a_dump_is_refused() -> None:
     text = f"{FIRST_LINE}\n01 FD: 3 BD: 1 ....: a\n -> [02] &p->pi_lock\n"
     with pytest.raises(InputError, match="line 3 = '&p->pi_lock': leads to a class that has"):
         dump_from(text, "dump")
+
+
+OFF = """\
+all lock classes:
+01 FD:    2 BD:    1 ....: &imsic->vsfile_lock
+ -> [02] &imsic->swfile_extirq_lock
+
+02 FD:    1 BD:    2 ....: &imsic->swfile_extirq_lock
+
+03 FD:    1 BD:    1 -.-.: &rq->__lock
+"""
+"""A lockdep that was off when a guest blocked for the first time."""
+
+
+def test_a_lockdep_that_may_be_off_is_recognised(tmp_path: Path) -> None:
+    """A dependency that it lacks says nothing then, unless it has learned that of B-08."""
+    file = tmp_path / "lockdep.txt"
+    file.write_text(OFF)
+    for words in ((str(file), "v7.3"), ("v7.3", str(file))):
+        said = " ".join(hgeisim("locks", "diff", *words).out.split())
+        assert "rq->__lock < imsic->vsfile_lock is missing in the real kernel: either" in said
+        assert "`Invalid wait context` in dmesg" in said
+        assert "imsic->vsfile_lock < rq->__lock the model has it: SN (first in try_to" in said
+        assert said.count("; lockdep may have been off") == 3
+        assert hgeisim("locks", "diff", *words, "--json").document()["lockdep_may_be_off"]
+    file.write_text(
+        OFF.replace("FD:    1 BD:    1 -", "FD:    3 BD:    1 -") + " -> [01] &imsic->vsfile_lock\n"
+    )
+    on = hgeisim("locks", "diff", str(file), "v7.3")
+    assert "may have been off" not in on.out
+    assert not hgeisim("locks", "diff", str(file), "v7.3", "--json").document()[
+        "lockdep_may_be_off"
+    ]
+    two = hgeisim("locks", "diff", str(file), str(file), "--json").document()
+    assert not two["lockdep_may_be_off"]
