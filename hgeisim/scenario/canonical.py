@@ -34,6 +34,7 @@ def effective(scenario: Scenario) -> dict[str, Any]:
     The machine is written out, so that no other file is needed.
     """
     own = {"machine", "topology", "file", "digest"}
+    own |= {key for key in ("device", "lock_load") if not getattr(scenario, key)}  # young tables
     content = scenario.model_dump(mode="json", exclude=own, exclude_none=True)
     text = {key: content.pop(key) for key in ("title", "look_at")}
     if no_lines := content.pop("no_lines"):

@@ -23,6 +23,7 @@ def inconsistencies(draft: Draft) -> Iterator[Problem]:
         for where, value, allowed in check(draft):
             yield Problem(draft.file, where, value, allowed)
     yield from _unknown_vcpus(draft)
+    yield from _unknown_vms(draft)
 
 
 def _nothing_to_do(draft: Draft) -> Iterator[Finding]:
@@ -49,6 +50,12 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
             yield f"{where}[{i}]", str(hart), hart
     for where, vcpu in present("vcpu", draft.vcpu):
         yield f"{where}.hart", str(vcpu.hart), vcpu.hart
+    for where, device in present("device", draft.device):
+        if device.hart is not None:
+            yield f"{where}.hart", str(device.hart), device.hart
+    for where, load in present("lock_load", draft.lock_load):
+        yield f"{where}.hart", str(load.hart), load.hart
+        yield f"{where}.lines_of", str(load.lines_of), load.lines_of
     for where, task in present("task", draft.task):
         if task.hart is not None:
             yield f"{where}.hart", str(task.hart), task.hart
@@ -94,6 +101,8 @@ def _harts_needed(draft: Draft) -> Iterator[tuple[str, int]]:
         yield "kernel.init_hart", draft.kernel.init_hart
     for where, vcpu in present("vcpu", draft.vcpu):
         yield f"{where}.hart", vcpu.hart
+    for where, load in present("lock_load", draft.lock_load):
+        yield f"{where}.hart", load.hart
     for where, task in present("task", draft.task):
         verb = VERBS[task.does[0].verb]
         if task.hart is not None and not (verb.hotplug or verb.idle):
@@ -141,6 +150,15 @@ def _unknown_vcpus(draft: Draft) -> Iterator[Problem]:
     for where, value, vcpu in _vcpus_used(draft):
         if vcpu not in names:
             yield Problem(draft.file, where, value, allowed, did_you_mean(vcpu, names))
+
+
+def _unknown_vms(draft: Draft) -> Iterator[Problem]:
+    names = list(dict.fromkeys(name for _, name in draft.names("vm")))
+    allowed = f"must be the name of a [[vm]]: {', '.join(names) or 'there is none'}"
+    for where, device in present("device", draft.device):
+        if device.vm not in names:
+            hint = did_you_mean(device.vm, names)
+            yield Problem(draft.file, f"{where}.vm", show(device.vm), allowed, hint)
 
 
 def _vcpus_used(draft: Draft) -> Iterator[tuple[str, str, str]]:
@@ -205,7 +223,8 @@ def _exits(task: Task) -> bool:
 
 
 def _names_used_twice(draft: Draft) -> Iterator[Finding]:
-    for names in (draft.names("vm") + draft.names("vcpu"), draft.names("task")):
+    guests = draft.names("vm") + draft.names("vcpu")
+    for names in (guests, draft.names("task"), draft.names("device"), draft.names("lock_load")):
         first: dict[str, str] = {}
         for where, name in names:
             if first.setdefault(name, where) != where:

@@ -27,6 +27,8 @@ VCPUS_MAX = 1024
 """Most vCPUs of a VM: KVM_MAX_VCPUS on RISC-V."""
 VMS_MAX = 1024
 """Most VMs that one table can ask for by number."""
+BURST_MAX = 256
+"""Most MSIs that a device sends in one interrupt."""
 QUIET_MIN_NS = 100_000
 """The shortest time in which a vCPU can be expected to take an interrupt."""
 
@@ -220,6 +222,26 @@ class RandomHotplug(Table):
     )
 
 
+class Device(Table):
+    """A device of a VM that interrupts a HART now and then, each time with a burst of MSIs."""
+
+    name: Name
+    vm: Name
+    every: Interval
+    burst: int = Field(default=1, ge=1, le=BURST_MAX, description=f"1..{BURST_MAX}")
+    hart: HartNumber | None = None
+
+
+class LockLoad(Table):
+    """A thread that takes the lock of a HART's HGEI lines now and then, and holds it for a time."""
+
+    name: Name
+    hart: HartNumber
+    lines_of: HartNumber
+    every: Interval
+    holds: Interval
+
+
 class Vcpu(Table):
     """A single vCPU that starts on a HART, owning a line there if one is free.
 
@@ -287,6 +309,8 @@ TABLES: dict[str, Kind] = {
     "balance": Kind(Balance, optional=True),
     "hotplug": Kind(Hotplug, many=True),
     "random_hotplug": Kind(RandomHotplug, optional=True),
+    "device": Kind(Device, many=True),
+    "lock_load": Kind(LockLoad, many=True),
     "timing": Kind(Timing),
     "vcpu": Kind(Vcpu, many=True),
     "task": Kind(Task, many=True),
@@ -315,6 +339,8 @@ class Scenario(Table):
     balance: Balance | None
     hotplug: tuple[Hotplug, ...]
     random_hotplug: RandomHotplug | None
+    device: tuple[Device, ...]
+    lock_load: tuple[LockLoad, ...]
     timing: Timing
     vcpu: tuple[Vcpu, ...]
     task: tuple[Task, ...]

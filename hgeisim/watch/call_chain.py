@@ -14,7 +14,7 @@ from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
 AROUND = frozenset(("hgeisim.drivers.timed.workload.interrupts",))
-"""Modules with a generator around the handler of an interrupt."""
+"""Modules with generators around the handler of an interrupt."""
 
 
 class CallChains(Protocol):
@@ -52,7 +52,7 @@ class PathChains:
     def entry(self, who: Runner) -> str:
         """The name of the outermost generator that is a function of the kernel."""
         path: Any = self.paths[who]
-        if path.gi_frame is not None and path.gi_frame.f_globals["__name__"] in AROUND:
+        while path.gi_frame is not None and path.gi_frame.f_globals["__name__"] in AROUND:
             if path.gi_yieldfrom is None:  # it goes on at this moment
                 return next(iter(self.functions(who)), path.gi_code.co_name)
             path = path.gi_yieldfrom

@@ -13,9 +13,11 @@ from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.parse import KEYS
 from hgeisim.scenario.schema import (
     Balance,
+    Device,
     HartGroup,
     Hotplug,
     Kernel,
+    LockLoad,
     Machine,
     RandomHotplug,
     Run,
@@ -45,6 +47,8 @@ TABLES: list[type[Table]] = [
     Hotplug,
     RandomHotplug,
     Timing,
+    Device,
+    LockLoad,
     Vcpu,
     Task,
 ]
@@ -86,6 +90,7 @@ def test_defaults() -> None:
         "for ever",
         "all others",
         "a VM of its own",
+        "each in turn",
     )  # defaults that no value can write
     shown = ["" if default in words else default for _, default in ROWS[4:]]
     assert shown == fields

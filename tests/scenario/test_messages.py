@@ -114,7 +114,8 @@ does = []
 
 BAD_MESSAGES = """
 lok_at = "x": is not a key here; the keys are title, look_at, no_lines, survey, machine, kernel, \
-run, vm, balance, hotplug, random_hotplug, timing, vcpu, task; did you mean "look_at"?
+run, vm, balance, hotplug, random_hotplug, device, lock_load, timing, vcpu, task; did you \
+mean "look_at"?
 title = 5: must be text without control characters
 machine.harts[0].guest_files = 200: must be 0..127 (guest interrupt files in the HART's IMSIC \
 region)

@@ -9,6 +9,7 @@ import pytest
 
 from hgeisim.checks.known import new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.errors import InputError
 from hgeisim.runs.timeline import ALLOC, FAIL, OFFLINE, ONLINE, SGEI
 from hgeisim.scenario.load import scenario_from
 from hgeisim.scenario.schema import Scenario
@@ -314,3 +315,55 @@ def test_a_monitor_may_sleep_for_a_time_that_is_drawn() -> None:
     assert len(gaps) > 20
     assert all(100_000 <= gap < 920_000 for gap in gaps)
     assert len({gap // 1_000 for gap in gaps}) > 15
+
+
+def quiet(name: str = "vm", vcpus: int = 4, **more: Any) -> dict[str, Any]:
+    """A VM without devices of its own."""
+    return vm(name, vcpus, msi=constant(NEVER), **more)
+
+
+def nic(**more: Any) -> dict[str, Any]:
+    return {"name": "nic", "vm": "web", "every": constant("100us"), **more}
+
+
+def test_a_device_sends_a_burst_to_vcpus_of_its_vm() -> None:
+    run = ran((3, 3), quiet("web"), quiet("other"), device=[nic(burst=3)])
+    by_vm = {name: row["sent"] for name, row in run.msis()["vms"].items()}
+    assert by_vm.get("other", 0) == 0
+    assert 3 * 48 <= by_vm["web"] <= 3 * 50
+    reached = {vcpu.name for vcpu in run.k.vcpus[1:] if vcpu and vcpu.ledger.sent}
+    assert reached == {f"web/{n}" for n in range(4)}
+
+
+def test_a_device_of_many_vms_is_silent_while_there_is_none() -> None:
+    load = quiet("web", 1, lives=constant("500us"), returns=constant("500us"))
+    run = ran((3, 3), load, device=[nic()])
+    assert 20 <= run.msis()["all"]["sent"] <= 30
+    never = ran((3, 3), quiet("web", arrives="4s"), quiet("other"), device=[nic()])
+    assert never.msis()["all"]["sent"] == 0
+
+
+def test_a_lock_load_makes_others_wait() -> None:
+    """It holds the lock of HART 1 for a fifth of the time, and no other."""
+    hog = {"name": "hog", "hart": 0, "lines_of": 1, "every": constant("20us")}
+    run = ran((3, 3), vm(vcpus=8), lock_load=[hog | {"holds": constant("20us")}], balance=BALANCE)
+    rows = {row["lock"]: row for row in run.tables["locks"]}
+    assert rows["hgei1.lock"]["hold_ns_total"] > MS
+    assert rows["hgei1.lock"]["wait_ns_total"] > 20 * rows["hgei0.lock"]["wait_ns_total"]
+    assert rows["hgei1.lock"]["wait_ns_max"] > 10_000
+    others = ran((3, 3), vm(vcpus=8), balance=BALANCE).tables["locks"]
+    assert all(row["wait_ns_max"] < 10_000 for row in others if row["lock"] == "hgei1.lock")
+
+
+def test_devices_and_lock_loads_name_what_there_is() -> None:
+    hog = {"name": "hog", "hart": 5, "lines_of": 7, "every": constant("1us")}
+    load = hog | {"holds": constant("1us")}
+    with pytest.raises(InputError) as error:
+        scenario((3, 3), vm("web"), device=[nic(vm="wbe", hart=9), nic()], lock_load=[load])
+    assert [str(each).partition(": ")[2] for each in error.value.problems] == [
+        "device[0].hart = 9: must be a HART of this machine, 0..1",
+        "lock_load[0].hart = 5: must be a HART of this machine, 0..1",
+        "lock_load[0].lines_of = 7: must be a HART of this machine, 0..1",
+        'device[1].name = "nic": must be unique; device[0] has the same name',
+        'device[0].vm = "wbe": must be the name of a [[vm]]: web; did you mean "web"?',
+    ]

@@ -22,6 +22,8 @@ from hgeisim.drivers.timed.own_patch import GuardedAccesses, PatchFollower
 from hgeisim.drivers.timed.wait_queues import waits_for_guest
 from hgeisim.drivers.timed.workload.closed_load import ClosedLoad
 from hgeisim.drivers.timed.workload.host import Host, balance, random_windows, window
+from hgeisim.drivers.timed.workload.interrupts import bursts
+from hgeisim.drivers.timed.workload.lock_load import start_lock_load
 from hgeisim.drivers.timed.workload.quiet import QuietTime
 from hgeisim.drivers.timed.workload.vms import arrivals
 from hgeisim.kernel.main import Module
@@ -298,13 +300,17 @@ def _script_path(driver: TimedDriver, script: Script) -> Path[None]:
 
 
 def start_workload(driver: TimedDriver, streams: Streams, scenario: Scenario) -> Host:
-    """Start the processes that the [[vm]], [balance], [[hotplug]] and [random_hotplug] tables
-    describe."""
+    """Start the processes that the [[vm]], [balance], [[hotplug]], [random_hotplug], [[device]] and
+    [[lock_load]] tables describe."""
     host = Host(driver, streams, scenario.run)
     for vm in scenario.vm:
         host.env.process(arrivals(host, vm))
     for plan in scenario.hotplug:
         host.env.process(window(host, plan))
+    for device in scenario.device:
+        host.env.process(bursts(host, device))
+    for load in scenario.lock_load:
+        start_lock_load(host, load)
     if scenario.balance is not None:
         host.env.process(balance(host, scenario.balance))
     if scenario.random_hotplug is not None:

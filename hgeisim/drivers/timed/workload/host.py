@@ -15,6 +15,8 @@ import simpy
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import Lane
 from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.machine.ops import Path
+from hgeisim.machine.schedule import TASK_INTERRUPTIBLE
 from hgeisim.scenario.schema import Balance, Hotplug, RandomHotplug, Run
 from hgeisim.scenario.streams import Streams
 from hgeisim.scenario.timing import Law
@@ -75,6 +77,23 @@ class Host:
 def mask_of(harts: tuple[int, ...] | None, default: int) -> int:
     """The mask of the HARTs that a scenario lists, `default` if it lists none."""
     return default if harts is None else sum(1 << hart for hart in harts)
+
+
+def sleep(host: Host, current: Thread, time_ns: int) -> Path[None]:
+    """nanosleep: a timer of the HART on which the sleep begins wakes the thread."""
+    host.env.process(_wake_later(host, current, current.cpu, time_ns))
+    current.state = TASK_INTERRUPTIBLE
+    yield from host.k.schedule(current)
+
+
+def _wake_later(host: Host, who: Thread, cpu: int, time_ns: int) -> Process:
+    yield host.env.timeout(time_ns)
+    alive = host.hart_from(cpu, host.all_harts)
+    host.driver.interrupt(alive, lambda _: _wake(host, who))
+
+
+def _wake(host: Host, who: Thread) -> Path[None]:  # try_to_wake_up returns an int
+    yield from host.k.try_to_wake_up(who)
 
 
 def balance(host: Host, plan: Balance) -> Process:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 
 from hgeisim.drivers.run_to_end import run_alone
 from hgeisim.drivers.timed.cpu import Core
@@ -13,6 +15,7 @@ from hgeisim.kernel.vcpu import IPI_IID
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
+from hgeisim.scenario.schema import Device
 from hgeisim.scenario.timing import Law
 
 
@@ -40,6 +43,26 @@ def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]
         vcpu.ledger.arrive()
 
     return handler
+
+
+def bursts(host: Host, plan: Device) -> Process:
+    """A device of a VM, or of all VMs of one [[vm]] table, whose interrupt injects some MSIs, each
+    into a vCPU drawn at random; it interrupts its HART, or all HARTs in turn."""
+    every, targets = (host.streams.stream(f"{plan.name}/{name}") for name in ("every", "to"))
+    for number in count():
+        yield host.env.timeout(every.draw(plan.every))
+        alive = [vcpu for vcpu in host.vcpus if vcpu.vm.name.partition("#")[0] == plan.vm]
+        if alive:
+            home = number % len(host.k.hart) if plan.hart is None else plan.hart
+            chosen = [targets.choice(alive) for _ in range(plan.burst)]
+            cpu = host.hart_from(home, host.all_harts)
+            host.driver.interrupt(cpu, partial(_burst, host, chosen))
+
+
+def _burst(host: Host, vcpus: list[Vcpu], current: Runner) -> Path[None]:
+    for vcpu in vcpus:
+        if not vcpu.stop:
+            yield from injection(host, vcpu, vcpu.identity or IID)(current)
 
 
 def ticks(host: Host, vcpu: Vcpu, every: Law) -> Process:

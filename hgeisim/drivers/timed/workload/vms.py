@@ -11,13 +11,12 @@ from itertools import count
 import simpy
 
 from hgeisim.drivers.timed.environment import Lane
-from hgeisim.drivers.timed.workload.host import Host, Process, mask_of
+from hgeisim.drivers.timed.workload.host import Host, Process, mask_of, sleep
 from hgeisim.drivers.timed.workload.interrupts import device, guest_ipis, ticks
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.structs import Vm as KernelVm
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.ops import Path
-from hgeisim.machine.schedule import TASK_INTERRUPTIBLE
 from hgeisim.scenario.schema import Vm
 from hgeisim.scenario.timing import Law, never_takes_time
 
@@ -42,7 +41,7 @@ def _thread(host: Host, vcpu: Vcpu, plan: Vm, given_up: simpy.Event) -> Path[Non
             continue
         wait_ns = stream.draw(plan.fail_wait)
         if wait_ns:
-            yield from _sleep(host, current, wait_ns)
+            yield from sleep(host, current, wait_ns)
         if plan.fail_entry == "give_up":
             if not given_up.triggered:
                 given_up.succeed()
@@ -51,23 +50,6 @@ def _thread(host: Host, vcpu: Vcpu, plan: Vm, given_up: simpy.Event) -> Path[Non
             host.driver.scheduler.move(current, host.hart_from(current.cpu + 1, current.cpus_mask))
         if plan.fail_entry == "move" or not wait_ns:
             yield from host.k.schedule(current)
-
-
-def _sleep(host: Host, current: Thread, time_ns: int) -> Path[None]:
-    """nanosleep: a timer of the HART on which the sleep begins wakes the thread."""
-    host.env.process(_wake_later(host, current, current.cpu, time_ns))
-    current.state = TASK_INTERRUPTIBLE
-    yield from host.k.schedule(current)
-
-
-def _wake_later(host: Host, who: Thread, cpu: int, time_ns: int) -> Process:
-    yield host.env.timeout(time_ns)
-    alive = host.hart_from(cpu, host.all_harts)
-    host.driver.interrupt(alive, lambda _: _wake(host, who))
-
-
-def _wake(host: Host, who: Thread) -> Path[None]:  # try_to_wake_up returns an int
-    yield from host.k.try_to_wake_up(who)
 
 
 def arrivals(host: Host, plan: Vm) -> Process:
