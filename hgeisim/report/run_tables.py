@@ -137,15 +137,15 @@ OF_LIFE = ("vsfile_ns", "swfile_ns", "blocked_ns", "failed_ns", "host_ns")
 
 
 def vm_rows(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """A row for each VM, if there are a few, and one for all of each mode: the share of the time in
+    """A row for each VM, if there are a few, and one for all of a mode: the share of the time in
     the guest that is on a VS-file, and the shares of the whole life."""
-    vms = result["vms"]
-    for vm in vms if len(vms) <= VMS_SHOWN else ():
+    vms, few = result["vms"], len(result["vms"]) <= VMS_SHOWN
+    for vm in vms if few else ():
         yield _vm_row(vm["name"], vm)
-    modes = list(dict.fromkeys((vm["mode_asked"], vm["mode_granted"]) for vm in vms))
-    for mode in modes if len(vms) > max(len(modes), 1) else ():
+    for mode in dict.fromkeys((vm["mode_asked"], vm["mode_granted"]) for vm in vms):
         alike = [vm for vm in vms if (vm["mode_asked"], vm["mode_granted"]) == mode]
-        yield _vm_row("all", {**alike[0], **_sums(alike)})
+        if len(alike) > 1 or not few:
+            yield _vm_row("all", {**alike[0], **_sums(alike)})
 
 
 def _sums(vms: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -91,7 +91,9 @@ def check_summary(file: str, summary: dict[str, Any]) -> None:
         raise InputError(problems)
 
 
-_REMEDY = "this folder was not written by this version of hgeisim; run the scenario again"
+_REMEDY = (
+    "this folder is of another version of hgeisim; run the scenario, or import the trace, again"
+)
 
 
 def _topology_problems(file: str, facts: dict[str, Any]) -> list[Problem]:

@@ -154,11 +154,14 @@ def test_a_vm_has_a_row_and_each_mode_has_one() -> None:
         ("b", "auto", "5"),
         ("c", "-EINVAL", "5"),
         ("all", "auto", "10"),
-        ("all", "-EINVAL", "5"),
     ]
     assert rows[3][3:] == ("50%", *["20%"] * 5)
-    many = list(vm_rows({"vms": [vm(f"v{n}") for n in range(VMS_SHOWN + 1)]}))
-    assert [row[:3] for row in many] == [("all", "auto", f"{5 * (VMS_SHOWN + 1)}")]
+    vms = [*(vm(f"v{n}") for n in range(VMS_SHOWN)), vm("x", "emul")]
+    many = list(vm_rows({"vms": vms}))
+    assert [row[:3] for row in many] == [
+        ("all", "auto", f"{5 * VMS_SHOWN}"),
+        ("all", "emul", "5"),
+    ]
     assert all(len(row) == len(VM_HEADS) for row in (*rows, *many))
 
 

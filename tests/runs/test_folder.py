@@ -338,3 +338,16 @@ def test_what_is_missing_is_reported(run: Path, tmp_path: Path) -> None:
         read_run(run)
     with pytest.raises(InputError, match=r"nothing: is not a run folder; .*hgeisim run"):
         read_run(tmp_path / "nothing")
+
+
+def test_a_run_of_an_older_version_is_not_read_and_may_be_replaced(run: Path) -> None:
+    older = json.loads((run / "manifest.json").read_text()) | {"format": "hgeisim-run/1"}
+    (run / "manifest.json").write_text(json.dumps(older))
+    with pytest.raises(InputError, match="is of another version of hgeisim; run the scenario"):
+        read_run(run)
+    write_run(run, MANIFEST, SUMMARY, busy_timeline((7, 3)))
+    assert read_run(run).manifest["format"] == "hgeisim-run/2"
+    foreign = older | {"format": "other/1"}
+    (run / "manifest.json").write_text(json.dumps(foreign))
+    with pytest.raises(InputError, match="is not a run folder"):
+        write_run(run, MANIFEST, SUMMARY, busy_timeline((7, 3)))
