@@ -20,8 +20,8 @@ def command(
     """Find historical bugs of this code, and see that each is gone in the kernel with its fix.
 
     Both kernels are searched in the same scenario and in the same way; where a scenario has no
-    tasks, it runs in five seeds.  Without names, all bugs.  With --together, 3,000 schedules are
-    drawn in a scenario that a search cannot exhaust.
+    tasks, it runs in five seeds.  Without names, all bugs.  With --together, 1,500 schedules are
+    drawn in a scenario that a search cannot exhaust, and 1,500 more in another way.
 
     \b
     Example:

@@ -54,12 +54,13 @@ def museum(
     Each search is given up after `states` states.  `together` looks for those that show in one
     scenario there; `strategies` tries which strategies find each in 10 s of CPU.
     """
-    wanted, how = _wanted(bugs), exhibits.How(states=states)
+    wanted = _wanted(bugs)
     if together:
         wanted = _in_one(wanted, exhibits.together(), named=bool(bugs))
-        how = exhibits.TOGETHER
-    shown = [exhibits.exhibit(bug, how) for bug in wanted]
-    result = document(shown, how.strategy)
+        shown = [exhibits.exhibit_together(bug) for bug in wanted]
+    else:
+        shown = [exhibits.exhibit(bug, exhibits.How(states=states)) for bug in wanted]
+    result = document(shown)
     for bug, facts in zip(wanted, result["bugs"], strict=True):
         if strategies and exhibits.is_searched(bug):
             tried = {name: exhibits.tried(bug, name, STRATEGY_S) for name in NAMES}
@@ -86,4 +87,4 @@ def _in_one(wanted: list[Bug], scenario: str, *, named: bool) -> list[Bug]:
     if missing:
         allowed, remedy = f"does not show in {scenario}", "leave --together out"
         raise InputError([ArgumentProblem("museum", "bugs", i, allowed, remedy) for i in missing])
-    return [bug.in_scenario(scenario) for bug in wanted if bug.together]
+    return [bug for bug in wanted if bug.together]

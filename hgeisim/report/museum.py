@@ -15,10 +15,9 @@ from hgeisim.scenario.load import load_scenario
 from hgeisim.scenario.table import format_duration
 
 
-def document(exhibits: list[Exhibit], strategy: str) -> dict[str, Any]:
-    """The result as plain data; `strategy` is the search strategy of bugs whose scenario has
-    tasks."""
-    return {"bugs": [_bug(each, strategy) for each in exhibits]}
+def document(exhibits: list[Exhibit]) -> dict[str, Any]:
+    """The result as plain data."""
+    return {"bugs": [_bug(each) for each in exhibits]}
 
 
 def add_strategies(bug: dict[str, Any], shown: Mapping[str, Shown]) -> None:
@@ -34,15 +33,15 @@ def add_strategies(bug: dict[str, Any], shown: Mapping[str, Shown]) -> None:
     }
 
 
-def _bug(each: Exhibit, strategy: str) -> dict[str, Any]:
-    bug, buggy, fixed = each
+def _bug(each: Exhibit) -> dict[str, Any]:
+    bug, buggy, fixed, strategy = each
     made = {
         "id": bug.id,
         "title": bug.title,
         "scenario": bug.scenario,
         "buggy": bug.buggy,
         "fixed": bug.fixed,
-        "strategy": strategy if buggy.states else "run",
+        "strategy": strategy,
         "found": buggy.found is not None,
         "twin_clean": fixed.found is None,
         "seconds": None,

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from hgeisim.drivers.explored.strategies.portfolio import NAMES
-from hgeisim.drivers.museum import TOGETHER, How, bugs, exhibit, is_searched, together
+from hgeisim.drivers.museum import (
+    TOGETHER,
+    How,
+    bugs,
+    exhibit,
+    exhibit_together,
+    is_searched,
+    together,
+)
 from hgeisim.kernel.variants import find_variant
 from hgeisim.kernel.variants.bugs import BUGS
 from tests.support.commands import hgeisim
@@ -35,15 +43,17 @@ TOGETHER_BUGS = [bug.id for bug in bugs() if bug.together]
 def test_eight_show_in_one_scenario() -> None:
     """Each is looked for there by `make proof`; a quick one here."""
     assert len(TOGETHER_BUGS) >= 8
-    shown = exhibit(ALL["B-12"].in_scenario(together()), TOGETHER._replace(schedules=20))
-    assert shown.is_as_it_should
+    for how in TOGETHER:
+        shown = exhibit(ALL["B-12"].in_scenario(together()), how._replace(schedules=20))
+        assert shown.is_as_it_should
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", TOGETHER_BUGS)
 def test_it_is_found_in_one_scenario_with_others(name: str) -> None:
-    shown = exhibit(ALL[name].in_scenario(together()), TOGETHER)
+    shown = exhibit_together(ALL[name])
     assert shown.is_as_it_should, shown
+    assert shown.strategy in [how.strategy for how in TOGETHER]
 
 
 def test_each_is_of_kernels_and_of_a_scenario_that_there_are() -> None:
