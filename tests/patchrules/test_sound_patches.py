@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -182,7 +184,23 @@ def test_no_shipped_file_is_accused(variant: str) -> None:
         module = sys.modules[name]
         source = Path(str(module.__file__)).read_bytes()
         file = PatchFile(module, kernel, (source, *SOURCES))
-        assert mistakes(file) == []
+        replaced = lines_replaced(kernel, module)
+        assert [
+            each for each in mistakes(file) if getattr(each.node, "lineno", 0) not in replaced
+        ] == []
+
+
+def lines_replaced(kernel: type, module: ModuleType) -> set[int]:
+    """The lines of functions in whose place the kernel has others: mmu_lock is an rwlock there."""
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    others = [each for each in functions if home_of(kernel, each.name) not in ("", module.__name__)]
+    return {line for each in others for line in range(each.lineno, (each.end_lineno or 0) + 1)}
+
+
+def home_of(kernel: type, function: str) -> str:
+    """The module of the function that a kernel has under a name."""
+    return str(getattr(getattr(kernel, function, None), "__module__", ""))
 
 
 EXTRA = {
