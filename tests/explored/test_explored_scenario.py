@@ -41,7 +41,7 @@ def test_a_new_table_is_refused_by_default(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_each_key_of_a_scenario_is_used_ignored_or_refused() -> None:
-    refused = {"vm", "balance", "hotplug", "random_hotplug"}
+    refused = {"vm", "balance", "hotplug", "random_hotplug", "device", "lock_load"}
     assert set(KEYS) == {*explorable.USED, *explorable.IGNORED, *refused}
 
 
