@@ -126,20 +126,16 @@ def together() -> str:
     return str(_file()["together"])
 
 
-def exhibit(bug: Bug, how: How) -> Exhibit:
-    """Examine the kernel with a bug until it shows, and the one without it to the end."""
+def exhibit(bug: Bug, how: How, *others: How) -> Exhibit:
+    """Examine the kernel with a bug until it shows, and the one without it to the end; in other
+    ways, too, as long as it is not found."""
     with_it, without = (load_scenario(bug.scenario, {"variant": v}) for v in (bug.buggy, bug.fixed))
     if not with_it.task:
         return Exhibit(bug, _run(bug, with_it), _run(bug, without), "run")
     buggy = BugSearch(bug, with_it, how, first=True).shown()
+    if buggy.found is None and others:
+        return exhibit(bug, *others)
     return Exhibit(bug, buggy, BugSearch(bug, without, how).shown(), how.strategy)
-
-
-def exhibit_together(bug: Bug) -> Exhibit:
-    """Examine a bug in the scenario of all, in one way after the other until it is found."""
-    shown = (exhibit(bug.in_scenario(together()), how) for how in TOGETHER)
-    first = next(shown)
-    return first if first.buggy.found is not None else next(shown)
 
 
 def is_searched(bug: Bug) -> bool:

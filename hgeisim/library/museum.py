@@ -54,12 +54,11 @@ def museum(
     Each search is given up after `states` states.  `together` looks for those that show in one
     scenario there; `strategies` tries which strategies find each in 10 s of CPU.
     """
-    wanted = _wanted(bugs)
+    wanted, ways = _wanted(bugs), [exhibits.How(states=states)]
     if together:
         wanted = _in_one(wanted, exhibits.together(), named=bool(bugs))
-        shown = [exhibits.exhibit_together(bug) for bug in wanted]
-    else:
-        shown = [exhibits.exhibit(bug, exhibits.How(states=states)) for bug in wanted]
+        ways = [*exhibits.TOGETHER]
+    shown = [exhibits.exhibit(bug, *ways) for bug in wanted]
     result = document(shown)
     for bug, facts in zip(wanted, result["bugs"], strict=True):
         if strategies and exhibits.is_searched(bug):
@@ -87,4 +86,4 @@ def _in_one(wanted: list[Bug], scenario: str, *, named: bool) -> list[Bug]:
     if missing:
         allowed, remedy = f"does not show in {scenario}", "leave --together out"
         raise InputError([ArgumentProblem("museum", "bugs", i, allowed, remedy) for i in missing])
-    return [bug for bug in wanted if bug.together]
+    return [bug.in_scenario(scenario) for bug in wanted if bug.together]

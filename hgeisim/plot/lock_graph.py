@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import pairwise
-from pathlib import Path
 
-import matplotlib as mpl
 import networkx as nx
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -21,7 +19,7 @@ from matplotlib.text import Text
 
 from hgeisim.lockorder.baseline.baseline import Baseline
 from hgeisim.lockorder.baseline.export_graph import Pair, classes_in_cycles, graph_of
-from hgeisim.plot.style import STYLE, save
+from hgeisim.plot.style import styled
 
 COLOURS = {
     "raw_spinlock": "#F0E442",
@@ -54,18 +52,11 @@ PARTS = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 Place = tuple[float, float]
 
 
-def draw_locks(order: Baseline, path: Path) -> None:
-    """Draw a lock order into a file, PNG or SVG by the suffix; equal orders give equal bytes."""
-    save(lock_figure(order), path)
-
-
 def lock_figure(order: Baseline, added: Collection[Pair] = (), against: str = "") -> Figure:
     """The picture; edges in `added` are new against the lock order of that name."""
     rows = _rows(order)
     columns = max((len(row) for row in rows), default=1)
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
+    with styled():
         width = max(columns * COLUMN + 2 * MARGIN, WIDTH_MIN)
         low = -max(len(rows) - 1, 0) * ROW - FOOT
         figure = Figure(figsize=(width, 1.2 - low))
@@ -192,7 +183,8 @@ def _on_arc(begin: Place, end: Place, bend: float, part: float) -> Place:
 
 def _lies_in(box: FancyBboxPatch, x: float, y: float) -> bool:
     """Whether a label there would touch a box."""
-    right, up = abs(x - _middle(box)[0]), abs(y - _middle(box)[1])
+    middle_x, middle_y = _middle(box)
+    right, up = abs(x - middle_x), abs(y - middle_y)
     return right < box.get_width() / 2 + LABEL / 2 and up < box.get_height() / 2 + LABEL / 2
 
 

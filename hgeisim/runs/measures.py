@@ -25,6 +25,7 @@ from hgeisim.runs.tables import (
     Records,
     Tables,
     dtype,
+    table_of,
     vcpu_names,
 )
 from hgeisim.runs.timeline import EVENT_NAMES, Column, Timeline
@@ -146,8 +147,8 @@ def vm_totals(vcpus: Records) -> list[dict[str, Any]]:
     are the numbers of VMs and vCPUs; then their time by state, and the part of the time in the
     guest that was on a VS-file (`vsfile_of_guest`, 0..1; null: no guest ran).
     """
-    plans = np.array([name.partition("#")[0] for name in vcpus["vm"].tolist()], dtype=object)
-    keys = list(zip(plans.tolist(), vcpus["asked"].tolist(), vcpus["mode"].tolist(), strict=True))
+    names = map(table_of, vcpus["vm"].tolist())
+    keys = list(zip(names, vcpus["asked"].tolist(), vcpus["mode"].tolist(), strict=True))
     found = []
     for key in dict.fromkeys(keys):
         mine = vcpus[[each == key for each in keys]]

@@ -256,6 +256,11 @@ def texts_of(tables: Tables) -> dict[str, str]:
     return {f"{name}.csv": csv_of(table) for name, table in tables.items()}
 
 
+def table_of(vm: str) -> str:
+    """The [[vm]] table that a VM comes from: "web" of web#3 and of web#2.1."""
+    return vm.partition("#")[0]
+
+
 def vcpu_names(tables: Tables) -> dict[int, str]:
     """How to call each vCPU by its number: its name in the scenario, its thread in a trace."""
     table = tables.get("vcpus")

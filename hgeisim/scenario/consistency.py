@@ -22,8 +22,8 @@ def inconsistencies(draft: Draft) -> Iterator[Problem]:
     for check in CHECKS:
         for where, value, allowed in check(draft):
             yield Problem(draft.file, where, value, allowed)
-    yield from _unknown_vcpus(draft)
-    yield from _unknown_vms(draft)
+    yield from _unknown(draft, "vcpu", _vcpus_used(draft))
+    yield from _unknown(draft, "vm", _vms_used(draft))
 
 
 def _nothing_to_do(draft: Draft) -> Iterator[Finding]:
@@ -144,21 +144,18 @@ def _idle_twice(draft: Draft) -> Iterator[Finding]:
             yield f"{where}.hart", str(task.hart), allowed
 
 
-def _unknown_vcpus(draft: Draft) -> Iterator[Problem]:
-    names = list(dict.fromkeys(name for _, name in draft.names("vcpu")))
-    allowed = f"must be the name of a [[vcpu]]: {', '.join(names) or 'there is none'}"
-    for where, value, vcpu in _vcpus_used(draft):
-        if vcpu not in names:
-            yield Problem(draft.file, where, value, allowed, did_you_mean(vcpu, names))
+def _unknown(draft: Draft, key: str, used: Iterator[tuple[str, str, str]]) -> Iterator[Problem]:
+    """Names that are used, and that no table under a key has."""
+    names = list(dict.fromkeys(name for _, name in draft.names(key)))
+    allowed = f"must be the name of a [[{key}]]: {', '.join(names) or 'there is none'}"
+    for where, value, name in used:
+        if name not in names:
+            yield Problem(draft.file, where, value, allowed, did_you_mean(name, names))
 
 
-def _unknown_vms(draft: Draft) -> Iterator[Problem]:
-    names = list(dict.fromkeys(name for _, name in draft.names("vm")))
-    allowed = f"must be the name of a [[vm]]: {', '.join(names) or 'there is none'}"
+def _vms_used(draft: Draft) -> Iterator[tuple[str, str, str]]:
     for where, device in present("device", draft.device):
-        if device.vm not in names:
-            hint = did_you_mean(device.vm, names)
-            yield Problem(draft.file, f"{where}.vm", show(device.vm), allowed, hint)
+        yield f"{where}.vm", show(device.vm), device.vm
 
 
 def _vcpus_used(draft: Draft) -> Iterator[tuple[str, str, str]]:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hgeisim.drivers import museum
 from hgeisim.drivers.explored.strategies.portfolio import NAMES
-from hgeisim.drivers.museum import (
-    TOGETHER,
-    How,
-    bugs,
-    exhibit,
-    exhibit_together,
-    is_searched,
-    together,
-)
+from hgeisim.drivers.museum import TOGETHER, How, bugs, exhibit, is_searched, together
 from hgeisim.kernel.variants import find_variant
 from hgeisim.kernel.variants.bugs import BUGS
 from tests.support.commands import hgeisim
@@ -51,7 +44,7 @@ def test_eight_show_in_one_scenario() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("name", TOGETHER_BUGS)
 def test_it_is_found_in_one_scenario_with_others(name: str) -> None:
-    shown = exhibit_together(ALL[name])
+    shown = exhibit(ALL[name].in_scenario(together()), *TOGETHER)
     assert shown.is_as_it_should, shown
     assert shown.strategy in [how.strategy for how in TOGETHER]
 
@@ -132,3 +125,19 @@ def test_a_name_said_twice_is_one_bug() -> None:
     result = hgeisim("museum", "B-17", "B-17", "--states", "10")
     assert "1 of 1 bug found" in result.out
     assert "v7.3: not found; bounded 10 states" in result.out
+
+
+@pytest.mark.slow
+def test_strategies_are_tried_where_a_bug_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --together that is the scenario of all."""
+    tried = list[tuple[str, str]]()
+
+    def noted(bug: museum.Bug, strategy: str, seconds: float) -> museum.Shown:
+        tried.append((bug.scenario, strategy))
+        return museum.Shown(None, "sampled", "")
+
+    monkeypatch.setattr(museum, "tried", noted)
+    monkeypatch.setattr(museum, "TOGETHER", [how._replace(schedules=20) for how in TOGETHER])
+    result = hgeisim("museum", "B-12", "--together", "--strategies", "--json").document()
+    assert result["bugs"][0]["scenario"] == together()
+    assert tried == [(together(), name) for name in NAMES]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgeisim.drivers.timed.simulation import Simulation
-from hgeisim.runs.measures import hart_summaries
+from hgeisim.runs.measures import hart_summaries, span_totals, vm_totals
+from hgeisim.runs.tables import SPANS, VCPUS
 from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI, Timeline
 from tests.support.simulations import HEALTHY, simulations
 from tests.support.timelines import topology
@@ -143,3 +145,33 @@ def test_events_are_counted_for_their_hart() -> None:
         {"alloc": 1, "fail": 1, "free": 0, "sgei": 0},
         {"alloc": 2, "fail": 0, "free": 1, "sgei": 1},
     ]
+
+
+def test_times_are_apart_by_mode_and_by_what_was_met() -> None:
+    """Two vCPUs of each mode, and an SGEI of none."""
+    lives = [
+        (number, f"v{number}", vm, "auto", mode, 0, 100, 0, *times)
+        for number, vm, mode, times in (
+            (1, "web#1", "auto", (30, 10, 0, 0, 60)),
+            (2, "web#2.1", "auto", (50, 10, 0, 0, 40)),
+            (3, "db", "emul", (0, 0, 0, 0, 100)),
+        )
+    ]
+    vcpus = np.array(lives, VCPUS)
+    came = [("msi-vsfile", 1, "guest", 5), ("msi-vsfile", 2, "wfi", 7), ("msi-vsfile", 1, "wfi", 9)]
+    came += [("msi-vsfile", 3, "wfi", 11), ("sgei-taken", 0, "", 2)]
+    spans = np.array([(k, 0, ns, 0, -1, vcpu, 0, met) for k, vcpu, met, ns in came], SPANS)
+    found = [
+        (each["kind"], each["mode"], each["met"], each["count"], each["max_ns"])
+        for each in span_totals(spans, vcpus)
+    ]
+    assert found == [
+        ("sgei-taken", "", "", 1, 2),
+        ("msi-vsfile", "auto", "guest", 1, 5),
+        ("msi-vsfile", "auto", "wfi", 2, 9),
+        ("msi-vsfile", "emul", "wfi", 1, 11),
+    ]
+    web, db = vm_totals(vcpus)
+    assert (web["name"], web["vms"], web["count"], web["vsfile_ns"]) == ("web", 2, 2, 80)
+    assert (web["mode_granted"], web["vsfile_of_guest"]) == ("auto", 0.8)
+    assert (db["mode_asked"], db["mode_granted"], db["vsfile_of_guest"]) == ("auto", "emul", None)

@@ -9,10 +9,14 @@ import pytest
 
 from hgeisim.checks.known import new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.drivers.timed.workload.closed_load import ClosedLoad
+from hgeisim.drivers.timed.workload.host import Host
 from hgeisim.errors import InputError
+from hgeisim.kernel.script import IID
 from hgeisim.runs.timeline import ALLOC, FAIL, OFFLINE, ONLINE, SGEI
 from hgeisim.scenario.load import scenario_from
 from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.streams import Streams
 
 MS = 1_000_000
 NEVER = "100s"
@@ -271,6 +275,30 @@ def test_only_one_answer_is_on_its_way() -> None:
     assert (msis["merged"], msis["lost"]) == (0, 0)
     assert msis["delivered"] + msis["pending"] == msis["sent"] <= 4 * 5_000 // 60
     assert msis["sent"] > 4 * 30
+
+
+def test_a_guest_that_is_woken_before_the_answer_does_not_ask_again() -> None:
+    """By a tick in the middle of each wait: then there are no more answers than without."""
+    without, ticking = ran((1, 1), closed(1)), ran((1, 1), closed(1, tick=constant("45us")))
+    sent = [run.msis()["all"]["sent"] for run in (without, ticking)]
+    assert 20 < sent[1] <= sent[0]
+    assert ticking.msis()["all"]["merged"] == 0
+
+
+def test_a_guest_that_has_not_taken_the_last_answer_does_not_ask() -> None:
+    """As where its kernel has forgotten that something is pending."""
+    loaded = scenario((1, 1), closed(1))
+    simulation = simulate(loaded)
+    simulation.run(MS // 100)
+    load = ClosedLoad(Host(simulation.driver, Streams(1), loaded.run))
+    vcpu = simulation.k.vcpu(1)
+    load.add(vcpu, loaded.vm[0].run)
+    vcpu.ledger.send(IID)
+    load.halts(vcpu.thread, vcpu)
+    assert load.waiting == {}
+    vcpu.ledger.take(1 << IID)
+    load.halts(vcpu.thread, vcpu)
+    assert load.waiting == {1: None}
 
 
 def test_a_line_buys_throughput() -> None:

@@ -1,12 +1,12 @@
 """A closed load: guests that ask a device, and do nothing more until it has answered.
 
-So the work that gets done depends on how soon interrupts arrive: a line buys throughput.
+So the work that gets done depends on how soon interrupts arrive: what a line buys is throughput.
 """
 
 from __future__ import annotations
 
 from hgeisim.drivers.timed.workload.host import Host, Process
-from hgeisim.drivers.timed.workload.interrupts import injection
+from hgeisim.drivers.timed.workload.interrupts import send
 from hgeisim.kernel.script import IID
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.machine.hart import bit
@@ -45,6 +45,5 @@ class ClosedLoad:
         yield self.host.env.timeout(draw(self.laws[vcpu.id]))
         if vcpu.stop:
             return
-        cpu = self.host.hart_from(self.home[vcpu.id], self.host.all_harts)
-        self.host.driver.interrupt(cpu, injection(self.host, vcpu, iid))
+        send(self.host, self.home[vcpu.id], vcpu, iid)
         del self.waiting[vcpu.id]

@@ -15,6 +15,7 @@ from hgeisim.kernel.vcpu import IPI_IID
 from hgeisim.machine.ipi import SampleSgei
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
+from hgeisim.runs.tables import table_of
 from hgeisim.scenario.schema import Device
 from hgeisim.scenario.timing import Law
 
@@ -30,8 +31,12 @@ def device(host: Host, vcpu: Vcpu, every: Law) -> Process:
         yield host.env.timeout(draw(every))
         if vcpu.stop:
             return
-        cpu = host.hart_from(home, host.all_harts)
-        host.driver.interrupt(cpu, injection(host, vcpu, vcpu.identity or IID))
+        send(host, home, vcpu, vcpu.identity or IID)
+
+
+def send(host: Host, home: int, vcpu: Vcpu, iid: int) -> None:
+    """A device interrupts its HART, or the next active one, with an MSI for a vCPU."""
+    host.driver.interrupt(host.hart_from(home, host.all_harts), injection(host, vcpu, iid))
 
 
 def injection(host: Host, vcpu: Vcpu, iid: int) -> Callable[[Runner], Path[None]]:
@@ -51,7 +56,7 @@ def bursts(host: Host, plan: Device) -> Process:
     every, targets = (host.streams.stream(f"{plan.name}/{name}") for name in ("every", "to"))
     for number in count():
         yield host.env.timeout(every.draw(plan.every))
-        alive = [vcpu for vcpu in host.vcpus if vcpu.vm.name.partition("#")[0] == plan.vm]
+        alive = [vcpu for vcpu in host.vcpus if table_of(vcpu.vm.name) == plan.vm]
         if alive:
             home = number % len(host.k.hart) if plan.hart is None else plan.hart
             chosen = [targets.choice(alive) for _ in range(plan.burst)]

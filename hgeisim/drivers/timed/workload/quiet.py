@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from hgeisim.checks.conservation import SetUpKept, looked_at, place_looked_at
 from hgeisim.checks.finding import ELSEWHERE, Cause, Finding
 from hgeisim.drivers.timed.workload.host import Host, Process
-from hgeisim.drivers.timed.workload.interrupts import injection
+from hgeisim.drivers.timed.workload.interrupts import send
 from hgeisim.kernel.structs import EMUL, HWACCEL, Thread, Vcpu
 from hgeisim.machine.balance import frames
 from hgeisim.machine.guest import EnterGuest
@@ -139,8 +139,7 @@ class QuietTime:
     def _send(self, vcpu: Vcpu, iid: int) -> Delivery:
         host, tally = self.host, vcpu.ledger.tally
         if iid != NONE:
-            cpu = host.hart_from(vcpu.thread.cpu, host.all_harts)
-            host.driver.interrupt(cpu, injection(host, vcpu, iid))
+            send(host, vcpu.thread.cpu, vcpu, iid)
         return Delivery(vcpu, iid, int(host.env.now), tally.delivered if tally else 0)
 
     def _inspect(self, delivery: Delivery) -> Delivery:
