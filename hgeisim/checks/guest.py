@@ -6,12 +6,13 @@ A VM gets the AIA mode that its monitor asks for if, and only if, HARTs have lin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from hgeisim.checks.check import OfHarts, OfVcpus, OfVms, OperationCheck, ReturnCheck, vcpus
 from hgeisim.checks.finding import LINELESS, Cause, Finding, Moment
 from hgeisim.checks.ownership import beyond, lines_of, name_of
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import AUTO, EMUL, HWACCEL, Thread, Vcpu, Vm
+from hgeisim.kernel.structs import AIA_MODES, AUTO, EMUL, HWACCEL, Thread, Vcpu, Vm
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.hart import Hart
@@ -162,6 +163,47 @@ class OwnRegisters(OperationCheck):
                 yield Finding("foreign-registers", "vcpu", f"{text}VS registers {left}")
 
 
+class RedirectedHere(ReturnCheck):
+    """A handler that writes registers of the guest writes those of a HART that has the newest.
+
+    Source: kvm_riscv_vcpu_trap_redirect (vcpu_exit.c), preemptible, of a vCPU that is loaded.
+    """
+
+    about = "kvm_riscv_vcpu_trap_redirect"
+
+    def wrong(self, k: Module, ret: None, current: Thread, vcpu: Any) -> Iterator[Finding]:
+        """Report that it has written those of another."""
+        hart = current.hart
+        if k.keeps_registers and not vcpu.registers.are_on(hart):
+            left = f"of {name_of(k, hart.registers_of)}" if hart.registers_of else "of nobody"
+            text = f"a trap is redirected to the guest of {vcpu.name} on CPU {hart.id}, which has "
+            yield Finding("foreign-registers", "vcpu", f"{text}the VS registers {left}")
+
+
+class OwnVmid(OperationCheck):
+    """A guest is entered with a VMID that stands for no other VM on its HART: it was given out
+    after the HART was flushed last, and not before.
+
+    Source: kvm_riscv_gstage_vmid_update (vmid.c); privileged architecture, hgatp.VMID.
+    """
+
+    about = (EnterGuest,)
+
+    def applies(self, k: Module) -> bool:
+        """Whether VMIDs are ever given out again."""
+        return k.vmids_run_out
+
+    def wrong(self, k: Module, moment: Moment) -> Iterator[Finding]:
+        """Report an old VMID, which may be another VM's, or what was cached under a new one."""
+        if isinstance(moment.op, EnterGuest):
+            vcpu, cpu = k.vcpu(moment.op.vcpu), moment.who.cpu
+            flushed = vcpu.vm.vmid.flushed[cpu]
+            if vcpu.hgatp_version != flushed:
+                text = f"the guest of {vcpu.name} is entered on CPU {cpu} with a VMID of version "
+                text = f"{text}{vcpu.hgatp_version}; the CPU was flushed for version {flushed}"
+                yield Finding("foreign-vmid", "vcpu", text)
+
+
 class EntryGranted(ReturnCheck):
     """A vCPU of an AUTO VM always gets into its guest: without a line it has its SW-file.
 
@@ -192,8 +234,9 @@ class LineGranted(OfVcpus):
         """Report a vCPU that has none on its HART."""
         cpu = vcpu.thread.cpu
         if vcpu.vsfile_cpu != cpu:
-            text = f"{vcpu.name}, in mode {vcpu.vm.aia_mode}, gets no line of HART {cpu}, though "
-            yield Finding("line-refused", "hgei", text + "one is free")
+            mode = AIA_MODES[vcpu.vm.aia_mode]
+            text = f"{vcpu.name}, in mode {mode}, gets no line of HART {cpu}, though one is free"
+            yield Finding("line-refused", "hgei", text)
 
 
 class ModeGranted(OfVms):
@@ -207,8 +250,9 @@ class ModeGranted(OfVms):
         lines = [lines_of(k, cpu) for cpu in range(len(k.hart))]
         total, cause = sum(lines), Cause(frozenset() if all(lines) else frozenset([LINELESS]))
         if total and vm.aia_mode != vm.asked_mode:
-            text = f"{vm.name} asked for {vm.asked_mode} and is in {vm.aia_mode}; the HARTs have "
-            yield Finding("mode-refused", "aia", f"{text}{total} lines", cause)
+            asked, got = AIA_MODES[vm.asked_mode], AIA_MODES[vm.aia_mode]
+            text = f"{vm.name} asked for {asked} and is in {got}; the HARTs have {total} lines"
+            yield Finding("mode-refused", "aia", text, cause)
 
 
 class ModeUsable(OfVms):

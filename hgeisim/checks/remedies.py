@@ -116,6 +116,10 @@ REMEDIES = {
         "Write all registers at a load unless this CPU still has them; forget the former vCPU "
         "where they go.",
     ),
+    "foreign-vmid": Remedy(
+        "The HART takes translations of one VM for those of another.",
+        "Compare the VMID that was written to HGATP with interrupts off, before the guest.",
+    ),
     "entry-refused": Remedy(
         "KVM_RUN fails, and the guest does not go on.",
         "Let a vCPU in mode auto go on with its SW-file where it gets no line.",

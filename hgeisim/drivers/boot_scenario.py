@@ -12,7 +12,7 @@ from hgeisim.drivers.run_to_end import boot, run_alone
 from hgeisim.errors import InputError, Problem, quoted
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.script import Command, Script
-from hgeisim.kernel.structs import Thread, Vcpu, Vm
+from hgeisim.kernel.structs import AIA_MODES, Thread, Vcpu, Vm
 from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
@@ -87,6 +87,9 @@ def booted(scenario: Scenario, k: Module, validator: Validator | None = None) ->
         _boot_and_enter_guests(scenario, made, watch)
     pauses = any(task.is_idle for task in scenario.task)
     made.scripts = [_script(made, task, pauses) for task in scenario.task]
+    verbs = {action.verb for task in scenario.task for action in task.does}
+    k.freezer.tasks = len(made.scripts) - 1 if "suspend" in verbs else 0
+    k.vmids_run_out = "vmid_rollover" in verbs
     return made
 
 
@@ -95,19 +98,36 @@ def _boot_and_enter_guests(scenario: Scenario, made: BootedScenario, watch: Watc
     monitor = k.add_thread("swapper", scenario.kernel.init_hart)
     boot(k, monitor, watch)
     vms: dict[str, Vm] = {}
+    created = created_by_tasks(scenario)
     for entry in scenario.vcpu:
         name = entry.vm or entry.name
         if name not in vms:
-            vms[name] = k.add_vm(name, entry.mode)
-            run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, watch)
+            vms[name] = k.add_vm(name, AIA_MODES.index(entry.mode))
+            vms[name].creation.awaited = name in created
+            vms[name].creation.done = int(name not in created)
+            if name not in created:
+                run_alone(k.kvm_create_vm(monitor, vms[name]), monitor, watch)
         made.vcpus[entry.name] = k.add_vcpu(entry.name, entry.hart, vms[name])
         made.vcpus[entry.name].identity = entry.identity or 0
     for vm in vms.values():
-        run_alone(k.aia_init(monitor, vm), monitor, watch)
+        if not vm.creation.awaited:
+            run_alone(k.aia_create(monitor, vm), monitor, watch)
+            run_alone(k.aia_init(monitor, vm), monitor, watch)
     for entry in scenario.vcpu:
         vcpu = made.vcpus[entry.name]
+        if vcpu.vm.creation.awaited:
+            continue
         stays = any(task.vcpu == entry.name for task in scenario.task)
         run_alone(_first_entry(k, vcpu, stays), vcpu.thread, watch)
+        if stays and k.memory is None:  # the next one on its HART was switched to, as in time
+            k.put_and_loaded(vcpu, vcpu.cpu)
+
+
+def created_by_tasks(scenario: Scenario) -> set[str]:
+    """The names of the VMs that are not there at first: a task creates them."""
+    vm_of = {vcpu.name: vcpu.vm or vcpu.name for vcpu in scenario.vcpu}
+    actions = (action for task in scenario.task for action in task.does)
+    return {vm_of[action.vcpu or ""] for action in actions if action.verb == "create"}
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Cpuhp(Block):
         if not k.hart[cpu].online:
             yield CPUHP_STATE
             k.hart[cpu].online = 1
+            k.flush_all_vms(cpu)
             yield from k.kvm_online_cpu(current)
             yield CPUHP_STATE
             k.hart[cpu].active = 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.mmu import Mmu
 from hgeisim.kernel.structs import IRQ_VS_EXT, IRQ_VS_SOFT, IRQ_VS_TIMER, Vcpu
+from hgeisim.kernel.vmid import Vmids
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
 
@@ -12,7 +12,7 @@ DEVICE_HANDLERS = ("irqfd_wakeup", "kvm_riscv_vcpu_aia_imsic_inject")
 so they may take spinlock_t there, too."""
 
 
-class Interrupts(Mmu):
+class Interrupts(Vmids):
     """irqs_pending and irqs_pending_mask: two words, each accessed atomically by itself."""
 
     def kvm_riscv_vcpu_set_interrupt(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.cpu_idle import CpuIdle
-from hgeisim.kernel.structs import EMUL, Thread, Vm
+from hgeisim.kernel.structs import EMUL, Thread, Vcpu, Vm
+from hgeisim.kernel.suspend import Suspend
 from hgeisim.machine.ops import STEP, Path
 
 
-class Module(CpuIdle):
+class Module(Suspend):
     """Loading and unloading KVM, making and destroying VMs, and the end of the host."""
 
     def riscv_kvm_init(k, current: Thread) -> Path[None]:
@@ -33,6 +33,13 @@ class Module(CpuIdle):
         ret = yield from k.aia_config(vm)
         if ret < 0:
             vm.aia_mode = EMUL
+
+    def kvm_vm_ioctl_create_vcpu(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_vm_ioctl_create_vcpu, v7.3: until a vCPU is whole, its mutex keeps others out."""
+        yield vcpu.vm.lock.lock
+        yield vcpu.mutex.lock
+        yield vcpu.mutex.unlock
+        yield vcpu.vm.lock.unlock
 
     def kvm_destroy_vm(k, current: Thread, vm: Vm) -> Path[None]:
         """kvm_destroy_vm, v6.12: its vCPUs in turn, then its share of virtualization."""

@@ -24,6 +24,10 @@ def identity_of(vcpu: Vcpu) -> int:
     return vcpu.identity or (vcpu.id - 1) % GUEST_EIE.bit_count() + 1
 
 
+LAST = ("leave", "exit_mm")
+"""The verbs that leave KVM_RUN for good."""
+
+
 class Command(NamedTuple):
     """A verb, the HART and the vCPU it is about: 0 and None where it is about none."""
 
@@ -38,23 +42,66 @@ class Script(Fixed):
     All that a vCPU's own thread does here happens within KVM_RUN, which "exit" leaves and calls
     again, and "leave" leaves at the end.
 
-    `pauses`: it says when it is outside of the kernel.
+    `own` is the vCPU whose thread it is, if it is one; `pauses`: it says when it is outside of the
+    kernel.
     """
 
     def __init__(
         self, k: Module, thread: Thread, commands: Sequence[Command], pauses: bool = False
     ) -> None:
         self.k, self.thread, self.commands = k, thread, tuple(commands)
-        self.pauses = pauses
+        self.own, self.pauses = k.vcpu_of.get(thread), pauses
 
     def path(self) -> Path[None]:
         """The path of the whole script."""
+        yield from self.begin()
         i = 0
         while i < len(self.commands):
             if self.pauses:
                 yield PAUSE
-            yield from self.command(i)
+            yield from self.turn(i)
             i += 1
+        yield from self.end()
+
+    def begin(self) -> Path[None]:
+        """A vCPU whose VM is created while others run calls KVM_RUN when it is there."""
+        if self.own is not None and self.own.vm.creation.awaited:
+            yield self.own.vm.creation.wait
+            yield from self.k.kvm_vcpu_ioctl_begin(self.thread, self.own)
+
+    def turn(self, i: int) -> Path[None]:
+        """Command `i`; what is about a vCPU of another waits until its VM is there."""
+        verb, _, vcpu = self.commands[i]
+        if self.k.freezer.tasks and verb != "suspend":
+            yield from self.try_to_freeze()
+        if vcpu is not None and vcpu is not self.own and verb != "create":
+            if vcpu.vm.creation.awaited:
+                yield vcpu.vm.creation.wait
+        yield from self.command(i)
+
+    def end(self) -> Path[None]:
+        """Where the host is suspended, a task that has ended is not in the way."""
+        verb, _, _ = self.commands[-1]
+        if self.k.freezer.tasks and verb != "suspend":
+            if self.own is not None and verb not in LAST:
+                yield from self.try_to_freeze()
+                yield from self.k.kvm_vcpu_ioctl_end(self.thread, self.own)
+            yield self.k.freezer.leave
+
+    def try_to_freeze(self) -> Path[None]:
+        """A task comes to rest if it is asked to.  A vCPU's thread leaves KVM_RUN for that, and its
+        guest goes on when it is thawed."""
+        yield STEP
+        freezing = self.k.freezer.freezing
+        if not freezing:
+            return
+        if self.own is not None:
+            yield from self.k.kvm_vcpu_ioctl_end(self.thread, self.own)
+        yield self.k.freezer.leave
+        yield self.k.freezer.rest
+        if self.own is not None:
+            yield from self.k.kvm_vcpu_ioctl_begin(self.thread, self.own)
+            yield from self.k.vcpu_enter_guest(self.thread, self.own)
 
     def command(self, i: int) -> Path[object]:
         """The path of command `i`; raises `AttributeError` for a verb that does not exist."""
@@ -83,6 +130,12 @@ class Script(Fixed):
         """The guest is entered, and writes to a page that the dirty log keeps read-only."""
         yield STEP
         vcpu.to_write = 1
+        return (yield from self.k.vcpu_enter_guest(self.thread, vcpu))
+
+    def trap(self, vcpu: Vcpu, cpu: int) -> Path[int]:
+        """The guest is entered, and takes a trap that KVM redirects to it."""
+        yield STEP
+        vcpu.traps = 1
         return (yield from self.k.vcpu_enter_guest(self.thread, vcpu))
 
     def mask(self, vcpu: Vcpu, cpu: int) -> Path[int]:
@@ -114,6 +167,17 @@ class Script(Fixed):
         yield from self.k.kvm_mmu_notifier_release(self.thread, vcpu.vm)
 
     # Verbs of a task on a HART
+
+    def create(self, vcpu: Vcpu, cpu: int) -> Path[None]:
+        """A monitor makes the VM of a vCPU, all its vCPUs and their AIA device, and starts them."""
+        vm, i = vcpu.vm, 0
+        yield from self.k.kvm_create_vm(self.thread, vm)
+        while i < len(vm.vcpus):
+            yield from self.k.kvm_vm_ioctl_create_vcpu(self.thread, vm.vcpus[i])
+            i += 1
+        yield from self.k.aia_create(self.thread, vm)
+        yield from self.k.aia_init(self.thread, vm)
+        yield vm.creation.complete
 
     def destroy(self, vcpu: Vcpu, cpu: int) -> Path[None]:
         """A vCPU is destroyed."""
@@ -187,6 +251,10 @@ class Script(Fixed):
         data.isel, data.write, data.value = isel, int(value > 0), value
         return self.k.kvm_riscv_aia_imsic_rw_attr(self.thread, vcpu)
 
+    def vmid_rollover(self, vcpu: None, cpu: int) -> Path[None]:
+        """Other VMs have used up the VMIDs, so all are taken back."""
+        return self.k.first_user_of_a_version(self.thread)
+
     def unload(self, vcpu: None, cpu: int) -> Path[None]:
         """KVM is unloaded."""
         return self.k.riscv_kvm_exit(self.thread)
@@ -194,6 +262,10 @@ class Script(Fixed):
     def load(self, vcpu: None, cpu: int) -> Path[None]:
         """KVM is loaded."""
         return self.k.riscv_kvm_init(self.thread)
+
+    def suspend(self, vcpu: None, cpu: int) -> Path[None]:
+        """The host is suspended to RAM, by a task on its boot HART, and resumes."""
+        return self.k.enter_state(self.thread)
 
     def shutdown(self, vcpu: None, cpu: int) -> Path[None]:
         """The host is shut down."""

@@ -36,13 +36,15 @@ from hgeisim.kernel.structs import (
     make_vcpu,
     make_vm,
 )
+from hgeisim.machine.freezer import freezer
 from hgeisim.machine.guest import EnterGuest
+from hgeisim.machine.guest_vmid import guest_vmid
 from hgeisim.machine.ipi import Ipi, SampleSgei, SendReschedule
 from hgeisim.machine.mutex import mutex, rwsem
 from hgeisim.machine.ops import Path
 from hgeisim.machine.schedule import RunOn
 from hgeisim.machine.shared import Fixed, Memory, Shared, build
-from hgeisim.machine.spinlock import raw_spinlock
+from hgeisim.machine.spinlock import raw_spinlock, spinlock
 from hgeisim.machine.task import Runner
 from hgeisim.machine.topology import Clock, Topology
 from hgeisim.machine.watch import Watch
@@ -94,6 +96,7 @@ class Kernel(Fixed):
     `keeps_registers`: a vCPU may be loaded without writing its registers, since the HART has them.
     A kernel that writes all of them at each load can miss none, so there they are not modelled.
     `powers_down`: a HART may lose its power while it is idle, for scenarios that ask for that.
+    `vmids_run_out`: other VMs use up the VMIDs, for scenarios that ask for that.
     `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
     that look on while it runs, and `shown` the functions that they can see, with their parameters.
     `entered` has the functions of patches that were called, where somebody notes them.
@@ -125,7 +128,9 @@ class Kernel(Fixed):
         k.rq = [make_rq(memory, cpu) for cpu in cpus]
         k.per_cpu = [build(extended(type(k), PerCpu), memory, f"cpu{cpu}") for cpu in cpus]
         k.globals = build(extended(type(k), Globals), memory, "globals")
+        k.freezer = freezer(memory)
         k.cpu_hotplug_lock = rwsem(memory, "cpu_hotplug_lock", "cpu_hotplug_lock")
+        k.vmid_lock = spinlock(memory, "vmid_lock", "vmid_lock", realtime)
         k.cpuhp_state_mutex = mutex(memory, "cpuhp_state_mutex", "cpuhp_state_mutex")
         k.kvm_usage_lock = mutex(memory, "kvm_usage_lock", "kvm_usage_lock")
         k.sgei_desc_lock = raw_spinlock(memory, "irq_desc.lock", "irq_desc(SGEI)->lock")
@@ -135,6 +140,7 @@ class Kernel(Fixed):
         k.vsfile_local_read = Ipi(k.imsic_vsfile_local_read)
         k.vsfile_local_rw = Ipi(k.imsic_vsfile_local_rw)
         k.ack_kick = Ipi(k.ack_flush)
+        k.hfence_gvma_all = Ipi(k.local_hfence_gvma_all)
         k.disable_here = Ipi(k.kvm_disable_virtualization_cpu)
         k.irqfd = Ipi(k.irqfd_wakeup, device=True)
         k.sgei = [SampleSgei(cpu) for cpu in cpus]
@@ -144,6 +150,7 @@ class Kernel(Fixed):
             hart.sgei = sgei
         k.halt_poll_ns_max = 0
         k.enable_virt_at_load = True
+        k.vmids_run_out = False
         k.threads: list[Thread] = []
         k.vms: list[Vm] = []
         k.vcpus: list[Vcpu | None] = [None]
@@ -163,9 +170,10 @@ class Kernel(Fixed):
         """Make an interrupt context of a CPU; `number` distinguishes it from the others."""
         return make_hardirq(k.memory, name, number, cpu, k.hart)
 
-    def add_vm(k, name: str, aia_mode: str = AUTO) -> Vm:
+    def add_vm(k, name: str, aia_mode: int = AUTO) -> Vm:
         """Make a VM without vCPUs."""
         vm = make_vm(extended(type(k), Vm), k.memory, name, aia_mode, k.realtime)
+        vm.vmid = guest_vmid(k.memory, name, len(k.hart))
         k.vms.append(vm)
         return vm
 
@@ -205,6 +213,10 @@ class Kernel(Fixed):
 
     def imsic_vsfile_local_rw(k, current: Runner, sender: Any) -> Path[None]:
         """Read or write a register of a VS-file on its own CPU."""
+        raise NotImplementedError
+
+    def local_hfence_gvma_all(k, current: Any, sender: Any) -> Path[None]:
+        """Drop what this CPU has cached of all VMs."""
         raise NotImplementedError
 
     def ack_flush(k, current: Runner, sender: Any) -> Path[None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from hgeisim.machine.creation import Creation, creation
 from hgeisim.machine.guest import EnterGuest, RunGuest
+from hgeisim.machine.guest_vmid import GuestVmid
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.interrupt_file import InterruptFile
 from hgeisim.machine.ledger import Ledger, ledger
@@ -19,9 +21,11 @@ from hgeisim.machine.task import HARDIRQ_NUMBERS, Runner
 from hgeisim.machine.translations import Translations, translations
 
 ENOENT, EBUSY, EINVAL = 2, 16, 22
-EMUL, HWACCEL, AUTO = "emul", "hwaccel", "auto"
+EMUL, HWACCEL, AUTO = range(3)
+AIA_MODES = ("emul", "hwaccel", "auto")
+"""The names of these modes."""
 OUTSIDE_GUEST_MODE, IN_GUEST_MODE, EXITING_GUEST_MODE = range(3)
-REQ_HFENCE, REQ_VCPU_RESET = 1, 2
+REQ_HFENCE, REQ_VCPU_RESET, REQ_UPDATE_HGATP = 1, 2, 4
 IRQ_VS_SOFT = 1 << 2
 """The bit of the supervisor software interrupt in hvip and irqs_pending."""
 EIDELIVERY, EIE = range(2)
@@ -50,7 +54,7 @@ class HgeiControl(Shared):
 class Globals(Shared):
     """The global variables: the number of HGEI lines, whether SGEI was requested
     (hgei_parent_irq), whether AIA is there (a static key), kvm_usage_count and kvm_rebooting, and
-    whether the callback of CPUHP_AP_KVM_ONLINE is installed."""
+    whether the callback of CPUHP_AP_KVM_ONLINE is installed, vmid_version (vmid.c)."""
 
     kvm_riscv_aia_nr_hgei: Field
     hgei_parent_irq: Field
@@ -58,6 +62,7 @@ class Globals(Shared):
     kvm_usage_count: Field
     kvm_rebooting: Field
     cpuhp_kvm_online: Field
+    vmid_version: Field
 
 
 class PerCpu(Shared):
@@ -121,19 +126,21 @@ class RcuWait(Shared):
 
 class Vm(Shared):
     """struct kvm.  `vcpus` lists its vCPUs; `asked_mode` is the AIA mode that the monitor asked
-    for, `aia_mode` the one that it got; `stores` says whether a guest of it stores to an IMSIC
-    page, so that translations matter.  `pgd` is 1 while it has a G-stage page table, then 0 (NULL),
-    and `pgd_freed` is 1 once the memory of that was given back; `monitor_exits` says whether that
-    may happen."""
+    for, `aia_mode` the one that it got; `creation` says whether it is there; `stores` says whether
+    a guest of it stores to an IMSIC page, so that translations matter.  `pgd` is 1 while it has a
+    G-stage page table, then 0 (NULL), and `pgd_freed` is 1 once the memory of that was given back;
+    `monitor_exits` says whether that may happen."""
 
     pgd: Field
     pgd_freed: Field
-    aia_mode: str
-    asked_mode: str
+    aia_mode: Field
+    asked_mode: int
     stores: bool
     monitor_exits: bool
     name: str
     vcpus: list[Vcpu]
+    creation: Creation
+    vmid: GuestVmid
     lock: Mutex
     slots_lock: Mutex
     srcu: Srcu
@@ -161,6 +168,8 @@ class Vcpu(Shared):
     of the vCPU to whose IMSIC page its guest stores next, else 0; `translations` is its own page
     as HARTs have cached it.  `to_write` is 1 while its guest is about to write to a page that the
     dirty log keeps read-only.  `masks` are the identities that its guest is about to disable.
+    `traps` is 1 while its guest is about to take a trap that KVM redirects to it; `hgatp_version`
+    is the version of the VMID that its HART was told to use for it.
     `identity` is the one that devices send it, above 6, or 0 for the usual one.  `ledger` has the
     books of its guest, which no path reads.
     """
@@ -188,6 +197,8 @@ class Vcpu(Shared):
     to_store: Field
     to_write: Field
     masks: Field
+    traps: Field
+    hgatp_version: Field
     id: int
     name: str
     identity: int
@@ -264,12 +275,12 @@ def make_hardirq(
     return made
 
 
-def make_vm(kind: type[Vm], memory: Memory | None, name: str, aia_mode: str, sleeping: bool) -> Vm:
+def make_vm(kind: type[Vm], memory: Memory | None, name: str, aia_mode: int, sleeping: bool) -> Vm:
     """A VM without vCPUs; `sleeping`: its spinlocks sleep (PREEMPT_RT)."""
-    vm = build(kind, memory, name, pgd=1)
-    vm.name, vm.vcpus = name, []
-    vm.aia_mode = vm.asked_mode = aia_mode
+    vm = build(kind, memory, name, pgd=1, aia_mode=aia_mode)
+    vm.name, vm.vcpus, vm.asked_mode = name, [], aia_mode
     vm.stores = vm.monitor_exits = False
+    vm.creation = creation(memory, name)
     vm.lock = mutex(memory, f"{name}.lock", "kvm->lock")
     vm.slots_lock = mutex(memory, f"{name}.slots_lock", "kvm->slots_lock")
     vm.srcu = srcu(memory, f"{name}.srcu")
@@ -288,7 +299,7 @@ def make_vcpu(kind: type[Vcpu], memory: Memory | None, name: str, vm: Vm, thread
     vcpu.translations = translations(memory, name, len(thread.harts))
     vcpu.swfile = make_interrupt_file(memory, f"{name}.swfile")
     vcpu.wait = build(RcuWait, memory, f"{name}.wait", thread=thread)
-    vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex")
+    vcpu.mutex = mutex(memory, f"{name}.mutex", "vcpu->mutex", nest=vm.lock)
     vcpu.hfence_lock = spinlock(memory, f"{name}.hfence_lock", "vcpu->hfence_lock", sleeping)
     vcpu.vsfile_lock = rwlock(memory, f"{name}.vsfile_lock", "imsic->vsfile_lock", sleeping)
     vcpu.swfile_extirq_lock = raw_spinlock(

@@ -10,6 +10,7 @@ from hgeisim.kernel.structs import (
     IRQ_VS_TIMER,
     OUTSIDE_GUEST_MODE,
     REQ_HFENCE,
+    REQ_UPDATE_HGATP,
     REQ_VCPU_RESET,
     Thread,
     Vcpu,
@@ -26,9 +27,10 @@ from hgeisim.machine.ops import (
     Path,
 )
 
-FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI, EXIT_FAULT = range(7)
+FAIL_ENTRY, EXIT_WFI, EXIT_INTR, EXIT_TOPEI, EXIT_AGAIN, EXIT_SBI, EXIT_FAULT, EXIT_TRAP = range(8)
 """Why the guest was left, or not entered: no VS-file, WFI, a signal, a trapped access to stopei, an
-interrupt of the host, the guest sets its timer, a write to a page that is read-only."""
+interrupt of the host, the guest sets its timer, a write to a page that is read-only, a trap that
+the guest handles itself."""
 GUEST_EIE = 0b1111110
 """The identities that guests enable: 1..6, and that of their devices."""
 IPI_IID = 2
@@ -55,8 +57,14 @@ class VcpuRun(AiaDevice):
 
     def kvm_arch_vcpu_load(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_arch_vcpu_load, v6.12 (2.10): vcpu->cpu is set last; imsic_load is empty."""
+        yield from k.load_registers(current, vcpu)
         yield STEP
         vcpu.cpu = current.cpu
+
+    @part_of("kvm_arch_vcpu_load")
+    def load_registers(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_arch_vcpu_load, v6.12 (2.10 steps 4-7): of the registers, this is HGATP."""
+        yield from k.kvm_riscv_gstage_update_hgatp(vcpu)
 
     def kvm_arch_vcpu_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_arch_vcpu_put, v6.12 (2.10): vcpu->cpu is cleared first; of what it saves, this is
@@ -101,6 +109,8 @@ class VcpuRun(AiaDevice):
             yield from k.reset_vcpu_context(vcpu)
             yield from k.kvm_arch_vcpu_load(current, vcpu)
             yield PREEMPT_ENABLE
+        if requests & REQ_UPDATE_HGATP:
+            yield from k.kvm_riscv_gstage_update_hgatp(vcpu)
         if requests & REQ_HFENCE:
             yield from k.kvm_riscv_hfence_process(current, vcpu)
 
@@ -116,8 +126,6 @@ class VcpuRun(AiaDevice):
     def vcpu_enter_guest(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """The loop of kvm_arch_vcpu_ioctl_run, v6.12 (2.16), up to the next exit that is handled
         outside of it: EXIT_WFI, EXIT_INTR or FAIL_ENTRY.
-
-        Left out: VMID updates (no lock of them is shared with anything here).
         """
         while True:
             yield STEP
@@ -126,6 +134,8 @@ class VcpuRun(AiaDevice):
             yield STEP
             if vcpu.stop:
                 return EXIT_INTR
+            if k.vmids_run_out:
+                yield from k.kvm_riscv_gstage_vmid_update(current, vcpu)
             yield from k.kvm_riscv_check_vcpu_requests(current, vcpu)
             yield PREEMPT_DISABLE
             ret = yield from k.kvm_riscv_vcpu_aia_imsic_update(current, vcpu)
@@ -141,6 +151,8 @@ class VcpuRun(AiaDevice):
                 yield from k.guest_traps(current, vcpu)
             elif reason == EXIT_FAULT:
                 yield from k.kvm_riscv_mmu_map(current, vcpu)
+            elif reason == EXIT_TRAP:
+                yield from k.kvm_riscv_vcpu_trap_redirect(current, vcpu)
             elif reason == EXIT_SBI:
                 yield from k.kvm_riscv_vcpu_timer_next_event(vcpu)
             elif reason != EXIT_AGAIN:
@@ -157,14 +169,15 @@ class VcpuRun(AiaDevice):
         yield from k.kvm_riscv_vcpu_flush_interrupts(vcpu)
         vcpu.vssip = vcpu.hvip & IRQ_VS_SOFT  # step 10, kvm_riscv_update_hvip: HVIP := hvip
         yield STEP
-        if vcpu.requests or current.need_resched or vcpu.stop:
+        renewed = k.kvm_riscv_gstage_vmid_ver_changed(vcpu)
+        if renewed or vcpu.requests or current.need_resched or vcpu.stop:
             yield STEP
             vcpu.mode = OUTSIDE_GUEST_MODE
             yield LOCAL_IRQ_ENABLE
             return EXIT_AGAIN
         k.kvm_riscv_gstage_vmid_sanitize(current, vcpu)
         reason = yield from k.kvm_riscv_vcpu_enter_exit(current, vcpu)
-        if vcpu.vm.stores:
+        if vcpu.vm.stores or k.vmids_run_out:
             vcpu.last_exit_cpu = vcpu.cpu
         yield STEP
         vcpu.mode = OUTSIDE_GUEST_MODE
@@ -200,6 +213,9 @@ class VcpuRun(AiaDevice):
         if vcpu.to_write:
             vcpu.to_write = current.hart.guest = 0
             return EXIT_FAULT
+        if vcpu.traps:
+            vcpu.traps = current.hart.guest = 0
+            return EXIT_TRAP
         if vcpu.to_store:
             yield from k.guest_store(current, vcpu)
         yield vcpu.guest
@@ -249,6 +265,11 @@ class VcpuRun(AiaDevice):
         yield STEP
         vcpu.mmio = 0
         yield from k.kvm_riscv_vcpu_aia_imsic_inject(current, target, IPI_IID)
+
+    def kvm_riscv_vcpu_trap_redirect(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_trap_redirect, v6.12 (2.16 step 20): preemptible, it writes VSSTATUS,
+        VSCAUSE, VSTVAL and VSEPC of the CPU that it is on."""
+        yield STEP
 
     def kvm_vcpu_ioctl_set_one_reg(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_vcpu_ioctl(KVM_SET_ONE_REG), v6.12: the vCPU is in no KVM_RUN, and is not loaded."""

@@ -17,17 +17,20 @@ class Mutex(Shared):
     lock_class: str
     tried: bool
     trylock: Try
+    trylock_nest_lock: Try
     assert_held: AssertHeld
     lock: MutexLock
     unlock: MutexUnlock
 
 
-def mutex(memory: Memory | None, name: str, lock_class: str) -> Mutex:
-    """Make an unlocked mutex with its operations."""
+def mutex(memory: Memory | None, name: str, lock_class: str, nest: Mutex | None = None) -> Mutex:
+    """Make an unlocked mutex with its operations; whoever takes several of its class holds `nest`
+    (mutex_trylock_nest_lock)."""
     made = build(Mutex, memory, name)
     made.name, made.lock_class = name, lock_class
     made.lock, made.unlock = MutexLock(made), MutexUnlock(made)
     made.trylock, made.assert_held, made.tried = Try(made.lock), AssertHeld(made), False
+    made.trylock_nest_lock = Try(made.lock, nest)
     return made
 
 

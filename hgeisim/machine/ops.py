@@ -210,10 +210,14 @@ def WARN_ON(condition: object) -> WarnOn:
 
 @dataclass(frozen=True, slots=True)
 class Try(Op):
-    """raw_spin_trylock and the like: takes the lock as `of` does, or nothing at all."""
+    """raw_spin_trylock and the like: takes the lock as `of` does, or nothing at all.
+
+    `nest` is the lock that serialises those who take several locks of this class, if there is one.
+    """
 
     cost: ClassVar[str] = "raw_spin_lock"
     of: Any
+    nest: Any = None
 
     @property
     def lock(self) -> Any:

@@ -96,4 +96,6 @@ def left_out(scenario: Scenario) -> list[str]:
 
 
 def _is_left_out(task: Task) -> bool:
-    return any(VERBS[action.verb].hotplug or action.verb == "shutdown" for action in task.does)
+    return any(
+        VERBS[action.verb].hotplug or action.verb in ("suspend", "shutdown") for action in task.does
+    )

@@ -215,6 +215,44 @@ def _vm_is_used(draft: Draft) -> Iterator[Finding]:
                 yield f"{where}.does[{i}]", value, allowed
 
 
+def _created_before(draft: Draft) -> Iterator[Finding]:
+    """A VM is created once, and whoever creates it cannot use it before that."""
+    vm_of, first = _vm_of(draft), dict[str, str]()
+    for where, task in present("task", draft.task):
+        for i, action in enumerate(task.does):
+            vm = vm_of.get(action.vcpu or "")
+            if action.verb != "create" or vm is None:
+                continue
+            used = [each for each in task.does[:i] if vm_of.get(each.vcpu or "") == vm]
+            place, value = f"{where}.does[{i}]", show(str(action))
+            if first.setdefault(vm, place) != place:
+                yield place, value, f"VM {vm} can be created only once; see {first[vm]}"
+            elif used:
+                yield place, value, f'must come before "{used[0]}", which is about the same VM'
+
+
+def _suspends_alone(draft: Draft) -> Iterator[Finding]:
+    """One task suspends the host, and whatever else is in user space rests meanwhile."""
+    tasks = list(present("task", draft.task))
+    suspends = [(where, task) for where, task in tasks if _verbs(task) & {"suspend"}]
+    for where, task in suspends:
+        value = show([str(action) for action in task.does])
+        if _verbs(task) != {"suspend"}:
+            yield f"{where}.does", value, "must do nothing else where it suspends the host"
+        if where != suspends[0][0]:
+            yield f"{where}.does", value, f"the host has one task for that; see {suspends[0][0]}"
+        if draft.names("vm"):
+            yield f"{where}.does", value, "is allowed only in a scenario without [[vm]]"
+        for other, each in tasks:
+            if strange := sorted(_verbs(each) & {"power_down", "load", "unload", "shutdown"}):
+                allowed = f"does not go together with {strange[0]}, see {other}"
+                yield f"{where}.does", value, allowed
+
+
+def _verbs(task: Task) -> set[str]:
+    return {action.verb for action in task.does}
+
+
 def _exits(task: Task) -> bool:
     return task.does[-1].verb == "exit_mm"
 
@@ -343,6 +381,8 @@ CHECKS: tuple[Callable[[Draft], Iterator[Finding]], ...] = (
     _stores_elsewhere,
     _monitor_has_others,
     _vm_is_used,
+    _created_before,
+    _suspends_alone,
     _names_used_twice,
     _vcpus_used_twice,
     _hotplug_elsewhere,

@@ -292,10 +292,12 @@ class LockOrder:
     def _how(self, context: Context, op: Any) -> How:
         tries = type(op) is Try
         taken = op.of if tries else op
-        if type(taken) not in READING:
-            return How(trylock=True) if tries else EXCLUSIVE
-        flavour = self.validator.reader(context, self.lock_of(lock_in(op)))
-        return How(flavour, trylock=tries)
+        if type(taken) in READING:
+            flavour = self.validator.reader(context, self.lock_of(lock_in(op)))
+            return How(flavour, trylock=tries)
+        if not tries:
+            return EXCLUSIVE
+        return How(trylock=True, nest=self.lock_of(op.nest) if op.nest else None)
 
     def _drop(self, who: Runner, track: Track, op: Op) -> None:
         """Drop a lock that is not the one taken last: those taken after it stay."""

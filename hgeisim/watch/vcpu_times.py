@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.structs import AIA_MODES, Thread, Vcpu
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.task import Runner
@@ -107,5 +107,15 @@ class VcpuTimes:
     def _row(self, time: VcpuTime, end_ns: int) -> tuple[object, ...]:
         vcpu, gone_ns = time.vcpu, time.gone_ns
         lasts_ns, destroyed = (end_ns, 0) if gone_ns is None else (gone_ns, 1)
-        names = vcpu.name, vcpu.vm.name, vcpu.vm.asked_mode, vcpu.vm.aia_mode
-        return vcpu.id, *names, time.born_ns, lasts_ns, destroyed, *time.until(end_ns)
+        vm = vcpu.vm
+        modes = AIA_MODES[vm.asked_mode], AIA_MODES[vm.aia_mode]
+        return (
+            vcpu.id,
+            vcpu.name,
+            vm.name,
+            *modes,
+            time.born_ns,
+            lasts_ns,
+            destroyed,
+            *time.until(end_ns),
+        )

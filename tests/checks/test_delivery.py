@@ -172,7 +172,7 @@ def test_who_is_refused_the_lines_that_are_there(
 
 @pytest.mark.parametrize(("lines", "mode"), [(0, HWACCEL), (1, EMUL)])
 def test_nobody_is_refused_what_there_is_not_or_what_it_did_not_ask_for(
-    lines: int, mode: str
+    lines: int, mode: int
 ) -> None:
     k = kernels.unbooted(V6_12, [lines])
     boot(k, k.add_thread("swapper", 0))

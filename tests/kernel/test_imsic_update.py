@@ -213,7 +213,7 @@ def test_a_failed_entry_writes_nothing() -> None:
 
 
 @pytest.mark.parametrize("mode", [AUTO, HWACCEL])
-def test_the_first_entry_without_a_free_line(mode: str) -> None:
+def test_the_first_entry_without_a_free_line(mode: int) -> None:
     k = kernels.booted(V6_12, [0])
     a = kernels.add_vcpu(k, "a", 0, mode)
     assert enter(k, a) == (mode == AUTO)

@@ -108,7 +108,7 @@ def test_without_a_user_hotplug_neither_enables_nor_disables() -> None:
 @pytest.mark.parametrize(("lines", "kept"), [(0, False), (1, True)])
 @pytest.mark.parametrize("mode", [AUTO, HWACCEL])
 def test_auto_and_hwaccel_are_refused_without_a_line(
-    variant: str, lines: int, kept: bool, mode: str
+    variant: str, lines: int, kept: bool, mode: int
 ) -> None:
     """The count that is asked is the global one, with every variant."""
     k = kernels.booted(variant, [lines])
@@ -124,7 +124,7 @@ def test_emul_is_never_refused() -> None:
 
 
 @pytest.mark.parametrize(("init_hart", "mode"), [(0, AUTO), (1, EMUL)])
-def test_with_percpu_v2_the_hart_of_the_initcall_decides_for_all(init_hart: int, mode: str) -> None:
+def test_with_percpu_v2_the_hart_of_the_initcall_decides_for_all(init_hart: int, mode: int) -> None:
     """Hazard V2-9: HART 0 has lines, and whether a VM may use them is chance."""
     k = kernels.booted(V2, [3, 0], init_hart=init_hart)
     vm = k.add_vm("vm", AUTO)

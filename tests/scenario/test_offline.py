@@ -10,6 +10,7 @@ from hgeisim.drivers.explored.explored_scenario import space_of, system_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.errors import InputError
+from hgeisim.kernel.structs import AUTO, EMUL
 from hgeisim.scenario.canonical import effective
 from hgeisim.scenario.load import load_scenario, scenario_from
 
@@ -40,7 +41,7 @@ def test_a_vcpu_may_go_there_later() -> None:
 def test_a_late_hart_without_lines_takes_them_from_later_vms_alone(variant: str) -> None:
     simulation = simulate(load_scenario("late-zero", {"variant": variant}))
     simulation.run(5_000_000)
-    assert {vm.name: vm.aia_mode for vm in simulation.k.vms} == {"a": "auto", "b": "emul"}
+    assert {vm.name: vm.aia_mode for vm in simulation.k.vms} == {"a": AUTO, "b": EMUL}
     assert "mode-refused:aia" in simulation.findings
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hgeisim.checks.known import new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
-from hgeisim.kernel.structs import HgeiControl
+from hgeisim.kernel.structs import HWACCEL, HgeiControl
 from hgeisim.runs.measures import hart_summaries
 from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, RELEASE
 from hgeisim.scenario.find import BUILT_IN, built_in_names
@@ -176,7 +176,7 @@ def test_exhaustion_hwaccel() -> None:
     assert {hart["busy_max"] for hart in harts("exhaustion-hwaccel")} == {3}
     late = Counter(vcpu for at, _, _, vcpu in events(run, FAIL) if at > 10 * MS)
     assert len([vcpu for vcpu in late if late[vcpu] > 100]) == 2
-    assert all(vcpu.vm.aia_mode == "hwaccel" for vcpu in run.k.vcpus[1:] if vcpu)
+    assert all(vcpu.vm.aia_mode == HWACCEL for vcpu in run.k.vcpus[1:] if vcpu)
 
 
 def test_hold_and_wait() -> None:

@@ -86,7 +86,7 @@ def result(path: Path[T], who: Runner) -> T:
     return kept[0]
 
 
-def add_vcpu(k: Module, name: str, cpu: int, mode: str = AUTO, vm: Vm | None = None) -> Vcpu:
+def add_vcpu(k: Module, name: str, cpu: int, mode: int = AUTO, vm: Vm | None = None) -> Vcpu:
     """A new vCPU without a VS-file, in a VM of its own unless one is given."""
     return k.add_vcpu(name, cpu, vm or k.add_vm(f"{name}.vm", mode))
 
@@ -124,7 +124,7 @@ def run(k: Module, vcpu: Vcpu, cpu: int | None = None) -> int:
     return result(running(k, vcpu), vcpu.thread)
 
 
-def owner_on(k: Module, name: str, cpu: int, mode: str = AUTO, vm: Vm | None = None) -> Vcpu:
+def owner_on(k: Module, name: str, cpu: int, mode: int = AUTO, vm: Vm | None = None) -> Vcpu:
     """A new vCPU that has been in its guest on a HART, and is back in the monitor."""
     vcpu = add_vcpu(k, name, cpu, mode, vm)
     run(k, vcpu)

@@ -9,6 +9,7 @@ import pytest
 from hgeisim.checks.finding import of_ids
 from hgeisim.checks.known import known_facts, new_findings
 from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.kernel.structs import AIA_MODES
 from hgeisim.scenario.load import scenario_from
 
 V2, V5, V7_0 = "v7.0+percpu-v2", "v7.0+percpu-v5", "v7.0"
@@ -36,7 +37,7 @@ def refused(simulation: Simulation) -> tuple[int, str]:
 
 
 def modes(simulation: Simulation) -> list[str]:
-    return [vm.aia_mode for vm in simulation.k.vms]
+    return [AIA_MODES[vm.aia_mode] for vm in simulation.k.vms]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from hgeisim.drivers.timed.fused import fused
 from hgeisim.drivers.traced.probed_call import STOPS, Probe, probed
 from hgeisim.errors import ModelError
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.structs import AUTO, EMUL, Vcpu
 from hgeisim.kernel.variants import BASES, find_variant
 from hgeisim.machine.ops import STEP, Op, Path, Step
 from hgeisim.machine.shared import Memory
@@ -246,8 +246,8 @@ def test_a_watcher_gets_the_wanted_operations_and_nothing_else() -> None:
 def test_defaults_and_results_go_through_an_override() -> None:
     cls = watched(find_variant(V7_0), frozenset(["add_vm", "kvm_riscv_vcpu_unset_interrupt"]))
     k = boot(cls(machine([1])))
-    assert k.add_vm("vm").aia_mode == "auto"
-    assert k.add_vm("vm", "emul").aia_mode == "emul"
+    assert k.add_vm("vm").aia_mode == AUTO
+    assert k.add_vm("vm", EMUL).aia_mode == EMUL
     vcpu = add_vcpu(k, "a", 0)
     vcpu.irqs_pending = 1 << 10
     run_alone(k.kvm_riscv_vcpu_unset_interrupt(vcpu), k.threads[0])

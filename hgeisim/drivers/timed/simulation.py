@@ -293,10 +293,12 @@ def simulate(
 def _script_path(driver: TimedDriver, script: Script) -> Path[None]:
     """The path of a script, which asks the scheduler to move a vCPU after each command that
     does."""
+    yield from script.begin()
     for i, (verb, cpu, vcpu) in enumerate(script.commands):
-        yield from script.command(i)
+        yield from script.turn(i)
         if VERBS[verb].moves and vcpu is not None:
             driver.scheduler.move(vcpu.thread, cpu)
+    yield from script.end()
 
 
 def start_workload(driver: TimedDriver, streams: Streams, scenario: Scenario) -> Host:

@@ -65,7 +65,7 @@ def channel_of(who: Runner, op: Op) -> object:
     """The object that an operation waits for, or changes; None if there is none."""
     kind = type(op)
     if kind not in _CHANNELS:
-        names = "lock", "srcu", "task", "stop"
+        names = "lock", "srcu", "task", "stop", "creation", "freezer"
         _CHANNELS[kind] = next((name for name in names if hasattr(op, name)), "")
     name = _CHANNELS[kind]
     if name:

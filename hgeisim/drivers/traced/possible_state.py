@@ -94,7 +94,7 @@ class Hypothesis:
     booted: BootedKernel
     cells: list[int]
     calls: dict[int, Call] = field(default_factory=dict)
-    modes: dict[int, str] = field(default_factory=dict)
+    modes: dict[int, int] = field(default_factory=dict)
     asked: set[int] = field(default_factory=set)
     unswept: set[tuple[int, int]] = field(default_factory=set)
     seen_vcpus: set[int] = field(default_factory=set)

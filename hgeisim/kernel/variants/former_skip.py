@@ -43,7 +43,7 @@ class FormerSkip(Module):
         made: structs.Vcpu = vcpu
         return made
 
-    def kvm_arch_vcpu_load(k, current: Thread, vcpu: Any) -> Path[None]:
+    def load_registers(k, current: Thread, vcpu: Any) -> Path[None]:
         """kvm_arch_vcpu_load, v7.1 (2.10): 1-2 is anything to be written, 3 not dirty any more, 4-6
         write all registers."""
         must_write = yield from k.registers_to_be_written(current, vcpu)
@@ -52,7 +52,7 @@ class FormerSkip(Module):
             vcpu.csr_dirty = 0
             yield STEP
             k.write_registers(vcpu, current.cpu)
-        yield from super().kvm_arch_vcpu_load(current, vcpu)
+            yield from super().load_registers(current, vcpu)
 
     @part_of("kvm_arch_vcpu_load")
     def registers_to_be_written(k, current: Thread, vcpu: Any) -> Path[int]:
@@ -119,6 +119,13 @@ class FormerSkip(Module):
         yield STEP
         vcpu.last_exit_cpu = vcpu.cpu
         return reason
+
+    def kvm_riscv_vcpu_trap_redirect(k, current: Thread, vcpu: Any) -> Path[None]:
+        """kvm_riscv_vcpu_trap_redirect, v7.1 (2.16 step 20): these belong to the guest, as long as
+        it is loaded here."""
+        yield from super().kvm_riscv_vcpu_trap_redirect(current, vcpu)
+        k.resume(vcpu, current.cpu)
+        vcpu.registers.use(current.hart)
 
     def kvm_riscv_vcpu_set_reg_csr(k, vcpu: Any) -> Path[None]:
         """kvm_riscv_vcpu_set_reg_csr, v7.1 (2.10)."""

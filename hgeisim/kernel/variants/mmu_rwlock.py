@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hgeisim.kernel.mmu import RAM
-from hgeisim.kernel.structs import Vm
+from hgeisim.kernel.structs import AUTO, Vm
 from hgeisim.kernel.variants.gstage import Gstage
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.rwlock import rwlock
@@ -16,7 +16,7 @@ class MmuRwlock(Gstage):
     """A page is mapped with the lock held for writing, its fence inside; an unmapped page is fenced
     when the lock has been dropped.  The dirty log alone reads."""
 
-    def add_vm(k, name: str, aia_mode: str = "auto") -> Vm:
+    def add_vm(k, name: str, aia_mode: int = AUTO) -> Vm:
         """kvm_create_vm with rwlock_init."""
         vm: Any = super().add_vm(name, aia_mode)
         vm.mmu_lock = rwlock(k.memory, f"{name}.mmu_lock", "kvm->mmu_lock", k.realtime)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.structs import Thread, Vcpu, Vm
 from hgeisim.kernel.variants.exit_order import ExitOrder
 from hgeisim.kernel.variants.v6_12 import V6_12
+from hgeisim.machine.balance import hands_over
 from hgeisim.machine.hart import bit
 from hgeisim.machine.ops import STEP, Path
 from hgeisim.machine.task import Runner
@@ -29,6 +30,18 @@ class V6_16(ExitOrder, V6_12):  # noqa: N801 - the version as people write it
         yield STEP
         if k.globals.kvm_riscv_aia_nr_hgei:
             k.globals.hgei_parent_irq = 1
+
+    @hands_over("vcpu->mutex")
+    def lock_all_vcpus(k, vm: Vm) -> Path[int]:
+        """kvm_trylock_all_vcpus, v6.16: kvm->lock keeps others from taking several of them, so
+        lockdep counts all as one (nest lock)."""
+        i = 0
+        while i < len(vm.vcpus):
+            locked = yield vm.vcpus[i].mutex.trylock_nest_lock
+            if not locked:
+                return i
+            i += 1
+        return i
 
     def kvm_riscv_vcpu_aia_put(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_put, v6.16 (2.10), but for the CSRs that it saves."""

@@ -18,6 +18,7 @@ from hgeisim.drivers.path_failure import AtomicSleep
 from hgeisim.errors import ModelError
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Caller, Thread
+from hgeisim.machine.freezer import Refrigerate
 from hgeisim.machine.hart import Hart
 from hgeisim.machine.idle import PAUSE
 from hgeisim.machine.ops import Op
@@ -157,6 +158,11 @@ class Placement(Contexts):
         """Whether a task that stands at a node leaves its HART to the idle task."""
         return node.op == PAUSE or (node.waiting and node.op.voluntary)
 
+    def _is_frozen(self, thread: Thread) -> bool:
+        """Whether a task rests until all CPUs are back: no run queue has it."""
+        node = self._standing(thread) if self.k.freezer.tasks else None
+        return node is not None and isinstance(node.op, Refrigerate)
+
     def _standing(self, thread: Thread) -> Node | None:
         """The place where a task is, perhaps on its way to another HART; None at rest."""
         mover = self.movers.get(thread.id)
@@ -187,7 +193,8 @@ class Placement(Contexts):
                 who.cpu = cpu
         elif isinstance(op, PushOff):
             for thread in self.tasks:
-                if thread is not who and thread.cpu == op.cpu and thread.id not in self.idle:
+                stays = thread is who or thread.id in self.idle or self._is_frozen(thread)
+                if thread.cpu == op.cpu and not stays:
                     thread.cpu = self._active_or_other(op.cpu)
                     vcpu = self.k.vcpu_of.get(thread)
                     if vcpu is not None and vcpu.cpu >= 0:

@@ -13,7 +13,7 @@ import simpy
 from hgeisim.drivers.timed.environment import Lane
 from hgeisim.drivers.timed.workload.host import Host, Process, mask_of, sleep
 from hgeisim.drivers.timed.workload.interrupts import device, guest_ipis, ticks
-from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.structs import AIA_MODES, Thread, Vcpu
 from hgeisim.kernel.structs import Vm as KernelVm
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.ops import Path
@@ -84,7 +84,7 @@ def life(host: Host, plan: Vm, name: str) -> Process:
     mask = mask_of(plan.harts, host.all_harts)
     end_ns = _end_ns(host, plan, name)
     monitor = host.k.add_thread(f"monitor/{name}", host.next_hart(mask))
-    made = host.k.add_vm(name, plan.mode)
+    made = host.k.add_vm(name, AIA_MODES.index(plan.mode))
     yield host.driver.spawn(monitor, host.k.kvm_create_vm(monitor, made))
     lanes, given_up = list[Lane](), host.env.event()
     for index in range(plan.vcpus):
