@@ -115,7 +115,7 @@ class BitmapAgrees(OfCpus):
 
 def lines_of(k: Module, cpu: int) -> int:
     """The lines of a HART that have a guest file behind them."""
-    return min(k.hart[cpu].geilen, k.topology.harts[cpu].guest_files)
+    return k.topology.harts[cpu].whole_lines
 
 
 def beyond(k: Module, cpu: int, hgei: int, what: str) -> Iterator[Finding]:

@@ -109,6 +109,8 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
     for name, found in checked.items():
         if not isinstance(found, InputError):
             click.echo(f"ok: {name}: {_size(found)}")
+            for warning in found.topology.warnings:
+                click.echo(f"  {found.topology.source}: {warning}")
     if problems:
         raise InputError(problems)
 

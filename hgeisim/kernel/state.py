@@ -50,6 +50,11 @@ from hgeisim.machine.topology import Clock, Topology
 from hgeisim.machine.watch import Watch
 
 S = TypeVar("S", bound=Shared)
+VCPU_LOCKS = (
+    *("mutex", "hfence_lock", "vsfile_lock", "swfile_extirq_lock", "irqs_pending_lock"),
+    *("registers", "translations", "enter_guest", "guest"),
+)
+"""What a vCPU that is gone does without."""
 
 
 def extended(kernel: type, struct: type[S]) -> type[S]:
@@ -152,6 +157,7 @@ class Kernel(Fixed):
         k.enable_virt_at_load = True
         k.vmids_run_out = False
         k.threads: list[Thread] = []
+        k.threads_made = 0
         k.vms: list[Vm] = []
         k.vcpus: list[Vcpu | None] = [None]
         k.vcpu_of: dict[Runner, Vcpu] = {}
@@ -162,9 +168,28 @@ class Kernel(Fixed):
 
     def add_thread(k, name: str, cpu: int) -> Thread:
         """Make a thread that starts on a CPU; its id counts from 1."""
-        thread = make_thread(k.memory, name, len(k.threads) + 1, cpu, k.hart)
+        k.threads_made += 1
+        thread = make_thread(k.memory, name, k.threads_made, cpu, k.hart)
         k.threads.append(thread)
         return thread
+
+    def forget_thread(k, thread: Thread) -> None:
+        """Give back the memory of a thread that has ended, but for what its name and state are."""
+        k.threads.remove(thread)
+        k.vcpu_of.pop(thread, None)
+        for name in ("data", "pi_lock", "schedule", "activate", "wait_off_cpu", "select_rq"):
+            setattr(thread, name, None)
+
+    def forget_vm(k, vm: Vm) -> None:
+        """Give back the memory of a VM that is gone, but for what its figures are."""
+        for vcpu in vm.vcpus:
+            k.forget_thread(vcpu.thread)
+            for name in VCPU_LOCKS:
+                if hasattr(vcpu, name):
+                    setattr(vcpu, name, None)
+        for name in ("lock", "slots_lock", "srcu", "mmu_lock", "vmid"):
+            setattr(vm, name, None)
+        k.vms.remove(vm)
 
     def hardirq(k, name: str, number: int, cpu: int) -> HardIrq:
         """Make an interrupt context of a CPU; `number` distinguishes it from the others."""

@@ -144,7 +144,7 @@ def _run_parts(scenario: Scenario, summary: dict[str, Any]) -> Iterator[Part]:
         yield ""
     if "spans" in summary:
         yield from _grid(tables.SPAN_HEADS, tables.span_rows(summary), "")
-    yield from _grid(tables.VM_HEADS, tables.vm_rows(summary), "")
+    yield from _grid(tables.VM_HEADS, tables.vm_rows(summary), *tables.refusals(summary), "")
     if "locks" in summary:
         yield from tables.lock_lines(summary)
     else:

@@ -27,6 +27,11 @@ class HartSpec:
         """HGEI lines of this HART: GEILEN, or as many as guest files when it is not known."""
         return min(self.guest_files, HGEIE_BITS_MAX) if self.geilen is None else self.geilen
 
+    @property
+    def whole_lines(self) -> int:
+        """Lines that have a guest file behind them."""
+        return min(self.lines, self.guest_files)
+
 
 @dataclass(frozen=True)
 class Topology:

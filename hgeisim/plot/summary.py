@@ -26,8 +26,8 @@ from hgeisim.plot.locks import draw_waits, top_classes
 from hgeisim.plot.page import Page, page
 from hgeisim.plot.style import BLUE, SKY, VERMILION, YELLOW, styled
 from hgeisim.plot.vcpu_styles import vm_groups
-from hgeisim.runs.measures import hart_summaries
-from hgeisim.runs.occupancy_steps import all_at_once
+from hgeisim.runs.measures import columns, hart_summaries
+from hgeisim.runs.occupancy_steps import all_at_once, share_exhausted
 from hgeisim.runs.recording import Recording, one_line
 from hgeisim.runs.tables import Records
 from hgeisim.runs.units import percent, short_time
@@ -48,15 +48,17 @@ _SHARE_MIN = 0.06
 
 
 def draw_states(panel: Axes, vcpus: Records) -> None:
-    """Draw the shares of each VM's vCPU time, those with most vCPUs first; of many VMs together."""
-    size = Counter(vcpus["vm"].tolist())
-    group_of = vm_groups((name for name, _ in size.most_common()), ROWS_MAX)
-    names = np.array([group_of[name] for name in vcpus["vm"].tolist()], dtype=object)
-    shown = list(dict.fromkeys(group_of.values()))
-    for row, name in enumerate(shown):
-        _draw_row(panel, row, vcpus[names == name])
-    counts = Counter(names.tolist())
-    labels = [f"{_short(name)} ({counts[name]} vCPU{'s' * (counts[name] != 1)})" for name in shown]
+    """Draw the shares of each VM's vCPU time, those with most vCPUs first; of many VMs together,
+    but never of several modes, nor of those that were granted one and those that were refused."""
+    rows, most = _rows(vcpus, ROWS_MAX), ROWS_MAX
+    while len({*rows}) > ROWS_MAX and most > 1:
+        most -= 1
+        rows = _rows(vcpus, most)
+    shown = Counter(rows).most_common()
+    for at, (row, _) in enumerate(shown):
+        _draw_row(panel, at, vcpus[[each == row for each in rows]])
+    several = len({mode for _, mode in rows}) > 1
+    labels = [_label(*row, count, several=several) for row, count in shown]
     panel.set_yticks(range(len(shown)), labels, fontsize=8.5)
     panel.set_ylim(max(len(shown), 2) - 0.5, -0.5)
     panel.set_xlim(0, 1)
@@ -69,6 +71,22 @@ def draw_states(panel: Axes, vcpus: Records) -> None:
         one_each.values(), one_each.keys(), loc="upper left", bbox_to_anchor=(-0.02, -0.2),
         ncols=3, frameon=False, fontsize=8,
     )  # fmt: skip
+
+
+def _rows(vcpus: Records, most: int) -> list[tuple[str, str]]:
+    """The row of each vCPU: its VM, or `most` groups of them, and its mode or the refusal."""
+    size = Counter(vcpus["vm"].tolist())
+    group_of = vm_groups((name for name, _ in size.most_common()), most)
+    columns = (vcpus[key].tolist() for key in ("vm", "asked", "mode"))
+    return [
+        (group_of[vm], mode if mode == asked else f"{asked}: -EINVAL")
+        for vm, asked, mode in zip(*columns, strict=True)
+    ]
+
+
+def _label(name: str, mode: str, count: int, *, several: bool) -> str:
+    """The name of a row, its mode if there are several, and its number of vCPUs."""
+    return f"{_short(name)} ({mode}, {count})" if several else f"{_short(name)} ({count})"
 
 
 def _short(name: str) -> str:
@@ -95,7 +113,7 @@ def _draw_row(panel: Axes, row: int, vcpus: Records) -> None:
         left += share
 
 
-_WIDTH, _LEFT, _HEIGHT, _HEIGHT_BARE = 13.0, 0.25, 9.6, 4.5
+_WIDTH, _LEFT, _HEIGHT, _HEIGHT_STATES, _HEIGHT_BARE = 13.0, 0.25, 9.6, 6.6, 4.5
 _FINDINGS_MAX = 4
 _FINDING_LETTERS = 175
 _CLASSES = 5
@@ -104,11 +122,14 @@ _CLASSES = 5
 def summary_figure(recording: Recording) -> Figure:
     """Draw the page."""
     with styled():
-        recorded = {"spans", "vcpus", "locks"} <= recording.tables.keys()
-        made = page(recording.title, _WIDTH, _HEIGHT if recorded else _HEIGHT_BARE)
+        tables = recording.tables.keys()
+        high = _HEIGHT_STATES if "asked" in columns(recording.tables, "vcpus") else _HEIGHT_BARE
+        made = page(recording.title, _WIDTH, _HEIGHT if {"spans", "locks"} <= tables else high)
         _write_figures(made, recording)
         _draw_map(made, recording)
-        if recorded:
+        if "asked" in columns(recording.tables, "vcpus"):
+            _draw_states(made, recording)
+        if {"spans", "locks"} <= tables:
             _draw_details(made, recording)
         _write_findings(made, recording)
     return made.figure
@@ -126,8 +147,9 @@ def facts(recording: Recording) -> Iterator[tuple[str, str]]:
     each = f"{min(lines)}" if min(lines) == max(lines) else f"{min(lines)} to {max(lines)}"
     yield "HGEI lines", f"{sum(lines)} ({each} a HART)"
     yield "lines taken, mean", f"{sum(hart['busy_mean'] for hart in harts):.1f}"
-    yield "exhausted", f"{percent(sum(out) / len(out))} of HART time"
-    yield "... worst", f"{percent(max(out))} (HART {out.index(max(out))})"
+    yield "exhausted", f"{percent(share_exhausted(recording.steps))} of HART time"
+    if max(out):
+        yield "... worst", f"{percent(max(out))} (HART {out.index(max(out))})"
     yield "allocations", f"{asked:,}"
     yield "... that failed", f"{total['fail']:,} ({percent(total['fail'] / max(asked, 1))})"
     yield from _more_facts(recording)
@@ -168,20 +190,24 @@ def _draw_map(made: Page, recording: Recording) -> None:
     _entitle(panel, f"no line left (darker: longer{grey})")
 
 
+def _draw_states(made: Page, recording: Recording) -> None:
+    panel = made.axes(_LEFT + 1.6, 4.05, 4.3, 1.05)
+    draw_states(panel, recording.tables["vcpus"])
+    _entitle(panel, "vCPU time by VM (number of vCPUs)")
+
+
 def _draw_details(made: Page, recording: Recording) -> None:
     tables = recording.tables
-    panel = made.axes(_LEFT + 1.6, 4.05, 4.3, 1.05)
-    draw_states(panel, tables["vcpus"])
-    _entitle(panel, "vCPU time by VM")
     panel = made.axes(_LEFT + 7.85, 4.05, 4.65, 1.45)
     draw_waits(panel, top_classes(tables["locks"], _CLASSES))
     _entitle(panel, "lock waits, in all")
-    (mode, spans), ends = next(spans_by_mode(recording)), shortest_and_longest(recording)
-    several = f" ({mode})" if len({*tables["vcpus"]["mode"].tolist()}) > 1 else ""
+    modes, ends = list(spans_by_mode(recording)), shortest_and_longest(recording)
     for number, (title, curves) in enumerate(PANELS):
         panel = made.axes(_LEFT + 0.4 + 3.15 * number, 6.2, 2.75, 1.25)
+        kinds = [curve.kind for curve in curves]
+        mode, spans = max(modes, key=lambda each: int(np.isin(each[1]["kind"], kinds).sum()))
         draw_curves(panel, spans, curves, ends)
-        _entitle(panel, f"{title}{several}")
+        _entitle(panel, f"{title} ({mode})" if len(modes) > 1 else title)
         panel.tick_params(labelleft=number == 0)
         panel.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
         explain_curves(panel, 0.2, 7.5)

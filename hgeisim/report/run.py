@@ -129,6 +129,8 @@ def head(scenario: Scenario) -> Iterator[str]:
     yield f"{kernel.variant}, preemption {kernel.preemption}, {until}, seed {scenario.run.seed}"
     if scenario.look_at:
         yield from wrap(f"Look at: {scenario.look_at}", WIDTH)
+    for warning in scenario.topology.warnings:
+        yield from indented(f"{scenario.topology.source}: {warning}", 0)
 
 
 def finding_lines(result: dict[str, Any]) -> Iterator[str]:

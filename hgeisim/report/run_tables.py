@@ -11,6 +11,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from hgeisim.report.layout import count, indented
+from hgeisim.runs.measures import mean_exhausted
+from hgeisim.runs.tables import table_of
 from hgeisim.runs.units import percent, short_time
 
 HARTS_SHOWN_MAX = 16
@@ -56,7 +58,7 @@ def hart_row(hart: Hart) -> tuple[object, ...]:
         _lines([hart]),
         _most([hart]),
         f"{hart['busy_mean']:.2f}",
-        f"{hart['exhausted']:.1%}",
+        _exhausted([hart]),
         *(hart[name] for name in COUNTS),
     )
 
@@ -64,13 +66,13 @@ def hart_row(hart: Hart) -> tuple[object, ...]:
 def _group(harts: Sequence[Hart]) -> tuple[object, ...]:
     """The cells of equal neighbours together: `max` is that of the fullest one."""
     first, last, number = harts[0], harts[-1], len(harts)
-    mean, exhausted = (sum(hart[key] for hart in harts) for key in ("busy_mean", "exhausted"))
+    mean = sum(hart["busy_mean"] for hart in harts)
     return (
         f"{first['hart']}-{last['hart']}" if number > 1 else first["hart"],
         _lines(harts),
         _most(harts),
         f"{mean / number:.2f}",
-        f"{exhausted / number:.1%}",
+        _exhausted(harts),
         *(_total(harts, name) for name in COUNTS),
     )
 
@@ -80,6 +82,12 @@ def total_row(harts: Sequence[Hart]) -> tuple[object, ...]:
     mean = f"{sum(hart['busy_mean'] for hart in harts):.2f}"
     counts = (_total(harts, name) for name in COUNTS)
     return ("all", _lines(harts), "", mean, "", *counts)
+
+
+def _exhausted(harts: Sequence[Hart]) -> str:
+    """The share of the time online with no line left; "-" where there was no such time."""
+    some = any(hart["usable"] and hart["online"] for hart in harts)
+    return f"{mean_exhausted(harts):.1%}" if some else "-"
 
 
 def _lines(harts: Sequence[Hart]) -> str:
@@ -160,6 +168,16 @@ def _vm_row(name: str, vm: dict[str, Any]) -> tuple[object, ...]:
     return name, mode, f"{vm['count']:,}", *cells
 
 
+def refusals(result: dict[str, Any]) -> Iterator[str]:
+    """Which VMs KVM has refused their mode, so that they run in another."""
+    refused: dict[tuple[str, str], list[str]] = {}
+    for vm in result["vms"]:
+        if vm["mode_asked"] != vm["mode_granted"]:
+            refused.setdefault((vm["mode_asked"], vm["mode_granted"]), []).append(vm["name"])
+    for (asked, granted), names in refused.items():
+        yield from indented(f"-EINVAL: refused {asked}, in {granted}: {', '.join(names)}", 0)
+
+
 def _share(part: int, whole: int) -> str:
     return percent(part / whole) if whole else "-"
 
@@ -183,13 +201,31 @@ VMS_SHOWN = 8
 
 
 def msi_rows(msis: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """A row for each VM if there are a few, and one for all; none if nothing was sent."""
+    """A row for each VM, or each [[vm]] table, if there are a few, and one for all; none if nothing
+    was sent."""
     if not msis["all"]["sent"]:
         return
-    if 1 < len(msis["vms"]) <= VMS_SHOWN:
-        for name, row in msis["vms"].items():
+    shown = msis["vms"] if len(msis["vms"]) <= VMS_SHOWN else _by_table(msis["vms"])
+    if 1 < len(shown) <= VMS_SHOWN:
+        for name, row in shown.items():
             yield _row(name, row)
     yield _row("all", msis["all"])
+
+
+def _by_table(vms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The sums of the VMs of each [[vm]] table."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for name, row in vms.items():
+        tables.setdefault(table_of(name), []).append(row)
+    return {name: _sum(rows) for name, rows in tables.items()}
+
+
+def _sum(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    dropped = [row["dropped"] for row in rows]
+    rules = {rule: sum(each[rule] for each in dropped) for rule in dropped[0]}
+    return {head: _total(rows, head) for head in MSI_HEADS[1:] if head != "dropped"} | {
+        "dropped": rules
+    }
 
 
 def dropped_line(msis: dict[str, Any]) -> str:

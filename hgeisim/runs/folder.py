@@ -29,6 +29,7 @@ from hgeisim.runs.manifest import (
     FORMAT,
     check_manifest,
     check_summary,
+    off_at_first,
     parse_document,
     topology_facts,
     usable_lines,
@@ -106,6 +107,7 @@ def read_run(path: Path, *, with_tables: bool = True) -> Recording:
     check_summary(_name(path, "summary.json"), summary)
     timeline = Timeline(topology)
     timeline.usable, timeline.end_ns = usable_lines(manifest, topology), manifest["end_ns"]
+    timeline.off_at_first = off_at_first(manifest)
     csv = ("occupancy.csv", "events.csv")
     problems = read_occupancy(timeline, _name(path, csv[0]), texts[csv[0]])
     problems += read_events(timeline, _name(path, csv[1]), texts[csv[1]])
@@ -144,7 +146,7 @@ def _texts(
     whole = {
         **manifest,
         "format": FORMAT,
-        "topology": topology_facts(timeline.topology, timeline.usable),
+        "topology": topology_facts(timeline.topology, timeline.usable, timeline.off_at_first),
         "end_ns": timeline.end_ns,
         "fingerprint": fingerprint(timeline),
         "files": sorted(files),

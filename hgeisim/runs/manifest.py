@@ -30,11 +30,15 @@ _KEYS: dict[str, tuple[type, str]] = {
 }
 
 
-def topology_facts(topology: Topology, usable: Sequence[int]) -> dict[str, Any]:
-    """Return a topology as it stands in a manifest, with the usable lines of each HART."""
+def topology_facts(
+    topology: Topology, usable: Sequence[int], off_at_first: Sequence[bool]
+) -> dict[str, Any]:
+    """Return a topology as it stands in a manifest, with the usable lines of each HART, and whether
+    it had HGEI at first."""
     harts = [
         {"guest_files": hart.guest_files, "geilen": hart.geilen, "usable": lines}
-        for hart, lines in zip(topology.harts, usable, strict=True)
+        | ({"off_at_first": True} if off else {})
+        for hart, lines, off in zip(topology.harts, usable, off_at_first, strict=True)
     ]
     bits = topology.guest_index_bits
     return {"harts": harts, "guest_index_bits": bits, "source": topology.source}
@@ -44,6 +48,11 @@ def usable_lines(manifest: Mapping[str, Any], topology: Topology) -> list[int]:
     """The usable lines of each HART in a manifest; an old one has none, and all were."""
     pairs = zip(manifest["topology"]["harts"], topology.harts, strict=True)
     return [facts.get("usable", hart.lines) for facts, hart in pairs]
+
+
+def off_at_first(manifest: Mapping[str, Any]) -> list[bool]:
+    """Which HARTs of a manifest had no HGEI at first."""
+    return [bool(facts.get("off_at_first")) for facts in manifest["topology"]["harts"]]
 
 
 def parse_document(file: str, text: str) -> dict[str, Any]:
@@ -126,6 +135,9 @@ def _hart_problems(file: str, where: str, hart: Any) -> list[Problem]:
     if not _is_count(hart.get("usable", 0), HGEIE_BITS_MAX):
         allowed = f"must be 0..{HGEIE_BITS_MAX}"
         problems.append(Problem(file, f"{where}.usable", _short(hart["usable"]), allowed))
+    if not _is(bool, hart.get("off_at_first", False)):
+        given = _short(hart["off_at_first"])
+        problems.append(Problem(file, f"{where}.off_at_first", given, "must be true or false"))
     if "geilen" not in hart or not (geilen is None or _is_count(geilen, HGEIE_BITS_MAX)):
         allowed = f"must be 0..{HGEIE_BITS_MAX} or null"
         problems.append(Problem(file, f"{where}.geilen", _short(geilen), allowed))
@@ -133,7 +145,7 @@ def _hart_problems(file: str, where: str, hart: Any) -> list[Problem]:
 
 
 def _is(kind: type, value: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _is_count(value: Any, top: int) -> bool:

@@ -9,6 +9,7 @@ guest, asleep, or waiting for a HART.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 from typing import Any
 
@@ -38,8 +39,9 @@ def hart_summaries(timeline: Timeline) -> list[dict[str, Any]]:
 
     `lines` and `guest_files` as the machine has them; `usable` lines, which exist and which the
     kernel may hand out, and `withheld` ones, which it does not; `busy_max` and `busy_mean` taken
-    lines, the mean over time; `exhausted` the fraction of the time online with no line left (0..1,
-    0 for a HART without usable lines); then the number of each event in `COUNTED`.
+    lines, the mean over time; `online` the fraction of the time in which the HART had HGEI,
+    `exhausted` the fraction of that with no line left (0..1, 0 for a HART without usable lines);
+    then the number of each event in `COUNTED`.
     """
     counts, steps = _event_counts(timeline), steps_of_harts(timeline)
     return [
@@ -50,11 +52,20 @@ def hart_summaries(timeline: Timeline) -> list[dict[str, Any]]:
             "withheld": steps[hart].withheld,
             "guest_files": spec.guest_files,
             **_occupancy(timeline, hart),
+            "online": round(steps[hart].online_ns / (timeline.last_ns or 1), 6),
             "exhausted": round(steps[hart].exhausted_share, 6),
             **{name: counts.get((hart, name), 0) for name in COUNTED},
         }
         for hart, spec in enumerate(timeline.topology.harts)
     ]
+
+
+def mean_exhausted(harts: Sequence[Mapping[str, Any]]) -> float:
+    """The same for several of these records: of the HARTs that have usable lines, by their time
+    online."""
+    some = [hart for hart in harts if hart["usable"]]
+    online = sum(hart["online"] for hart in some)
+    return sum(hart["exhausted"] * hart["online"] for hart in some) / online if online else 0.0
 
 
 def _occupancy(timeline: Timeline, hart: int) -> dict[str, Any]:

@@ -30,10 +30,10 @@ def all_at_once(windows: Sequence[Windows]) -> bool:
 
 
 def offline_windows(timeline: Timeline) -> list[Windows]:
-    """Return for each HART when it had no HGEI, by its OFFLINE and ONLINE events: CPU hotplug does
-    so, and KVM without a VM where it is not enabled at load."""
+    """Return for each HART when it had no HGEI, from the start or by its OFFLINE and ONLINE events:
+    CPU hotplug does so, and KVM without a VM where it is not enabled at load."""
     windows: list[Windows] = [[] for _ in timeline.topology.harts]
-    since: dict[int, int] = {}
+    since = {hart: 0 for hart, off in enumerate(timeline.off_at_first) if off}
     for at, kind, hart in zip(
         timeline.event_time_ns, timeline.event_kind, timeline.event_hart, strict=True
     ):
@@ -43,7 +43,7 @@ def offline_windows(timeline: Timeline) -> list[Windows]:
             windows[hart].append((since.pop(hart), at))
     for hart, start in since.items():
         windows[hart].append((start, timeline.last_ns))
-    return windows
+    return [[(start, end) for start, end in each if end > start] for each in windows]
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,28 @@ class Steps:
         return _windows(self.edges_ns, self.busy > self.lines)
 
     @property
+    def online_ns(self) -> int:
+        """How long the HART had HGEI."""
+        off_ns = sum(end - start for start, end in self.offline)
+        return int(self.edges_ns[-1] - self.edges_ns[0]) - off_ns
+
+    @property
     def exhausted_share(self) -> float:
         """Share of the time online with no line left, 0..1; 0 where there was none."""
-        off = sum(end - start for start, end in self.offline)
-        online = int(self.edges_ns[-1] - self.edges_ns[0]) - off
-        return sum(end - start for start, end in self.exhausted) / online if online else 0.0
+        return share_exhausted([self])
 
     @property
     def busy_max(self) -> int:
         """The most lines that were taken at the same time."""
         return int(self.busy.max())
+
+
+def share_exhausted(harts: Sequence[Steps]) -> float:
+    """Share of the time online with no line left, 0..1, of the HARTs that have lines at all."""
+    some = [steps for steps in harts if steps.lines]
+    online_ns = sum(steps.online_ns for steps in some)
+    exhausted_ns = sum(end - start for steps in some for start, end in steps.exhausted)
+    return exhausted_ns / online_ns if online_ns else 0.0
 
 
 def steps_of_harts(timeline: Timeline) -> list[Steps]:
@@ -105,7 +117,7 @@ def steps_of_harts(timeline: Timeline) -> list[Steps]:
         lasts[-1] |= not lasts.any()
         busy = np.concatenate(([0], records & BUSY_MAX))
         edges = np.append(edges[:-1][lasts], end)
-        withheld = max(hart.lines - usable, 0)
+        withheld = max(hart.whole_lines - usable, 0)
         made.append(Steps(edges, busy[lasts], usable, withheld, tuple(offline)))
     return made
 

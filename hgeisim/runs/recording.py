@@ -61,8 +61,11 @@ class Recording:
 
     @property
     def fullest_hart(self) -> int:
-        """The HART that was exhausted for longest; of equals the first with lines, if any has."""
-        shares = [(steps.exhausted_share, steps.lines > 0) for steps in self.steps]
+        """The HART that was exhausted for longest; of equals the first with lines, if any has, be
+        they withheld."""
+        shares = [
+            (steps.exhausted_share, steps.lines > 0, steps.withheld > 0) for steps in self.steps
+        ]
         return shares.index(max(shares))
 
     def missing(self, kind: str) -> list[str]:

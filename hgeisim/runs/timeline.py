@@ -33,7 +33,8 @@ class Timeline:
     `occupancy`: for each HART a column with one record for each change of its number of taken
     lines: 8 bytes, the time in ns above and `busy` in the lowest `BUSY_BITS`; `busy` exceeds the
     lines of the HART when a kernel hands out lines that do not exist.  `usable`: how many lines of
-    each HART exist and may be handed out by the kernel.
+    each HART exist and may be handed out by the kernel.  `off_at_first`: which HARTs have no HGEI
+    at the start, being offline, or as nobody has turned virtualization on yet.
     `events`: one record for each `EVENT_NAMES` entry (`time_ns`, `kind`, `hart`, `vcpu`, `line`);
     `vcpu` and `line` are 0 where they mean nothing.  Times are integer nanoseconds, in order.
     """
@@ -41,6 +42,7 @@ class Timeline:
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.usable = [hart.lines for hart in topology.harts]
+        self.off_at_first = [False for _ in topology.harts]
         self.end_ns = 0
         self.busy_at: list[int] = [0] * len(topology.harts)
         self.occupancy: list[array[int]] = [array("q") for _ in topology.harts]

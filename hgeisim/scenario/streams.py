@@ -118,6 +118,11 @@ class Streams:
             self._by_name[name] = Stream(self._bits(name))
         return self._by_name[name]
 
+    def forget(self, owner: str) -> None:
+        """Drop the streams of an owner that is gone, `owner/...`."""
+        for name in [name for name in self._by_name if name.startswith(f"{owner}/")]:
+            del self._by_name[name]
+
     def _bits(self, name: str) -> PCG64:
         number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
         spawn_key = (self.replication, number >> 32, number & 0xFFFFFFFF)

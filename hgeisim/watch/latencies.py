@@ -164,11 +164,11 @@ class Latencies:
         thread = vcpu.thread
         if self.harts[thread.cpu].guest == vcpu.id:
             return IN_GUEST
-        if vcpu.id in self._halted or not thread.on_rq:
-            return IN_WFI
         if vcpu.id in self._failed:
             return FAILING
-        return IN_HOST if thread.on_cpu else RUNNABLE
+        if thread.on_rq and not thread.on_cpu:
+            return RUNNABLE
+        return IN_WFI if vcpu.id in self._halted else IN_HOST
 
     @entered("kvm_vcpu_halt")
     def halts(self, current: Thread, vcpu: Vcpu) -> None:

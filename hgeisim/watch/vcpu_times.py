@@ -10,6 +10,7 @@ from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import AIA_MODES, Thread, Vcpu
 from hgeisim.kernel.vcpu import FAIL_ENTRY
 from hgeisim.machine.guest import EnterGuest
+from hgeisim.machine.schedule import TASK_RUNNING, Activate
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import done, entered, returned
 from hgeisim.runs.tables import (
@@ -57,11 +58,16 @@ class VcpuTime:
 
 
 class VcpuTimes:
-    """Follows the state of each vCPU."""
+    """Follows the state of each vCPU.
+
+    A wait for an interrupt ends where somebody wakes the vCPU up: from then on it waits for a HART,
+    until it has one, or has looked in vain and sleeps again.
+    """
 
     def __init__(self, k: Module) -> None:
         self.k, self.now = k, k.ktime_get
         self.times: dict[int, VcpuTime] = {}
+        self._halted: dict[int, None] = {}
         for vcpu in k.vcpus[1:]:
             if vcpu is not None:
                 self.born(vcpu)
@@ -76,15 +82,36 @@ class VcpuTimes:
         """A guest starts to run."""
         self._become(op.vcpu, VSFILE if self.k.vcpu(op.vcpu).vgein else SWFILE)
 
-    @returned("kvm_riscv_vcpu_enter_exit", "kvm_vcpu_halt")
+    @returned("kvm_riscv_vcpu_enter_exit")
     def back_in_host(self, ret: int | None, current: Thread, vcpu: Vcpu) -> None:
-        """The guest was left, or the wait for an interrupt is over."""
+        """The guest was left."""
         self._become(vcpu.id, HOST)
 
     @entered("kvm_vcpu_halt")
     def blocks(self, current: Thread, vcpu: Vcpu) -> None:
         """A vCPU waits for an interrupt, polling or asleep."""
+        self._halted[vcpu.id] = None
         self._become(vcpu.id, BLOCKED)
+
+    @returned("kvm_vcpu_halt")
+    def goes_on(self, ret: None, current: Thread, vcpu: Vcpu) -> None:
+        """The wait for an interrupt is over."""
+        self._halted.pop(vcpu.id, None)
+        self._become(vcpu.id, HOST)
+
+    @done(Activate)
+    def woken(self, who: Runner, op: Activate, waited_ns: int) -> None:
+        """A task can run: the thread of a vCPU that waited, perhaps."""
+        vcpu = self.k.vcpu_of.get(op.task)
+        if vcpu is not None and vcpu.id in self._halted:
+            self._become(vcpu.id, HOST)
+
+    @entered("schedule")
+    def sleeps(self, current: Thread) -> None:
+        """A task gives its HART up; in kvm_vcpu_halt because nothing has come yet."""
+        vcpu = self.k.vcpu_of.get(current)
+        if vcpu is not None and vcpu.id in self._halted and current.state != TASK_RUNNING:
+            self._become(vcpu.id, BLOCKED)
 
     @returned("kvm_riscv_vcpu_aia_imsic_update")
     def updated(self, ret: int, current: Thread, vcpu: Vcpu) -> None:

@@ -28,6 +28,11 @@ class Costs:
         """Set the distribution of a cost for one owner, such as the guest run time of a vCPU."""
         self.by_owner[what, owner] = self._draw(f"{owner}/{what}", distribution)
 
+    def forget(self, owner: str) -> None:
+        """Drop the costs of an owner that is gone."""
+        for key in [key for key in self.by_owner if key[1] == owner]:
+            del self.by_owner[key]
+
     def constant(self, name: str) -> int:
         """The cost of an operation if it is constant, 0 if it is nothing or has to be drawn."""
         law = getattr(self.timing, name)

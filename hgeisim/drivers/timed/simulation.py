@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -33,6 +33,7 @@ from hgeisim.lockorder.rules.validator import Validator
 from hgeisim.machine.ops import Op, Path, WarnOn
 from hgeisim.machine.task import Runner
 from hgeisim.machine.watch import functions_of, watched
+from hgeisim.runs.occupancy_steps import offline_windows
 from hgeisim.runs.tables import Tables
 from hgeisim.runs.timeline import Timeline
 from hgeisim.scenario.action import VERBS
@@ -93,6 +94,8 @@ class Simulation:
     ) -> None:
         self.boot, self.k, self.driver, self.env = boot, boot.k, driver, driver.env
         self.timeline = Timeline(boot.k.topology)
+        enabled = (cpu.virtualization_enabled for cpu in boot.k.per_cpu)
+        self.timeline.off_at_first = [not each for each in enabled]
         self.findings: dict[str, tuple[int, Finding]] = {}
         self.happened: frozenset[str] = frozenset()
         self.asleep_ns: dict[tuple[int, int], int] = {}
@@ -146,9 +149,16 @@ class Simulation:
             functions = [frame.f_code.co_name for frame in stack]
             self.note_one(crash(self.k, error, functions, stack))  # the patch ends the run
         self.timeline.end_ns = int(self.env.now)
-        k = self.k
-        self.timeline.usable = [min(lines_of(k, hgei.cpu), k.nr_hgei(hgei)) for hgei in k.hgei]
+        self.timeline.usable = list(self._usable_lines())
         self.findings = dict(sorted(self.findings.items(), key=lambda item: item[1][0]))
+
+    def _usable_lines(self) -> Iterator[int]:
+        """The lines that the kernel may hand out on each HART; on one that never had HGEI, those
+        that are there."""
+        never = [(0, self.timeline.last_ns)]
+        for cpu, off in enumerate(offline_windows(self.timeline)):
+            whole = lines_of(self.k, cpu)
+            yield whole if off == never else min(whole, self.k.nr_hgei(self.k.hgei[cpu]))
 
     def _look_at_the_end(self) -> None:
         """Check the operations and waits that are not over when the run is cut."""

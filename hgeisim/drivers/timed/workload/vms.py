@@ -20,6 +20,9 @@ from hgeisim.machine.ops import Path
 from hgeisim.scenario.schema import Vm
 from hgeisim.scenario.timing import Law, never_takes_time
 
+FORGET_NS = 10_000_000
+"""How long after its end the memory of a VM is given back."""
+
 
 def vcpu_thread(host: Host, vcpu: Vcpu, plan: Vm, given_up: simpy.Event) -> Path[None]:
     """KVM_RUN in a loop.  After KVM_EXIT_FAIL_ENTRY the thread sleeps for `fail_wait`; then, as
@@ -96,6 +99,7 @@ def life(host: Host, plan: Vm, name: str) -> Process:
     if ends:
         yield ends[0] if len(ends) == 1 else simpy.AnyOf(host.env, ends)
         yield from _destroy(host, made, monitor, lanes)
+        host.env.process(_forget(host, made, monitor))
 
 
 def _end_ns(host: Host, plan: Vm, name: str) -> int | None:
@@ -133,6 +137,22 @@ def _destroy(host: Host, made: KernelVm, monitor: Thread, lanes: list[Lane]) -> 
     yield host.driver.spawn(monitor, _kick_all(host, monitor, made.vcpus))
     yield simpy.AllOf(host.env, lanes)
     yield host.driver.spawn(monitor, host.k.kvm_destroy_vm(monitor, made))
+
+
+def _forget(host: Host, made: KernelVm, monitor: Thread) -> Process:
+    """Give back the memory of a VM once it has been gone for so long that nobody is in the middle
+    of anything with it; not if a patch has left a line in its name."""
+    yield host.env.timeout(FORGET_NS)
+    numbers = {vcpu.id for vcpu in made.vcpus}
+    if any(hgctrl.owners[i] in numbers for hgctrl in host.k.hgei for i in range(host.k.slots)):
+        return
+    for owner in (made.name, *(vcpu.name for vcpu in made.vcpus)):
+        host.streams.forget(owner)
+        host.driver.costs.forget(owner)
+    for thread in (monitor, *(vcpu.thread for vcpu in made.vcpus)):
+        host.driver.scheduler.runtime_ns.pop(thread, None)
+    host.k.forget_vm(made)
+    host.k.forget_thread(monitor)
 
 
 def _kick_all(host: Host, monitor: Thread, vcpus: list[Vcpu]) -> Path[None]:
