@@ -23,6 +23,8 @@ from hgeisim.report.run_tables import (
     HartTable,
     hart_tables,
     lock_lines,
+    msi_rows,
+    refusals,
     span_rows,
     vm_rows,
 )
@@ -31,7 +33,7 @@ from tests.support.commands import hgeisim
 from tests.support.golden import check_golden
 
 HARTS = st.builds(
-    lambda lines, withheld, busy, exhausted, counts: {
+    lambda lines, withheld, busy, exhausted, online, counts: {
         "lines": lines,
         "usable": lines - min(lines, withheld),
         "withheld": min(lines, withheld),
@@ -39,11 +41,13 @@ HARTS = st.builds(
         "busy_max": busy,
         "busy_mean": busy / 2,
         "exhausted": exhausted,
+        "online": online,
         **dict(zip(COUNTS, counts, strict=True)),
     },
     st.sampled_from((0, 3, 63)),
     st.integers(0, 4),
     st.integers(0, 63),
+    st.floats(0, 1),
     st.floats(0, 1),
     st.tuples(*[st.integers(0, 10**9)] * 4),
 )
@@ -184,3 +188,57 @@ def test_locks_with_the_longest_waits_come_first() -> None:
     locks["free"] = {"contended": 0, "wait_ns_total": 0}
     assert list(lock_lines({"locks": locks})) == ["lock waits: b 50 ns, a 5 ns, c 5 ns"]
     assert list(lock_lines({"locks": {}})) == ["lock waits: none"]
+
+
+def hart(usable: int, exhausted: float, online: float = 1.0) -> dict[str, Any]:
+    counts = dict.fromkeys(COUNTS, 0)
+    few = {"lines": 7, "usable": usable, "withheld": 7 - usable, "guest_files": 7}
+    return {
+        **few,
+        "busy_max": 0,
+        "busy_mean": 0.0,
+        "exhausted": exhausted,
+        "online": online,
+        **counts,
+    }
+
+
+def cells(harts: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    """Lines and exhausted of each row."""
+    return [(row[1], row[4]) for table in tables(harts) for row in table.rows]
+
+
+def test_withheld_lines_are_said_and_who_has_none_is_not_exhausted() -> None:
+    rows = cells([hart(3, 0.5), hart(7, 0.0), hart(0, 0.0), hart(2, 0.0, online=0.0)])
+    assert rows[:4] == [("3 of 7", "50.0%"), ("7", "0.0%"), ("0 of 7", "-"), ("2 of 7", "-")]
+
+
+def test_an_average_is_over_the_time_in_which_there_was_something_to_exhaust() -> None:
+    half = [hart(3, 1.0) for _ in range(10)] + [hart(0, 0.0) for _ in range(10)]
+    assert cells(half)[2] == ("30 of 140", "100.0%")
+    late = [hart(3, 1.0) for _ in range(10)] + [hart(3, 0.0, online=0.25) for _ in range(10)]
+    assert cells(late)[0] == ("60 of 140", "80.0%")
+
+
+def test_a_refusal_names_the_mode_that_was_asked_for() -> None:
+    vms = [
+        {"name": name, "mode_asked": asked, "mode_granted": granted}
+        for name, asked, granted in (
+            ("a", "auto", "auto"),
+            ("b", "auto", "emul"),
+            ("c", "hwaccel", "emul"),
+            ("d", "auto", "emul"),
+        )
+    ]
+    assert list(refusals({"vms": vms})) == [
+        "-EINVAL: refused auto, in emul: b, d",
+        "-EINVAL: refused hwaccel, in emul: c",
+    ]
+
+
+def test_of_many_vms_each_table_has_a_row_of_msis() -> None:
+    row = {"sent": 2, "delivered": 1, "merged": 0, "pending": 1, "lost": 0, "dropped": {"r": 1}}
+    vms = {f"{name}#{i}": row for name in "ab" for i in range(VMS_SHOWN)}
+    every = {"all": {**row, "sent": 4 * VMS_SHOWN}, "vms": vms}
+    assert [made[:2] for made in msi_rows(every)] == [("a", "16"), ("b", "16"), ("all", "32")]
+    assert [made[5] for made in msi_rows(every)][:2] == ["8", "8"]

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgeisim.drivers.timed.simulation import Simulation
-from hgeisim.runs.measures import hart_summaries, span_totals, vm_totals
+from hgeisim.machine.topology import HartSpec, Topology
+from hgeisim.runs.measures import hart_summaries, mean_exhausted, span_totals, vm_totals
+from hgeisim.runs.occupancy_steps import offline_windows
 from hgeisim.runs.tables import SPANS, VCPUS
 from hgeisim.runs.timeline import ALLOC, FAIL, FREE, OFFLINE, ONLINE, SGEI, Timeline
 from tests.support.simulations import HEALTHY, simulations
@@ -116,6 +118,26 @@ def test_lines_that_the_kernel_withholds_are_not_to_be_had() -> None:
     (made,) = hart_summaries(timeline)
     assert (made["lines"], made["usable"], made["withheld"]) == (7, 3, 4)
     assert made["exhausted"] == 0.8
+
+
+def test_lines_without_a_guest_file_are_nobody_s_to_withhold() -> None:
+    harts = (HartSpec(guest_files=3, geilen=7),)
+    timeline = Timeline(Topology(harts, 3, "test"))
+    timeline.end_ns, timeline.usable = 1000, [3]
+    (made,) = hart_summaries(timeline)
+    assert (made["lines"], made["usable"], made["withheld"]) == (7, 3, 0)
+
+
+def test_a_hart_that_is_off_at_first_is_not_online_until_it_says_so() -> None:
+    timeline = Timeline(topology(1, 1))
+    timeline.end_ns, timeline.off_at_first = 1000, [True, True]
+    timeline.event(600, ONLINE, 0)
+    timeline.occupy(800, 0, 1)
+    first, never = hart_summaries(timeline)
+    assert (first["online"], first["exhausted"]) == (0.4, 0.5)
+    assert (never["online"], never["exhausted"]) == (0.0, 0.0)
+    assert offline_windows(timeline) == [[(0, 600)], [(0, 1000)]]
+    assert mean_exhausted([first, never]) == 0.5
 
 
 def test_exhausted_is_a_share_of_the_time_online() -> None:

@@ -11,6 +11,7 @@ from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.errors import InputError
 from hgeisim.kernel.structs import AUTO, EMUL
+from hgeisim.runs.occupancy_steps import offline_windows
 from hgeisim.scenario.canonical import effective
 from hgeisim.scenario.load import load_scenario, scenario_from
 
@@ -85,3 +86,31 @@ def test_a_machine_without_a_hart_that_is_online_is_one_mistake() -> None:
     with pytest.raises(InputError) as caught:
         scenario(machine={**MACHINE, "offline": [0, 1, 2]})
     assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(("variant", "usable"), [("v7.1", [1, 1, 1]), ("v7.3", [1, 1, 1])])
+def test_a_hart_that_is_never_online_withholds_nothing(variant: str, usable: list[int]) -> None:
+    run = {"distribution": "constant", "value": "100us"}
+    vm = {"name": "a", "vcpus": 1, "run": run, "msi": run}
+    machine = {"harts": [{"count": 3, "guest_files": 1}], "offline": [2]}
+    made = scenario_from({"machine": machine, "kernel": {"variant": variant}, "vm": [vm]})
+    simulation = simulate(made)
+    simulation.run(1_000_000)
+    assert simulation.timeline.usable == usable
+    assert offline_windows(simulation.timeline) == [[], [], [(0, 1_000_000)]]
+
+
+@pytest.mark.parametrize(
+    ("variant", "usable"),
+    [("v6.12", [3, 4]), ("v6.18", [3, 4]), ("v7.1", [3, 3]), ("v7.3", [3, 5])],
+)
+def test_what_a_kernel_may_hand_out(variant: str, usable: list[int]) -> None:
+    """Guest files, HGEIE bits, and the kernel's count: of the HART that boots, the fewest files of
+    all HARTs, or its own."""
+    harts = [{"guest_files": 3, "geilen": 4}, {"guest_files": 6, "geilen": 5}]
+    run = {"distribution": "constant", "value": "100us"}
+    vm = {"name": "a", "vcpus": 1, "run": run, "msi": run}
+    tables = {"machine": {"harts": harts}, "kernel": {"variant": variant}, "vm": [vm]}
+    simulation = simulate(scenario_from(tables))
+    simulation.run(1_000_000)
+    assert simulation.timeline.usable == usable
