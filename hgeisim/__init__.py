@@ -12,6 +12,7 @@ from hgeisim.version import VERSION
 if TYPE_CHECKING:
     from hgeisim.errors import InputError
     from hgeisim.library import locks
+    from hgeisim.library.explanation import Explanation, explain
     from hgeisim.library.exploration import Exploration, explore
     from hgeisim.library.museum import Museum, museum
     from hgeisim.library.power import Noticed, power
@@ -25,6 +26,7 @@ _HOMES = {
     "hgeisim.errors": ("InputError",),
     "hgeisim.library.scenarios": ("canonical", "load", "scenarios", "topology", "variants"),
     "hgeisim.library.run": ("Result", "read", "run"),
+    "hgeisim.library.explanation": ("Explanation", "explain"),
     "hgeisim.library.power": ("Noticed", "power"),
     "hgeisim.library.exploration": ("Exploration", "explore"),
     "hgeisim.library.replay": ("Replay", "replay"),
@@ -34,6 +36,7 @@ _HOMES = {
 """The modules that have the names which are offered."""
 _MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
 __all__ = [
+    "Explanation",
     "Exploration",
     "InputError",
     "Museum",
@@ -42,6 +45,7 @@ __all__ = [
     "Result",
     "SeriesExploration",
     "canonical",
+    "explain",
     "explore",
     "load",
     "locks",

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hgeisim.checks.check import OfHarts, OfVcpus, OfVms, OperationCheck, ReturnCheck, vcpus
+from hgeisim.checks.check import (
+    OfHarts,
+    OfVcpus,
+    OfVms,
+    OperationCheck,
+    ReturnCheck,
+    Unwatched,
+    vcpus,
+)
 from hgeisim.checks.finding import LINELESS, Cause, Finding, Moment
 from hgeisim.checks.ownership import beyond, lines_of, name_of
 from hgeisim.kernel.main import Module
@@ -239,7 +247,7 @@ class LineGranted(OfVcpus):
             yield Finding("line-refused", "hgei", text)
 
 
-class ModeGranted(OfVms):
+class ModeGranted(Unwatched[Vm], OfVms):
     """No VM was refused HGEI lines that the machine has (hazards V2-9, V5-1).
 
     Source: aia_config (aia_device.c): HWACCEL and AUTO are there on hosts with guest files.
@@ -255,7 +263,7 @@ class ModeGranted(OfVms):
             yield Finding("mode-refused", "aia", text, cause)
 
 
-class ModeUsable(OfVms):
+class ModeUsable(Unwatched[Vm], OfVms):
     """No VM was granted HWACCEL where no HART has a line: none of its vCPUs could run.
 
     Source: aia_config (aia_device.c): HWACCEL and AUTO are refused on hosts without guest files.

@@ -52,6 +52,7 @@ COMMANDS = {
     "plot": Entry(
         "hgeisim.cli.plot:command", "Draw a run folder: occupancy, lines, latencies, ..."
     ),
+    "explain": Entry("hgeisim.cli.explain:command", "Say why HARTs had no line left in a run."),
     "topology": Entry("hgeisim.cli.topology:command", "Show the HARTs of a devicetree blob."),
     "scenario": Entry("hgeisim.cli.scenario:command", "List, show or check scenario files."),
     "variants": Entry("hgeisim.cli.variants:command", "List kernels and patches for --variant."),

@@ -61,7 +61,7 @@ class Script(Fixed):
                 yield PAUSE
             yield from self.turn(i)
             i += 1
-        yield from self.end()
+        yield from self.leave_kernel()
 
     def begin(self) -> Path[None]:
         """A vCPU whose VM is created while others run calls KVM_RUN when it is there."""
@@ -79,7 +79,7 @@ class Script(Fixed):
                 yield vcpu.vm.creation.wait
         yield from self.command(i)
 
-    def end(self) -> Path[None]:
+    def leave_kernel(self) -> Path[None]:
         """Where the host is suspended, a task that has ended is not in the way."""
         verb, _, _ = self.commands[-1]
         if self.k.freezer.tasks and verb != "suspend":
@@ -253,7 +253,7 @@ class Script(Fixed):
 
     def vmid_rollover(self, vcpu: None, cpu: int) -> Path[None]:
         """Other VMs have used up the VMIDs, so all are taken back."""
-        return self.k.first_user_of_a_version(self.thread)
+        return self.k.kvm_riscv_gstage_vmid_update(self.thread, None)
 
     def unload(self, vcpu: None, cpu: int) -> Path[None]:
         """KVM is unloaded."""

@@ -169,7 +169,7 @@ class Vcpu(Shared):
     as HARTs have cached it.  `to_write` is 1 while its guest is about to write to a page that the
     dirty log keeps read-only.  `masks` are the identities that its guest is about to disable.
     `traps` is 1 while its guest is about to take a trap that KVM redirects to it; `hgatp_version`
-    is the version of the VMID that its HART was told to use for it.
+    is the version of the VMID in its HGATP.
     `identity` is the one that devices send it, above 6, or 0 for the usual one.  `ledger` has the
     books of its guest, which no path reads.
     """

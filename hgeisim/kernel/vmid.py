@@ -6,7 +6,6 @@ from hgeisim.kernel.mmu import Mmu
 from hgeisim.kernel.structs import REQ_UPDATE_HGATP, Caller, Thread, Vcpu
 from hgeisim.machine.kernel_name import in_c, outside, part_of
 from hgeisim.machine.ops import STEP, Path
-from hgeisim.machine.task import Runner
 
 
 class Vmids(Mmu):
@@ -16,10 +15,16 @@ class Vmids(Mmu):
         """kvm_riscv_gstage_vmid_ver_changed, v6.12, of the VM of a vCPU."""
         return k.vmids_run_out and vcpu.vm.vmid.version != k.globals.vmid_version
 
-    def kvm_riscv_gstage_vmid_update(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+    def kvm_riscv_gstage_vmid_update(k, current: Thread, vcpu: Vcpu | None) -> Path[None]:
         """kvm_riscv_gstage_vmid_update, v6.12 (2.16 step 2): a VM whose VMID was taken back gets
-        another one, which each of its vCPUs is to write to HGATP (bug F-8: they are told when the
-        others pass already)."""
+        another one, which each of its vCPUs is to write to HGATP (bug F-8: they are asked to when
+        the others pass already).
+
+        Without a vCPU it is about some other VM, for which there is no VMID left.
+        """
+        if vcpu is None:
+            yield from k.first_user_of_a_version(current)
+            return
         vm = vcpu.vm
         yield STEP
         if not k.kvm_riscv_gstage_vmid_ver_changed(vcpu):
@@ -38,8 +43,8 @@ class Vmids(Mmu):
 
     @part_of("kvm_riscv_gstage_vmid_update")
     def first_user_of_a_version(k, current: Thread) -> Path[None]:
-        """kvm_riscv_gstage_vmid_update, v6.12 (2.16 step 2), of a VM of which nothing else is
-        modelled, and for which no VMID is left: all are taken back, and every CPU flushes."""
+        """kvm_riscv_gstage_vmid_update, v6.12 (2.16 step 2), where no VMID is left: all are taken
+        back, and every CPU flushes."""
         yield k.vmid_lock.lock
         yield STEP
         k.globals.vmid_version += 1

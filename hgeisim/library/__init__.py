@@ -12,8 +12,8 @@
     print(found)                                # the text of the command
     print(found.mail())                         # one finding, for a mailing list
 
-`load`, `scenarios`, `variants`, `topology` and `canonical` are about what runs; `run`, `read` and
-`power` about runs in time; `explore`, `replay`, `series` and `museum` about searches;
+`load`, `scenarios`, `variants`, `topology` and `canonical` are about what runs; `run`, `read`,
+`explain` and `power` about runs in time; `explore`, `replay`, `series` and `museum` about searches;
 `hgeisim.locks` about lock order and `hgeisim.trace` about traces of a real kernel.
 
 The `repr` of a result is short, its `str` is the text of the command, its `document` is the JSON of

@@ -126,7 +126,7 @@ def _draw_count(panel: Axes, recording: Recording) -> None:
     panel.set_xlim(0, recording.end_ns / unit_ns)
     panel.set_ylim(0, max(1, count.max()) * 1.08)
     panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    panel.set_title("HARTs exhausted at once", loc="left", fontsize=8.5, pad=3)
+    panel.set_title("HARTs exhausted together", loc="left", fontsize=8.5, pad=3)
     panel.set_xlabel(f"time, {unit}")
     panel.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10]))
 

@@ -73,6 +73,11 @@ class Steps:
         return _without(full, self.offline)
 
     @property
+    def free(self) -> Windows:
+        """When a line was free of a HART that was online."""
+        return _without(_windows(self.edges_ns, self.busy < self.lines), self.offline)
+
+    @property
     def beyond(self) -> Windows:
         """When more lines were taken than there are."""
         return _windows(self.edges_ns, self.busy > self.lines)

@@ -231,11 +231,18 @@ VCPUS = dtype(
     destroyed="small",
     **{f"{name}_ns": "int" for name in STATE_NAMES},
 )
+IDLE = dtype(vcpu="small", state="text", start_ns="int", end_ns="int")
 TRACED_VCPUS = dtype(vcpu="small", pointer="text", pid="int", thread="text")
 LOCKS = dtype(**{"lock": "text", "class": "text"}, **dict.fromkeys(NAMES, "int"))
 HGEI_LOCK = "hgctrl->lock"
 """The class of the locks that have a row for each HART."""
-KINDS = {"owners": (OWNERS,), "spans": (SPANS,), "vcpus": (VCPUS, TRACED_VCPUS), "locks": (LOCKS,)}
+KINDS = {
+    "owners": (OWNERS,),
+    "spans": (SPANS,),
+    "vcpus": (VCPUS, TRACED_VCPUS),
+    "idle": (IDLE,),
+    "locks": (LOCKS,),
+}
 """The types that a table may have, by its name."""
 
 

@@ -17,6 +17,7 @@ from hgeisim.runs.tables import (
     BLOCKED,
     FAILED,
     HOST,
+    IDLE,
     STATE_NAMES,
     SWFILE,
     VCPUS,
@@ -24,12 +25,16 @@ from hgeisim.runs.tables import (
     Records,
 )
 
+IDLE_STATES = (BLOCKED, FAILED)
+"""States in which a vCPU has no use for a line: its guest waits, or is not let in."""
+
 
 @dataclass
 class VcpuTime:
     """A vCPU's life from `born_ns` to `gone_ns` (None: it is alive), split into `ns` by state.
 
-    `now` is its state since `since_ns`; that time is not part of `ns` yet.
+    `now` is its state since `since_ns`; that time is not part of `ns` yet.  `idle_since_ns` is when
+    an idle state began.
     """
 
     vcpu: Vcpu
@@ -37,6 +42,7 @@ class VcpuTime:
     since_ns: int
     gone_ns: int | None = None
     now: int = HOST
+    idle_since_ns: int = 0
     ns: list[int] = field(default_factory=lambda: [0] * len(STATE_NAMES))
 
     def become(self, state: int, now_ns: int) -> None:
@@ -67,6 +73,7 @@ class VcpuTimes:
     def __init__(self, k: Module) -> None:
         self.k, self.now = k, k.ktime_get
         self.times: dict[int, VcpuTime] = {}
+        self.idle: list[tuple[int, str, int, int]] = []
         self._halted: dict[int, None] = {}
         for vcpu in k.vcpus[1:]:
             if vcpu is not None:
@@ -125,7 +132,23 @@ class VcpuTimes:
         self.times[vcpu.id].end(self.now())
 
     def _become(self, vcpu: int, state: int) -> None:
-        self.times[vcpu].become(state, self.now())
+        time, now_ns = self.times[vcpu], self.now()
+        if time.now in IDLE_STATES and state != time.now:
+            self.idle.append((vcpu, STATE_NAMES[time.now], time.idle_since_ns, now_ns))
+        if state in IDLE_STATES and state != time.now:
+            time.idle_since_ns = now_ns
+        time.become(state, now_ns)
+
+    def idle_table(self, end_ns: int) -> Records:
+        """A row for each span in which a vCPU waited for an interrupt, or for another try after a
+        failed entry, in the order in which they ended; then those that have not ended."""
+        still = [
+            (number, STATE_NAMES[time.now], time.idle_since_ns, end_ns)
+            for number, time in self.times.items()
+            if time.now in IDLE_STATES
+        ]
+        rows = [row for row in (*self.idle, *still) if row[3] > row[2]]
+        return np.array(rows, IDLE)
 
     def table(self, end_ns: int) -> Records:
         """A row for each vCPU, with its life up to the end of the run."""

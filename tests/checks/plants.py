@@ -357,6 +357,9 @@ NOT_TOLD_APART = {
     ),
     "deadlock:ipi": "a shipped kernel shows it at a shutdown alone, with a handler on each HART; a "
     "fault that waits for an IPI with interrupts off is `ipi-wait-atomic` before",
+    "foreign-vmid:vcpu": "AIA has no part in VMIDs, so no cause names them; a patch is compared "
+    "with its base by the fewest switches",
+    "limit:depth aia_create": "the id has the function that holds them",
     "foreign-registers:vcpu": "AIA has no part in a load or a put, so no cause names them; a patch "
     "is compared with its base by the fewest switches",
     "stale-armed:hgei": "only `trace check` reports it, and a trace does not say why a bit is set",

@@ -140,6 +140,7 @@ STORM = ("hotplug-storm", "v7.0", ("run.quiet=200us", "run.until=8ms"))
 CHURN = ("vm-churn", "v7.0", ("run.until=10ms",))
 IPIS = ("sgei-storm", "v7.0", ("run.quiet=500us", "run.until=4ms"))
 BIG = ("big-little", PERCPU, ("run.until=3ms",))
+ENDLESS = "endless:kvm_arch_vcpu_ioctl_run", "vmid-rollover", "v7.0+F-8-fixed"
 NOTICED = {
     "aia_config": Notice("mode-unusable:hwaccel", "lineless"),
     "aia_find_hgei": Notice("lost-wakeup:vcpu", "msi-to-sleeper", "v6.12"),
@@ -252,11 +253,25 @@ NOTICED = {
     "try_to_wake_up": Notice("lost-wakeup:vcpu", "reused-line"),
     "ttwu_runnable": Notice("lost-wakeup:vcpu", "moved-sleeper"),
     "vcpu_enter_guest": Notice("entry-refused:auto", "reused-line"),
+    "kvm_resume": Notice("exception:must_be_enabled", "suspend", "v7.0"),
+    "kvm_riscv_gstage_update_hgatp": Notice(*ENDLESS),
+    "kvm_riscv_gstage_vmid_update": Notice(*ENDLESS),
+    "kvm_suspend": Notice("register:hvictl", "suspend", "v7.0"),
+    "load_registers": Notice("foreign-registers:vcpu", "contend", "v7.2"),
+    "local_hfence_gvma_all": Notice("foreign-vmid:vcpu", *ENDLESS[1:]),
+    "signal_all": Notice("deadlock:freezetasks", "suspend", "v7.0"),
+    "syscore_resume": Notice("exception:must_be_enabled", "suspend", "v7.0"),
+    "syscore_suspend": Notice("register:hvictl", "suspend", "v7.0"),
+    "thaw_secondary_cpus": Notice("exception:must_be_enabled", "suspend", "v7.0"),
     "vcpu_load": Notice("unreachable:vcpu", "reused-line"),
     "vcpu_put": Notice("left-behind:vcpu->cpu", "destroyed"),
     "vcpu_thread": Notice("unserved:vcpu", *FULL),
 }
 
+LOCKS = (
+    "It takes locks and gives them back; it leaves nothing behind that anybody reads. Lock order "
+    "knows fewer locks then, and complains of none."
+)
 ARRIVES = "It does nothing but arrive: the interrupt makes a guest exit, the function adds nothing."
 VERB = "It is what a script or the host does, not KVM: without it the scenario is another one, and "
 WFI = "WFI may end at any time: the guest looks again, gets its interrupts, and takes HART time."
@@ -268,6 +283,17 @@ UNSEEN = {
     "scheduler_ipi": ARRIVES,
     "aia_init": "It takes and gives back locks and waits for readers; it leaves nothing behind "
     "that anybody reads. Lock order knows fewer dependencies then, and complains of none.",
+    "aia_create": LOCKS,
+    "kvm_vm_ioctl_create_vcpu": LOCKS,
+    "lock_all_vcpus": LOCKS,
+    "unlock_vcpus": "The machine is not set up: whoever wants one of these locks next waits for "
+    "ever, and that is an error before the search.",
+    "kvm_riscv_vcpu_trap_redirect": "What it writes is not modelled, only whose registers it is "
+    "written to.",
+    "enter_state": VERB + "vacuous: the host is not suspended.",
+    "suspend_enter": VERB + "vacuous: user space rests, and nothing goes down meanwhile.",
+    "freeze_secondary_cpus": VERB + "smaller: one CPU is suspended, and comes back.",
+    "first_user_of_a_version": VERB + "vacuous: no VMID is taken back.",
     "cpu_down": VERB + "vacuous: no HART goes offline, so no line is taken away.",
     "cpu_up": VERB + "poorer: HARTs that went offline stay so, and nothing needs them.",
     "move_to": VERB + "vacuous: the vCPU stays where it is, and its file too.",

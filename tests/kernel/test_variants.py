@@ -20,6 +20,7 @@ from hgeisim.kernel.request import Request
 from hgeisim.kernel.sched import Sched
 from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.structs import IN_GUEST_MODE
+from hgeisim.kernel.suspend import Suspend
 from hgeisim.kernel.variants import BASES, OWN, PATCHES, find_variant, made_of, variant_problem
 from hgeisim.kernel.variants.bugs import BUGS
 from hgeisim.kernel.variants.cpu_pm import CpuPm
@@ -48,6 +49,7 @@ from hgeisim.kernel.variants.v7_1 import V7_1
 from hgeisim.kernel.variants.v7_2 import V7_2
 from hgeisim.kernel.variants.v7_3 import V7_3
 from hgeisim.kernel.vcpu import VcpuRun
+from hgeisim.kernel.vmid import Vmids
 from hgeisim.machine.shared import Fixed, Memory
 from tests.support import kernels
 
@@ -133,8 +135,8 @@ def test_a_patch_applies_once() -> None:
 
 
 LAYERS = (
-    *(Module, CpuIdle, Cpuhp, Block, VcpuRun, AiaDevice, ImsicDevice, Imsic),
-    *(Aia, Interrupts, Mmu, Request, Sched, Kernel, Fixed),
+    *(Module, Suspend, CpuIdle, Cpuhp, Block, VcpuRun, AiaDevice, ImsicDevice, Imsic),
+    *(Aia, Interrupts, Vmids, Mmu, Request, Sched, Kernel, Fixed),
 )
 ORDER: dict[str, list[type[Kernel]]] = {
     "v6.12": [V6_12],
@@ -178,6 +180,7 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
         "kvm_riscv_vcpu_aia_imsic_put",
         *("kvm_riscv_vcpu_aia_has_interrupts", "request_sgei", "kick_after_store"),
         "disarm_new_line",
+        "lock_all_vcpus",
     },
     V6_18: {"kvm_riscv_vcpu_aia_has_interrupts"},
     V7_0: {"guest_files_max"},
@@ -192,7 +195,8 @@ OVERRIDES: dict[type[Kernel], set[str]] = {
     ExitOrder: {"riscv_kvm_exit"},
     FormerClear: {"reset_guest_registers"},
     FormerSkip: {
-        *("add_vcpu", "kvm_arch_vcpu_load", "registers_to_be_written", "write_registers"),
+        *("add_vcpu", "load_registers", "registers_to_be_written", "write_registers"),
+        "kvm_riscv_vcpu_trap_redirect",
         *("preempt_others", "kvm_sched_out"),
         *("resume", "kvm_arch_vcpu_put", "put_and_loaded", "kvm_riscv_vcpu_enter_exit"),
         *("reset_vcpu_context", "reset_guest_registers", "kvm_riscv_vcpu_set_reg_csr"),

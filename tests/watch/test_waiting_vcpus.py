@@ -34,7 +34,7 @@ def test_alone_it_waits_for_its_device_only() -> None:
 
 
 def test_ten_on_one_hart_wait_for_the_hart() -> None:
-    """A round of ten takes over 400 us, of which each waits 60 us for its device."""
+    """A round of ten takes over 400 us, and each waits 60 us of that for its device."""
     ten = shares(ran(10))
     assert ten["blocked"] == pytest.approx(0.13, abs=0.03)
     assert ten["host"] > 0.7

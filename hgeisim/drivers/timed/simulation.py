@@ -213,7 +213,10 @@ class Simulation:
     def tables(self) -> Tables:
         """The tables recorded beside the timeline, up to now."""
         end_ns = self.timeline.end_ns
-        return {name: watcher.table(end_ns) for name, watcher in self.recorded.items()}
+        made = {name: watcher.table(end_ns) for name, watcher in self.recorded.items()}
+        if self.lock_order is not None:  # all is recorded
+            made["idle"] = self.recorded["vcpus"].idle_table(end_ns)
+        return made
 
     def msis(self) -> dict[str, Any]:
         """The account of all MSIs up to now, see `hgeisim/watch/msis.py`."""
@@ -308,7 +311,7 @@ def _script_path(driver: TimedDriver, script: Script) -> Path[None]:
         yield from script.turn(i)
         if VERBS[verb].moves and vcpu is not None:
             driver.scheduler.move(vcpu.thread, cpu)
-    yield from script.end()
+    yield from script.leave_kernel()
 
 
 def start_workload(driver: TimedDriver, streams: Streams, scenario: Scenario) -> Host:

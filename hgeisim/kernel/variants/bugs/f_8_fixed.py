@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import REQ_UPDATE_HGATP, Vcpu
+from hgeisim.kernel.structs import REQ_UPDATE_HGATP, Thread, Vcpu
 from hgeisim.machine.ops import STEP, Path
-from hgeisim.machine.task import Runner
 
 
 class F8Fixed(Module):
@@ -16,8 +15,11 @@ class F8Fixed(Module):
         """kvm_riscv_gstage_vmid_ver_changed with the patch."""
         return k.vmids_run_out and vcpu.hgatp_version != k.globals.vmid_version
 
-    def kvm_riscv_gstage_vmid_update(k, current: Runner, vcpu: Vcpu) -> Path[None]:
+    def kvm_riscv_gstage_vmid_update(k, current: Thread, vcpu: Vcpu | None) -> Path[None]:
         """kvm_riscv_gstage_vmid_update with the patch (2.16 step 2)."""
+        if vcpu is None:
+            yield from k.first_user_of_a_version(current)
+            return
         yield STEP
         if not k.kvm_riscv_gstage_vmid_ver_changed(vcpu):
             return
