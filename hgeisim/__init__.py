@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hgeisim.library.run import Result, read, run
     from hgeisim.library.scenarios import canonical, load, scenarios, topology, variants
     from hgeisim.library.series import SeriesExploration, series
+    from hgeisim.study.comparison import Comparison, compare
 
 __version__ = VERSION
 _HOMES = {
@@ -30,10 +31,12 @@ _HOMES = {
     "hgeisim.library.replay": ("Replay", "replay"),
     "hgeisim.library.series": ("SeriesExploration", "series"),
     "hgeisim.library.museum": ("Museum", "museum"),
+    "hgeisim.study.comparison": ("Comparison", "compare"),
 }
 """The modules that have the names which are offered."""
 _MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
 __all__ = [
+    "Comparison",
     "Exploration",
     "InputError",
     "Museum",
@@ -42,6 +45,7 @@ __all__ = [
     "Result",
     "SeriesExploration",
     "canonical",
+    "compare",
     "explore",
     "load",
     "locks",

@@ -1,0 +1,115 @@
+"""Options that the commands of studies share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from hgeisim.cli.options import settings_option
+from hgeisim.errors import InputError, Problem
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Percent(click.FloatRange):
+    """A share: `2%`, or `0.02`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it as a number."""
+        text = str(value).strip()
+        number: Any = text.removesuffix("%")
+        number = super().convert(number, param, ctx)
+        return number / 100 if text.endswith("%") else number
+
+
+def scenario_options(command: Command) -> Command:
+    """The options that change what runs, besides the kernel."""
+    for option in (
+        settings_option,
+        click.option("--seed", help="Seed of the first replication; each has the next one."),
+        click.option("--until", help="How long to simulate, such as 20ms."),
+        click.option("--preemption", help="Kernel preemption: none, voluntary, full, rt."),
+    ):
+        command = option(command)
+    return command
+
+
+def executor_option(command: Command) -> Command:
+    """Where replications run."""
+    return click.option(
+        "--executor",
+        metavar="WHERE",
+        default="processes",
+        help="processes (default), serial, or the Dask scheduler tcp://HOST:PORT.",
+    )(command)
+
+
+def level_option(command: Command) -> Command:
+    """The confidence of intervals."""
+    return click.option(
+        "--level", type=float, metavar="PERCENT", help="Confidence of intervals. Default: 95."
+    )(command)
+
+
+def warm_up_option(default: str) -> Callable[[Command], Command]:
+    """What is left out of each run."""
+    return click.option(
+        "--warm-up",
+        metavar="TIME",
+        default=default,
+        help=f"What each run leaves out: mser-5, none or a time. Default: {default}.",
+    )
+
+
+def metric_option(command: Command) -> Command:
+    """Which metrics."""
+    return click.option(
+        "-m", "--metric", "metrics", metavar="METRIC", multiple=True,
+        help="What to show; repeatable, see `hgeisim compare --metrics`. Default: the main ones.",
+    )(command)  # fmt: skip
+
+
+def list_metrics(as_json: bool) -> int:
+    """Print every metric with its unit, meaning and denominator."""
+    from hgeisim.cli.console import print_json, print_parts  # noqa: PLC0415
+    from hgeisim.report.grid import Grid  # noqa: PLC0415
+    from hgeisim.study.comparison import facts_of  # noqa: PLC0415
+    from hgeisim.study.metrics import METRICS  # noqa: PLC0415
+
+    facts = [facts_of(name) for name in METRICS]
+    if as_json:
+        print_json({"metrics": facts})
+        return 0
+    rows = [
+        tuple(each[key] for key in ("name", "unit", "meaning", "denominator")) for each in facts
+    ]
+    print_parts([Grid(("metric", "unit", "what", "divided by"), rows)])
+    return 0
+
+
+def loaded(name: str, said: dict[str, Any]) -> Any:
+    """The scenario, with what the command line says about it."""
+    from hgeisim.library.scenarios import load  # noqa: PLC0415
+    from hgeisim.scenario.load import parse_value  # noqa: PLC0415
+
+    settings, seed = said.pop("settings"), said.pop("seed")
+    number = None if seed is None else parse_value(seed)
+    overrides = {key: said.pop(key) for key in ("variant", "preemption", "until") if key in said}
+    return load(name, set=settings, seed=number, **overrides)
+
+
+def check_pictures(pictures: tuple[Any, ...]) -> None:
+    """Refuse, before anything runs, pictures that could not be written."""
+    from hgeisim.runs.atomic_folder import why_not_writable  # noqa: PLC0415
+    from hgeisim.runs.picture_kinds import SUFFIXES  # noqa: PLC0415
+
+    problems = []
+    for path in pictures:
+        if path.suffix.lower() not in SUFFIXES:
+            problems.append(Problem(str(path), "", "", f"must end in {' or '.join(SUFFIXES)}"))
+        elif why := why_not_writable(path):
+            problems.append(Problem(str(path), "", "", f"cannot be written: {why}"))
+    if problems:
+        raise InputError(problems)
