@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hgeisim.library.scenarios import canonical, load, scenarios, topology, variants
     from hgeisim.library.series import SeriesExploration, series
     from hgeisim.study.comparison import Comparison, compare
+    from hgeisim.study.sweep import Sweep, sweep
 
 __version__ = VERSION
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "hgeisim.library.series": ("SeriesExploration", "series"),
     "hgeisim.library.museum": ("Museum", "museum"),
     "hgeisim.study.comparison": ("Comparison", "compare"),
+    "hgeisim.study.sweep": ("Sweep", "sweep"),
 }
 """The modules that have the names which are offered."""
 _MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
@@ -44,6 +46,7 @@ __all__ = [
     "Replay",
     "Result",
     "SeriesExploration",
+    "Sweep",
     "canonical",
     "compare",
     "explore",
@@ -56,6 +59,7 @@ __all__ = [
     "run",
     "scenarios",
     "series",
+    "sweep",
     "topology",
     "trace",
     "variants",

@@ -11,7 +11,7 @@ from hgeisim.cli.options import PATH, complete_scenarios, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import (
     Percent,
-    check_pictures,
+    check_places,
     executor_option,
     level_option,
     list_metrics,
@@ -85,7 +85,7 @@ def command(
         return list_metrics(as_json)
     if scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.")
-    check_pictures(pictures)
+    check_places(pictures)
     made = loaded(scenario, said)
     found = compare(made, variant, metrics=metrics, fail_if=fail_if, progress=progress(), **said)
     for path in pictures:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -54,7 +55,7 @@ def level_option(command: Command) -> Command:
 
 
 def warm_up_option(default: str) -> Callable[[Command], Command]:
-    """What is left out of each run."""
+    """The part of each run that is left out."""
     return click.option(
         "--warm-up",
         metavar="TIME",
@@ -100,16 +101,21 @@ def loaded(name: str, said: dict[str, Any]) -> Any:
     return load(name, set=settings, seed=number, **overrides)
 
 
-def check_pictures(pictures: tuple[Any, ...]) -> None:
-    """Refuse, before anything runs, pictures that could not be written."""
+def check_places(pictures: Iterable[Path], exports: Iterable[Path] = ()) -> None:
+    """Refuse, before anything runs, files that could not be written; pictures by their suffix."""
     from hgeisim.runs.atomic_folder import why_not_writable  # noqa: PLC0415
     from hgeisim.runs.picture_kinds import SUFFIXES  # noqa: PLC0415
 
-    problems = []
-    for path in pictures:
-        if path.suffix.lower() not in SUFFIXES:
-            problems.append(Problem(str(path), "", "", f"must end in {' or '.join(SUFFIXES)}"))
-        elif why := why_not_writable(path):
-            problems.append(Problem(str(path), "", "", f"cannot be written: {why}"))
+    drawn = list(pictures)
+    problems = [
+        Problem(str(path), "", "", f"must end in {' or '.join(SUFFIXES)}")
+        for path in drawn
+        if path.suffix.lower() not in SUFFIXES
+    ]
+    problems += [
+        Problem(str(path), "", "", f"cannot be written: {why}")
+        for path in [*drawn, *exports]
+        if (why := why_not_writable(path))
+    ]
     if problems:
         raise InputError(problems)

@@ -55,7 +55,7 @@ def head(document: Document) -> Iterator[str]:
 
 
 def warm_up(document: Document) -> str:
-    """What is left out of each run."""
+    """The part of each run that is left out."""
     until, cut = format_duration(document["until_ns"]), document["warm_up"]
     if not cut["settled"]:
         return f"all of {until}: MSER-5 finds no steady state"
@@ -94,7 +94,7 @@ def _cells(row: Document, other: str) -> tuple[str, str, str]:
 
 
 def verdict(found: Document) -> str:
-    """What a difference says: more, less, the same in all pairs, or that it may be chance."""
+    """The meaning of a difference: more, less, the same in all pairs, or perhaps chance."""
     low, high = found["low"], found["high"]
     if low is None or high is None:
         return "unknown"

@@ -43,7 +43,7 @@ def estimate(found: Found | None, unit: str, *, difference: bool = False) -> str
 
 
 def _scale(found: Found, unit: str) -> tuple[float, str]:
-    """What a number is divided by to be shown, and the unit that it has then."""
+    """The number by which one is divided to be shown, and the unit that it has then."""
     if unit == "share":
         return 0.01, "%"
     if unit == "ns":
@@ -66,7 +66,7 @@ def percent_of(share: float | None) -> str:
 def meanings(metrics: Iterable[Found]) -> Iterator[str]:
     """A line for each metric: what it is, and what it is divided by."""
     for metric in metrics:
-        what = "share of" if metric["unit"] == "share" else "over"
-        yield from indented(
-            f"{metric['name']}: {metric['meaning']}; {what} {metric['denominator']}", 0
-        )
+        unit = metric["unit"]
+        what = "share of" if unit == "share" else f"in {unit}, over"
+        words = f"{metric['name']}: {metric['meaning']}; {what} {metric['denominator']}"
+        yield from indented(words, 0)

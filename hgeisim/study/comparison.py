@@ -278,7 +278,7 @@ def shown(interval: Interval) -> dict[str, Any]:
 
 
 def facts_of(metric: str) -> dict[str, str]:
-    """What a metric is, as part of a JSON document."""
+    """The unit, meaning and denominator of a metric, as part of a JSON document."""
     found = METRICS[metric]
     return {
         "name": metric,

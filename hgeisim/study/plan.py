@@ -49,7 +49,7 @@ class Plan:
         return self.replications if self.precision is None else self.at_most
 
     def rounds(self) -> Iterator[range]:
-        """The replications of each round, before each of which the stop rule is asked."""
+        """The replications of each round; between two rounds the stop rule is asked."""
         done, upto = 0, self.most if self.precision is None else min(FLOOR, self.at_most)
         while done < upto:
             yield range(done, upto)

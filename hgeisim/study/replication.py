@@ -67,7 +67,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a replication: its metrics, those of each HART, and the ids of findings."""
+    """The record of a replication: its metrics, those of each HART, and the ids of findings."""
 
     values: dict[str, Value]
     harts: dict[str, tuple[Value, ...]] = field(default_factory=dict)

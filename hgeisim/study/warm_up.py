@@ -3,7 +3,7 @@
 MSER-5 (K. P. White, Simulation 69, 1997) leaves out the beginning whose loss makes the mean of the
 rest most certain: it takes means of 5 neighbours, and the cut after which the squared deviations
 from the mean, divided by the square of the number that is left, are smallest.  A cut in the second
-half says that the run is too short to tell.
+half means that the run is too short for a judgement.
 """
 
 from __future__ import annotations
