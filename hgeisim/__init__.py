@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hgeisim.library.run import Result, read, run
     from hgeisim.library.scenarios import canonical, load, scenarios, topology, variants
     from hgeisim.library.series import SeriesExploration, series
+    from hgeisim.study.capacity import Capacity, capacity
     from hgeisim.study.comparison import Comparison, compare
     from hgeisim.study.sweep import Sweep, sweep
 
@@ -32,12 +33,14 @@ _HOMES = {
     "hgeisim.library.replay": ("Replay", "replay"),
     "hgeisim.library.series": ("SeriesExploration", "series"),
     "hgeisim.library.museum": ("Museum", "museum"),
+    "hgeisim.study.capacity": ("Capacity", "capacity"),
     "hgeisim.study.comparison": ("Comparison", "compare"),
     "hgeisim.study.sweep": ("Sweep", "sweep"),
 }
 """The modules that have the names which are offered."""
 _MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
 __all__ = [
+    "Capacity",
     "Comparison",
     "Exploration",
     "InputError",
@@ -48,6 +51,7 @@ __all__ = [
     "SeriesExploration",
     "Sweep",
     "canonical",
+    "capacity",
     "compare",
     "explore",
     "load",

@@ -51,6 +51,7 @@ COMMANDS = {
     "run": Entry("hgeisim.cli.run:command", "Simulate a scenario; a table and a run folder."),
     "compare": Entry("hgeisim.cli.compare:command", "Compare kernels, with intervals."),
     "sweep": Entry("hgeisim.cli.sweep:command", "Run every combination of some values."),
+    "capacity": Entry("hgeisim.cli.capacity:command", "Find how many lines or vCPUs will do."),
     "plot": Entry(
         "hgeisim.cli.plot:command", "Draw a run folder: occupancy, lines, latencies, ..."
     ),

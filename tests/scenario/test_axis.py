@@ -46,10 +46,8 @@ def test_the_harts_of_a_devicetree_can_be_changed() -> None:
 def test_all_entries_of_a_list() -> None:
     made = load_scenario("big-little", settings=["machine.harts.all.guest_files=20"])
     assert [hart.lines for hart in made.topology.harts] == [20] * 8
-    assert [vm.vcpus for vm in load_scenario("big-little", settings=["vm.all.vcpus=2"]).vm] == [
-        2,
-        2,
-    ]
+    made = load_scenario("big-little", settings=["vm.all.vcpus=2"])
+    assert [vm.vcpus for vm in made.vm] == [2, 2]
 
 
 def test_a_name_comes_before_all() -> None:
@@ -65,7 +63,6 @@ def test_a_name_comes_before_all() -> None:
 
 
 def test_a_devicetree_that_is_not_there_is_still_the_problem() -> None:
+    raw = {"machine": {"devicetree": "no.dtb"}}
     with pytest.raises(InputError, match=r"machine\.devicetree"):
-        load_scenario(
-            {"machine": {"devicetree": "no.dtb"}, "run": {}}, settings=["machine.harts.0.guest_files=1"]
-        )
+        load_scenario(raw, settings=["machine.harts.0.guest_files=1"])
