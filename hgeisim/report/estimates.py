@@ -36,6 +36,8 @@ def estimate(found: Found | None, unit: str, *, difference: bool = False) -> str
         return f"{value:{sign}.4g}{name} in each"
     digits = _digits(max(value - low, high - value), value)
     number = f"{value:{sign}.{digits}f}"
+    if unit == "share" and not difference and (low < 0 or high > 100):  # t knows no ends
+        return f"{number}{name} ({max(low, 0):.{digits}f}..{min(high, 100):.{digits}f})"
     if found["method"] == "t":
         half = f"{(high - low) / 2:.{digits}f}"
         return f"{number}{name} +- {half}" if name == "%" else f"{number} +- {half}{name}"

@@ -113,10 +113,10 @@ class Search:
     def scenario(self, value: int) -> Scenario:
         """The scenario at a value.  InputError: it is not a scenario there."""
         made = load(self.source, **self.overrides)
-        key, value = _key(self.axis.key, made, value)
         settings = settings_by_key(self.overrides.get("set", ()))
+        settings |= _settings(self.axis.key, made, value)
         try:
-            return load(self.source, **{**self.overrides, "set": {**settings, key: value}})
+            return load(self.source, **{**self.overrides, "set": settings})
         except InputError as error:
             where = f"{self.which} {self.axis.key}"
             raise InputError(replace(each, where=where) for each in error.problems) from None
@@ -197,26 +197,28 @@ class Search:
         return mean_interval(values, self.level)
 
 
-def _key(key: str, scenario: Scenario, value: int) -> tuple[str, int]:
-    """The key of a scenario for a name of SHORT, and its value.
+def _settings(key: str, scenario: Scenario, value: int) -> dict[str, int]:
+    """The settings of a scenario for a key, or for a name of SHORT.
 
     InputError: the scenario has not exactly one [[vm]], whose vCPUs are meant.
     """
     if key == "lines":
-        return "machine.harts.all.guest_files", value
+        narrow = any(hart.geilen is not None for hart in scenario.topology.harts)
+        both = ("guest_files", "geilen")[: 1 + narrow]
+        return {f"machine.harts.all.{name}": value for name in both}
     if key not in SHORT:
-        return key, value
+        return {key: value}
     if len(scenario.vm) != 1:
         names = ", ".join(f"vm.{vm.name}.vcpus" for vm in scenario.vm) or "none"
         allowed = f"is for a scenario with one [[vm]]; here are {names}"
         raise wrong(("capacity", "key"), key, allowed, "name the one that is meant")
     harts, vms = len(scenario.topology.harts), scenario.vm[0].count or 1
     if key == "vcpus":
-        return "vm.0.vcpus", value
+        return {"vm.0.vcpus": value}
     if value * harts % vms:
         allowed = f"does not give {vms} VMs on {harts} HARTs whole vCPUs at {value}:1"
         raise wrong(("capacity", "key"), key, allowed)
-    return "vm.0.vcpus", value * harts // vms
+    return {"vm.0.vcpus": value * harts // vms}
 
 
 def capacity(
@@ -237,7 +239,7 @@ def capacity(
     """
     names = ("set", *OVERRIDES)
     overrides = {key: how.pop(key) for key in names if how.get(key) is not None}
-    how = {key: value for key, value in how.items() if key not in names}
+    how = {key: value for key, value in how.items() if value is not None and key not in names}
     if (smallest is None) == (largest is None):
         allowed = "must be given, or --largest, and not both"
         raise wrong(("capacity", SMALLEST), smallest or "", allowed, "such as lines=1..15")

@@ -155,6 +155,15 @@ def test_a_devicetree_is_changed_for_the_search_only() -> None:
     assert command("capacity", "big-little", *words, "--json").document()["answer"] == 2
 
 
+def test_lines_are_what_both_geilen_and_guest_files_allow() -> None:
+    """Homogeneous has 7 guest files and 5 bits of HGEIE."""
+    words = ("--until", "300us", "--target", "lines_in_use < 99", "--smallest", "lines=6", *QUICK)
+    places = command("capacity", "homogeneous", *words, "--json").document()["places"]
+    scenario = hgeisim.load("homogeneous", set={"machine.harts.all.guest_files": 6})
+    assert places[0]["verdict"] == "kept"
+    assert {hart.lines for hart in scenario.topology.harts} == {5}
+
+
 def test_the_exit_status_says_that_no_value_will_do(tmp_path: Path) -> None:
     words = ("--target", "lines_in_use < 0.001", "--smallest", "lines=1,2", *QUICK)
     assert command("capacity", one_vm(tmp_path), *words).status == 1
