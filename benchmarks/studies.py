@@ -1,4 +1,4 @@
-"""What studies cost: a sweep on all cores, a sweep gone on with, memory, a paired comparison.
+"""The cost of studies: a sweep on all cores, a finished sweep, memory, a paired comparison.
 
     python -m benchmarks.studies [RUNS]
 
@@ -36,7 +36,7 @@ def swept(folder: Path, name: str, runs: int, *words: str) -> tuple[float, int]:
     few = ("--until", "2ms", "-n", str(runs // POINTS), "-o", str(folder / f"{name}.sqlite"))
     command = [sys.executable, "-c", PEAK, "sweep", "big-little", *AXES, *few, "--json", *words]
     began = time.monotonic()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
     return time.monotonic() - began, int(done.stderr.split()[-1])
 
 

@@ -83,7 +83,7 @@ def answer(document: Document) -> str:
 
 
 def _other(document: Document, value: int) -> str:
-    """What is known of the next worse value."""
+    """The verdict on the next worse value."""
     place = next((each for each in document["places"] if each["value"] == value), None)
     if place is None or place["verdict"] == "undecided":
         return f"{named(document, value)}: undecided"

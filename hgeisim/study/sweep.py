@@ -117,7 +117,7 @@ def _cell(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Study:
-    """What to sweep: a scenario with settings, along some axes, by a plan."""
+    """The plan of a sweep: a scenario with settings, along some axes, by a plan."""
 
     source: Source
     settings: dict[str, Any]
