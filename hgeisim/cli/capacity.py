@@ -43,8 +43,10 @@ def command(
 
     \b
     Example:
-      hgeisim capacity server-64 --target "sw_file_time < 1%" --smallest lines=1..15
-      hgeisim capacity virt-2socket --target "no_line < 1e-3" --largest vm.0.vcpus=4..64..4
+      hgeisim capacity homogeneous --target "sw_file_time < 1%" \\
+          --smallest lines=1..15
+      hgeisim capacity virt-2socket --target "no_line < 1e-3" \\
+          --largest vm.big.vcpus=4..64..4
 
     The values are halved until one is left; a value gets runs until its interval is on one side of
     the target.  An answer has the confidence of --level as a whole.  A devicetree will do as well:

@@ -17,6 +17,7 @@ from hgeisim.cli.study_options import (
     list_metrics,
     loaded,
     metric_option,
+    run_again,
     scenario_options,
     warm_up_option,
 )
@@ -86,8 +87,10 @@ def command(
     if scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.")
     check_places(pictures)
+    again = run_again(scenario, said)
     made = loaded(scenario, said)
     found = compare(made, variant, metrics=metrics, fail_if=fail_if, progress=progress(), **said)
+    found.document["replay"] = again
     for path in pictures:
         found.plot().save(path)
     if as_json:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.types import FloatParamType
 
 from hgeisim.cli.options import settings_option
 from hgeisim.errors import InputError, Problem
@@ -14,7 +16,7 @@ from hgeisim.errors import InputError, Problem
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Percent(click.FloatRange):
+class Percent(FloatParamType):
     """A share: `2%`, or `0.02`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -99,6 +101,18 @@ def loaded(name: str, said: dict[str, Any]) -> Any:
     number = None if seed is None else parse_value(seed)
     overrides = {key: said.pop(key) for key in ("variant", "preemption", "until") if key in said}
     return load(name, set=settings, seed=number, **overrides)
+
+
+def run_again(name: str, said: dict[str, Any]) -> str:
+    """The command that runs the scenario as the command line changes it, but for kernel and
+    seed."""
+    words = ["hgeisim", "run", name]
+    for option in ("preemption", "until"):
+        if said[option] is not None:
+            words += [f"--{option}", said[option]]
+    for setting in said["settings"]:
+        words += ["-s", setting]
+    return shlex.join(words)
 
 
 def check_places(pictures: Iterable[Path], exports: Iterable[Path] = ()) -> None:

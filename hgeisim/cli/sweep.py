@@ -59,7 +59,8 @@ def command(
 
     \b
     Example:
-      hgeisim sweep big-little -x machine.harts.1.guest_files=1..7 -x vm.0.vcpus=8,16,32 -n 5
+      hgeisim sweep big-little -x machine.harts.1.guest_files=1..7 \\
+          -x vm.0.vcpus=8,16,32 -n 5
       hgeisim sweep big-little -x kernel.variant=v6.18,v7.1,v7.3 --csv runs.csv
 
     Every run is kept in one SQLite file.  The same command goes on where it was stopped, by Ctrl-C,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
 from hgeisim.report.estimates import estimate, meanings, percent_of
 from hgeisim.report.grid import Grid, Part
-from hgeisim.report.layout import WIDTH, count, indented
+from hgeisim.report.layout import WIDTH, command_lines, count, indented
 from hgeisim.scenario.table import format_duration
 
 Document = dict[str, Any]
@@ -128,7 +129,9 @@ def _seeds(document: Document) -> Iterator[str]:
     title = f"farthest from the mean of {letters[1]} - {letters[0]} in {metric['name']}: seeds"
     yield from indented(f"{title} {words}", 0)
     for variant in document["variants"].values():
-        yield f"  hgeisim run {document['scenario']} --variant {variant} --seed {apart[0]['seed']}"
+        again = shlex.split(document["replay"])
+        again += ["--variant", variant, "--seed", str(apart[0]["seed"])]
+        yield from (f"  {line}" for line in command_lines(again))
 
 
 def _bare(value: float, unit: str) -> str:

@@ -7,6 +7,7 @@ that hold for all of them together (Bonferroni).
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -294,6 +295,7 @@ def _document(
     plan, seed = sample.plan, scenario.run.seed
     return {
         "scenario": name,
+        "replay": f"hgeisim run {shlex.quote(name)}",
         "title": scenario.title,
         "variants": {letter: job.variant for letter, job in sample.jobs.items()},
         "until_ns": scenario.run.until,

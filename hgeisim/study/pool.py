@@ -138,8 +138,7 @@ def cores() -> int:
 @contextmanager
 def _processes() -> Iterator[Pool]:
     """Processes of this machine, as many as cores; all are gone at the end."""
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(cores(), context, _begin)
+    executor = Processes(cores(), multiprocessing.get_context("spawn"), _begin)
     try:
         yield Pool(executor, cores())
     except BaseException:
@@ -149,9 +148,20 @@ def _processes() -> Iterator[Pool]:
         executor.shutdown(cancel_futures=True)
 
 
+class Processes(ProcessPoolExecutor):
+    """Processes that never see Ctrl-C, not even while they start: that is for the parent."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Submit a call; it may start a process, which inherits the mask of signals."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
-    """Begin a worker: Ctrl-C is the business of the parent, and so is its end, even by SIGKILL."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin a worker, which ends when its parent does, even by SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
