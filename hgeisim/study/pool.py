@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -138,14 +139,21 @@ def cores() -> int:
 @contextmanager
 def _processes() -> Iterator[Pool]:
     """Processes of this machine, as many as cores; all are gone at the end."""
-    executor = Processes(cores(), multiprocessing.get_context("spawn"), _begin)
+    executor = Processes(cores(), multiprocessing.get_context(_start()), _begin)
     try:
+        executor.submit(int).result()  # the processes start before anything here starts a thread
         yield Pool(executor, cores())
     except BaseException:
         _end(executor)
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _start() -> str:
+    """How a process starts: as a copy of this one, which takes no time, where that is safe."""
+    alone = sys.platform == "linux" and threading.active_count() == 1
+    return "fork" if alone else "spawn"
 
 
 class Processes(ProcessPoolExecutor):
