@@ -10,6 +10,7 @@ import click
 from hgeisim.cli.options import PATH, complete_scenarios, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import (
+    INTERRUPTED,
     check_places,
     executor_option,
     level_option,
@@ -72,4 +73,6 @@ def command(
         print_parts(parts(found.document))
         for path in pictures:
             click.echo(str(path))
+    if found.document["interrupted"]:
+        return INTERRUPTED
     return EXIT_FINDING if found.value is None else EXIT_NOTHING_NEW

@@ -10,6 +10,7 @@ import click
 from hgeisim.cli.options import PATH, complete_scenarios, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import (
+    INTERRUPTED,
     Percent,
     check_places,
     executor_option,
@@ -21,8 +22,6 @@ from hgeisim.cli.study_options import (
     scenario_options,
     warm_up_option,
 )
-
-INTERRUPTED = 130
 
 
 @click.command()

@@ -16,6 +16,10 @@ from hgeisim.errors import InputError, Problem
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+INTERRUPTED = 130
+"""The exit status of a study that Ctrl-C has ended, and that has something to show."""
+
+
 class Percent(FloatParamType):
     """A share: `2%`, or `0.02`."""
 

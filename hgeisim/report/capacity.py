@@ -68,6 +68,8 @@ def answer(document: Document) -> str:
     """The answer in a sentence."""
     value, target = document["answer"], document["target"]["text"]
     values = document["values"]
+    if document["interrupted"]:
+        return "interrupted: no answer yet"
     if value is None:
         word = "not even" if len(values) > 1 else "not"
         best = max(values) if document["which"] == "smallest" else min(values)

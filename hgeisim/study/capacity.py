@@ -11,6 +11,7 @@ of them (Bonferroni).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,12 @@ from hgeisim.scenario.load import OVERRIDES
 from hgeisim.study.comparison import facts_of, shown
 from hgeisim.study.condition import Target
 from hgeisim.study.condition import target as target_of
+from hgeisim.study.estimate import estimate
 from hgeisim.study.metrics import METRICS
 from hgeisim.study.plan import Plan, plan_of
 from hgeisim.study.pool import Pool, pool
 from hgeisim.study.replication import Record, job_of, nth
-from hgeisim.study.statistics import RARE, Interval, mean_interval, rare_interval
+from hgeisim.study.statistics import Interval
 from hgeisim.study.sweep import settings_by_key
 from hgeisim.study.warm_up import warm_up_ns
 
@@ -96,6 +98,11 @@ class Place:
     verdict: str = UNDECIDED
     records: list[Record] = field(default_factory=list)
     cut: tuple[int, bool] = (0, True)
+
+    def values(self, metric: str) -> list[float]:
+        """A metric of each replication that has a value."""
+        found = (record.values[metric] for record in self.records)
+        return [value for value in found if value is not None]
 
 
 @dataclass
@@ -169,7 +176,7 @@ class Search:
         return place.verdict
 
     def _judge(self, place: Place) -> None:
-        place.estimate = self._estimate(place.records)
+        place.estimate = estimate(self.target.metric, place.values, self.level)
         if place.estimate is None:
             allowed = f"has no value at {self.axis.key} = {place.value}"
             remedy = f"its denominator, {METRICS[self.target.metric].over}, is zero there"
@@ -181,20 +188,6 @@ class Search:
             place.verdict = KEPT
         elif low is not None and low >= self.target.limit:
             place.verdict = BROKEN
-
-    def _estimate(self, records: Sequence[Record]) -> Interval | None:
-        facts = METRICS[self.target.metric]
-        values = [v for r in records if (v := r.values[self.target.metric]) is not None]
-        if not values:
-            return None
-        if facts.events:
-            events, trials = (
-                int(sum(r.values[name] or 0 for r in records))
-                for name in (facts.events, facts.trials)
-            )
-            if events < RARE:
-                return rare_interval(events, trials, self.level)
-        return mean_interval(values, self.level)
 
 
 def _settings(key: str, scenario: Scenario, value: int) -> dict[str, int]:
@@ -235,7 +228,8 @@ def capacity(
     `target` is "sw_file_time < 1%", "fail_entry < 1e-3" or the like.  One of `smallest` and
     `largest` is a key with values, "lines=1..15", "vm.web.vcpus=8..128..8"; `SHORT` has names for
     some keys.  `how` are the fields of `Plan` (`at_most` replications at each value, default 40),
-    and `set`, `variant`, `preemption`, `until` and `seed` as `load` has them.
+    and `set`, `variant`, `preemption`, `until` and `seed` as `load` has them.  Ctrl-C ends it with
+    the values that were visited.
     """
     names = ("set", *OVERRIDES)
     overrides = {key: how.pop(key) for key in names if how.get(key) is not None}
@@ -249,9 +243,15 @@ def capacity(
     search = Search(scenario, overrides, axis, which, goal, Plan())
     ends = [search.scenario(value) for value in (min(axis.values), max(axis.values))]
     search.plan = plan_of("capacity", {"at_most": 40, "warm_up": "mser-5", **how}, ends[0])
-    with pool(search.plan.executor) as workers:
-        found = search.run(workers, progress)
-    return Capacity(_document(search, ends[0], found))
+    found, stopped = None, True
+    with suppress(KeyboardInterrupt):
+        with pool(search.plan.executor) as workers:
+            found = search.run(workers, progress)
+        stopped = False
+    search.places = [place for place in search.places if place.estimate is not None]
+    if stopped and not search.places:
+        raise KeyboardInterrupt
+    return Capacity(_document(search, ends[0], found) | {"interrupted": stopped})
 
 
 def _axis(text: str, which: str) -> Axis:

@@ -20,19 +20,12 @@ from hgeisim.library.arguments import wrong
 from hgeisim.library.progress import SILENT, Progress
 from hgeisim.report.grid import Grid, plain
 from hgeisim.study.condition import Condition, condition
+from hgeisim.study.estimate import estimate, of_numbers
 from hgeisim.study.metrics import MAIN, METRICS
 from hgeisim.study.plan import Plan, chosen, plan_of
 from hgeisim.study.pool import Pool, pool
 from hgeisim.study.replication import Job, Record, job_of, nth
-from hgeisim.study.statistics import (
-    RARE,
-    Interval,
-    mean_interval,
-    minus,
-    precise,
-    quantile_interval,
-    rare_interval,
-)
+from hgeisim.study.statistics import Interval, mean_interval, minus, precise
 from hgeisim.study.warm_up import warm_up_ns
 
 if TYPE_CHECKING:
@@ -140,23 +133,10 @@ class Sample:
             if self.values(other, metric)
         )
 
-    def estimate(self, letter: str, metric: str, share: float | None = None) -> Interval | None:
+    def estimate(self, letter: str, metric: str, level: float | None = None) -> Interval | None:
         """A metric of a kernel; None if it has no value there."""
-        share = share or self.plan.share
-        values, facts = self.values(letter, metric), METRICS[metric]
-        if not values:
-            return None
-        if facts.events and not self.plan.quantile:
-            events = sum(self.values(letter, facts.events))
-            trials = sum(self.values(letter, facts.trials))
-            if events < RARE:
-                return rare_interval(int(events), int(trials), share)
-        return self._interval(values, share, f"bootstrap {letter} {metric}")
-
-    def _interval(self, values: Sequence[float], share: float, stream: str) -> Interval:
-        if self.plan.quantile is None:
-            return mean_interval(values, share)
-        return quantile_interval(values, self.plan.quantile, share, stream)
+        level, quantile = level or self.plan.share, self.plan.quantile
+        return estimate(metric, lambda name: self.values(letter, name), level, quantile, letter)
 
     def difference(self, other: str, metric: str) -> Interval:
         """How much more another kernel has than the first one, pair by pair."""
@@ -167,8 +147,8 @@ class Sample:
         if theirs and ours and "clopper-pearson" in (theirs.method, ours.method):
             return minus(theirs, ours)
         pairs = self.pairs(other, metric)
-        stream = f"bootstrap {other} - {first} {metric}"
-        return self._interval([pairs[n] for n in sorted(pairs)], 1 - risk, stream)
+        values, name = [pairs[n] for n in sorted(pairs)], f"{other} - {first} {metric}"
+        return of_numbers(values, 1 - risk, self.plan.quantile, name)
 
     def pairs(self, other: str, metric: str) -> dict[int, float]:
         """The difference of each replication in which both kernels have a value."""

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -27,11 +28,12 @@ from hgeisim.runs.atomic_folder import put_file
 from hgeisim.scenario.axis import Axis, parse_axis
 from hgeisim.scenario.load import OVERRIDES, parse_setting
 from hgeisim.study.comparison import facts_of, shown
-from hgeisim.study.metrics import MAIN, METRICS
+from hgeisim.study.estimate import estimate
+from hgeisim.study.metrics import MAIN
 from hgeisim.study.plan import Plan, chosen, plan_of
 from hgeisim.study.pool import Pool, pool
 from hgeisim.study.replication import Job, code_digest, job_of, nth
-from hgeisim.study.statistics import RARE, Interval, mean_interval, quantile_interval, rare_interval
+from hgeisim.study.statistics import Interval
 from hgeisim.study.store import FORMAT, Store, opened
 from hgeisim.study.warm_up import NONE, warm_up_ns
 
@@ -292,6 +294,12 @@ def _make_missing(study: Study, store: Store, seeds: range, progress: Progress) 
 def _document(study: Study, store: Store, scenario: Scenario, asked: list[str]) -> dict[str, Any]:
     plan, seeds = study.plan, study.seeds(scenario)
     names = [study.name(values) for values in study.points()]
+
+    def at(name: str, metric: str) -> Interval | None:
+        """A metric at a point."""
+        values = partial(store.values, name, seeds=seeds)
+        return estimate(metric, values, plan.share, plan.quantile, name)
+
     metrics = asked or [
         metric for metric in MAIN if any(store.values(name, metric, seeds) for name in names)
     ]
@@ -314,26 +322,10 @@ def _document(study: Study, store: Store, scenario: Scenario, asked: list[str]) 
                 "metrics": {
                     metric: found and shown(found)
                     for metric in metrics
-                    for found in [_estimate(store, name, metric, (plan, seeds))]
+                    for found in [at(name, metric)]
                 },
             }
             for name in names
         ],
         "findings": store.findings(names),
     }
-
-
-def _estimate(store: Store, name: str, metric: str, how: tuple[Plan, range]) -> Interval | None:
-    """A metric at a point; None if it has no value there."""
-    plan, seeds = how
-    values, facts = store.values(name, metric, seeds), METRICS[metric]
-    if not values:
-        return None
-    if plan.quantile is not None:
-        return quantile_interval(values, plan.quantile, plan.share, f"bootstrap {name} {metric}")
-    if facts.events:
-        events = int(sum(store.values(name, facts.events, seeds)))
-        if events < RARE:
-            trials = int(sum(store.values(name, facts.trials, seeds)))
-            return rare_interval(events, trials, plan.share)
-    return mean_interval(values, plan.share)

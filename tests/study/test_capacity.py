@@ -193,6 +193,24 @@ def test_mistakes(words: tuple[str, ...], said: str) -> None:
     assert said in told.err
 
 
+def test_ctrl_c_shows_the_values_that_were_visited() -> None:
+    class Stopping(Known):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            if self.made > 10:
+                raise KeyboardInterrupt
+            return super().submit(fn, *args, **kwargs)
+
+    answer = found(Stopping(falling), "sw_file_time < 1.2%")
+    assert answer.value is None
+    assert answer.document["interrupted"]
+    assert answer.document["places"]
+    assert "interrupted: no answer yet" in str(answer)
+    stopping = Stopping(falling)
+    stopping.made = 99
+    with pytest.raises(KeyboardInterrupt):
+        found(stopping, "sw_file_time < 1.2%")
+
+
 def test_the_library_names_its_argument() -> None:
     with pytest.raises(InputError, match="capacity: level = 10: must be more than 50"):
         hgeisim.capacity("big-little", "no_line < 1%", smallest="lines=1", level=10)
