@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from scipy import stats
 
 import hgeisim
+from hgeisim.cli.console import OnTerminal
 from hgeisim.study.comparison import Comparison
 from hgeisim.study.metrics import METRICS
 from hgeisim.study.plan import Plan
@@ -204,3 +206,23 @@ def test_ctrl_c_shows_what_is_done() -> None:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "")
     assert '"stopped": "interrupted"' in out
+
+
+class Terminal(io.StringIO):
+    """A stderr that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_counts_replications_and_says_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    scenario = hgeisim.load("big-little", until="100us")
+    how: dict[str, Any] = {"replications": 2, "executor": "serial", "warm_up": "none"}
+    hgeisim.compare(scenario, ["v7.1", "v7.3"], progress=OnTerminal(), **how)
+    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "4/4" in shown
+    assert "left:" in shown
