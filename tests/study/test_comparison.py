@@ -218,11 +218,11 @@ class Terminal(io.StringIO):
 def test_progress_counts_replications_and_says_what_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     scenario = hgeisim.load("big-little", until="100us")
     how: dict[str, Any] = {"replications": 2, "executor": "serial", "warm_up": "none"}
     hgeisim.compare(scenario, ["v7.1", "v7.3"], progress=OnTerminal(), **how)
-    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
-    assert "4/4" in shown
-    assert "left:" in shown
+    assert "4/4" in terminal.getvalue()
+    assert "left:" in terminal.getvalue()
