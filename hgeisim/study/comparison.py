@@ -124,11 +124,13 @@ class Sample:
         self.stopped = "replications" if self.plan.precision is None else "at most"
 
     def _precise(self) -> bool:
+        """Whether all differences are certain enough; a metric that is 0 on the first kernel has
+        no share of it, and is not asked."""
         first, *others = self.jobs
         return all(
             precise(self.difference(other, metric), self.plan.precision or 0, base.value)
             for metric in self.metrics
-            if (base := self.estimate(first, metric)) is not None
+            if (base := self.estimate(first, metric)) is not None and base.value
             for other in others
             if self.values(other, metric)
         )

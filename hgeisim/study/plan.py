@@ -23,7 +23,8 @@ REPLICATIONS_MAX = 100_000
 class Plan:
     """`replications` of each variant or point; or as many as `precision` needs, `at_most` some.
 
-    `precision` is half of the width of an interval, as a share of what it is compared with.
+    `precision` is half of the width of the interval of a difference, as a share of what the first
+    kernel has.
     `level` is the confidence of each interval, in percent.  `quantile` (in percent) is what is
     estimated instead of the mean.  `warm_up` is "mser-5", "none" or a time such as "2ms".
     `executor` is "processes", "serial", the address of a Dask scheduler, or any executor of

@@ -141,7 +141,7 @@ def _processes() -> Iterator[Pool]:
     """Processes of this machine, as many as cores; all are gone at the end."""
     executor = Processes(cores(), multiprocessing.get_context(_start()), _begin)
     try:
-        executor.submit(int).result()  # the processes start before anything here starts a thread
+        _answer(executor.submit(int))  # the processes start before anything here starts a thread
         yield Pool(executor, cores())
     except BaseException:
         _end(executor)
