@@ -15,6 +15,7 @@ from hgeisim.scenario.load import COMMAND_LINE, parse_value, setting
 from hgeisim.scenario.messages import show
 
 VALUES_MAX = 10_000
+LENGTH_MAX = 20_000
 _RANGE = re.compile(r"(-?\d{1,18})\.\.(-?\d{1,18})(?:\.\.(\d{1,18}))?")
 _COMMA = re.compile(r",(?![^\[{]*[\]}])")
 """A comma that is not inside a list or a table."""
@@ -30,6 +31,9 @@ class Axis:
 
 def parse_axis(text: str, option: str = "-x") -> Axis:
     """Read `KEY=VALUES`.  InputError: it has another form, or a range is empty."""
+    if len(text) > LENGTH_MAX:
+        allowed = f"must have at most {LENGTH_MAX} letters"
+        raise InputError([Problem(COMMAND_LINE, option, show(text), allowed)])
     key, equals, values = text.partition("=")
     key = key.strip()
     if not equals or not key or not values.strip():

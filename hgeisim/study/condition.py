@@ -111,11 +111,11 @@ class Condition:
 
 def condition(text: str, variants: Mapping[str, str], place: tuple[str, str]) -> Condition:
     """Read a condition; `variants` are the names that it may use.  InputError: it has a mistake."""
-    plain = _TIME.sub(lambda found: _ns(found, text, place), text)
-    plain = _PERCENT.sub(lambda found: f"({found[1]}/100)", plain)
     example = "A.sw_file_time > 1.05 * B.sw_file_time"
     if len(text) > LENGTH_MAX:
         raise wrong(place, text, f"must have at most {LENGTH_MAX} letters")
+    plain = _TIME.sub(lambda found: _ns(found, text, place), text)
+    plain = _PERCENT.sub(lambda found: f"({found[1]}/100)", plain)
     try:
         tree = ast.parse(plain.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -190,7 +190,7 @@ class Target(NamedTuple):
 
 def target(text: str, place: tuple[str, str]) -> Target:
     """Read a target.  InputError: it is not `METRIC < NUMBER`, or there is not such a metric."""
-    found = _TARGET.fullmatch(text)
+    found = _TARGET.fullmatch(text) if len(text) <= LENGTH_MAX else None
     if found is None:
         allowed = 'must be METRIC < NUMBER, such as "sw_file_time < 1%" or "fail_entry < 1e-3"'
         raise wrong(place, text, allowed)

@@ -27,6 +27,11 @@ def test_values(text: str, values: tuple[object, ...]) -> None:
     assert (axis.key, axis.values) == (text.partition("=")[0], values)
 
 
+def test_an_axis_has_a_length_that_can_be_read() -> None:
+    with pytest.raises(InputError, match="at most 20000 letters"):
+        parse_axis("vm.0.vcpus=" + "1," * 20_000)
+
+
 def test_keys_need_no_quotes() -> None:
     """Nothing in them is special to a shell."""
     scenario = load_scenario("big-little", settings=["vm.0.vcpus=3", "hotplug.0.hart=2"])
