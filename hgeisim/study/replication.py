@@ -162,12 +162,12 @@ def _noting_states(simulation: Simulation, times_ns: Sequence[int], noted: list[
 
 
 def _states(simulation: Simulation, now_ns: int) -> States:
-    found = {mode: [0] * len(STATE_NAMES) for mode in ALL_MODES}
-    for vcpu in simulation.recorded["vcpus"].times.values():
-        total = found[vcpu.vcpu.vm.aia_mode]
-        for state, ns in enumerate(vcpu.until(now_ns)):
-            total[state] += ns
-    return dict(found)
+    table = simulation.recorded["vcpus"].table(now_ns)
+    found: States = {}
+    for mode in ALL_MODES:
+        mine = table[table["mode"] == mode]
+        found[mode] = [int(mine[f"{name}_ns"].sum()) for name in STATE_NAMES]
+    return found
 
 
 def _empty(simulation: Simulation) -> Window:
