@@ -67,7 +67,7 @@ pairs: $(INSTALLED) ## search everything against everything, and write docs/pair
 power: $(INSTALLED) ## plant faults in all scenarios, and write docs/power.md; some minutes
 	$(BIN)/python -m benchmarks.power
 
-bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a search is
+bench: $(INSTALLED) ## measure what the seam, recording and studies cost, and how fast a search is
 	$(BIN)/python -m benchmarks.seam
 	$(BIN)/python -m benchmarks.bytecodes
 	$(BIN)/python -m benchmarks.whole
@@ -75,6 +75,7 @@ bench: $(INSTALLED) ## measure what the seam and recording cost, and how fast a 
 	$(BIN)/python -m benchmarks.spin
 	$(BIN)/python -m benchmarks.lock_order
 	$(BIN)/python -m benchmarks.recording
+	$(BIN)/python -m benchmarks.studies
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
 	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q -n auto -m "not proof"

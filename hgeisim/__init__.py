@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from hgeisim.library.run import Result, read, run
     from hgeisim.library.scenarios import canonical, load, scenarios, topology, variants
     from hgeisim.library.series import SeriesExploration, series
+    from hgeisim.study.capacity import Capacity, capacity
+    from hgeisim.study.comparison import Comparison, compare
+    from hgeisim.study.sweep import Sweep, sweep
 
 __version__ = VERSION
 _HOMES = {
@@ -32,10 +35,15 @@ _HOMES = {
     "hgeisim.library.replay": ("Replay", "replay"),
     "hgeisim.library.series": ("SeriesExploration", "series"),
     "hgeisim.library.museum": ("Museum", "museum"),
+    "hgeisim.study.capacity": ("Capacity", "capacity"),
+    "hgeisim.study.comparison": ("Comparison", "compare"),
+    "hgeisim.study.sweep": ("Sweep", "sweep"),
 }
 """The modules that have the names which are offered."""
 _MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
 __all__ = [
+    "Capacity",
+    "Comparison",
     "Explanation",
     "Exploration",
     "InputError",
@@ -44,7 +52,10 @@ __all__ = [
     "Replay",
     "Result",
     "SeriesExploration",
+    "Sweep",
     "canonical",
+    "capacity",
+    "compare",
     "explain",
     "explore",
     "load",
@@ -56,6 +67,7 @@ __all__ = [
     "run",
     "scenarios",
     "series",
+    "sweep",
     "topology",
     "trace",
     "variants",

@@ -71,6 +71,10 @@ class InputError(Exception):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        """A worker process sends it with its problems."""
+        return type(self), (self.problems,)
+
 
 class ModelError(AssertionError):
     """Something that the model relies on does not hold: a fault of hgeisim, or of a user's patch.

@@ -125,6 +125,24 @@ class OnTerminal(Progress):
             yield reached
 
     @contextmanager
+    def replicating(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar of replications, with the time that is left by the clock."""
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        left = (TextColumn("left:"), TimeRemainingColumn())
+        bar = Progress(*columns, *left, console=console(sys.stderr), transient=True)
+        with bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    @contextmanager
     def comparing(self, base: str) -> Iterator[None]:
         """The name of the base that runs."""
         with console(sys.stderr).status(f"comparing with runs of {base}"):

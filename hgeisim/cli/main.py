@@ -49,6 +49,9 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "run": Entry("hgeisim.cli.run:command", "Simulate a scenario; a table and a run folder."),
+    "compare": Entry("hgeisim.cli.compare:command", "Compare kernels, with intervals."),
+    "sweep": Entry("hgeisim.cli.sweep:command", "Run every combination of some values."),
+    "capacity": Entry("hgeisim.cli.capacity:command", "Find how many lines or vCPUs will do."),
     "plot": Entry(
         "hgeisim.cli.plot:command", "Draw a run folder: occupancy, lines, latencies, ..."
     ),
@@ -183,7 +186,8 @@ def _as_option(problem: Problem) -> Problem:
         return problem
     where = problem.where
     option = f"-s{where.removeprefix('set')}" if where.startswith("set") else f"--{where}"
-    named = WORDS.get(where, option)
+    option = f"-{where}" if where.split(" ")[0] == "x" else option
+    named = WORDS.get(where, option.replace("_", "-") if option.startswith("--") else option)
     return Problem("command line", named, problem.value, problem.allowed, problem.remedy)
 
 

@@ -53,11 +53,12 @@ def executing_option(name: str, help_text: str, **settings: Any) -> Callable[[Co
     )
 
 
-def _executing(ctx: click.Context, option: click.Parameter, variant: str | None) -> str | None:
+def _executing(ctx: click.Context, option: click.Parameter, variant: Any) -> Any:
     from hgeisim.library.own_patch import execute  # noqa: PLC0415 - late, for a quick --help
 
-    if variant is not None and not ctx.resilient_parsing:  # a shell that completes runs nothing
-        execute(variant)
+    if not ctx.resilient_parsing:  # a shell that completes runs nothing
+        for each in (variant,) if isinstance(variant, str) else variant or ():
+            execute(each)
     return variant
 
 

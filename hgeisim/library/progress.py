@@ -19,6 +19,11 @@ class Progress:
         yield None
 
     @contextmanager
+    def replicating(self, what: str) -> Iterator[Callable[[int, int], None] | None]:
+        """Replications of a study: the function takes how many are done, and how many there are."""
+        yield None
+
+    @contextmanager
     def comparing(self, base: str) -> Iterator[None]:
         """Runs of the base of a patch."""
         yield None

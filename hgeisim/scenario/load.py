@@ -14,12 +14,12 @@ from typing import Any
 
 from hgeisim.document import toml_of
 from hgeisim.errors import InputError, ModelError, Problem, did_you_mean
-from hgeisim.scenario.canonical import digest
+from hgeisim.scenario.canonical import digest, hart_groups
 from hgeisim.scenario.consistency import inconsistencies
 from hgeisim.scenario.find import display_name, locate, read_toml
 from hgeisim.scenario.messages import show
 from hgeisim.scenario.parse import KEYS, Draft
-from hgeisim.scenario.schema import TABLES, Scenario
+from hgeisim.scenario.schema import TABLES, Machine, Scenario
 from hgeisim.scenario.table import Table
 from hgeisim.scenario.topology import topology_of
 
@@ -83,14 +83,48 @@ def put(raw: dict[str, Any], override: Override) -> str:
     node: Any = raw
     where = str(first)
     key: str | int = str(first)
-    for part in rest:
+    for at, part in enumerate(rest):
         if isinstance(node, dict):
-            node.setdefault(key, [] if str(part).isdecimal() else {})
+            node.setdefault(key, [] if str(part).isdecimal() or part == ALL else {})
         node = node[key]
+        if part == ALL and _is_list_without(part, node) and node:
+            path = override.path
+            for i in range(len(node)):
+                put(raw, replace(override, path=(*path[: at + 1], i, *path[at + 2 :])))
+            return where
         key = _key_in(node, part, override)
         where += f"[{key}]" if isinstance(key, int) else f".{key}"
     node[key] = override.value
     return where
+
+
+ALL = "all"
+"""In place of a name or a number: every entry of a list, as in machine.harts.all.guest_files."""
+
+
+def _is_list_without(name: str | int, node: Any) -> bool:
+    """Whether it is a list in which no entry has that name."""
+    entries = node if isinstance(node, list) else [{"name": name}]
+    return not any(isinstance(entry, dict) and entry.get("name") == name for entry in entries)
+
+
+def _write_machine_out(raw: dict[str, Any], folder: Path, file: str) -> None:
+    """Put the HARTs of a devicetree into the document, so that they can be changed.
+
+    InputError: the devicetree cannot be used.  Another mistake in the table is left to be found.
+    """
+    try:
+        machine = Machine.model_validate(raw["machine"])
+    except ValueError:
+        return
+    topology = topology_of(machine, folder, file)
+    harts = [
+        {"count": count, "guest_files": hart.guest_files, "imsic": hart.imsic}
+        | ({} if hart.geilen is None else {"geilen": hart.geilen})
+        for _, count, hart in hart_groups(topology)
+    ]
+    kept = {key: raw["machine"][key] for key in ("offline",) if key in raw["machine"]}
+    raw["machine"] = kept | {"harts": harts}
 
 
 def _key_in(node: Any, part: str | int, override: Override) -> str | int:
@@ -185,6 +219,8 @@ def load_scenario(
     else:
         path = locate(source)
         raw, file, folder = read_toml(path), display_name(path), path.parent
+    if _changes_harts(settings) and "devicetree" in (raw.get("machine") or {}):
+        _write_machine_out(raw, folder, file)
     placed, problems = _put_all(raw, settings, overrides or {})
     try:
         scenario = scenario_from(raw, file, folder, known_variant)
@@ -194,6 +230,14 @@ def load_scenario(
     if problems:
         raise InputError(problems)
     return scenario
+
+
+def _changes_harts(settings: Settings) -> bool:
+    """Whether a setting changes single HARTs of the machine."""
+    return any(key.strip().startswith(_HARTS) for key in settings)
+
+
+_HARTS = ("machine.harts.", "machine.harts[")
 
 
 def scenario_from(

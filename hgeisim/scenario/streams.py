@@ -123,6 +123,11 @@ class Streams:
         for name in [name for name in self._by_name if name.startswith(f"{owner}/")]:
             del self._by_name[name]
 
+    def generator(self, name: str) -> Generator:
+        """A generator of numpy at the beginning of the stream of this name, for a library that
+        wants one."""
+        return Generator(self._bits(name))
+
     def _bits(self, name: str) -> PCG64:
         number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
         spawn_key = (self.replication, number >> 32, number & 0xFFFFFFFF)

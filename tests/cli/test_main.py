@@ -20,7 +20,7 @@ from hgeisim.errors import InputError, Problem
 from hgeisim.report.grid import Grid
 from tests.support.golden import check_golden
 
-HEAVY = ("numpy", "matplotlib", "simpy", "pydantic", "networkx", "fdt", "rich")
+HEAVY = ("numpy", "matplotlib", "simpy", "pydantic", "networkx", "fdt", "rich", "scipy")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

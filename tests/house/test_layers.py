@@ -18,7 +18,11 @@ from tests.support.source import ROOT, imports, python_files, tree_of
 from tests.support.traces import trace_path
 
 LAYERS: dict[str, set[str]] = {
-    "cli": {"library", "report", "runs", "scenario", "kernel", "drivers", "machine"},
+    "cli": {"study", "library", "report", "runs", "scenario", "kernel", "drivers", "machine"},
+    "study": {
+        *("library", "report", "plot", "drivers", "checks", "runs", "scenario"),
+        *("kernel", "machine"),
+    },
     "library": {
         *("report", "trace", "plot", "drivers", "lockorder", "checks", "runs", "scenario"),
         *("patchrules", "kernel", "machine"),

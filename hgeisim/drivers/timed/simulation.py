@@ -64,13 +64,13 @@ TABLES: dict[str, Any] = {
     "locks": LockUses,
 }
 """The tables that can be recorded beside the timeline, with the watcher that fills each."""
-RECORDED = {"all": (*TABLES,), "occupancy": ("vcpus",)}
-"""The tables of each way to record."""
+RECORDED = {"all": (*TABLES,), "latencies": ("spans", "vcpus"), "occupancy": ("vcpus",)}
+"""The tables of each way to record; only "all" has lock order."""
 ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests, Guests, Sgeis)
 """The watchers of every run."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up outstanding for longer than this, or than half the run, counts as lost."""
-Record: TypeAlias = Literal["all", "occupancy"]
+Record: TypeAlias = Literal["all", "latencies", "occupancy"]
 Form: TypeAlias = Callable[[type[Module]], type[Module]]
 SLICES = 200
 """How often a run reports its progress."""

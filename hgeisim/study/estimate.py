@@ -1,0 +1,43 @@
+"""The estimate of a metric from the replications that have a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hgeisim.study.metrics import METRICS
+from hgeisim.study.statistics import (
+    RARE,
+    Interval,
+    Numbers,
+    mean_interval,
+    quantile_interval,
+    rare_interval,
+)
+
+ValuesOf = Callable[[str], list[float]]
+"""The values of a metric, one for each replication that has one."""
+
+
+def estimate(
+    metric: str, values_of: ValuesOf, level: float, quantile: float | None = None, name: str = ""
+) -> Interval | None:
+    """A metric with its interval; None if no replication has a value.
+
+    It is a mean, or a quantile in percent, whose bootstrap draws from the stream of `name`.  The
+    mean of an event that is rare has the bounds of all trials together.
+    """
+    values, facts = values_of(metric), METRICS[metric]
+    if not values:
+        return None
+    if facts.events and quantile is None:
+        events = int(sum(values_of(facts.events)))
+        if events < RARE:
+            return rare_interval(events, int(sum(values_of(facts.trials))), level)
+    return of_numbers(values, level, quantile, f"{name} {metric}")
+
+
+def of_numbers(values: Numbers, level: float, quantile: float | None, name: str) -> Interval:
+    """The mean of some numbers with its interval, or a quantile of them."""
+    if quantile is None:
+        return mean_interval(values, level)
+    return quantile_interval(values, quantile, level, f"bootstrap {name}")
