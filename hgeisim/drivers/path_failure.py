@@ -17,7 +17,7 @@ from hgeisim.checks import own
 from hgeisim.checks.finding import Finding, entry_function
 from hgeisim.errors import ModelError
 from hgeisim.kernel.state import Kernel
-from hgeisim.kernel.variants import OWN, own_files
+from hgeisim.kernel.variants import OWN, opened, own_files
 from hgeisim.machine.balance import Left, frames
 from hgeisim.machine.hang import Hang
 from hgeisim.machine.kernel_name import subject
@@ -51,8 +51,8 @@ class Endless(Hang):
 
 
 def has_own_patch(k: Kernel) -> bool:
-    """Whether a kernel contains a user's own patch."""
-    return bool(own_files(k.name))
+    """Whether a kernel contains a user's own patch, or objects of a user's build."""
+    return bool(opened(k.name))
 
 
 def is_of_a_path(k: Kernel, error: BaseException) -> bool:

@@ -1,7 +1,7 @@
 """The functions of aia.c and aia_imsic.c that are taken from objects, each as a path of the kernel.
 
-`AiaObjects` is put in front of a kernel like a patch: what it has goes to the object, all else is
-the model's.  It keeps no state of its own but addresses, which never change.
+They are put in front of a kernel like a patch: what they have goes to the object, all else is the
+model's.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ EIDELIVERY, EIE, TOPEI = 0x70, 0xC0, 0x200
 """Registers of an interrupt file (AIA specification); TOPEI is KVM_RISCV_AIA_IMSIC_TOPEI."""
 SETIPNUM_LE = 0
 """The register of an IMSIC page to which MSIs are stored."""
+IN_C = {
+    "kvm_riscv_vcpu_aia_imsic_rmw_topei": "kvm_riscv_vcpu_aia_imsic_rmw",
+    "kvm_riscv_vcpu_aia_imsic_rmw_setup": "kvm_riscv_vcpu_aia_imsic_rmw",
+    "kvm_riscv_vcpu_aia_imsic_rmw_eie": "kvm_riscv_vcpu_aia_imsic_rmw",
+}
+"""The names in C of functions that the model has in several forms."""
 NOBODY = 0
 """The number of a context for functions that do not say who calls them: they look at no CPU."""
 BETWEEN = (
@@ -44,8 +50,11 @@ def call(k: Any, current: Any, name: str, *arguments: int) -> Path[Any]:
 
 
 class AiaObjects(Module):
-    """AIA from objects: `image` and `debug` are those of a build, `from_model` the functions that
-    stay with the model."""
+    """A kernel with objects: `image` and `debug` are those of a build, `from_model` the functions
+    that objects call and the model has.
+
+    It keeps no state besides addresses, which never change.
+    """
 
     image: ClassVar[Image]
     debug: ClassVar[DebugInfo]
@@ -97,6 +106,13 @@ class AiaObjects(Module):
     def object_path(k, name: str) -> Any:
         """The path of a function of this name, to be given a kernel, a context and a number."""
         return named(name)
+
+
+class AiaFunctions(AiaObjects):
+    """Each function of the objects that the kernel enters, under the model's name for it.
+
+    A kernel of objects has those that are not left to the model.
+    """
 
     def kvm_riscv_aia_init(k, current: Runner) -> Path[None]:
         """kvm_riscv_aia_init."""
@@ -172,6 +188,9 @@ class AiaObjects(Module):
 
     def imsic_vsfile_local_read(k, current: Any, sender: Caller) -> Path[None]:
         """imsic_vsfile_local_read, in an IPI; `sender.data.value` is the pointer that it gets."""
+        if not sender.data.value:  # the model has sent it
+            yield from super(AiaObjects, k).imsic_vsfile_local_read(current, sender)
+            return
         mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
         yield from call(k, current, "imsic_vsfile_local_read", sender.data.value)
         current.data.vcpu = mine

@@ -43,9 +43,21 @@ def release(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
     return k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu_at(k, vcpu))
 
 
+def find_hgei(k: Any, current: Any, owner: int, *_: int) -> OfKernel:
+    """aia_find_hgei, called from an object."""
+    return k.aia_find_hgei(current, vcpu_at(k, owner))
+
+
+def extirq_update(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
+    """imsic_swfile_extirq_update, called from an object."""
+    return k.imsic_swfile_extirq_update(current, vcpu_at(k, vcpu))
+
+
 MODEL_FUNCTIONS: dict[str, Extern] = {
     "kvm_riscv_aia_alloc_hgei": alloc_hgei,
     "kvm_riscv_aia_free_hgei": free_hgei,
     "kvm_riscv_vcpu_aia_imsic_release": release,
+    "aia_find_hgei": find_hgei,
+    "imsic_swfile_extirq_update": extirq_update,
 }
-"""Calls from one file to the other, which take the way by the kernel."""
+"""Calls that take the way by the kernel; the last two only where they are left to the model."""
