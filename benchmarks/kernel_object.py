@@ -52,8 +52,12 @@ def run(command: Sequence[str | Path], where: Path | None = None) -> str:
     return done.stdout
 
 
-def check_tools() -> None:
-    """All commands are there."""
+def check(patch: str | None, preemption: str) -> None:
+    """All commands are there, and the variables make sense."""
+    if preemption not in PREEMPTION:
+        raise CannotBuild(f"PREEMPTION={preemption}: known are {', '.join(PREEMPTION)}")
+    if patch and not Path(patch).is_file():
+        raise CannotBuild(f"PATCH={patch}: there is no such file")
     missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
     if missing:
         raise CannotBuild(f"missing tools: apt-get install {' '.join(sorted(set(missing)))}")
@@ -85,11 +89,9 @@ def fetched(package: str) -> Path:
         try:
             run(["apt-get", "download", package], OUT)
         except CannotBuild as error:
-            words = (
-                f"there is no package {package} here; `apt-cache search linux-source` lists those"
-            )
+            words = f"no package {package} here; `apt-cache search linux-source` lists them"
             raise CannotBuild(f"{words}\n{error}") from None
-    run(["dpkg-deb", "-x", sorted(OUT.glob(f"{package}_*.deb"))[-1].resolve(), OUT / "package"])
+    run(["dpkg-deb", "-x", max(OUT.glob(f"{package}_*.deb")).resolve(), OUT / "package"])
     return OUT / "package" / "usr" / "src" / f"{package}.tar.xz"
 
 
@@ -129,11 +131,7 @@ def main() -> int:
     version = os.environ.get("VERSION") or "6.12"
     patch, preemption = os.environ.get("PATCH"), os.environ.get("PREEMPTION") or "full"
     try:
-        if preemption not in PREEMPTION:
-            raise CannotBuild(f"PREEMPTION={preemption}: known are {', '.join(PREEMPTION)}")
-        if patch and not Path(patch).is_file():
-            raise CannotBuild(f"PATCH={patch}: there is no such file")
-        check_tools()
+        check(patch, preemption)
         tree = source(version)
         made = build(patched(tree, Path(patch)) if patch else tree, preemption)
     except CannotBuild as error:

@@ -237,9 +237,8 @@ def _changed(token: Token, variant: str) -> str:
     """A sentence where the files of the user's own patches have changed, else nothing."""
     if not token.patch or own_digest(variant) in ("", token.patch):
         return ""
-    named = (
-        each if each.startswith(OBJECT) else each.partition(":")[0] for each in opened(variant)
-    )
+    parts = opened(variant)
+    named = (each if each.startswith(OBJECT) else each.partition(":")[0] for each in parts)
     files = list(dict.fromkeys(named))
     verb = "has" if len(files) == 1 else "have"
     if _without_folders(variant) == _without_folders(token.variant):

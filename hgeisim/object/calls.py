@@ -1,5 +1,7 @@
-"""Who calls whom in objects, as their relocations say; calls by pointers are those of functions whose
-address is taken."""
+"""Who calls whom in objects, as their relocations say.
+
+A function whose address is taken may be called from there.
+"""
 
 from __future__ import annotations
 
