@@ -14,7 +14,7 @@ from inspect import isgeneratorfunction
 from pathlib import Path
 
 from hgeisim.errors import InputError, Problem, did_you_mean
-from hgeisim.kernel.object.aia import FILES, IN_C, AiaFunctions, AiaObjects
+from hgeisim.kernel.object.aia import FILES, IN_C, AiaFunctions, AiaObjects, nr_hgei_of_cpu
 from hgeisim.kernel.object.between import MODEL_FUNCTIONS
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS
 from hgeisim.object.calls import reachable
@@ -34,6 +34,7 @@ SERVED = {
 }  # fmt: skip
 PREEMPTS = ("preempt_schedule", "preempt_schedule_notrace", "__preempt_schedule")
 """The calls that code makes where it may be preempted, if it was built for that."""
+INIT_LOCK = ("__raw_spin_lock_init", "__rwlock_init")
 SLEEPING_LOCKS = ("rt_read_lock", "rt_write_lock", "rt_spin_lock")
 """The calls of PREEMPT_RT."""
 
@@ -89,7 +90,10 @@ def _kernel(image: Image, from_model: frozenset[str]) -> type[AiaObjects]:
         "debug": debug,
         "from_model": from_model & MODEL_FUNCTIONS.keys(),
         "preemptions": preemptions_of(image),
+        "locks_are_steady": locks_are_steady(image, entries),
     }
+    if debug.has_member("aia_hgei_control", "nr_hgei"):
+        space["nr_hgei"] = nr_hgei_of_cpu
     return type("Objects", (AiaObjects,), space)
 
 
@@ -124,6 +128,12 @@ def _unserved(
             remedy = f"leave {site.caller.name} to the model (--from-model), or add a row to "
             remedy += "EXTERNS or CONSTANTS in hgeisim/kernel/object/externs.py"
             yield Problem(site.caller.file, where, name, "there is no path for it", remedy)
+
+
+def locks_are_steady(image: Image, entries: Iterable[str]) -> bool:
+    """Whether only the initcall initialises locks; elsewhere, others may hold them."""
+    others = (each for each in entries if each != "kvm_riscv_aia_init")
+    return not any(site.callee in INIT_LOCK for site in reachable(image, others))
 
 
 def preemptions_of(image: Image) -> tuple[str, ...]:

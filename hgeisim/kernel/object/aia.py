@@ -217,6 +217,11 @@ class AiaFunctions(AiaObjects):
         return int(done.out)
 
 
+def nr_hgei_of_cpu(k: Any, hgctrl: Any) -> int:
+    """The number of lines of a CPU, for checks: hgctrl->nr_hgei, where objects have that."""
+    return int(hgctrl.nr_hgei)
+
+
 def rmw(k: Any, current: Any, vcpu: Vcpu, *access: int) -> int:
     """kvm_riscv_vcpu_aia_imsic_rmw about to begin, with room for what it reads: `access` is the
     register, the new value and the mask of its bits that change."""
