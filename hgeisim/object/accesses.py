@@ -45,6 +45,7 @@ class Accesses:
         self.answer = state.answer
         self.reserved: int | None = None
         self.steps: list[int] = []
+        self.callers = list(state.callers)
 
     def _granted(self) -> bool:
         """Whether the request that comes now is the one that was answered."""

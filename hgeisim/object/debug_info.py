@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from hgeisim.errors import InputError, Problem, did_you_mean
 from hgeisim.object.image import Image
+from hgeisim.object.inlined import Inlined, inlined_in
 
 REBUILD = "build with CONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y"
 THROUGH = ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type")
@@ -53,6 +54,7 @@ class DebugInfo:
                 allowed = "has no debug information (DWARF)"
                 raise InputError([Problem(each.name, "", "", allowed, REBUILD)])
         self._members: dict[tuple[str, str], Member] = {}
+        self._inlined: dict[int, tuple[Inlined, ...]] = {}
 
     @cached_property
     def _files(self) -> list[Any]:
@@ -134,6 +136,21 @@ class DebugInfo:
     def offset(self, struct: str, path: str) -> int:
         """The offset of a field of a struct in bytes."""
         return self.member(struct, path).offset
+
+    def functions_at(self, address: int) -> tuple[str, ...]:
+        """The function that an instruction belongs to and, from there on, those inlined in it whose
+        code it is, outermost first; empty where there is none."""
+        function = self.image.function_at(address)
+        if function is None:
+            return ()
+        if function.address not in self._inlined:
+            self._inlined[function.address] = inlined_in(self._files, function.address)
+        within = (
+            each
+            for each in self._inlined[function.address]
+            if any(low <= address < high for low, high in each.ranges)
+        )
+        return (function.name, *(each.name for each in within))
 
     @cached_property
     def _lines(self) -> tuple[list[int], list[Line | None]]:

@@ -108,7 +108,8 @@ class Go(Accesses):
             value = it.imm + (self.pc if name == "auipc" else 0)
         elif name in ("jal", "jalr"):
             self._set(it.rd, following)
-            return self._jump(self.pc + it.imm if name == "jal" else (x + it.imm) & WORD & ~1)
+            target = self.pc + it.imm if name == "jal" else (x + it.imm) & WORD & ~1
+            return self._jump(target, it.rd == RA)
         elif name[:3] == "csr":
             return self._csr(it, x)
         elif name[:2] in ("am", "lr", "sc"):
@@ -120,10 +121,14 @@ class Go(Accesses):
         self.pc = following
         return None
 
-    def _jump(self, target: int) -> Request | None:
+    def _jump(self, target: int, is_call: bool) -> Request | None:
         """Go there; a function that is elsewhere is called, and what it returns is the answer."""
         self.pc = target
         name = self.around.calls.get(target)
+        if is_call and name is None:
+            self.callers.append(self.registers[RA])
+        elif self.callers and target == self.callers[-1]:
+            self.callers.pop()
         if name is None or name in BUILT_IN:
             if name is not None:
                 self.registers[PROGRESS] = self.registers[A0]
@@ -139,6 +144,8 @@ class Go(Accesses):
 
     def _return_from_call(self, value: int) -> None:
         self.pc = self.registers[RA]
+        if self.callers and self.pc == self.callers[-1]:  # a function has ended with this call
+            self.callers.pop()
         for i in CLOBBERED[1:]:
             self.registers[i] = 0
         self.registers[A0] = value & WORD
@@ -245,8 +252,9 @@ class Go(Accesses):
             raise Fault(STACK, "the stack pointer has left the stack", self.pc)
         live = self._live(request)
         registers = tuple(v if i in live else 0 for i, v in enumerate(self.registers))
-        frames = bytes(self.stack[sp - self.base :])
-        return Suspended(self.state.stack, self.pc, registers, frames, self.count, request)
+        frames, stack = bytes(self.stack[sp - self.base :]), self.state.stack
+        callers = tuple(self.callers)
+        return Suspended(stack, self.pc, registers, frames, self.count, request, None, callers)
 
     def _live(self, request: Request) -> frozenset[int]:
         always = frozenset((SP, TP))

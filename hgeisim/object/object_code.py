@@ -86,6 +86,8 @@ class ObjectCode(Fixed):
         self.executed: set[int] = set()
         self._known: dict[int, list[Remembered]] = {}
         self._stacks: dict[tuple[int, int], int] = {}
+        self._entered: list[str] = []
+        self._chains: dict[int, tuple[str, ...]] = {}
         self._heap = HEAP
         self._fix_symbols(cpus)
 
@@ -152,7 +154,8 @@ class ObjectCode(Fixed):
         if known is None:
             known = self._stacks[runner, entry] = len(self._stacks)
             function = self.image.function_at(entry)
-            name = f"stack {runner} {function.name if function else hex(entry)}"
+            self._entered.append(function.name if function else hex(entry))
+            name = f"{self._entered[-1]} of context {runner}"
             self.shared.map(STACKS + known * STACK_SIZE, STACK_SIZE, name)
         return known
 
@@ -198,16 +201,12 @@ class ObjectCode(Fixed):
         return made.there
 
     def _kernel_fault(self, fault: Fault, go: Go) -> KernelFault:
-        chain = self.chain(go)
+        callers = (each - 1 for each in go.callers)
+        places = (*callers, fault.pc or go.pc)
+        chain = tuple(name for place in places for name in self.debug.functions_at(place))
         where = self.debug.line(fault.pc)
         text = f"{chain[-1] if chain else 'object code'}: {fault}"
         return KernelFault(f"{text} ({where})" if where else text, chain)
-
-    def chain(self, go: Go) -> tuple[str, ...]:
-        """The function that a go began in, and the one in which it is now."""
-        places = (go.state.pc, go.steps[-1] if go.steps else go.pc)
-        found = (self.image.function_at(each) for each in places)
-        return tuple(dict.fromkeys(each.name for each in found if each is not None))
 
     def answered(self, number: int, answer: int | None) -> int:
         """The same function with the answer to its request."""
@@ -250,10 +249,27 @@ class ObjectCode(Fixed):
         made = replace(self.suspended[number], frames=b"".join(words))
         return self.answered(self.suspended.number(made), answer)
 
-    def function_of(self, number: int) -> str:
-        """The function in which a suspended one will go on."""
-        found = self.image.function_at(self.suspended[number].pc)
-        return found.name if found else ""
+    def functions(self, number: int) -> tuple[str, ...]:
+        """The call chain of a suspended function, outermost first, inlined functions included.
+
+        One that waits for a call stands behind an instruction; where that was its last one, it is
+        the function that was entered.
+        """
+        known = self._chains.get(number)
+        state = self.suspended[number]
+        if isinstance(state.request, Done):
+            return ()
+        if known is None:
+            here = state.pc - 1 if isinstance(state.request, Call) else state.pc
+            places = (*(each - 1 for each in state.callers), here)
+            found = (name for place in places for name in self.debug.functions_at(place))
+            known = self._chains[number] = tuple(found) or (self._entered[state.stack],)
+        return known
+
+    def line(self, number: int) -> str:
+        """The file and line of a suspended function."""
+        state = self.suspended[number]
+        return str(self.debug.line(state.pc - isinstance(state.request, Call)) or "")
 
     def missing(self, served: frozenset[str]) -> list[str]:
         """The external functions that nothing serves, sorted."""

@@ -15,7 +15,7 @@ from hgeisim.errors import ModelError
 from hgeisim.machine.shared import Memory
 from hgeisim.object.image import Image
 from hgeisim.object.instruction import signed
-from hgeisim.object.layout import PERCPU_STRIDE, THREADS
+from hgeisim.object.layout import DEVICES, PERCPU_STRIDE, STACKS, THREADS
 
 WORD = 8
 SPARE_CELLS = 2048
@@ -137,7 +137,8 @@ class SharedMemory:
             raise ModelError(f"objects use more than {SPARE_CELLS} words of their own")
         first = self._initial(address, size)
         cell = self._spare.pop()
-        self.memory.names[cell] = self.name_of(address)
+        kind = ".stack" if STACKS <= address < DEVICES else ""
+        self.memory.names[cell] = f"{self.name_of(address)}{kind}"
         return Binding(address, size, cell, first.__xor__, first.__xor__)
 
     def _initial(self, address: int, size: int) -> int:

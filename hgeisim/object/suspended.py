@@ -13,8 +13,8 @@ class Suspended:
 
     `stack` is the number of its stack, `pc` the next instruction, `registers` the 32 registers with
     0 in dead ones, `frames` the bytes of the stack from its pointer to the top.  `count` is its
-    share of preempt_count.  `answer` is what the kernel has answered to its `request`, None until
-    then.
+    share of preempt_count.  `callers` are the return addresses of the calls that it is in, the
+    outermost first.  `answer` is what the kernel has answered to its `request`, None until then.
     """
 
     stack: int
@@ -24,6 +24,7 @@ class Suspended:
     count: int
     request: Request
     answer: int | None = None
+    callers: tuple[int, ...] = ()
 
 
 class Suspensions:

@@ -13,7 +13,7 @@ from hgeisim.kernel.main import Module
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals, id_at, make_vcpu, make_vm
 from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
-from hgeisim.kernel.object.path import named
+from hgeisim.kernel.object.path import entered
 from hgeisim.kernel.object.serving import served
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
 from hgeisim.machine.ops import Path
@@ -45,7 +45,7 @@ BETWEEN = (
 
 def call(k: Any, current: Any, name: str, *arguments: int) -> Path[Any]:
     """A function of an object with its arguments, as a path; it returns `Done`."""
-    path: Path[Any] = named(name)(k, current, k.object.enter(current.number, name, arguments))
+    path: Path[Any] = entered(name)(k, current, k.object.enter(current.number, name, arguments))
     return path
 
 
@@ -105,7 +105,7 @@ class AiaObjects(Module):
 
     def object_path(k, name: str) -> Any:
         """The path of a function of this name, to be given a kernel, a context and a number."""
-        return named(name)
+        return entered(name)
 
 
 class AiaFunctions(AiaObjects):
@@ -154,7 +154,7 @@ class AiaFunctions(AiaObjects):
     def kvm_riscv_aia_free_hgei(k, cpu: int, hgei: int) -> Path[None]:
         """kvm_riscv_aia_free_hgei, from any context."""
         at = k.object.enter(NOBODY, "kvm_riscv_aia_free_hgei", (cpu, hgei))
-        yield from named("kvm_riscv_aia_free_hgei")(k, None, at)
+        yield from entered("kvm_riscv_aia_free_hgei")(k, None, at)
 
     def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_update."""
@@ -198,22 +198,22 @@ class AiaFunctions(AiaObjects):
     def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_rmw of topei: the guest claims."""
         at = rmw(k, current, vcpu, TOPEI, 0, -1)
-        done = yield from named("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        done = yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
         return int(done.out) >> 16
 
     def kvm_riscv_vcpu_aia_imsic_rmw_setup(k, current: Thread, vcpu: Vcpu, eie: int) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_rmw of eie, then of eidelivery: the guest sets its file up."""
         at = rmw(k, current, vcpu, EIE, eie, eie)
-        yield from named("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
         at = rmw(k, current, vcpu, EIDELIVERY, 1, 1)
-        yield from named("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
 
     def kvm_riscv_vcpu_aia_imsic_rmw_eie(
         k, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
     ) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_rmw of eie; returns what the guest reads."""
         at = rmw(k, current, vcpu, EIE, new_val, wr_mask)
-        done = yield from named("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        done = yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
         return int(done.out)
 
 

@@ -29,20 +29,24 @@ def changed(old: int, how: str, value: int) -> int:
     return old | value if how == SET else old & ~value if how == CLEAR else old
 
 
-def access_csr(k: Any, current: Any, access: tuple[int, str, int], function: str) -> Path[int]:
+def access_csr(
+    k: Any, current: Any, access: tuple[int, str, int], functions: tuple[str, ...]
+) -> Path[int]:
     """Execute a CSR instruction on the HART of a context; returns the old value.
 
-    `function` is the C function that it is in.
+    `functions` are the C functions that it is in.
     """
     if access[0] in SHARED:
         yield STEP
-        return (yield from shared_register(k, current, access, function))
+        return (yield from shared_register(k, current, access, functions))
     if access[0] == VSIREG:
         return (yield from file_register(k, current, access[1], access[2]))
     return own_register(k, current, access)
 
 
-def shared_register(k: Any, current: Any, access: tuple[int, str, int], function: str) -> Path[int]:
+def shared_register(
+    k: Any, current: Any, access: tuple[int, str, int], functions: tuple[str, ...]
+) -> Path[int]:
     """HGEIE, HGEIP, HIE, HVIEN and HVICTL."""
     number, how, value = access
     hart, old = current.hart, 0
@@ -56,7 +60,7 @@ def shared_register(k: Any, current: Any, access: tuple[int, str, int], function
     elif number == HVIEN:
         hart.hvien = changed(hart.hvien, how, 1)
     else:  # C leaves the same value behind in both cases; the model notes who it was
-        hart.hvictl = int(function != DISABLE)
+        hart.hvictl = int(DISABLE not in functions)
     if number in (HGEIE, HIE) and how in (WRITE, SWAP, SET):
         yield k.sgei[current.cpu]
     return int(old)

@@ -15,7 +15,18 @@ from hgeisim.object.request import Access, Call, Csr, DeviceWrite, Preempt, This
 
 
 def served(k: Any, current: Any, at: int) -> Path[int | None]:
-    """The path that serves the request of a suspended function."""
+    """The path that serves the request of a suspended function.
+
+    A `KernelFault` that is met on the way is one of that function.
+    """
+    try:
+        return _served(k, current, at)
+    except KernelFault as fault:
+        place = f"{k.object.functions(at)[-1]}: {fault} ({k.object.line(at)})"
+        raise KernelFault(place, k.object.functions(at)) from None
+
+
+def _served(k: Any, current: Any, at: int) -> Path[int | None]:
     match k.object.request(at):
         case Access():
             return one(STEP)
@@ -26,7 +37,7 @@ def served(k: Any, current: Any, at: int) -> Path[int | None]:
         case DeviceWrite(address, value):
             return store_to_device(k, address, value)
         case Csr(number, how, value):
-            return access_csr(k, current, (number, how, value), k.object.function_of(at))
+            return access_csr(k, current, (number, how, value), k.object.functions(at))
         case Call(name, arguments):
             path: Path[int | None] = k.externs[name](k, current, *arguments)
             return path
