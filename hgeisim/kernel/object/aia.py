@@ -59,6 +59,7 @@ class AiaObjects(Module):
     image: ClassVar[Image]
     debug: ClassVar[DebugInfo]
     from_model: ClassVar[frozenset[str]] = frozenset()
+    stores_apart = True
 
     def __init__(k, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
