@@ -38,6 +38,10 @@ INIT_LOCK = ("__raw_spin_lock_init", "__rwlock_init")
 SLEEPING_LOCKS = ("rt_read_lock", "rt_write_lock", "rt_spin_lock")
 """The calls of PREEMPT_RT."""
 
+WITH_ITS_CALLER = "imsic_vsfile_local_read"
+"""A function that works on the stack of its caller, so the same side has both."""
+TOGETHER = {"kvm_riscv_vcpu_aia_imsic_update": "kvm_riscv_vcpu_aia_imsic_inject"}
+"""Functions that the model can have only with another one: the model has no vsfile_va."""
 _made: dict[tuple[str, str], type[AiaObjects]] = {}
 
 
@@ -99,10 +103,15 @@ def _kernel(image: Image, from_model: frozenset[str]) -> type[AiaObjects]:
 
 def _unknown(from_model: frozenset[str], paths: Collection[str]) -> Iterator[Problem]:
     """Functions that are to stay with the model, and cannot."""
-    known = {*paths, *MODEL_FUNCTIONS}
+    known = {*paths, *MODEL_FUNCTIONS} - {WITH_ITS_CALLER}
     for name in sorted(from_model - known):
         allowed = f"is not one of {', '.join(sorted(known))}"
         yield Problem("object", "function of the model", name, allowed, did_you_mean(name, known))
+    for name, other in TOGETHER.items():
+        if name in from_model and other not in from_model:
+            allowed = f"goes with {other}, which needs what it stores"
+            remedy = f"leave {other} to the model as well"
+            yield Problem("object", "function of the model", name, allowed, remedy)
 
 
 def _missing(entries: Iterable[str], image: Image) -> Iterator[Problem]:
