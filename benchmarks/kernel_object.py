@@ -39,7 +39,7 @@ PREEMPTION = {"none": "PREEMPT_NONE", "voluntary": "PREEMPT_VOLUNTARY", "full": 
 
 
 class CannotBuild(Exception):
-    """What is missing, in a sentence."""
+    """A build is not possible; the sentence says why."""
 
 
 def run(command: Sequence[str | Path], where: Path | None = None) -> str:

@@ -34,7 +34,7 @@ from hgeisim.kernel.variants import (
     without_last_patch,
 )
 from hgeisim.library.answer import Answer
-from hgeisim.library.arguments import wrong
+from hgeisim.library.arguments import check_races, wrong
 from hgeisim.library.findings import chosen, room, schedule_mail
 from hgeisim.library.how_to_search import decoded
 from hgeisim.library.own_patch import execute
@@ -190,6 +190,7 @@ def replay(
     given = None if scenario is None else str(scenario)
     _check_files(meant, given, variant)
     name, kernel = given or meant.scenario, variant or meant.variant
+    check_races("replay", kernel, races)
     loaded = _scenario(meant, name, kernel)
     space, changed = space_of(loaded), _changed(meant, kernel)
     another = _without_folders(kernel) != _without_folders(meant.variant)

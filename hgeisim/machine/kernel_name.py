@@ -26,8 +26,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOOKING_ON = ("hgeisim.checks.", "hgeisim.watch.")
 """The modules that look on from within a path."""
 OBJECT = "hgeisim.kernel.object."
-SERVING = tuple(OBJECT + each for each in ("between", "csrs", "externs", "serving"))
-"""The modules that serve what objects ask for."""
+SERVING = (
+    "hgeisim.object.",
+    *(OBJECT + each for each in ("between", "csrs", "externs", "serving")),
+)
+"""The modules that run objects, and serve what those ask for."""
 AROUND = ("hgeisim.drivers.", "hgeisim.machine.", "hgeisim.kernel.script", *SERVING, *LOOKING_ON)
 """The modules whose functions stand around those of the kernel."""
 

@@ -1,4 +1,4 @@
-"""Who calls whom in objects, as their relocations say.
+"""The calls in objects, as their relocations say.
 
 A function whose address is taken may be called from there.
 """

@@ -1,4 +1,4 @@
-"""Objects as files: relocations, symbols, debug information, and whatever is no object."""
+"""Objects as files: relocations, symbols, debug information, and files of any other kind."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class PoolKernel(Fixed):
                     self.object.shared.load(address + word, 8)
 
     def call(self, current: Any, function: str, *arguments: int) -> Callable[[], Path[Any]]:
-        """What makes the path of a call."""
+        """The maker of the path of a call."""
         at = self.object.enter(current.number, function, arguments)
         return lambda: entered(function)(self, current, at)
 

@@ -11,6 +11,7 @@ from hgeisim.cli.options import left_to_model
 from hgeisim.errors import InputError
 from hgeisim.kernel.object.aia import AiaFunctions
 from hgeisim.kernel.variants import opened, variant_problem
+from hgeisim.library.arguments import check_races
 from hgeisim.library.objects import kernel_of_objects, preemptions_of
 from hgeisim.object.calls import call_sites, reachable
 from tests.object.toy import DATA, image
@@ -69,6 +70,13 @@ def test_functions_are_left_to_the_model() -> None:
     assert left_to_model("v6.12", []) == "v6.12"
     with pytest.raises(InputError, match="needs objects at the end of --variant"):
         left_to_model("v6.12", ["f"])
+
+
+def test_races_are_not_looked_for_in_objects() -> None:
+    with pytest.raises(InputError, match="do not say what C has marked"):
+        check_races("explore", "v6.12+stable+object:b", races=True)
+    check_races("explore", "v6.12+stable+object:b", races=False)
+    check_races("explore", "v6.12+stable", races=True)
 
 
 def test_calls_are_known_from_relocations() -> None:
