@@ -1,12 +1,12 @@
-"""Build aia.o and its neighbours of a kernel for RISC-V, for `--variant ...+object:BUILD`.
+"""Build aia.o and aia_imsic.o of a kernel for RISC-V, for `--variant ...+object:BUILD`.
 
     make kernel-object                    v6.12, from Debian's package linux-source-6.12
-    make kernel-object VERSION=7.3        another package, where the package sources of this machine have it
+    make kernel-object VERSION=7.3        another package, where there is one
     make kernel-object PATCH=FILE         with a patch on top, in a build of its own
     make kernel-object PREEMPTION=none    the default is full, as in most scenarios
 
 Sources and objects are in out/kernel-object, which git ignores; they are never part of hgeisim.
-"""  # noqa: E501 - commands
+"""
 
 from __future__ import annotations
 
@@ -19,17 +19,8 @@ from pathlib import Path
 
 OUT = Path("out/kernel-object")
 CROSS = "riscv64-linux-gnu-"
-TOOLS = {
-    f"{CROSS}gcc": "gcc-riscv64-linux-gnu",
-    "make": "make",
-    "flex": "flex",
-    "bison": "bison",
-    "bc": "bc",
-    "xz": "xz-utils",
-    "dpkg-deb": "dpkg",
-    "patch": "patch",
-}
-"""The commands that are needed, and the packages of Debian that have them."""
+TOOLS = (f"{CROSS}gcc", "make", "flex", "bison", "bc", "tar", "xz", "dpkg-deb", "patch")
+"""The commands that are needed."""
 FILES = ("aia", "aia_imsic")
 CONFIG = (
     *("-e", "KVM", "-d", "DEBUG_INFO_NONE", "-e", "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT"),
@@ -42,10 +33,17 @@ class CannotBuild(Exception):
     """A build is not possible; the sentence says why."""
 
 
+def executed(words: list[str], where: Path | None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(  # noqa: S603
+        words, cwd=where, capture_output=True, text=True, check=False
+    )
+
+
 def run(command: Sequence[str | Path], where: Path | None = None) -> str:
     """Run a command; its output is shown only if it fails."""
     words = [str(each) for each in command]
-    done = subprocess.run(words, cwd=where, capture_output=True, text=True, check=False)  # noqa: S603
+    done = executed(words, where)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise CannotBuild(f"{' '.join(words[:3])} failed:\n{said[-2000:]}")
@@ -58,9 +56,8 @@ def check(patch: str | None, preemption: str) -> None:
         raise CannotBuild(f"PREEMPTION={preemption}: known are {', '.join(PREEMPTION)}")
     if patch and not Path(patch).is_file():
         raise CannotBuild(f"PATCH={patch}: there is no such file")
-    missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    if missing:
-        raise CannotBuild(f"missing tools: apt-get install {' '.join(sorted(set(missing)))}")
+    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
+        raise CannotBuild(f"missing commands: {', '.join(missing)}; see docs/object-code.md")
 
 
 def source(version: str) -> Path:
@@ -101,7 +98,7 @@ def patched(tree: Path, patch: Path) -> Path:
     shutil.rmtree(copy, ignore_errors=True)
     run(["cp", "-al", tree, copy])
     command = ["patch", "-p1", "--no-backup-if-mismatch", "-i", str(patch.resolve())]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603
+    done = executed(command, copy)
     if done.returncode:
         failed = [line for line in done.stdout.splitlines() if "FAILED" in line or "can't" in line]
         shutil.rmtree(copy)

@@ -52,7 +52,7 @@ def pool(made: ObjectCode, cpu: int) -> int:
     return made.image.symbols["pool"] + percpu_offset(cpu)
 
 
-HELPERS: dict[str, Any] = {
+LIBGCC: dict[str, Any] = {
     "__popcountdi2": lambda a, *_: a.bit_count(),
     "__clzdi2": lambda a, *_: 64 - a.bit_length(),
     "__ctzdi2": lambda a, *_: (a & -a).bit_length() - 1,
@@ -74,7 +74,7 @@ class Alone:
         self.calls = SimpleNamespace(
             _raw_spin_lock_irqsave=lambda *_: 2,
             _raw_spin_unlock_irqrestore=lambda *_: 0,
-            **HELPERS,
+            **LIBGCC,
         )
 
     def call(self, function: str | int, *arguments: int, runner: int = RUNNER) -> int:
