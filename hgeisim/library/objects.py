@@ -79,6 +79,7 @@ def _read(build: str) -> Iterator[tuple[str, bytes]]:
 
 def _kernel(image: Image, from_model: frozenset[str]) -> type[AiaObjects]:
     debug = DebugInfo(image)
+    debug.check()
     paths = {name: each for name, each in vars(AiaFunctions).items() if isgeneratorfunction(each)}
     kept = {name: each for name, each in paths.items() if name not in from_model}
     entries = sorted({IN_C.get(name, name) for name in kept})

@@ -56,6 +56,18 @@ class DebugInfo:
         self._members: dict[tuple[str, str], Member] = {}
         self._inlined: dict[int, tuple[Inlined, ...]] = {}
 
+    def check(self) -> None:
+        """Read what is there, so that a damaged file is noticed at once.
+
+        Raises `InputError`.
+        """
+        try:
+            _ = self._structs, self._lines
+        except Exception as error:  # noqa: BLE001 - a damaged file may raise anything
+            words = str(error) or type(error).__name__
+            allowed = f"has debug information that cannot be read: {words}"
+            raise InputError([Problem(self._names, "", "", allowed, REBUILD)]) from None
+
     @cached_property
     def _files(self) -> list[Any]:
         """The debug information of each object, as pyelftools has it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgeisim.errors import InputError
-from hgeisim.object.debug_info import Member
+from hgeisim.object.debug_info import DebugInfo, Member
 from hgeisim.object.elf import ObjectFile, read_object
 from hgeisim.object.image import BASE, EXTERNAL, Image
 from tests.object.toy import DATA, debug, image
@@ -93,9 +94,20 @@ def test_a_damaged_object_is_refused_with_a_sentence_or_works(data: st.DataObjec
         assert str(error).startswith("x.o: ")
 
 
-def test_an_object_without_debug_information_is_refused() -> None:
-    from hgeisim.object.debug_info import DebugInfo  # noqa: PLC0415
+def test_damaged_debug_information_is_refused() -> None:
+    whole = read_object("pool.o", OBJECT)
+    cut = {
+        i: replace(each, data=bytes(len(each.data)), relocations=())
+        if each.name == ".debug_info"
+        else each
+        for i, each in whole.sections.items()
+    }
+    made = DebugInfo(Image([ObjectFile("pool.o", cut, whole.symbols)]))
+    with pytest.raises(InputError, match=r"pool\.o: has debug information that cannot be read"):
+        made.check()
 
+
+def test_an_object_without_debug_information_is_refused() -> None:
     whole = read_object("pool.o", OBJECT)
     kept = {i: each for i, each in whole.sections.items() if not each.name.startswith(".debug")}
     with pytest.raises(InputError, match=r"pool\.o: has no debug information"):
