@@ -239,7 +239,7 @@ REMEDIES = {
     ),
     "kernel-fault": Remedy(
         "The kernel panics, or does what nobody can foresee.",
-        "Look at the pointer in that line: who may clear it, or free what it points to?",
+        "Find out who may clear the pointer in that line, or free what it points to.",
     ),
     "exception": Remedy("The patch ends in an error.", "Correct it."),
     "waits-for-guest": Remedy(
