@@ -57,7 +57,7 @@ class DebugInfo:
         self._inlined: dict[int, tuple[Inlined, ...]] = {}
 
     def check(self) -> None:
-        """Read what is there, so that a damaged file is noticed at once.
+        """Read what is there, so that a damaged file is noticed immediately.
 
         Raises `InputError`.
         """
