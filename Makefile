@@ -5,10 +5,10 @@ SEEDS ?= 1000 200
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test proof seeds lint check pictures notebooks baselines pairs power bench golden clean
+.PHONY: help venv run explore test proof seeds lint check pictures notebooks baselines pairs power bench kernel-object object-proof golden clean
 
 help: ## list the targets (what you see now)
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 venv: $(INSTALLED) ## make .venv with everything at its pinned version
 $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt hgeisim/drivers/explored/compiled/search.c
@@ -76,6 +76,12 @@ bench: $(INSTALLED) ## measure what the seam, recording and studies cost, and ho
 	$(BIN)/python -m benchmarks.lock_order
 	$(BIN)/python -m benchmarks.recording
 	$(BIN)/python -m benchmarks.studies
+
+kernel-object: $(INSTALLED) ## build aia.o and aia_imsic.o of v6.12 for RISC-V, to run them; two minutes
+	VERSION='$(VERSION)' PATCH='$(PATCH)' PREEMPTION='$(PREEMPTION)' $(BIN)/python -m benchmarks.kernel_object
+
+object-proof: $(INSTALLED) ## compare the objects of make kernel-object with the model, exhaustively; some minutes
+	$(BIN)/python -m benchmarks.object_proof
 
 golden: $(INSTALLED) ## rewrite expected texts, fingerprints and import graph; then read the diff
 	HGEISIM_UPDATE=1 $(BIN)/python -m pytest -q -n auto -m "not proof"

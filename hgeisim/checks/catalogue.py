@@ -139,7 +139,10 @@ OF_OWN_PATCHES = ("endless", "unbalanced", "scheduling-while-atomic", "exception
 """Faults of a user's patch while it runs."""
 SAID_BY_OWN_PATCHES = ("lock-not-held", "warn-on", "check")
 """Laws that a user's patch states itself; shipped kernels state none."""
+OF_OBJECTS = ("kernel-fault",)
+"""Faults of a user's objects while they run."""
 OTHERS = {
+    **dict.fromkeys(OF_OBJECTS, ISOLATION),
     "deadlock": DEADLOCK,
     "livelock": DEADLOCK,
     "stale-armed": INTERRUPT,
@@ -177,7 +180,7 @@ def not_checked(offer: Offer) -> list[str]:
     rows = [row for row in CATALOGUE if not set(row.moments).isdisjoint(offer.moments)]
     known = {kind for row in rows for kind in row.kinds}.union(offer.kinds) - set(offer.never)
     kinds = [*(kind for row in CATALOGUE for kind in row.kinds), *OTHERS]
-    known |= {*OF_OWN_PATCHES, *SAID_BY_OWN_PATCHES}
+    known |= {*OF_OWN_PATCHES, *SAID_BY_OWN_PATCHES, *OF_OBJECTS}
     missing = (kind for kind in dict.fromkeys(kinds) if kind not in known and not is_note(kind))
     return sorted(missing, key=severity_of)
 

@@ -20,6 +20,14 @@ def vsfiles(k: Module) -> Iterator[int]:
     """Yield the addresses of all VS-files."""
     for vcpu in vcpus(k):
         yield from addresses(vcpu, "vsfile_cpu", "vsfile_hgei")
+        if k.stores_apart:
+            yield from addresses(vcpu.vsfile_lock, "writer")
+
+
+def is_whole(k: Module, vcpu: Vcpu) -> bool:
+    """Whether the VS-file of a vCPU is not being changed: where its two fields are stored one after
+    the other, that is while nobody holds vsfile_lock for writing."""
+    return not (k.stores_apart and vcpu.vsfile_lock.writer)
 
 
 def name_of(k: Module, owner: int) -> str:
@@ -55,6 +63,8 @@ class OneOwner(StateCheck[Module]):
         """Report each line that two vCPUs have."""
         holder: dict[tuple[int, int], Vcpu] = {}
         for vcpu in vcpus(k):
+            if not is_whole(k, vcpu):
+                continue
             line = vcpu.vsfile_cpu, vcpu.vsfile_hgei
             if line[0] >= 0 and line in holder:
                 yield Finding(
@@ -138,6 +148,10 @@ class LineExists(OfVcpus):
         """The VS-files of all vCPUs."""
         yield from vsfiles(k)
 
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """Its VS-file is not being changed."""
+        return is_whole(k, vcpu)
+
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU on a line that does not exist."""
         if vcpu.vsfile_cpu >= 0:
@@ -156,6 +170,10 @@ class VsFileOwned(OfVcpus):
         yield from vsfiles(k)
         for hgctrl in k.hgei:
             yield from addresses(hgctrl, "owners")
+
+    def valid(self, k: Module, vcpu: Vcpu) -> bool:
+        """Its VS-file is not being changed."""
+        return is_whole(k, vcpu)
 
     def wrong(self, k: Module, vcpu: Vcpu) -> Iterator[Finding]:
         """Report a vCPU whose line is somebody else's, or nobody's."""

@@ -241,6 +241,10 @@ REMEDIES = {
     "scheduling-while-atomic": Remedy(
         "The kernel warns, and may hang.", "Sleep only with preemption and interrupts on."
     ),
+    "kernel-fault": Remedy(
+        "The kernel panics, or does what nobody can foresee.",
+        "Find out who may clear the pointer in that line, or free what it points to.",
+    ),
     "exception": Remedy("The patch ends in an error.", "Correct it."),
     "waits-for-guest": Remedy(
         "It waits until the guest leaves KVM_RUN.", "Kick the vCPU before waiting for it."

@@ -15,6 +15,7 @@ from hgeisim.cli.options import (
     complete_patches,
     complete_scenarios,
     executing_option,
+    from_model_option,
     variant_option,
 )
 from hgeisim.library.how_to_search import OVERRIDES, STRATEGIES, How
@@ -23,6 +24,7 @@ from hgeisim.library.how_to_search import OVERRIDES, STRATEGIES, How
 @click.command(cls=WithSeveral)
 @click.argument("scenario", shell_complete=complete_scenarios)
 @variant_option("Kernel to explore, such as v6.12+percpu-v2.")
+@from_model_option
 @executing_option(
     "--base", "Kernel to compare with.  [default: for a patch of your own, that without it]"
 )

@@ -57,9 +57,36 @@ def _executing(ctx: click.Context, option: click.Parameter, variant: Any) -> Any
     from hgeisim.library.own_patch import execute  # noqa: PLC0415 - late, for a quick --help
 
     if not ctx.resilient_parsing:  # a shell that completes runs nothing
+        if isinstance(variant, str):
+            variant = left_to_model(variant, ctx.meta.get(FROM_MODEL, ()))
         for each in (variant,) if isinstance(variant, str) else variant or ():
             execute(each)
     return variant
+
+
+FROM_MODEL = "hgeisim.from_model"
+OBJECT = "object:"
+from_model_option = click.option(
+    "--from-model",
+    metavar="FUNCTION",
+    multiple=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, names: ctx.meta.update({FROM_MODEL: names}),
+    help="With objects: leave this function to the model. Repeatable.",
+)
+
+
+def left_to_model(variant: str, functions: Sequence[str]) -> str:
+    """A variant whose objects leave some functions to the model: `object:BUILD:FUNCTION`."""
+    if not functions:
+        return variant
+    parts = variant.split("+")
+    if not parts[-1].startswith(OBJECT):
+        allowed = "needs objects at the end of --variant: v6.12+stable+object:BUILD"
+        where = "--from-model"
+        raise InputError([Problem("command line", where, ", ".join(functions), allowed)])
+    return "+".join([*parts[:-1], ":".join([parts[-1], *functions])])
 
 
 class Several(click.Option):

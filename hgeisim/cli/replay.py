@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hgeisim.cli.mail import full_option, mail_options
-from hgeisim.cli.options import complete_scenarios, variant_option
+from hgeisim.cli.options import complete_scenarios, from_model_option, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 
 
@@ -17,6 +17,7 @@ from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
     "--scenario", help="The file that the schedule is of, if it is of a file.",
     shell_complete=complete_scenarios,
 )  # fmt: skip
+@from_model_option
 @variant_option("Try the schedule on another kernel, or name the file of your own patch.")
 @click.option("--all", "everything", is_flag=True, help="Each step, and every cell it changes.")
 @click.option("--races", is_flag=True, help="Look for data races; of your own patch, always.")

@@ -62,7 +62,12 @@ def kernel_of(
 
 
 def beyond_kernel(scenario: Scenario, cls: type[Module]) -> Iterator[Problem]:
-    """The actions of a scenario that are not for its kernel."""
+    """The actions of a scenario that are not for its kernel, and its preemption if that is not."""
+    preemption = scenario.kernel.preemption
+    if cls.preemptions and preemption not in cls.preemptions:
+        allowed = f"the code was compiled for {' or '.join(cls.preemptions)}"
+        remedy = f"--preemption {cls.preemptions[-1]}, or another build"
+        yield Problem(scenario.file, "kernel.preemption", quoted(preemption), allowed, remedy)
     allowed = "needs a kernel that expects HARTs to lose power in idle: v7.3, or cpu-pm on top"
     remedy = f"to see what is lost without: {scenario.kernel.variant}+PM-0"
     for i, task in enumerate(scenario.task):

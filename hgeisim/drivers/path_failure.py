@@ -17,28 +17,15 @@ from hgeisim.checks import own
 from hgeisim.checks.finding import Finding, entry_function
 from hgeisim.errors import ModelError
 from hgeisim.kernel.state import Kernel
-from hgeisim.kernel.variants import OWN, own_files
+from hgeisim.kernel.variants import OWN, opened, own_files
 from hgeisim.machine.balance import Left, frames
+from hgeisim.machine.hang import Hang
 from hgeisim.machine.kernel_name import subject
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
 FAILURES = (Exception, SystemExit, GeneratorExit)
 """The exceptions that a patch may raise; Ctrl-C is not among them."""
-
-
-class Hang(ModelError):
-    """A path does something that no path may; `functions` is its call chain, outermost first."""
-
-    kind = ""
-
-    def __init__(self, text: str, functions: tuple[str, ...]) -> None:
-        super().__init__(text)
-        self.functions = functions
-
-    def function(self, kernel: type) -> str:
-        """The function of a kernel that the finding is about: the innermost one."""
-        return subject(kernel, self.functions) or "kernel"
 
 
 class AtomicSleep(Hang):
@@ -64,8 +51,8 @@ class Endless(Hang):
 
 
 def has_own_patch(k: Kernel) -> bool:
-    """Whether a kernel contains a user's own patch."""
-    return bool(own_files(k.name))
+    """Whether a kernel contains a user's own patch, or objects of a user's build."""
+    return bool(opened(k.name))
 
 
 def is_of_a_path(k: Kernel, error: BaseException) -> bool:

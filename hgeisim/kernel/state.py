@@ -98,6 +98,9 @@ class Kernel(Fixed):
     `k.vcpus[id]` by vCPU id, which starts at 1; `k.vcpu_of[thread]` is the vCPU of its own thread.
     With a `memory` all of it is tracked.  `realtime`: PREEMPT_RT, spinlock_t and rwlock_t sleep.
     `locks_are_steady`: no path initialises a lock that others may use already.
+    `preemptions` are the preemption models that its code was compiled for, none if for any.
+    `stores_apart`: fields that a lock guards together are stored one after the other, so that a
+    check looks at them only while nobody holds that lock for writing.
     `keeps_registers`: a vCPU may be loaded without writing its registers, since the HART has them.
     A kernel that writes all of them at each load can miss none, so there they are not modelled.
     `powers_down`: a HART may lose its power while it is idle, for scenarios that ask for that.
@@ -109,6 +112,8 @@ class Kernel(Fixed):
 
     name = ""
     locks_are_steady = True
+    preemptions: tuple[str, ...] = ()
+    stores_apart = False
     keeps_registers = False
     powers_down = False
     shown: Mapping[str, tuple[str, ...]] = MappingProxyType({})

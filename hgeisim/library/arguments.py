@@ -13,6 +13,14 @@ def wrong(place: tuple[str, str], value: str, allowed: str, remedy: str = "") ->
     return InputError([ArgumentProblem(*place, value, allowed, remedy)])
 
 
+def check_races(function: str, variant: str, races: bool) -> None:
+    """Refuse to look for data races in a variant with objects: whether C has marked an access, its
+    object does not say."""
+    if races and any(part.startswith("object:") for part in variant.split("+")):
+        allowed = "cannot be looked for in objects, which do not say what C has marked"
+        raise wrong((function, "races"), "true", allowed, "look for them in the model alone")
+
+
 def check_names(function: str, given: Mapping[str, Any], known: Collection[str]) -> None:
     """Refuse, by InputError, keyword arguments that a function does not have."""
     allowed = f"is not an argument; there are {', '.join(known)}"

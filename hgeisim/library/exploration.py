@@ -30,7 +30,7 @@ from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import EXHAUSTED, Schedule, Verdict
 from hgeisim.kernel.variants import own_files
 from hgeisim.library.answer import Answer
-from hgeisim.library.arguments import wrong
+from hgeisim.library.arguments import check_races, wrong
 from hgeisim.library.findings import beginning, chosen, room, schedule_mail
 from hgeisim.library.how_to_search import How, Options, budget_of, decoded, how_of
 from hgeisim.library.progress import SILENT, Progress
@@ -328,6 +328,7 @@ def explore(
     """
     how, overrides = how_of("explore", options)
     name, made = loaded("explore", scenario, overrides)
+    check_races("explore", made.kernel.variant, how.races)
     exploration = Exploration(name, made, how, progress)
     exploration.search()
     exploration.follow_up()

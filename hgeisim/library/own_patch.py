@@ -1,4 +1,4 @@
-"""A user's own patch: `--variant v7.3+path/to/file.py:Name`.
+"""A user's own patch, `--variant v7.3+path/to/file.py:Name`, or objects, `+object:BUILD`.
 
 The file is Python and is executed, so only the command line or a caller of the library may name
 one: a scenario, a token, a baseline or a run folder that names a file is refused
@@ -118,6 +118,7 @@ def _stack(frame: FrameType | None) -> Stack:
 
 
 REMEDY = "see docs/own-patch.md"
+OBJECT = "object:"
 OF_NO_PATCH = tuple(f"hgeisim.{room}." for room in ("cli", "library", "report", "runs", "plot"))
 """Modules in which no kernel is executed."""
 _executed: dict[Path, str] = {}
@@ -139,7 +140,9 @@ def execute(variant: str) -> None:
     modules: dict[Path, ModuleType] = {}
     for part in variant.split("+")[1:]:
         file = part.partition(":")[0]
-        if file.endswith(".py"):
+        if part.startswith(OBJECT):
+            _add_objects(part)
+        elif file.endswith(".py"):
             if not is_file(file):
                 remedy = f"no `+` and no `:` may be in its path; {REMEDY}"
                 raise InputError([Problem(file, "", "", "there is no such file", remedy)])
@@ -219,6 +222,13 @@ def _add(part: str, module: ModuleType) -> None:
     if isinstance(check := vars(module).get("check"), FunctionType):
         found.own_check = (Path(file).stem, check)  # type: ignore[attr-defined]
     DIGESTS[part] = blake2b(_sources[Path(str(module.__file__))], digest_size=4).hexdigest()
+
+
+def _add_objects(part: str) -> None:
+    from hgeisim.kernel.variants import DIGESTS, OWN  # noqa: PLC0415 - late, for a quick --help
+    from hgeisim.library.objects import kernel_of_objects  # noqa: PLC0415 - reads ELF and DWARF
+
+    OWN[part], DIGESTS[part] = kernel_of_objects(part.removeprefix(OBJECT))
 
 
 def _patches(module: ModuleType, kernel: type) -> list[str]:

@@ -25,9 +25,16 @@ from hgeisim.drivers.explored.strategies.lock_walks import shown_alone
 from hgeisim.drivers.explored.strategies.strategy import CannotStep
 from hgeisim.drivers.explored.strategies.verdict import Schedule
 from hgeisim.errors import InputError, Problem
-from hgeisim.kernel.variants import own_digest, own_files, variant_problem, without_last_patch
+from hgeisim.kernel.variants import (
+    OBJECT,
+    opened,
+    own_digest,
+    own_files,
+    variant_problem,
+    without_last_patch,
+)
 from hgeisim.library.answer import Answer
-from hgeisim.library.arguments import wrong
+from hgeisim.library.arguments import check_races, wrong
 from hgeisim.library.findings import chosen, room, schedule_mail
 from hgeisim.library.how_to_search import decoded
 from hgeisim.library.own_patch import execute
@@ -183,6 +190,7 @@ def replay(
     given = None if scenario is None else str(scenario)
     _check_files(meant, given, variant)
     name, kernel = given or meant.scenario, variant or meant.variant
+    check_races("replay", kernel, races)
     loaded = _scenario(meant, name, kernel)
     space, changed = space_of(loaded), _changed(meant, kernel)
     another = _without_folders(kernel) != _without_folders(meant.variant)
@@ -197,7 +205,7 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
     missing = []
     if scenario is None and not is_bare_name(token.scenario):
         missing.append(("--scenario", token.scenario))
-    if variant is None and own_files(token.variant):
+    if variant is None and opened(token.variant):
         missing.append(("--variant", token.variant))
     if missing:
         options = " and ".join(option for option, _ in missing)
@@ -209,7 +217,7 @@ def _check_files(token: Token, scenario: str | None, variant: str | None) -> Non
 def _scenario(token: Token, scenario: str, variant: str) -> Scenario:
     """The scenario that a token was made on, with the kernel to replay it on."""
     own = {"variant": token.variant, "preemption": token.preemption}
-    checked = None if own_files(token.variant) else variant_problem
+    checked = None if opened(token.variant) else variant_problem
     made_with = load_scenario(scenario, own, checked)
     meant = _meant(token, made_with)
     if meant is None:
@@ -230,7 +238,9 @@ def _changed(token: Token, variant: str) -> str:
     """A sentence where the files of the user's own patches have changed, else nothing."""
     if not token.patch or own_digest(variant) in ("", token.patch):
         return ""
-    files = list(dict.fromkeys(patch.partition(":")[0] for patch in own_files(variant)))
+    parts = opened(variant)
+    named = (each if each.startswith(OBJECT) else each.partition(":")[0] for each in parts)
+    files = list(dict.fromkeys(named))
     verb = "has" if len(files) == 1 else "have"
     if _without_folders(variant) == _without_folders(token.variant):
         return f"{' or '.join(files)} {verb} changed since the token was made"

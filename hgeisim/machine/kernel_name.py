@@ -25,7 +25,13 @@ from typing import Any, NamedTuple, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 LOOKING_ON = ("hgeisim.checks.", "hgeisim.watch.")
 """The modules that look on from within a path."""
-AROUND = ("hgeisim.drivers.", "hgeisim.machine.", "hgeisim.kernel.script", *LOOKING_ON)
+OBJECT = "hgeisim.kernel.object."
+SERVING = (
+    "hgeisim.object.",
+    *(OBJECT + each for each in ("between", "csrs", "externs", "serving")),
+)
+"""The modules that run objects, and serve what those ask for."""
+AROUND = ("hgeisim.drivers.", "hgeisim.machine.", "hgeisim.kernel.script", *SERVING, *LOOKING_ON)
 """The modules whose functions stand around those of the kernel."""
 
 

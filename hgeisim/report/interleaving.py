@@ -16,6 +16,7 @@ HIDDEN = (
     ".ticket", ".phase", ".srcu", ".ipi_mask", ".ipi_wait", ".data.hgei", ".data.vcpu",
     "lock.next", "lock.owner", "lock.inside", "lock.drawn", "mutex.owner",
     "lock.readers", "lock.readers_inside", "lock.writer", "lock.writers_inside", "lock.waiting",
+    ".vsiselect", ".data.isel", ".data.value", ".stack",
 )  # fmt: skip
 """Ends of the names of cells that follow from the operations and are shown only on demand."""
 

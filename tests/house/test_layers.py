@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "library": {
         *("report", "trace", "plot", "drivers", "lockorder", "checks", "runs", "scenario"),
-        *("patchrules", "kernel", "machine"),
+        *("patchrules", "kernel", "object", "machine"),
     },
     "report": {
         *("trace", "drivers", "watch", "lockorder", "checks"),
@@ -40,7 +40,8 @@ LAYERS: dict[str, set[str]] = {
     "runs": {"machine"},
     "scenario": {"machine"},
     "patchrules": {"kernel", "machine"},
-    "kernel": {"machine"},
+    "kernel": {"object", "machine"},
+    "object": {"machine"},
     "machine": set(),
 }
 """What each layer may import, besides itself and errors.py."""

@@ -2,7 +2,8 @@
 
 A patch is a class that overrides the functions it changes.  A variant is the base with the patches
 in front of it, so that the last patch named is asked first.  A user's own patch is named by its
-file and class: `v7.3+path/to/file.py:Name`.
+file and class: `v7.3+path/to/file.py:Name`.  The objects of a user's build take the place of the
+functions that they have: `v6.12+stable+object:path/to/build`.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ LANDED: dict[str, type[Kernel]] = {
 """Single changes that landed, and what a stable tree took over of them."""
 PATCHES: dict[str, type[Kernel]] = SERIES | ADDITIONS | LANDED
 OWN: dict[str, type[Kernel]] = {}
-"""Users' own patches by how they are named, `path/to/file.py:Name`; the command line fills it."""
+"""Users' own patches by how they are named, `path/to/file.py:Name`, and users' own objects,
+`object:path/to/build`; the command line fills it."""
+OBJECT = "object:"
 
 DIGESTS: dict[str, str] = {}
 """The digest of each of these files as it was executed, by the same names."""
@@ -80,7 +83,7 @@ def variant_problem(name: str) -> str | None:
     base, *patches = name.split("+")
     wrong = _unknown("base", base, list(BASES))
     for patch in patches:
-        if patch in own_files(name) and patch not in OWN:
+        if patch in opened(name) and patch not in OWN:
             wrong = wrong or f"names a file, and only --variant executes one: --variant {name}"
         wrong = wrong or _unknown("patch", patch, [*PATCHES, *BUGS, *OWN])
     return wrong or _has_already(base, patches) or _wrong_stack(patches) or _unstackable(name)
@@ -107,9 +110,15 @@ def own_files(name: str) -> list[str]:
     return [patch for patch in name.split("+")[1:] if patch.partition(":")[0].endswith(".py")]
 
 
+def opened(name: str) -> list[str]:
+    """The parts of a variant that name files: a user's own patches and objects."""
+    own = own_files(name)
+    return [each for each in name.split("+")[1:] if each in own or each.startswith(OBJECT)]
+
+
 def own_digest(name: str) -> str:
-    """The digests of a user's own patches in a variant, empty where it has none."""
-    return "-".join(DIGESTS.get(patch, "") for patch in own_files(name))
+    """The digests of a user's own patches and objects in a variant, empty where it has none."""
+    return "-".join(DIGESTS.get(patch, "") for patch in opened(name))
 
 
 def find_variant(name: str) -> type[Module]:
@@ -198,6 +207,8 @@ def _unknown(what: str, name: str, known: list[str]) -> str | None:
     is_file = name.partition(":")[0].endswith(".py")
     if what == "base" and is_file:
         hint = f"; a patch comes after its base: v7.3+{name}"
+    elif name.startswith(OBJECT):
+        hint = f"; objects come after a base, which has all else: v6.12+stable+{name}"
     elif ":" in name and not is_file:
         hint = "; a patch of your own is FILE.py:CLASS"
     return f"{name!r} is not a {what}; known: {', '.join(known)}{hint}"

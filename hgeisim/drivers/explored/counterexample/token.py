@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
 
-from hgeisim.kernel.variants import own_files
+from hgeisim.kernel.variants import opened
 from hgeisim.scenario.find import is_bare_name
 
 VERSION = "hg2"
@@ -102,7 +102,7 @@ def options(token: Token, scenario: str = "", variant: str = "") -> list[str]:
     words = []
     if scenario or not is_bare_name(token.scenario):
         words += ["--scenario", scenario or token.scenario]
-    if variant or own_files(token.variant):
+    if variant or opened(token.variant):
         words += ["--variant", variant or token.variant]
     return words
 

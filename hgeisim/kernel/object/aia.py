@@ -1,0 +1,232 @@
+"""The functions of aia.c and aia_imsic.c that are taken from objects, each as a path of the kernel.
+
+They are put in front of a kernel like a patch: what they have goes to the object, all else is the
+model's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hgeisim.errors import InputError, Problem
+from hgeisim.kernel.main import Module
+from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals, id_at, make_vcpu, make_vm
+from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read
+from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
+from hgeisim.kernel.object.path import entered
+from hgeisim.kernel.object.serving import served
+from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
+from hgeisim.machine.ops import Path
+from hgeisim.machine.task import Runner
+from hgeisim.object.debug_info import DebugInfo
+from hgeisim.object.image import Image
+from hgeisim.object.object_code import ObjectCode, Outside
+
+FILES = ("aia.o", "aia_imsic.o")
+EIDELIVERY, EIE, TOPEI = 0x70, 0xC0, 0x200
+"""Registers of an interrupt file (AIA specification); TOPEI is KVM_RISCV_AIA_IMSIC_TOPEI."""
+SETIPNUM_LE = 0
+"""The register of an IMSIC page to which MSIs are stored."""
+IN_C = {
+    "kvm_riscv_vcpu_aia_imsic_rmw_topei": "kvm_riscv_vcpu_aia_imsic_rmw",
+    "kvm_riscv_vcpu_aia_imsic_rmw_setup": "kvm_riscv_vcpu_aia_imsic_rmw",
+    "kvm_riscv_vcpu_aia_imsic_rmw_eie": "kvm_riscv_vcpu_aia_imsic_rmw",
+}
+"""The names in C of functions that the model has in several forms."""
+NOBODY = 0
+"""The number of a context for functions that do not say who calls them: they look at no CPU."""
+BETWEEN = (
+    "kvm_riscv_aia_alloc_hgei",
+    "kvm_riscv_aia_free_hgei",
+    "kvm_riscv_vcpu_aia_imsic_release",
+)
+"""Functions that objects call by way of the kernel, so that patches and checks see them."""
+
+
+def call(k: Any, current: Any, name: str, *arguments: int) -> Path[Any]:
+    """A function of an object with its arguments, as a path; it returns `Done`."""
+    path: Path[Any] = entered(name)(k, current, k.object.enter(current.number, name, arguments))
+    return path
+
+
+class AiaObjects(Module):
+    """A kernel with objects: `image` and `debug` are those of a build, `from_model` the functions
+    that objects call and the model has.
+
+    It keeps no state besides addresses, which never change.
+    """
+
+    image: ClassVar[Image]
+    debug: ClassVar[DebugInfo]
+    from_model: ClassVar[frozenset[str]] = frozenset()
+    stores_apart = True
+
+    def __init__(k, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        if k.memory is None:
+            allowed = "runs in a search only: explore, replay"
+            raise InputError([Problem("--variant", "", k.name, allowed, "leave out the object")])
+        constants = {**CONSTANTS, "imsic_get_global_config": CONFIG}
+        outside = Outside(frozenset((*BETWEEN, *k.from_model)), constants)
+        cpus = len(k.hart)
+        k.object = ObjectCode(k.image, k.debug, k.memory, cpus, outside)
+        k.vsiselect = [k.memory.cell(f"hart{cpu}.vsiselect") for cpu in range(cpus)]
+        k.lock_at: dict[int, Any] = {}
+        k.vcpu_at: dict[int, Vcpu] = {}
+        k.vm_at: dict[int, Vm] = {}
+        k.address_of_vm: dict[Vm, int] = {}
+        k.imsic_at: dict[int, int] = {}
+        k.pointers = [0]
+        k.sent_ipis: dict[tuple[int, int], Any] = {}
+        k.ipis = {"imsic_vsfile_local_read": send_local_read}
+        k.externs: dict[str, Extern] = EXTERNS | MODEL_FUNCTIONS
+        bind_globals(k, k.object)
+
+    def add_vcpu(k, name: str, cpu: int, vm: Vm) -> Vcpu:
+        """A vCPU, in the memory of C as well."""
+        vcpu = super().add_vcpu(name, cpu, vm)
+        if vm not in k.address_of_vm:
+            k.address_of_vm[vm] = make_vm(k, k.object, vm)
+            k.vm_at[k.address_of_vm[vm]] = vm
+        k.pointers.append(make_vcpu(k, k.object, vcpu))
+        k.vcpu_at[k.pointers[-1]] = vcpu
+        return vcpu
+
+    def pointer_of(k, ident: int) -> int:
+        """The address of the vCPU with an id; NULL for 0."""
+        return k.pointers[ident]
+
+    def id_of(k, pointer: int) -> int:
+        """The opposite."""
+        return id_at(k, pointer)
+
+    def serve(k, current: Any, at: int) -> Path[int | None]:
+        """The path that serves the request of a suspended function."""
+        return served(k, current, at)
+
+    def object_path(k, name: str) -> Any:
+        """The path of a function of this name, to be given a kernel, a context and a number."""
+        return entered(name)
+
+
+class AiaFunctions(AiaObjects):
+    """Each function of the objects that the kernel enters, under the model's name for it.
+
+    A kernel of objects has those that are not left to the model.
+    """
+
+    def kvm_riscv_aia_init(k, current: Runner) -> Path[None]:
+        """kvm_riscv_aia_init."""
+        yield from call(k, current, "kvm_riscv_aia_init")
+
+    def kvm_riscv_aia_exit(k, current: Thread) -> Path[None]:
+        """kvm_riscv_aia_exit."""
+        yield from call(k, current, "kvm_riscv_aia_exit")
+
+    def kvm_riscv_aia_enable(k, current: Runner) -> Path[None]:
+        """kvm_riscv_aia_enable."""
+        yield from call(k, current, "kvm_riscv_aia_enable")
+
+    def kvm_riscv_aia_disable(k, current: Caller) -> Path[None]:
+        """kvm_riscv_aia_disable."""
+        yield from call(k, current, "kvm_riscv_aia_disable")
+
+    def hgei_interrupt(k, current: Runner) -> Path[None]:
+        """hgei_interrupt."""
+        yield from call(k, current, "hgei_interrupt", 0, 0)
+
+    def kvm_riscv_vcpu_aia_has_interrupts(k, current: Runner, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_aia_has_interrupts, of all interrupts."""
+        name, pointer = "kvm_riscv_vcpu_aia_has_interrupts", k.pointers[vcpu.id]
+        done = yield from call(k, current, name, pointer, -1)
+        return int(done.value)
+
+    def kvm_riscv_aia_wakeon_hgei(k, current: Runner, owner: Vcpu, enable: int) -> Path[None]:
+        """kvm_riscv_aia_wakeon_hgei."""
+        pointer = k.pointers[owner.id]
+        yield from call(k, current, "kvm_riscv_aia_wakeon_hgei", pointer, enable)
+
+    def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
+        """kvm_riscv_aia_alloc_hgei, called from the model, which has no use for the addresses."""
+        name, pointer = "kvm_riscv_aia_alloc_hgei", k.pointers[owner.id]
+        done = yield from call(k, owner.thread, name, cpu, pointer, 0, 0)
+        return int(done.value)
+
+    def kvm_riscv_aia_free_hgei(k, cpu: int, hgei: int) -> Path[None]:
+        """kvm_riscv_aia_free_hgei, from any context."""
+        at = k.object.enter(NOBODY, "kvm_riscv_aia_free_hgei", (cpu, hgei))
+        yield from entered("kvm_riscv_aia_free_hgei")(k, None, at)
+
+    def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_aia_imsic_update."""
+        current.data.vcpu = vcpu.id
+        name, pointer = "kvm_riscv_vcpu_aia_imsic_update", k.pointers[vcpu.id]
+        done = yield from call(k, current, name, pointer)
+        current.data.vcpu = 0
+        return int(done.value)
+
+    def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_release."""
+        current.data.vcpu = vcpu.id
+        pointer = k.pointers[vcpu.id]
+        yield from call(k, current, "kvm_riscv_vcpu_aia_imsic_release", pointer)
+        current.data.vcpu = 0
+
+    def kvm_riscv_vcpu_aia_imsic_reset(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_reset."""
+        pointer = k.pointers[vcpu.id]
+        yield from call(k, current, "kvm_riscv_vcpu_aia_imsic_reset", pointer)
+
+    def kvm_riscv_vcpu_aia_imsic_cleanup(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_cleanup."""
+        pointer = k.pointers[vcpu.id]
+        yield from call(k, current, "kvm_riscv_vcpu_aia_imsic_cleanup", pointer)
+
+    def kvm_riscv_vcpu_aia_imsic_inject(k, current: Runner, vcpu: Vcpu, iid: int) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_inject, of an MSI to the guest's only page."""
+        name, pointer = "kvm_riscv_vcpu_aia_imsic_inject", k.pointers[vcpu.id]
+        yield from call(k, current, name, pointer, 0, SETIPNUM_LE, iid)
+
+    def imsic_vsfile_local_read(k, current: Any, sender: Caller) -> Path[None]:
+        """imsic_vsfile_local_read, in an IPI; `sender.data.value` is the pointer that it gets."""
+        if not sender.data.value:  # the model has sent it
+            yield from super(AiaObjects, k).imsic_vsfile_local_read(current, sender)
+            return
+        mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
+        yield from call(k, current, "imsic_vsfile_local_read", sender.data.value)
+        current.data.vcpu = mine
+
+    def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[int]:
+        """kvm_riscv_vcpu_aia_imsic_rmw of topei: the guest claims."""
+        at = rmw(k, current, vcpu, TOPEI, 0, -1)
+        done = yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        return int(done.out) >> 16
+
+    def kvm_riscv_vcpu_aia_imsic_rmw_setup(k, current: Thread, vcpu: Vcpu, eie: int) -> Path[None]:
+        """kvm_riscv_vcpu_aia_imsic_rmw of eie, then of eidelivery: the guest sets its file up."""
+        at = rmw(k, current, vcpu, EIE, eie, eie)
+        yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        at = rmw(k, current, vcpu, EIDELIVERY, 1, 1)
+        yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+
+    def kvm_riscv_vcpu_aia_imsic_rmw_eie(
+        k, current: Thread, vcpu: Vcpu, new_val: int, wr_mask: int
+    ) -> Path[int]:
+        """kvm_riscv_vcpu_aia_imsic_rmw of eie; returns what the guest reads."""
+        at = rmw(k, current, vcpu, EIE, new_val, wr_mask)
+        done = yield from entered("kvm_riscv_vcpu_aia_imsic_rmw")(k, current, at)
+        return int(done.out)
+
+
+def nr_hgei_of_cpu(k: Any, hgctrl: Any) -> int:
+    """The number of lines of a CPU, for checks: hgctrl->nr_hgei, where objects have that."""
+    return int(hgctrl.nr_hgei)
+
+
+def rmw(k: Any, current: Any, vcpu: Vcpu, *access: int) -> int:
+    """kvm_riscv_vcpu_aia_imsic_rmw about to begin, with room for what it reads: `access` is the
+    register, the new value and the mask of its bits that change."""
+    isel, new_val, wr_mask = access
+    arguments = (k.pointers[vcpu.id], isel, 0, new_val, wr_mask)
+    number: int = k.object.enter(current.number, "kvm_riscv_vcpu_aia_imsic_rmw", arguments, out=2)
+    return number

@@ -1,0 +1,210 @@
+"""The functions that objects call and that the model has: one table, symbol -> path.
+
+Each entry takes the kernel, the context and what is in the argument registers, and returns a path;
+what the path returns is what C gets.  Functions that only return a value are in CONSTANTS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.ops import STEP, Path, Spend
+from hgeisim.object.layout import NULL_PAGE, file_of
+from hgeisim.object.object_code import KernelFault
+
+Extern: TypeAlias = Callable[..., Path[Any]]
+OfKernel: TypeAlias = Any
+"""A path of a kernel whose class is known only when it runs."""
+TEARDOWN = Spend("vm_teardown")
+HGEI_PARENT_IRQ = 5
+"""Any number that is not an error."""
+CONSTANTS = {
+    "_printk": 0,
+    "preempt_schedule": 0,
+    "preempt_schedule_notrace": 0,
+    "__riscv_isa_extension_available": 1,
+    "riscv_get_intc_hwnode": 1,
+    "irq_find_matching_fwspec": 1,
+    "irq_create_mapping_affinity": HGEI_PARENT_IRQ,
+    "irq_get_irq_data": 0,
+    "kvm_register_device_ops": 0,
+    "kvm_unregister_device_ops": 0,
+    "kvm_io_bus_register_dev": 0,
+    "free_pages": 0,
+}
+"""Functions whose result is all that matters here; an AIA machine without errors."""
+
+
+def lock_operation(name: str, result: int = 0) -> Extern:
+    """The operation of this name of the lock whose address is the first argument."""
+
+    def call(k: Any, current: Any, address: int, *_: int) -> Path[int]:
+        return then(getattr(lock_at(k, address), name), result)
+
+    return call
+
+
+def then(op: Any, result: int) -> Path[int]:
+    """An operation, and what C gets for it."""
+    yield op
+    return result
+
+
+def lock_at(k: Any, address: int) -> Any:
+    """The lock of the model that lies at an address."""
+    found = k.lock_at.get(address)
+    if found is None:
+        what = "NULL dereference" if address < NULL_PAGE else f"no lock at {address:#x}"
+        raise KernelFault(f"{what}: a lock is taken at {address:#x}", ())
+    return found
+
+
+def vcpu_at(k: Any, address: int) -> Any:
+    """The vCPU that a pointer points to."""
+    found = k.vcpu_at.get(address)
+    if found is None:
+        raise KernelFault(f"{address:#x} is not the address of a vCPU", ())
+    return found
+
+
+def vcpu_of_page(k: Any, address: int) -> Any:
+    """The vCPU whose IMSIC page has a guest physical address (aia_context.imsic_addr)."""
+    return k.vcpu(address >> 12)
+
+
+def request_percpu_irq(k: Any, current: Any, *_: int) -> Path[int]:
+    """request_percpu_irq of SGEI."""
+    yield STEP
+    k.globals.hgei_parent_irq = 1
+    return 0
+
+
+def free_percpu_irq(k: Any, current: Any, *_: int) -> Path[None]:
+    """free_percpu_irq of SGEI."""
+    yield STEP
+    k.globals.hgei_parent_irq = 0
+
+
+def enable_percpu_irq(k: Any, current: Any, *_: int) -> Path[None]:
+    """enable_percpu_irq of SGEI."""
+    yield k.sgei_desc_lock.lock_irqsave
+    k.per_cpu[current.cpu].sgei_irq_enabled = k.globals.hgei_parent_irq
+    yield k.sgei_desc_lock.unlock_irqrestore
+
+
+def disable_percpu_irq(k: Any, current: Any, *_: int) -> Path[None]:
+    """disable_percpu_irq of SGEI."""
+    yield k.sgei_desc_lock.lock_irqsave
+    k.per_cpu[current.cpu].sgei_irq_enabled = 0
+    yield k.sgei_desc_lock.unlock_irqrestore
+
+
+def static_key_enable(k: Any, current: Any, key: int, *_: int) -> Path[None]:
+    """static_key_enable: its branches change, everywhere."""
+    yield STEP
+    k.object.shared.store(key, 4, 1)
+
+
+def kvm_vcpu_kick(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
+    """kvm_vcpu_kick."""
+    return k.kvm_vcpu_kick(current, vcpu_at(k, vcpu))
+
+
+def kvm_riscv_vcpu_set_interrupt(k: Any, current: Any, vcpu: int, irq: int, *_: int) -> OfKernel:
+    """kvm_riscv_vcpu_set_interrupt."""
+    return k.kvm_riscv_vcpu_set_interrupt(current, vcpu_at(k, vcpu), 1 << irq)
+
+
+def kvm_riscv_vcpu_unset_interrupt(k: Any, current: Any, vcpu: int, irq: int, *_: int) -> OfKernel:
+    """kvm_riscv_vcpu_unset_interrupt."""
+    return k.kvm_riscv_vcpu_unset_interrupt(vcpu_at(k, vcpu), 1 << irq)
+
+
+def kvm_riscv_gstage_ioremap(
+    k: Any, current: Any, kvm: int, gpa: int, hpa: int, *_: int
+) -> OfKernel:
+    """kvm_riscv_gstage_ioremap of the page of a VS-file."""
+    return k.kvm_riscv_mmu_ioremap(current, vcpu_of_page(k, gpa), *file_of(hpa))
+
+
+def kvm_riscv_gstage_iounmap(k: Any, current: Any, kvm: int, gpa: int, *_: int) -> OfKernel:
+    """kvm_riscv_gstage_iounmap of it."""
+    return k.kvm_riscv_mmu_iounmap(current, vcpu_of_page(k, gpa))
+
+
+def kvm_io_bus_unregister_dev(k: Any, current: Any, kvm: int, *_: int) -> Path[int]:
+    """kvm_io_bus_unregister_dev: the part that waits."""
+    return then(k.vm_at[kvm].srcu.synchronize_srcu, 0)
+
+
+def kfree(k: Any, current: Any, address: int, *_: int) -> Path[None]:
+    """Kfree: of an IMSIC context, the vCPU's memory is gone from then on."""
+    yield TEARDOWN
+    for vcpu in k.vcpus[1:]:
+        if k.imsic_at[vcpu.id] == address:
+            vcpu.freed = 1
+
+
+def on_each_cpu_cond_mask(
+    k: Any, current: Any, condition: int, function: int, info: int, *rest: int
+) -> OfKernel:
+    """on_each_cpu_mask with wait: the function runs on other CPUs, with a pointer into this stack.
+
+    The model's own IPI of that name is used, if it has one, so that checks see it.
+    """
+    mask = k.object.shared.constant(rest[1], 8) or 0
+    found = k.object.image.function_at(function)
+    name = found.name if found else hex(function)
+    known = k.ipis.get(name)
+    if known is not None:
+        return known(k, current, mask, info)
+    return k.on_each_cpu_mask(current, mask, ipi(k, name, function, info))
+
+
+def ipi(k: Any, name: str, function: int, info: int) -> Ipi:
+    """The operation that sends it, each time the same."""
+    if (function, info) not in k.sent_ipis:
+
+        def handler(current: Any, sender: Any) -> Path[Any]:
+            at = k.object.enter(current.number, function, (info,))
+            path: Path[Any] = k.object_path(name)(k, current, at)
+            return path
+
+        handler.__name__ = name
+        k.sent_ipis[function, info] = Ipi(handler)
+    made: Ipi = k.sent_ipis[function, info]
+    return made
+
+
+EXTERNS: dict[str, Extern] = {
+    "__raw_spin_lock_init": lock_operation("init"),
+    "_raw_spin_lock_irqsave": lock_operation("lock_irqsave"),
+    "_raw_spin_unlock_irqrestore": lock_operation("unlock_irqrestore"),
+    "_raw_spin_lock": lock_operation("lock"),
+    "_raw_spin_unlock": lock_operation("unlock"),
+    "_raw_read_lock_irqsave": lock_operation("read_lock_irqsave"),
+    "_raw_read_unlock_irqrestore": lock_operation("read_unlock_irqrestore"),
+    "_raw_write_lock_irqsave": lock_operation("write_lock_irqsave"),
+    "_raw_write_unlock_irqrestore": lock_operation("write_unlock_irqrestore"),
+    "mutex_lock": lock_operation("lock"),
+    "mutex_lock_killable": lock_operation("lock"),
+    "mutex_unlock": lock_operation("unlock"),
+    "__request_percpu_irq": request_percpu_irq,
+    "free_percpu_irq": free_percpu_irq,
+    "enable_percpu_irq": enable_percpu_irq,
+    "disable_percpu_irq": disable_percpu_irq,
+    "static_key_enable": static_key_enable,
+    "kvm_vcpu_kick": kvm_vcpu_kick,
+    "kvm_riscv_vcpu_set_interrupt": kvm_riscv_vcpu_set_interrupt,
+    "kvm_riscv_vcpu_unset_interrupt": kvm_riscv_vcpu_unset_interrupt,
+    "kvm_riscv_gstage_ioremap": kvm_riscv_gstage_ioremap,
+    "kvm_riscv_gstage_iounmap": kvm_riscv_gstage_iounmap,
+    "kvm_riscv_mmu_ioremap": kvm_riscv_gstage_ioremap,
+    "kvm_riscv_mmu_iounmap": kvm_riscv_gstage_iounmap,
+    "kvm_io_bus_unregister_dev": kvm_io_bus_unregister_dev,
+    "kfree": kfree,
+    "on_each_cpu_cond_mask": on_each_cpu_cond_mask,
+}
+"""The table."""

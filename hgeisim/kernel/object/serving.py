@@ -1,0 +1,65 @@
+"""The requests of objects, served by operations and paths of the model.
+
+A generator here stands around kernel functions and is none itself; it keeps numbers only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hgeisim.kernel.object.csrs import access_csr
+from hgeisim.machine.ops import PREEMPT_DISABLE, PREEMPT_ENABLE, STEP, Op, Path
+from hgeisim.object.layout import file_of
+from hgeisim.object.object_code import KernelFault
+from hgeisim.object.request import Access, Call, Csr, DeviceWrite, Preempt, ThisCpu
+
+
+def served(k: Any, current: Any, at: int) -> Path[int | None]:
+    """The path that serves the request of a suspended function.
+
+    A `KernelFault` that is met on the way is one of that function.
+    """
+    try:
+        return _served(k, current, at)
+    except KernelFault as fault:
+        place = f"{k.object.functions(at)[-1]}: {fault} ({k.object.line(at)})"
+        raise KernelFault(place, k.object.functions(at)) from None
+
+
+def _served(k: Any, current: Any, at: int) -> Path[int | None]:
+    match k.object.request(at):
+        case Access():
+            return one(STEP)
+        case ThisCpu():
+            return this_cpu(current)
+        case Preempt(off):
+            return one(PREEMPT_DISABLE if off else PREEMPT_ENABLE)
+        case DeviceWrite(address, value):
+            return store_to_device(k, address, value)
+        case Csr(number, how, value):
+            return access_csr(k, current, (number, how, value), k.object.functions(at))
+        case Call(name, arguments):
+            path: Path[int | None] = k.externs[name](k, current, *arguments)
+            return path
+    raise NotImplementedError(str(k.object.request(at)))
+
+
+def one(op: Op) -> Path[None]:
+    """An operation."""
+    yield op
+
+
+def this_cpu(current: Any) -> Path[int]:
+    """thread_info.cpu: no other context can change it while it is read."""
+    yield from ()
+    return int(current.cpu)
+
+
+def store_to_device(k: Any, address: int, value: int) -> Path[None]:
+    """A store to the page of an interrupt file."""
+    yield STEP
+    cpu, hgei = file_of(address)
+    if cpu >= len(k.hart):
+        raise KernelFault(f"a store to {address:#x}, where there is not a device", ())
+    k.hart[cpu].write_msi(hgei, value)
+    yield k.sgei[cpu]
