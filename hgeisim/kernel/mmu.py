@@ -95,8 +95,7 @@ class Mmu(Request):
     def kvm_riscv_gstage_vmid_sanitize(k, current: Runner, vcpu: Vcpu) -> None:
         """kvm_riscv_gstage_vmid_sanitize, v6.12 (2.16 step 12): fences that it executed elsewhere
         were not executed here."""
-        if vcpu.last_exit_cpu != vcpu.cpu:
-            if vcpu.vm.stores:
-                k.kvm_riscv_local_hfence_gvma_vmid_all(current.cpu, vcpu.vm)
-            if k.vmids_run_out:
-                vcpu.vm.vmid.flush(current.cpu, vcpu.hgatp_version)
+        if vcpu.vm.stores and vcpu.last_exit_cpu != vcpu.cpu:
+            k.kvm_riscv_local_hfence_gvma_vmid_all(current.cpu, vcpu.vm)
+        if k.vmids_run_out and vcpu.last_exit_cpu != vcpu.cpu:
+            vcpu.vm.vmid.flush(current.cpu, vcpu.hgatp_version)
