@@ -181,7 +181,11 @@ def _as_option(problem: Problem) -> Problem:
     if not isinstance(problem, ArgumentProblem):
         return problem
     where = problem.where
-    option = f"-s{where.removeprefix('set')}" if where.startswith("set") else f"--{where}"
+    option = (
+        f"-s{where.removeprefix('set')}"
+        if where.startswith("set")
+        else f"--{where.replace('_', '-')}"
+    )
     named = WORDS.get(where, option)
     return Problem("command line", named, problem.value, problem.allowed, problem.remedy)
 
