@@ -108,7 +108,7 @@ def _is_cpu_node(node: Node) -> bool:
 
 
 def _each_reason(left_out: Iterable[tuple[Node, str]]) -> str:
-    """What is wrong with the nodes, equal reasons together."""
+    """The reasons why nodes are left out, equal ones together."""
     reasons = dict[str, list[str]]()
     for node, wrong in left_out:
         reasons.setdefault(wrong, []).append(node.path)

@@ -55,7 +55,7 @@ KINDS = tuple(
 
 
 def kind_of(line: str) -> tuple[str, str]:
-    """What a line that is not a record is, and the remedy."""
+    """The kind of a line that is not a record, and the remedy."""
     for kind in KINDS:
         if kind.found.match(line):
             return kind.what, kind.remedy
@@ -63,7 +63,7 @@ def kind_of(line: str) -> tuple[str, str]:
 
 
 def before_the_name(comm: str) -> tuple[str, str]:
-    """What it means that something stands before the name of a task, and the remedy."""
+    """The meaning of something that stands before the name of a task, and the remedy."""
     what, remedy = kind_of(comm)
     if what != LAYOUT:
         return what, remedy
