@@ -28,7 +28,7 @@ NO_KVM = "This machine has no KVM: "
 @click.argument("source", metavar="FILE|SCENARIO", shell_complete=complete_scenarios)
 @click.option(
     "--boot-hart",
-    type=int,
+    type=click.IntRange(min=0),
     metavar="ID",
     help="The hart id of the CPU that boots (default: as the blob says, or the first).",
 )

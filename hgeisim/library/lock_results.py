@@ -221,6 +221,12 @@ class LockDiff(Answer):
         yield count(len(self.rows), "difference") if self.rows else "no difference"
 
     @property
+    def compares_nothing(self) -> bool:
+        """Whether one is a real kernel's and has no class of the model: it says nothing then."""
+        one_is = _is_dump(self.before) != _is_dump(self.after)
+        return one_is and not common(self.before, self.after)
+
+    @property
     def _may_be_off(self) -> bool:
         return _may_be_off(self.before, self.after)
 

@@ -27,6 +27,7 @@ from hgeisim.lockorder.baseline.baseline_file import (
     shipped_path,
 )
 from hgeisim.lockorder.baseline.declared_order import Declared, read_declared
+from hgeisim.lockorder.baseline.foreign_text import WHOLE, refuse_foreign
 from hgeisim.lockorder.baseline.proc_lockdep import (
     dump_from,
     is_dump,
@@ -119,7 +120,13 @@ def diff(a: str, b: str, *, progress: Progress = SILENT) -> LockDiff:
     here = first or second
     scenarios = here.scenarios if here else ()
     before = first or _lock_order_of(a, scenarios, progress)
-    return LockDiff(before, second or _lock_order_of(b, scenarios, progress))
+    made = LockDiff(before, second or _lock_order_of(b, scenarios, progress))
+    if made.compares_nothing:
+        dump, model = (a, b) if made.before.kernel == a and is_file(a) else (b, a)
+        allowed = f"has no lock class in common with {model}, so there is nothing to compare"
+        remedy = f"{WHOLE}, of a kernel with KVM's AIA on which a VM has run"
+        raise InputError([Problem(dump, "", "", allowed, remedy)])
+    return made
 
 
 def conformance(file: str | Path) -> LockCases:
@@ -174,6 +181,7 @@ def _at_hand(word: str) -> Baseline | None:
         content = read_text(Path(word))
         if is_dump(content):
             return dump_from(content, word)
+        refuse_foreign(content, word)
         return baseline_from(content, word, present_id)
     path = shipped_path(word)
     return read_baseline(path, present_id) if path is not None else None

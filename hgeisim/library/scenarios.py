@@ -126,7 +126,8 @@ def variants() -> dict[str, dict[str, str]]:
 def topology(source: str | Path, boot_hart: int | None = None) -> Topology:
     """The HARTs of a devicetree blob (.dtb), of a scenario file (.toml) or of a built-in one.
 
-    `boot_hart` is the hart id of the CPU of a blob that boots.
+    `boot_hart` is the hart id of the CPU that boots, of a blob or of the blob of a scenario.
+    InputError: the scenario has no blob, or the blob no such CPU.
     """
     from hgeisim.scenario.find import is_bare_name  # noqa: PLC0415
     from hgeisim.scenario.load import load_scenario  # noqa: PLC0415
@@ -134,7 +135,13 @@ def topology(source: str | Path, boot_hart: int | None = None) -> Topology:
 
     path = Path(source)
     if path.suffix == ".toml" or (is_bare_name(str(source)) and not is_file(path)):
-        return load_scenario(source).topology
+        scenario = load_scenario(source)
+        if boot_hart is None:
+            return scenario.topology
+        if scenario.machine.devicetree is None:
+            allowed = f"is for a devicetree; {source} has machine.harts, and HART 0 boots"
+            raise wrong(("topology", "boot_hart"), str(boot_hart), allowed)
+        return load_scenario(source, settings={"machine.boot_hart": boot_hart}).topology
     return read_topology(path, boot_hart=boot_hart)
 
 

@@ -91,6 +91,8 @@ def read_devicetree(data: bytes, file: str) -> Devicetree:
     except Exception as error:  # the parser raises bare Exception, IndexError, struct.error, ...
         allowed = f"must be a whole devicetree blob ({type(error).__name__}: {error})"
         raise InputError([Problem(file, "", "", allowed)]) from error
+    finally:
+        fdt.FDT().entries.clear()  # the parser adds the reserved memory of every blob to one list
     nodes = list(_walk(root, file)) if root is not None else []
     return Devicetree(file, nodes, struct.unpack_from(">I", data, 28)[0])
 

@@ -75,7 +75,7 @@ class Machine(Table):
         default=None, description=f"a list with one number in 0..{HGEIE_BITS_MAX} for each HART"
     )
     guest_index_bits: int | None = Field(
-        default=None, ge=0, le=7, description="0..7 (each HART gets 2**bits pages of IMSIC)"
+        default=None, ge=0, le=52, description="0..52 (each HART gets 2**bits pages of IMSIC)"
     )
 
     boot_hart: int | None = Field(

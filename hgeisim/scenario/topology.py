@@ -34,13 +34,17 @@ def read_topology(path: Path, source: str | None = None, boot_hart: int | None =
 
 def _topology(tree: Devicetree, boot_hart: int | None) -> Topology:
     cpus = cpus_of(tree, boot_hart)
+    if len(cpus.numbered) > HARTS_MAX:
+        allowed = f"must have at most {HARTS_MAX} HARTs, the largest NR_CPUS"
+        raise tree.error("/cpus", f"{len(cpus.numbered)} HARTs", allowed)
     imsic, aia = Imsic(), _named(cpus, cpus.lacking("ssaia"))
     if aia:
-        imsic.warnings.append(f"AIA support not available (imsic_setup_state): {aia} no ssaia")
+        lacks = f"{aia} no ssaia{_other_case(cpus, 'ssaia')}"
+        imsic.warnings.append(f"AIA support not available (imsic_setup_state): {lacks}")
     else:
         imsic = imsic_of(tree, cpus.numbered)
     harts = tuple(_hart(imsic.guest_files.get(cpu.hart_id)) for cpu in cpus.numbered)
-    warnings = (*cpus.warnings, *imsic.warnings, *_without_page(imsic, cpus))
+    warnings = (*_of_cpus(cpus), *imsic.warnings, *_without_page(imsic, cpus))
     without_h = _named(cpus, cpus.lacking("h"))
     return Topology(
         harts,
@@ -48,12 +52,33 @@ def _topology(tree: Devicetree, boot_hart: int | None) -> Topology:
         tree.file,
         tuple(cpu.hart_id for cpu in cpus.numbered),
         warnings,
-        f"{without_h} no H, which KVM needs on every CPU" if without_h else "",
+        f"{without_h} no H, which KVM needs on every CPU{_other_case(cpus, 'h')}"
+        if without_h
+        else "",
     )
 
 
 def _hart(guest_files: int | None) -> HartSpec:
     return HartSpec(0, None, imsic=False) if guest_files is None else HartSpec(guest_files)
+
+
+def _of_cpus(cpus: Cpus) -> Iterator[str]:
+    """Lines about the CPUs that are left out, and about those whose extensions do not count."""
+    yield from cpus.warnings
+    if unread := _named(cpus, cpus.unread()):
+        yield (
+            f"{unread} no riscv,isa-extensions; since other CPUs have it, riscv,isa is not read "
+            "(riscv_fill_hwcap)"
+        )
+
+
+def _other_case(cpus: Cpus, extension: str) -> str:
+    """How else a CPU writes the name of an extension, if it does."""
+    for cpu in cpus.numbered:
+        for name in sorted(cpu.listed or ()):
+            if name.lower() == extension != name:
+                return f"; {cpu.node.path} has {name!r}, which Linux does not take for it"
+    return ""
 
 
 def _without_page(imsic: Imsic, cpus: Cpus) -> Iterator[str]:

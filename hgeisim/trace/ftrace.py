@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hgeisim.errors import InputError, Problem
+from hgeisim.trace.foreign_line import COMM_MAX, before_the_name, kind_of
 from hgeisim.user_file import RECORD_MAX, UNREADABLE, opened, why_unreadable
 
 LINE_MAX = 1 << 16
@@ -53,12 +54,14 @@ def _text(stream: io.BufferedReader, file: str) -> io.TextIOWrapper:
     if head.startswith(_TRACE_DAT):
         allowed, remedy = "is the binary file of trace-cmd", "`trace-cmd report` prints it as text"
         raise InputError([Problem(file, "", "", allowed, remedy)])
+    if b"\0" in head and head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        allowed, remedy = "is UTF-16", "`iconv -f UTF-16 -t UTF-8` makes it UTF-8"
+        raise InputError([Problem(file, "", "", allowed, remedy)])
     if b"\0" in head:
         raise InputError([Problem(file, "", "", "is neither a text file nor a gzip of one")])
-    return io.TextIOWrapper(stream, encoding="utf-8", errors="replace")
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
 
 
-LAYOUT = "must be 'COMM-PID [CPU] FLAGS SECONDS.FRACTION: EVENT: ARGUMENTS'"
 ALL_CPUS = -1
 CPUS_MAX = 4096
 """CPU numbers are below this; a larger one comes from a damaged line."""
@@ -75,11 +78,10 @@ _LOST = (
     re.compile(r"CPU:([0-9]{1,4}) \[(?:([0-9]{1,18}) )?EVENTS DROPPED\]\n").fullmatch,
     re.compile(r"##### CPU ([0-9]{1,4}) buffer started() ####\n").fullmatch,
 )
-_OF_REPORT = re.compile(r"(?:version = \S+|cpus=[0-9]+|CPU [0-9]+ is empty)\n").fullmatch
+_OF_REPORT = re.compile(
+    r"(?:version = \S+|cpus=[0-9]+|CPU [0-9]+ is empty|trace-cmd version .*)\n"
+).fullmatch
 """What `trace-cmd report` prints before the events."""
-_SEVERAL = re.compile(r"([^ ]*\.dat): ").match
-"""The recording that an event is of, in a report of several."""
-_OTHER_CLOCK = re.compile(r".*\[[0-9]{3,4}\] ++(?:[^ ]{4,8} ++)?[0-9]++: ").match
 _SWITCH = re.compile(
     r"(.*):([0-9]+) \[(-?[0-9]+)\] (\S+) ==> (.*):([0-9]+) \[(-?[0-9]+)\]\s*"
 ).fullmatch
@@ -172,8 +174,8 @@ def parse_ftrace(lines: Iterable[str], file: str) -> Iterator[Entry]:
             continue
         comm, pid, in_brackets, apart, in_word, joined, *rest = found.groups()
         seconds, fraction, event, text = rest
-        if several := _SEVERAL(line):
-            raise _of_several(file, number, several[1])
+        if len(comm) > COMM_MAX or (in_word and ": " in comm):
+            raise _problem(file, number, comm, *before_the_name(comm))
         time_ns = int(seconds) * 1_000_000_000 + int(fraction) * _NS[len(fraction)]
         cpu, flags = int(in_brackets or in_word), apart or joined
         if cpu >= CPUS_MAX:
@@ -197,17 +199,7 @@ def _aside(file: str, number: int, line: str) -> Header | Lost:
         return Header(number, line.removeprefix("#").strip())
     if not line.endswith("\n"):
         raise _problem(file, number, line, "is cut short: it has no end of line")
-    of_another_tracer = line.startswith(" =>") or " <-" in line
-    remedy = "record events only: current_tracer nop, no stack traces" if of_another_tracer else ""
-    if _OTHER_CLOCK(line):
-        remedy = "its clock does not count seconds: record with trace_clock local, mono or boot"
-    raise _problem(file, number, line, LAYOUT, remedy)
-
-
-def _of_several(file: str, number: int, one: str) -> InputError:
-    allowed = "is of one of several recordings: a host and its guests have CPUs of the same numbers"
-    remedy = "print the host's alone: `trace-cmd report -i FILE`"
-    return _problem(file, number, one, allowed, remedy)
+    raise _problem(file, number, line, *kind_of(line))
 
 
 def _problem(file: str, number: int, found: str, allowed: str, remedy: str = "") -> InputError:

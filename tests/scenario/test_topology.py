@@ -107,12 +107,6 @@ def test_disabled_cpus_have_no_number(tmp_path: Path) -> None:
     assert guest_files(tmp_path, put("status", "disabled", "/cpus/cpu@0")) == [7] * 3 + [3] * 4
 
 
-def test_machine_level_pairs_take_a_place_but_are_no_hart(tmp_path: Path) -> None:
-    words = [16, 11] + [word for phandle in IN_ORDER for word in (phandle, 9)]
-    edits = [put("interrupts-extended", words), regions(9 * 8 * PAGE)]
-    assert guest_files(tmp_path, *edits) == [7] * 8
-
-
 def topology_after(tmp_path: Path, *edits: Edit, boot_hart: int | None = None) -> Topology:
     """The topology of the big.LITTLE blob after some edits."""
     tree = fdt.parse_dtb(BLOB)
@@ -128,7 +122,7 @@ NONE: list[int | None] = [None] * 8
 TAKEN = f"{IMSIC}: "
 REFUSED: list[tuple[Edit, list[int | None], str]] = [
     (regions(7 * 8 * PAGE), [7] * 7 + [None], f"{TAKEN}MMIO not found for parent irq7"),
-    (pairs(*IN_ORDER[:-1], 99), [7] * 4 + [3] * 3 + [None], "invalid cpuid for parent irq7"),
+    (pairs(*IN_ORDER[:-1], 99), [7] * 4 + [3] * 3 + [None], "8 parent irqs the first 7 count"),
     (pairs(*IN_ORDER, 16), [*([7] * 4), *([3] * 4)], "MMIO not found for parent irq8"),
     (
         pairs(16, *IN_ORDER[:-1]),
@@ -138,7 +132,8 @@ REFUSED: list[tuple[Edit, list[int | None], str]] = [
     (drop("interrupt-controller"), NONE, "is available and has `interrupt-controller`"),
     (put("reg", [0, 1, 2]), NONE, "first MMIO resource not found (imsic_parse_fwnode)"),
     (pairs(*IN_ORDER, interrupt=5), NONE, "no parent irqs available (imsic_parse_fwnode)"),
-    (pairs(*range(90, 98)), NONE, "no CPU handlers found (imsic_setup_state)"),
+    (pairs(*range(90, 98)), NONE, "no parent irqs available (imsic_parse_fwnode)"),
+    (regions(0), NONE, "no CPU handlers found (imsic_setup_state)"),
     (drop("riscv,num-ids"), NONE, "riscv,num-ids must be 63..2047, with its low 6 bits set"),
     (put("riscv,num-ids", 62), NONE, "invalid number of interrupt identities"),
     (put("riscv,num-guest-ids", 64), NONE, "invalid number of guest interrupt identities"),
@@ -231,7 +226,10 @@ def test_two_cpus_with_one_hart_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (put("riscv,isa", "rv64i2p1_m2p0", "/cpus/cpu@3"), "has neither"),
+        (put("riscv,isa", "rv64i2p1_m2p0", "/cpus/cpu@3"), "does not begin with rv64ima"),
+        (drop("riscv,isa", "/cpus/cpu@3"), 'has neither "riscv,isa-base" nor "riscv,isa"'),
+        (put("riscv,isa-base", "rv32i", "/cpus/cpu@3"), 'of "rv32i", which does not begin'),
+        (put("riscv,isa-base", "rv64i", "/cpus/cpu@3"), 'but no "riscv,isa-extensions"'),
         (drop("reg", "/cpus/cpu@3"), "/cpus/cpu@3: has no hart id of 1 cell in `reg`"),
         (put("compatible", "arm,cortex", "/cpus/cpu@3"), 'is not compatible with "riscv"'),
     ],
@@ -245,11 +243,6 @@ def test_cpus_that_linux_leaves_out(tmp_path: Path, edit: Edit, said: str) -> No
 def test_a_blob_without_a_cpu(tmp_path: Path) -> None:
     expected = "edited.dtb: must have a cpu node that Linux takes: riscv, rv64ima, available"
     assert message(tmp_path, lambda tree: tree.remove_node("cpus")) == expected
-
-
-def test_guest_index_bits_beyond_the_binding(tmp_path: Path) -> None:
-    expected = "edited.dtb: /soc/imsics@28000000 riscv,guest-index-bits = 8: must be 0..7"
-    assert message(tmp_path, put("riscv,guest-index-bits", 8)) == expected
 
 
 @pytest.mark.parametrize(

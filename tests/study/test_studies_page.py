@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from shutil import copy
 
 import click
 import pytest
@@ -24,11 +25,13 @@ def blocks() -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_the_page_has_what_its_commands_print(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words, printed = blocks()[number]
+    (tmp_path / "docs").mkdir()
+    copy(ROOT / "docs" / "policy_patch.py", tmp_path / "docs")
     monkeypatch.chdir(tmp_path)
     said = hgeisim(*shlex.split(words), "--executor", "serial")
     assert (said.status, said.err) == (0, "")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgeisim.errors import InputError
+from hgeisim.trace.foreign_line import LAYOUT
 from hgeisim.trace.ftrace import (
-    LAYOUT,
     Entry,
     Header,
     Lost,
@@ -79,18 +79,6 @@ def test_the_plugin_of_trace_cmd_for_sched_switch() -> None:
         "next_pid": "1",
         "next_prio": "-1",
     }
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("trace.dat:   a-1 [000] ..... 1.5: x: a=1\n", "is of one of several recordings"),
-        ("a-1 [000] ..... 1367003: x: a=1\n", "its clock does not count seconds"),
-    ],
-)
-def test_reports_that_are_refused(line: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        parsed(line)
 
 
 def test_no_arguments() -> None:

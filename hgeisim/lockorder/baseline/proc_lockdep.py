@@ -20,15 +20,20 @@ import networkx as nx
 from hgeisim.errors import InputError, Problem
 from hgeisim.lockorder.baseline.baseline import Baseline, ClassFacts, EdgeFacts
 from hgeisim.lockorder.baseline.export_graph import adjacent, graph_of
+from hgeisim.lockorder.baseline.foreign_text import PROVE_LOCKING, WHOLE
 from hgeisim.lockorder.graph.dependency_graph import Pair
 from hgeisim.lockorder.rules.viewpoint import Sizes
 
 FIRST_LINE = "all lock classes:"
+_KEY = r"(?:[0-9a-f]+|\([_a-z]*ptrval[_a-z]*\))"
+"""An address, or what the kernel prints for it as long as it cannot hash one."""
 _CLASS = re.compile(
-    r"(?P<key>[0-9a-f]+) (OPS:\s*\d+ )?FD:\s*(?P<reach>[0-9]{1,9}) BD:\s*\d+ "
-    r"(?P<usage>[.+?-]{4}): (?P<name>\S.*)"
+    _KEY + r" (OPS:\s*\d+ )?FD:\s*(?P<reach>[0-9]{1,9}) BD:\s*\d+ "
+    r"(?P<usage>[.+?-]{4})(?:[.+?-]{2})?: (?P<name>\S.*)"
 )
-_EDGE = re.compile(r" -> \[(?P<key>[0-9a-f]+)\] (?P<name>\S.*)")
+"""Old kernels have two more symbols, those of RECLAIM_FS."""
+_UNPROVEN = re.compile(_KEY + r"(?: OPS:\s*\d+)?:\s+(?!.*\bFD:)\S.*")
+_EDGE = re.compile(r" -> \[" + _KEY + r"\] (?P<name>\S.*)")
 _CLASS_FORM = "must be `KEY FD: n BD: n USAGE: NAME`, as /proc/lockdep prints a class"
 _EDGE_FORM = "must be ` -> [KEY] NAME`, as /proc/lockdep prints a dependency"
 
@@ -50,8 +55,14 @@ KERNEL_NAMES = {
 
 
 def is_dump(text: str) -> bool:
-    """Whether a text looks like /proc/lockdep."""
-    return text.startswith(FIRST_LINE)
+    """Whether a text looks like /proc/lockdep; empty lines, and the command that printed it, may
+    stand before."""
+    lines = text.splitlines()
+    return FIRST_LINE in lines and all(map(_before, lines[: lines.index(FIRST_LINE)]))
+
+
+def _before(line: str) -> bool:
+    return not line.strip() or line.endswith("/proc/lockdep")
 
 
 def dump_from(text: str, file: str = "lockdep") -> Baseline:
@@ -60,12 +71,14 @@ def dump_from(text: str, file: str = "lockdep") -> Baseline:
     In place of its wait level, a class has the number of classes that it reaches (FD), itself
     included.
     """
-    made, problems = Baseline(kernel=file), list[Problem]()
-    inside = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if number == 1 or not line.strip():
-            wrong = "" if number > 1 or is_dump(line) else f"must be {FIRST_LINE!r}"
-        elif line.startswith(" "):
+    made, inside, lines = Baseline(kernel=file), "", text.splitlines()
+    if not is_dump(text):
+        raise InputError([Problem(file, "line 1", repr(text[:60]), f"must be {FIRST_LINE!r}")])
+    begin = lines.index(FIRST_LINE) + 1
+    for number, line in enumerate(lines[begin:], start=begin + 1):
+        if not line.strip():
+            continue
+        if line.startswith(" "):
             wrong = _edge(made, inside, line)
         else:
             found = _CLASS.fullmatch(line)
@@ -73,15 +86,25 @@ def dump_from(text: str, file: str = "lockdep") -> Baseline:
             wrong = "" if found else _CLASS_FORM
             if found:
                 made.classes[inside] = ClassFacts("?", found["reach"], found["usage"])
-        if wrong:
-            problems.append(Problem(file, f"line {number}", repr(line[:60]), wrong))
-    if not made.classes and not problems:
-        problems.append(Problem(file, "", "", "has no lock classes"))
-    if not problems:
-        problems += _cut_short(made, file, text)
-    if problems:
+        is_cut = number == len(lines) and not text.endswith("\n")
+        if wrong or is_cut:
+            raise InputError([_misread(file, number, line, wrong, is_cut)])
+    if not made.classes:
+        raise InputError([Problem(file, "", "", "ends after its first line", WHOLE)])
+    if problems := [*_cut_short(made, file, text)]:
         raise InputError(problems)
     return made
+
+
+def _misread(file: str, number: int, line: str, wrong: str, is_cut: bool) -> Problem:
+    """The problem of the first line that cannot be read: others are seldom better."""
+    remedy = ""
+    if is_cut:
+        wrong, remedy = "is cut off in this line", WHOLE
+    elif _UNPROVEN.fullmatch(line):
+        wrong = "has neither dependencies nor usage, as without CONFIG_PROVE_LOCKING"
+        remedy = PROVE_LOCKING
+    return Problem(file, f"line {number}", repr(line[:60]), wrong, remedy)
 
 
 def _cut_short(made: Baseline, file: str, text: str) -> Iterator[Problem]:
@@ -90,8 +113,7 @@ def _cut_short(made: Baseline, file: str, text: str) -> Iterator[Problem]:
         edge = _EDGE.fullmatch(line)
         if edge and _named(edge["name"]) not in made.classes:
             allowed = "leads to a class that has no line of its own"
-            remedy = "the whole of /proc/lockdep is needed, not a part of it"
-            yield Problem(file, f"line {number}", repr(edge["name"]), allowed, remedy)
+            yield Problem(file, f"line {number}", repr(edge["name"]), allowed, WHOLE)
             return
 
 
