@@ -247,7 +247,16 @@ class LineGranted(OfVcpus):
             yield Finding("line-refused", "hgei", text)
 
 
-class ModeGranted(Unwatched[Vm], OfVms):
+class OfNewVms(Unwatched[Vm], OfVms):
+    """A check of VMs that are created while others run; a search asks it of those alone, since what
+    a VM gets before it begins is no matter of interleaving."""
+
+    def subjects(self, k: Module) -> Iterator[Vm]:
+        """Those VMs."""
+        return (vm for vm in k.vms if vm.creation.awaited)
+
+
+class ModeGranted(OfNewVms):
     """No VM was refused HGEI lines that the machine has (hazards V2-9, V5-1).
 
     Source: aia_config (aia_device.c): HWACCEL and AUTO are there on hosts with guest files.
@@ -263,7 +272,7 @@ class ModeGranted(Unwatched[Vm], OfVms):
             yield Finding("mode-refused", "aia", text, cause)
 
 
-class ModeUsable(Unwatched[Vm], OfVms):
+class ModeUsable(OfNewVms):
     """No VM was granted HWACCEL where no HART has a line: none of its vCPUs could run.
 
     Source: aia_config (aia_device.c): HWACCEL and AUTO are refused on hosts without guest files.

@@ -122,7 +122,7 @@ def _exhaustion(
 
 
 def _holders(tables: Tables, hart: int, window: tuple[int, int]) -> Iterator[Holder]:
-    """Who held a line of a HART in a window."""
+    """The vCPUs that held lines of a HART in a window."""
     start, end = window
     owners, names = tables["owners"], vcpu_names(tables)
     mine = (owners["hart"] == hart) & (owners["start_ns"] < end) & (owners["end_ns"] > start)

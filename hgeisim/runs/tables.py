@@ -240,8 +240,8 @@ KINDS = {
     "owners": (OWNERS,),
     "spans": (SPANS,),
     "vcpus": (VCPUS, TRACED_VCPUS),
-    "idle": (IDLE,),
     "locks": (LOCKS,),
+    "idle": (IDLE,),
 }
 """The types that a table may have, by its name."""
 

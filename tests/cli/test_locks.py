@@ -133,7 +133,7 @@ def test_diff_of_two_kernels() -> None:
     check_golden("locks-diff", answer.out)
     assert hgeisim("locks", "diff", "v7.0", "v7.0") == (
         0,
-        "a: v7.0, b: v7.0\nboth from the same scenarios (14)\nno difference\n",
+        "a: v7.0, b: v7.0\nboth from the same scenarios (16)\nno difference\n",
         "",
     )
     document = hgeisim("locks", "diff", "v6.12", "v7.0", "--json").document()

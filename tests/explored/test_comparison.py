@@ -76,6 +76,8 @@ def test_what_two_searches_know_together() -> None:
 
 
 TWINS = {
+    "late-vm": ["cpuhp/2"],
+    "suspend": ["suspend"],
     "attr-offline": ["cpuhp/0"],
     "monitor-exits": ["cpuhp/0"],
     "crowd": ["cpuhp/0", "cpuhp/2"],

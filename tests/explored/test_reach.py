@@ -122,6 +122,7 @@ def test_each_subject_is_of_a_kind_in_the_catalogue() -> None:
             "check",
             "fence-lost",
             "foreign-registers",
+            "foreign-vmid",
             "left-behind",
             "line-refused",
             "mode-refused",

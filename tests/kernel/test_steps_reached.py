@@ -209,6 +209,7 @@ NOT_FOLLOWED = {
     *("vcpu_load", "vcpu_put", "kvm_arch_vcpu_load", "kvm_arch_vcpu_put"),
     *("kvm_sched_in", "kvm_sched_out", "kvm_riscv_vcpu_aia_put"),
     *("kvm_riscv_vcpu_aia_imsic_put", "registers_to_be_written", "any_pending", "read_pgd"),
+    "load_registers",
     "kvm_riscv_vcpu_set_reg_csr",
     "kvm_riscv_vcpu_aia_has_interrupts",
     *("kvm_riscv_vcpu_aia_imsic_inject", "kick_after_store", "kvm_riscv_vcpu_set_interrupt"),

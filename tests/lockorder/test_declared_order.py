@@ -168,7 +168,7 @@ def test_a_damaged_dump_is_read_or_refused_with_its_line(at: int, instead: str) 
 
 
 def test_a_dump_without_classes() -> None:
-    with pytest.raises(InputError, match="has no lock classes"):
+    with pytest.raises(InputError, match="the whole of /proc/lockdep is needed"):
         dump_from("all lock classes:\n")
 
 

@@ -79,7 +79,7 @@ def test_new_edges_are_marked_in_each_form() -> None:
     marked = [line for line in hgeisim(*words).out.splitlines() if line.startswith("+")]
     edges = hgeisim(*words, "--json").document()["edges"]
     assert len(marked) == sum(edge["new"] for edge in edges) > 3
-    assert "+ < cpu_pm_notifier.lock  EN  cpu_pm_register_notifier" in marked
+    assert "+ < vcpu->arch.irqs_pending_lock  EN  kvm_riscv_vcpu_flush_interrupts" in marked
     dot = hgeisim(*words, "--format", "dot").out
     assert dot.count('style="bold"') == len(marked)
     assert "+" not in {line[0] for line in hgeisim("locks", "show", "v7.3").out.splitlines()}

@@ -33,6 +33,7 @@ VARIANTS = {
     "host-shutdown": ("v6.12", "v7.3"),
     "hotplug-storm": ("v7.1", "v7.3"),
     "idle-power": ("v7.3", "v7.3+PM-0"),
+    "late-vm": ("v7.1", "v7.3"),
     "late-zero": ("v7.2", "v7.3"),
     "lines-63": ("v6.12", "v7.3"),
     "lost-ipi": ("v7.1", "v7.3"),
@@ -59,6 +60,7 @@ VARIANTS = {
     "store-moved": ("v6.12", "v7.3"),
     "store-returned": ("v6.12", "v7.3"),
     "stale-attr": ("v6.12", "v7.3"),
+    "suspend": ("v7.2", "v7.3"),
     "three-widths": ("v7.1", "v7.3"),
     "two-lines": ("v6.12", "v7.3"),
     "virt-2socket": ("v7.3",),
@@ -66,6 +68,7 @@ VARIANTS = {
     "virt-guests5": ("v7.3",),
     "virt-guests7": ("v7.3",),
     "vm-churn": ("v7.1", "v7.3"),
+    "vmid-rollover": ("v7.1", "v7.3"),
     "weak-init": ("v7.1+percpu-v2", "v7.3"),
 }
 REMEDY = (

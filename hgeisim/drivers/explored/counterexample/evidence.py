@@ -136,7 +136,7 @@ class Evidence:
     def essential(self) -> tuple[int, ...]:
         """The steps without which nothing can be understood, where there is little room."""
         ends = {i for each in self.slice.order if each.weight == 1 for i in (each.first, each.then)}
-        needed = {*ends, self.decides, self.kept[-1], *self.stands}
+        needed = {*ends, self.decides, *self.kept[-1:], *self.stands}
         return tuple(i for i in self.kept if i in needed)
 
 
