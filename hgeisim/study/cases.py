@@ -1,4 +1,4 @@
-"""The cases of `hgeisim validate`: a scenario, its exact result, and what a replication shows of it.
+"""The cases of `hgeisim validate`: a scenario, its exact result, what a replication shows of it.
 
 Scenarios are documents as in a file, of tables that any scenario may use.  The timing table is 0
 but for what a case is about, and for a context switch of 1 ns, which may not be 0.
@@ -21,7 +21,7 @@ from hgeisim.study.replication import Job
 HOLD_NS = 10**9
 """The mean hold of a line; any will do, and the ns that a VM needs to begin are nothing beside it.
 """
-VMS = 10_000
+VMS = 5_000
 """VMs that arrive in a replication."""
 TAKERS = 5_000
 """Holds of a lock in a replication."""
@@ -29,7 +29,7 @@ ROUNDS = 20
 """Turns of each thread in a replication of `ticket`."""
 CYCLES = 1_000
 """How often a HART goes offline in a replication."""
-STRETCHES = 1_000
+STRETCHES = 5_000
 SETTLED = 0.05
 """The share of a replication that is left out, as it begins empty."""
 NEVER = {"distribution": "constant", "value": f"{DURATION_NS_MAX}ns"}
@@ -42,16 +42,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that theory gives exactly.
-
-    A `loose` one is shown with its interval, but replications do not go on until it is precise.
-    """
+    """A number that theory gives exactly, with the source of its formula."""
 
     name: str
     unit: str
     exact: float
     source: str
-    loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def engset(vcpus: int, lines: int, alpha: float) -> Case:
 
 def _line_quantities(exact: tuple[float, float, float], source: str) -> tuple[Quantity, ...]:
     return (
-        Quantity("requests without a line", "share", exact[0], source),
+        Quantity("refused requests", "share", exact[0], source),
         Quantity("time without a line", "share", exact[1], source),
         Quantity("lines taken", "lines", exact[2], source),
     )
@@ -188,7 +184,7 @@ def _open_lock(name: str, holds: Sequence[tuple[float, float]], interarrival: fl
         _idle(len(holds) * each + 1, until_ns, {}) | {"lock_load": loads},
         (
             Quantity("mean wait", "ns", wait_ns, "Pollaczek-Khinchine"),
-            Quantity("takers that do not wait", "share", 1 - load, "Poisson takers see averages"),
+            Quantity("no wait", "share", 1 - load, "Poisson takers see averages"),
             Quantity("time held", "share", load, "rate x mean hold"),
         ),
         observe.open_lock,
@@ -220,7 +216,7 @@ def repairman(harts: int, think: float, hold: float) -> Case:
         (
             Quantity("holds", "1/us", found.rate * TICKS * 1000, source),
             Quantity("mean response", "ns", found.response / TICKS, source),
-            Quantity("threads at the lock", "threads", found.inside, source),
+            Quantity("at the lock", "threads", found.inside, source),
         ),
         observe.closed_lock,
         round(SETTLED * until_ns + harts * hold_ticks),
@@ -241,11 +237,11 @@ def ticket(harts: int, hold: float, hand_over: float) -> Case:
         "after it has given it back; taking the lock costs the hand-over, whoever waited",
         _closed(harts, round((ROUNDS + 2) * period), _constant(1), _constant(hold_ticks), cost),
         (
-            Quantity("turn to turn, shortest", "ns", period / TICKS, "round robin"),
-            Quantity("turn to turn, longest", "ns", period / TICKS, "round robin"),
-            Quantity("without the lock, shortest", "ns", away / TICKS, "round robin"),
-            Quantity("without the lock, longest", "ns", away / TICKS, "round robin"),
-            Quantity("turns apart", "turns", 0.0, "round robin, over whole rounds"),
+            Quantity("period, shortest", "ns", period / TICKS, "round robin"),
+            Quantity("period, longest", "ns", period / TICKS, "round robin"),
+            Quantity("wait, shortest", "ns", away / TICKS, "round robin"),
+            Quantity("wait, longest", "ns", away / TICKS, "round robin"),
+            Quantity("turns apart", "turns", 0.0, "round robin"),
         ),
         observe.turns,
         round(2 * period),
@@ -253,7 +249,9 @@ def ticket(harts: int, hold: float, hand_over: float) -> Case:
     )
 
 
-def _closed(harts: int, until_ns: int, every: Document, holds: Document, cost: Document) -> Document:
+def _closed(
+    harts: int, until_ns: int, every: Document, holds: Document, cost: Document
+) -> Document:
     loads = [
         {"name": f"taker-{hart}", "hart": hart, "lines_of": harts, "every": every, "holds": holds}
         for hart in range(harts)
@@ -310,7 +308,7 @@ def stretch(run: str, every: str, steals: str) -> Case:
         | {"vm": [worker, sink], "device": [device]},
         (
             Quantity("mean stretch", "ns", mean_ns, source),
-            Quantity("of it in interrupts", "ns", mean_ns - run_ns, source, loose=True),
+            Quantity("in interrupts", "ns", mean_ns - run_ns, source),
         ),
         observe.stretches,
         round(SETTLED * until_ns),
@@ -329,7 +327,7 @@ def _document(harts: list[Document], until_ns: int, cost: Mapping[str, str]) -> 
         "machine": {"harts": harts},
         "kernel": {"halt_poll_max": "0ns"},
         "run": {"until": f"{until_ns}ns", "seed": 1},
-        "timing": timing | cost,
+        "timing": {**timing, **cost},
     }
 
 
@@ -353,7 +351,7 @@ def _constant(value_ns: int) -> Document:
 
 
 def _whole(case: str, name: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int) or not low <= value <= high:
+    if value % 1 or not low <= value <= high:
         raise wrong((case, name), str(value), f"must be a whole number, {low}..{high}")
 
 

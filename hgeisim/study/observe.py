@@ -74,12 +74,13 @@ def online(job: Job) -> Numbers:
 
 
 def stretches(job: Job) -> Numbers:
-    """Mean time of a stretch of work in ns, and how long of it the guest does not run."""
+    """Mean time of a stretch of work in ns, and how long of it handlers of interrupts take."""
     simulation = _begun(job)
-    found = Stretches(simulation.k, "worker", job.warm_up_ns)
+    cores = simulation.driver.cores
+    found = Stretches(simulation.k, "worker", job.warm_up_ns, lambda cpu: cores[cpu].stolen_ns)
     simulation.k.watch.add(found)
     _finished(simulation, job)
-    return found.total_ns / found.count, (found.total_ns - found.guest_ns) / found.count
+    return found.total_ns / found.count, found.stolen_ns / found.count
 
 
 def _takers(job: Job) -> tuple[LockTakers, int]:

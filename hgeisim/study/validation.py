@@ -81,7 +81,7 @@ class Sample:
     def precise(self, precision: float) -> bool:
         """Whether no interval is wider than it should be."""
         found = zip(self.case.quantities, self.intervals(), strict=True)
-        return all(each.loose or precise(made, precision, each.exact) for each, made in found)
+        return all(precise(made, precision, each.exact) for each, made in found)
 
     def intervals(self) -> list[Interval]:
         """The interval of each quantity."""
@@ -91,7 +91,9 @@ class Sample:
         return [mean_interval(column, self.plan.share) for column in columns]
 
 
-def validate(case: str, *, seed: int = 1, progress: Progress = SILENT, **options: Any) -> Validation:
+def validate(
+    case: str, *, seed: int = 1, progress: Progress = SILENT, **options: Any
+) -> Validation:
     """Simulate a case of `CASES`, and compare it with its exact result.
 
     `options` are the parameters of the case, and `replications`, `precision` (default 1 %),
@@ -104,6 +106,8 @@ def validate(case: str, *, seed: int = 1, progress: Progress = SILENT, **options
     how = {name: options.pop(name) for name in HOW if name in options}
     given = {name: value for name, value in options.items() if value is not None}
     made = _case(case, given)
+    if seed < 0:
+        raise wrong(("validate", "seed"), str(seed), "must be 0 or more")
     scenario = with_seed(load_scenario(made.document), seed)
     if how.get("replications") is None and how.get("precision") is None:
         how["precision"] = 0.01
@@ -179,5 +183,5 @@ def _verdict(quantity: Quantity, found: Interval, plan: Plan) -> str:
         return WIDE
     if not found.low - slack <= quantity.exact <= found.high + slack:
         return OUTSIDE
-    asked = plan.precision if not quantity.loose and found.method == "t" else None
+    asked = plan.precision if found.method == "t" else None
     return WIDE if asked is not None and not precise(found, asked, quantity.exact) else INSIDE
