@@ -13,7 +13,7 @@ Document = dict[str, Any]
 
 def parts(document: Document) -> Iterator[Part]:
     """The text of the command."""
-    given = ", ".join(f"{name} {value}" for name, value in document["parameters"].items())
+    given = ", ".join(f"{name} {_shown(value)}" for name, value in document["parameters"].items())
     yield from indented(f"{document['case']}: {given}", 0)
     yield from indented(f"simulated: {document['simulated']}", 0)
     yield _runs(document)
@@ -27,6 +27,10 @@ def parts(document: Document) -> Iterator[Part]:
         yield from indented(f"wide: needs more replications: {', '.join(wide)}", 0)
     if document["interrupted"]:
         yield "interrupted: from the replications made so far"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _runs(document: Document) -> str:

@@ -401,10 +401,11 @@ def test_an_open_lock_load_does_not_wait_for_its_own_takers() -> None:
     """Takers arrive every 10 us and hold the lock for 15 us: the queue grows, and with it the wait,
     while a closed load of one thread never waits."""
     load = {"name": "l", "lines_of": 0, "every": constant("10us"), "holds": constant("15us")}
-    open_load = {"lock_load": [load | {"harts": [1, 2, 3, 4]}]}
-    rows = {row["lock"]: row for row in ran((3,) * 5, quiet("web"), **open_load).tables["locks"]}
-    closed = {"lock_load": [load | {"hart": 1}]}
-    alone = {row["lock"]: row for row in ran((3,) * 5, quiet("web"), **closed).tables["locks"]}
+    loads = [load | {"harts": [1, 2, 3, 4]}], [load | {"hart": 1}]
+    rows, alone = (
+        {row["lock"]: row for row in ran((3,) * 5, quiet("web"), lock_load=each).tables["locks"]}
+        for each in loads
+    )
     assert rows["hgei0.lock"]["hold_ns_total"] > 1.5 * alone["hgei0.lock"]["hold_ns_total"]
     assert rows["hgei0.lock"]["wait_ns_max"] > 30_000
     assert alone["hgei0.lock"]["wait_ns_max"] < 1_000
