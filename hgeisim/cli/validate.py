@@ -83,7 +83,7 @@ def erlang(**said: Any) -> int:
 @number("--alpha", "Mean life of a VM over the mean time until its source sends the next.")
 @how
 def engset(**said: Any) -> int:
-    """One HART and a fixed number of sources, each of which sends a VM when it has none.
+    """One HART and a fixed number of sources; each sends a VM when it has none.
 
     Lives and the times between are exponential, also after a VM that found no free line and gave
     up.  A VM holds its line from arrival to destruction, as in `erlang`.

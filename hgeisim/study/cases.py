@@ -101,7 +101,7 @@ def engset(vcpus: int, lines: int, alpha: float) -> Case:
     until_ns = round(VMS / rate)
     return Case(
         f"one HART with {lines} lines and {vcpus} sources; a VM of one HWACCEL vCPU lives for an "
-        "exponential time, or gives up at once if no line is free; an exponential time later its "
+        "exponential time, or gives up if no line is free; an exponential time later its "
         "source sends the next one",
         _lines(lines, until_ns, {"count": vcpus, "returns": _exponential(returns_ns)}),
         _line_quantities((found.blocked, found.all_taken, found.taken), "Engset (1918)"),
@@ -265,8 +265,8 @@ def hotplug(online: str, offline: str) -> Case:
     share = theory.availability(on_ns, off_ns)
     until_ns = CYCLES * (on_ns + off_ns)
     return Case(
-        "two HARTs, of which one goes offline after an exponential time and comes online again "
-        "after a fixed one, through cpu_down and cpu_up, whose steps take no time",
+        "a HART goes offline after an exponential time and comes online again after a fixed one, "
+        "while another stays, through cpu_down and cpu_up, whose steps take no time",
         _document([{"count": 2, "guest_files": 1}], until_ns, {})
         | {
             "vm": [_nobody()],

@@ -1,4 +1,4 @@
-"""What a replication of a validated case shows: functions of a job, for any process to call.
+"""Observations of a validated case: functions of a job, for any process to call.
 
 They run the paths in their fused form, which leaves the same timeline and pays in long runs.
 """

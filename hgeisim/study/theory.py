@@ -32,7 +32,7 @@ class Engset(NamedTuple):
 
 
 def engset(sources: int, lines: int, alpha: float) -> Engset:
-    """Some sources, of which each asks for a line after a while, and again after its end.
+    """Some sources; each asks for a line after a while, and again some time after the end.
 
     `alpha` is mean hold over mean time between the end of a hold, or a refusal, and the next
     request.  Source: T. Engset (1918); P(n) goes as C(sources, n) alpha**n for n <= lines, and a

@@ -69,15 +69,16 @@ def test_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "think", "hold", "rate", "response", "inside"),
+    ("parameters", "rate", "response", "inside"),
     [
-        (8, 2000, 300, 2.801163033, 855.956582, 2.397674),
-        (64, 10_000, 250, 3.999544196, 6001.823424, 24.004558),
+        ((8, 2000, 300), 2.801163033, 855.956582, 2.397674),
+        ((64, 10_000, 250), 3.999544196, 6001.823424, 24.004558),
     ],
 )
 def test_machine_repair(
-    threads: int, think: float, hold: float, rate: float, response: float, inside: float
+    parameters: tuple[int, float, float], rate: float, response: float, inside: float
 ) -> None:
+    threads, think, hold = parameters
     found = machine_repair(threads, think, hold)
     assert found.rate * 1000 == near(rate)
     assert found.response == near(response, 6)

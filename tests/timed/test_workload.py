@@ -395,26 +395,3 @@ def test_devices_and_lock_loads_name_what_there_is() -> None:
         'device[1].name = "nic": must be unique; device[0] has the same name',
         'device[0].vm = "wbe": must be the name of a [[vm]]: web; did you mean "web"?',
     ]
-
-
-def test_an_open_lock_load_does_not_wait_for_its_own_takers() -> None:
-    """Takers arrive every 10 us and hold the lock for 15 us: the queue grows, and with it the wait,
-    while a closed load of one thread never waits."""
-    load = {"name": "l", "lines_of": 0, "every": constant("10us"), "holds": constant("15us")}
-    loads = [load | {"harts": [1, 2, 3, 4]}], [load | {"hart": 1}]
-    rows, alone = (
-        {row["lock"]: row for row in ran((3,) * 5, quiet("web"), lock_load=each).tables["locks"]}
-        for each in loads
-    )
-    assert rows["hgei0.lock"]["hold_ns_total"] > 1.5 * alone["hgei0.lock"]["hold_ns_total"]
-    assert rows["hgei0.lock"]["wait_ns_max"] > 30_000
-    assert alone["hgei0.lock"]["wait_ns_max"] < 1_000
-
-
-def test_a_lock_load_is_open_or_closed() -> None:
-    load = {"name": "l", "lines_of": 0, "every": constant("1us"), "holds": constant("1us")}
-    for places in ({}, {"hart": 0, "harts": [1]}):
-        with pytest.raises(InputError, match="must have either `hart` or `harts`"):
-            scenario((3, 3), quiet("web"), lock_load=[load | places])
-    with pytest.raises(InputError, match=r"lock_load\[0\].harts\[1\] = 7"):
-        scenario((3, 3), quiet("web"), lock_load=[load | {"harts": [0, 7]}])
