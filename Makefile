@@ -31,7 +31,7 @@ test: $(INSTALLED) ## run the tests, on all cores
 proof: $(INSTALLED) ## run the tests that take minutes: whole searches in two ways, broken patches in time
 	$(BIN)/python -m pytest -q -n auto -m proof
 
-validate: $(INSTALLED) ## the simulator against theory, to 1 %, and docs/validation.md; about an hour on two cores
+validate: $(INSTALLED) ## the simulator against theory, to 1 %, and docs/validation.md; three hours of CPU
 	$(BIN)/python -m benchmarks.validation
 
 seeds: $(INSTALLED) ## 200 seeds of each scenario, on all cores; may be stopped and started again
