@@ -5,7 +5,7 @@ SEEDS ?= 1000 200
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help venv run explore test proof seeds lint check pictures notebooks baselines pairs power bench kernel-object object-proof golden clean
+.PHONY: help venv run explore test proof validate seeds lint check pictures notebooks baselines pairs power bench kernel-object object-proof golden clean
 
 help: ## list the targets (what you see now)
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,6 +30,9 @@ test: $(INSTALLED) ## run the tests, on all cores
 
 proof: $(INSTALLED) ## run the tests that take minutes: whole searches in two ways, broken patches in time
 	$(BIN)/python -m pytest -q -n auto -m proof
+
+validate: $(INSTALLED) ## the simulator against theory, to 1 %, and docs/validation.md; three hours of CPU
+	$(BIN)/python -m benchmarks.validation
 
 seeds: $(INSTALLED) ## 200 seeds of each scenario, on all cores; may be stopped and started again
 	$(BIN)/python -m benchmarks.seeds $(SEEDS)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hgeisim.study.capacity import Capacity, capacity
     from hgeisim.study.comparison import Comparison, compare
     from hgeisim.study.sweep import Sweep, sweep
+    from hgeisim.study.validation import Validation, validate
 
 __version__ = VERSION
 _HOMES = {
@@ -38,6 +39,7 @@ _HOMES = {
     "hgeisim.study.capacity": ("Capacity", "capacity"),
     "hgeisim.study.comparison": ("Comparison", "compare"),
     "hgeisim.study.sweep": ("Sweep", "sweep"),
+    "hgeisim.study.validation": ("Validation", "validate"),
 }
 """The modules that have the names which are offered."""
 _MODULES = {"locks": "hgeisim.library.locks", "trace": "hgeisim.trace"}
@@ -53,6 +55,7 @@ __all__ = [
     "Result",
     "SeriesExploration",
     "Sweep",
+    "Validation",
     "canonical",
     "capacity",
     "compare",
@@ -70,6 +73,7 @@ __all__ = [
     "sweep",
     "topology",
     "trace",
+    "validate",
     "variants",
 ]
 

@@ -52,6 +52,7 @@ COMMANDS = {
     "compare": Entry("hgeisim.cli.compare:command", "Compare kernels, with intervals."),
     "sweep": Entry("hgeisim.cli.sweep:command", "Run every combination of some values."),
     "capacity": Entry("hgeisim.cli.capacity:command", "Find how many lines or vCPUs will do."),
+    "validate": Entry("hgeisim.cli.validate:command", "Compare simulated results with exact ones."),
     "plot": Entry(
         "hgeisim.cli.plot:command", "Draw a run folder: occupancy, lines, latencies, ..."
     ),

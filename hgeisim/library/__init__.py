@@ -14,7 +14,7 @@
 
 `load`, `scenarios`, `variants`, `topology` and `canonical` are about what runs; `run`, `read`,
 `explain` and `power` about runs in time; `explore`, `replay`, `series` and `museum` about searches;
-`compare`, `sweep` and `capacity` about many runs, in `hgeisim.study`;
+`compare`, `sweep`, `capacity` and `validate` about many runs, in `hgeisim.study`;
 `hgeisim.locks` about lock order and `hgeisim.trace` about traces of a real kernel.
 
 The `repr` of a result is short, its `str` is the text of the command, its `document` is the JSON of

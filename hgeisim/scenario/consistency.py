@@ -54,7 +54,8 @@ def _harts_used(draft: Draft) -> Iterator[tuple[str, str, int]]:
         if device.hart is not None:
             yield f"{where}.hart", str(device.hart), device.hart
     for where, load in present("lock_load", draft.lock_load):
-        yield f"{where}.hart", str(load.hart), load.hart
+        if load.hart is not None:
+            yield f"{where}.hart", str(load.hart), load.hart
         yield f"{where}.lines_of", str(load.lines_of), load.lines_of
     for where, task in present("task", draft.task):
         if task.hart is not None:
@@ -69,6 +70,8 @@ def _hart_lists(draft: Draft) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "machine.offline", _offline_at_first(draft)
     for where, vm in present("vm", draft.vm):
         yield f"{where}.harts", vm.harts or ()
+    for where, load in present("lock_load", draft.lock_load):
+        yield f"{where}.harts", load.harts or ()
     if draft.random_hotplug is not None:
         yield "random_hotplug.harts", draft.random_hotplug.harts or ()
 
@@ -102,7 +105,8 @@ def _harts_needed(draft: Draft) -> Iterator[tuple[str, int]]:
     for where, vcpu in present("vcpu", draft.vcpu):
         yield f"{where}.hart", vcpu.hart
     for where, load in present("lock_load", draft.lock_load):
-        yield f"{where}.hart", load.hart
+        for hart in load.places:
+            yield f"{where}.{'hart' if load.harts is None else 'harts'}", hart
     for where, task in present("task", draft.task):
         verb = VERBS[task.does[0].verb]
         if task.hart is not None and not (verb.hotplug or verb.idle):

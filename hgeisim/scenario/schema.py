@@ -233,13 +233,28 @@ class Device(Table):
 
 
 class LockLoad(Table):
-    """A thread that takes the lock of a HART's HGEI lines now and then, and holds it for a time."""
+    """A thread that takes the lock of a HART's HGEI lines now and then, and holds it for a time;
+    or, with `harts`, one of some threads after the other, whether or not the lock is free."""
 
     name: Name
-    hart: HartNumber
+    hart: HartNumber | None = None
+    harts: Harts | None = Field(
+        default=None, min_length=1, description="a list of HARTs from which the lock is taken"
+    )
     lines_of: HartNumber
     every: Interval
     holds: Interval
+
+    @model_validator(mode="after")
+    def _one_place(self) -> LockLoad:
+        if (self.hart is None) == (self.harts is None):
+            raise ValueError("must have either `hart` or `harts`")
+        return self
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The HARTs on which its threads run."""
+        return self.harts or () if self.hart is None else (self.hart,)
 
 
 class Vcpu(Table):

@@ -8,4 +8,5 @@ warm_up      how much of a run comes before it has settled
 comparison   variants under common random numbers
 sweep        every combination of some values, kept in one file
 capacity     the least of something that keeps a target
+validation   the simulator against theory: `cases`, what `observe` sees of them, and `theory`
 """

@@ -187,14 +187,14 @@ def _window(simulation: Simulation, start_ns: int, before: States) -> Window:
             mode: [now - then for now, then in zip(after[mode], before[mode], strict=True)]
             for mode in ALL_MODES
         },
-        [_hart(steps, start_ns, timeline.end_ns) for steps in steps_of_harts(timeline)],
-        _events(timeline, start_ns),
+        [hart_window(steps, start_ns, timeline.end_ns) for steps in steps_of_harts(timeline)],
+        events_after(timeline, start_ns),
         spans[np.isin(modes, WITH_LINES)],
         spans[modes == "hwaccel"],
     )
 
 
-def _hart(steps: Steps, start_ns: int, end_ns: int) -> Hart:
+def hart_window(steps: Steps, start_ns: int, end_ns: int) -> Hart:
     """The occupancy of a HART in a window."""
     edges = np.clip(steps.edges_ns, start_ns, end_ns)
     offline_ns = _within(steps.offline, start_ns, end_ns)
@@ -209,7 +209,8 @@ def _within(windows: Sequence[tuple[int, int]], start_ns: int, end_ns: int) -> i
     return sum(piece for piece in pieces if piece > 0)
 
 
-def _events(timeline: Timeline, start_ns: int) -> Counter[str]:
+def events_after(timeline: Timeline, start_ns: int) -> Counter[str]:
+    """The events of a timeline from a time on, counted by kind."""
     kinds = np.array(timeline.event_kind)[np.array(timeline.event_time_ns) >= start_ns]
     return Counter(EVENT_NAMES[kind] for kind in kinds.tolist())
 

@@ -20,7 +20,7 @@ from tests.support.traces import trace_path
 LAYERS: dict[str, set[str]] = {
     "cli": {"study", "library", "report", "runs", "scenario", "kernel", "drivers", "machine"},
     "study": {
-        *("library", "report", "plot", "drivers", "checks", "runs", "scenario"),
+        *("library", "report", "plot", "drivers", "watch", "checks", "runs", "scenario"),
         *("kernel", "machine"),
     },
     "library": {

@@ -73,7 +73,9 @@ def dump_from(text: str, file: str = "lockdep") -> Baseline:
     """
     made, inside, lines = Baseline(kernel=file), "", text.splitlines()
     if not is_dump(text):
-        raise InputError([Problem(file, "line 1", repr(text[:60]), f"must be {FIRST_LINE!r}")])
+        raise InputError(
+            [Problem(file, "line 1", repr(text.partition("\n")[0][:60]), f"must be {FIRST_LINE!r}")]
+        )
     begin = lines.index(FIRST_LINE) + 1
     for number, line in enumerate(lines[begin:], start=begin + 1):
         if not line.strip():

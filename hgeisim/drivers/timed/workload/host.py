@@ -89,10 +89,11 @@ def sleep(host: Host, current: Thread, time_ns: int) -> Path[None]:
 def _wake_later(host: Host, who: Thread, cpu: int, time_ns: int) -> Process:
     yield host.env.timeout(time_ns)
     alive = host.hart_from(cpu, host.all_harts)
-    host.driver.interrupt(alive, lambda _: _wake(host, who))
+    host.driver.interrupt(alive, lambda _: wake(host, who))
 
 
-def _wake(host: Host, who: Thread) -> Path[None]:  # try_to_wake_up returns an int
+def wake(host: Host, who: Thread) -> Path[None]:
+    """Wake a thread."""  # try_to_wake_up returns an int
     yield from host.k.try_to_wake_up(who)
 
 
