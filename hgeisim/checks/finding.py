@@ -21,6 +21,7 @@ LANDMARKS = {
     "riscv_kvm_exit": "unload",
     "kvm_destroy_vm": "destroy",
     "kvm_riscv_aia_imsic_rw_attr": "attribute",
+    "kvm_riscv_vcpu_trap_redirect": "trap",
 }
 """Events that precede some findings, by the function that begins each."""
 LINELESS = "lineless"

@@ -172,7 +172,8 @@ class OwnRegisters(OperationCheck):
 
 
 class RedirectedHere(ReturnCheck):
-    """A handler that writes registers of the guest writes those of a HART that has the newest.
+    """A handler that writes registers of the guest writes those of a HART that has the newest,
+    until the host goes down.
 
     Source: kvm_riscv_vcpu_trap_redirect (vcpu_exit.c), preemptible, of a vCPU that is loaded.
     """
@@ -181,8 +182,8 @@ class RedirectedHere(ReturnCheck):
 
     def wrong(self, k: Module, ret: None, current: Thread, vcpu: Any) -> Iterator[Finding]:
         """Report that it has written those of another."""
-        hart = current.hart
-        if k.keeps_registers and not vcpu.registers.are_on(hart):
+        hart, up = current.hart, not k.globals.kvm_rebooting
+        if k.keeps_registers and up and not vcpu.registers.are_on(hart):
             left = f"of {name_of(k, hart.registers_of)}" if hart.registers_of else "of nobody"
             text = f"a trap is redirected to the guest of {vcpu.name} on CPU {hart.id}, which has "
             yield Finding("foreign-registers", "vcpu", f"{text}the VS registers {left}")

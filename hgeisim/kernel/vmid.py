@@ -33,6 +33,8 @@ class Vmids(Mmu):
         changed = k.kvm_riscv_gstage_vmid_ver_changed(vcpu)
         if changed:
             yield STEP
+            vm.vmid.vmid = k.globals.vmid_version
+            yield STEP
             vm.vmid.version = k.globals.vmid_version
         yield k.vmid_lock.unlock
         i = 0
@@ -76,4 +78,4 @@ class Vmids(Mmu):
         """kvm_riscv_gstage_update_hgatp, v6.12 (2.10 step 6): HGATP := the VMID of now."""
         if k.vmids_run_out:
             yield STEP
-            vcpu.hgatp_version = vcpu.vm.vmid.version
+            vcpu.hgatp_version = vcpu.vm.vmid.vmid

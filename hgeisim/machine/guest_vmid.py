@@ -10,12 +10,14 @@ from hgeisim.machine.shared import Array, Field, Memory, Shared, build
 
 
 class GuestVmid(Shared):
-    """struct kvm_vmid.  `version` is that of its VMID, `flushed`, by HART, the newest version whose
-    VMID no longer stands for anybody else's translations there.
+    """struct kvm_vmid.  `vmid` is the version in which its VMID was given out, `version` the one
+    that its vCPUs compare; `flushed`, by HART, the newest version whose VMID no longer stands for
+    anybody else's translations there.
 
     VMIDs themselves do not matter here, only whether a HART can mistake one VM for another.
     """
 
+    vmid: Field
     version: Field
     flushed: Array
 

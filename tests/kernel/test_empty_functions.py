@@ -155,7 +155,7 @@ NOTICED = {
     "ttwu_runnable": Notice("lost-wakeup:vcpu", "moved-sleeper"),
     "vcpu_enter_guest": Notice("entry-refused:auto", "reused-line"),
     "kvm_resume": Notice("exception:must_be_enabled", "suspend", "v7.0"),
-    "kvm_riscv_gstage_update_hgatp": Notice(*ENDLESS),
+    "kvm_riscv_gstage_update_hgatp": Notice("foreign-vmid:vcpu", *ENDLESS[1:]),
     "kvm_riscv_gstage_vmid_update": Notice(*ENDLESS),
     "kvm_suspend": Notice("register:hvictl", "suspend", "v7.0"),
     "load_registers": Notice("foreign-registers:vcpu", "contend", "v7.2"),

@@ -13,7 +13,7 @@ from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.kernel.variants import OWN, variant_problem
 from hgeisim.kernel.variants.former_skip import FormerSkip
 from hgeisim.machine.ops import Path
-from hgeisim.scenario.load import load_scenario
+from hgeisim.scenario.load import load_scenario, scenario_from
 from tests.support import kernels
 from tests.support.kernels import V7_2, V7_3
 
@@ -161,3 +161,24 @@ def test_a_register_that_user_space_writes_is_loaded(monkeypatch: pytest.MonkeyP
         assert verdict.coverage == "exhausted"
         found[variant] = {i for i in verdict.counterexamples if not is_note(i)}
     assert [*found.values()] == [set(), {FOUND}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [V7_2, V7_3])
+def test_a_redirected_trap_is_lost_where_the_load_is_skipped(variant: str) -> None:
+    assert found("lost-trap", variant) == {FOUND}
+    assert not found("lost-trap", f"{variant}+F-9-fixed")
+    assert not found("lost-trap", "v7.0")
+
+
+def test_a_host_that_goes_down_keeps_no_registers() -> None:
+    tables = {
+        "machine": {"harts": [{"count": 2, "guest_files": 1}]},
+        "kernel": {"variant": V7_3, "preemption": "full"},
+        "vcpu": [{"name": "v1", "hart": 1}],
+        "task": [
+            {"name": "vcpu/v1", "vcpu": "v1", "does": ["trap", "trap"]},
+            {"name": "reboot", "hart": 0, "does": ["shutdown"]},
+        ],
+    }
+    assert FOUND not in exhaustive(space_of(scenario_from(tables)), 50_000).counterexamples

@@ -10,7 +10,7 @@ from hgeisim.drivers.explored.explored_scenario import space_of
 from hgeisim.drivers.explored.strategies.exhaustive import exhaustive
 from hgeisim.drivers.timed.simulation import simulate
 from hgeisim.kernel.structs import REQ_UPDATE_HGATP
-from hgeisim.kernel.variants import BASES, OWN, variant_problem
+from hgeisim.kernel.variants import OWN, variant_problem
 from hgeisim.kernel.variants.bugs.f_8_fixed import F8Fixed
 from hgeisim.kernel.vmid import Vmids
 from hgeisim.machine.guest_vmid import guest_vmid
@@ -30,7 +30,7 @@ def found(variant: str, name: str = "vmid-rollover") -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", ["v6.12", "v7.3"])
 def test_a_vcpu_may_enter_with_the_old_vmid_of_its_vm(base: str) -> None:
     assert found(base) == {FOUND}
     assert not found(f"{base}+F-8-fixed")
@@ -101,7 +101,7 @@ class FlushesHere(F8Fixed):
 
 
 class AsksTooEarly(Vmids):
-    """The requests before the version: the obvious fix, which is none."""
+    """The requests before the VMID: who answers early writes the old one."""
 
     def kvm_riscv_gstage_vmid_update(k, current: Any, vcpu: Any) -> Path[None]:
         """kvm_riscv_gstage_vmid_update with both exchanged."""
@@ -118,6 +118,8 @@ class AsksTooEarly(Vmids):
             vcpu.vm.vcpus[i].requests |= REQ_UPDATE_HGATP
             i += 1
         yield STEP
+        vcpu.vm.vmid.vmid = k.globals.vmid_version
+        yield STEP
         vcpu.vm.vmid.version = k.globals.vmid_version
         yield k.vmid_lock.unlock
 
@@ -126,7 +128,7 @@ class AsksTooEarly(Vmids):
 @pytest.mark.parametrize(
     ("patch", "shown"),
     [
-        (TellsNobody, "endless:kvm_arch_vcpu_ioctl_run"),
+        (TellsNobody, FOUND),
         (FlushesHere, FOUND),
         (AsksTooEarly, FOUND),
     ],

@@ -36,6 +36,7 @@ VARIANTS = {
     "late-vm": ("v7.1", "v7.3"),
     "late-zero": ("v7.2", "v7.3"),
     "lines-63": ("v6.12", "v7.3"),
+    "lost-trap": ("v7.1", "v7.3"),
     "lost-ipi": ("v7.1", "v7.3"),
     "migration-storm": ("v6.18", "v7.3"),
     "crowd": ("v7.1", "v7.3"),

@@ -47,6 +47,10 @@ def scenario(
             "task[0].does",
             "together with shutdown, see task[1]",
         ),
+        *(
+            ((SUSPEND, {"name": "off", "hart": 1, "does": [each]}), "task[0].does", each.split()[0])
+            for each in ("offline 1", "create v1", "destroy v1")
+        ),
     ],
 )
 def test_what_does_not_go_together(tasks: Any, where: str, said: str) -> None:
@@ -111,3 +115,16 @@ def test_two_that_start_on_one_hart_have_their_own_registers(
     variant: str, tasks: tuple[dict[str, Any], ...]
 ) -> None:
     assert not ran(scenario(*tasks, variant=variant)).findings
+
+
+def test_who_creates_waits_for_nobody_else() -> None:
+    """Two monitors that wait for each other's VM would wait for ever."""
+    apart = [{"name": name, "hart": 0} for name in ("v1", "v2")]
+    tasks = [
+        {"name": "a", "hart": 0, "does": ["msi v2", "create v1"]},
+        {"name": "b", "hart": 1, "does": ["msi v1", "create v2"]},
+    ]
+    machine = {"harts": [{"count": 2, "guest_files": 2}]}
+    with pytest.raises(InputError) as caught:
+        scenario_from({"machine": machine, "vcpu": apart, "task": tasks})
+    assert [each.where for each in caught.value.problems] == ["task[0].does[1]", "task[1].does[1]"]

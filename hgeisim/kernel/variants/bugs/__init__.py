@@ -17,6 +17,7 @@ from hgeisim.kernel.variants.bugs.b_17 import B17
 from hgeisim.kernel.variants.bugs.b_24_fixed import B24Fixed
 from hgeisim.kernel.variants.bugs.f_6_fixed import F6Fixed
 from hgeisim.kernel.variants.bugs.f_8_fixed import F8Fixed
+from hgeisim.kernel.variants.bugs.f_9_fixed import F9Fixed
 from hgeisim.kernel.variants.bugs.pm_0 import PM0
 from hgeisim.kernel.variants.bugs.v2_4_fixed import V24Fixed
 from hgeisim.kernel.variants.bugs.v5_1_fixed import V51Fixed
@@ -33,6 +34,7 @@ BUGS: dict[str, type[Kernel]] = {
     "B-24-fixed": B24Fixed,
     "F-6-fixed": F6Fixed,
     "F-8-fixed": F8Fixed,
+    "F-9-fixed": F9Fixed,
     "PM-0": PM0,
     "V2-4-fixed": V24Fixed,
     "V5-1-fixed": V51Fixed,
