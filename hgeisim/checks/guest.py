@@ -250,7 +250,7 @@ class LineGranted(OfVcpus):
 
 class OfNewVms(Unwatched[Vm], OfVms):
     """A check of VMs that are created while others run; a search asks it of those alone, since what
-    a VM gets before it begins is no matter of interleaving."""
+    a VM gets before it begins does not depend on the interleaving."""
 
     def subjects(self, k: Module) -> Iterator[Vm]:
         """Those VMs."""

@@ -122,7 +122,7 @@ class Accesses:
             raise Fault(UNMAPPED, f"a store to {memory.name_of(address)}, a constant", self.pc)
         if not self._is_stack(address) and not self._granted():
             return Access(address, size, writes=True)
-        memory.store(address, size, value)
+        memory.store_bytes(address, size, value)
         return None
 
     def _exchanged(self, address: int, size: int) -> int | Request:
@@ -135,7 +135,7 @@ class Accesses:
         if self._is_own(address):
             self._set_own(address, size, value)
         else:
-            self.around.memory.store(address, size, value & ((1 << 8 * size) - 1))
+            self.around.memory.store_bytes(address, size, value & ((1 << 8 * size) - 1))
 
     def _asked(self, to: int, source: int, size: int) -> Request | None:
         """The request before a word is copied: one access for both sides."""

@@ -235,7 +235,7 @@ class ObjectCode(Fixed):
         for address in range(low, top, 8):
             value = int.from_bytes(frames[address - low : address - low + 8], "little")
             if value:
-                self.shared.store(address, 8, value)
+                self.shared.store_bytes(address, 8, value)
 
     def take_back(self, number: int, answer: int | None) -> int:
         """The same function with its stack as others have left it, and the answer to its call."""
@@ -245,7 +245,7 @@ class ObjectCode(Fixed):
             value = self.shared.load(address, 8)
             words.append(value.to_bytes(8, "little"))
             if value:
-                self.shared.store(address, 8, 0)
+                self.shared.store_bytes(address, 8, 0)
         made = replace(self.suspended[number], frames=b"".join(words))
         return self.answered(self.suspended.number(made), answer)
 

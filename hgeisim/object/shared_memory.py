@@ -175,7 +175,7 @@ class SharedMemory:
             value |= part << 8 * done
         return value
 
-    def store(self, address: int, size: int, value: int) -> None:
+    def store_bytes(self, address: int, size: int, value: int) -> None:
         """Set some bytes, and no others."""
         for each, first, count, done in self._pieces(address, size):
             part = value >> 8 * done & ((1 << 8 * count) - 1)

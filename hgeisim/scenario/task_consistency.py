@@ -52,9 +52,8 @@ def _vm_is_used(draft: Draft) -> Iterator[Finding]:
     for where, task in tasks:
         for i, action in enumerate(task.does):
             value, vm = show(str(action)), vm_of.get(action.vcpu or "")
-            users = [place for vcpu, place in runs.items() if vm_of.get(vcpu or "") == vm]
-            if action.verb == "destroy" and vm and users:
-                allowed = f"must be a vCPU of a VM without a task; {users[0]} is in KVM_RUN"
+            if action.verb == "destroy" and action.vcpu in runs:
+                allowed = f"must be a vCPU without a task; {runs[action.vcpu]} is in KVM_RUN"
                 yield f"{where}.does[{i}]", value, allowed
             if action.verb == "msi" and vm in exits:
                 allowed = f"is a store of a guest, and the monitor exits in {exits[vm]}; use irqfd"

@@ -166,7 +166,11 @@ def test_who_is_refused_the_lines_that_are_there(
     """Hazard V2-9: the HART of the initcall has none; from v7.0 on the weakest HART decides, with
     percpu-v5 (V5-1) the weakest that was ever enabled."""
     k = kernels.booted(variant, [3, 0], init_hart=init_hart)
-    run_alone(k.kvm_create_vm(k.threads[0], k.add_vm("vm", AUTO)), k.threads[0])
+    vm = k.add_vm("vm", AUTO)
+    run_alone(k.kvm_create_vm(k.threads[0], vm), k.threads[0])
+    assert [finding.id for finding in ModeGranted().of(k, vm)] == ids
+    assert [*ModeGranted().state(k)] == [], "it was there at the start of a search"
+    vm.creation.awaited = True
     assert [finding.id for finding in ModeGranted().state(k)] == ids
 
 
@@ -176,5 +180,6 @@ def test_nobody_is_refused_what_there_is_not_or_what_it_did_not_ask_for(
 ) -> None:
     k = kernels.unbooted(V6_12, [lines])
     boot(k, k.add_thread("swapper", 0))
-    run_alone(k.kvm_create_vm(k.threads[0], k.add_vm("vm", mode)), k.threads[0])
-    assert [*ModeGranted().state(k)] == []
+    vm = k.add_vm("vm", mode)
+    run_alone(k.kvm_create_vm(k.threads[0], vm), k.threads[0])
+    assert [*ModeGranted().of(k, vm)] == []

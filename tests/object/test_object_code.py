@@ -127,7 +127,7 @@ def stack_cells(made: Alone) -> list[int]:
 def test_a_loop_of_lr_and_sc_is_one_step() -> None:
     made = Alone(code())
     word = made.code.allocate(8, "word")
-    made.code.shared.store(word, 8, 0xFF00FF00FF00FF00)
+    made.code.shared.store_bytes(word, 8, 0xFF00FF00FF00FF00)
     assert made.call("pool_swap", word, 0x1234, 0xFFFF) & WORD == 0xFF00FF00FF00FF00
     assert made.code.shared.load(word, 8) == 0xFF00FF00FF001234
     assert [each for each in made.requests if isinstance(each, Access)] == [
@@ -139,8 +139,8 @@ def test_a_loop_of_lr_and_sc_is_one_step() -> None:
 def test_copies_word_by_word(build: str) -> None:
     made = Alone(code(build))
     who, counts = user(made.code, 1), made.code.allocate(16, "counts")
-    made.code.shared.store(counts, 8, 5)
-    made.code.shared.store(counts + 8, 8, 7)
+    made.code.shared.store_bytes(counts, 8, 5)
+    made.code.shared.store_bytes(counts + 8, 8, 7)
     assert made.call("pool_add", who, counts) == 35
     steps = [each.address for each in made.requests if isinstance(each, Access)]
     assert steps[:2] == [counts, counts + 8]

@@ -37,7 +37,7 @@ def code(name: str = "pool.o", *elsewhere: str) -> ObjectCode:
 def user(made: ObjectCode, ident: int) -> int:
     """A struct user in memory."""
     address = made.allocate(made.debug.size("user"), f"user{ident}")
-    made.shared.store(address + made.debug.offset("user", "id"), 4, ident)
+    made.shared.store_bytes(address + made.debug.offset("user", "id"), 4, ident)
     return address
 
 

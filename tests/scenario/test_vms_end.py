@@ -38,7 +38,7 @@ TOGETHER, APART, SAME_BY_NAME = ("a", "a"), ("a", "b"), (None, None)
             (RUN, DESTROY),
             TOGETHER,
             "task[1].does[0]",
-            "a vCPU of a VM without a task; task[0] is in KVM_RUN",
+            "a vCPU without a task; task[0] is in KVM_RUN",
         ),
     ],
 )

@@ -17,6 +17,8 @@ from tests.support.golden import difference, updating
 from tests.support.source import ROOT
 
 PAGE = ROOT / "docs" / "studies.md"
+LONG = (1, 2, 3)
+"""Blocks that take some seconds; the goldens of each command are quick."""
 BLOCK = re.compile(r"```console\n\$ hgeisim (.*)\n((?:.*\n)*?)```\n")
 
 
@@ -25,7 +27,9 @@ def blocks() -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, marks=pytest.mark.proof if n in LONG else ()) for n in range(4)]
+)
 def test_the_page_has_what_its_commands_print(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -382,6 +382,7 @@ def test_every_lock_of_the_kernel_has_a_class_and_a_type() -> None:
         "sparse_irq_lock": "mutex",
         "vcpu->hfence_lock": "spinlock",
         "vcpu->mutex": "mutex",
+        "vmid_lock": "spinlock",
     }
 
 

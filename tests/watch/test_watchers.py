@@ -240,7 +240,7 @@ def test_a_watcher_gets_the_wanted_operations_and_nothing_else() -> None:
     k.watch.show_wait(k.threads[0], lock.lock_irqsave, 1, 2)
     run_alone(k.kvm_riscv_aia_free_hgei(0, 1), k.threads[0])
     took = (str(lock.lock_irqsave), 7)
-    assert counter.seen == [(vm, "vm", "auto"), took, ("waits", 1, 2), (0, 1)]
+    assert counter.seen == [(vm, "vm", AUTO), took, ("waits", 1, 2), (0, 1)]
 
 
 def test_defaults_and_results_go_through_an_override() -> None:

@@ -29,7 +29,7 @@ def alloc_hgei(k: Any, current: Any, cpu: int, owner: int, *out: int) -> Path[in
     if got > 0:
         for pointer in out[:2]:
             if pointer:
-                k.object.shared.store(pointer, 8, interrupt_file(s32(cpu), got))
+                k.object.shared.store_bytes(pointer, 8, interrupt_file(s32(cpu), got))
     return int(got)
 
 

@@ -104,7 +104,7 @@ def disable_percpu_irq(k: Any, current: Any, *_: int) -> Path[None]:
 def static_key_enable(k: Any, current: Any, key: int, *_: int) -> Path[None]:
     """static_key_enable: its branches change, everywhere."""
     yield STEP
-    k.object.shared.store(key, 4, 1)
+    k.object.shared.store_bytes(key, 4, 1)
 
 
 def kvm_vcpu_kick(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
