@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from hgeisim.cli.options import PATH, complete_scenarios, variant_option
+from hgeisim.cli.options import complete_scenarios, json_option, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import (
     INTERRUPTED,
     check_places,
     executor_option,
     level_option,
+    picture_option,
     scenario_options,
     warm_up_option,
 )
@@ -30,10 +31,8 @@ from hgeisim.cli.study_options import (
 @warm_up_option("mser-5")
 @level_option
 @executor_option
-@click.option(
-    "--picture", "pictures", type=PATH, multiple=True, metavar="FILE", help="Draw it: .png or .svg."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@picture_option("Draw it")
+@json_option
 def command(
     scenario: str, *, target: str, pictures: tuple[Path, ...], as_json: bool, **said: Any
 ) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hgeisim.cli.options import PATH, complete_scenarios, variant_option
+from hgeisim.cli.options import complete_scenarios, json_option, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import (
     INTERRUPTED,
@@ -18,6 +18,7 @@ from hgeisim.cli.study_options import (
     list_metrics,
     loaded,
     metric_option,
+    picture_option,
     run_again,
     scenario_options,
     warm_up_option,
@@ -43,10 +44,8 @@ from hgeisim.cli.study_options import (
 @warm_up_option("mser-5")
 @level_option
 @executor_option
-@click.option(
-    "--picture", "pictures", type=PATH, multiple=True, metavar="FILE", help="Draw it: .png or .svg."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@picture_option("Draw it")
+@json_option
 def command(
     scenario: str | None,
     *,

@@ -16,6 +16,7 @@ from hgeisim.cli.options import (
     complete_scenarios,
     executing_option,
     from_model_option,
+    json_option,
     variant_option,
 )
 from hgeisim.library.how_to_search import OVERRIDES, STRATEGIES, How
@@ -66,7 +67,7 @@ from hgeisim.library.how_to_search import OVERRIDES, STRATEGIES, How
 @mail_options
 @full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(scenario: str, **options: Any) -> int:
     """Search the interleavings of the tasks of SCENARIO (a name or a file).
 

@@ -14,7 +14,13 @@ import click
 
 from hgeisim.cli.locks_check import command as check_command
 from hgeisim.cli.locks_diff import command as diff_command
-from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios, variant_option
+from hgeisim.cli.options import (
+    PATH,
+    complete_kernels,
+    complete_scenarios,
+    json_option,
+    variant_option,
+)
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
 
@@ -24,7 +30,7 @@ from hgeisim.errors import InputError, Problem
 @variant_option("Kernel to learn.", default="v7.3", show_default=True)
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
 @click.option("--out", type=PATH, help="Write here, not to stdout.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def learn_command(
     scenarios: tuple[str, ...], variant: str, rt: bool, out: Path | None, as_json: bool
 ) -> int:
@@ -80,7 +86,7 @@ FORM_OF = {
     type=click.Choice(["text", "dot", "graphml", *PICTURES]), help="How to show it.",
 )  # fmt: skip
 @click.option("--out", type=PATH, help="Write here, not to stdout.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def show_command(kernel: str, **options: Any) -> int:
     """Show the lock order of a kernel, of a baseline file, or of a copy of /proc/lockdep.
 
@@ -140,7 +146,7 @@ def command() -> None:
 
 @command.command("conformance", short_help="Play a file of locking cases.")
 @click.argument("file", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def conformance_command(file: Path, as_json: bool) -> int:
     """Play the cases of FILE and compare verdict and kind with what the file expects.
 

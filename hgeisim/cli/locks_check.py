@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from hgeisim.cli.mail import mail_options
-from hgeisim.cli.options import PATH, complete_kernels, complete_scenarios, variant_option
+from hgeisim.cli.options import (
+    PATH,
+    complete_kernels,
+    complete_scenarios,
+    json_option,
+    variant_option,
+)
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 
 
@@ -23,7 +29,7 @@ from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 @click.option("--rt", is_flag=True, help="With PREEMPT_RT, where spinlock_t sleeps.")
 @mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(scenarios: tuple[str, ...], baseline: str, **options: Any) -> int:
     """Run each SCENARIO (default: those of the baseline) and report what the baseline lacks.
 

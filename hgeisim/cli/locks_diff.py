@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from hgeisim.cli.options import complete_kernels
+from hgeisim.cli.options import complete_kernels, json_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 
 
 @click.command("diff", short_help="Compare two kernels, baselines, or /proc/lockdep.")
 @click.argument("a", shell_complete=complete_kernels)
 @click.argument("b", shell_complete=complete_kernels)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(a: str, b: str, as_json: bool) -> int:
     """Show how the lock order B differs from A.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from hgeisim.cli.options import json_option
+
 
 @click.command()
 @click.argument("bugs", metavar="[BUG]...", nargs=-1)
@@ -13,7 +15,7 @@ import click
 )  # fmt: skip
 @click.option("--together", is_flag=True, help="Those that show in one scenario, there.")
 @click.option("--strategies", is_flag=True, help="Try which strategies find each in 10 s of CPU.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(
     bugs: tuple[str, ...], *, states: int, together: bool, strategies: bool, as_json: bool
 ) -> int:

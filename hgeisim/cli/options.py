@@ -39,6 +39,8 @@ settings_option = click.option(
     multiple=True,
     help="Put a value into the scenario: vm.web.vcpus=4, run.until=5ms. Repeatable.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+"""Of every command that prints one JSON document of all it found."""
 
 
 def variant_option(help_text: str, **settings: Any) -> Callable[[Command], Command]:

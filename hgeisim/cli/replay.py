@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from hgeisim.cli.mail import full_option, mail_options
-from hgeisim.cli.options import complete_scenarios, from_model_option, variant_option
+from hgeisim.cli.options import complete_scenarios, from_model_option, json_option, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 
 
@@ -24,7 +24,7 @@ from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 @mail_options
 @full_option
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(
     token: tuple[str, ...], scenario: str | None, variant: str | None, **options: Any
 ) -> int:

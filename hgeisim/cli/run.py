@@ -14,6 +14,7 @@ from hgeisim.cli.options import (
     Seconds,
     complete_scenarios,
     executing_option,
+    json_option,
     settings_option,
     variant_option,
 )
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=Seconds(0, min_open=True), help="How long --power may take.")
 @mail_options
 @click.option("--strict", is_flag=True, help="Count accepted findings as new.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(
     scenario: str,
     *,

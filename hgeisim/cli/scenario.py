@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hgeisim.cli.console import print_json
-from hgeisim.cli.options import complete_scenarios, settings_option
+from hgeisim.cli.options import complete_scenarios, json_option, settings_option
 from hgeisim.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from hgeisim.scenario.schema import Scenario
 
 EXIT_BAD_INPUT = 2
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group("scenario")

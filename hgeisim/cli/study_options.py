@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.types import FloatParamType
 
-from hgeisim.cli.options import settings_option
+from hgeisim.cli.options import PATH, settings_option
 from hgeisim.errors import InputError, Problem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,6 +68,14 @@ def warm_up_option(default: str) -> Callable[[Command], Command]:
         default=default,
         help=f"What each run leaves out: mser-5, none or a time. Default: {default}.",
     )
+
+
+def picture_option(what: str) -> Callable[[Command], Command]:
+    """Where pictures go; `what` begins the help."""
+    return click.option(
+        "--picture", "pictures", type=PATH, multiple=True, metavar="FILE",
+        help=f"{what}: .png or .svg.",
+    )  # fmt: skip
 
 
 def metric_option(command: Command) -> Command:

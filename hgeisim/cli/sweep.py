@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from hgeisim.cli.options import PATH, complete_scenarios, variant_option
+from hgeisim.cli.options import PATH, complete_scenarios, json_option, variant_option
 from hgeisim.cli.process import Stopped
 from hgeisim.cli.study_options import (
     check_places,
     executor_option,
     level_option,
     metric_option,
+    picture_option,
     scenario_options,
     warm_up_option,
 )
@@ -35,11 +36,8 @@ from hgeisim.cli.study_options import (
 @executor_option
 @click.option("--csv", type=PATH, metavar="FILE", help="Export every run as CSV.")
 @click.option("--parquet", type=PATH, metavar="FILE", help="The same as Parquet (needs polars).")
-@click.option(
-    "--picture", "pictures", type=PATH, multiple=True, metavar="FILE",
-    help="Draw the first metric: .png or .svg.",
-)  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@picture_option("Draw the first metric")
+@json_option
 def command(
     scenario: str,
     *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hgeisim.cli.console import print_json, print_parts
-from hgeisim.cli.options import complete_scenarios
+from hgeisim.cli.options import complete_scenarios, json_option
 from hgeisim.report.grid import Grid
 from hgeisim.report.layout import count, indented
 
@@ -32,7 +32,7 @@ NO_KVM = "This machine has no KVM: "
     metavar="ID",
     help="The hart id of the CPU that boots (default: as the blob says, or the first).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(source: str, boot_hart: int | None, as_json: bool) -> None:
     """Show the guest interrupt files of each HART, by the rules of Linux's drivers.
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import click
 
-from hgeisim.cli.options import PATH, variant_option
+from hgeisim.cli.options import PATH, json_option, variant_option
 from hgeisim.cli.process import EXIT_BUDGET, EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.errors import InputError, Problem
 
@@ -22,7 +22,6 @@ events_option = click.option(
 lines_option = click.option(
     "--lines", metavar="N[,N...]", help="Lines of each HART, or of every one."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 def lines_of_user(text: str | None) -> tuple[int, ...]:

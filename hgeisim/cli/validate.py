@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hgeisim.cli.options import json_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import INTERRUPTED, Percent, executor_option
 
@@ -41,7 +42,7 @@ def how(made: Command) -> Command:
         ),
         click.option("--seed", type=int, default=1, help="Seed of the first run. Default: 1."),
         executor_option,
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        json_option,
     )  # fmt: skip
     for option in reversed(options):
         made = option(made)

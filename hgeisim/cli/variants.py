@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from hgeisim.cli.console import print_json
+from hgeisim.cli.options import json_option
 from hgeisim.cli.process import EXIT_NOTHING_NEW
 
 
 @click.command("variants")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def command(as_json: bool) -> int:
     """List the kernels and the patches that --variant can name.
 
