@@ -6,6 +6,7 @@ A line is given back once, and only by its owner; no VS-file stays on a HART tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from hgeisim.checks.check import CallCheck, OfCpus, OfVcpus, OperationCheck, StateCheck, vcpus
 from hgeisim.checks.finding import Finding, Moment
@@ -27,7 +28,8 @@ def vsfiles(k: Module) -> Iterator[int]:
 def is_whole(k: Module, vcpu: Vcpu) -> bool:
     """Whether the VS-file of a vCPU is not being changed: where its two fields are stored one after
     the other, that is while nobody holds vsfile_lock for writing."""
-    return not (k.stores_apart and vcpu.vsfile_lock.writer)
+    lock: Any = vcpu.vsfile_lock  # None once its VM is forgotten
+    return not (k.stores_apart and lock and lock.writer)
 
 
 def name_of(k: Module, owner: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from hgeisim.checks.known import known
 from hgeisim.drivers.lock_survey import Survey, survey
 from hgeisim.errors import InputError, Problem
-from hgeisim.kernel.variants import variant_problem
+from hgeisim.kernel.variants import find_variant, variant_problem
 from hgeisim.library.arguments import check_names
 from hgeisim.library.lock_results import LockCases, LockCheck, LockDiff, LockOrder
 from hgeisim.library.own_patch import execute
@@ -142,10 +142,15 @@ def _surveyed(names: Sequence[str], variant: str, realtime: bool, progress: Prog
 
 
 def _load(name: str, variant: str, realtime: bool) -> Scenario:
+    """A scenario with the preemption model that is asked for, its own, or the one that the code of
+    the kernel was compiled for."""
     own = {"variant": variant, "preemption": "rt" if realtime else None}
     scenario = load_scenario(name, own, variant_problem)
     if scenario.kernel.realtime and not realtime:
         return load_scenario(name, {**own, "preemption": "full"}, variant_problem)
+    compiled_for = find_variant(variant).preemptions
+    if compiled_for and not realtime and scenario.kernel.preemption not in compiled_for:
+        return load_scenario(name, {**own, "preemption": compiled_for[-1]}, variant_problem)
     return scenario
 
 

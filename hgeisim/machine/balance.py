@@ -11,6 +11,7 @@ and `__releases`::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from hgeisim.machine.mutex import DownRead, DownWrite, MutexLock, MutexUnlock, UpRead, UpWrite
@@ -40,6 +41,7 @@ class Balance(NamedTuple):
         changes = tuple(_changes(op))
         return self.plus(Balance(changes)) if changes else self
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - values, not instances
     def plus(self, other: Balance) -> Balance:
         """Both together."""
         counts: dict[tuple[str, str], int] = {}
@@ -105,17 +107,20 @@ def hands_over(*classes: str) -> Callable[[F], F]:
     return mark
 
 
+@cache
 def handed_over(kernel: type, function: str) -> frozenset[str]:
     """The classes that a function of a kernel, or one that it overrides, says it hands over."""
     found = (vars(cls).get(function) for cls in kernel.__mro__)
     return frozenset().union(*(getattr(each, "hands_over", ()) for each in found))
 
 
-def frames(path: Any) -> Iterator[Any]:
-    """Yield the generators of a suspended path, outermost first."""
+def frames(path: Any) -> list[Any]:
+    """The generators of a suspended path, outermost first."""
+    found = []
     while path is not None and getattr(path, "gi_frame", None) is not None:
-        yield path
+        found.append(path)
         path = path.gi_yieldfrom
+    return found
 
 
 class Call(NamedTuple):
@@ -142,10 +147,16 @@ def unbalanced_returns(
     and none is of a frame that is not a kernel function, such as that of a script.
     """
     same = 0
-    while same < min(len(calls), len(frames)) and calls[same].frame is frames[same]:
+    for call, frame in zip(calls, frames, strict=False):
+        if call.frame is not frame:
+            break
         same += 1
+    if same == len(calls) == len(frames):
+        return tuple(calls), []
     left: list[Left] = []
     for frame, began in reversed(calls[same:]):
+        if began == now:
+            continue
         name = frame.gi_code.co_name
         wrong = now.minus(began).without(handed_over(kernel, name))
         if wrong not in (NOTHING, reported) and hasattr(kernel, name):

@@ -20,13 +20,15 @@ from hgeisim.object.suspended import Suspended
 class Surroundings:
     """All that a go needs besides the state: `calls` are the names of functions that are elsewhere,
     `constants` the values that some of them return without further ado.  `thread` has the offsets
-    of the fields of thread_info and task_struct that `tp` points to."""
+    of the fields of thread_info and task_struct that `tp` points to.  `asks`: whether a go asks
+    before each access to shared memory, for in time nothing comes between two of them."""
 
     code: Code
     memory: SharedMemory
     calls: Mapping[int, str]
     constants: Mapping[str, int]
     thread: Mapping[int, str]
+    asks: bool = True
 
 
 class Accesses:
@@ -51,6 +53,10 @@ class Accesses:
         """Whether the request that comes now is the one that was answered."""
         granted, self.answer = self.answer is not None, None
         return granted
+
+    def _may_access(self) -> bool:
+        """Whether shared memory may be accessed now."""
+        return not self.around.asks or self._granted()
 
     def _is_own(self, address: int) -> bool:
         return self.base <= address < self.top
@@ -95,7 +101,7 @@ class Accesses:
         if known is not None:
             return known
         self._check(address, size)
-        if not self._is_stack(address) and not self._granted():
+        if not self._is_stack(address) and not self._may_access():
             return Access(address, size)
         return memory.load(address, size)
 
@@ -120,14 +126,14 @@ class Accesses:
         memory = self.around.memory
         if memory.constant(address, size) is not None:
             raise Fault(UNMAPPED, f"a store to {memory.name_of(address)}, a constant", self.pc)
-        if not self._is_stack(address) and not self._granted():
+        if not self._is_stack(address) and not self._may_access():
             return Access(address, size, writes=True)
         memory.store_bytes(address, size, value)
         return None
 
     def _exchanged(self, address: int, size: int) -> int | Request:
         self._check(address, size)
-        if not self._granted():
+        if not self._may_access():
             return Access(address, size, writes=True)
         return self.around.memory.load(address, size)
 
@@ -144,7 +150,7 @@ class Accesses:
         shared = [each for each in shared if each == to or constant(each, size) is None]
         for each in shared:
             self._check(each, size)
-        if all(map(self._is_stack, shared)) or self._granted():
+        if all(map(self._is_stack, shared)) or self._may_access():
             return None
         return Access(shared[0], size, writes=shared[0] == to)
 

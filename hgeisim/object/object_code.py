@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hgeisim.errors import ModelError
 from hgeisim.machine.hang import Hang
-from hgeisim.machine.shared import Fixed, Memory
+from hgeisim.machine.shared import Fixed
 from hgeisim.object.accesses import Surroundings
 from hgeisim.object.arithmetic import WORD
 from hgeisim.object.code import Code
@@ -31,6 +31,7 @@ from hgeisim.object.layout import (
     THREADS,
     percpu_offset,
 )
+from hgeisim.object.plain_memory import AnyMemory, Aside, PlainMemory
 from hgeisim.object.request import Call, Done, Request, Start
 from hgeisim.object.shared_memory import SharedMemory
 from hgeisim.object.suspended import Suspended, Suspensions
@@ -69,7 +70,7 @@ class ObjectCode(Fixed):
         self,
         image: Image,
         debug: DebugInfo,
-        memory: Memory,
+        memory: AnyMemory,
         cpus: int,
         outside: Outside,
     ) -> None:
@@ -78,14 +79,19 @@ class ObjectCode(Fixed):
         calls = {
             image.symbols[name]: name for name in sorted(outside.elsewhere) if name in image.symbols
         }
+        thread = self._task_fields()
+        self.timed = isinstance(memory, PlainMemory)
         self.around = Surroundings(
-            Code(image), self.shared, image.external | calls, outside.constants, self._task_fields()
+            *(Code(image), self.shared, image.external | calls, outside.constants, thread),
+            asks=not self.timed,
         )
         self.suspended = Suspensions()
         self.goes = 0
         self.executed: set[int] = set()
         self._known: dict[int, list[Remembered]] = {}
         self._stacks: dict[tuple[int, int], int] = {}
+        self._free: dict[int, list[int]] = {}
+        self._entries: list[int] = []
         self._entered: list[str] = []
         self._chains: dict[int, tuple[str, ...]] = {}
         self._heap = HEAP
@@ -134,7 +140,10 @@ class ObjectCode(Fixed):
         a pointer to room for one word is passed.
         """
         entry = self.entry(function)
-        stack = self._stack(runner, entry)
+        if self.timed:
+            stack, runner = self._free_stack(entry), 0
+        else:
+            stack = self._stack(runner, entry)
         top = STACKS + (stack + 1) * STACK_SIZE
         registers = [0] * 32
         registers[RA], registers[SP], registers[TP] = RETURN, top - OUT, THREADS
@@ -153,11 +162,27 @@ class ObjectCode(Fixed):
         known = self._stacks.get((runner, entry))
         if known is None:
             known = self._stacks[runner, entry] = len(self._stacks)
+            self._entries.append(entry)
             function = self.image.function_at(entry)
             self._entered.append(function.name if function else hex(entry))
             name = f"{self._entered[-1]} of context {runner}"
             self.shared.map(STACKS + known * STACK_SIZE, STACK_SIZE, name)
         return known
+
+    def _free_stack(self, entry: int) -> int:
+        """A stack that is nobody's, for a call of a function in time: what one context has taught
+        is known for all others.  `leave` gives it back."""
+        free = self._free.setdefault(entry, [])
+        return free.pop() if free else self._stack(len(self._stacks), entry)
+
+    def leave(self, number: int) -> Done:
+        """The result of a function that was entered from outside, and has returned."""
+        state = self.suspended[number]
+        if not isinstance(state.request, Done):
+            raise ModelError(f"{self.functions(number)} has not returned")
+        if self.timed:
+            self._free[self._entries[state.stack]].append(state.stack)
+        return state.request
 
     def request(self, number: int) -> Request:
         """The request of a suspended function."""
@@ -179,9 +204,7 @@ class ObjectCode(Fixed):
                 return self._repeat(each)
         self.goes += 1
         go = Go(self.around, self.suspended[number])
-        copy = Memory()
-        copy.cells, copy.names = list(memory.cells), memory.names
-        self.shared.memory = copy
+        self.shared.memory = aside = Aside(memory)
         try:
             there = self.suspended.number(go.run())
         except Fault as fault:
@@ -189,7 +212,7 @@ class ObjectCode(Fixed):
         finally:
             self.shared.memory = memory
             self.executed.update(go.steps)
-        made = Remembered(tuple(copy.reads.items()), tuple(copy.writes.items()), there)
+        made = Remembered(tuple(aside.reads.items()), tuple(aside.writes.items()), there)
         self._known.setdefault(number, []).append(made)
         return self._repeat(made)
 

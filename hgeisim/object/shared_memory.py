@@ -6,21 +6,20 @@ keeps there and what the model does.  A word without one gets a spare cell when 
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from hgeisim.errors import ModelError
-from hgeisim.machine.shared import Memory
 from hgeisim.object.image import Image
 from hgeisim.object.instruction import signed
 from hgeisim.object.layout import DEVICES, PERCPU_STRIDE, STACKS, THREADS
+from hgeisim.object.plain_memory import AnyMemory, Aside, PlainMemory, Translate
 
 WORD = 8
 SPARE_CELLS = 2048
-"""Cells for words that the model does not have: all must exist before a search begins."""
-Translate: TypeAlias = Callable[[int], int]
+"""Cells for words that the model does not have: in a search all must exist before it begins."""
 
 
 def same(value: int) -> int:
@@ -30,15 +29,17 @@ def same(value: int) -> int:
 
 @dataclass(frozen=True)
 class Binding:
-    """Bytes of C that lie in one cell; `to_c` and `to_model` translate its value."""
+    """Bytes of C that lie in one cell; `to_c` and `to_model` translate its value.  `spare`: only
+    objects know them."""
 
     address: int
     size: int
     cell: int
     to_c: Translate = same
     to_model: Translate = same
+    spare: bool = False
 
-    def get(self, memory: Memory) -> int:
+    def get(self, memory: AnyMemory | Aside) -> int:
         """The bytes as an unsigned number."""
         return self.to_c(memory.read(self.cell)) & ((1 << 8 * self.size) - 1)
 
@@ -53,15 +54,16 @@ class Region:
 
 
 class SharedMemory:
-    """The bindings of one kernel.  `memory` is where cells are, and may be exchanged for a copy."""
+    """The bindings of one kernel.  `memory` is where cells are, aside while a go is not over."""
 
-    def __init__(self, memory: Memory, image: Image, cpus: int) -> None:
-        self.memory, self.image, self.cpus = memory, image, cpus
+    def __init__(self, memory: AnyMemory, image: Image, cpus: int) -> None:
+        self.memory: AnyMemory | Aside = memory
+        self.image, self.cpus = image, cpus
         self._words: dict[int, list[Binding]] = {}
         self._whole: set[int] = set()
         self._fixed: dict[int, int] = {}
         self._regions: list[Region] = []
-        self._spare = [memory.cell(f"object word {i}") for i in range(SPARE_CELLS)][::-1]
+        self._spare = self._reserved(memory)
         for each in image.segments:
             if not image.is_constant(each.address) and each.data:
                 self.map(each.address, len(each.data), each.section.name)
@@ -69,6 +71,13 @@ class SharedMemory:
             for each in image.percpu:
                 base = each.address + PERCPU_STRIDE * (cpu + 1)
                 self.map(base, len(each.data), f"cpu{cpu} {each.section.name}")
+
+    @staticmethod
+    def _reserved(memory: AnyMemory) -> Iterator[int]:
+        """Cells for words of objects: as many as needed, or those that a search reserves."""
+        if isinstance(memory, PlainMemory):
+            return (memory.cell("") for _ in itertools.count())
+        return iter([memory.cell(f"object word {i}") for i in range(SPARE_CELLS)])
 
     def map(self, address: int, size: int, name: str) -> int:
         """Let memory be there; returns its address."""
@@ -115,6 +124,22 @@ class SharedMemory:
         for word in range(address & ~(WORD - 1), address + size, WORD):
             self._words.setdefault(word, []).append(made)
 
+    def bind_pointer(self, address: int, cell: int, to_c: Translate, to_model: Translate) -> None:
+        """Let a pointer of C be a cell of the model that names what it points to."""
+        if isinstance(self.memory, PlainMemory):
+            self.memory.translate(cell, to_c, to_model)
+            to_c = to_model = same
+        self.bind(address, 8, cell, to_c, to_model)
+
+    def forget(self, address: int) -> None:
+        """Let mapped memory be as at first again, but for the fields of the model."""
+        region = self.region(address)
+        end = region.address + region.size if region else address
+        for word in range(address, end, WORD):
+            for each in self._words.get(word, ()):
+                if each.spare:
+                    self.memory.write(each.cell, 0)
+
     def _bindings(self, word: int) -> list[Binding]:
         """The parts of a word, from its first byte to its last."""
         if word not in self._whole:
@@ -133,13 +158,13 @@ class SharedMemory:
 
     def _automatic(self, address: int, size: int) -> Binding:
         """Bytes that only objects know, in a spare cell, which is 0 while they are as at first."""
-        if not self._spare:
+        cell = next(self._spare, None)
+        if cell is None:
             raise ModelError(f"objects use more than {SPARE_CELLS} words of their own")
         first = self._initial(address, size)
-        cell = self._spare.pop()
         kind = ".stack" if STACKS <= address < DEVICES else ""
         self.memory.names[cell] = f"{self.name_of(address)}{kind}"
-        return Binding(address, size, cell, first.__xor__, first.__xor__)
+        return Binding(address, size, cell, first.__xor__, first.__xor__, spare=True)
 
     def _initial(self, address: int, size: int) -> int:
         """The bytes before anything was stored; the per-CPU data of a CPU begin as a copy."""

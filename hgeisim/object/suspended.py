@@ -37,6 +37,7 @@ class Suspensions:
     def __init__(self) -> None:
         self._all: list[Suspended] = []
         self._numbers: dict[Suspended, int] = {}
+        self._answered: dict[tuple[int, int], int] = {}
 
     def number(self, state: Suspended) -> int:
         """The number of a suspended function, each time the same."""
@@ -54,4 +55,8 @@ class Suspensions:
 
     def answered(self, number: int, answer: int) -> int:
         """The same function with the answer to its request."""
-        return self.number(replace(self._all[number], answer=answer & ((1 << 64) - 1)))
+        known = self._answered.get((number, answer))
+        if known is None:
+            made = replace(self._all[number], answer=answer & ((1 << 64) - 1))
+            known = self._answered[number, answer] = self.number(made)
+        return known

@@ -6,6 +6,7 @@ lines about waits for locks and dropped MSIs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -221,8 +222,9 @@ def _by_table(vms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _sum(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    dropped = [row["dropped"] for row in rows]
-    rules = {rule: sum(each[rule] for each in dropped) for rule in dropped[0]}
+    rules: Counter[str] = Counter()
+    for row in rows:
+        rules.update(row["dropped"])
     return {head: _total(rows, head) for head in MSI_HEADS[1:] if head != "dropped"} | {
         "dropped": rules
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,10 +38,10 @@ class PoolKernel(Fixed):
     def __init__(self, memory: Memory) -> None:
         self.object = ObjectCode(image(OBJECT), debug(OBJECT), memory, CPUS, Outside())
         self.externs = EXTERNS
-        self.lock_at: dict[int, Any] = {}
+        self.structs = SimpleNamespace(locks={})
         for cpu in range(CPUS):
             at = self.object.image.symbols["pool"] + percpu_offset(cpu)
-            self.lock_at[at] = raw_spinlock(memory, f"pool{cpu}.lock", "control->lock")
+            self.structs.locks[at] = raw_spinlock(memory, f"pool{cpu}.lock", "control->lock")
 
     def serve(self, current: Any, at: int) -> Path[int | None]:
         return served(self, current, at)

@@ -242,3 +242,10 @@ def test_of_many_vms_each_table_has_a_row_of_msis() -> None:
     every = {"all": {**row, "sent": 4 * VMS_SHOWN}, "vms": vms}
     assert [made[:2] for made in msi_rows(every)] == [("a", "16"), ("b", "16"), ("all", "32")]
     assert [made[5] for made in msi_rows(every)][:2] == ["8", "8"]
+
+
+def test_msis_are_dropped_by_other_rules_in_each_vm() -> None:
+    row = {"sent": 2, "delivered": 1, "merged": 0, "pending": 0, "lost": 0}
+    vms = {f"a#{i}": {**row, "dropped": {f"r{i}": 1}} for i in range(VMS_SHOWN + 1)}
+    made = list(msi_rows({"all": {**row, "dropped": {}}, "vms": vms}))
+    assert len(made) == 1

@@ -21,6 +21,7 @@ from hgeisim.drivers.path_failure import AtomicSleep, NoOperation, stack_of, unb
 from hgeisim.kernel.annotations import Guard, guards_of
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, Vcpu
+from hgeisim.kernel.variants import own_files
 from hgeisim.machine.balance import NOTHING, Balance, Call, frames, unbalanced_returns
 from hgeisim.machine.ops import STEP, Op, Path, Spend, Step
 from hgeisim.machine.shared import Shared, whole
@@ -38,6 +39,8 @@ class GuardedAccesses:
         self.k, self.note = k, note
         self.who: Runner | None = None
         self.kept: Balance = NOTHING
+        # An object does not say which of its accesses C has marked.
+        self.watching = bool(own_files(k.name))
         for struct in (*vcpus(k), *k.hgei):
             self._watch(struct)
 
@@ -56,6 +59,8 @@ class GuardedAccesses:
 
     def _watch(self, struct: Any) -> None:
         """Make a struct report the accesses to its guarded fields."""
+        if not self.watching:
+            return
         space: dict[str, Any] = {"__slots__": ()}
         for guard in guards_of(struct):
             for field in guard.fields:

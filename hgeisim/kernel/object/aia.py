@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from hgeisim.errors import InputError, Problem
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals, id_at, make_vcpu, make_vm
+from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
 from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
 from hgeisim.kernel.object.path import entered
 from hgeisim.kernel.object.serving import served
+from hgeisim.kernel.object.structs import Structs
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 from hgeisim.object.debug_info import DebugInfo
 from hgeisim.object.image import Image
 from hgeisim.object.object_code import ObjectCode, Outside
+from hgeisim.object.plain_memory import PlainMemory
 
 FILES = ("aia.o", "aia_imsic.o")
 EIDELIVERY, EIE, TOPEI = 0x70, 0xC0, 0x200
@@ -63,20 +64,13 @@ class AiaObjects(Module):
 
     def __init__(k, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
-        if k.memory is None:
-            allowed = "runs in a search only: explore, replay"
-            raise InputError([Problem("--variant", "", k.name, allowed, "leave out the object")])
         constants = {**CONSTANTS, "imsic_get_global_config": CONFIG}
         outside = Outside(frozenset((*BETWEEN, *k.from_model)), constants)
         cpus = len(k.hart)
-        k.object = ObjectCode(k.image, k.debug, k.memory, cpus, outside)
-        k.vsiselect = [k.memory.cell(f"hart{cpu}.vsiselect") for cpu in range(cpus)]
-        k.lock_at: dict[int, Any] = {}
-        k.vcpu_at: dict[int, Vcpu] = {}
-        k.vm_at: dict[int, Vm] = {}
-        k.address_of_vm: dict[Vm, int] = {}
-        k.imsic_at: dict[int, int] = {}
-        k.pointers = [0]
+        memory = PlainMemory() if k.memory is None else k.memory
+        k.object = ObjectCode(k.image, k.debug, memory, cpus, outside)
+        k.vsiselect = [memory.cell(f"hart{cpu}.vsiselect") for cpu in range(cpus)]
+        k.structs = Structs(k.object)
         k.sent_ipis: dict[tuple[int, int], Any] = {}
         k.ipis = {"imsic_vsfile_local_read": send_local_read}
         k.externs: dict[str, Extern] = EXTERNS | MODEL_FUNCTIONS
@@ -85,20 +79,13 @@ class AiaObjects(Module):
     def add_vcpu(k, name: str, cpu: int, vm: Vm) -> Vcpu:
         """A vCPU, in the memory of C as well."""
         vcpu = super().add_vcpu(name, cpu, vm)
-        if vm not in k.address_of_vm:
-            k.address_of_vm[vm] = make_vm(k, k.object, vm)
-            k.vm_at[k.address_of_vm[vm]] = vm
-        k.pointers.append(make_vcpu(k, k.object, vcpu))
-        k.vcpu_at[k.pointers[-1]] = vcpu
+        k.structs.add(vcpu)
         return vcpu
 
-    def pointer_of(k, ident: int) -> int:
-        """The address of the vCPU with an id; NULL for 0."""
-        return k.pointers[ident]
-
-    def id_of(k, pointer: int) -> int:
-        """The opposite."""
-        return id_at(k, pointer)
+    def forget_vm(k, vm: Vm) -> None:
+        """Give back its memory, in C as well."""
+        super().forget_vm(vm)
+        k.structs.end(vm)
 
     def serve(k, current: Any, at: int) -> Path[int | None]:
         """The path that serves the request of a suspended function."""
@@ -137,18 +124,18 @@ class AiaFunctions(AiaObjects):
 
     def kvm_riscv_vcpu_aia_has_interrupts(k, current: Runner, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_has_interrupts, of all interrupts."""
-        name, pointer = "kvm_riscv_vcpu_aia_has_interrupts", k.pointers[vcpu.id]
+        name, pointer = "kvm_riscv_vcpu_aia_has_interrupts", k.structs.pointer(vcpu.id)
         done = yield from call(k, current, name, pointer, -1)
         return int(done.value)
 
     def kvm_riscv_aia_wakeon_hgei(k, current: Runner, owner: Vcpu, enable: int) -> Path[None]:
         """kvm_riscv_aia_wakeon_hgei."""
-        pointer = k.pointers[owner.id]
+        pointer = k.structs.pointer(owner.id)
         yield from call(k, current, "kvm_riscv_aia_wakeon_hgei", pointer, enable)
 
     def kvm_riscv_aia_alloc_hgei(k, cpu: int, owner: Vcpu) -> Path[int]:
         """kvm_riscv_aia_alloc_hgei, called from the model, which has no use for the addresses."""
-        name, pointer = "kvm_riscv_aia_alloc_hgei", k.pointers[owner.id]
+        name, pointer = "kvm_riscv_aia_alloc_hgei", k.structs.pointer(owner.id)
         done = yield from call(k, owner.thread, name, cpu, pointer, 0, 0)
         return int(done.value)
 
@@ -160,7 +147,7 @@ class AiaFunctions(AiaObjects):
     def kvm_riscv_vcpu_aia_imsic_update(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_update."""
         current.data.vcpu = vcpu.id
-        name, pointer = "kvm_riscv_vcpu_aia_imsic_update", k.pointers[vcpu.id]
+        name, pointer = "kvm_riscv_vcpu_aia_imsic_update", k.structs.pointer(vcpu.id)
         done = yield from call(k, current, name, pointer)
         current.data.vcpu = 0
         return int(done.value)
@@ -168,23 +155,23 @@ class AiaFunctions(AiaObjects):
     def kvm_riscv_vcpu_aia_imsic_release(k, current: Caller, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_release."""
         current.data.vcpu = vcpu.id
-        pointer = k.pointers[vcpu.id]
+        pointer = k.structs.pointer(vcpu.id)
         yield from call(k, current, "kvm_riscv_vcpu_aia_imsic_release", pointer)
         current.data.vcpu = 0
 
     def kvm_riscv_vcpu_aia_imsic_reset(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_reset."""
-        pointer = k.pointers[vcpu.id]
+        pointer = k.structs.pointer(vcpu.id)
         yield from call(k, current, "kvm_riscv_vcpu_aia_imsic_reset", pointer)
 
     def kvm_riscv_vcpu_aia_imsic_cleanup(k, current: Thread, vcpu: Vcpu) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_cleanup."""
-        pointer = k.pointers[vcpu.id]
+        pointer = k.structs.pointer(vcpu.id)
         yield from call(k, current, "kvm_riscv_vcpu_aia_imsic_cleanup", pointer)
 
     def kvm_riscv_vcpu_aia_imsic_inject(k, current: Runner, vcpu: Vcpu, iid: int) -> Path[None]:
         """kvm_riscv_vcpu_aia_imsic_inject, of an MSI to the guest's only page."""
-        name, pointer = "kvm_riscv_vcpu_aia_imsic_inject", k.pointers[vcpu.id]
+        name, pointer = "kvm_riscv_vcpu_aia_imsic_inject", k.structs.pointer(vcpu.id)
         yield from call(k, current, name, pointer, 0, SETIPNUM_LE, iid)
 
     def imsic_vsfile_local_read(k, current: Any, sender: Caller) -> Path[None]:
@@ -227,6 +214,6 @@ def rmw(k: Any, current: Any, vcpu: Vcpu, *access: int) -> int:
     """kvm_riscv_vcpu_aia_imsic_rmw about to begin, with room for what it reads: `access` is the
     register, the new value and the mask of its bits that change."""
     isel, new_val, wr_mask = access
-    arguments = (k.pointers[vcpu.id], isel, 0, new_val, wr_mask)
+    arguments = (k.structs.pointer(vcpu.id), isel, 0, new_val, wr_mask)
     number: int = k.object.enter(current.number, "kvm_riscv_vcpu_aia_imsic_rmw", arguments, out=2)
     return number

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hgeisim.kernel.object.externs import Extern, OfKernel, vcpu_at
+from hgeisim.kernel.object.externs import Extern, OfKernel
 from hgeisim.machine.ops import Path
 from hgeisim.object.arithmetic import s32
 from hgeisim.object.layout import interrupt_file
@@ -24,7 +24,7 @@ def send_local_read(k: Any, current: Any, mask: int, info: int) -> Path[None]:
 def alloc_hgei(k: Any, current: Any, cpu: int, owner: int, *out: int) -> Path[int]:
     """kvm_riscv_aia_alloc_hgei, called from an object: it has the addresses written where they are
     wanted, see `imsic_local_config`."""
-    vcpu = vcpu_at(k, owner)
+    vcpu = k.structs.vcpu(owner)
     got = yield from k.kvm_riscv_aia_alloc_hgei(s32(cpu), vcpu)
     if got > 0:
         for pointer in out[:2]:
@@ -40,17 +40,17 @@ def free_hgei(k: Any, current: Any, cpu: int, hgei: int, *_: int) -> OfKernel:
 
 def release(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
     """kvm_riscv_vcpu_aia_imsic_release, called from an object."""
-    return k.kvm_riscv_vcpu_aia_imsic_release(current, vcpu_at(k, vcpu))
+    return k.kvm_riscv_vcpu_aia_imsic_release(current, k.structs.vcpu(vcpu))
 
 
 def find_hgei(k: Any, current: Any, owner: int, *_: int) -> OfKernel:
     """aia_find_hgei, called from an object."""
-    return k.aia_find_hgei(current, vcpu_at(k, owner))
+    return k.aia_find_hgei(current, k.structs.vcpu(owner))
 
 
 def extirq_update(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
     """imsic_swfile_extirq_update, called from an object."""
-    return k.imsic_swfile_extirq_update(current, vcpu_at(k, vcpu))
+    return k.imsic_swfile_extirq_update(current, k.structs.vcpu(vcpu))
 
 
 MODEL_FUNCTIONS: dict[str, Extern] = {

@@ -77,9 +77,9 @@ def own_register(k: Any, current: Any, access: tuple[int, str, int]) -> int:
         return old
     if number == VSISELECT:
         cell = k.vsiselect[hart.id]
-        before = int(k.memory.read(cell))
+        before = int(k.object.memory.read(cell))
         if how != READ:
-            k.memory.write(cell, changed(before, how, value))
+            k.object.memory.write(cell, changed(before, how, value))
         return before
     if number in (HVIPRIO1, HVIPRIO2):
         return 0
@@ -104,7 +104,7 @@ def file_register(k: Any, current: Any, how: str, value: int) -> Path[int]:
 
     MSIs change eip from elsewhere; all others belong to who runs here.
     """
-    select = k.memory.read(k.vsiselect[current.cpu])
+    select = k.object.memory.read(k.vsiselect[current.cpu])
     if select == 0x70:
         yield SWEEP_VSFILE
     elif select == 0x80:

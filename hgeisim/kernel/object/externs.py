@@ -54,24 +54,11 @@ def then(op: Any, result: int) -> Path[int]:
 
 def lock_at(k: Any, address: int) -> Any:
     """The lock of the model that lies at an address."""
-    found = k.lock_at.get(address)
+    found = k.structs.locks.get(address)
     if found is None:
         what = "NULL dereference" if address < NULL_PAGE else f"no lock at {address:#x}"
         raise KernelFault(f"{what}: a lock is taken at {address:#x}", ())
     return found
-
-
-def vcpu_at(k: Any, address: int) -> Any:
-    """The vCPU that a pointer points to."""
-    found = k.vcpu_at.get(address)
-    if found is None:
-        raise KernelFault(f"{address:#x} is not the address of a vCPU", ())
-    return found
-
-
-def vcpu_of_page(k: Any, address: int) -> Any:
-    """The vCPU whose IMSIC page has a guest physical address (aia_context.imsic_addr)."""
-    return k.vcpu(address >> 12)
 
 
 def request_percpu_irq(k: Any, current: Any, *_: int) -> Path[int]:
@@ -109,42 +96,42 @@ def static_key_enable(k: Any, current: Any, key: int, *_: int) -> Path[None]:
 
 def kvm_vcpu_kick(k: Any, current: Any, vcpu: int, *_: int) -> OfKernel:
     """kvm_vcpu_kick."""
-    return k.kvm_vcpu_kick(current, vcpu_at(k, vcpu))
+    return k.kvm_vcpu_kick(current, k.structs.vcpu(vcpu))
 
 
 def kvm_riscv_vcpu_set_interrupt(k: Any, current: Any, vcpu: int, irq: int, *_: int) -> OfKernel:
     """kvm_riscv_vcpu_set_interrupt."""
-    return k.kvm_riscv_vcpu_set_interrupt(current, vcpu_at(k, vcpu), 1 << irq)
+    return k.kvm_riscv_vcpu_set_interrupt(current, k.structs.vcpu(vcpu), 1 << irq)
 
 
 def kvm_riscv_vcpu_unset_interrupt(k: Any, current: Any, vcpu: int, irq: int, *_: int) -> OfKernel:
     """kvm_riscv_vcpu_unset_interrupt."""
-    return k.kvm_riscv_vcpu_unset_interrupt(vcpu_at(k, vcpu), 1 << irq)
+    return k.kvm_riscv_vcpu_unset_interrupt(k.structs.vcpu(vcpu), 1 << irq)
 
 
 def kvm_riscv_gstage_ioremap(
     k: Any, current: Any, kvm: int, gpa: int, hpa: int, *_: int
 ) -> OfKernel:
     """kvm_riscv_gstage_ioremap of the page of a VS-file."""
-    return k.kvm_riscv_mmu_ioremap(current, vcpu_of_page(k, gpa), *file_of(hpa))
+    return k.kvm_riscv_mmu_ioremap(current, k.structs.vcpu_of_page(gpa), *file_of(hpa))
 
 
 def kvm_riscv_gstage_iounmap(k: Any, current: Any, kvm: int, gpa: int, *_: int) -> OfKernel:
     """kvm_riscv_gstage_iounmap of it."""
-    return k.kvm_riscv_mmu_iounmap(current, vcpu_of_page(k, gpa))
+    return k.kvm_riscv_mmu_iounmap(current, k.structs.vcpu_of_page(gpa))
 
 
 def kvm_io_bus_unregister_dev(k: Any, current: Any, kvm: int, *_: int) -> Path[int]:
     """kvm_io_bus_unregister_dev: the part that waits."""
-    return then(k.vm_at[kvm].srcu.synchronize_srcu, 0)
+    return then(k.structs.vm(kvm).srcu.synchronize_srcu, 0)
 
 
 def kfree(k: Any, current: Any, address: int, *_: int) -> Path[None]:
     """Kfree: of an IMSIC context, the vCPU's memory is gone from then on."""
     yield TEARDOWN
-    for vcpu in k.vcpus[1:]:
-        if k.imsic_at[vcpu.id] == address:
-            vcpu.freed = 1
+    vcpu = k.structs.vcpu_of_imsic(address)
+    if vcpu is not None:
+        vcpu.freed = 1
 
 
 def on_each_cpu_cond_mask(

@@ -38,7 +38,7 @@ def outermost(k: Any, current: Any, at: int) -> Path[Any]:
     while code.result(at) is None:
         inner = code.functions(at)[:1]
         at = yield from named(inner[0])(k, current, at, inner)
-    return code.result(at)
+    return code.leave(at)
 
 
 @cache
