@@ -25,6 +25,9 @@ IRQS, PREEMPTION = "interrupts", "preemption"
 """The names that `hands_over` has for interrupts and preemption."""
 TAKES = (Acquire, ReadLock, WriteLock, MutexLock, DownRead, DownWrite, SrcuReadLock)
 GIVES = (Release, ReadUnlock, WriteUnlock, MutexUnlock, UpRead, UpWrite, SrcuReadUnlock)
+INLINED = " inlined"
+"""The end of the qualified name of a function that a compiler has inlined: optimised code does not
+say exactly where it ends, so it is not asked for a balance of its own."""
 Kept: TypeAlias = tuple[tuple[str, str, int], ...]
 """Each class and name of a lock (or of what is none) that is kept, and how often; sorted."""
 
@@ -155,9 +158,9 @@ def unbalanced_returns(
         return tuple(calls), []
     left: list[Left] = []
     for frame, began in reversed(calls[same:]):
-        if began == now:
-            continue
         name = frame.gi_code.co_name
+        if began == now or frame.gi_code.co_qualname.endswith(INLINED):
+            continue
         wrong = now.minus(began).without(handed_over(kernel, name))
         if wrong not in (NOTHING, reported) and hasattr(kernel, name):
             left.append(Left(name, wrong))

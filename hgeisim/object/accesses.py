@@ -38,7 +38,7 @@ class Accesses:
     def __init__(self, around: Surroundings, state: Suspended) -> None:
         self.around, self.state = around, state
         self.registers = list(state.registers)
-        self.pc, self.count = state.pc, state.count
+        self.pc, self.count, self.site = state.pc, state.count, state.site
         self.base = STACKS + state.stack * STACK_SIZE
         self.top = self.base + STACK_SIZE
         self.stack = bytearray(STACK_SIZE)

@@ -68,6 +68,14 @@ class Code:
             yield at, found
             at += found.size
 
+    def is_tail_call(self, site: int, target: int) -> bool:
+        """Whether a jump leads to the beginning of another function; the cold part of a function,
+        f.cold, belongs to it."""
+        here, there = self.image.function_at(site), self.image.function_at(target)
+        if here is None or there is None or there.address != target or here == there:
+            return False
+        return here.name.partition(".")[0] != there.name.partition(".")[0]
+
     def live(self, address: int) -> frozenset[int]:
         """The registers that are live before the instruction at an address; all of them where no
         function is known, or one that has an unknown instruction."""

@@ -151,7 +151,8 @@ class DebugInfo:
 
     def functions_at(self, address: int) -> tuple[str, ...]:
         """The function that an instruction belongs to and, from there on, those inlined in it whose
-        code it is, outermost first; empty where there is none."""
+        code it is, outermost first; empty where there is none.  A part that a compiler has made of
+        a function, such as f.cold or f.isra.0, is that function."""
         function = self.image.function_at(address)
         if function is None:
             return ()
@@ -162,7 +163,7 @@ class DebugInfo:
             for each in self._inlined[function.address]
             if any(low <= address < high for low, high in each.ranges)
         )
-        return (function.name, *(each.name for each in within))
+        return (function.name.partition(".")[0], *(each.name for each in within))
 
     @cached_property
     def _lines(self) -> tuple[list[int], list[Line | None]]:

@@ -109,7 +109,7 @@ class Go(Accesses):
         elif name in ("jal", "jalr"):
             self._set(it.rd, following)
             target = self.pc + it.imm if name == "jal" else (x + it.imm) & WORD & ~1
-            return self._jump(target, it.rd == RA)
+            return self._jump(target, following if it.rd == RA else None)
         elif name[:3] == "csr":
             return self._csr(it, x)
         elif name[:2] in ("am", "lr", "sc"):
@@ -121,17 +121,22 @@ class Go(Accesses):
         self.pc = following
         return None
 
-    def _jump(self, target: int, is_call: bool) -> Request | None:
-        """Go there; a function that is elsewhere is called, and what it returns is the answer."""
-        self.pc = target
+    def _jump(self, target: int, back: int | None) -> Request | None:
+        """Go there; a function that is elsewhere is called, and what it returns is the answer.
+
+        `back` is the return address, None for a jump without one: a return, or a tail call.
+        """
+        site, self.pc = self.pc, target
         name = self.around.calls.get(target)
-        if is_call and name is None:
-            self.callers.append(self.registers[RA])
-        elif self.callers and target == self.callers[-1]:
-            self.callers.pop()
+        if back is not None and name is None:
+            self.callers.append(back)
+        elif name is None and self.around.code.is_tail_call(site, target):
+            self.callers.append(site + 1)  # the function is not over before what it calls
+        else:
+            self._returned_to(target)
         if name is None or name in BUILT_IN:
             if name is not None:
-                self.registers[PROGRESS] = self.registers[A0]
+                self.registers[PROGRESS], self.site = self.registers[A0], site
             return None
         if name == "__stack_chk_fail":
             raise Fault(STACK_SMASHED, "the guard of a stack frame was overwritten", self.pc)
@@ -139,16 +144,21 @@ class Go(Accesses):
         if name in self.around.constants:
             self._return_from_call(self.around.constants[name])
             return None
-        self.pc = self.registers[RA]
+        self.pc, self.site = self.registers[RA], site
         return Call(name, arguments)
 
     def _return_from_call(self, value: int) -> None:
-        self.pc = self.registers[RA]
-        if self.callers and self.pc == self.callers[-1]:  # a function has ended with this call
-            self.callers.pop()
+        self.pc, self.site = self.registers[RA], 0
+        self._returned_to(self.pc)  # where a function has ended with this call
         for i in CLOBBERED[1:]:
             self.registers[i] = 0
         self.registers[A0] = value & WORD
+
+    def _returned_to(self, address: int) -> None:
+        """Leave the functions that end where a jump goes to a return address."""
+        if address in self.callers:
+            last = len(self.callers) - self.callers[::-1].index(address) - 1
+            del self.callers[last:]
 
     def _load(self, it: Instruction, x: int) -> Request | None:
         address, size = (x + it.imm) & WORD, SIZES[it.name]
@@ -254,7 +264,9 @@ class Go(Accesses):
         registers = tuple(v if i in live else 0 for i, v in enumerate(self.registers))
         frames, stack = bytes(self.stack[sp - self.base :]), self.state.stack
         callers = tuple(self.callers)
-        return Suspended(stack, self.pc, registers, frames, self.count, request, None, callers)
+        return Suspended(
+            *(stack, self.pc, registers, frames, self.count, request, None, callers, self.site)
+        )
 
     def _live(self, request: Request) -> frozenset[int]:
         always = frozenset((SP, TP))

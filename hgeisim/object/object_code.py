@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from hgeisim.errors import ModelError
 from hgeisim.machine.hang import Hang
@@ -39,6 +39,10 @@ from hgeisim.object.suspended import Suspended, Suspensions
 ALIGNMENT = 64
 TASK_FIELDS = {"thread_info": ("flags", "preempt_count", "cpu"), "task_struct": ("stack_canary",)}
 """The fields behind `tp` that code may use; thread_info is the first part of task_struct."""
+
+
+Chain: TypeAlias = tuple[tuple[str, ...], tuple[bool, ...]]
+"""The functions of a call chain, and which of them are inlined."""
 
 
 class KernelFault(Hang):
@@ -93,7 +97,7 @@ class ObjectCode(Fixed):
         self._free: dict[int, list[int]] = {}
         self._entries: list[int] = []
         self._entered: list[str] = []
-        self._chains: dict[int, tuple[str, ...]] = {}
+        self._chains: dict[int, Chain] = {}
         self._heap = HEAP
         self._fix_symbols(cpus)
 
@@ -273,26 +277,33 @@ class ObjectCode(Fixed):
         return self.answered(self.suspended.number(made), answer)
 
     def functions(self, number: int) -> tuple[str, ...]:
-        """The call chain of a suspended function, outermost first, inlined functions included.
+        """The call chain of a suspended function, outermost first, inlined functions included."""
+        return self._chain(number)[0]
 
-        One that waits for a call stands behind an instruction; where that was its last one, it is
-        the function that was entered.
-        """
+    def is_inlined(self, number: int, depth: int) -> bool:
+        """Whether a function of that chain is inlined in the one before it."""
+        return self._chain(number)[1][depth]
+
+    def _chain(self, number: int) -> Chain:
         known = self._chains.get(number)
         state = self.suspended[number]
         if isinstance(state.request, Done):
-            return ()
+            return (), ()
         if known is None:
-            here = state.pc - 1 if isinstance(state.request, Call) else state.pc
-            places = (*(each - 1 for each in state.callers), here)
-            found = (name for place in places for name in self.debug.functions_at(place))
-            known = self._chains[number] = tuple(found) or (self._entered[state.stack],)
+            places = (*(each - 1 for each in state.callers), state.site or state.pc)
+            found = [
+                (name, depth > 0)
+                for place in places
+                for depth, name in enumerate(self.debug.functions_at(place))
+            ]
+            names, inlined = zip(*found or [(self._entered[state.stack], False)], strict=True)
+            known = self._chains[number] = names, inlined
         return known
 
     def line(self, number: int) -> str:
         """The file and line of a suspended function."""
         state = self.suspended[number]
-        return str(self.debug.line(state.pc - isinstance(state.request, Call)) or "")
+        return str(self.debug.line(state.site or state.pc) or "")
 
     def missing(self, served: frozenset[str]) -> list[str]:
         """The external functions that nothing serves, sorted."""

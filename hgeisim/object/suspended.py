@@ -15,6 +15,8 @@ class Suspended:
     0 in dead ones, `frames` the bytes of the stack from its pointer to the top.  `count` is its
     share of preempt_count.  `callers` are the return addresses of the calls that it is in, the
     outermost first.  `answer` is what the kernel has answered to its `request`, None until then.
+    `site` is the call that it waits for, 0 if it waits for none: after a tail call, `pc` is in
+    another function.
     """
 
     stack: int
@@ -25,6 +27,7 @@ class Suspended:
     request: Request
     answer: int | None = None
     callers: tuple[int, ...] = ()
+    site: int = 0
 
 
 class Suspensions:

@@ -10,6 +10,7 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
+from hgeisim.machine.balance import INLINED
 from hgeisim.machine.ops import Path
 
 
@@ -20,7 +21,8 @@ def object_function(k: Any, current: Any, at: int, chain: tuple[str, ...]) -> Pa
     while code.functions(at)[: len(chain)] == chain:
         if len(code.functions(at)) > len(chain):
             inner = code.functions(at)[: len(chain) + 1]
-            at = yield from named(inner[-1])(k, current, at, inner)
+            made = named(inner[-1], code.is_inlined(at, len(chain)))
+            at = yield from made(k, current, at, inner)
         elif code.shows_its_stack(at):
             code.publish(at)
             answer = yield from k.serve(current, at)
@@ -42,9 +44,10 @@ def outermost(k: Any, current: Any, at: int) -> Path[Any]:
 
 
 @cache
-def named(name: str) -> FunctionType:
+def named(name: str, inlined: bool = False) -> FunctionType:
     """`object_function` under the name of a function of C, as call chains show it."""
-    code = object_function.__code__.replace(co_name=name, co_qualname=name)
+    qualname = name + INLINED * inlined
+    code = object_function.__code__.replace(co_name=name, co_qualname=qualname)
     return FunctionType(code, object_function.__globals__, name)
 
 

@@ -1,0 +1,81 @@
+"""The objects of tests/data/object/aia in place of aia.o and aia_imsic.o: in a search, and in time.
+
+They do what v6.12 with its stable tree does, so everything has to come out as with the model.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import hgeisim
+from hgeisim.drivers.timed.simulation import Simulation, simulate
+from hgeisim.drivers.timed.workload import vms
+from hgeisim.kernel.object.structs import Structs
+from hgeisim.kernel.structs import Vm
+from hgeisim.library.own_patch import execute
+from hgeisim.library.scenarios import load
+from hgeisim.object.plain_memory import PlainMemory
+from hgeisim.runs.fingerprint import fingerprint
+from tests.object.toy import DATA
+
+MODEL = "v6.12+stable"
+OBJECT = f"{MODEL}+object:{DATA / 'aia'}"
+MS = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def objects() -> None:
+    execute(OBJECT)
+
+
+def run(name: str, variant: str, until_ns: int) -> Simulation:
+    scenario = load(name, variant=variant, set={"kernel.preemption": "full"})
+    made = simulate(scenario)
+    made.run(until_ns)
+    return made
+
+
+def outcome(made: Simulation) -> tuple[object, ...]:
+    found = {ident: time_ns for ident, (time_ns, _) in made.findings.items()}
+    return fingerprint(made.timeline), found, made.msis()["all"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["one-vm", "moved-sleeper", "hotplug-storm", "exhaustion-hwaccel", "suspend"]
+)
+def test_a_run_is_that_of_the_model(name: str) -> None:
+    assert outcome(run(name, OBJECT, MS)) == outcome(run(name, MODEL, MS))
+
+
+@pytest.mark.slow
+def test_structs_of_vms_that_are_gone_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    end = Structs.end
+
+    def noted(structs: Structs, vm: Vm) -> None:
+        gone.append(vm.name)
+        end(structs, vm)
+
+    monkeypatch.setattr(Structs, "end", noted)
+    monkeypatch.setattr(vms, "FORGET_NS", MS)
+    made = run("vm-churn", OBJECT, 5 * MS)
+    assert outcome(made) == outcome(run("vm-churn", MODEL, 5 * MS))
+    k = made.k
+    assert len(gone) > 2
+    assert len({k.structs.pointer(vcpu.id) for vcpu in k.vcpus[1:]}) < len(k.vcpus) - 1
+    assert isinstance(k.object.memory, PlainMemory)
+
+
+@pytest.mark.slow
+def test_lock_order_is_that_of_the_model() -> None:
+    found = hgeisim.locks.check(MODEL, OBJECT, ["hotplug-storm"])
+    assert (found.document["new"], found.document["lost"]) == (0, 0)
+    assert found.document["edges"] > 40
+
+
+@pytest.mark.slow
+def test_a_search_finds_what_it_finds_in_the_model() -> None:
+    model, objects = (hgeisim.explore("blocked-move", variant=each) for each in (MODEL, OBJECT))
+    assert model.findings
+    assert [each["id"] for each in objects.findings] == [each["id"] for each in model.findings]
