@@ -5,6 +5,8 @@ They do what v6.12 with its stable tree does, so everything has to come out as w
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import hgeisim
@@ -61,7 +63,7 @@ def test_structs_of_vms_that_are_gone_are_used_again(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(vms, "FORGET_NS", MS)
     made = run("vm-churn", OBJECT, 5 * MS)
     assert outcome(made) == outcome(run("vm-churn", MODEL, 5 * MS))
-    k = made.k
+    k: Any = made.k
     assert len(gone) > 2
     assert len({k.structs.pointer(vcpu.id) for vcpu in k.vcpus[1:]}) < len(k.vcpus) - 1
     assert isinstance(k.object.memory, PlainMemory)
