@@ -81,7 +81,7 @@ bench: $(INSTALLED) ## measure what the seam, recording and studies cost, and ho
 	$(BIN)/python -m benchmarks.studies
 
 kernel-object: $(INSTALLED) ## build aia.o and aia_imsic.o of v6.12 for RISC-V, to run them; two minutes
-	VERSION='$(VERSION)' PATCH='$(PATCH)' PREEMPTION='$(PREEMPTION)' $(BIN)/python -m benchmarks.kernel_object
+	VERSION='$(VERSION)' PATCH='$(PATCH)' PREEMPTION='$(PREEMPTION)' OPTIONS='$(OPTIONS)' $(BIN)/python -m benchmarks.kernel_object
 
 object-proof: $(INSTALLED) ## compare the objects of make kernel-object with the model, exhaustively; some minutes
 	$(BIN)/python -m benchmarks.object_proof

@@ -4,6 +4,7 @@
     make kernel-object VERSION=7.3        another package, where there is one
     make kernel-object PATCH=FILE         with a patch on top, in a build of its own
     make kernel-object PREEMPTION=none    the default is full, as in most scenarios
+    make kernel-object OPTIONS=-O1        more options of the compiler, in a build of its own
 
 Sources and objects are in out/kernel-object, which git ignores; they are never part of hgeisim.
 """
@@ -106,17 +107,19 @@ def patched(tree: Path, patch: Path) -> Path:
     return copy
 
 
-def build(tree: Path, preemption: str) -> Path:
+def build(tree: Path, preemption: str, options: str = "") -> Path:
     """The objects of a source tree; returns the build directory."""
-    made = OUT / f"{tree.name.replace('linux', 'build')}-{preemption}"
+    made = OUT / f"{tree.name.replace('linux', 'build')}-{preemption}{options.replace(' ', '')}"
     made.mkdir(parents=True, exist_ok=True)
     make = ["make", "-s", "ARCH=riscv", f"CROSS_COMPILE={CROSS}", f"O={made.resolve()}"]
+    if options:
+        make.append(f"KCFLAGS={options}")
     config = made / ".config"
     if not config.exists():
         run([*make, "defconfig"], tree)
         off = [word for name in PREEMPTION.values() for word in ("-d", name)]
-        options = [*CONFIG, *off, "-e", PREEMPTION[preemption]]
-        run(["scripts/config", "--file", config.resolve(), *options], tree)
+        settings = [*CONFIG, *off, "-e", PREEMPTION[preemption]]
+        run(["scripts/config", "--file", config.resolve(), *settings], tree)
         run([*make, "olddefconfig"], tree)
     jobs = f"-j{os.cpu_count() or 1}"
     run([*make, jobs, *(f"arch/riscv/kvm/{name}.o" for name in FILES)], tree)
@@ -124,13 +127,14 @@ def build(tree: Path, preemption: str) -> Path:
 
 
 def main() -> int:
-    """Build what the environment asks for: VERSION, PATCH, PREEMPTION."""
+    """Build what the environment asks for: VERSION, PATCH, PREEMPTION, OPTIONS."""
     version = os.environ.get("VERSION") or "6.12"
     patch, preemption = os.environ.get("PATCH"), os.environ.get("PREEMPTION") or "full"
     try:
         check(patch, preemption)
         tree = source(version)
-        made = build(patched(tree, Path(patch)) if patch else tree, preemption)
+        options = os.environ.get("OPTIONS") or ""
+        made = build(patched(tree, Path(patch)) if patch else tree, preemption, options)
     except CannotBuild as error:
         print(f"kernel-object: {error}", file=sys.stderr)
         return 2

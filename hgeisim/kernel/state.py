@@ -13,7 +13,7 @@ add up (`extended`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -108,11 +108,13 @@ class Kernel(Fixed):
     `halt_poll_ns_max` and `enable_virt_at_load` are module parameters of KVM.  `watch` has those
     that look on while it runs, and `shown` the functions that they can see, with their parameters.
     `entered` has the functions of patches that were called, where somebody notes them.
+    `objects` are the files of a build whose code it has, each with its digest.
     """
 
     name = ""
     locks_are_steady = True
     preemptions: tuple[str, ...] = ()
+    objects: tuple[tuple[str, str], ...] = ()
     stores_apart = False
     keeps_registers = False
     powers_down = False
@@ -217,6 +219,11 @@ class Kernel(Fixed):
         k.vcpus.append(vcpu)
         k.vcpu_of[thread] = vcpu
         return vcpu
+
+    def source_of(k, path: Sequence[Any]) -> str:
+        """Where in its source a suspended path is, file:line, if that is code of an object; `path`
+        are its generators, outermost first."""
+        return ""
 
     def vcpu(k, ident: int) -> Vcpu:
         """The vCPU that an `owners` entry points to."""

@@ -55,11 +55,17 @@ def kernel_of_objects(named: str) -> tuple[type[AiaObjects], str]:
         allowed = "needs pyelftools to read objects"
         raise InputError([Problem("object", "", "", allowed, "pip install 'hgeisim[object]'")])
     files = dict(_read(build))
-    digest = blake2b(b"\0".join(files.values()), digest_size=4).hexdigest()
+    digest = _digest(b"\0".join(files.values()))
     if (named, digest) not in _made:
         image = Image([read_object(path, data) for path, data in files.items()])
-        _made[named, digest] = _kernel(image, frozenset(from_model))
+        made = _kernel(image, frozenset(from_model))
+        made.objects = tuple((Path(path).name, _digest(data)) for path, data in files.items())
+        _made[named, digest] = made
     return _made[named, digest], digest
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=4).hexdigest()
 
 
 def _read(build: str) -> Iterator[tuple[str, bytes]]:

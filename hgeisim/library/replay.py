@@ -44,6 +44,7 @@ from hgeisim.report.grid import Grid
 from hgeisim.report.interleaving import interleaving
 from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import count, indented
+from hgeisim.report.real_code import code_facts, code_lines
 from hgeisim.scenario.canonical import clean_twin, on_variant
 from hgeisim.scenario.find import is_bare_name
 from hgeisim.scenario.load import load_scenario
@@ -84,6 +85,7 @@ class Replay(Answer):
             "scenario": self.token.scenario,
             "variant": self.variant,
             "preemption": self.token.preemption,
+            **code_facts(self.variant),
             "end": self.end,
             "steps": [
                 {
@@ -91,6 +93,7 @@ class Replay(Answer):
                     "hart": step.cpu,
                     "function": step.function,
                     "operation": step.op,
+                    **({"source": step.source} if step.source else {}),
                     "changes": [change._asdict() for change in step.changes],
                 }
                 for step in self.steps
@@ -135,6 +138,7 @@ class Replay(Answer):
             if "race" in finding:
                 yield from race_lines(finding["race"])
         yield "seen in one schedule"
+        yield from code_lines(result)
         if nothing_found(result["findings"]):
             yield "no finding"
         yield from unlooked(result["not_checked"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -68,7 +69,11 @@ class Remembered(NamedTuple):
 
 
 class ObjectCode(Fixed):
-    """The objects of one kernel; `shared` is the memory that they and the model have in common."""
+    """The objects of one kernel; `shared` is the memory that they and the model have in common.
+
+    `executed` are the addresses of all instructions that were executed, `followed` the pairs of
+    them that came one after the other without a request in between.
+    """
 
     def __init__(
         self,
@@ -92,6 +97,7 @@ class ObjectCode(Fixed):
         self.suspended = Suspensions()
         self.goes = 0
         self.executed: set[int] = set()
+        self.followed: set[tuple[int, int]] = set()
         self._known: dict[int, list[Remembered]] = {}
         self._stacks: dict[tuple[int, int], int] = {}
         self._free: dict[int, list[int]] = {}
@@ -216,6 +222,7 @@ class ObjectCode(Fixed):
         finally:
             self.shared.memory = memory
             self.executed.update(go.steps)
+            self.followed.update(pairwise(go.steps))
         made = Remembered(tuple(aside.reads.items()), tuple(aside.writes.items()), there)
         self._known.setdefault(number, []).append(made)
         return self._repeat(made)

@@ -18,6 +18,7 @@ from hgeisim.report.counterexample import finding_blocks, finding_facts, race_fa
 from hgeisim.report.findings import nothing_found, unlooked
 from hgeisim.report.layout import count, indented
 from hgeisim.report.reach import reach_lines
+from hgeisim.report.real_code import code_facts, code_lines
 from hgeisim.report.trial import comparison_lines, gone_lines, twin_lines
 from hgeisim.scenario.schema import Scenario
 
@@ -34,6 +35,7 @@ def document(name: str, scenario: Scenario, verdict: Verdict, new: list[str]) ->
         "scenario": name,
         "variant": scenario.kernel.variant,
         "preemption": scenario.kernel.preemption,
+        **code_facts(scenario.kernel.variant),
         "harts": len(scenario.topology.harts),
         "tasks": [task.name for task in scenario.task],
         "verdict": "violation" if new else verdict.coverage,
@@ -77,6 +79,7 @@ def text(result: dict[str, Any]) -> Iterator[str]:
         f"{count(len(result['tasks']), 'task')} on {count(result['harts'], 'HART')}"
     )
     yield from _verdict(result)
+    yield from code_lines(result)
     yield from _lock_order(result)
     yield from _data_races(result)
     yield from comparison_lines(result)

@@ -70,6 +70,8 @@ def _entries(
     parts = [op] * bool(op) + [_change(c, vcpus) for c in own]
     functions = dict.fromkeys(c.function for c in visible if c not in own)
     place = number, step.context, step.cpu
+    if parts and step.source:
+        parts[-1] += f" [{step.source}]"
     entries = [Entry(*place, step.function or "(starts)", "; ".join(parts))] if parts else []
     for function in functions:
         made = (c for c in visible if c not in own and c.function == function)

@@ -36,6 +36,7 @@ from hgeisim.lockorder.report.violation import Report
 from hgeisim.report.counterexample import finding_facts
 from hgeisim.report.kernel_names import in_c
 from hgeisim.report.layout import count, indented
+from hgeisim.report.real_code import code_facts, code_lines
 from hgeisim.scenario.schema import Scenario
 from hgeisim.watch.lock_report import finding_of
 from hgeisim.watch.lock_uses import lock_stat
@@ -127,6 +128,7 @@ def document(result: Check) -> dict[str, Any]:
     return {
         "kernel": result.after.kernel,
         "baseline": result.before.kernel,
+        **code_facts(result.after.kernel),
         "coverage": result.coverage,
         "new": result.new,
         "lost": result.lost,
@@ -153,6 +155,7 @@ def text(result: Check) -> Iterator[str]:
     """The result for people, the summary first."""
     yield from indented(_summary(result), 0)
     yield result.coverage
+    yield from code_lines(code_facts(result.after.kernel))
     for title, lines in _parts(result):
         if lines:
             yield ""

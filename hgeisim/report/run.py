@@ -25,6 +25,7 @@ from hgeisim.report.findings import (
     unlooked,
 )
 from hgeisim.report.layout import WIDTH, count, indented
+from hgeisim.report.real_code import code_facts, code_lines
 from hgeisim.report.run_tables import by_sgei
 from hgeisim.runs.fingerprint import fingerprint
 from hgeisim.runs.measures import hart_summaries, measures
@@ -61,6 +62,7 @@ def summary(
     return {
         "verdict": "vacuous" if why else "violation" if new else "sampled",
         "variant": scenario.kernel.variant,
+        **code_facts(scenario.kernel.variant),
         "seed": scenario.run.seed,
         "end_ns": simulation.timeline.end_ns,
         "fingerprint": fingerprint(simulation.timeline),
@@ -147,6 +149,7 @@ def finding_lines(result: dict[str, Any]) -> Iterator[str]:
         yield "no finding in this run (one schedule)"
     else:
         yield "seen in one schedule"
+    yield from code_lines(result)
     yield from by_sgei(result["reach"]["msis"])
     yield from unlooked(result["not_checked"])
 

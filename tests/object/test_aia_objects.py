@@ -81,3 +81,21 @@ def test_a_search_finds_what_it_finds_in_the_model() -> None:
     model, objects = (hgeisim.explore("blocked-move", variant=each) for each in (MODEL, OBJECT))
     assert model.findings
     assert [each["id"] for each in objects.findings] == [each["id"] for each in model.findings]
+
+
+@pytest.mark.slow
+def test_reports_say_what_is_real_and_where_it_stands() -> None:
+    found = hgeisim.explore("blocked-move", variant=OBJECT)
+    assert list(found.document["code"]) == ["aia.o", "aia_imsic.o"]
+    line = next(line for line in str(found).splitlines() if line.startswith("code: "))
+    assert line.endswith("; machine and callers: model")
+    replayed = hgeisim.replay(found.findings[0]["token"], variant=OBJECT)
+    sources = {
+        (each["function"], each["source"].split(":")[0])
+        for each in replayed.document["steps"]
+        if "source" in each
+    }
+    assert ("aia_find_hgei", "aia.c") in sources
+    assert ("kvm_riscv_vcpu_aia_imsic_update", "aia_imsic.c") in sources
+    assert "source" not in replayed.document["steps"][0]
+    assert "[aia.c:" in str(replayed)

@@ -6,9 +6,11 @@ model's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from hgeisim.kernel.main import Module
+from hgeisim.kernel.object import path as paths
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
 from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
@@ -16,6 +18,7 @@ from hgeisim.kernel.object.path import entered
 from hgeisim.kernel.object.serving import served
 from hgeisim.kernel.object.structs import Structs
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
+from hgeisim.machine.kernel_name import is_of_kernel
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 from hgeisim.object.debug_info import DebugInfo
@@ -90,6 +93,13 @@ class AiaObjects(Module):
     def serve(k, current: Any, at: int) -> Path[int | None]:
         """The path that serves the request of a suspended function."""
         return served(k, current, at)
+
+    def source_of(k, path: Sequence[Any]) -> str:
+        """Where in C a path is, if the innermost function of the kernel is one of an object."""
+        inner = next((each for each in reversed(path) if is_of_kernel(each.gi_frame)), None)
+        if inner is None or inner.gi_code.co_filename != paths.__file__:
+            return ""
+        return str(k.object.line(inner.gi_frame.f_locals["at"]))
 
     def object_path(k, name: str) -> Any:
         """The path of a function of this name, to be given a kernel, a context and a number."""

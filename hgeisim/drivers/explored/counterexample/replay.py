@@ -49,7 +49,8 @@ class StepTaken:
     """One step: its context and CPU, the operation of a kernel function that it completed, and the
     changes it made.
 
-    `findings` are those of the step and of the state after it.
+    `findings` are those of the step and of the state after it.  `source` is where the operation
+    stands, file:line, in a function of an object.
     """
 
     context: str
@@ -58,6 +59,7 @@ class StepTaken:
     op: str
     changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
+    source: str = ""
 
 
 def follow(space: Space, schedule: Schedule) -> Iterator[StepTaken]:
@@ -139,6 +141,7 @@ def _describe(space: Space, step: Step) -> StepTaken:
     node, there = space.node(step.slot, step.before), space.node(step.slot, step.after)
     cells_after = space.codebook.decode(step.after)
     changes = tuple(_changes(space, step.slot, space.codebook.decode(step.before), cells_after))
+    source = _source(space, automaton, node)
     space.system.memory.begin_step(cells_after)
     return StepTaken(
         context_name(automaton, node or there),
@@ -147,7 +150,16 @@ def _describe(space: Space, step: Step) -> StepTaken:
         _operation(node, there),
         changes,
         (*step.findings, *space.invariants.of(step.after)),
+        source,
     )
+
+
+def _source(space: Space, automaton: Automaton, node: Node | None) -> str:
+    """Where in its source the path of an object stands."""
+    k = space.system.k
+    if node is None or not k.objects:
+        return ""
+    return k.source_of(automaton.generators(node, space.system.memory))
 
 
 def _place(space: Space, node: Node | None) -> str:

@@ -125,6 +125,10 @@ class Automaton:
             raise ModelError(f"{self.name} is at rest")
         return node
 
+    def generators(self, node: Node, memory: Memory) -> tuple[Any, ...]:
+        """The generators of a path in a local state, outermost first."""
+        return (node.live[0] if node.live else _revive(node, memory, self.runner)).stack
+
     def advance(
         self, node: Node, memory: Memory, revived: Callable[[], None] = lambda: None
     ) -> int:
