@@ -10,10 +10,12 @@ from hgeisim.object.arithmetic import WORD
 from hgeisim.object.code import Code
 from hgeisim.object.fault import MISALIGNED, NULL, UNMAPPED, Fault
 from hgeisim.object.image import EXTERNAL
+from hgeisim.object.instruction import SP
 from hgeisim.object.layout import DEVICES, EXTERNAL_END, NULL_PAGE, STACK_SIZE, STACKS
 from hgeisim.object.request import Access, Preempt, Request, ThisCpu
 from hgeisim.object.shared_memory import SharedMemory
 from hgeisim.object.suspended import Suspended
+from hgeisim.object.unwritten import Tracker
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Accesses:
         self.pc, self.count, self.site = state.pc, state.count, state.site
         self.base = STACKS + state.stack * STACK_SIZE
         self.top = self.base + STACK_SIZE
+        self.unwritten = Tracker(self.top, state.unwritten)
         self.stack = bytearray(STACK_SIZE)
         if state.frames:
             self.stack[-len(state.frames) :] = state.frames
@@ -62,6 +65,8 @@ class Accesses:
         return self.base <= address < self.top
 
     def _set(self, register: int, value: int) -> None:
+        if register == SP:
+            self.unwritten.grow(self.registers[SP], value & WORD)
         if register:
             self.registers[register] = value & WORD
 
@@ -140,6 +145,7 @@ class Accesses:
     def _put(self, address: int, size: int, value: int) -> None:
         if self._is_own(address):
             self._set_own(address, size, value)
+            self.unwritten.store(address, size)
         else:
             self.around.memory.store_bytes(address, size, value & ((1 << 8 * size) - 1))
 

@@ -21,6 +21,7 @@ from hgeisim.object.fault import (
     ILLEGAL,
     STACK,
     STACK_SMASHED,
+    UNWRITTEN,
     Fault,
 )
 from hgeisim.object.instruction import (
@@ -94,6 +95,8 @@ class Go(Accesses):
 
     def _execute(self, it: Instruction) -> Request | None:
         x, y, name = self.registers[it.rs1], self.registers[it.rs2], it.name
+        if self.unwritten.is_relied_on(it):
+            raise Fault(UNWRITTEN, "relies on a word of the stack that was never written", self.pc)
         value: int | None = None
         following = self.pc + it.size
         if name in IMMEDIATES:
@@ -108,6 +111,7 @@ class Go(Accesses):
             value = it.imm + (self.pc if name == "auipc" else 0)
         elif name in ("jal", "jalr"):
             self._set(it.rd, following)
+            self.unwritten.set(it.rd)
             target = self.pc + it.imm if name == "jal" else (x + it.imm) & WORD & ~1
             return self._jump(target, following if it.rd == RA else None)
         elif name[:3] == "csr":
@@ -118,6 +122,7 @@ class Go(Accesses):
             raise Fault(ILLEGAL, f"{name} is not executed here", self.pc)
         if value is not None:
             self._set(it.rd, value)
+            self.unwritten.compute(it)
         self.pc = following
         return None
 
@@ -152,6 +157,7 @@ class Go(Accesses):
         self._returned_to(self.pc)  # where a function has ended with this call
         for i in CLOBBERED[1:]:
             self.registers[i] = 0
+            self.unwritten.set(i)
         self.registers[A0] = value & WORD
 
     def _returned_to(self, address: int) -> None:
@@ -172,6 +178,10 @@ class Go(Accesses):
         if not isinstance(value, int):
             return value
         self._set(it.rd, value if it.name.endswith("u") else signed(value, 8 * size))
+        if self._is_own(address):
+            self.unwritten.load(address, size, it.rd)
+        else:
+            self.unwritten.set(it.rd)
         self.pc += it.size
         return None
 
@@ -182,6 +192,7 @@ class Go(Accesses):
             if address < self.registers[SP]:
                 raise Fault(STACK, "a store below the stack pointer", self.pc)
             self._set_own(address, size, y)
+            self.unwritten.store(address, size, it.rs2)
             request = None
         elif 0 <= address - self.registers[TP] < THREAD_SIZE:
             request = self._set_thread_field(address - self.registers[TP], y & 0xFFFFFFFF)
@@ -208,6 +219,7 @@ class Go(Accesses):
             new = COMBINATIONS[name](_extended(old, size), _extended(y, size))
             self._put(x, size, new)
         self._set(it.rd, signed(old, 8 * size))
+        self.unwritten.set(it.rd)
         self.pc += it.size
         return None
 
@@ -218,6 +230,7 @@ class Go(Accesses):
             self._put(x, size, y)
         self.reserved = None
         self._set(it.rd, int(fails))
+        self.unwritten.set(it.rd)
         self.pc += it.size
 
     def _csr(self, it: Instruction, x: int) -> Request | None:
@@ -231,6 +244,7 @@ class Go(Accesses):
             return Csr(it.imm, how, operand)
         value, self.answer = self.answer, None
         self._set(it.rd, value)
+        self.unwritten.set(it.rd)
         self.pc += it.size
         return None
 
@@ -265,7 +279,8 @@ class Go(Accesses):
         frames, stack = bytes(self.stack[sp - self.base :]), self.state.stack
         callers = tuple(self.callers)
         return Suspended(
-            *(stack, self.pc, registers, frames, self.count, request, None, callers, self.site)
+            *(stack, self.pc, registers, frames, self.count, request, None, callers, self.site),
+            unwritten=self.unwritten.kept(sp, live),
         )
 
     def _live(self, request: Request) -> frozenset[int]:

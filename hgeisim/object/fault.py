@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NULL, UNMAPPED, MISALIGNED = "null", "unmapped", "misaligned"
 ENDLESS, STACK, ILLEGAL = "endless", "stack-overflow", "illegal-instruction"
-STACK_SMASHED = "stack-smashed"
+STACK_SMASHED, UNWRITTEN = "stack-smashed", "unwritten"
 
 
 class Fault(Exception):

@@ -36,6 +36,7 @@ from hgeisim.object.plain_memory import AnyMemory, Aside, PlainMemory
 from hgeisim.object.request import Call, Done, Request, Start
 from hgeisim.object.shared_memory import SharedMemory
 from hgeisim.object.suspended import Suspended, Suspensions
+from hgeisim.object.unwritten import NOTHING
 
 ALIGNMENT = 64
 TASK_FIELDS = {"thread_info": ("flags", "preempt_count", "cpu"), "task_struct": ("stack_canary",)}
@@ -280,7 +281,8 @@ class ObjectCode(Fixed):
             words.append(value.to_bytes(8, "little"))
             if value:
                 self.shared.store_bytes(address, 8, 0)
-        made = replace(self.suspended[number], frames=b"".join(words))
+        # Others may have written any of its words.
+        made = replace(self.suspended[number], frames=b"".join(words), unwritten=NOTHING)
         return self.answered(self.suspended.number(made), answer)
 
     def functions(self, number: int) -> tuple[str, ...]:

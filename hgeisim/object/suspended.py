@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hgeisim.object.request import Request
+from hgeisim.object.unwritten import NOTHING, Unwritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Suspended:
     share of preempt_count.  `callers` are the return addresses of the calls that it is in, the
     outermost first.  `answer` is what the kernel has answered to its `request`, None until then.
     `site` is the call that it waits for, 0 if it waits for none: after a tail call, `pc` is in
-    another function.
+    another function.  `unwritten` is what of its stack was never written.
     """
 
     stack: int
@@ -28,6 +29,7 @@ class Suspended:
     answer: int | None = None
     callers: tuple[int, ...] = ()
     site: int = 0
+    unwritten: Unwritten = NOTHING
 
 
 class Suspensions:
