@@ -39,6 +39,8 @@ class Balance(NamedTuple):
 
     def after(self, op: Op, answer: Any = None) -> Balance:
         """The balance once an operation is completed, with the answer that its path got."""
+        if not _may_change(type(op)):
+            return self
         if isinstance(op, Try):
             return self.after(op.of) if answer else self
         changes = tuple(_changes(op))
@@ -77,6 +79,12 @@ def _words(lock_class: str, name: str, count: int) -> str:
         often = f" {count} times" if count > 1 else ""
         return f"{name} off{often}" if count > 0 else f"{name} enabled once too often"
     return f"{name} held" if count > 0 else f"{name} unlocked without being held"
+
+
+@cache
+def _may_change(kind: type[Op]) -> bool:
+    """Whether operations of a class may change the balance."""
+    return issubclass(kind, (Irq, Preempt, Try, *TAKES, *GIVES))
 
 
 def _changes(op: Op) -> Iterator[tuple[str, str, int]]:

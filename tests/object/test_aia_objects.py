@@ -99,3 +99,12 @@ def test_reports_say_what_is_real_and_where_it_stands() -> None:
     assert ("kvm_riscv_vcpu_aia_imsic_update", "aia_imsic.c") in sources
     assert "source" not in replayed.document["steps"][0]
     assert "[aia.c:" in str(replayed)
+
+
+@pytest.mark.slow
+def test_a_patched_build_is_compared_with_the_other() -> None:
+    found = hgeisim.explore("reused-line", variant=f"{OBJECT}-lockless", base=OBJECT)
+    standing = {each["id"]: each["standing"] for each in found.findings}
+    assert standing["bitmap-owner:taken-line"] == "introduced"
+    assert standing["not-owner:hgei"] == "introduced"
+    assert "no task entered: kvm_riscv_aia_disable" in str(found)

@@ -9,8 +9,10 @@ functions that they have: `v6.12+stable+object:path/to/build`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
+from inspect import isgeneratorfunction
 
 from hgeisim.kernel.aia import Aia
 from hgeisim.kernel.main import Module
@@ -137,7 +139,14 @@ def patched_functions(name: str, without: str) -> list[str]:
     base, *patches = name.split("+")
     new = (patch for patch in patches if patch not in without.split("+"))
     classes = [(PATCHES | BUGS | OWN)[patch] for patch in new]
-    return sorted({each for cls in classes for each in functions_of(cls, BASES[base])})
+    return sorted({each for cls in classes for each in _functions_of(cls, BASES[base])})
+
+
+def _functions_of(cls: type, base: type[Module]) -> Iterator[str]:
+    """The functions that a patch has; objects have paths alone, all else is how they are run."""
+    for name in functions_of(cls, base):
+        if not getattr(cls, "objects", ()) or isgeneratorfunction(getattr(cls, name)):
+            yield name
 
 
 def without_last_patch(name: str) -> str:

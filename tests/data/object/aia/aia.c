@@ -53,10 +53,27 @@ void kvm_riscv_aia_wakeon_hgei(struct kvm_vcpu *owner, int enable)
 		csr_clear(HGEIE, 1ul << hgei);
 }
 
+/* ../aia-lockless has a patch that takes no lock to allocate: "preemption is off here anyway". */
+static inline u64 locked(struct aia_hgei_control *control)
+{
+#ifdef LOCKLESS
+	return 0;
+#else
+	return _raw_spin_lock_irqsave(&control->lock);
+#endif
+}
+
+static inline void unlocked(struct aia_hgei_control *control, u64 flags)
+{
+#ifndef LOCKLESS
+	_raw_spin_unlock_irqrestore(&control->lock, flags);
+#endif
+}
+
 int kvm_riscv_aia_alloc_hgei(int cpu, struct kvm_vcpu *owner, u64 *va, u64 *pa)
 {
 	struct aia_hgei_control *control = control_of(cpu);
-	u64 flags = _raw_spin_lock_irqsave(&control->lock);
+	u64 flags = locked(control);
 	u64 lines = READ(control->free_bitmap);
 	int line = -2;
 
@@ -65,7 +82,7 @@ int kvm_riscv_aia_alloc_hgei(int cpu, struct kvm_vcpu *owner, u64 *va, u64 *pa)
 		READ(control->free_bitmap) = lines & ~(1ul << line);
 		READ(control->owners[line]) = owner;
 	}
-	_raw_spin_unlock_irqrestore(&control->lock, flags);
+	unlocked(control, flags);
 	return line;
 }
 
