@@ -38,8 +38,11 @@ INIT_LOCK = ("__raw_spin_lock_init", "__rwlock_init")
 SLEEPING_LOCKS = ("rt_read_lock", "rt_write_lock", "rt_spin_lock")
 """The calls of PREEMPT_RT."""
 
-WITH_ITS_CALLER = "imsic_vsfile_local_read"
-"""A function that works on the stack of its caller, so the same side has both."""
+WITH_ITS_CALLER = {
+    "imsic_vsfile_local_read": "",
+    "imsic_vsfile_local_rw": "kvm_riscv_aia_imsic_rw_attr",
+}
+"""Functions that work on the stack of their callers, so the same side has both."""
 TOGETHER = {"kvm_riscv_vcpu_aia_imsic_update": "kvm_riscv_vcpu_aia_imsic_inject"}
 """Functions that the model can have only with another one: the model has no vsfile_va."""
 _made: dict[tuple[str, str], type[AiaObjects]] = {}
@@ -83,13 +86,14 @@ def _read(build: str) -> Iterator[tuple[str, bytes]]:
         yield str(found), read_bytes(found)
 
 
-def _kernel(image: Image, from_model: frozenset[str]) -> type[AiaObjects]:
+def _kernel(image: Image, named: frozenset[str]) -> type[AiaObjects]:
+    from_model = named | {each for each, caller in WITH_ITS_CALLER.items() if caller in named}
     debug = DebugInfo(image)
     debug.check()
     paths = {name: each for name, each in vars(AiaFunctions).items() if isgeneratorfunction(each)}
     kept = {name: each for name, each in paths.items() if name not in from_model}
     entries = sorted({IN_C.get(name, name) for name in kept})
-    problems = [*_unknown(from_model, paths), *_missing(entries, image)]
+    problems = [*_unknown(named, paths), *_missing(entries, image)]
     problems = problems or [*_unserved(entries, from_model, image, debug)]
     if problems:
         raise InputError(problems)
@@ -110,7 +114,7 @@ def _kernel(image: Image, from_model: frozenset[str]) -> type[AiaObjects]:
 
 def _unknown(from_model: frozenset[str], paths: Collection[str]) -> Iterator[Problem]:
     """Functions that are to stay with the model, and cannot."""
-    known = {*paths, *MODEL_FUNCTIONS} - {WITH_ITS_CALLER}
+    known = {*paths, *MODEL_FUNCTIONS} - WITH_ITS_CALLER.keys()
     for name in sorted(from_model - known):
         allowed = f"is not one of {', '.join(sorted(known))}"
         yield Problem("object", "function of the model", name, allowed, did_you_mean(name, known))

@@ -39,7 +39,8 @@ class Balance(NamedTuple):
 
     def after(self, op: Op, answer: Any = None) -> Balance:
         """The balance once an operation is completed, with the answer that its path got."""
-        if not _may_change(type(op)):
+        kind: Any = type(op)
+        if not _may_change(kind):
             return self
         if isinstance(op, Try):
             return self.after(op.of) if answer else self

@@ -143,12 +143,17 @@ class ObjectCode(Fixed):
         return self.image.symbols[function] if isinstance(function, str) else function
 
     def enter(
-        self, runner: int, function: str | int, arguments: tuple[int, ...], out: int | None = None
+        self,
+        runner: int,
+        function: str | int,
+        arguments: tuple[int, ...],
+        out: int | None = None,
+        given: int = 0,
     ) -> int:
         """The number of a function that is about to begin, called from outside.
 
         `runner` is the number of the context that executes it, and `out` the argument for which
-        a pointer to room for one word is passed.
+        a pointer to room for one word is passed, in which `given` stands.
         """
         entry = self.entry(function)
         if self.timed:
@@ -163,9 +168,8 @@ class ObjectCode(Fixed):
             registers[A0 + i] = value & WORD
         if out is not None:
             registers[A0 + out] = top - OUT
-        return self.suspended.number(
-            Suspended(stack, entry, tuple(registers), bytes(OUT), 0, Start())
-        )
+        frame = (given & WORD).to_bytes(OUT, "little")
+        return self.suspended.number(Suspended(stack, entry, tuple(registers), frame, 0, Start()))
 
     def _stack(self, runner: int, entry: int) -> int:
         """Each function that a context enters from outside has a stack of its own: what it calls

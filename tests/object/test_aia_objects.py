@@ -19,6 +19,7 @@ from hgeisim.library.scenarios import load
 from hgeisim.object.plain_memory import PlainMemory
 from hgeisim.runs.fingerprint import fingerprint
 from tests.object.toy import DATA
+from tests.support.source import ROOT
 
 MODEL = "v6.12+stable"
 OBJECT = f"{MODEL}+object:{DATA / 'aia'}"
@@ -44,7 +45,7 @@ def outcome(made: Simulation) -> tuple[object, ...]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["one-vm", "moved-sleeper", "hotplug-storm", "exhaustion-hwaccel", "suspend"]
+    "name", ["one-vm", "hotplug-storm", "exhaustion-hwaccel", "suspend", "attr-waits"]
 )
 def test_a_run_is_that_of_the_model(name: str) -> None:
     assert outcome(run(name, OBJECT, MS)) == outcome(run(name, MODEL, MS))
@@ -77,8 +78,9 @@ def test_lock_order_is_that_of_the_model() -> None:
 
 
 @pytest.mark.slow
-def test_a_search_finds_what_it_finds_in_the_model() -> None:
-    model, objects = (hgeisim.explore("blocked-move", variant=each) for each in (MODEL, OBJECT))
+@pytest.mark.parametrize("name", ["blocked-move", "attr-offline"])
+def test_a_search_finds_what_it_finds_in_the_model(name: str) -> None:
+    model, objects = (hgeisim.explore(name, variant=each) for each in (MODEL, OBJECT))
     assert model.findings
     assert [each["id"] for each in objects.findings] == [each["id"] for each in model.findings]
 
@@ -102,9 +104,15 @@ def test_reports_say_what_is_real_and_where_it_stands() -> None:
 
 
 @pytest.mark.slow
-def test_a_patched_build_is_compared_with_the_other() -> None:
-    found = hgeisim.explore("reused-line", variant=f"{OBJECT}-lockless", base=OBJECT)
+def test_a_patched_build_is_compared_with_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    base = f"{MODEL}+object:tests/data/object/aia"
+    found = hgeisim.explore("reused-line", variant=f"{base}-lockless", base=base)
     standing = {each["id"]: each["standing"] for each in found.findings}
     assert standing["bitmap-owner:taken-line"] == "introduced"
     assert standing["not-owner:hgei"] == "introduced"
-    assert "no task entered: kvm_riscv_aia_disable" in str(found)
+    text = str(found)
+    assert "kvm_riscv_aia_disable" in text
+    assert not any(name in text for name in ("object_path", "source_of", "add_vcpu"))
+    page = (ROOT / "docs/test-your-patch.md").read_text()
+    assert "".join(f"{line}\n" for line in text.splitlines()[:4]) in page

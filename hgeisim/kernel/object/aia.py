@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.object import path as paths
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
-from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read
+from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read, send_local_rw
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
 from hgeisim.kernel.object.path import entered
 from hgeisim.kernel.object.serving import served
 from hgeisim.kernel.object.structs import Structs
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
+from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.kernel_name import is_of_kernel
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
@@ -29,6 +30,8 @@ from hgeisim.object.plain_memory import PlainMemory
 FILES = ("aia.o", "aia_imsic.o")
 EIDELIVERY, EIE, TOPEI = 0x70, 0xC0, 0x200
 """Registers of an interrupt file (AIA specification); TOPEI is KVM_RISCV_AIA_IMSIC_TOPEI."""
+ISEL_BITS = 12
+"""Where the number of the vCPU begins in the attribute that an ioctl names."""
 SETIPNUM_LE = 0
 """The register of an IMSIC page to which MSIs are stored."""
 IN_C = {
@@ -75,7 +78,10 @@ class AiaObjects(Module):
         k.vsiselect = [memory.cell(f"hart{cpu}.vsiselect") for cpu in range(cpus)]
         k.structs = Structs(k.object)
         k.sent_ipis: dict[tuple[int, int], Any] = {}
-        k.ipis = {"imsic_vsfile_local_read": send_local_read}
+        k.ipis = {
+            "imsic_vsfile_local_read": send_local_read,
+            "imsic_vsfile_local_rw": send_local_rw,
+        }
         k.externs: dict[str, Extern] = EXTERNS | MODEL_FUNCTIONS
         bind_globals(k, k.object)
 
@@ -193,6 +199,29 @@ class AiaFunctions(AiaObjects):
         yield from call(k, current, "imsic_vsfile_local_read", sender.data.value)
         current.data.vcpu = mine
 
+    def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
+        """kvm_riscv_aia_imsic_rw_attr, with kvm->lock of aia_get_attr or aia_set_attr around it;
+        `data` says which register, and whether it is written."""
+        data = current.data
+        isel, value = data.isel, data.value
+        yield vcpu.vm.lock.lock
+        data.vcpu, data.isel = vcpu.id, 0  # objects keep something else there meanwhile
+        at = rw_attr(k, current, vcpu, (isel, data.write, value))
+        out = (yield from entered("kvm_riscv_aia_imsic_rw_attr")(k, current, at)).out
+        data.vcpu, data.isel = 0, isel
+        data.value = value if data.write else out
+        yield vcpu.vm.lock.unlock
+
+    def imsic_vsfile_local_rw(k, current: Any, sender: Caller) -> Path[None]:
+        """imsic_vsfile_local_rw, in an IPI; `sender.data.value` is the pointer that it gets."""
+        info = sender.data.value
+        at = info + k.object.debug.offset("imsic_vsfile_rw_data", "isel")
+        if k.object.shared.load(at, 4) != EIDELIVERY:  # which is a sweep by itself, see csrs.py
+            yield SWEEP_VSFILE
+        mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
+        yield from call(k, current, "imsic_vsfile_local_rw", info)
+        current.data.vcpu = mine
+
     def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[int]:
         """kvm_riscv_vcpu_aia_imsic_rmw of topei: the guest claims."""
         at = rmw(k, current, vcpu, TOPEI, 0, -1)
@@ -218,6 +247,17 @@ class AiaFunctions(AiaObjects):
 def nr_hgei_of_cpu(k: Any, hgctrl: Any) -> int:
     """The number of lines of a CPU, for checks: hgctrl->nr_hgei, where objects have that."""
     return int(hgctrl.nr_hgei)
+
+
+def rw_attr(k: Any, current: Any, vcpu: Vcpu, access: tuple[int, int, int]) -> int:
+    """kvm_riscv_aia_imsic_rw_attr about to begin, with room for the value: `access` is the register
+    as the model has it, whether to write it, and what."""
+    isel, write, value = access
+    kvm, index = k.structs.place_of(vcpu)
+    arguments = (kvm, index << ISEL_BITS | (EIDELIVERY, EIE)[isel], write, 0)
+    name, given = "kvm_riscv_aia_imsic_rw_attr", value if write else 0
+    number: int = k.object.enter(current.number, name, arguments, out=3, given=given)
+    return number
 
 
 def rmw(k: Any, current: Any, vcpu: Vcpu, *access: int) -> int:

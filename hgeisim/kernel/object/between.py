@@ -21,6 +21,14 @@ def send_local_read(k: Any, current: Any, mask: int, info: int) -> Path[None]:
     current.data.hgei = current.data.value = 0
 
 
+def send_local_rw(k: Any, current: Any, mask: int, info: int) -> Path[None]:
+    """on_each_cpu_mask of imsic_vsfile_local_rw."""
+    at = info + k.object.debug.offset("imsic_vsfile_rw_data", "hgei")
+    current.data.hgei, current.data.value = k.object.shared.load(at, 4), info
+    yield from k.on_each_cpu_mask(current, mask, k.vsfile_local_rw)
+    current.data.hgei = current.data.value = 0
+
+
 def alloc_hgei(k: Any, current: Any, cpu: int, owner: int, *out: int) -> Path[int]:
     """kvm_riscv_aia_alloc_hgei, called from an object: it has the addresses written where they are
     wanted, see `imsic_local_config`."""

@@ -33,8 +33,11 @@ CONSTANTS = {
     "kvm_unregister_device_ops": 0,
     "kvm_io_bus_register_dev": 0,
     "free_pages": 0,
+    "xa_find": 0,
+    "xa_find_after": 0,
 }
-"""Functions whose result is all that matters here; an AIA machine without errors."""
+"""Functions whose result is all that matters here; an AIA machine without errors, whose vCPUs are
+at their ids in kvm->vcpu_array."""
 
 
 def lock_operation(name: str, result: int = 0) -> Extern:
@@ -121,6 +124,12 @@ def kvm_riscv_gstage_iounmap(k: Any, current: Any, kvm: int, gpa: int, *_: int) 
     return k.kvm_riscv_mmu_iounmap(current, k.structs.vcpu_of_page(gpa))
 
 
+def xa_load(k: Any, current: Any, array: int, index: int, *_: int) -> Path[int]:
+    """xa_load of kvm->vcpu_array, which changes only while its VM is made."""
+    yield from ()
+    return int(k.structs.vcpu_in(array, index))
+
+
 def kvm_io_bus_unregister_dev(k: Any, current: Any, kvm: int, *_: int) -> Path[int]:
     """kvm_io_bus_unregister_dev: the part that waits."""
     return then(k.structs.vm(kvm).srcu.synchronize_srcu, 0)
@@ -192,6 +201,7 @@ EXTERNS: dict[str, Extern] = {
     "kvm_riscv_mmu_iounmap": kvm_riscv_gstage_iounmap,
     "kvm_io_bus_unregister_dev": kvm_io_bus_unregister_dev,
     "kfree": kfree,
+    "xa_load": xa_load,
     "on_each_cpu_cond_mask": on_each_cpu_cond_mask,
 }
 """The table."""

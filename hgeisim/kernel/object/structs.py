@@ -71,6 +71,10 @@ class Structs:
             raise KernelFault(f"{address:#x} is not the address of a vCPU", ())
         return found.vcpu
 
+    def place_of(self, vcpu: Vcpu) -> tuple[int, int]:
+        """The address of the VM of a vCPU, and which of its vCPUs it is."""
+        return self._of[vcpu.vm].address, vcpu.vm.vcpus.index(vcpu)
+
     def vcpu_of_page(self, address: int) -> Vcpu:
         """The vCPU whose IMSIC page has a guest physical address (aia_context.imsic_addr)."""
         return self._pages[(address >> PAGE_SHIFT) - 1].vcpu
@@ -83,6 +87,11 @@ class Structs:
     def vm(self, address: int) -> Vm:
         """The VM whose struct kvm is at an address."""
         return self._vms[address].vm
+
+    def vcpu_in(self, array: int, index: int) -> int:
+        """The address of the vCPU at an index of kvm->vcpu_array, NULL if there is none."""
+        vm = self._vms[array - self.code.debug.offset("kvm", "vcpu_array")]
+        return vm.vcpus[index].address if index < vm.used else 0
 
     def id_at(self, pointer: int) -> int:
         """The id of the vCPU that a pointer in owners[] means, 0 for NULL."""
@@ -103,6 +112,9 @@ class Structs:
             here = self._make(vm, vcpu)
             vm.vcpus.append(here)
         vm.used += 1
+        if self.code.debug.has_member("kvm", "online_vcpus"):
+            at = vm.address + self.code.debug.offset("kvm", "online_vcpus")
+            self.code.shared.fix(at, 4, vm.used)
         self._pointers.append(here.address)
         self._set_locks(here)
 
@@ -159,6 +171,9 @@ class Structs:
             ("arch.guest_csr.vsie", WORD),
         ):
             shared.fix(address + at("kvm_vcpu", name), 8, value)
+        for name in ("vcpu_id", "vcpu_idx"):
+            if code.debug.has_member("kvm_vcpu", name):
+                shared.fix(address + at("kvm_vcpu", name), 4, len(vm.vcpus))
         for name, count in (("nr_msis", GUEST_IDS + 1), ("nr_eix", 1), ("nr_hw_eix", 1)):
             shared.fix(imsic + at("imsic", name), 4, count)
         shared.fix(imsic + at("imsic", "swfile"), 8, swfile)
@@ -193,6 +208,8 @@ class Structs:
 
     def _set_locks(self, here: VcpuStruct) -> None:
         at = self.code.debug.offset
+        if self.code.debug.has_member("kvm_vcpu", "mutex"):
+            self.locks[here.address + at("kvm_vcpu", "mutex")] = here.vcpu.mutex
         self.locks[here.imsic + at("imsic", "vsfile_lock")] = here.vcpu.vsfile_lock
         if self.code.debug.has_member("imsic", "swfile_extirq_lock"):
             lock = here.vcpu.swfile_extirq_lock

@@ -273,3 +273,54 @@ void kvm_riscv_vcpu_aia_imsic_cleanup(struct kvm_vcpu *vcpu)
 	vcpu->arch.aia_context.imsic_state = NULL;
 	kfree(imsic);
 }
+
+static void imsic_vsfile_local_rw(void *info)
+{
+	struct imsic_vsfile_rw_data *data = info;
+	u64 select = csr_read(VSISELECT), before = selected(data->hgei);
+
+	csr_write(VSISELECT, (u64)data->isel);
+	if (data->write)
+		csr_write(VSIREG, data->val);
+	else
+		data->val = csr_read(VSIREG);
+	csr_write(HSTATUS, before);
+	csr_write(VSISELECT, select);
+}
+
+static u64 rw_swfile(struct kvm_vcpu *vcpu, u32 isel, int write, u64 value)
+{
+	struct imsic_mrif *file = vcpu->arch.aia_context.imsic_state->swfile;
+	u64 *word = isel == EIE ? &file->eix[0].eie[0] : &file->eidelivery;
+	u64 old = exchanged(word, value, write ? ALL : 0);
+
+	if (write)
+		imsic_swfile_extirq_update(vcpu);
+	return write ? value : old;
+}
+
+int kvm_riscv_aia_imsic_rw_attr(struct kvm *kvm, u64 type, int write, u64 *value)
+{
+	struct kvm_vcpu *vcpu = xa_load(&kvm->vcpu_array, type >> 12);
+	struct imsic_vsfile_rw_data data = { .isel = type & 0xfff, .write = write, .val = *value };
+	struct imsic *imsic;
+	u64 flags;
+	int cpu;
+
+	if (!vcpu || mutex_lock_killable(&vcpu->mutex))
+		return -1;
+	imsic = vcpu->arch.aia_context.imsic_state;
+	flags = _raw_read_lock_irqsave(&imsic->vsfile_lock);
+	cpu = imsic->vsfile_cpu;
+	data.hgei = imsic->vsfile_hgei;
+	if (cpu < 0)
+		*value = rw_swfile(vcpu, data.isel, write, *value);
+	_raw_read_unlock_irqrestore(&imsic->vsfile_lock, flags);
+	if (cpu >= 0) {
+		on_each_cpu_cond_mask(NULL, imsic_vsfile_local_rw, &data, 1,
+				      &cpu_bit_bitmap[1 + cpu]);
+		*value = data.val;
+	}
+	mutex_unlock(&vcpu->mutex);
+	return 0;
+}

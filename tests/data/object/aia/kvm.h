@@ -49,6 +49,13 @@ struct imsic_vsfile_read_data {
 	struct imsic_mrif mrif;
 };
 
+struct imsic_vsfile_rw_data {
+	int hgei;
+	u32 isel;
+	int write;
+	u64 val;
+};
+
 struct imsic_local_config {
 	u64 msi_pa, msi_va;
 };
@@ -58,8 +65,14 @@ struct imsic_global_config {
 	struct imsic_local_config *local;
 };
 
+struct xarray {
+	u64 head;
+};
+
 struct kvm {
 	struct lock lock, slots_lock;
+	struct xarray vcpu_array;
+	int online_vcpus;
 	struct {
 		struct {
 			u32 mode;
@@ -75,7 +88,8 @@ struct kvm_run {
 
 struct kvm_vcpu {
 	struct kvm *kvm;
-	int cpu;
+	int cpu, vcpu_id;
+	struct lock mutex;
 	struct kvm_run *run;
 	struct {
 		struct {
@@ -111,6 +125,7 @@ extern void _raw_read_unlock_irqrestore(struct lock *lock, u64 flags);
 extern u64 _raw_write_lock_irqsave(struct lock *lock);
 extern void _raw_write_unlock_irqrestore(struct lock *lock, u64 flags);
 extern void mutex_lock(struct lock *lock);
+extern int mutex_lock_killable(struct lock *lock);
 extern void mutex_unlock(struct lock *lock);
 extern void __raw_spin_lock_init(struct lock *lock, const char *name, void *key, short type);
 extern int __request_percpu_irq(u32 irq, void *handler, u64 flags, const char *name, void *id);
@@ -120,6 +135,7 @@ extern void disable_percpu_irq(u32 irq);
 extern void preempt_schedule(void);
 extern void on_each_cpu_cond_mask(void *cond, void (*function)(void *), void *info, int wait,
 				  const struct cpumask *mask);
+extern void *xa_load(struct xarray *array, u64 index);
 extern void *memset(void *to, int byte, u64 length);
 extern void kfree(const void *memory);
 extern void free_pages(u64 address, u32 order);
