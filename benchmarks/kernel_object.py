@@ -22,7 +22,7 @@ OUT = Path("out/kernel-object")
 CROSS = "riscv64-linux-gnu-"
 TOOLS = (f"{CROSS}gcc", "make", "flex", "bison", "bc", "tar", "xz", "dpkg-deb", "patch")
 """The commands that are needed."""
-FILES = ("aia", "aia_imsic")
+FILES = ("aia", "aia_imsic", "vmid")
 CONFIG = (
     *("-e", "KVM", "-d", "DEBUG_INFO_NONE", "-e", "DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT"),
     *("-d", "DEBUG_INFO_BTF", "-d", "DEBUG_INFO_REDUCED", "-d", "PREEMPT_DYNAMIC"),

@@ -14,6 +14,7 @@ from inspect import isgeneratorfunction
 from pathlib import Path
 
 from hgeisim.errors import InputError, Problem, did_you_mean
+from hgeisim.kernel.object import vmid
 from hgeisim.kernel.object.aia import FILES, IN_C, AiaFunctions, AiaObjects, nr_hgei_of_cpu
 from hgeisim.kernel.object.between import MODEL_FUNCTIONS
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS
@@ -24,6 +25,8 @@ from hgeisim.object.execution import BUILT_IN
 from hgeisim.object.image import Image
 from hgeisim.user_file import is_file, read_bytes
 
+MORE: dict[str, type] = {vmid.FILE: vmid.VmidFunctions}
+"""Further files, with the functions that are taken from them."""
 FOLDER = "arch/riscv/kvm"
 """Where a build directory has them."""
 REMEDY = "see docs/object-code.md"
@@ -72,15 +75,17 @@ def _digest(data: bytes) -> str:
 
 
 def _read(build: str) -> Iterator[tuple[str, bytes]]:
-    """The path and the content of each object."""
+    """The path and the content of each object; those of `MORE` are taken where they are."""
     if not Path(build).is_dir():
         allowed = "there is no such folder"
         remedy = f"a kernel build directory, or a folder with {' and '.join(FILES)}; {REMEDY}"
         raise InputError([Problem(f"object:{build}", "", "", allowed, remedy)])
     folders = (Path(build), Path(build) / FOLDER)
-    for name in FILES:
+    for name in (*FILES, *MORE):
         found = next((folder / name for folder in folders if is_file(folder / name)), None)
         if found is None:
+            if name in MORE:
+                continue
             allowed = f"has no {name}, nor has {FOLDER} in it"
             raise InputError([Problem(f"object:{build}", "", "", allowed, NEEDS)])
         yield str(found), read_bytes(found)
@@ -90,7 +95,14 @@ def _kernel(image: Image, named: frozenset[str]) -> type[AiaObjects]:
     from_model = named | {each for each, caller in WITH_ITS_CALLER.items() if caller in named}
     debug = DebugInfo(image)
     debug.check()
-    paths = {name: each for name, each in vars(AiaFunctions).items() if isgeneratorfunction(each)}
+    there = {Path(each.name).name for each in image.objects}
+    classes = [AiaFunctions, *(MORE[name] for name in MORE if name in there)]
+    paths = {
+        name: each
+        for cls in classes
+        for name, each in vars(cls).items()
+        if isgeneratorfunction(each)
+    }
     kept = {name: each for name, each in paths.items() if name not in from_model}
     entries = sorted({IN_C.get(name, name) for name in kept})
     problems = [*_unknown(named, paths), *_missing(entries, image)]

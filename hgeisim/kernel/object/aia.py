@@ -14,9 +14,10 @@ from hgeisim.kernel.object import path as paths
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
 from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read, send_local_rw
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
-from hgeisim.kernel.object.path import entered
+from hgeisim.kernel.object.path import call, entered
 from hgeisim.kernel.object.serving import served
 from hgeisim.kernel.object.structs import Structs
+from hgeisim.kernel.object.vmid import bind_vmids
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
 from hgeisim.machine.guest import SWEEP_VSFILE
 from hgeisim.machine.kernel_name import is_of_kernel
@@ -50,12 +51,6 @@ BETWEEN = (
 """Functions that objects call by way of the kernel, so that patches and checks see them."""
 
 
-def call(k: Any, current: Any, name: str, *arguments: int) -> Path[Any]:
-    """A function of an object with its arguments, as a path; it returns `Done`."""
-    path: Path[Any] = entered(name)(k, current, k.object.enter(current.number, name, arguments))
-    return path
-
-
 class AiaObjects(Module):
     """A kernel with objects: `image` and `debug` are those of a build, `from_model` the functions
     that objects call and the model has.
@@ -84,6 +79,7 @@ class AiaObjects(Module):
         }
         k.externs: dict[str, Extern] = EXTERNS | MODEL_FUNCTIONS
         bind_globals(k, k.object)
+        bind_vmids(k)
 
     def add_vcpu(k, name: str, cpu: int, vm: Vm) -> Vcpu:
         """A vCPU, in the memory of C as well."""

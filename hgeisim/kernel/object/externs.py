@@ -33,11 +33,8 @@ CONSTANTS = {
     "kvm_unregister_device_ops": 0,
     "kvm_io_bus_register_dev": 0,
     "free_pages": 0,
-    "xa_find": 0,
-    "xa_find_after": 0,
 }
-"""Functions whose result is all that matters here; an AIA machine without errors, whose vCPUs are
-at their ids in kvm->vcpu_array."""
+"""Functions whose result is all that matters here; an AIA machine without errors."""
 
 
 def lock_operation(name: str, result: int = 0) -> Extern:
@@ -124,10 +121,33 @@ def kvm_riscv_gstage_iounmap(k: Any, current: Any, kvm: int, gpa: int, *_: int) 
     return k.kvm_riscv_mmu_iounmap(current, k.structs.vcpu_of_page(gpa))
 
 
+def kvm_riscv_local_hfence_gvma_all(k: Any, current: Any, *_: int) -> Path[None]:
+    """HFENCE.GVMA of everything on this CPU."""
+    yield STEP
+    k.flush_all_vms(current.cpu)
+
+
 def xa_load(k: Any, current: Any, array: int, index: int, *_: int) -> Path[int]:
     """xa_load of kvm->vcpu_array, which changes only while its VM is made."""
     yield from ()
     return int(k.structs.vcpu_in(array, index))
+
+
+def xa_find(
+    k: Any, current: Any, array: int, index: int, most: int, mark: int = 0, first: int = 0
+) -> Path[int]:
+    """xa_find of kvm->vcpu_array: the next vCPU from an index on, which it sets."""
+    yield from ()
+    at = k.object.shared.load(index, 8) + first
+    found: int = k.structs.vcpu_in(array, at) if at <= most else 0
+    if found:
+        k.object.shared.store_bytes(index, 8, at)
+    return found
+
+
+def xa_find_after(k: Any, current: Any, array: int, index: int, most: int, *_: int) -> Path[int]:
+    """xa_find_after: the one behind an index."""
+    return xa_find(k, current, array, index, most, first=1)
 
 
 def kvm_io_bus_unregister_dev(k: Any, current: Any, kvm: int, *_: int) -> Path[int]:
@@ -201,7 +221,10 @@ EXTERNS: dict[str, Extern] = {
     "kvm_riscv_mmu_iounmap": kvm_riscv_gstage_iounmap,
     "kvm_io_bus_unregister_dev": kvm_io_bus_unregister_dev,
     "kfree": kfree,
+    "kvm_riscv_local_hfence_gvma_all": kvm_riscv_local_hfence_gvma_all,
     "xa_load": xa_load,
+    "xa_find": lambda k, current, *given: xa_find(k, current, *given[:3]),
+    "xa_find_after": xa_find_after,
     "on_each_cpu_cond_mask": on_each_cpu_cond_mask,
 }
 """The table."""

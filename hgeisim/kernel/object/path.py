@@ -56,3 +56,9 @@ def entered(name: str) -> FunctionType:
     """`outermost` under the name of a function of C."""
     code = outermost.__code__.replace(co_name=name, co_qualname=name)
     return FunctionType(code, outermost.__globals__, name)
+
+
+def call(k: Any, current: Any, name: str, *arguments: int) -> Path[Any]:
+    """A function of an object with its arguments, as a path; it returns `Done`."""
+    path: Path[Any] = entered(name)(k, current, k.object.enter(current.number, name, arguments))
+    return path

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hgeisim.kernel.object.csrs import VGEIN_MASK, VGEIN_SHIFT
-from hgeisim.kernel.structs import EMUL, HWACCEL, Vcpu, Vm
+from hgeisim.kernel.object.vmid import version_in_c, version_in_model
+from hgeisim.kernel.structs import (
+    EMUL,
+    HWACCEL,
+    REQ_HFENCE,
+    REQ_UPDATE_HGATP,
+    REQ_VCPU_RESET,
+    Vcpu,
+    Vm,
+)
 from hgeisim.object.arithmetic import WORD
 from hgeisim.object.object_code import KernelFault, ObjectCode
 from hgeisim.object.plain_memory import PlainMemory, cell_of
@@ -21,6 +30,20 @@ GUEST_IDS = 63
 MODES = {EMUL: 0, HWACCEL: 1}
 AUTO_MODE = 2
 PAGE_SHIFT = 12
+
+
+REQUESTS = {REQ_VCPU_RESET: 1 << 9, REQ_UPDATE_HGATP: 1 << 10, REQ_HFENCE: 1 << 13}
+"""The bits of vcpu->requests that the model has, and those of C (asm/kvm_host.h)."""
+
+
+def requests_in_c(requests: int) -> int:
+    """vcpu->requests of C."""
+    return sum(bit for here, bit in REQUESTS.items() if requests & here)
+
+
+def requests_in_model(requests: int) -> int:
+    """vcpu->requests of the model."""
+    return sum(here for here, bit in REQUESTS.items() if requests & bit)
 
 
 @dataclass
@@ -41,6 +64,7 @@ class VmStruct:
     VM has vCPUs."""
 
     vm: Vm
+    vmid: Any
     address: int
     vcpus: list[VcpuStruct] = field(default_factory=list)
     used: int = 0
@@ -59,6 +83,7 @@ class Structs:
         self._vms: dict[int, VmStruct] = {}
         self._of: dict[Vm, VmStruct] = {}
         self._gone: dict[int, list[VmStruct]] = {}
+        self.vmid_version: int | None = None
 
     def pointer(self, ident: int) -> int:
         """The address of the vCPU with an id; NULL for 0."""
@@ -127,20 +152,35 @@ class Structs:
         code, gone = self.code, self._gone.get(vm.aia_mode)
         if gone:
             here = gone.pop()
-            here.vm, here.used = vm, 0
+            if self.vmid_version is not None and isinstance(code.memory, PlainMemory):
+                code.memory.exchange(here.vmid, vm.vmid)
+            here.vm, here.vmid, here.used = vm, vm.vmid, 0
             code.shared.forget(here.address)
         else:
-            here = VmStruct(vm, code.allocate(code.debug.size("kvm"), vm.name))
+            here = VmStruct(vm, vm.vmid, code.allocate(code.debug.size("kvm"), vm.name))
             self._vms[here.address] = here
             at = code.debug.offset
             mode = MODES.get(vm.aia_mode, AUTO_MODE)
             code.shared.fix(here.address + at("kvm", "arch.aia.mode"), 4, mode)
             code.shared.fix(here.address + at("kvm", "arch.aia.initialized"), 1, 1)
             code.shared.fix(here.address + at("kvm", "arch.aia.nr_ids"), 4, GUEST_IDS)
+            if self.vmid_version is not None:
+                self._bind_vmid(here, self.vmid_version)
         self._of[vm] = here
         for name in ("slots_lock", "lock"):
             self.locks[here.address + code.debug.offset("kvm", name)] = getattr(vm, name)
         return here
+
+    def _bind_vmid(self, here: VmStruct, of_now: int) -> None:
+        """kvm->arch.vmid.  The model has the version in which a VMID was given out for the VMID; in
+        C a VMID means the same once it is handed out again."""
+        code = self.code
+        shared, at, memory = code.shared, code.debug.offset, code.memory
+        version, vmid = (cell_of(memory, here.vmid, name) for name in ("version", "vmid"))
+        place = here.address + at("kvm", "arch.vmid.vmid_version")
+        shared.bind(place, 8, version, version_in_c, version_in_model)
+        place = here.address + at("kvm", "arch.vmid.vmid")
+        shared.bind(place, 8, vmid, to_model=lambda _: shared.memory.read(of_now))
 
     def _take_over(self, here: VcpuStruct, vcpu: Vcpu) -> None:
         """A vCPU gets the structs of one that is gone."""
@@ -194,6 +234,10 @@ class Structs:
             lambda vgein: vgein << VGEIN_SHIFT,
             lambda hstatus: hstatus >> VGEIN_SHIFT & VGEIN_MASK,
         )
+        if self.vmid_version is not None:
+            cell = cell_of(memory, vcpu, "requests")
+            place = here.address + at("kvm_vcpu", "requests")
+            shared.bind(place, 8, cell, requests_in_c, requests_in_model)
         for name in ("vsfile_cpu", "vsfile_hgei"):
             shared.bind(here.imsic + at("imsic", name), 4, cell_of(memory, vcpu, name))
         first = at("imsic_mrif", "eix")

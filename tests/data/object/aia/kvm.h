@@ -74,6 +74,9 @@ struct kvm {
 	struct xarray vcpu_array;
 	int online_vcpus;
 	struct {
+		struct kvm_vmid {
+			u64 vmid_version, vmid;
+		} vmid;
 		struct {
 			u32 mode;
 			char initialized;
@@ -89,6 +92,7 @@ struct kvm_run {
 struct kvm_vcpu {
 	struct kvm *kvm;
 	int cpu, vcpu_id;
+	u64 requests;
 	struct lock mutex;
 	struct kvm_run *run;
 	struct {
@@ -120,6 +124,8 @@ extern const struct cpumask cpu_bit_bitmap[];
 extern const struct cpumask __cpu_possible_mask;
 extern u64 _raw_spin_lock_irqsave(struct lock *lock);
 extern void _raw_spin_unlock_irqrestore(struct lock *lock, u64 flags);
+extern void _raw_spin_lock(struct lock *lock);
+extern void _raw_spin_unlock(struct lock *lock);
 extern u64 _raw_read_lock_irqsave(struct lock *lock);
 extern void _raw_read_unlock_irqrestore(struct lock *lock, u64 flags);
 extern u64 _raw_write_lock_irqsave(struct lock *lock);
@@ -135,6 +141,8 @@ extern void disable_percpu_irq(u32 irq);
 extern void preempt_schedule(void);
 extern void on_each_cpu_cond_mask(void *cond, void (*function)(void *), void *info, int wait,
 				  const struct cpumask *mask);
+extern void *xa_find(struct xarray *array, u64 *index, u64 most, u32 mark);
+extern void *xa_find_after(struct xarray *array, u64 *index, u64 most, u32 mark);
 extern void *xa_load(struct xarray *array, u64 index);
 extern void *memset(void *to, int byte, u64 length);
 extern void kfree(const void *memory);
