@@ -1,9 +1,8 @@
 """The words of a stack that a function has never written, and values that were loaded from them.
 
-To copy such a value is no mistake, for a struct may have parts that nobody uses; to branch on it,
-to take it for an address or to put it into a CSR is one.  A word of which one byte was written
-counts as written, and so does what was computed from such a value and stored: bit fields are set
-like that.
+To copy such a value is allowed, for a struct may have parts that nobody uses; to branch on it, to
+take it for an address or to put it into a CSR is a mistake.  A word counts as written once any of
+its bytes was, or once the result of a computation with it was stored: bit fields are set like that.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Tracker:
             self.copies |= 1 << register & ~1
 
     def store(self, address: int, size: int, register: int = 0) -> None:
-        """What is in a register is stored, or what is known to be written."""
+        """A register is stored, or a value that is known to be written."""
         bits = self._bits(address, size)
         if self.copies >> register & 1:
             self.words |= bits if size == 1 << WORD_SHIFT else 0
@@ -87,7 +86,7 @@ class Tracker:
         return bool((to_csr or address) and bits >> it.rs1 & 1)
 
     def kept(self, sp: int, live: frozenset[int]) -> Unwritten:
-        """What there is of it at a request; dead registers do not matter."""
+        """The state of it at a request; dead registers do not matter."""
         within = (1 << (self.top - sp >> WORD_SHIFT)) - 1
         alive = sum(1 << each for each in live)
         return Unwritten(self.words & within, self.copies & alive, self.computed & alive)
