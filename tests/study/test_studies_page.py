@@ -35,7 +35,7 @@ def test_the_page_has_what_its_commands_print(
 ) -> None:
     words, printed = blocks()[number]
     (tmp_path / "docs").mkdir()
-    copy(ROOT / "docs" / "policy_patch.py", tmp_path / "docs")
+    copy(ROOT / "docs" / "policies.py", tmp_path / "docs")
     monkeypatch.chdir(tmp_path)
     said = hgeisim(*shlex.split(words), "--executor", "serial")
     assert (said.status, said.err) == (0, "")
