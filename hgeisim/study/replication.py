@@ -30,7 +30,7 @@ from hgeisim.kernel.variants import own_digest, own_files
 from hgeisim.library import own_patch
 from hgeisim.runs.measures import modes_of
 from hgeisim.runs.occupancy_steps import Steps, steps_of_harts
-from hgeisim.runs.tables import STATE_NAMES, table_of
+from hgeisim.runs.tables import STATE_NAMES, Tables, table_of
 from hgeisim.runs.timeline import EVENT_NAMES, Timeline
 from hgeisim.scenario.canonical import effective, on_variant, with_seed
 from hgeisim.scenario.load import scenario_from
@@ -191,17 +191,17 @@ def _sent(simulation: Simulation) -> Counter[str]:
     return found
 
 
-def _vms(simulation: Simulation, start_ns: int, before: Counter[str]) -> dict[str, Vms]:
-    """The VMs of each [[vm]] table in a window."""
-    spans, vcpus = simulation.tables["spans"], simulation.tables["vcpus"]
+def _vms(tables: Tables, start_ns: int, sent: Counter[str]) -> dict[str, Vms]:
+    """The VMs of each [[vm]] table in a window in which they were `sent` so many MSIs."""
+    spans, vcpus = tables["spans"], tables["vcpus"]
     got = spans[np.isin(spans["kind"], MSIS) & (spans["end_ns"] >= start_ns)]
     names = dict(zip(vcpus["vcpu"].tolist(), map(table_of, vcpus["vm"].tolist()), strict=True))
     whose = np.array([names[vcpu] for vcpu in got["vcpu"].tolist()], dtype=object)
-    found = {}
-    for name, sent in _sent(simulation).items():
-        mine = got[whose == name]
-        found[name] = Vms(sent - before[name], np.sort(mine["end_ns"] - mine["start_ns"]))
-    return found
+    taken = {name: got[whose == name] for name in sent}
+    return {
+        name: Vms(count, np.sort(taken[name]["end_ns"] - taken[name]["start_ns"]))
+        for name, count in sent.items()
+    }
 
 
 def _empty(simulation: Simulation) -> Window:
@@ -214,7 +214,8 @@ def _window(
     simulation: Simulation, start_ns: int, before: States, sent_before: Counter[str]
 ) -> Window:
     timeline, tables = simulation.timeline, simulation.tables
-    after = _states(simulation, timeline.end_ns)
+    after, sent = _states(simulation, timeline.end_ns), _sent(simulation)
+    sent.subtract(sent_before)
     spans = tables["spans"][tables["spans"]["start_ns"] >= start_ns]
     modes = modes_of(spans, tables["vcpus"])
     return Window(
@@ -227,7 +228,7 @@ def _window(
         events_after(timeline, start_ns),
         spans[np.isin(modes, WITH_LINES)],
         spans[modes == "hwaccel"],
-        _vms(simulation, start_ns, sent_before),
+        _vms(tables, start_ns, sent),
     )
 
 
