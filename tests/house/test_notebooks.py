@@ -19,8 +19,8 @@ from tests.support.commands import hgeisim
 from tests.support.source import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SUBJECTS = {"first-look", "lock-order", "race", "traces"}
-"""A run in time, lock order, a search, and traces of a real kernel."""
+SUBJECTS = {"first-look", "lines-per-hart", "lock-order", "race", "traces"}
+"""A run in time, kernels compared, lock order, a search, and traces of a real kernel."""
 IMPORTED = {"hgeisim", "numpy", "tempfile"}
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
