@@ -143,10 +143,13 @@ class Sample:
     def vm_estimates(self, metric: str) -> dict[str, dict[str, Interval | None]]:
         """A metric of the VMs of each [[vm]] table, if there are several, on each kernel."""
         records = {letter: self.records(letter) for letter in self.jobs}
-        names = {vm: None for made in records.values() for r in made for vm in r.vms.get(metric, ())}
+        every = (record for made in records.values() for record in made)
+        names = {vm: None for record in every for vm in record.vms.get(metric, ())}
         return {
             vm: {
-                letter: self._of_numbers([r.vms[metric].get(vm) for r in made], letter, metric)
+                letter: self._of_numbers(
+                    [r.vms.get(metric, {}).get(vm) for r in made], letter, metric
+                )
                 for letter, made in records.items()
             }
             for vm in (names if len(names) > 1 else ())

@@ -185,13 +185,9 @@ def _together(window: Window) -> Vms:
     return Vms(sum(vms.sent for vms in window.vms.values()), together)
 
 
-def _of_vms(
-    unit: str, over: str, meaning: str, by_vm: Callable[[Window, Vms], Value]
-) -> Metric:
+def _of_vms(unit: str, over: str, meaning: str, by_vm: Callable[[Window, Vms], Value]) -> Metric:
     """A metric of the VMs of each table, and of all together."""
-    return Metric(
-        unit, over, meaning, lambda window: by_vm(window, _together(window)), by_vm=by_vm
-    )
+    return Metric(unit, over, meaning, lambda window: by_vm(window, _together(window)), by_vm=by_vm)
 
 
 GUEST = (VSFILE, SWFILE)

@@ -1,11 +1,11 @@
 """A livelock of vCPUs: they take lines from each other, or go after lines on other HARTs, again and
 again, and none of them gets any further.
 
-It is looked for line by line.  A line *comes back* when a vCPU gets it that has had it before.  When
-it has come back `RETURNS` times, and no vCPU that has had it meanwhile has entered its guest, on
-this line or in any other way, that is a livelock.  One entry by one of them and the count begins
-anew, so whatever makes progress is never accused.  A vCPU that is refused again and again is not
-meant: it starves, and the metrics `fail_entry` and `failed_time` show that.
+It is looked for line by line.  A line *comes back* when a vCPU gets it that has had it before.  It
+is a livelock when it has come back `RETURNS` times and no vCPU that has had it meanwhile has
+entered its guest, on this line or in any other way.  One entry by one of them and the count begins
+anew, so what makes progress is never accused.  A vCPU that is refused again and again is not meant:
+it starves, and the metrics `fail_entry` and `failed_time` show that.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class Livelock:
             going.returns += 1
         going.entries.setdefault(owner.id, self.entries[owner.id])
         if going.returns == RETURNS:
-            self.note(Finding("livelock", "hgei", self._text(line)), going.since_ns, "this has lasted")
+            self.note(
+                Finding("livelock", "hgei", self._text(line)), going.since_ns, "this has lasted"
+            )
 
     def _in_vain(self, going: Round) -> bool:
         """Whether none of the vCPUs has entered its guest since it first had the line."""
@@ -81,6 +83,6 @@ class Livelock:
         names = ", ".join(self.k.vcpu(number).name for number in sorted(vcpus))
         where = f"HART{'s' if len(harts) > 1 else ''} {', '.join(map(str, sorted(harts)))}"
         return (
-            f"lines of {where} go round among {names}, and no guest is entered: HART {line[0]} line "
-            f"{line[1]} has come back {RETURNS} times"
+            f"lines of {where} go round among {names}, and no guest is entered: "
+            f"HART {line[0]} line {line[1]} has come back {RETURNS} times"
         )
