@@ -192,7 +192,7 @@ def _sent(simulation: Simulation) -> Counter[str]:
 
 
 def _vms(tables: Tables, start_ns: int, sent: Counter[str]) -> dict[str, Vms]:
-    """The VMs of each [[vm]] table in a window in which they were `sent` so many MSIs."""
+    """The VMs of each [[vm]] table in a window; `sent` counts the MSIs sent to them in it."""
     spans, vcpus = tables["spans"], tables["vcpus"]
     got = spans[np.isin(spans["kind"], MSIS) & (spans["end_ns"] >= start_ns)]
     names = dict(zip(vcpus["vcpu"].tolist(), map(table_of, vcpus["vm"].tolist()), strict=True))

@@ -75,7 +75,7 @@ class Livelock:
 
     def _text(self, line: Line) -> str:
         """The line, the vCPUs among which it and others go round, and the HARTs of these lines."""
-        vcpus, harts = self.rounds[line].entries.keys(), set[int]()
+        vcpus, harts = set(self.rounds[line].entries), set[int]()
         for (cpu, _), going in self.rounds.items():
             if going.returns and self._in_vain(going) and going.entries.keys() & vcpus:
                 vcpus |= going.entries.keys()
