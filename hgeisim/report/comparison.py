@@ -15,6 +15,8 @@ from hgeisim.scenario.table import format_duration
 Document = dict[str, Any]
 APART = 3
 """How many seeds are shown."""
+SIDE_BY_SIDE = 2
+"""How many kernels have room beside each other."""
 STOPS = {
     "replications": "",
     "precision": ", enough for the precision",
@@ -29,9 +31,12 @@ def parts(document: Document) -> Iterator[Part]:
     for letter, variant in document["variants"].items():
         yield f"{letter}  {variant}"
     yield ""
-    yield estimates(document)
-    yield ""
-    yield _differences(document)
+    if len(document["variants"]) > SIDE_BY_SIDE:
+        yield _one_below_the_other(document)
+    else:
+        yield estimates(document)
+        yield ""
+        yield _differences(document)
     yield ""
     yield from meanings(document["metrics"])
     yield from _notes(document)
@@ -70,10 +75,27 @@ def estimates(document: Document) -> Grid:
     """The metrics of each kernel."""
     letters = list(document["variants"])
     rows = [
-        (row["name"], *(estimate(row["variants"][each], row["unit"]) for each in letters))
+        (name, *(estimate(found[each], row["unit"]) for each in letters))
         for row in document["metrics"]
+        for name, found in (
+            (row["name"], row["variants"]),
+            *((f"  {vm}", found) for vm, found in row["vms"].items()),
+        )
     ]
     return Grid(("metric", *letters), rows)
+
+
+def _one_below_the_other(document: Document) -> Grid:
+    """The metrics of each kernel, and what it has more or less than the first one."""
+    first, *others = document["variants"]
+    rows: list[tuple[str, ...]] = []
+    for row in document["metrics"]:
+        for vm, found in {"": row["variants"], **row["vms"]}.items():
+            rows.append((f"{row['name']}, {vm}" if vm else row["name"], "", "", "", ""))
+            for letter in (first, *others):
+                cells = ("", "", "") if vm or letter == first else _cells(row, letter)
+                rows.append((f"  {letter}", estimate(found[letter], row["unit"]), *cells))
+    return Grid(("metric", "", f"paired, less {first}", f"of {first}", ""), rows)
 
 
 def _differences(document: Document) -> Grid:

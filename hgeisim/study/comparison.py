@@ -140,6 +140,26 @@ class Sample:
         level, quantile = level or self.plan.share, self.plan.quantile
         return estimate(metric, lambda name: self.values(letter, name), level, quantile, letter)
 
+    def vm_estimates(self, metric: str) -> dict[str, dict[str, Interval | None]]:
+        """A metric of the VMs of each [[vm]] table, if there are several, on each kernel."""
+        records = {letter: self.records(letter) for letter in self.jobs}
+        every = (record for made in records.values() for record in made)
+        names = {vm: None for record in every for vm in record.vms.get(metric, ())}
+        return {
+            vm: {
+                letter: self._of_numbers(
+                    [r.vms.get(metric, {}).get(vm) for r in made], letter, metric
+                )
+                for letter, made in records.items()
+            }
+            for vm in (names if len(names) > 1 else ())
+        }
+
+    def _of_numbers(self, found: list[float | None], letter: str, metric: str) -> Interval | None:
+        values = [value for value in found if value is not None]
+        name, plan = f"{letter} {metric}", self.plan
+        return of_numbers(values, plan.share, plan.quantile, name) if values else None
+
     def difference(self, other: str, metric: str) -> Interval:
         """How much more another kernel has than the first one, pair by pair."""
         first, *others = self.jobs
@@ -310,6 +330,10 @@ def _row(sample: Sample, metric: str) -> dict[str, Any]:
         differences[other] = shown(interval) | {"of_first": share}
     return facts_of(metric) | {
         "variants": {letter: each and shown(each) for letter, each in found.items()},
+        "vms": {
+            vm: {letter: each and shown(each) for letter, each in estimates.items()}
+            for vm, estimates in sample.vm_estimates(metric).items()
+        },
         "differences": differences,
     }
 

@@ -8,7 +8,7 @@ not count where lines or interrupt files are concerned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -17,6 +17,7 @@ import numpy as np
 
 from hgeisim.runs.measures import durations
 from hgeisim.runs.tables import BLOCKED, FAILED, HOST, STATE_NAMES, SWFILE, VSFILE, Records
+from hgeisim.runs.timeline import Column
 
 WITH_LINES = ("auto", "hwaccel")
 """The modes of VMs whose vCPUs ask for a line."""
@@ -32,7 +33,7 @@ class Window:
 
     `states` has for each mode the time of its vCPUs by state, `harts` a record for each HART,
     `events` counts those of the timeline, `spans` are the ones of vCPUs with lines that began in
-    the window, and `hwaccel` those of vCPUs in HWACCEL.
+    the window, and `hwaccel` those of vCPUs in HWACCEL.  `vms` has the VMs of each [[vm]] table.
     """
 
     wall_ns: int
@@ -41,6 +42,7 @@ class Window:
     events: Counter[str]
     spans: Records
     hwaccel: Records
+    vms: Mapping[str, Vms]
 
     def time_ns(self, modes: Sequence[str], *states: int) -> int:
         """Time of the vCPUs in some modes, in some states."""
@@ -56,11 +58,20 @@ class Hart(NamedTuple):
     online_ns: int
 
 
+class Vms(NamedTuple):
+    """The VMs of one [[vm]] table in a window: how many MSIs were `sent` to them, and of those that
+    their guests got in the window the time from arrival until then, sorted."""
+
+    sent: int
+    response_ns: Column
+
+
 class Metric(NamedTuple):
     """A number that a replication has.
 
     `over` is the denominator, in words.  An event that may be rare has its `events` and `trials`,
-    two other metrics.  `by_hart` has the same number of each HART.
+    two other metrics.  `by_hart` has the same number of each HART, `by_vm` of the VMs of a [[vm]]
+    table.
     """
 
     unit: str
@@ -70,6 +81,7 @@ class Metric(NamedTuple):
     events: str = ""
     trials: str = ""
     by_hart: Callable[[Window, Hart], Value] | None = None
+    by_vm: Callable[[Window, Vms], Value] | None = None
 
 
 def _share(modes: Sequence[str], states: Sequence[int], of: Sequence[int], window: Window) -> Value:
@@ -136,15 +148,46 @@ def _moves(window: Window) -> Value:
     return _ratio(float((window.spans["kind"] == "move").sum()) * MS, window.wall_ns)
 
 
+def _mean(lasted_ns: Column) -> Value:
+    return float(lasted_ns.mean()) if len(lasted_ns) else None
+
+
+def _p99(lasted_ns: Column) -> Value:
+    """By nearest rank, as the summary of a run has it."""
+    return float(lasted_ns[-(-len(lasted_ns) * 99 // 100) - 1]) if len(lasted_ns) else None
+
+
 def _mean_ns(kind: str, met: str, window: Window) -> Value:
-    lasted = durations(window.spans, kind, met)
-    return float(lasted.mean()) if len(lasted) else None
+    return _mean(durations(window.spans, kind, met))
 
 
 def _p99_ns(kind: str, met: str, window: Window) -> Value:
-    """By nearest rank, as the summary of a run has it."""
-    lasted = durations(window.spans, kind, met)
-    return float(lasted[-(-len(lasted) * 99 // 100) - 1]) if len(lasted) else None
+    return _p99(durations(window.spans, kind, met))
+
+
+def _offered(window: Window, vms: Vms) -> Value:
+    return _ratio(vms.sent * MS, window.wall_ns)
+
+
+def _served(window: Window, vms: Vms) -> Value:
+    return _ratio(len(vms.response_ns) * MS, window.wall_ns)
+
+
+def _served_by_line(window: Window) -> Value:
+    busy_ns = sum(hart.busy_ns for hart in window.harts)
+    return _ratio(len(_together(window).response_ns) * MS, busy_ns)
+
+
+def _together(window: Window) -> Vms:
+    """The VMs of all tables."""
+    responses_ns = [vms.response_ns for vms in window.vms.values()]
+    together = np.sort(np.concatenate([np.zeros(0, np.int64), *responses_ns]))
+    return Vms(sum(vms.sent for vms in window.vms.values()), together)
+
+
+def _of_vms(unit: str, over: str, meaning: str, by_vm: Callable[[Window, Vms], Value]) -> Metric:
+    """A metric of the VMs of each table, and of all together."""
+    return Metric(unit, over, meaning, lambda window: by_vm(window, _together(window)), by_vm=by_vm)
 
 
 GUEST = (VSFILE, SWFILE)
@@ -194,6 +237,20 @@ METRICS: dict[str, Metric] = {
     "moves": Metric("1/ms", "wall time", "VS-files that moved to another HART", _moves),
     "allocs": Metric("1/ms", "wall time", "lines handed out", partial(_rate, "alloc")),
     "sgeis": Metric("1/ms", "wall time", "SGEIs handled", partial(_rate, "sgei")),
+    "offered": _of_vms("1/ms", "wall time", "MSIs sent to guests", _offered),
+    "served": _of_vms("1/ms", "wall time", "MSIs that guests got", _served),
+    "served_by_line": Metric(
+        "1/ms", "time of taken lines", "MSIs that guests got, for each line in use",
+        _served_by_line,
+    ),
+    "response_mean": _of_vms(
+        "ns", "MSIs that guests got", "from arrival until the guest has it, in whatever file",
+        lambda window, vms: _mean(vms.response_ns),
+    ),
+    "response_p99": _of_vms(
+        "ns", "MSIs that guests got", "99 of 100 take no longer, in whatever file",
+        lambda window, vms: _p99(vms.response_ns),
+    ),
     "msi_vsfile_mean": Metric(
         "ns", "MSIs to a VS-file whose guest ran", "from arrival until the guest has it",
         partial(_mean_ns, "msi-vsfile", "guest"),
@@ -251,4 +308,13 @@ def hart_values(window: Window) -> dict[str, tuple[Value, ...]]:
         name: tuple(metric.by_hart(window, hart) for hart in window.harts)
         for name, metric in METRICS.items()
         if metric.by_hart is not None
+    }
+
+
+def vm_values(window: Window) -> dict[str, dict[str, Value]]:
+    """The values of the VMs of each [[vm]] table, of the metrics that have them."""
+    return {
+        name: {vm: metric.by_vm(window, vms) for vm, vms in window.vms.items()}
+        for name, metric in METRICS.items()
+        if metric.by_vm is not None
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -30,7 +30,7 @@ from hgeisim.kernel.variants import own_digest, own_files
 from hgeisim.library import own_patch
 from hgeisim.runs.measures import modes_of
 from hgeisim.runs.occupancy_steps import Steps, steps_of_harts
-from hgeisim.runs.tables import STATE_NAMES
+from hgeisim.runs.tables import STATE_NAMES, Tables, table_of
 from hgeisim.runs.timeline import EVENT_NAMES, Timeline
 from hgeisim.scenario.canonical import effective, on_variant, with_seed
 from hgeisim.scenario.load import scenario_from
@@ -40,14 +40,18 @@ from hgeisim.study.metrics import (
     WITH_LINES,
     Hart,
     Value,
+    Vms,
     Window,
     hart_values,
     values_of,
+    vm_values,
 )
 
 PACKAGE = Path(__file__).parents[1]
 ROOMS = ("machine", "kernel", "scenario", "drivers", "watch", "checks", "runs", "study")
 """The rooms whose code a record depends on."""
+MSIS = ("msi-vsfile", "msi-swfile")
+"""The kinds of spans of an MSI on its way to a guest."""
 States = dict[str, Sequence[int]]
 """For each mode, the time of its vCPUs by state, in ns."""
 
@@ -67,11 +71,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a replication: its metrics, those of each HART, and the ids of findings."""
+    """The record of a replication: its metrics, those of each HART, the ids of findings, and its
+    metrics of the VMs of each [[vm]] table."""
 
     values: dict[str, Value]
     harts: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
+    vms: dict[str, dict[str, Value]] = field(default_factory=dict)
 
 
 def job_of(scenario: Scenario, variant: str | None = None, warm_up_ns: int = 0) -> Job:
@@ -90,14 +96,20 @@ def replicate(job: Job) -> Record:
     """Make one replication."""
     scenario = scenario_of(job)
     simulation = simulate(scenario, record="latencies")
-    at_start: list[States] = []
-    simulation.env.process(_noting_states(simulation, (job.warm_up_ns,), at_start))
+    at_start: list[tuple[States, Counter[str]]] = []
+    simulation.env.process(
+        _noting(
+            simulation,
+            (job.warm_up_ns,),
+            lambda now_ns: at_start.append((_states(simulation, now_ns), _sent(simulation))),
+        )
+    )
     simulation.run(scenario.run.until)
     ids = tuple(sorted(each for each in simulation.findings if not is_note(each)))
     if not at_start:  # a patch has ended the run before
         return Record(dict.fromkeys(values_of(_empty(simulation))), {}, ids)
-    window = _window(simulation, job.warm_up_ns, at_start[0])
-    return Record(values_of(window), hart_values(window), ids)
+    window = _window(simulation, job.warm_up_ns, *at_start[0])
+    return Record(values_of(window), hart_values(window), ids, vm_values(window))
 
 
 def replicate_all(jobs: Sequence[Job]) -> tuple[list[Record], float]:
@@ -152,12 +164,12 @@ def code_digest() -> str:
     return made.hexdigest()
 
 
-def _noting_states(simulation: Simulation, times_ns: Sequence[int], noted: list[States]) -> Any:
-    """A process that notes at some times how long vCPUs have been in each state."""
+def _noting(simulation: Simulation, times_ns: Sequence[int], note: Callable[[int], None]) -> Any:
+    """A process that makes a note at some times."""
     for at_ns in times_ns:
         if wait_ns := at_ns - int(simulation.env.now):
             yield simulation.env.timeout(wait_ns)
-        noted.append(_states(simulation, at_ns))
+        note(at_ns)
     yield simulation.env.timeout(0)
 
 
@@ -170,15 +182,40 @@ def _states(simulation: Simulation, now_ns: int) -> States:
     return found
 
 
+def _sent(simulation: Simulation) -> Counter[str]:
+    """How many MSIs have been sent to the VMs of each [[vm]] table up to now."""
+    found: Counter[str] = Counter()
+    for vcpu in filter(None, simulation.k.vcpus):
+        tally = vcpu.ledger.tally
+        found[table_of(vcpu.vm.name)] += tally.sent if tally else 0
+    return found
+
+
+def _vms(tables: Tables, start_ns: int, sent: Counter[str]) -> dict[str, Vms]:
+    """The VMs of each [[vm]] table in a window; `sent` counts the MSIs sent to them in it."""
+    spans, vcpus = tables["spans"], tables["vcpus"]
+    got = spans[np.isin(spans["kind"], MSIS) & (spans["end_ns"] >= start_ns)]
+    names = dict(zip(vcpus["vcpu"].tolist(), map(table_of, vcpus["vm"].tolist()), strict=True))
+    whose = np.array([names[vcpu] for vcpu in got["vcpu"].tolist()], dtype=object)
+    taken = {name: got[whose == name] for name in sent}
+    return {
+        name: Vms(count, np.sort(taken[name]["end_ns"] - taken[name]["start_ns"]))
+        for name, count in sent.items()
+    }
+
+
 def _empty(simulation: Simulation) -> Window:
     none: States = {mode: [0] * len(STATE_NAMES) for mode in ALL_MODES}
     spans = simulation.tables["spans"][:0]
-    return Window(0, none, (), Counter(), spans, spans)
+    return Window(0, none, (), Counter(), spans, spans, {})
 
 
-def _window(simulation: Simulation, start_ns: int, before: States) -> Window:
+def _window(
+    simulation: Simulation, start_ns: int, before: States, sent_before: Counter[str]
+) -> Window:
     timeline, tables = simulation.timeline, simulation.tables
-    after = _states(simulation, timeline.end_ns)
+    after, sent = _states(simulation, timeline.end_ns), _sent(simulation)
+    sent.subtract(sent_before)
     spans = tables["spans"][tables["spans"]["start_ns"] >= start_ns]
     modes = modes_of(spans, tables["vcpus"])
     return Window(
@@ -191,6 +228,7 @@ def _window(simulation: Simulation, start_ns: int, before: States) -> Window:
         events_after(timeline, start_ns),
         spans[np.isin(modes, WITH_LINES)],
         spans[modes == "hwaccel"],
+        _vms(tables, start_ns, sent),
     )
 
 
@@ -228,7 +266,9 @@ def settling(job: Job) -> list[list[float]]:
     simulation = simulate(scenario, record="latencies")
     edges = [scenario.run.until * part // SLICES for part in range(SLICES)]
     noted: list[States] = []
-    simulation.env.process(_noting_states(simulation, edges, noted))
+    simulation.env.process(
+        _noting(simulation, edges, lambda now_ns: noted.append(_states(simulation, now_ns)))
+    )
     simulation.run(scenario.run.until)
     noted.append(_states(simulation, simulation.timeline.end_ns))
     edges.append(simulation.timeline.end_ns)

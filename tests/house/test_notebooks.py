@@ -19,8 +19,9 @@ from tests.support.commands import hgeisim
 from tests.support.source import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SUBJECTS = {"first-look", "lock-order", "own-object", "race", "traces"}
-"""A run in time, lock order, objects of a build, a search, and traces of a real kernel."""
+SUBJECTS = {"first-look", "lines-per-hart", "lock-order", "own-object", "race", "traces"}
+"""A run in time, kernels compared, lock order, objects of a build, a search, and traces of a real
+kernel."""
 IMPORTED = {"hgeisim", "numpy", "tempfile"}
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

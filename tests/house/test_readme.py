@@ -22,6 +22,7 @@ QUOTES = {
     "  + edge hgctrl->lock < imsic->vsfile_lock": "locks-check.txt",
     "new finding recursion:hgctrl->lock W W": "locks-check.txt",
     "+ edge rq->__lock < imsic->vsfile_lock": "locks-diff.txt",
+    "paired difference": "../../docs/studies.md",
 }
 
 

@@ -17,7 +17,7 @@ from tests.support.golden import difference, updating
 from tests.support.source import ROOT
 
 PAGE = ROOT / "docs" / "studies.md"
-LONG = (1, 2, 3)
+LONG = (1, 2, 3, 5)
 """Blocks that take some seconds; the goldens of each command are quick."""
 BLOCK = re.compile(r"```console\n\$ hgeisim (.*)\n((?:.*\n)*?)```\n")
 
@@ -28,14 +28,14 @@ def blocks() -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "number", [pytest.param(n, marks=pytest.mark.proof if n in LONG else ()) for n in range(4)]
+    "number", [pytest.param(n, marks=pytest.mark.proof if n in LONG else ()) for n in range(6)]
 )
 def test_the_page_has_what_its_commands_print(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words, printed = blocks()[number]
     (tmp_path / "docs").mkdir()
-    copy(ROOT / "docs" / "policy_patch.py", tmp_path / "docs")
+    copy(ROOT / "docs" / "policies.py", tmp_path / "docs")
     monkeypatch.chdir(tmp_path)
     said = hgeisim(*shlex.split(words), "--executor", "serial")
     assert (said.status, said.err) == (0, "")

@@ -18,6 +18,7 @@ from hgeisim.drivers.path_failure import FAILURES, crash, has_own_patch, is_of_a
 from hgeisim.drivers.timed.costs import Costs
 from hgeisim.drivers.timed.driver import TimedDriver
 from hgeisim.drivers.timed.environment import LaneEnvironment, TimedClock
+from hgeisim.drivers.timed.livelock import Livelock
 from hgeisim.drivers.timed.own_patch import GuardedAccesses, PatchFollower
 from hgeisim.drivers.timed.wait_queues import waits_for_guest
 from hgeisim.drivers.timed.workload.closed_load import ClosedLoad
@@ -66,7 +67,7 @@ TABLES: dict[str, Any] = {
 """The tables that can be recorded beside the timeline, with the watcher that fills each."""
 RECORDED = {"all": (*TABLES,), "latencies": ("spans", "vcpus"), "occupancy": ("vcpus",)}
 """The tables of each way to record; only "all" has lock order."""
-ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests, Guests, Sgeis)
+ALWAYS = (Recorder, Asker, LineCount, Books, Moves, Requests, Guests, Sgeis, Livelock)
 """The watchers of every run."""
 ON_ITS_WAY_NS = 2_000_000
 """A wake-up outstanding for longer than this, or than half the run, counts as lost."""
@@ -107,6 +108,7 @@ class Simulation:
         watch, chains = self.k.watch, PathChains(self.k.watch.paths, type(self.k))
         watch.add(Recorder(self.k, self.timeline), self.asker, self.moves)
         watch.add(Requests(self.k, self.note), self.guests, self.sgeis)
+        watch.add(Livelock(self.k, self.note_one))
 
         def moment(who: Runner, op: Op) -> Moment:
             function = chains.subject(who) if isinstance(op, WarnOn) else who.name
