@@ -35,7 +35,7 @@ def estimate(found: Found | None, unit: str, *, difference: bool = False) -> str
     if low == high:
         return f"{value:{sign}.4g}{name} in each"
     digits = _digits(max(value - low, high - value), value)
-    number = f"{value:{sign}.{digits}f}"
+    number = f"{value:{sign}z.{digits}f}"  # z: 0 has no minus sign
     if unit == "share" and not difference and (low < 0 or high > 100):  # t knows no ends
         return f"{number}{name} ({max(low, 0):.{digits}f}..{min(high, 100):.{digits}f})"
     if found["method"] == "t":
@@ -62,7 +62,7 @@ def _digits(half: float, value: float) -> int:
 
 def percent_of(share: float | None) -> str:
     """A relative difference."""
-    return "" if share is None else f"{share:+.1%}"
+    return "" if share is None else f"{share:+z.1%}"
 
 
 def meanings(metrics: Iterable[Found]) -> Iterator[str]:
