@@ -203,9 +203,10 @@ class AiaFunctions(AiaObjects):
         yield vcpu.vm.lock.lock
         data.vcpu, data.isel = vcpu.id, 0  # objects keep something else there meanwhile
         at = rw_attr(k, current, vcpu, (isel, data.write, value))
-        out = (yield from entered("kvm_riscv_aia_imsic_rw_attr")(k, current, at)).out
+        done = yield from entered("kvm_riscv_aia_imsic_rw_attr")(k, current, at)
         data.vcpu, data.isel = 0, isel
-        data.value = value if data.write else out
+        data.value = value if data.write else done.out
+        done = None  # a path holds nothing but numbers across a yield
         yield vcpu.vm.lock.unlock
 
     def imsic_vsfile_local_rw(k, current: Any, sender: Caller) -> Path[None]:

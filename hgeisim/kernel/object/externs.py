@@ -133,21 +133,25 @@ def xa_load(k: Any, current: Any, array: int, index: int, *_: int) -> Path[int]:
     return int(k.structs.vcpu_in(array, index))
 
 
-def xa_find(
-    k: Any, current: Any, array: int, index: int, most: int, mark: int = 0, first: int = 0
-) -> Path[int]:
-    """xa_find of kvm->vcpu_array: the next vCPU from an index on, which it sets."""
+def xa_find(k: Any, current: Any, array: int, index: int, *_: int) -> Path[int]:
+    """xa_find of kvm->vcpu_array without an upper bound: the next vCPU from an index on, which it
+    sets."""
+    return next_in(k, array, index, 0)
+
+
+def xa_find_after(k: Any, current: Any, array: int, index: int, *_: int) -> Path[int]:
+    """xa_find_after: the one behind an index."""
+    return next_in(k, array, index, 1)
+
+
+def next_in(k: Any, array: int, index: int, behind: int) -> Path[int]:
+    """The address of the next vCPU, NULL if there is none."""
     yield from ()
-    at = k.object.shared.load(index, 8) + first
-    found: int = k.structs.vcpu_in(array, at) if at <= most else 0
+    at = k.object.shared.load(index, 8) + behind
+    found: int = k.structs.vcpu_in(array, at)
     if found:
         k.object.shared.store_bytes(index, 8, at)
     return found
-
-
-def xa_find_after(k: Any, current: Any, array: int, index: int, most: int, *_: int) -> Path[int]:
-    """xa_find_after: the one behind an index."""
-    return xa_find(k, current, array, index, most, first=1)
 
 
 def kvm_io_bus_unregister_dev(k: Any, current: Any, kvm: int, *_: int) -> Path[int]:
@@ -223,7 +227,7 @@ EXTERNS: dict[str, Extern] = {
     "kfree": kfree,
     "kvm_riscv_local_hfence_gvma_all": kvm_riscv_local_hfence_gvma_all,
     "xa_load": xa_load,
-    "xa_find": lambda k, current, *given: xa_find(k, current, *given[:3]),
+    "xa_find": xa_find,
     "xa_find_after": xa_find_after,
     "on_each_cpu_cond_mask": on_each_cpu_cond_mask,
 }

@@ -9,7 +9,6 @@ functions that they have: `v6.12+stable+object:path/to/build`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
 from inspect import isgeneratorfunction
@@ -142,11 +141,12 @@ def patched_functions(name: str, without: str) -> list[str]:
     return sorted({each for cls in classes for each in _functions_of(cls, BASES[base])})
 
 
-def _functions_of(cls: type, base: type[Module]) -> Iterator[str]:
+def _functions_of(cls: type, base: type[Module]) -> list[str]:
     """The functions that a patch has; objects have paths alone, all else is how they are run."""
-    for name in functions_of(cls, base):
-        if not getattr(cls, "objects", ()) or isgeneratorfunction(getattr(cls, name)):
-            yield name
+    found = list(functions_of(cls, base))
+    if getattr(cls, "objects", ()):
+        found = [name for name in found if isgeneratorfunction(getattr(cls, name))]
+    return found
 
 
 def without_last_patch(name: str) -> str:
