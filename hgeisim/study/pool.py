@@ -7,6 +7,7 @@ the same memory here.  Records come back in any order, each with the key of its 
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -207,6 +208,19 @@ def _cluster(address: str) -> Iterator[Pool]:
         if not width:
             allowed = "this scheduler has no workers"
             raise wrong(place, address, allowed, f"start some: dask worker {address}")
-        yield Pool(client.get_executor(pure=False), width)
+        with _lost_chunks_unsaid():
+            yield Pool(client.get_executor(pure=False), width)
     finally:
         client.close()
+
+
+@contextmanager
+def _lost_chunks_unsaid() -> Iterator[None]:
+    """Keep Dask from warning of results that went with a worker: their chunks are made again."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

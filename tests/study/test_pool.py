@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
@@ -51,8 +52,13 @@ def test_any_executor_gives_the_same(job: Job, serial: dict[int, Record]) -> Non
 @pytest.mark.slow
 def test_a_cluster_gives_the_same(job: Job, serial: dict[int, Record]) -> None:
     pytest.importorskip("distributed")
+    said = logging.getLogger("distributed.client")
+    before = said.level
     with cluster(workers=1) as (address, _):
         assert records(address, job) == serial
+        with pool(address):  # results that a dead worker had are made again: no warning of that
+            assert not said.isEnabledFor(logging.WARNING)
+    assert said.level == before
 
 
 def test_only_a_few_jobs_are_out(job: Job) -> None:
