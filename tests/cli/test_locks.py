@@ -251,7 +251,7 @@ def test_a_kernel_that_is_run_for_a_comparison_is_run_in_the_same_scenarios(
         assert "no difference" in answer.out
     scenarios = hgeisim("locks", "diff", "v7.0", variant, "--json").document()["scenarios"]
     assert scenarios["a"] == scenarios["b"]
-    assert len(scenarios["a"]) == 14
+    assert len(scenarios["a"]) == 16
 
 
 def test_a_comparison_of_different_scenarios_says_so(tmp_path: Path) -> None:
