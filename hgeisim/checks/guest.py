@@ -166,9 +166,9 @@ class OwnRegisters(OperationCheck):
         if isinstance(moment.op, EnterGuest) and not k.globals.kvm_rebooting:
             vcpu, hart = k.vcpu(moment.op.vcpu), moment.who.hart
             if hart.registers_of != vcpu.id:
-                left = f"of {name_of(k, hart.registers_of)}" if hart.registers_of else "of nobody"
                 text = f"the guest of {vcpu.name} is entered on CPU {hart.id}, which has the "
-                yield Finding("foreign-registers", "vcpu", f"{text}VS registers {left}")
+                left = name_of(k, hart.registers_of)
+                yield Finding("foreign-registers", "vcpu", f"{text}VS registers of {left}")
 
 
 class RedirectedHere(ReturnCheck):
@@ -184,9 +184,9 @@ class RedirectedHere(ReturnCheck):
         """Report that it has written those of another."""
         hart, up = current.hart, not k.globals.kvm_rebooting
         if k.keeps_registers and up and not vcpu.registers.are_on(hart):
-            left = f"of {name_of(k, hart.registers_of)}" if hart.registers_of else "of nobody"
             text = f"a trap is redirected to the guest of {vcpu.name} on CPU {hart.id}, which has "
-            yield Finding("foreign-registers", "vcpu", f"{text}the VS registers {left}")
+            left = name_of(k, hart.registers_of)
+            yield Finding("foreign-registers", "vcpu", f"{text}the VS registers of {left}")
 
 
 class OwnVmid(OperationCheck):

@@ -11,6 +11,7 @@ from hgeisim.cli.options import complete_scenarios, json_option, variant_option
 from hgeisim.cli.process import EXIT_FINDING, EXIT_NOTHING_NEW
 from hgeisim.cli.study_options import (
     INTERRUPTED,
+    as_arguments,
     check_places,
     executor_option,
     level_option,
@@ -56,13 +57,10 @@ def command(
     """
     from hgeisim.cli.console import print_json, print_parts, progress  # noqa: PLC0415
     from hgeisim.report.capacity import parts  # noqa: PLC0415
-    from hgeisim.scenario.load import parse_value  # noqa: PLC0415
     from hgeisim.study.capacity import capacity  # noqa: PLC0415
 
     check_places(pictures)
-    if said["seed"] is not None:
-        said["seed"] = parse_value(said["seed"])
-    said["set"] = said.pop("settings")
+    as_arguments(said)
     found = capacity(scenario, target, progress=progress(), **said)
     for path in pictures:
         found.plot().save(path)

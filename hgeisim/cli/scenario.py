@@ -132,7 +132,7 @@ def _verdict(name: str, found: Scenario | InputError) -> dict[str, object]:
 
 
 def _size(scenario: Scenario) -> str:
-    vms = {vcpu.vm or vcpu.name: None for vcpu in scenario.vcpu}
+    vms = {vcpu.vm_name: None for vcpu in scenario.vcpu}
     vcpus = len(scenario.vcpu) + sum(vm.vcpus * (vm.count or 1) for vm in scenario.vm)
     return ", ".join(
         _count(number, noun)

@@ -104,15 +104,23 @@ def list_metrics(as_json: bool) -> int:
     return 0
 
 
+def as_arguments(said: dict[str, Any]) -> None:
+    """Give settings and seed of the command line the names and types that functions have for
+    them."""
+    from hgeisim.scenario.load import parse_value  # noqa: PLC0415
+
+    said["set"] = said.pop("settings")
+    if said["seed"] is not None:
+        said["seed"] = parse_value(said["seed"])
+
+
 def loaded(name: str, said: dict[str, Any]) -> Any:
     """The scenario, with what the command line says about it."""
     from hgeisim.library.scenarios import load  # noqa: PLC0415
-    from hgeisim.scenario.load import parse_value  # noqa: PLC0415
 
-    settings, seed = said.pop("settings"), said.pop("seed")
-    number = None if seed is None else parse_value(seed)
-    overrides = {key: said.pop(key) for key in ("variant", "preemption", "until") if key in said}
-    return load(name, set=settings, seed=number, **overrides)
+    as_arguments(said)
+    keys = ("set", "seed", "variant", "preemption", "until")
+    return load(name, **{key: said.pop(key) for key in keys if key in said})
 
 
 def run_again(name: str, said: dict[str, Any]) -> str:

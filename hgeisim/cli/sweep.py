@@ -10,6 +10,7 @@ import click
 from hgeisim.cli.options import PATH, complete_scenarios, json_option, variant_option
 from hgeisim.cli.process import Stopped
 from hgeisim.cli.study_options import (
+    as_arguments,
     check_places,
     executor_option,
     level_option,
@@ -66,7 +67,6 @@ def command(
     """
     from hgeisim.cli.console import print_json, print_parts, progress  # noqa: PLC0415
     from hgeisim.report.sweep import parts  # noqa: PLC0415
-    from hgeisim.scenario.load import parse_value  # noqa: PLC0415
     from hgeisim.study.sweep import polars_or_error, sweep  # noqa: PLC0415
 
     exports = [path for path in (csv, parquet) if path is not None]
@@ -74,10 +74,8 @@ def command(
     if parquet is not None:
         polars_or_error()
     place = out or Path(f"{Path(scenario).stem}.sqlite")
-    if said["seed"] is not None:
-        said["seed"] = parse_value(said["seed"])
+    as_arguments(said)
     given = {key: value for key, value in said.items() if value is not None}
-    given["set"] = given.pop("settings")
     try:
         found = sweep(scenario, axes, place, metrics=metrics, progress=progress(), **given)
     except (KeyboardInterrupt, Stopped):

@@ -105,7 +105,7 @@ def _boot_and_enter_guests(scenario: Scenario, made: BootedScenario, watch: Watc
     vms: dict[str, Vm] = {}
     created = created_by_tasks(scenario)
     for entry in scenario.vcpu:
-        name = entry.vm or entry.name
+        name = entry.vm_name
         if name not in vms:
             vms[name] = k.add_vm(name, AIA_MODES.index(entry.mode))
             vms[name].creation.awaited = name in created
@@ -130,7 +130,7 @@ def _boot_and_enter_guests(scenario: Scenario, made: BootedScenario, watch: Watc
 
 def created_by_tasks(scenario: Scenario) -> set[str]:
     """The names of the VMs that are not there at first: a task creates them."""
-    vm_of = {vcpu.name: vcpu.vm or vcpu.name for vcpu in scenario.vcpu}
+    vm_of = {vcpu.name: vcpu.vm_name for vcpu in scenario.vcpu}
     actions = (action for task in scenario.task for action in task.does)
     return {vm_of[action.vcpu or ""] for action in actions if action.verb == "create"}
 

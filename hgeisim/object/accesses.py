@@ -65,6 +65,11 @@ class Accesses:
         return self.base <= address < self.top
 
     def _set(self, register: int, value: int) -> None:
+        """Give a register a value that is no copy or result of an unwritten word."""
+        self._write(register, value)
+        self.unwritten.set(register)
+
+    def _write(self, register: int, value: int) -> None:
         if register == SP:
             self.unwritten.grow(self.registers[SP], value & WORD)
         if register:

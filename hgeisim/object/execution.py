@@ -111,7 +111,6 @@ class Go(Accesses):
             value = it.imm + (self.pc if name == "auipc" else 0)
         elif name in ("jal", "jalr"):
             self._set(it.rd, following)
-            self.unwritten.set(it.rd)
             target = self.pc + it.imm if name == "jal" else (x + it.imm) & WORD & ~1
             return self._jump(target, following if it.rd == RA else None)
         elif name[:3] == "csr":
@@ -121,7 +120,7 @@ class Go(Accesses):
         elif not name.startswith("fence"):
             raise Fault(ILLEGAL, f"{name} is not executed here", self.pc)
         if value is not None:
-            self._set(it.rd, value)
+            self._write(it.rd, value)
             self.unwritten.compute(it)
         self.pc = following
         return None
@@ -156,8 +155,7 @@ class Go(Accesses):
         self.pc, self.site = self.registers[RA], 0
         self._returned_to(self.pc)  # where a function has ended with this call
         for i in CLOBBERED[1:]:
-            self.registers[i] = 0
-            self.unwritten.set(i)
+            self._set(i, 0)
         self.registers[A0] = value & WORD
 
     def _returned_to(self, address: int) -> None:
@@ -180,8 +178,6 @@ class Go(Accesses):
         self._set(it.rd, value if it.name.endswith("u") else signed(value, 8 * size))
         if self._is_own(address):
             self.unwritten.load(address, size, it.rd)
-        else:
-            self.unwritten.set(it.rd)
         self.pc += it.size
         return None
 
@@ -219,7 +215,6 @@ class Go(Accesses):
             new = COMBINATIONS[name](_extended(old, size), _extended(y, size))
             self._put(x, size, new)
         self._set(it.rd, signed(old, 8 * size))
-        self.unwritten.set(it.rd)
         self.pc += it.size
         return None
 
@@ -230,7 +225,6 @@ class Go(Accesses):
             self._put(x, size, y)
         self.reserved = None
         self._set(it.rd, int(fails))
-        self.unwritten.set(it.rd)
         self.pc += it.size
 
     def _csr(self, it: Instruction, x: int) -> Request | None:
@@ -244,7 +238,6 @@ class Go(Accesses):
             return Csr(it.imm, how, operand)
         value, self.answer = self.answer, None
         self._set(it.rd, value)
-        self.unwritten.set(it.rd)
         self.pc += it.size
         return None
 

@@ -19,7 +19,7 @@ from hgeisim.object.accesses import Surroundings
 from hgeisim.object.arithmetic import WORD
 from hgeisim.object.code import Code
 from hgeisim.object.debug_info import DebugInfo
-from hgeisim.object.execution import BUILT_IN, OUT, Go
+from hgeisim.object.execution import OUT, Go
 from hgeisim.object.fault import Fault
 from hgeisim.object.image import Image
 from hgeisim.object.instruction import A0, RA, SP, TP
@@ -317,8 +317,3 @@ class ObjectCode(Fixed):
         """The file and line of a suspended function."""
         state = self.suspended[number]
         return str(self.debug.line(state.site or state.pc) or "")
-
-    def missing(self, served: frozenset[str]) -> list[str]:
-        """The external functions that nothing serves, sorted."""
-        known = served | set(BUILT_IN) | set(self.around.constants) | {"__stack_chk_fail"}
-        return sorted(set(self.image.external.values()) - known)

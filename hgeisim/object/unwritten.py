@@ -42,8 +42,7 @@ class Tracker:
         return (1 << last + 1) - (1 << first)
 
     def load(self, address: int, size: int, register: int) -> None:
-        """A register gets what lies there."""
-        self.set(register)
+        """A register that was set gets what lies there."""
         bits = self._bits(address, size)
         if bits & self.words == bits:
             self.copies |= 1 << register & ~1

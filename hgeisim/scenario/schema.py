@@ -269,6 +269,11 @@ class Vcpu(Table):
     mode: Mode = Field(default="auto", description='"emul", "auto" or "hwaccel"')
     identity: int | None = Field(default=None, ge=7, le=63, description=IDENTITY)
 
+    @property
+    def vm_name(self) -> str:
+        """The VM that it belongs to: one of its own name if it has none."""
+        return self.vm or self.name
+
 
 class Task(Table):
     """A thread with a fixed list of actions: a task on a HART, or a vCPU's own thread."""

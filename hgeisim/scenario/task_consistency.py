@@ -13,8 +13,8 @@ Finding = tuple[str, str, str]
 
 
 def _vm_of(draft: Draft) -> dict[str, str]:
-    """The VM of each vCPU: one of its own name if it has none."""
-    return {vcpu.name: vcpu.vm or vcpu.name for _, vcpu in present("vcpu", draft.vcpu)}
+    """The VM of each vCPU."""
+    return {vcpu.name: vcpu.vm_name for _, vcpu in present("vcpu", draft.vcpu)}
 
 
 def _stores_elsewhere(draft: Draft) -> Iterator[Finding]:

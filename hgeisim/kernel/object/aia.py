@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.object import path as paths
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
-from hgeisim.kernel.object.between import MODEL_FUNCTIONS, send_local_read, send_local_rw
+from hgeisim.kernel.object.between import IPIS, MODEL_FUNCTIONS
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
 from hgeisim.kernel.object.path import call, entered
 from hgeisim.kernel.object.serving import served
@@ -73,10 +73,7 @@ class AiaObjects(Module):
         k.vsiselect = [memory.cell(f"hart{cpu}.vsiselect") for cpu in range(cpus)]
         k.structs = Structs(k.object)
         k.sent_ipis: dict[tuple[int, int], Any] = {}
-        k.ipis = {
-            "imsic_vsfile_local_read": send_local_read,
-            "imsic_vsfile_local_rw": send_local_rw,
-        }
+        k.ipis = IPIS
         k.externs: dict[str, Extern] = EXTERNS | MODEL_FUNCTIONS
         bind_globals(k, k.object)
         bind_vmids(k)

@@ -13,20 +13,25 @@ from hgeisim.object.arithmetic import s32
 from hgeisim.object.layout import interrupt_file
 
 
-def send_local_read(k: Any, current: Any, mask: int, info: int) -> Path[None]:
-    """on_each_cpu_mask of imsic_vsfile_local_read: checks look at `data` for what it is about."""
-    at = info + k.object.debug.offset("imsic_vsfile_read_data", "hgei")
-    current.data.hgei, current.data.value = k.object.shared.load(at, 4), info
-    yield from k.on_each_cpu_mask(current, mask, k.vsfile_local_read)
-    current.data.hgei = current.data.value = 0
+def sender(struct: str, ipi: str) -> Extern:
+    """on_each_cpu_mask of an IPI with a pointer into the stack of its sender: `ipi` is the kernel's
+    operation that sends it, `struct` has what the pointer means.  Checks look at `data` for which
+    file it is about."""
+
+    def send(k: Any, current: Any, mask: int, info: int) -> Path[None]:
+        at = info + k.object.debug.offset(struct, "hgei")
+        current.data.hgei, current.data.value = k.object.shared.load(at, 4), info
+        yield from k.on_each_cpu_mask(current, mask, getattr(k, ipi))
+        current.data.hgei = current.data.value = 0
+
+    return send
 
 
-def send_local_rw(k: Any, current: Any, mask: int, info: int) -> Path[None]:
-    """on_each_cpu_mask of imsic_vsfile_local_rw."""
-    at = info + k.object.debug.offset("imsic_vsfile_rw_data", "hgei")
-    current.data.hgei, current.data.value = k.object.shared.load(at, 4), info
-    yield from k.on_each_cpu_mask(current, mask, k.vsfile_local_rw)
-    current.data.hgei = current.data.value = 0
+IPIS = {
+    "imsic_vsfile_local_read": sender("imsic_vsfile_read_data", "vsfile_local_read"),
+    "imsic_vsfile_local_rw": sender("imsic_vsfile_rw_data", "vsfile_local_rw"),
+}
+"""The senders of the IPIs that the model has, too, by the function that they call."""
 
 
 def alloc_hgei(k: Any, current: Any, cpu: int, owner: int, *out: int) -> Path[int]:
