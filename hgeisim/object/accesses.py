@@ -65,7 +65,7 @@ class Accesses:
         return self.base <= address < self.top
 
     def _set(self, register: int, value: int) -> None:
-        """Give a register a value that is no copy or result of an unwritten word."""
+        """Give a register a value; it does not stem from an unwritten word."""
         self._write(register, value)
         self.unwritten.set(register)
 

@@ -188,3 +188,9 @@ def test_the_end_of_a_function_remembers_its_value_only() -> None:
     made.call("pool_follow", 0)
     done = made.requests[-1]
     assert done == Done(0, 0)
+
+
+def test_a_function_is_not_over_before_its_tail_call() -> None:
+    with pytest.raises(KernelFault) as fault:
+        Alone(code("stack.o")).call("stack_left_over")
+    assert fault.value.functions == ("stack_left_over", "left_over", "chosen")

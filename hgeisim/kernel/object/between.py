@@ -18,13 +18,13 @@ def sender(struct: str, ipi: str) -> Extern:
     operation that sends it, `struct` has what the pointer means.  Checks look at `data` for which
     file it is about."""
 
-    def send(k: Any, current: Any, mask: int, info: int) -> Path[None]:
+    def on_each_cpu_mask(k: Any, current: Any, mask: int, info: int) -> Path[None]:
         at = info + k.object.debug.offset(struct, "hgei")
         current.data.hgei, current.data.value = k.object.shared.load(at, 4), info
         yield from k.on_each_cpu_mask(current, mask, getattr(k, ipi))
         current.data.hgei = current.data.value = 0
 
-    return send
+    return on_each_cpu_mask
 
 
 IPIS = {
