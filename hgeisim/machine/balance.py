@@ -10,7 +10,7 @@ and `__releases`::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -25,6 +25,7 @@ IRQS, PREEMPTION = "interrupts", "preemption"
 """The names that `hands_over` has for interrupts and preemption."""
 TAKES = (Acquire, ReadLock, WriteLock, MutexLock, DownRead, DownWrite, SrcuReadLock)
 GIVES = (Release, ReadUnlock, WriteUnlock, MutexUnlock, UpRead, UpWrite, SrcuReadUnlock)
+SPINS = (Acquire, Release, ReadLock, ReadUnlock, WriteLock, WriteUnlock)
 INLINED = " inlined"
 """The end of the qualified name of a function that a compiler has inlined: optimised code does not
 say exactly where it ends, so it is not asked for a balance of its own."""
@@ -40,12 +41,11 @@ class Balance(NamedTuple):
     def after(self, op: Op, answer: Any = None) -> Balance:
         """The balance once an operation is completed, with the answer that its path got."""
         kind: Any = type(op)
-        if not _may_change(kind):
+        if not may_change(kind):
             return self
         if isinstance(op, Try):
             return self.after(op.of) if answer else self
-        changes = tuple(_changes(op))
-        return self.plus(Balance(changes)) if changes else self
+        return self.plus(_change(op))
 
     @lru_cache(maxsize=4096)  # noqa: B019 - values, not instances
     def plus(self, other: Balance) -> Balance:
@@ -83,25 +83,32 @@ def _words(lock_class: str, name: str, count: int) -> str:
 
 
 @cache
-def _may_change(kind: type[Op]) -> bool:
+def may_change(kind: type[Op]) -> bool:
     """Whether operations of a class may change the balance."""
     return issubclass(kind, (Irq, Preempt, Try, *TAKES, *GIVES))
 
 
-def _changes(op: Op) -> Iterator[tuple[str, str, int]]:
-    """The locks that an operation takes or gives back."""
+def _change(op: Any) -> Balance:
+    """The locks that an operation takes, or gives back."""
     if isinstance(op, Irq | Preempt):
         name = IRQS if isinstance(op, Irq) else PREEMPTION
-        yield name, name, 1 if op.off else -1
-    elif isinstance(op, (*TAKES, *GIVES)):
-        sign = 1 if isinstance(op, TAKES) else -1
-        lock = _lock_of(op)
-        yield lock.lock_class, lock.name, sign
-        spins = isinstance(op, Acquire | Release | ReadLock | ReadUnlock | WriteLock | WriteUnlock)
-        if spins and not lock.sleeping:
-            yield PREEMPTION, PREEMPTION, sign
-            if getattr(op, "irqsave", False) or getattr(op, "irqrestore", False):
-                yield IRQS, IRQS, sign
+        return _once(name, name, 1 if op.off else -1)
+    lock, sign = _lock_of(op), 1 if isinstance(op, TAKES) else -1
+    if isinstance(op, SPINS) and not lock.sleeping:
+        irqs = getattr(op, "irqsave", False) or getattr(op, "irqrestore", False)
+        return _spinning(lock.lock_class, lock.name, sign, irqs)
+    return _once(lock.lock_class, lock.name, sign)
+
+
+@lru_cache(maxsize=4096)
+def _once(lock_class: str, name: str, count: int) -> Balance:
+    return Balance(((lock_class, name, count),))
+
+
+@lru_cache(maxsize=4096)
+def _spinning(lock_class: str, name: str, count: int, irqs: bool) -> Balance:
+    made = _once(lock_class, name, count).plus(_once(PREEMPTION, PREEMPTION, count))
+    return made.plus(_once(IRQS, IRQS, count)) if irqs else made
 
 
 def _lock_of(op: Any) -> Any:
@@ -149,6 +156,15 @@ class Left(NamedTuple):
     balance: Balance
 
 
+@lru_cache(maxsize=4096)
+def _wrong(kernel: type, function: str, began: Balance, now: Balance) -> Balance:
+    """What a function has left behind that it does not hand over; nothing if it is not one of the
+    kernel's."""
+    if not hasattr(kernel, function):
+        return NOTHING
+    return now.minus(began).without(handed_over(kernel, function))
+
+
 def unbalanced_returns(
     kernel: type, calls: Sequence[Call], frames: Sequence[Any], now: Balance, reported: Balance
 ) -> tuple[tuple[Call, ...], list[Left]]:
@@ -158,20 +174,20 @@ def unbalanced_returns(
     An imbalance that was `reported` of an inner function is not reported again of the outer ones,
     and none is of a frame that is not a kernel function, such as that of a script.
     """
+    if len(calls) == len(frames) and (not calls or calls[-1].frame is frames[-1]):
+        return tuple(calls), []  # the usual case: no outer one can have ended before the innermost
     same = 0
     for call, frame in zip(calls, frames, strict=False):
         if call.frame is not frame:
             break
         same += 1
-    if same == len(calls) == len(frames):
-        return tuple(calls), []
     left: list[Left] = []
     for frame, began in reversed(calls[same:]):
         name = frame.gi_code.co_name
         if began == now or frame.gi_code.co_qualname.endswith(INLINED):
             continue
-        wrong = now.minus(began).without(handed_over(kernel, name))
-        if wrong not in (NOTHING, reported) and hasattr(kernel, name):
+        wrong = _wrong(kernel, name, began, now)
+        if wrong not in (NOTHING, reported):
             left.append(Left(name, wrong))
             reported = wrong
     return (*calls[:same], *(Call(frame, now) for frame in frames[same:])), left

@@ -214,8 +214,12 @@ class ObjectCode(Fixed):
         Raises `KernelFault`.
         """
         memory = self.memory
+        cells = memory.cells
         for each in self._known.get(number, ()):
-            if all(memory.cells[cell] == value for cell, value in each.reads):
+            for cell, value in each.reads:
+                if cells[cell] != value:
+                    break
+            else:
                 return self._repeat(each)
         self.goes += 1
         go = Go(self.around, self.suspended[number])
@@ -299,10 +303,12 @@ class ObjectCode(Fixed):
 
     def _chain(self, number: int) -> Chain:
         known = self._chains.get(number)
+        if known is not None:
+            return known
         state = self.suspended[number]
         if isinstance(state.request, Done):
-            return (), ()
-        if known is None:
+            known = (), ()
+        else:
             places = (*(each - 1 for each in state.callers), state.site or state.pc)
             found = [
                 (name, depth > 0)
@@ -310,7 +316,8 @@ class ObjectCode(Fixed):
                 for depth, name in enumerate(self.debug.functions_at(place))
             ]
             names, inlined = zip(*found or [(self._entered[state.stack], False)], strict=True)
-            known = self._chains[number] = names, inlined
+            known = names, inlined
+        self._chains[number] = known
         return known
 
     def line(self, number: int) -> str:

@@ -22,7 +22,7 @@ from hgeisim.kernel.annotations import Guard, guards_of
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.kernel.variants import own_files
-from hgeisim.machine.balance import NOTHING, Balance, Call, frames, unbalanced_returns
+from hgeisim.machine.balance import NOTHING, Balance, Call, frames, may_change, unbalanced_returns
 from hgeisim.machine.ops import STEP, Op, Path, Spend, Step
 from hgeisim.machine.shared import Shared, whole
 from hgeisim.machine.task import Runner
@@ -32,8 +32,8 @@ ACCESS_CHECKS = [check for check in asked(At.ACCESS) if isinstance(check, UnderI
 
 
 class GuardedAccesses:
-    """Checks the accesses of the context `who` that is executing its path, None between paths;
-    `kept` are the locks it holds."""
+    """Checks the accesses of the context `who` that executes its path up to the next operation,
+    None between; `kept` are the locks it holds."""
 
     def __init__(self, k: Module, note: Callable[[Iterable[Finding]], None]) -> None:
         self.k, self.note = k, note
@@ -43,14 +43,6 @@ class GuardedAccesses:
         self.watching = bool(own_files(k.name))
         for struct in (*vcpus(k), *k.hgei):
             self._watch(struct)
-
-    def begins(self, who: Runner, kept: Balance) -> None:
-        """A context executes its path, holding some locks."""
-        self.who, self.kept = who, kept
-
-    def ends(self) -> None:
-        """The context has reached its next operation."""
-        self.who = None
 
     @returned("add_vcpu")
     def born(self, vcpu: Vcpu, *how: object) -> None:
@@ -143,38 +135,38 @@ class PatchFollower:
         sleeps where it must not."""
         calls: tuple[Call, ...] = ()
         balance = reported = NOTHING
-        steps = 0
-        answer = None
+        kernel, steps, answer = type(self.k), 0, None
         while True:
             self.path = path
-            self.guarding.begins(who, balance)
+            self.guarding.who, self.guarding.kept = who, balance
             try:
                 op = path.send(answer)
             except StopIteration:
                 break
             finally:
-                self.guarding.ends()
+                self.guarding.who = None
             if not isinstance(op, Op):
                 names = tuple(frame.__name__ for frame in frames(path))
                 raise NoOperation(f"{who.name} yields {op!r}, which is not an operation", names)
-            calls, left = unbalanced_returns(
-                type(self.k), calls, tuple(frames(path)), balance, reported
-            )
-            reported = left[-1].balance if left else reported
-            self._note(who, left)
-            steps = steps + 1 if type(op) is Step else 0
+            kind: Any = type(op)
+            steps = steps + 1 if kind is Step else 0
+            # Functions that come and go between two such operations cannot be out of balance.
+            if may_change(kind) or op.waits or steps > PATIENCE:
+                calls, left = unbalanced_returns(kernel, calls, frames(path), balance, reported)
+                reported = left[-1].balance if left else reported
+                self._note(who, left)
             if not steps:
                 self.spinning.pop(who, None)
             elif steps > PATIENCE:
                 self.spinning.setdefault(who, (self.k.ktime_get(), calls[-1].frame.__name__))
                 yield POLL
             if op.voluntary and not op.waits and (who.hart.irq_off or who.hart.preempt_count):
-                names = tuple(call.frame.__name__ for call in calls)
+                names = tuple(frame.__name__ for frame in frames(path))
                 raise AtomicSleep(f"{who.name} schedules (at {op}) while atomic", names)
             answer = yield op
             balance = balance.after(op, answer)
         self.spinning.pop(who, None)
-        self._note(who, unbalanced_returns(type(self.k), calls, (), balance, reported)[1])
+        self._note(who, unbalanced_returns(kernel, calls, (), balance, reported)[1])
 
     def stack(self) -> list[FrameType]:
         """The frames of the path that was resumed last, outermost first."""

@@ -10,19 +10,23 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
+from hgeisim.kernel.object.serving import AT_ONCE, operation
 from hgeisim.machine.balance import INLINED
 from hgeisim.machine.ops import Path
 
 
 def object_function(k: Any, current: Any, at: int, chain: tuple[str, ...]) -> Path[int]:
     """Run a suspended function for as long as `chain` begins its call chain; returns its number
-    then.  Each of its requests is served by `k.serve`, a path."""
+    then.  Each of its requests is served by an operation, or by `k.serve`, a path."""
     code = k.object
     while code.functions(at)[: len(chain)] == chain:
         if len(code.functions(at)) > len(chain):
             inner = code.functions(at)[: len(chain) + 1]
             made = named(inner[-1], code.is_inlined(at, len(chain)))
             at = yield from made(k, current, at, inner)
+        elif isinstance(code.request(at), AT_ONCE):
+            yield operation(code.request(at))
+            at = code.go_on(code.answered(at, 0))
         elif code.shows_its_stack(at):
             code.publish(at)
             answer = yield from k.serve(current, at)

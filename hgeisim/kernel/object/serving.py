@@ -13,9 +13,19 @@ from hgeisim.object.layout import file_of
 from hgeisim.object.object_code import KernelFault
 from hgeisim.object.request import Access, Call, Csr, DeviceWrite, Preempt, ThisCpu
 
+AT_ONCE = (Access, Preempt)
+"""The requests that one operation serves, always the same."""
+
+
+def operation(request: Access | Preempt) -> Op:
+    """The operation that serves a request of `AT_ONCE`."""
+    if isinstance(request, Access):
+        return STEP
+    return PREEMPT_DISABLE if request.off else PREEMPT_ENABLE
+
 
 def served(k: Any, current: Any, at: int) -> Path[int | None]:
-    """The path that serves the request of a suspended function.
+    """The path that serves any other request of a suspended function.
 
     A `KernelFault` that is met on the way is one of that function.
     """
@@ -28,12 +38,8 @@ def served(k: Any, current: Any, at: int) -> Path[int | None]:
 
 def _served(k: Any, current: Any, at: int) -> Path[int | None]:
     match k.object.request(at):
-        case Access():
-            return one(STEP)
         case ThisCpu():
             return this_cpu(current)
-        case Preempt(off):
-            return one(PREEMPT_DISABLE if off else PREEMPT_ENABLE)
         case DeviceWrite(address, value):
             return store_to_device(k, address, value)
         case Csr(number, how, value):
@@ -42,11 +48,6 @@ def _served(k: Any, current: Any, at: int) -> Path[int | None]:
             path: Path[int | None] = k.externs[name](k, current, *arguments)
             return path
     raise NotImplementedError(str(k.object.request(at)))
-
-
-def one(op: Op) -> Path[None]:
-    """An operation."""
-    yield op
 
 
 def this_cpu(current: Any) -> Path[int]:
