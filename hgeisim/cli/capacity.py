@@ -53,7 +53,8 @@ def command(
     the target.  An answer has the confidence of --level as a whole.  A devicetree will do as well:
     its HARTs are changed for the search, not in the file.
 
-    Exit status: 0, or 1 if no value keeps the target.
+    Exit status: 0, or 1 without an answer: no value keeps the target, or the metric does not go
+    one way with the values.
     """
     from hgeisim.cli.console import print_json, print_parts, progress  # noqa: PLC0415
     from hgeisim.report.capacity import parts  # noqa: PLC0415

@@ -26,7 +26,7 @@ def sweep_figure(document: Document, metric: str) -> Figure:
         axes = document["axes"]
         facts = next(each for each in document["metrics"] if each["name"] == metric)
         map_it = len(axes) > 1 and len(axes[1]["values"]) > CURVES_MAX
-        made = page(_title(document, facts), _WIDTH, _HEIGHT + 1.2)
+        made = page(_title(document, facts, map_it), _WIDTH, _HEIGHT + 1.2)
         panel = made.axes(_LEFT, 0, _WIDTH - _LEFT - _RIGHT, _HEIGHT)
         (_draw_map if map_it else _draw_curves)(panel, document, facts)
         handles, _ = panel.get_legend_handles_labels()
@@ -35,12 +35,14 @@ def sweep_figure(document: Document, metric: str) -> Figure:
     return made.figure
 
 
-def _title(document: Document, facts: Document) -> str:
+def _title(document: Document, facts: Document, map_it: bool) -> str:
+    mean = "means" if document["quantile"] is None else f"{document['quantile']:g} % quantiles"
+    bounds = mean if map_it else f"{document['level']:g} % intervals"
     what = "share of" if facts["unit"] == "share" else "over"
     lines = [
         document["title"] or document["scenario"],
         f"{facts['name']}: {facts['meaning']}; {what} {facts['denominator']}",
-        f"{document['replications']} replications each, {document['level']:g} % intervals",
+        f"{document['replications']} replications each, {bounds}",
     ]
     fixed = [f"{axis['key']} = {axis['values'][0]}" for axis in document["axes"][2:]]
     return "\n".join([*lines, *([", ".join(fixed)] if fixed else [])])

@@ -39,8 +39,8 @@ def parts(document: Document) -> Iterator[Part]:
         yield "unsettled: MSER-5 finds no steady state, so nothing was left out"
     if not document["monotone"]:
         words = (
-            "the target is kept at one value and broken at a better one: the search is not to be "
-            "trusted, look at all values with `hgeisim sweep`"
+            f"{document['metric']['name']} is larger at a value that should be better, beyond "
+            "doubt: the search is not to be trusted, look at all values with `hgeisim sweep`"
         )
         yield from indented(words, 0)
     if found := sorted({each for place in document["places"] for each in place["findings"]}):
@@ -70,6 +70,8 @@ def answer(document: Document) -> str:
     values = document["values"]
     if document["interrupted"]:
         return "interrupted: no answer yet"
+    if not document["monotone"]:
+        return f"no answer: {document['metric']['name']} does not go one way"
     if value is None:
         word = "not even" if len(values) > 1 else "not"
         best = max(values) if document["which"] == "smallest" else min(values)

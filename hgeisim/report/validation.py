@@ -64,6 +64,8 @@ def _unit(unit: str) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
+    if 0 < abs(value) < 0.001:
+        return f"{value:.3g}"
     places = sum(abs(value) < limit for limit in (1, 10, 100, 1000)) + 1
     return f"{value:.{places}f}"
 

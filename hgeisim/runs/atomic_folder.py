@@ -170,6 +170,20 @@ def put_file(path: Path, content: str | bytes) -> None:
             new.replace(place)
 
 
+def put_new_file(path: Path, content: bytes) -> None:
+    """Write a file where there is none, whole or not at all; one that another process has put there
+    meanwhile stays.  InputError gives the reason."""
+    with _as_input_error(path), workshop(path.resolve().parent) as beside:
+        new, _ = _rooms(beside, path)
+        write_file(new, content)
+        try:
+            path.hardlink_to(new)
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without links
+            new.replace(path)
+
+
 def write_file(path: Path, content: str | bytes) -> None:
     """Write one file, the same on every system; text that is not UTF-8 is written as escapes."""
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content

@@ -36,7 +36,7 @@ from hgeisim.runs.manifest import (
 )
 from hgeisim.runs.picture_kinds import is_picture
 from hgeisim.runs.recording import Recording
-from hgeisim.runs.tables import KINDS, Tables, head_of, read_table
+from hgeisim.runs.tables import KINDS, Tables, check_harts, head_of, read_table
 from hgeisim.runs.timeline import Timeline, events_csv, occupancy_csv, read_events, read_occupancy
 from hgeisim.user_file import RECORD_MAX, read_text
 
@@ -128,8 +128,9 @@ def _read_tables(path: Path, manifest: Mapping[str, Any]) -> Tables:
         if f"{name}.csv" in manifest["files"]:
             text = _read_texts(path, [f"{name}.csv"])[f"{name}.csv"]
             kind = next((kind for kind in kinds if text.startswith(head_of(kind))), kinds[0])
-            tables[name], wrong = read_table(_name(path, f"{name}.csv"), text, kind)
-            problems += wrong
+            file = _name(path, f"{name}.csv")
+            tables[name], wrong = read_table(file, text, kind)
+            problems += wrong or check_harts(file, tables[name], len(manifest["topology"]["harts"]))
     if problems:
         raise InputError(problems)
     return tables

@@ -77,6 +77,18 @@ def read_table(file: str, text: str, kind: np.dtype[np.void]) -> tuple[Records, 
     return np.array(rows if not problems else [], kind), problems
 
 
+def check_harts(file: str, table: Records, harts: int) -> list[Problem]:
+    """The rows that are about a HART which the machine lacks."""
+    if "hart" not in (table.dtype.names or ()):
+        return []
+    odd = np.flatnonzero((table["hart"] < 0) | (table["hart"] >= harts))
+    allowed = f"must be a HART of the machine: 0..{harts - 1}"
+    return [
+        Problem(file, f"line {row + 2}", str(table["hart"][row]), allowed)
+        for row in odd[:PROBLEMS_MAX].tolist()
+    ]
+
+
 def _row(line: str, kind: np.dtype[np.void]) -> tuple[Any, ...]:
     names = kind.names or ()
     cells = line.split(",", len(names) - 1)

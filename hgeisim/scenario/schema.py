@@ -21,6 +21,7 @@ from hgeisim.scenario.timing import (
     never_takes_time,
 )
 
+SEED_MAX = 2**63 - 1
 HARTS_MAX = 512
 """Most HARTs of a machine: the largest NR_CPUS of a RISC-V kernel."""
 VCPUS_MAX = 1024
@@ -134,7 +135,7 @@ class Run(Table):
 
     until: Annotated[Duration, AfterValidator(_above_zero)] = 10_000_000
     quiet: Annotated[Duration, AfterValidator(_long_enough)] | None = None
-    seed: int = Field(default=1, ge=0, le=2**63 - 1, description="a whole number, 0..2**63 - 1")
+    seed: int = Field(default=1, ge=0, le=SEED_MAX, description="a whole number, 0..2**63 - 1")
 
     @model_validator(mode="after")
     def _quiet_within(self) -> Run:

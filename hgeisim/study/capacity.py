@@ -152,7 +152,12 @@ class Search:
                 high = middle
             else:
                 low = middle
-        return values[high] if high < len(values) else None
+        if high < len(values):
+            return int(values[high])
+        if self.places[0].value != values[0]:
+            # Nothing but the assumption speaks against the worst value, so that is looked at, too.
+            self._visit(values[0], workers, progress)
+        return None
 
     def _visit(self, value: int, workers: Pool, progress: Progress) -> str:
         """Make replications at a value until they decide; returns the verdict."""
@@ -181,12 +186,12 @@ class Search:
             allowed = f"has no value at {self.axis.key} = {place.value}"
             remedy = f"its denominator, {METRICS[self.target.metric].over}, is zero there"
             raise wrong(("capacity", "target"), self.target.text, allowed, remedy)
-        low, high = place.estimate.low, place.estimate.high
-        if low == high and len(place.records) < self.plan.at_most:
+        alike = place.estimate.low == place.estimate.high
+        if alike and len(place.records) < self.plan.at_most:
             return  # too few to say that they are always alike
-        if high is not None and high < self.target.limit:
+        if self.target.kept(place.estimate):
             place.verdict = KEPT
-        elif low is not None and low >= self.target.limit:
+        elif self.target.broken(place.estimate):
             place.verdict = BROKEN
 
 
@@ -264,6 +269,7 @@ def _axis(text: str, which: str) -> Axis:
 def _document(search: Search, scenario: Scenario, found: int | None) -> dict[str, Any]:
     plan, target = search.plan, search.target
     places = sorted(search.places, key=lambda place: place.value)
+    monotone = _monotone(search, places)
     return {
         "scenario": scenario.file.removesuffix(".toml"),
         "title": scenario.title,
@@ -274,7 +280,7 @@ def _document(search: Search, scenario: Scenario, found: int | None) -> dict[str
         "which": search.which,
         "target": {"text": target.text, "metric": target.metric, "limit": target.limit},
         "metric": facts_of(target.metric),
-        "answer": found,
+        "answer": found if monotone else None,
         "level": plan.level,
         "single_level": 100 * search.level,
         "at_most": plan.at_most,
@@ -293,7 +299,7 @@ def _document(search: Search, scenario: Scenario, found: int | None) -> dict[str
             }
             for place in places
         ],
-        "monotone": _monotone(search, places),
+        "monotone": monotone,
     }
 
 
@@ -310,4 +316,6 @@ def _pairs(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
 
 def _contradicts(one: Place, other: Place) -> bool:
     """Whether the place that should be better is worse, beyond doubt."""
-    return one.verdict == KEPT and other.verdict == BROKEN
+    high = one.estimate.high if one.estimate else None
+    low = other.estimate.low if other.estimate else None
+    return high is not None and low is not None and low > high

@@ -20,7 +20,7 @@ from hgeisim.library.arguments import wrong
 from hgeisim.library.progress import SILENT, Progress
 from hgeisim.report.grid import Grid, plain
 from hgeisim.study.condition import Condition, condition
-from hgeisim.study.estimate import estimate, of_numbers
+from hgeisim.study.estimate import estimate, of_numbers, of_pairs
 from hgeisim.study.metrics import MAIN, METRICS
 from hgeisim.study.plan import Plan, chosen, plan_of
 from hgeisim.study.pool import Pool, pool
@@ -138,7 +138,7 @@ class Sample:
     def estimate(self, letter: str, metric: str, level: float | None = None) -> Interval | None:
         """A metric of a kernel; None if it has no value there."""
         level, quantile = level or self.plan.share, self.plan.quantile
-        return estimate(metric, lambda name: self.values(letter, name), level, quantile, letter)
+        return estimate(metric, lambda name: self.values(letter, name), level, quantile)
 
     def vm_estimates(self, metric: str) -> dict[str, dict[str, Interval | None]]:
         """A metric of the VMs of each [[vm]] table, if there are several, on each kernel."""
@@ -147,39 +147,36 @@ class Sample:
         names = {vm: None for record in every for vm in record.vms.get(metric, ())}
         return {
             vm: {
-                letter: self._of_numbers(
-                    [r.vms.get(metric, {}).get(vm) for r in made], letter, metric
-                )
+                letter: self._of_numbers(metric, [r.vms.get(metric, {}).get(vm) for r in made])
                 for letter, made in records.items()
             }
             for vm in (names if len(names) > 1 else ())
         }
 
-    def _of_numbers(self, found: list[float | None], letter: str, metric: str) -> Interval | None:
-        values = [value for value in found if value is not None]
-        name, plan = f"{letter} {metric}", self.plan
-        return of_numbers(values, plan.share, plan.quantile, name) if values else None
+    def _of_numbers(self, metric: str, found: list[float | None]) -> Interval | None:
+        values, plan = [value for value in found if value is not None], self.plan
+        return of_numbers(metric, values, plan.share, plan.quantile) if values else None
 
     def difference(self, other: str, metric: str) -> Interval:
-        """How much more another kernel has than the first one, pair by pair."""
+        """How much more another kernel has than the first one, from pairs."""
         first, *others = self.jobs
         risk = (1 - self.plan.share) / len(others)
         both = [self.estimate(letter, metric, 1 - risk / 2) for letter in (other, first)]
         theirs, ours = both
         if theirs and ours and "clopper-pearson" in (theirs.method, ours.method):
             return minus(theirs, ours)
-        pairs = self.pairs(other, metric)
-        values, name = [pairs[n] for n in sorted(pairs)], f"{other} - {first} {metric}"
-        return of_numbers(values, 1 - risk, self.plan.quantile, name)
+        pairs = [*self.pairs(other, metric).values()]
+        return of_pairs(metric, pairs, 1 - risk, self.plan.quantile)
 
-    def pairs(self, other: str, metric: str) -> dict[int, float]:
-        """The difference of each replication in which both kernels have a value."""
+    def pairs(self, other: str, metric: str) -> dict[int, tuple[float, float]]:
+        """What the other kernel and the first one have in each replication where both have a
+        value."""
         both = zip(self.records(other), self.records(next(iter(self.jobs))), strict=True)
         found = {}
         for n, (theirs, ours) in enumerate(both):
             one, two = theirs.values[metric], ours.values[metric]
             if one is not None and two is not None:
-                found[n] = one - two
+                found[n] = one, two
         return found
 
     def hart_differences(self, other: str, metric: str) -> list[dict[str, Any]]:
@@ -218,7 +215,7 @@ def compare(
 
     name, made = loaded("compare", scenario, {})
     plan, letters = plan_of("compare", how, made), _letters(made, variants)
-    rule = condition(fail_if, letters, ("compare", "fail_if")) if fail_if else None
+    rule = condition(fail_if, letters, ("compare", "fail_if")) if fail_if is not None else None
     asked = chosen("compare", metrics)
     jobs = {letter: job_of(made, variant) for letter, variant in letters.items()}
     sample, cut = Sample(jobs, plan, asked), (0, True)
@@ -343,9 +340,10 @@ def _seeds_apart(sample: Sample, seed: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for metric in sample.metrics[:1]:
         for other in [*sample.jobs][1:]:
-            pairs = sample.pairs(other, metric)
-            mean = sum(pairs.values()) / len(pairs) if pairs else 0.0
-            rows = [{"seed": seed + n, "variant": other, "value": d} for n, d in pairs.items()]
+            pairs = sample.pairs(other, metric).items()
+            apart = {n: one - two for n, (one, two) in pairs}
+            mean = sum(apart.values()) / len(apart) if apart else 0.0
+            rows = [{"seed": seed + n, "variant": other, "value": d} for n, d in apart.items()]
             found += sorted(rows, key=lambda row: (-abs(row["value"] - mean), row["seed"]))
     return found
 

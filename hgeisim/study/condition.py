@@ -19,6 +19,7 @@ from hgeisim.library.arguments import wrong
 from hgeisim.scenario.table import UNIT_NS, parse_duration
 from hgeisim.study.metrics import METRICS
 from hgeisim.study.statistics import Interval
+from hgeisim.study.units import MARKS, NUMBER, SHARE, TIME, TRUTH, Mismatch, Units
 
 LENGTH_MAX = 500
 BOUNDS = ("low", "high")
@@ -76,10 +77,14 @@ class Condition:
             return bool(self._value(self.tree, values))
         except ZeroDivisionError:
             raise wrong(self.place, self.text, "divides by zero") from None
+        except OverflowError:
+            raise wrong(self.place, self.text, "has a number that is too large") from None
 
     def _value(self, node: ast.expr, values: Mapping[tuple[str, str], Interval | None]) -> Any:
         if isinstance(node, ast.Constant):
             return node.value
+        if isinstance(node, ast.Name):
+            return 1  # the mark of a time or a share
         if isinstance(node, ast.BoolOp):
             found = (bool(self._value(each, values)) for each in node.values)
             return all(found) if isinstance(node.op, ast.And) else any(found)
@@ -115,21 +120,31 @@ def condition(text: str, variants: Mapping[str, str], place: tuple[str, str]) ->
     if len(text) > LENGTH_MAX:
         raise wrong(place, text, f"must have at most {LENGTH_MAX} letters")
     plain = _TIME.sub(lambda found: _ns(found, text, place), text)
-    plain = _PERCENT.sub(lambda found: f"({found[1]}/100)", plain)
+    plain = _PERCENT.sub(lambda found: f"({found[1]}/100*{SHARE})", plain)
     try:
         tree = ast.parse(plain.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise wrong(place, text, f"must be a condition such as {example}") from None
     for refusal in _refusals(tree, variants):
         raise wrong(place, text, *refusal)
-    if not isinstance(tree, ast.Compare | ast.BoolOp | ast.UnaryOp):
+    made = Condition(text, tree, place)
+    try:
+        compares = Units(_unit_of).of(tree) == TRUTH
+    except Mismatch as error:
+        raise wrong(place, text, str(error)) from None
+    if not (compares and made.terms):
         raise wrong(place, text, f"must compare something, such as {example}")
-    return Condition(text, tree, place)
+    return made
+
+
+def _unit_of(node: ast.Attribute) -> str:
+    term = _term(node)
+    return METRICS[term.metric].unit if term else NUMBER
 
 
 def _ns(found: re.Match[str], text: str, place: tuple[str, str]) -> str:
     try:
-        return str(parse_duration("".join(found.groups())))
+        return f"({parse_duration(''.join(found.groups()))}*{TIME})"
     except ValueError as error:
         raise wrong(place, text, str(error)) from None
 
@@ -149,6 +164,8 @@ def _refusals(tree: ast.expr, variants: Mapping[str, str]) -> Iterator[tuple[str
             inner += (node.left, node.right)
         elif isinstance(node, ast.Compare) and all(type(op) in _COMPARING for op in node.ops):
             inner += (node.left, *node.comparators)
+        elif isinstance(node, ast.Name) and node.id in MARKS:
+            continue
         elif not (isinstance(node, ast.Constant) and type(node.value) in (int, float)):
             allowed = (
                 f"may have numbers, comparisons, + - * /, and, or, not, and {_names(variants)}"
@@ -181,11 +198,22 @@ def _term(node: ast.expr) -> Term | None:
 
 
 class Target(NamedTuple):
-    """A metric that has to stay below a number: `sw_file_time < 1%`."""
+    """A metric that has to stay below a number (`sw_file_time < 1%`), or may reach it (`<=`)."""
 
     metric: str
     limit: float
     text: str
+    reaches: bool = False
+
+    def kept(self, found: Interval) -> bool:
+        """Whether all of an interval keeps it."""
+        high = found.high
+        return high is not None and (high <= self.limit if self.reaches else high < self.limit)
+
+    def broken(self, found: Interval) -> bool:
+        """Whether all of an interval breaks it."""
+        low = found.low
+        return low is not None and (low > self.limit if self.reaches else low >= self.limit)
 
 
 def target(text: str, place: tuple[str, str]) -> Target:
@@ -195,16 +223,20 @@ def target(text: str, place: tuple[str, str]) -> Target:
         allowed = 'must be METRIC < NUMBER, such as "sw_file_time < 1%" or "fail_entry < 1e-3"'
         raise wrong(place, text, allowed)
     check_metric(found[1], place)
-    return Target(found[1], _number(found[3], text, place), f"{found[1]} < {found[3]}")
+    limit, unit = _number(found[3], text, place)
+    if unit not in (NUMBER, of := METRICS[found[1]].unit):
+        raise wrong(place, text, f"{found[1]} ({of}) does not go with {found[3]} ({unit})")
+    return Target(found[1], limit, f"{found[1]} {found[2]} {found[3]}", found[2] == "<=")
 
 
-def _number(word: str, text: str, place: tuple[str, str]) -> float:
+def _number(word: str, text: str, place: tuple[str, str]) -> tuple[float, str]:
+    """A number, and its unit."""
     if word.endswith("%") and _NUMBER.fullmatch(word[:-1].rstrip()):
-        return float(word[:-1]) / 100
+        return float(word[:-1]) / 100, SHARE
     if _NUMBER.fullmatch(word):
-        return float(word)
+        return float(word), NUMBER
     try:
-        return float(parse_duration(word))
+        return float(parse_duration(word)), TIME
     except ValueError:
         raise wrong(place, text, f'{word} must be a number, "1%" or a time: "20us"') from None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from hgeisim.library.arguments import check_names, wrong
-from hgeisim.scenario.schema import Scenario
+from hgeisim.scenario.schema import SEED_MAX, Scenario
 from hgeisim.study import warm_up
 from hgeisim.study.condition import check_metric
 
@@ -75,6 +75,10 @@ def plan_of(function: str, options: Mapping[str, Any], scenario: Scenario) -> Pl
             allowed = "must be more than 0% and less than 100%" if high == 1 else ""
             allowed = allowed or f"must be more than {low} and less than {high}, in percent"
             raise wrong((function, name), f"{number:g}", allowed)
+    last = scenario.run.seed + made.most - 1
+    if last > SEED_MAX:
+        allowed = f"must be at most {SEED_MAX - made.most + 1}: the last seed would be {last}"
+        raise wrong((function, "seed"), str(scenario.run.seed), allowed)
     warm_up.check(made.warm_up, scenario)
     return made
 

@@ -5,9 +5,10 @@ SciPy has the distributions and the bootstrap; it is imported when a function ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,21 +62,48 @@ def quantile_interval(
 
     It draws from the stream of a name, so the same numbers give the same bounds.
     """
+
+    def quantile(sample: Any, axis: int) -> Any:
+        return np.percentile(sample, percent, axis=axis)
+
+    return _bootstrap((values,), quantile, level, Streams(seed).generator(stream))
+
+
+def quantile_difference(
+    values: Numbers, others: Numbers, percent: float, level: float, stream: str, seed: int = 0
+) -> Interval:
+    """A quantile of some numbers less that of others, which are pairs: the bootstrap draws pairs.
+
+    It is not the quantile of the differences, which noise alone keeps away from 0.
+    """
+
+    def difference(sample: Any, other: Any, axis: int) -> Any:
+        one = np.percentile(sample, percent, axis=axis)
+        return one - np.percentile(other, percent, axis=axis)
+
+    return _bootstrap((values, others), difference, level, Streams(seed).generator(stream))
+
+
+def _bootstrap(
+    samples: Sequence[Numbers], statistic: Callable[..., Any], level: float, rng: Any
+) -> Interval:
+    """A statistic of samples of the same length, whose numbers are drawn together."""
     from scipy.stats import bootstrap  # noqa: PLC0415
 
-    data, count = np.asarray(values, dtype=float), len(values)
-    value = float(np.percentile(data, percent))
+    data, count = [np.asarray(sample, dtype=float) for sample in samples], len(samples[0])
+    value = float(statistic(*data, axis=-1))
     if count < 2:
         return Interval(value, count=count)
-    if data.min() == data.max():
+    if all(each.min() == each.max() for each in data):
         return Interval(value, value, value, count, "bootstrap")
     found = bootstrap(
-        (data,),
-        lambda sample, axis: np.percentile(sample, percent, axis=axis),
+        data,
+        statistic,
         n_resamples=RESAMPLES,
         confidence_level=level,
         method="percentile",
-        rng=Streams(seed).generator(stream),
+        paired=len(data) > 1,
+        rng=rng,
     ).confidence_interval
     return Interval(value, float(found.low), float(found.high), count, "bootstrap")
 

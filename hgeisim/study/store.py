@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hgeisim.errors import InputError, Problem
-from hgeisim.runs.atomic_folder import put_file, why_not_writable
+from hgeisim.runs.atomic_folder import put_new_file, why_not_writable
 from hgeisim.study.metrics import METRICS
 from hgeisim.study.replication import Record
 
@@ -40,6 +40,12 @@ CREATE TABLE runs (
     PRIMARY KEY (point, seed)
 );
 """
+
+ASKED = "point = ? AND seed BETWEEN ? AND ?"
+"""The replications of a point that are asked for: a file may have more."""
+NOT_NUMBERS = " OR ".join(
+    f"typeof({name}) NOT IN ('real', 'integer', 'null') OR abs({name}) > 1e300" for name in METRICS
+)
 
 
 class Store:
@@ -72,28 +78,25 @@ class Store:
 
     def values(self, point: str, metric: str, seeds: range) -> list[float]:
         """A metric of the replications of a point that have a value, by seed."""
-        query = (
-            f"SELECT {metric} FROM runs WHERE point = ? AND seed >= ? AND seed < ? "  # noqa: S608
-            f"AND {metric} IS NOT NULL ORDER BY seed"
-        )
-        rows = self.connection.execute(query, (point, seeds.start, seeds.stop))
+        query = f"SELECT {metric} FROM runs WHERE {ASKED} AND {metric} IS NOT NULL ORDER BY seed"  # noqa: S608
+        rows = self.connection.execute(query, (point, seeds[0], seeds[-1]))
         return [value for (value,) in rows]
 
-    def findings(self, points: Sequence[str]) -> dict[str, int]:
-        """In how many replications each finding was seen."""
+    def findings(self, points: Sequence[str], seeds: range) -> dict[str, int]:
+        """In how many replications of some points each finding was seen."""
         found: dict[str, int] = {}
         for point in points:
-            query = "SELECT findings FROM runs WHERE point = ? AND findings != '[]'"
-            for (text,) in self.connection.execute(query, (point,)):
+            query = f"SELECT findings FROM runs WHERE {ASKED} AND findings != '[]'"  # noqa: S608
+            for (text,) in self.connection.execute(query, (point, seeds[0], seeds[-1])):
                 for each in json.loads(text):
                     found[each] = found.get(each, 0) + 1
         return dict(sorted(found.items()))
 
-    def rows(self, points: Iterable[str]) -> Iterator[dict[str, Any]]:
+    def rows(self, points: Iterable[str], seeds: range) -> Iterator[dict[str, Any]]:
         """The replications of some points, with the axes as columns, by seed."""
         for point in points:
-            query = "SELECT * FROM runs WHERE point = ? ORDER BY seed"
-            cursor = self.connection.execute(query, (point,))
+            query = f"SELECT * FROM runs WHERE {ASKED} ORDER BY seed"  # noqa: S608
+            cursor = self.connection.execute(query, (point, seeds[0], seeds[-1]))
             names = [column[0] for column in cursor.description]
             for row in cursor:
                 found = dict(zip(names, row, strict=True))
@@ -138,7 +141,7 @@ def _make(path: Path, about: Mapping[str, str]) -> None:
         connection.executescript(SCHEMA)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", about.items())
         connection.commit()
-        put_file(path, connection.serialize())
+        put_new_file(path, connection.serialize())
 
 
 def _check_head(path: Path) -> None:
@@ -162,7 +165,9 @@ def _check_content(path: Path, about: Mapping[str, str]) -> None:
         if found != ("ok",):
             raise _damaged(path, sqlite3.DatabaseError(found[0]))
         meta = dict(connection.execute("SELECT name, value FROM meta"))
-        connection.execute("SELECT * FROM runs LIMIT 1")
+        query = f"SELECT point, seed FROM runs WHERE {NOT_NUMBERS} LIMIT 1"  # noqa: S608
+        if odd := connection.execute(query).fetchone():
+            raise _damaged(path, sqlite3.DatabaseError(f"no number in a metric of {odd}"))
     for name, value in about.items():
         if meta.get(name) != value:
             allowed = f"belongs to another sweep: its {name} is {_short(meta.get(name))}, not "

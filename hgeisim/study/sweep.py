@@ -83,7 +83,9 @@ class Sweep(Answer):
     def records(self) -> Iterator[dict[str, Any]]:
         """Every replication as a plain dict, as `pandas.DataFrame` takes them."""
         with opened(self.path, {}) as store:
-            yield from store.rows(json.dumps(each["values"]) for each in self.document["points"])
+            first, last = self.document["seeds"]
+            names = (json.dumps(each["values"]) for each in self.document["points"])
+            yield from store.rows(names, range(first, last + 1))
 
     def write_csv(self, path: str | Path) -> None:
         """Write every replication as CSV."""
@@ -298,7 +300,7 @@ def _document(study: Study, store: Store, scenario: Scenario, asked: list[str]) 
     def at(name: str, metric: str) -> Interval | None:
         """A metric at a point."""
         values = partial(store.values, name, seeds=seeds)
-        return estimate(metric, values, plan.share, plan.quantile, name)
+        return estimate(metric, values, plan.share, plan.quantile)
 
     metrics = asked or [
         metric for metric in MAIN if any(store.values(name, metric, seeds) for name in names)
@@ -327,5 +329,5 @@ def _document(study: Study, store: Store, scenario: Scenario, asked: list[str]) 
             }
             for name in names
         ],
-        "findings": store.findings(names),
+        "findings": store.findings(names, seeds),
     }

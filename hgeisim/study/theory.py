@@ -6,8 +6,10 @@ Rates and times are in any unit, as long as it is the same one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
+
+LARGE = 1e100
+"""Weights are divided before they are beyond what a float can hold."""
 
 
 def erlang_b(lines: int, offered: float) -> float:
@@ -53,7 +55,11 @@ def _engset_states(sources: int, lines: int, alpha: float) -> list[float]:
 
 def _shares(ratios: Sequence[float]) -> list[float]:
     """Probabilities from the ratio of each to the one before it."""
-    weights = list(accumulate(ratios, lambda weight, ratio: weight * ratio, initial=1.0))
+    weights = [1.0]
+    for ratio in ratios:
+        weights.append(weights[-1] * ratio)
+        if weights[-1] > LARGE:
+            weights = [weight / weights[-1] for weight in weights]
     return [weight / sum(weights) for weight in weights]
 
 

@@ -110,6 +110,18 @@ def test_a_search_believes_that_the_target_is_monotone() -> None:
     assert (answer.value, answer.document["monotone"]) == (21, True)  # nobody has looked below 20
 
 
+def test_a_metric_that_goes_the_other_way_gets_no_answer() -> None:
+    """More lines are worse here, and the smallest number of them is asked for."""
+    answer = found(Known(lambda n: n / 100), "sw_file_time < 15.5%")
+    assert answer.value is None
+    visited = {place["value"]: place["verdict"] for place in answer.document["places"]}
+    assert (visited[1], visited[40]) == ("kept", "broken")
+    assert "no answer: sw_file_time does not go one way" in str(answer)
+    assert "larger at a value that should be better" in str(answer)
+    other = found(Known(falling, 1e-5), "sw_file_time < 1.5%", largest="lines=1..40")
+    assert (other.value, other.document["monotone"]) == (None, False)
+
+
 @pytest.mark.slow
 def test_a_wrong_answer_is_as_rare_as_the_level_says() -> None:
     """The mean at 10 lines is exactly the limit: to call it kept is wrong, and may happen in 5 % of

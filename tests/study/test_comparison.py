@@ -68,7 +68,7 @@ def test_a_kernel_beside_itself_differs_in_nothing() -> None:
 
 
 def test_what_people_read() -> None:
-    said = command("compare", *PAIR, "-n", "3", "--warm-up", "none", "--fail-if", "1 < 2")
+    said = command("compare", *PAIR, "-n", "3", "--warm-up", "none", "--fail-if", "A.lines_in_use > 1")
     assert (said.status, said.err) == (1, "")
     assert max(map(len, said.out.splitlines())) <= 80
     assert said.out.isascii()
@@ -100,6 +100,12 @@ def test_quantiles() -> None:
     assert found.document() == command("compare", *PAIR, *words).document()
     (row,) = found.document()["metrics"]
     assert row["variants"]["A"]["method"] == "bootstrap"
+    turned = command("compare", PAIR[0], *PAIR[1:-4], *PAIR[-2:], *PAIR[-4:-2], *words)
+    (back,) = turned.document()["metrics"]
+    assert back["variants"]["A"] == row["variants"]["B"]
+    there, here = row["differences"]["B"], back["differences"]["B"]
+    assert there["value"] == row["variants"]["B"]["value"] - row["variants"]["A"]["value"]
+    assert [there[key] for key in ("value", "low")] == [-here[key] for key in ("value", "high")]
 
 
 def test_a_rare_event_has_the_bound_of_its_trials() -> None:
@@ -161,6 +167,7 @@ def test_the_exit_status_is_that_of_the_condition() -> None:
         (("--warm-up", "20ms"), "--warm-up = 20ms: must be shorter than the run"),
         (("--warm-up", "mser"), "--warm-up = mser: must be mser-5, none or a time"),
         (("--executor", "threads"), "--executor = threads: must be processes, serial or"),
+        (("--fail-if", ""), "--fail-if: must be a condition such as"),
         (("--fail-if", "A.x > 1"), "x is not a metric"),
         (("--picture", "a.gif"), "a.gif: must end in .png or .svg"),
         (("-s", "vm.web.vcpu=1"), 'did you mean "vcpus"'),

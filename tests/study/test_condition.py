@@ -36,6 +36,9 @@ def holds(text: str) -> bool:
         ("not (A.sw_file_time < B.sw_file_time) or 1 > 2", True),
         ("0 < B.sw_file_time < A.sw_file_time < -(-1)", True),
         ("A.sw_file_time / B.sw_file_time == 2", True),
+        ("A.sw_file_time / B.sw_file_time > 150%", True),
+        ("A.msi_wfi_p99 - 20us < 105% * 1us", True),
+        ("A.msi_wfi_p99 / 20us > 1 and A.msi_wfi_p99 > 20000", True),
         ("A.sw_file_time != 0.2", False),
     ],
 )
@@ -50,6 +53,15 @@ def test_meaning(text: str, expected: bool) -> None:
         ("C.sw_file_time > 1", r"must be A.METRIC \(v7.1\) or B.METRIC \(v7.3\)"),
         ("A.sw_file_time.mid > 1", "must be A.METRIC"),
         ("A.sw_file_time", "must compare something"),
+        ("-A.sw_file_time", "must compare something"),
+        ("1 < 2 < 3", "must compare something"),
+        ("not A.sw_file_time", "A.sw_file_time must be compared with something"),
+        ("A.sw_file_time > 1 or 1", "1 must be compared with something"),
+        ("(A.sw_file_time > 1) + 1 > 1", "A.sw_file_time > 1 is yes or no"),
+        ("A.sw_file_time > 20us", r"A.sw_file_time \(share\) does not go with 20000ns \(ns\)"),
+        ("A.lines_in_use > 5%", r"A.lines_in_use \(lines\) does not go with 5% \(share\)"),
+        ("A.msi_wfi_p99 + 2 * A.sw_file_time > 1", "does not go with 2 [*] A.sw_file_time"),
+        (f"A.sw_file_time * 1{'0' * 400} > 1", "has a number that is too large"),
         ("A.sw_file_time >", "must be a condition such as"),
         ("", "must be a condition such as"),
         ("__import__('os').system('x') > 1", "is not allowed"),
@@ -96,6 +108,21 @@ def test_targets(text: str, metric: str, limit: float) -> None:
     assert found.metric in METRICS
 
 
+def test_a_target_may_be_reached_if_it_says_so() -> None:
+    """An interval that touches the limit keeps `<=`, and breaks `<`; one around it does neither."""
+    below, reached = (target(f"no_line {sign} 1%", ("capacity", "target")) for sign in ("<", "<="))
+    for interval, verdicts in (
+        (Interval(0.01, 0.01, 0.01), (False, True, True, False)),
+        (Interval(0.005, 0.0, 0.01), (False, False, True, False)),
+        (Interval(0.02, 0.01, 0.03), (False, True, False, False)),
+        (Interval(0.02, 0.015, 0.03), (False, True, False, True)),
+        (Interval(0.001, 0.0, 0.002), (True, False, True, False)),
+        (Interval(0.001), (False, False, False, False)),
+    ):
+        found = (below.kept, below.broken, reached.kept, reached.broken)
+        assert tuple(each(interval) for each in found) == verdicts
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -103,6 +130,8 @@ def test_targets(text: str, metric: str, limit: float) -> None:
         ("sw_file_tme < 1%", 'did you mean "sw_file_time"'),
         ("sw_file_time < much", "must be a number"),
         ("sw_file_time < 5 parsecs", "must be a number"),
+        ("sw_file_time < 20us", r"sw_file_time \(share\) does not go with 20us \(ns\)"),
+        ("lines_in_use < 5%", r"lines_in_use \(lines\) does not go with 5% \(share\)"),
         ("", "must be METRIC < NUMBER"),
     ],
 )

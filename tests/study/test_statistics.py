@@ -14,6 +14,7 @@ from hgeisim.study.statistics import (
     mean_interval,
     minus,
     precise,
+    quantile_difference,
     quantile_interval,
     rare_interval,
 )
@@ -86,6 +87,28 @@ def test_an_interval_moves_with_its_numbers(numbers: list[float], by: float) -> 
     here, there = mean_interval(numbers, 0.95), mean_interval([n + by for n in numbers], 0.95)
     assert there.value == pytest.approx(here.value + by, abs=1e-3)
     assert there.half == pytest.approx(here.half, abs=1e-3)
+
+
+@given(st.lists(st.tuples(*[st.floats(-1e3, 1e3)] * 2), min_size=2, max_size=9))
+def test_a_difference_of_quantiles_is_turned_round_with_its_sides(
+    pairs: list[tuple[float, float]],
+) -> None:
+    ones, others = zip(*pairs, strict=True)
+    there = quantile_difference(ones, others, 90, 0.95, "x")
+    back = quantile_difference(others, ones, 90, 0.95, "x")
+    assert there.value == pytest.approx(np.percentile(ones, 90) - np.percentile(others, 90))
+    for one, other in ((there.value, back.value), (there.low, back.high), (there.high, back.low)):
+        assert one == pytest.approx(-(other or 0), abs=1e-9)
+    same = quantile_difference(ones, ones, 90, 0.95, "x")
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_noise_is_no_difference_of_quantiles() -> None:
+    """Two samples of one law: its 90 % quantiles are alike, that of the differences is not 0."""
+    ones, others = Streams(5).generator("noise").normal(size=(2, 200))
+    found = quantile_difference(ones, others, 90, 0.95, "x")
+    assert (found.low or 0) < 0 < (found.high or 0)
+    assert np.percentile(ones - others, 90) > 1
 
 
 def test_one_number_has_no_interval() -> None:

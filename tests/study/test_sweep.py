@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 import hgeisim
+from hgeisim.errors import InputError
 from hgeisim.study.metrics import METRICS
-from hgeisim.study.store import FORMAT
+from hgeisim.study.store import FORMAT, _make, opened
 from tests.support.clusters import cluster
 from tests.support.commands import Told
 from tests.support.commands import hgeisim as command
@@ -84,6 +85,26 @@ def test_more_values_and_replications_go_on(done: Path, tmp_path: Path) -> None:
     wider = ("-x", "machine.harts.1.guest_files=1..3", "-x", "vm.0.vcpus=4,8")
     more = command(*SMALL, *wider, "-n", "3", "-o", str(path), "--json").document()
     assert (more["made"], len(more["points"])) == (6, 6)
+
+
+def test_runs_that_are_not_asked_for_are_left_out(done: Path, tmp_path: Path) -> None:
+    path, csvs = tmp_path / "more.sqlite", [tmp_path / "2.csv", tmp_path / "again.csv"]
+    path.write_bytes(done.read_bytes())
+    few = swept(path, "--csv", str(csvs[0]), "--json").document()
+    swept(path, "-n", "4")
+    again = swept(path, "--csv", str(csvs[1]), "--json").document()
+    assert again == few
+    assert few["findings"] or csvs[0].read_text().count("\n") == 9
+    assert csvs[1].read_text() == csvs[0].read_text()
+
+
+def test_the_last_seeds_can_be_swept_and_no_more(tmp_path: Path) -> None:
+    path = str(tmp_path / "last.sqlite")
+    words = (*SMALL, "-x", "vm.0.vcpus=1", "-o", path, "--until", "50us")
+    assert command(*words, "--seed", str(2**63 - 2)).status == 0
+    told = command(*words, "--seed", str(2**63 - 1))
+    assert told.status == 2
+    assert f"must be at most {2**63 - 2}" in told.err
 
 
 @pytest.mark.slow
@@ -179,6 +200,19 @@ def test_only_one_command_writes_at_a_time(tmp_path: Path) -> None:
     assert "another command is writing to it" in second.err
 
 
+def test_of_two_that_make_the_file_the_first_one_has_it(tmp_path: Path) -> None:
+    """The second one saw no file, and makes its own when the first one writes already."""
+    path = tmp_path / "two.sqlite"
+    with opened(path, {"format": FORMAT}) as store:
+        inode = path.stat().st_ino
+        _make(path, {"format": FORMAT})
+        assert path.stat().st_ino == inode
+        with pytest.raises(InputError, match="another command is writing"), opened(path, {}):
+            pass
+        assert store.seeds("x") == set()
+    assert [each.name for each in tmp_path.iterdir()] == ["two.sqlite"]
+
+
 @pytest.mark.slow
 def test_a_worker_of_a_cluster_dies_mid_sweep(tmp_path: Path, done: Path) -> None:
     pytest.importorskip("distributed")
@@ -217,6 +251,18 @@ def overwritten(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def a_word_for_a_number(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE runs SET fails = 'many' WHERE seed = 2")
+        connection.commit()
+
+
+def infinite(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE runs SET line_use = 9e999 WHERE seed = 1")
+        connection.commit()
+
+
 def of_another_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE meta SET value = 'hgeisim sweep 0' WHERE name = 'format'")
@@ -231,6 +277,8 @@ def of_another_version(path: Path) -> None:
         (empty, "is not the file of a sweep"),
         (cut, "is damaged"),
         (overwritten, "is damaged"),
+        (a_word_for_a_number, "is damaged: no number in a metric of"),
+        (infinite, "is damaged: no number in a metric of"),
         (of_another_version, f"its format is hgeisim sweep 0, not {FORMAT}"),
     ],
 )

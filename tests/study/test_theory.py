@@ -87,6 +87,10 @@ def test_machine_repair(
 
 
 def test_one_thread_never_waits() -> None:
+    assert machine_repair(180, 300, 300).inside == pytest.approx(179)
+    assert machine_repair(511, 1, 1e9).inside == pytest.approx(511)
+    assert machine_repair(100, 1, 1e6).response == pytest.approx(100 * 1e6 - 1)
+    assert engset(1000, 63, 1e6).taken == pytest.approx(63, rel=1e-4)
     assert machine_repair(1, 2000, 300).response == pytest.approx(300)
     assert machine_repair(512, 2000, 300).rate == pytest.approx(1 / 300)
 

@@ -4,8 +4,13 @@ again, and none of them gets any further.
 It is looked for line by line.  A line *comes back* when a vCPU gets it that has had it before.  It
 is a livelock when it has come back `RETURNS` times and no vCPU that has had it meanwhile has
 entered its guest, on this line or in any other way.  One entry by one of them and the count begins
-anew, so what makes progress is never accused.  A vCPU that is refused again and again is not meant:
-it starves, and the metrics `fail_entry` and `failed_time` show that.
+anew, so what makes progress is never accused.
+
+A vCPU by itself can do so, too: it *wanders* when KVM takes it to another HART each time that it is
+refused a line.  It is a livelock when one HART has refused it `RETURNS` times within one KVM_RUN,
+and it has not entered its guest.  A vCPU that is refused again and again where it stays, or that
+goes back to its monitor, is not meant: it starves, and the metrics `fail_entry`, `failed_time` and
+`host_time` show that.
 """
 
 from __future__ import annotations
@@ -17,10 +22,10 @@ from typing import TypeAlias
 
 from hgeisim.checks.finding import Finding
 from hgeisim.kernel.main import Module
-from hgeisim.kernel.structs import Vcpu
+from hgeisim.kernel.structs import Thread, Vcpu
 from hgeisim.machine.guest import EnterGuest
 from hgeisim.machine.task import Runner
-from hgeisim.machine.watch import done, returned
+from hgeisim.machine.watch import done, entered, returned
 
 RETURNS = 16
 """How often a line comes back before that is a livelock."""
@@ -39,6 +44,15 @@ class Round:
     returns: int = 0
 
 
+@dataclass
+class Wandering:
+    """A vCPU's way from HART to HART since `since_ns`: how often each has refused it a line."""
+
+    since_ns: int
+    last: int = -1
+    refusals: Counter[int] = field(default_factory=Counter)
+
+
 class Livelock:
     """Follows each line from vCPU to vCPU, while none of these enters its guest."""
 
@@ -46,16 +60,24 @@ class Livelock:
         self.k, self.note = k, note
         self.entries: Counter[int] = Counter()
         self.rounds: dict[Line, Round] = {}
+        self.wandering: dict[int, Wandering] = {}
 
     @done(EnterGuest)
     def guest_entered(self, who: Runner, op: EnterGuest, waited_ns: int) -> None:
         """A vCPU gets further."""
         self.entries[op.vcpu] += 1
+        self.wandering.pop(op.vcpu, None)
+
+    @entered("kvm_arch_vcpu_ioctl_run")
+    def run_begins(self, current: Thread, vcpu: Vcpu) -> None:
+        """A vCPU's monitor decides anew where it runs."""
+        self.wandering.pop(vcpu.id, None)
 
     @returned("kvm_riscv_aia_alloc_hgei")
     def handed_out(self, hgei: int, cpu: int, owner: Vcpu) -> None:
         """A vCPU asked for a line, and got one or none."""
         if hgei <= 0:
+            self._refused(cpu, owner)
             return
         line = cpu, hgei
         going = self.rounds.get(line)
@@ -68,6 +90,20 @@ class Livelock:
             self.note(
                 Finding("livelock", "hgei", self._text(line)), going.since_ns, "this has lasted"
             )
+
+    def _refused(self, cpu: int, vcpu: Vcpu) -> None:
+        going = self.wandering.get(vcpu.id)
+        if going is None or going.last == cpu:
+            going = self.wandering[vcpu.id] = Wandering(self.k.ktime_get())
+        going.last = cpu
+        going.refusals[cpu] += 1
+        if going.refusals[cpu] == RETURNS:
+            harts = ", ".join(map(str, sorted(going.refusals)))
+            text = (
+                f"{vcpu.name} goes from HART to HART ({harts}) for a line, and enters no guest: "
+                f"HART {cpu} has refused it {RETURNS} times"
+            )
+            self.note(Finding("livelock", "hgei", text), going.since_ns, "this has lasted")
 
     def _in_vain(self, going: Round) -> bool:
         """Whether none of the vCPUs has entered its guest since it first had the line."""

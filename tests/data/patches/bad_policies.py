@@ -63,3 +63,25 @@ class StealAndYield(PercpuV5):
             yield from k.schedule(current)
             yield STEP
         vcpu.robbed = 0
+
+
+class PingPong(PercpuV5):
+    """A vCPU without a line goes to the next HART, and never falls back to its SW-file."""
+
+    class Vcpu(structs.Vcpu):
+        """`leaves` is 1 while it has to go."""
+
+        leaves: Field
+
+    def imsic_without_vsfile(k, current, vcpu, old_cpu):
+        yield STEP
+        vcpu.leaves = 1
+        vcpu.requests |= REQ_LEAVE
+        return 1
+
+    def kvm_riscv_check_vcpu_requests(k, current, vcpu):
+        yield from super().kvm_riscv_check_vcpu_requests(current, vcpu)
+        yield STEP
+        if vcpu.leaves:
+            vcpu.leaves = 0
+            yield from k.move_to(current, (current.cpu + 1) % len(k.hgei))
