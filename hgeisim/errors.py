@@ -76,6 +76,15 @@ class InputError(Exception):
         return type(self), (self.problems,)
 
 
+class NotBooted(Exception):
+    """The machine cannot be set up with a user's code: a finding before anything runs; `ident` is
+    its id."""
+
+    def __init__(self, ident: str, text: str) -> None:
+        super().__init__(text)
+        self.ident = ident
+
+
 class ModelError(AssertionError):
     """Something that the model relies on does not hold: a fault of hgeisim, or of a user's patch.
 

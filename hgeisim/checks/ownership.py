@@ -103,13 +103,16 @@ class BitmapAgrees(OfCpus):
         """Whether the number of taken lines differs from that of owned ones."""
         owners, provisioned = hgctrl.owners, (2 << k.nr_hgei(hgctrl)) - 2
         taken = (provisioned & ~hgctrl.free_bitmap).bit_count()
-        return taken != len(owners) - owners.count(0)
+        return bool(hgctrl.free_bitmap & 1) or taken != len(owners) - owners.count(0)
 
     def wrong(self, k: Module, hgctrl: HgeiControl) -> Iterator[Finding]:
         """Report disagreements of one CPU, in one finding when none of its lines is free or
         owned."""
-        free_bitmap = hgctrl.free_bitmap
-        lines = range(1, min(k.nr_hgei(hgctrl) + 1, len(hgctrl.owners)))
+        free_bitmap, last = hgctrl.free_bitmap, k.nr_hgei(hgctrl)
+        if last and (free_bitmap & 1 or hgctrl.owners[0]):
+            text = f"HART {hgctrl.cpu} has lines 1..{last}, and 0 is free or has an owner"
+            yield Finding("bitmap-owner", "no-such-line", text)
+        lines = range(1, min(last + 1, len(hgctrl.owners)))
         if len(lines) > 1 and not any(free_bitmap >> n & 1 or hgctrl.owners[n] for n in lines):
             text = f"HART {hgctrl.cpu} has none of {len(lines)} lines free, and nobody owns one"
             yield Finding("bitmap-owner", "all-lines", text)

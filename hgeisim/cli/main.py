@@ -16,13 +16,14 @@ import click
 
 from hgeisim.cli.process import (
     EXIT_BAD_INPUT,
+    EXIT_FINDING,
     EXIT_INTERNAL,
     Stopped,
     drop_what_is_left,
     prepare_streams,
     stoppable,
 )
-from hgeisim.errors import ArgumentProblem, InputError, Problem
+from hgeisim.errors import ArgumentProblem, InputError, NotBooted, Problem
 from hgeisim.library import own_patch
 from hgeisim.version import VERSION
 
@@ -226,6 +227,9 @@ def _report_internal(error: BaseException) -> int:
         import traceback  # noqa: PLC0415 - not needed on a good day
 
         traceback.print_exception(error)
+    if isinstance(error, NotBooted):
+        words = f"finding {error.ident}, while the machine is set up, so nothing was run: {error}"
+        return _report(words, status=EXIT_FINDING)
     problem = own_patch.mistake(error) or own_patch.suspect(error)
     if problem is not None:
         return _report(str(problem), status=EXIT_BAD_INPUT)

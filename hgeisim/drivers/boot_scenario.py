@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from hgeisim.drivers.path_failure import has_own_patch, stack_of, standing_in
+from hgeisim.drivers.path_failure import crash, has_own_patch, stack_of, standing_in
 from hgeisim.drivers.run_to_end import boot, run_alone
-from hgeisim.errors import InputError, Problem, quoted
+from hgeisim.errors import InputError, NotBooted, Problem, quoted
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.script import Command, Script
 from hgeisim.kernel.structs import AIA_MODES, Thread, Vcpu, Vm
 from hgeisim.lockorder.rules.validator import Validator
+from hgeisim.machine.hang import Hang
 from hgeisim.machine.ops import Path
 from hgeisim.machine.shared import Memory
 from hgeisim.machine.topology import Clock
@@ -141,6 +142,11 @@ def _place_in_errors(k: Module, watch: Watch) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if has_own_patch(k) and isinstance(error, Hang):
+            finding = crash(k, error)
+            place = k.source_of(stack_of([None, *watch.paths.values()][-1]))
+            shown = f" ({place})" if place and place not in finding.text else ""
+            raise NotBooted(finding.id, finding.text + shown) from error
         if has_own_patch(k):
             where = standing_in(k, stack_of([None, *watch.paths.values()][-1]))
             error.add_note(f"while the machine is set up{where and f', in {where}'}")

@@ -20,7 +20,7 @@ from hgeisim.kernel.state import Kernel
 from hgeisim.kernel.variants import OWN, opened, own_files
 from hgeisim.machine.balance import Left, frames
 from hgeisim.machine.hang import Hang
-from hgeisim.machine.kernel_name import subject
+from hgeisim.machine.kernel_name import is_of_kernel, subject
 from hgeisim.machine.ops import Path
 from hgeisim.machine.task import Runner
 
@@ -44,12 +44,6 @@ class NoOperation(Hang):
     kind = "exception"
 
 
-class Endless(Hang):
-    """A path does not come to its end."""
-
-    kind = "endless"
-
-
 def has_own_patch(k: Kernel) -> bool:
     """Whether a kernel contains a user's own patch, or objects of a user's build."""
     return bool(opened(k.name))
@@ -67,17 +61,25 @@ def crash(
 ) -> Finding:
     """The finding for an error in a path or in its watchers.  If it was not raised in the patch,
     the `functions` of the path and its `stack` say how far the path was, if that is known."""
-    if isinstance(error, Hang):
+    if isinstance(error, Hang) and error.functions:
         return Finding(error.kind, error.function(type(k)), str(error))
     kind = "warn-on" if type(error) is AssertionError else "exception"
-    words = f"{type(error).__name__}: {error}"
+    words = f"{_name_of(error)}{error}"
     for frame, file, line in list(_places(k, _frames(error)))[-1:]:
         source = "" if str(error) else getline(frame.f_code.co_filename, line).strip()
         return Finding(kind, frame.f_code.co_name, f"{words}{source} ({file}, line {line})")
     if where := standing_in(k, stack):
         words += f" (the path stands in {where})"
-    chain = _innermost(k, error) or tuple(functions)
-    return Finding(kind, subject(type(k), chain) or "kernel", words)
+    if place := k.source_of([frame for frame, _ in _frames(error)]):
+        words += f" ({place})"
+    about = subject(type(k), _innermost(k, error) or tuple(functions)) or "kernel"
+    if isinstance(error, Hang):
+        return Finding(error.kind, about, f"{about}: {words.removeprefix(_name_of(error))}")
+    return Finding(kind, about, words)
+
+
+def _name_of(error: BaseException) -> str:
+    return f"{type(error).__name__}: "
 
 
 def stack_of(path: Path[Any] | None) -> list[FrameType]:
@@ -128,7 +130,8 @@ def _places(
 
 def _innermost(k: Kernel, error: BaseException) -> tuple[str, ...]:
     """The functions of the kernel that led to an error, outermost first."""
-    names = (frame.f_code.co_name for frame, _ in _frames(error))
+    inside = (frame for frame, _ in _frames(error) if is_of_kernel(frame))
+    names = (frame.f_code.co_name for frame in inside)
     return tuple(name for name in names if callable(getattr(k, name, None)))
 
 

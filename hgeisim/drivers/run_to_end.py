@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hgeisim.errors import ModelError
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.structs import Thread, make_hardirq
+from hgeisim.machine.balance import frames
+from hgeisim.machine.hang import Endless, SelfDeadlock
 from hgeisim.machine.ipi import Ipi
+from hgeisim.machine.kernel_name import is_of_kernel
 from hgeisim.machine.ops import Path, resumed
 from hgeisim.machine.schedule import Schedule
 from hgeisim.machine.task import Runner
@@ -27,19 +29,25 @@ def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> No
     while op is not None:
         made += 1
         if made > LONGEST:
-            raise ModelError(f"{who} goes on for ever: {LONGEST:,} operations")
+            raise Endless(f"{who} goes on for ever: {LONGEST:,} operations", functions_of(path))
         op.begin(who)
         if isinstance(op, Ipi):
             answer_ipi(op, who, watch)
         while not op.ready(who):
             if not op.proceed(who):
-                raise ModelError(f"{op} waits, but {who} is alone")
+                raise SelfDeadlock(f"{op} waits, but {who} is alone", functions_of(path))
         op.end(who)
         watch.show(who, op)
         if isinstance(op, Schedule) and op.task.allowed:
             who.cpu = op.task.allowed - 1
         op = resumed(path, op, who)
     del watch.paths[who]
+
+
+def functions_of(path: Path[object]) -> tuple[str, ...]:
+    """The functions of the kernel that a suspended path is in, outermost first."""
+    inside = (each for each in frames(path) if is_of_kernel(each.gi_frame))
+    return tuple(each.gi_code.co_name for each in inside)
 
 
 def answer_ipi(op: Ipi, sender: Runner, watch: Watch | None = None) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any, TypeVar
 
 from hgeisim.errors import ModelError
@@ -220,9 +220,9 @@ class Kernel(Fixed):
         k.vcpu_of[thread] = vcpu
         return vcpu
 
-    def source_of(k, path: Sequence[Any]) -> str:
-        """Where in its source a suspended path is, file:line, if that is code of an object; `path`
-        are its generators, outermost first."""
+    def source_of(k, frames: Sequence[FrameType]) -> str:
+        """Where in its source a path is, file:line, if that is code of an object; `frames` are its
+        own, outermost first."""
         return ""
 
     def vcpu(k, ident: int) -> Vcpu:

@@ -57,6 +57,9 @@ def kernel_of_objects(named: str) -> tuple[type[AiaObjects], str]:
     Raises `InputError` for everything that is wrong with them, before anything runs.
     """
     build, *from_model = named.split(":")
+    if not build:
+        allowed = "must be followed by a kernel build directory, or by a folder with objects"
+        raise InputError([Problem("object:", "", "", allowed, REMEDY)])
     if find_spec("elftools") is None:
         allowed = "needs pyelftools to read objects"
         raise InputError([Problem("object", "", "", allowed, "pip install 'hgeisim[object]'")])

@@ -138,6 +138,10 @@ def execute(variant: str) -> None:
     `InputError` when a file cannot be used.
     """
     modules: dict[Path, ModuleType] = {}
+    objects = [part for part in variant.split("+")[1:] if part.startswith(OBJECT)]
+    if len(objects) > 1:
+        allowed = "has objects of two builds; name one, and compare two with --base"
+        raise InputError([Problem("variant", "", variant, allowed)])
     for part in variant.split("+")[1:]:
         file = part.partition(":")[0]
         if part.startswith(OBJECT):

@@ -18,3 +18,15 @@ class Hang(ModelError):
     def function(self, kernel: type) -> str:
         """The function of a kernel that the finding is about: the innermost one."""
         return subject(kernel, self.functions) or "kernel"
+
+
+class Endless(Hang):
+    """A path does not come to its end."""
+
+    kind = "endless"
+
+
+class SelfDeadlock(Hang):
+    """A path waits, and nobody else is there who could end that."""
+
+    kind = "deadlock"

@@ -13,6 +13,7 @@ from typing import Any
 
 from hgeisim.errors import InputError, Problem
 
+MAGIC = b"\x7fELF"
 SIZE_MAX = 64 << 20
 """Most bytes of one section in memory; a hostile file may claim more without having them."""
 SYMBOL, RELOCATION = struct.Struct("<IBBHQQ"), struct.Struct("<QQq")
@@ -75,6 +76,8 @@ def read_object(name: str, data: bytes) -> ObjectFile:
     """
     from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - an extra: hgeisim[object]
 
+    if not data.startswith(MAGIC):
+        raise _unusable(name, "is not an ELF file")
     try:
         elf = ELFFile(io.BytesIO(data))
         wrong = _wrong_kind(elf)
@@ -91,6 +94,8 @@ def _unusable(name: str, allowed: str) -> InputError:
 
 
 def _wrong_kind(elf: Any) -> str:
+    if not elf.little_endian:
+        return "is big-endian, and RISC-V kernels are little-endian"
     machine, kind = str(elf["e_machine"]), str(elf["e_type"])
     if machine != "EM_RISCV" or elf.elfclass != 64:
         return f"is for {machine.removeprefix('EM_')} of {elf.elfclass} bits, not for RISC-V of 64"
@@ -129,11 +134,13 @@ def _symbols(table: Any, elf: Any) -> Iterator[Symbol]:
 
 def _relocations(section: Any, symbols: tuple[Symbol, ...]) -> Iterator[Relocation]:
     for offset, info, addend in RELOCATION.iter_unpack(section.data()):
+        if info >> 32 >= len(symbols):
+            raise ValueError(f"a relocation in {section.name} names a symbol that is not there")
         yield Relocation(offset, info & 0xFFFFFFFF, symbols[info >> 32], addend)
 
 
 def _section(section: Any, relocations: tuple[Relocation, ...]) -> Section:
-    size, flags = section["sh_size"], section["sh_flags"]
+    size, flags = section.data_size, section["sh_flags"]  # the size once it is uncompressed
     if size > SIZE_MAX:
         raise ValueError(f"section {section.name} claims {size} bytes")
     data = bytes(size) if section["sh_type"] == "SHT_NOBITS" else section.data()

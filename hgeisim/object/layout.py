@@ -3,7 +3,8 @@ other, and none of them is one of the process that interprets."""
 
 from __future__ import annotations
 
-NULL_PAGE = 1 << 12
+PAGE_SHIFT = 12
+NULL_PAGE = 1 << PAGE_SHIFT
 THREADS, HEAP, STACKS, DEVICES = 1 << 44, 2 << 44, 3 << 44, 4 << 44
 DEVICES_END = 5 << 44
 THREAD_SIZE = 1 << 16
@@ -30,4 +31,4 @@ def interrupt_file(cpu: int, hgei: int) -> int:
 
 def file_of(address: int) -> tuple[int, int]:
     """The HART and the guest file that such an address means."""
-    return (address - DEVICES) >> 24 & 0xFFFF, address >> 12 & 0xFFF
+    return (address - DEVICES) >> 24 & 0xFFFF, address >> PAGE_SHIFT & 0xFFF

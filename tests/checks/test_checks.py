@@ -173,11 +173,15 @@ def test_more_lines_than_slots_are_looked_at_as_far_as_there_are_slots() -> None
     assert says(BitmapAgrees(), case.k) == []
 
 
-def test_line_0_is_nobodys_business() -> None:
+def test_line_0_is_no_line() -> None:
+    """A bitmap whose bit 0 is set hands it out, and the caller takes that for no line."""
     case = Case()
     case.hgctrl.free_bitmap |= 1
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:no-such-line"]
+    case.hgctrl.free_bitmap &= ~1
     case.k.hgei[1].owners[0] = 1
-    assert says(BitmapAgrees(), case.k) == []
+    assert says(BitmapAgrees(), case.k) == ["bitmap-owner:no-such-line"]
+    assert text(BitmapAgrees(), case.k) == "HART 1 has lines 1..2, and 0 is free or has an owner"
 
 
 @pytest.mark.parametrize(

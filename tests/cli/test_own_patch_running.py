@@ -208,6 +208,22 @@ class Mine(Imsic):
     assert f"{tmp_path}/mine.py, line 10" in answer.err
 
 
+def test_a_patch_that_hangs_before_anything_runs_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        """from hgeisim.patch import *
+class Mine(Block):
+    def kvm_riscv_aia_alloc_hgei(k, cpu, owner):
+        yield k.hgei[cpu].lock.lock
+        yield k.hgei[cpu].lock.lock
+        return 0
+"""
+    )
+    answer = hgeisim("explore", "reused-line", "--variant", f"v7.3+{tmp_path}/mine.py:Mine")
+    assert (answer.status, answer.out) == (1, "")
+    said = "finding deadlock:kvm_riscv_aia_alloc_hgei, while the machine is set up"
+    assert said in answer.err
+
+
 STUCK = """from hgeisim.patch import *
 class Mine(Aia):
     def kvm_riscv_aia_free_hgei(k, cpu, hgei):

@@ -70,7 +70,9 @@ def test_a_field_that_was_renamed_is_named() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "cannot be read as an ELF file"),
+        (b"", "is not an ELF file"),
+        (b"int main;\n" * 99, "is not an ELF file"),
+        (OBJECT[:5] + b"\x02" + OBJECT[6:], "is big-endian"),
         (b"\x7fELF", "cannot be read as an ELF file"),
         (OBJECT[:4000], "cannot be read as an ELF file"),
         (OBJECT[:18] + b"\x3e\x00" + OBJECT[20:], "is for X86_64 of 64 bits"),

@@ -39,7 +39,7 @@ def test_objects_of_something_else_lack_functions(build: Callable[[bytes], str])
 
 
 def test_a_file_that_is_no_object(build: Callable[[bytes], str]) -> None:
-    with pytest.raises(InputError, match="cannot be read as an ELF file"):
+    with pytest.raises(InputError, match="is not an ELF file"):
         kernel_of_objects(build(b"obj"))
 
 

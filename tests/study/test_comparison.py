@@ -68,7 +68,9 @@ def test_a_kernel_beside_itself_differs_in_nothing() -> None:
 
 
 def test_what_people_read() -> None:
-    said = command("compare", *PAIR, "-n", "3", "--warm-up", "none", "--fail-if", "A.lines_in_use > 1")
+    said = command(
+        "compare", *PAIR, "-n", "3", "--warm-up", "none", "--fail-if", "A.lines_in_use > 1"
+    )
     assert (said.status, said.err) == (1, "")
     assert max(map(len, said.out.splitlines())) <= 80
     assert said.out.isascii()

@@ -7,15 +7,16 @@ model's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any, ClassVar
 
 from hgeisim.kernel.main import Module
 from hgeisim.kernel.object import path as paths
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
 from hgeisim.kernel.object.between import IPIS, MODEL_FUNCTIONS
+from hgeisim.kernel.object.csrs import selects_as_before
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
 from hgeisim.kernel.object.path import call, entered
-from hgeisim.kernel.object.serving import served
 from hgeisim.kernel.object.structs import Structs
 from hgeisim.kernel.object.vmid import bind_vmids
 from hgeisim.kernel.structs import Caller, Thread, Vcpu, Vm
@@ -89,16 +90,12 @@ class AiaObjects(Module):
         super().forget_vm(vm)
         k.structs.end(vm)
 
-    def serve(k, current: Any, at: int) -> Path[int | None]:
-        """The path that serves the request of a suspended function."""
-        return served(k, current, at)
-
-    def source_of(k, path: Sequence[Any]) -> str:
+    def source_of(k, frames: Sequence[FrameType]) -> str:
         """Where in C a path is, if the innermost function of the kernel is one of an object."""
-        inner = next((each for each in reversed(path) if is_of_kernel(each.gi_frame)), None)
-        if inner is None or inner.gi_code.co_filename != paths.__file__:
+        inner = next((each for each in reversed(frames) if is_of_kernel(each)), None)
+        if inner is None or inner.f_code.co_filename != paths.__file__:
             return ""
-        return str(k.object.line(inner.gi_frame.f_locals["at"]))
+        return str(k.object.line(inner.f_locals["at"]))
 
     def object_path(k, name: str) -> Any:
         """The path of a function of this name, to be given a kernel, a context and a number."""
@@ -158,6 +155,7 @@ class AiaFunctions(AiaObjects):
         current.data.vcpu = vcpu.id
         name, pointer = "kvm_riscv_vcpu_aia_imsic_update", k.structs.pointer(vcpu.id)
         done = yield from call(k, current, name, pointer)
+        selects_as_before(k, current)
         current.data.vcpu = 0
         return int(done.value)
 
@@ -190,6 +188,7 @@ class AiaFunctions(AiaObjects):
             return
         mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
         yield from call(k, current, "imsic_vsfile_local_read", sender.data.value)
+        selects_as_before(k, current)
         current.data.vcpu = mine
 
     def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
@@ -214,6 +213,7 @@ class AiaFunctions(AiaObjects):
             yield SWEEP_VSFILE
         mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
         yield from call(k, current, "imsic_vsfile_local_rw", info)
+        selects_as_before(k, current)
         current.data.vcpu = mine
 
     def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[int]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from hgeisim.machine.guest import SWEEP_VSFILE
-from hgeisim.machine.ops import STEP, Path
+from hgeisim.machine.ops import LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE, STEP, Path
 from hgeisim.object.object_code import KernelFault
 
-HSTATUS, HIE, HGEIE, HVIEN, HVICTL, HGEIP = 0x600, 0x604, 0x607, 0x608, 0x609, 0xE12
+SSTATUS, HSTATUS, HIE, HGEIE, HVIEN, HVICTL, HGEIP = 0x100, 0x600, 0x604, 0x607, 0x608, 0x609, 0xE12
 HVIPRIO1, HVIPRIO2, VSISELECT, VSIREG = 0x646, 0x647, 0x250, 0x251
 VGEIN_SHIFT, VGEIN_MASK = 12, 0x3F
+SIE = 1 << 1
+"""sstatus.SIE: interrupts are on."""
 READ, WRITE, SWAP, SET, CLEAR = "read", "write", "swap", "set", "clear"
 REGISTERS = {0x70: "eidelivery", 0x72: "eithreshold", 0x80: "eip", 0xC0: "eie"}
 """The registers of an interrupt file that the model has, by their number in vsiselect."""
 SHARED = (HGEIE, HGEIP, HIE, HVICTL, HVIEN)
 """Those that interrupts or other HARTs change, or look at."""
+FILE_REGISTERS = (0x70, 0x72, *range(0x80, 0x100, 2))
+"""All that a guest file of 64 bits has."""
 DISABLE = "kvm_riscv_aia_disable"
 
 
@@ -36,12 +40,50 @@ def access_csr(
 
     `functions` are the C functions that it is in.
     """
+    if current is None and access[0] != SSTATUS:
+        raise KernelFault(
+            f"CSR {access[0]:#x} in a function that is not told which CPU it is on", ()
+        )
+    if access[0] == SSTATUS:
+        return (yield from status_register(current, access[1], access[2]))
     if access[0] in SHARED:
         yield STEP
         return (yield from shared_register(k, current, access, functions))
     if access[0] == VSIREG:
         return (yield from file_register(k, current, access[1], access[2]))
     return own_register(k, current, access)
+
+
+def restore(flags: int) -> None:
+    """Look at flags that are restored.  Raises `KernelFault` if they are none that were saved: with
+    them interrupts would stay off for good."""
+    if not flags & SIE:
+        raise KernelFault(f"interrupts are restored with flags {flags:#x}, which nobody saved", ())
+
+
+def enable(current: Any, off: int = 1) -> None:
+    """Look whether interrupts may be turned on for good.  Raises `KernelFault` if a caller has them
+    off, too; a function that is not told its CPU has no such caller."""
+    if current is not None and (current.hart.irq_off > off or current.hart.hardirq):
+        raise KernelFault("interrupts are turned on, which the caller has turned off", ())
+
+
+def status_register(current: Any, how: str, value: int) -> Path[int]:
+    """sstatus, of which SIE is modelled: local_irq_save, local_irq_restore and the like.
+
+    Saved flags always have SIE set, so that lost ones are told from those that were saved; the
+    model counts itself how often interrupts are off.
+    """
+    if how == CLEAR and value & SIE:
+        yield LOCAL_IRQ_DISABLE
+        return SIE
+    if how == SET:
+        restore(value)
+        yield LOCAL_IRQ_ENABLE
+        return 0
+    if how == READ and current is not None:
+        return 0 if current.hart.irq_off or current.hart.hardirq else SIE
+    raise KernelFault(f"sstatus is not modelled for {how} with {value:#x}", ())
 
 
 def shared_register(
@@ -99,6 +141,12 @@ def select_file(current: Any, hart: Any, vgein: int) -> None:
     hart.vgein = vgein
 
 
+def selects_as_before(k: Any, current: Any) -> None:
+    """VSISELECT is the guest's again.  Raises `KernelFault`."""
+    if k.object.memory.read(k.vsiselect[current.cpu]):
+        raise KernelFault("vsiselect is not set back to what the guest has selected", ())
+
+
 def file_register(k: Any, current: Any, how: str, value: int) -> Path[int]:
     """VSIREG: a register of the guest file that VGEIN names, the one that vsiselect names.
 
@@ -111,6 +159,8 @@ def file_register(k: Any, current: Any, how: str, value: int) -> Path[int]:
         yield STEP
     hart = current.hart
     hgei = hart.vgein
+    if select not in FILE_REGISTERS:
+        raise KernelFault(f"illegal instruction: VSIREG, with vsiselect {select:#x}", ())
     if not hart.has_file(hgei) or select not in REGISTERS:
         return 0
     register = getattr(hart, REGISTERS[select])

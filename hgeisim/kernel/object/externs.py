@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from hgeisim.kernel.object.csrs import SIE, enable, restore
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.ops import STEP, Path, Spend
-from hgeisim.object.layout import NULL_PAGE, file_of
+from hgeisim.object.layout import DEVICES, DEVICES_END, NULL_PAGE, PAGE_SHIFT, file_of
 from hgeisim.object.object_code import KernelFault
 
 Extern: TypeAlias = Callable[..., Path[Any]]
@@ -42,6 +43,41 @@ def lock_operation(name: str, result: int = 0) -> Extern:
 
     def call(k: Any, current: Any, address: int, *_: int) -> Path[int]:
         return then(getattr(lock_at(k, address), name), result)
+
+    return call
+
+
+def lock_irqsave(name: str) -> Extern:
+    """The same of a lock that turns interrupts off; C gets flags to restore."""
+    return lock_operation(name, SIE)
+
+
+def unlock_irqrestore(name: str) -> Extern:
+    """The same of one that restores flags: the second argument."""
+
+    def call(k: Any, current: Any, address: int, flags: int, *_: int) -> Path[int]:
+        restore(flags)
+        return then(getattr(lock_at(k, address), name), 0)
+
+    return call
+
+
+def unlock_irq(name: str) -> Extern:
+    """The same of one that turns interrupts on, whatever they were."""
+
+    def call(k: Any, current: Any, address: int, *_: int) -> Path[int]:
+        enable(current)
+        return then(getattr(lock_at(k, address), name), 0)
+
+    return call
+
+
+def trylock(name: str) -> Extern:
+    """The operation of this name of a lock; C gets 1 if it has the lock then, else 0."""
+
+    def call(k: Any, current: Any, address: int, *_: int) -> Path[int]:
+        got = yield getattr(lock_at(k, address), name)
+        return int(bool(got))
 
     return call
 
@@ -110,15 +146,20 @@ def kvm_riscv_vcpu_unset_interrupt(k: Any, current: Any, vcpu: int, irq: int, *_
 
 
 def kvm_riscv_gstage_ioremap(
-    k: Any, current: Any, kvm: int, gpa: int, hpa: int, *_: int
+    k: Any, current: Any, kvm: int, gpa: int, hpa: int, size: int, writable: int, *_: int
 ) -> OfKernel:
     """kvm_riscv_gstage_ioremap of the page of a VS-file."""
-    return k.kvm_riscv_mmu_ioremap(current, k.structs.vcpu_of_page(gpa), *file_of(hpa))
+    vcpu, (cpu, hgei) = k.structs.vcpu_of_page(kvm, gpa), file_of(hpa)
+    if not DEVICES <= hpa < DEVICES_END or cpu >= len(k.hart):
+        raise KernelFault(f"the page at {hpa:#x}, which is no VS-file, is mapped", ())
+    if size != 1 << PAGE_SHIFT or not writable & 1:
+        raise KernelFault(f"a VS-file is mapped with {size} bytes, writable {writable & 1}", ())
+    return k.kvm_riscv_mmu_ioremap(current, vcpu, cpu, hgei)
 
 
 def kvm_riscv_gstage_iounmap(k: Any, current: Any, kvm: int, gpa: int, *_: int) -> OfKernel:
     """kvm_riscv_gstage_iounmap of it."""
-    return k.kvm_riscv_mmu_iounmap(current, k.structs.vcpu_of_page(gpa))
+    return k.kvm_riscv_mmu_iounmap(current, k.structs.vcpu_of_page(kvm, gpa))
 
 
 def kvm_riscv_local_hfence_gvma_all(k: Any, current: Any, *_: int) -> Path[None]:
@@ -162,9 +203,14 @@ def kvm_io_bus_unregister_dev(k: Any, current: Any, kvm: int, *_: int) -> Path[i
 def kfree(k: Any, current: Any, address: int, *_: int) -> Path[None]:
     """Kfree: of an IMSIC context, the vCPU's memory is gone from then on."""
     yield TEARDOWN
+    if not address:
+        return
     vcpu = k.structs.vcpu_of_imsic(address)
-    if vcpu is not None:
-        vcpu.freed = 1
+    if vcpu is None:
+        raise KernelFault(f"kfree of {address:#x}, which no kzalloc has returned", ())
+    if vcpu.freed:
+        raise KernelFault(f"kfree of the IMSIC context of {vcpu.name}, which was freed", ())
+    vcpu.freed = 1
 
 
 def on_each_cpu_cond_mask(
@@ -175,6 +221,8 @@ def on_each_cpu_cond_mask(
     The model's own IPI of that name is used, if it has one, so that checks see it.
     """
     mask = k.object.shared.constant(rest[1], 8) or 0
+    if not function:
+        raise KernelFault("NULL dereference: an IPI of no function", ())
     found = k.object.image.function_at(function)
     name = found.name if found else hex(function)
     known = k.ipis.get(name)
@@ -200,16 +248,25 @@ def ipi(k: Any, name: str, function: int, info: int) -> Ipi:
 
 EXTERNS: dict[str, Extern] = {
     "__raw_spin_lock_init": lock_operation("init"),
-    "_raw_spin_lock_irqsave": lock_operation("lock_irqsave"),
-    "_raw_spin_unlock_irqrestore": lock_operation("unlock_irqrestore"),
+    "_raw_spin_lock_irqsave": lock_irqsave("lock_irqsave"),
+    "_raw_spin_unlock_irqrestore": unlock_irqrestore("unlock_irqrestore"),
+    "_raw_spin_lock_irq": lock_irqsave("lock_irqsave"),
+    "_raw_spin_unlock_irq": unlock_irq("unlock_irqrestore"),
     "_raw_spin_lock": lock_operation("lock"),
     "_raw_spin_unlock": lock_operation("unlock"),
-    "_raw_read_lock_irqsave": lock_operation("read_lock_irqsave"),
-    "_raw_read_unlock_irqrestore": lock_operation("read_unlock_irqrestore"),
-    "_raw_write_lock_irqsave": lock_operation("write_lock_irqsave"),
-    "_raw_write_unlock_irqrestore": lock_operation("write_unlock_irqrestore"),
+    "_raw_spin_trylock": trylock("trylock"),
+    "_raw_read_lock_irqsave": lock_irqsave("read_lock_irqsave"),
+    "_raw_read_unlock_irqrestore": unlock_irqrestore("read_unlock_irqrestore"),
+    "_raw_read_lock": lock_operation("read_lock"),
+    "_raw_read_unlock": lock_operation("read_unlock"),
+    "_raw_write_lock_irqsave": lock_irqsave("write_lock_irqsave"),
+    "_raw_write_unlock_irqrestore": unlock_irqrestore("write_unlock_irqrestore"),
+    "_raw_write_lock": lock_operation("write_lock"),
+    "_raw_write_unlock": lock_operation("write_unlock"),
     "mutex_lock": lock_operation("lock"),
     "mutex_lock_killable": lock_operation("lock"),
+    "mutex_lock_interruptible": lock_operation("lock"),
+    "mutex_trylock": trylock("trylock"),
     "mutex_unlock": lock_operation("unlock"),
     "__request_percpu_irq": request_percpu_irq,
     "free_percpu_irq": free_percpu_irq,

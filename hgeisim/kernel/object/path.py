@@ -10,14 +10,14 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
-from hgeisim.kernel.object.serving import AT_ONCE, operation
+from hgeisim.kernel.object.serving import AT_ONCE, operation, served
 from hgeisim.machine.balance import INLINED
 from hgeisim.machine.ops import Path
 
 
 def object_function(k: Any, current: Any, at: int, chain: tuple[str, ...]) -> Path[int]:
     """Run a suspended function for as long as `chain` begins its call chain; returns its number
-    then.  Each of its requests is served by an operation, or by `k.serve`, a path."""
+    then.  Each of its requests is served by an operation, or by a path, `served`."""
     code = k.object
     while code.functions(at)[: len(chain)] == chain:
         if len(code.functions(at)) > len(chain):
@@ -29,10 +29,10 @@ def object_function(k: Any, current: Any, at: int, chain: tuple[str, ...]) -> Pa
             at = code.go_on(code.answered(at, 0))
         elif code.shows_its_stack(at):
             code.publish(at)
-            answer = yield from k.serve(current, at)
+            answer = yield from served(k, current, at)
             at = code.go_on(code.take_back(at, answer))
         else:
-            answer = yield from k.serve(current, at)
+            answer = yield from served(k, current, at)
             at = code.go_on(code.answered(at, answer))
     return at
 

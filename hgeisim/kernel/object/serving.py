@@ -25,18 +25,7 @@ def operation(request: Access | Preempt) -> Op:
 
 
 def served(k: Any, current: Any, at: int) -> Path[int | None]:
-    """The path that serves any other request of a suspended function.
-
-    A `KernelFault` that is met on the way is one of that function.
-    """
-    try:
-        return _served(k, current, at)
-    except KernelFault as fault:
-        place = f"{k.object.functions(at)[-1]}: {fault} ({k.object.line(at)})"
-        raise KernelFault(place, k.object.functions(at)) from None
-
-
-def _served(k: Any, current: Any, at: int) -> Path[int | None]:
+    """The path that serves any other request of a suspended function."""
     match k.object.request(at):
         case ThisCpu():
             return this_cpu(current)

@@ -21,6 +21,7 @@ from hgeisim.kernel.structs import (
     Vm,
 )
 from hgeisim.object.arithmetic import WORD
+from hgeisim.object.layout import PAGE_SHIFT
 from hgeisim.object.object_code import KernelFault, ObjectCode
 from hgeisim.object.plain_memory import PlainMemory, cell_of
 from hgeisim.object.shared_memory import same
@@ -29,8 +30,6 @@ GUEST_IDS = 63
 """The identities of a guest file; the model has one word of them."""
 MODES = {EMUL: 0, HWACCEL: 1}
 AUTO_MODE = 2
-PAGE_SHIFT = 12
-
 
 REQUESTS = {REQ_VCPU_RESET: 1 << 9, REQ_UPDATE_HGATP: 1 << 10, REQ_HFENCE: 1 << 13}
 """The bits of vcpu->requests that the model has, and those of C (asm/kvm_host.h)."""
@@ -100,9 +99,14 @@ class Structs:
         """The address of the VM of a vCPU, and which of its vCPUs it is."""
         return self._of[vcpu.vm].address, vcpu.vm.vcpus.index(vcpu)
 
-    def vcpu_of_page(self, address: int) -> Vcpu:
-        """The vCPU whose IMSIC page has a guest physical address (aia_context.imsic_addr)."""
-        return self._pages[(address >> PAGE_SHIFT) - 1].vcpu
+    def vcpu_of_page(self, kvm: int, address: int) -> Vcpu:
+        """The vCPU whose IMSIC page has a guest physical address (aia_context.imsic_addr) in the
+        VM whose struct kvm is at `kvm`.  Raises `KernelFault`."""
+        page, rest = divmod(address, 1 << PAGE_SHIFT)
+        vm = self.vm(kvm)
+        if rest or not 1 <= page <= len(self._pages) or self._pages[page - 1].vcpu.vm is not vm:
+            raise KernelFault(f"{vm.name} has no IMSIC page at {address:#x}", ())
+        return self._pages[page - 1].vcpu
 
     def vcpu_of_imsic(self, address: int) -> Vcpu | None:
         """The vCPU whose IMSIC context is at an address."""
@@ -110,12 +114,17 @@ class Structs:
         return found.vcpu if found else None
 
     def vm(self, address: int) -> Vm:
-        """The VM whose struct kvm is at an address."""
+        """The VM whose struct kvm is at an address.  Raises `KernelFault`."""
+        if address not in self._vms:
+            raise KernelFault(f"{address:#x} is not the address of a VM", ())
         return self._vms[address].vm
 
     def vcpu_in(self, array: int, index: int) -> int:
         """The address of the vCPU at an index of kvm->vcpu_array, NULL if there is none."""
-        vm = self._vms[array - self.code.debug.offset("kvm", "vcpu_array")]
+        at = array - self.code.debug.offset("kvm", "vcpu_array")
+        if at not in self._vms:
+            raise KernelFault(f"{array:#x} is not the vcpu_array of a VM", ())
+        vm = self._vms[at]
         return vm.vcpus[index].address if index < vm.used else 0
 
     def id_at(self, pointer: int) -> int:

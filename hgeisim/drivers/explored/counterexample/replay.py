@@ -159,7 +159,8 @@ def _source(space: Space, automaton: Automaton, node: Node | None) -> str:
     k = space.system.k
     if node is None or not k.objects:
         return ""
-    return k.source_of(automaton.generators(node, space.system.memory))
+    generators = automaton.generators(node, space.system.memory)
+    return k.source_of([each.gi_frame for each in generators])
 
 
 def _place(space: Space, node: Node | None) -> str:

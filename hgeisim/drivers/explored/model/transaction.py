@@ -42,7 +42,8 @@ from hgeisim.checks.finding import Finding, Moment, entry_function
 from hgeisim.drivers.explored.model.automaton import REST, Held, Node, held_after
 from hgeisim.drivers.explored.model.contexts import Contexts, Placement
 from hgeisim.drivers.explored.model.step_checks import StepAsker
-from hgeisim.drivers.path_failure import Endless, unbalanced
+from hgeisim.drivers.path_failure import unbalanced
+from hgeisim.machine.hang import Endless
 from hgeisim.machine.ipi import Ipi
 from hgeisim.machine.kernel_name import subject
 from hgeisim.machine.ops import BOUNDARY, LEFT, RIGHT, Try, WarnOn
