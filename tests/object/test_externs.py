@@ -16,7 +16,8 @@ from hgeisim.kernel.object.csrs import (
     SSTATUS,
     VSIREG,
     access_csr,
-    selects_as_before,
+    selected,
+    set_back,
 )
 from hgeisim.kernel.object.externs import EXTERNS
 from hgeisim.machine.ops import LOCAL_IRQ_DISABLE, LOCAL_IRQ_ENABLE
@@ -157,10 +158,12 @@ def test_a_register_that_no_guest_file_has_traps(select: int) -> None:
         csr(*selecting(select), VSIREG, READ, 0)
 
 
-def test_vsiselect_is_the_guests_again() -> None:
-    selects_as_before(*selecting(0))
-    with pytest.raises(KernelFault, match="vsiselect is not set back"):
-        selects_as_before(*selecting(0x70))
+def test_vsiselect_is_set_back() -> None:
+    assert selected(*selecting(0x70)) == 0x70
+    for before in (0, 0x80):
+        set_back(*selecting(before), before)
+        with pytest.raises(KernelFault, match=f"is left at 0x70, and was {before:#x}"):
+            set_back(*selecting(0x70), before)
 
 
 MAPPED = (0x100, 1 << 12, 4 << 44 | 1 << 24 | 1 << 12, 1 << 12, 1)

@@ -14,7 +14,7 @@ from hgeisim.kernel.main import Module
 from hgeisim.kernel.object import path as paths
 from hgeisim.kernel.object.aia_cells import CONFIG, bind_globals
 from hgeisim.kernel.object.between import IPIS, MODEL_FUNCTIONS
-from hgeisim.kernel.object.csrs import selects_as_before
+from hgeisim.kernel.object.csrs import selected, set_back
 from hgeisim.kernel.object.externs import CONSTANTS, EXTERNS, Extern
 from hgeisim.kernel.object.path import call, entered
 from hgeisim.kernel.object.structs import Structs
@@ -154,8 +154,9 @@ class AiaFunctions(AiaObjects):
         """kvm_riscv_vcpu_aia_imsic_update."""
         current.data.vcpu = vcpu.id
         name, pointer = "kvm_riscv_vcpu_aia_imsic_update", k.structs.pointer(vcpu.id)
+        before = selected(k, current)
         done = yield from call(k, current, name, pointer)
-        selects_as_before(k, current)
+        set_back(k, current, before)
         current.data.vcpu = 0
         return int(done.value)
 
@@ -187,8 +188,9 @@ class AiaFunctions(AiaObjects):
             yield from super(AiaObjects, k).imsic_vsfile_local_read(current, sender)
             return
         mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
+        before = selected(k, current)
         yield from call(k, current, "imsic_vsfile_local_read", sender.data.value)
-        selects_as_before(k, current)
+        set_back(k, current, before)
         current.data.vcpu = mine
 
     def kvm_riscv_aia_imsic_rw_attr(k, current: Thread, vcpu: Vcpu) -> Path[None]:
@@ -212,8 +214,9 @@ class AiaFunctions(AiaObjects):
         if k.object.shared.load(at, 4) != EIDELIVERY:  # which is a sweep by itself, see csrs.py
             yield SWEEP_VSFILE
         mine, current.data.vcpu = current.data.vcpu, sender.data.vcpu
+        before = selected(k, current)
         yield from call(k, current, "imsic_vsfile_local_rw", info)
-        selects_as_before(k, current)
+        set_back(k, current, before)
         current.data.vcpu = mine
 
     def kvm_riscv_vcpu_aia_imsic_rmw_topei(k, current: Thread, vcpu: Vcpu) -> Path[int]:

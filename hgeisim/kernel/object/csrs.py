@@ -141,10 +141,15 @@ def select_file(current: Any, hart: Any, vgein: int) -> None:
     hart.vgein = vgein
 
 
-def selects_as_before(k: Any, current: Any) -> None:
-    """VSISELECT is the guest's again.  Raises `KernelFault`."""
-    if k.object.memory.read(k.vsiselect[current.cpu]):
-        raise KernelFault("vsiselect is not set back to what the guest has selected", ())
+def selected(k: Any, current: Any) -> int:
+    """VSISELECT of the CPU of a context: what its guest has selected, or whom it interrupts."""
+    return int(k.object.memory.read(k.vsiselect[current.cpu]))
+
+
+def set_back(k: Any, current: Any, before: int) -> None:
+    """Look whether VSISELECT is what it was.  Raises `KernelFault`."""
+    if (now := selected(k, current)) != before:
+        raise KernelFault(f"vsiselect is left at {now:#x}, and was {before:#x}", ())
 
 
 def file_register(k: Any, current: Any, how: str, value: int) -> Path[int]:

@@ -170,7 +170,7 @@ int kvm_riscv_aia_init(void)
 	kvm_riscv_aia_nr_hgei = lines ? 63 - __builtin_clzl(lines) : 0;
 	if (kvm_riscv_aia_nr_hgei > (1u << config->guest_index_bits) - 1)
 		kvm_riscv_aia_nr_hgei = (1u << config->guest_index_bits) - 1;
-	for (int cpu = 0; cpus >> cpu & 1; cpu++) {
+	for (int cpu = 0; cpu < 64 && cpus >> cpu & 1; cpu++) {
 		struct aia_hgei_control *control = control_of(cpu);
 		u32 count = READ(kvm_riscv_aia_nr_hgei);
 
