@@ -39,6 +39,8 @@ from hgeisim.object.suspended import Suspended, Suspensions
 from hgeisim.object.unwritten import NOTHING
 
 ALIGNMENT = 64
+GUARD = 0x57AC_CA9A_4700
+"""Any value: what -fstack-protector compares on the way out of a function."""
 TASK_FIELDS = {"thread_info": ("flags", "preempt_count", "cpu"), "task_struct": ("stack_canary",)}
 """The fields behind `tp` that code may use; thread_info is the first part of task_struct."""
 
@@ -128,6 +130,8 @@ class ObjectCode(Fixed):
         if base := symbols.get("__mmiowb_state"):  # orders stores to devices, which all are here
             for cpu in range(cpus):
                 self.shared.fix(base + percpu_offset(cpu), 4, 0)
+        if base := symbols.get("__stack_chk_guard"):
+            self.shared.fix(base, 8, GUARD)
         for name in ("__cpu_possible_mask", "__cpu_online_mask"):
             if base := symbols.get(name):
                 self.shared.fix(base, 8, (1 << cpus) - 1)

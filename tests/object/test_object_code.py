@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hgeisim.object.arithmetic import HALF, WORD, quotient, remainder, s32, s64
-from hgeisim.object.object_code import KernelFault
+from hgeisim.object.object_code import GUARD, KernelFault
 from hgeisim.object.request import Access, Call, Csr, Done, Preempt, ThisCpu
-from tests.object.toy import RUNNER, Alone, code, field, pool, user
+from tests.object.toy import RUNNER, Alone, code, field, image, pool, user
 
 BUILDS = ("pool.o", "pool-zbb.o")
 WORDS = st.one_of(
@@ -194,3 +194,11 @@ def test_a_function_is_not_over_before_its_tail_call() -> None:
     with pytest.raises(KernelFault) as fault:
         Alone(code("stack.o")).call("stack_left_over")
     assert fault.value.functions == ("stack_left_over", "left_over", "chosen")
+
+
+def test_the_guard_of_a_protected_stack_has_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """-fstack-protector reads it on the way in and out; the kernel's own code defines it."""
+    place = 0x7000_0000
+    monkeypatch.setitem(image().symbols, "__stack_chk_guard", place)
+    made = code()
+    assert made.shared.load(place, 8) == GUARD
