@@ -158,8 +158,8 @@ class Left(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _wrong(kernel: type, function: str, began: Balance, now: Balance) -> Balance:
-    """What a function has left behind that it does not hand over; nothing if it is not one of the
-    kernel's."""
+    """The balance that a function has left behind and does not hand over; nothing if it is not one
+    of the kernel's."""
     if not hasattr(kernel, function):
         return NOTHING
     return now.minus(began).without(handed_over(kernel, function))

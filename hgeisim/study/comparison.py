@@ -169,8 +169,8 @@ class Sample:
         return of_pairs(metric, pairs, 1 - risk, self.plan.quantile)
 
     def pairs(self, other: str, metric: str) -> dict[int, tuple[float, float]]:
-        """What the other kernel and the first one have in each replication where both have a
-        value."""
+        """The values of the other kernel and of the first one, for each replication in which both
+        have one."""
         both = zip(self.records(other), self.records(next(iter(self.jobs))), strict=True)
         found = {}
         for n, (theirs, ours) in enumerate(both):

@@ -65,7 +65,7 @@ class Units:
 
 
 def _scaled(left: str, op: ast.operator, right: str) -> str:
-    """The unit of a product or quotient, as far as it can be told."""
+    """The unit of a product or quotient, as far as it is known."""
     for one, other in ((left, right), (right, left)) if isinstance(op, ast.Mult) else ():
         if one == NUMBER or (one == SHARE and other != NUMBER):
             return other

@@ -141,7 +141,7 @@ def test_local_irq_save_and_restore() -> None:
     assert csr(k, current, SSTATUS, SET, SIE) == ([LOCAL_IRQ_ENABLE], 0)
     with pytest.raises(KernelFault, match="which nobody saved"):
         csr(k, current, SSTATUS, SET, 0)
-    with pytest.raises(KernelFault, match="not told which CPU"):
+    with pytest.raises(KernelFault, match="whose CPU is not known"):
         csr(k, None, VSIREG, READ, 0)
 
 

@@ -199,6 +199,6 @@ def test_a_function_is_not_over_before_its_tail_call() -> None:
 def test_the_guard_of_a_protected_stack_has_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """-fstack-protector reads it on the way in and out; the kernel's own code defines it."""
     place = 0x7000_0000
-    monkeypatch.setitem(image().symbols, "__stack_chk_guard", place)
+    monkeypatch.setitem(image("pool.o").symbols, "__stack_chk_guard", place)
     made = code()
     assert made.shared.load(place, 8) == GUARD

@@ -41,9 +41,7 @@ def access_csr(
     `functions` are the C functions that it is in.
     """
     if current is None and access[0] != SSTATUS:
-        raise KernelFault(
-            f"CSR {access[0]:#x} in a function that is not told which CPU it is on", ()
-        )
+        raise KernelFault(f"CSR {access[0]:#x} in a function whose CPU is not known here", ())
     if access[0] == SSTATUS:
         return (yield from status_register(current, access[1], access[2]))
     if access[0] in SHARED:
@@ -63,16 +61,16 @@ def restore(flags: int) -> None:
 
 def enable(current: Any, off: int = 1) -> None:
     """Look whether interrupts may be turned on for good.  Raises `KernelFault` if a caller has them
-    off, too; a function that is not told its CPU has no such caller."""
+    off, too; where the CPU is not known, it is taken that none has."""
     if current is not None and (current.hart.irq_off > off or current.hart.hardirq):
         raise KernelFault("interrupts are turned on, which the caller has turned off", ())
 
 
 def status_register(current: Any, how: str, value: int) -> Path[int]:
-    """sstatus, of which SIE is modelled: local_irq_save, local_irq_restore and the like.
+    """sstatus, with SIE alone: local_irq_save, local_irq_restore and the like.
 
-    Saved flags always have SIE set, so that lost ones are told from those that were saved; the
-    model counts itself how often interrupts are off.
+    Saved flags always have SIE set, which lost ones have not; the model counts itself how often
+    interrupts are off.
     """
     if how == CLEAR and value & SIE:
         yield LOCAL_IRQ_DISABLE

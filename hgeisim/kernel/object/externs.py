@@ -151,7 +151,7 @@ def kvm_riscv_gstage_ioremap(
     """kvm_riscv_gstage_ioremap of the page of a VS-file."""
     vcpu, (cpu, hgei) = k.structs.vcpu_of_page(kvm, gpa), file_of(hpa)
     if not DEVICES <= hpa < DEVICES_END or cpu >= len(k.hart):
-        raise KernelFault(f"the page at {hpa:#x}, which is no VS-file, is mapped", ())
+        raise KernelFault(f"the page at {hpa:#x}, which is not a VS-file, is mapped", ())
     if size != 1 << PAGE_SHIFT or not writable & 1:
         raise KernelFault(f"a VS-file is mapped with {size} bytes, writable {writable & 1}", ())
     return k.kvm_riscv_mmu_ioremap(current, vcpu, cpu, hgei)
