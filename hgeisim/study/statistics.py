@@ -55,9 +55,7 @@ def mean_interval(values: Numbers, level: float) -> Interval:
     return Interval(value, value - half, value + half, count, "t")
 
 
-def quantile_interval(
-    values: Numbers, percent: float, level: float, stream: str, seed: int = 0
-) -> Interval:
+def quantile_interval(values: Numbers, percent: float, level: float, stream: str) -> Interval:
     """A quantile of independent numbers, with bounds by bootstrap (percentile method).
 
     It draws from the stream of a name, so the same numbers give the same bounds.
@@ -66,11 +64,11 @@ def quantile_interval(
     def quantile(sample: Any, axis: int) -> Any:
         return np.percentile(sample, percent, axis=axis)
 
-    return _bootstrap((values,), quantile, level, Streams(seed).generator(stream))
+    return _bootstrap((values,), quantile, level, Streams(0).generator(stream))
 
 
 def quantile_difference(
-    values: Numbers, others: Numbers, percent: float, level: float, stream: str, seed: int = 0
+    values: Numbers, others: Numbers, percent: float, level: float, stream: str
 ) -> Interval:
     """A quantile of some numbers less that of others, which are pairs: the bootstrap draws pairs.
 
@@ -81,7 +79,7 @@ def quantile_difference(
         one = np.percentile(sample, percent, axis=axis)
         return one - np.percentile(other, percent, axis=axis)
 
-    return _bootstrap((values, others), difference, level, Streams(seed).generator(stream))
+    return _bootstrap((values, others), difference, level, Streams(0).generator(stream))
 
 
 def _bootstrap(

@@ -78,7 +78,8 @@ class Store:
 
     def values(self, point: str, metric: str, seeds: range) -> list[float]:
         """A metric of the replications of a point that have a value, by seed."""
-        query = f"SELECT {metric} FROM runs WHERE {ASKED} AND {metric} IS NOT NULL ORDER BY seed"  # noqa: S608
+        there = f"{ASKED} AND {metric} IS NOT NULL"
+        query = f"SELECT {metric} FROM runs WHERE {there} ORDER BY seed"  # noqa: S608
         rows = self.connection.execute(query, (point, seeds[0], seeds[-1]))
         return [value for (value,) in rows]
 

@@ -146,9 +146,10 @@ def kvm_riscv_vcpu_unset_interrupt(k: Any, current: Any, vcpu: int, irq: int, *_
 
 
 def kvm_riscv_gstage_ioremap(
-    k: Any, current: Any, kvm: int, gpa: int, hpa: int, size: int, writable: int, *_: int
+    k: Any, current: Any, kvm: int, gpa: int, hpa: int, *how: int
 ) -> OfKernel:
     """kvm_riscv_gstage_ioremap of the page of a VS-file."""
+    size, writable = how[:2]
     vcpu, (cpu, hgei) = k.structs.vcpu_of_page(kvm, gpa), file_of(hpa)
     if not DEVICES <= hpa < DEVICES_END or cpu >= len(k.hart):
         raise KernelFault(f"the page at {hpa:#x}, which is not a VS-file, is mapped", ())
