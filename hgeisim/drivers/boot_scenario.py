@@ -142,14 +142,15 @@ def _place_in_errors(k: Module, watch: Watch) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if has_own_patch(k) and isinstance(error, Hang):
-            finding = crash(k, error)
-            place = k.source_of(stack_of([None, *watch.paths.values()][-1]))
+        if not has_own_patch(k):
+            raise
+        stack = stack_of([None, *watch.paths.values()][-1])
+        if isinstance(error, Hang):
+            finding, place = crash(k, error), k.source_of(stack)
             shown = f" ({place})" if place and place not in finding.text else ""
             raise NotBooted(finding.id, finding.text + shown) from error
-        if has_own_patch(k):
-            where = standing_in(k, stack_of([None, *watch.paths.values()][-1]))
-            error.add_note(f"while the machine is set up{where and f', in {where}'}")
+        where = standing_in(k, stack)
+        error.add_note(f"while the machine is set up{where and f', in {where}'}")
         raise
 
 

@@ -61,25 +61,21 @@ def crash(
 ) -> Finding:
     """The finding for an error in a path or in its watchers.  If it was not raised in the patch,
     the `functions` of the path and its `stack` say how far the path was, if that is known."""
-    if isinstance(error, Hang) and error.functions:
-        return Finding(error.kind, error.function(type(k)), str(error))
+    place = k.source_of([frame for frame, _ in _frames(error)])
+    shown = f" ({place})" if place else ""
+    about = subject(type(k), _innermost(k, error) or tuple(functions)) or "kernel"
+    if isinstance(error, Hang):
+        if error.functions:
+            return Finding(error.kind, error.function(type(k)), str(error))
+        return Finding(error.kind, about, f"{about}: {error}{shown}")
     kind = "warn-on" if type(error) is AssertionError else "exception"
-    words = f"{_name_of(error)}{error}"
+    words = f"{type(error).__name__}: {error}"
     for frame, file, line in list(_places(k, _frames(error)))[-1:]:
         source = "" if str(error) else getline(frame.f_code.co_filename, line).strip()
         return Finding(kind, frame.f_code.co_name, f"{words}{source} ({file}, line {line})")
     if where := standing_in(k, stack):
         words += f" (the path stands in {where})"
-    if place := k.source_of([frame for frame, _ in _frames(error)]):
-        words += f" ({place})"
-    about = subject(type(k), _innermost(k, error) or tuple(functions)) or "kernel"
-    if isinstance(error, Hang):
-        return Finding(error.kind, about, f"{about}: {words.removeprefix(_name_of(error))}")
-    return Finding(kind, about, words)
-
-
-def _name_of(error: BaseException) -> str:
-    return f"{type(error).__name__}: "
+    return Finding(kind, about, words + shown)
 
 
 def stack_of(path: Path[Any] | None) -> list[FrameType]:

@@ -20,8 +20,8 @@ LONGEST = 200_000
 def run_alone(path: Path[object], who: Runner, watch: Watch | None = None) -> None:
     """Execute a whole path; an IPI is handled on the spot.
 
-    Raises `ModelError` if an operation would have to wait for another context, or if the path does
-    not come to an end.
+    Raises `SelfDeadlock` if an operation would have to wait for another context, and `Endless` if
+    the path does not come to an end.
     """
     watch = watch or Watch()
     watch.paths[who] = path

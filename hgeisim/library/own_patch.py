@@ -138,11 +138,11 @@ def execute(variant: str) -> None:
     `InputError` when a file cannot be used.
     """
     modules: dict[Path, ModuleType] = {}
-    objects = [part for part in variant.split("+")[1:] if part.startswith(OBJECT)]
-    if len(objects) > 1:
+    parts = variant.split("+")[1:]
+    if sum(part.startswith(OBJECT) for part in parts) > 1:
         allowed = "has objects of two builds; name one, and compare two with --base"
         raise InputError([Problem("variant", "", variant, allowed)])
-    for part in variant.split("+")[1:]:
+    for part in parts:
         file = part.partition(":")[0]
         if part.startswith(OBJECT):
             _add_objects(part)

@@ -49,18 +49,18 @@ class Units:
     def _truths(self, parts: Sequence[ast.expr]) -> str:
         for part in parts:
             if self.of(part) != TRUTH:
-                raise Mismatch(f"{ast.unparse(part)} must be compared with something")
+                raise Mismatch(f"{_words(part)} must be compared with something")
         return TRUTH
 
     def _together(self, parts: Sequence[ast.expr]) -> str:
         """The one unit of some parts, which are numbers."""
-        known = [(ast.unparse(part), unit) for part in parts if (unit := self.of(part))]
+        known = [(_words(part), unit) for part in parts if (unit := self.of(part))]
         for part, unit in known:
             if unit == TRUTH:
                 raise Mismatch(f"{part} is yes or no, and must be a number")
             if unit != known[0][1]:
-                first = f"{_words(known[0][0])} ({known[0][1]})"
-                raise Mismatch(f"{first} does not go with {_words(part)} ({unit})")
+                first, of_first = known[0]
+                raise Mismatch(f"{first} ({of_first}) does not go with {part} ({unit})")
         return known[0][1] if known else NUMBER
 
 
@@ -74,6 +74,6 @@ def _scaled(left: str, op: ast.operator, right: str) -> str:
     return NUMBER
 
 
-def _words(part: str) -> str:
+def _words(part: ast.expr) -> str:
     """A part as it was written."""
-    return part.replace(f" / 100 * {SHARE}", "%").replace(f" * {TIME}", TIME)
+    return ast.unparse(part).replace(f" / 100 * {SHARE}", "%").replace(f" * {TIME}", TIME)

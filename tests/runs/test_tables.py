@@ -20,6 +20,7 @@ from hgeisim.runs.tables import (
     STATE_NAMES,
     Records,
     Tables,
+    check_harts,
     csv_of,
     read_table,
 )
@@ -322,6 +323,18 @@ def test_a_damaged_line_is_reported(tables: Tables, line: int, text: str, expect
     read, problems = read_table("f", "\n".join(lines), KINDS["owners"][0])
     assert len(read) == 0
     assert expected in str(problems[0])
+
+
+def test_a_row_of_a_hart_that_the_machine_lacks_is_reported(tables: Tables) -> None:
+    owners = tables["owners"].copy()
+    harts = int(owners["hart"].max()) + 1
+    assert check_harts("f", owners, harts) == []
+    owners["hart"][1:3] = harts, -1
+    problems = [str(each) for each in check_harts("f", owners, harts)]
+    assert problems == [
+        f"f: line {line} = {hart}: must be a HART of the machine: 0..{harts - 1}"
+        for line, hart in ((3, harts), (4, -1))
+    ]
 
 
 def test_only_ten_problems_are_reported(tables: Tables) -> None:

@@ -150,3 +150,39 @@ def test_new_vcpus_are_not_returns() -> None:
     for turn in range(3):
         story.get(1 + turn)
     assert not story.found
+
+
+def refuse(story: Story, times: int, *cpus: int) -> None:
+    """A vCPU is refused a line on each of some HARTs, so many times."""
+    for _ in range(times):
+        for cpu in cpus:
+            story.get(1, cpu, -2)
+
+
+def test_a_vcpu_that_wanders_is_found_on_each_hart() -> None:
+    story = Story()
+    refuse(story, RETURNS - 1, 0, 1)
+    assert not story.found
+    refuse(story, RETURNS, 0, 1)
+    assert [str(each.id) for each in story.found] == ["livelock:hgei"] * 2
+
+
+def test_a_vcpu_that_waits_for_a_line_where_it_is_does_not_wander() -> None:
+    """Sixteen lost races for a line are bad luck; that it was moved meanwhile changes nothing."""
+    story = Story()
+    for _ in range(RETURNS):
+        refuse(story, 2, 0)
+        refuse(story, 1, 1)
+    assert not story.found
+
+
+@pytest.mark.parametrize("ends", ["guest", "monitor"])
+def test_a_guest_that_is_entered_or_a_monitor_ends_the_wandering(ends: str) -> None:
+    story = Story()
+    for _ in range(3):
+        refuse(story, RETURNS - 1, 0, 1)
+        if ends == "guest":
+            story.enter(1)
+        else:
+            story.watcher.run_begins(story.k.vcpu(1).thread, story.k.vcpu(1))
+    assert not story.found

@@ -59,10 +59,10 @@ def restore(flags: int) -> None:
         raise KernelFault(f"interrupts are restored with flags {flags:#x}, which nobody saved", ())
 
 
-def enable(current: Any, off: int = 1) -> None:
+def enable(current: Any) -> None:
     """Look whether interrupts may be turned on for good.  Raises `KernelFault` if a caller has them
     off, too; where the CPU is not known, it is taken that none has."""
-    if current is not None and (current.hart.irq_off > off or current.hart.hardirq):
+    if current is not None and (current.hart.irq_off > 1 or current.hart.hardirq):
         raise KernelFault("interrupts are turned on, which the caller has turned off", ())
 
 

@@ -39,17 +39,13 @@ CONSTANTS = {
 
 
 def lock_operation(name: str, result: int = 0) -> Extern:
-    """The operation of this name of the lock whose address is the first argument."""
+    """The operation of this name of the lock whose address is the first argument; C gets a result,
+    such as flags to restore."""
 
     def call(k: Any, current: Any, address: int, *_: int) -> Path[int]:
         return then(getattr(lock_at(k, address), name), result)
 
     return call
-
-
-def lock_irqsave(name: str) -> Extern:
-    """The same of a lock that turns interrupts off; C gets flags to restore."""
-    return lock_operation(name, SIE)
 
 
 def unlock_irqrestore(name: str) -> Extern:
@@ -249,18 +245,18 @@ def ipi(k: Any, name: str, function: int, info: int) -> Ipi:
 
 EXTERNS: dict[str, Extern] = {
     "__raw_spin_lock_init": lock_operation("init"),
-    "_raw_spin_lock_irqsave": lock_irqsave("lock_irqsave"),
+    "_raw_spin_lock_irqsave": lock_operation("lock_irqsave", SIE),
     "_raw_spin_unlock_irqrestore": unlock_irqrestore("unlock_irqrestore"),
-    "_raw_spin_lock_irq": lock_irqsave("lock_irqsave"),
+    "_raw_spin_lock_irq": lock_operation("lock_irqsave"),
     "_raw_spin_unlock_irq": unlock_irq("unlock_irqrestore"),
     "_raw_spin_lock": lock_operation("lock"),
     "_raw_spin_unlock": lock_operation("unlock"),
     "_raw_spin_trylock": trylock("trylock"),
-    "_raw_read_lock_irqsave": lock_irqsave("read_lock_irqsave"),
+    "_raw_read_lock_irqsave": lock_operation("read_lock_irqsave", SIE),
     "_raw_read_unlock_irqrestore": unlock_irqrestore("read_unlock_irqrestore"),
     "_raw_read_lock": lock_operation("read_lock"),
     "_raw_read_unlock": lock_operation("read_unlock"),
-    "_raw_write_lock_irqsave": lock_irqsave("write_lock_irqsave"),
+    "_raw_write_lock_irqsave": lock_operation("write_lock_irqsave", SIE),
     "_raw_write_unlock_irqrestore": unlock_irqrestore("write_unlock_irqrestore"),
     "_raw_write_lock": lock_operation("write_lock"),
     "_raw_write_unlock": lock_operation("write_unlock"),
