@@ -153,7 +153,7 @@ def test_new_vcpus_are_not_returns() -> None:
 
 
 def refuse(story: Story, times: int, *cpus: int) -> None:
-    """A vCPU is refused a line on each of some HARTs, so many times."""
+    """A vCPU is refused a line on each of some HARTs, in turn."""
     for _ in range(times):
         for cpu in cpus:
             story.get(1, cpu, -2)
